@@ -1,0 +1,33 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { CqrsModule } from '@nestjs/cqrs';
+import { ScheduleModule } from '@nestjs/schedule';
+import { ApprovalsModule } from './approvals/approvals.module';
+import { ConfigModule } from './config/config.module';
+import type { Config } from './config/environment';
+import type { DatabaseLocation } from './database/database-location';
+import { DatabaseModule } from './database/database.module';
+import { HealthModule } from './health/health.module';
+import { HttpModule } from './http/http.module';
+import type { Log } from './logging/log';
+import { LoggingModule } from './logging/logging.module';
+import { TelegramModule } from './telegram/telegram.module';
+
+@Module({})
+export class AppModule {
+  static with(config: Config, log: Log, location: DatabaseLocation): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        ConfigModule.with(config),
+        LoggingModule.with(log),
+        DatabaseModule.at(location),
+        CqrsModule.forRoot(),
+        ScheduleModule.forRoot(),
+        HttpModule,
+        ApprovalsModule,
+        TelegramModule,
+        HealthModule,
+      ],
+    };
+  }
+}

@@ -1,0 +1,11 @@
+import type { Approval, SettledApproval } from './approval';
+
+/** A request was stored. In memory only: it may wake, count and log, and nothing that must happen hangs on it. */
+export class ApprovalEnqueued {
+  constructor(readonly approval: Approval) {}
+}
+
+/** This replica settled a request. In memory only, as above; the durable consequences were written with it. */
+export class ApprovalSettled {
+  constructor(readonly approval: SettledApproval) {}
+}

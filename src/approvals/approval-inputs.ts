@@ -1,0 +1,69 @@
+import { createZodDto } from 'nestjs-zod';
+import { z } from 'zod';
+import { jsonObjectSchema } from './approval-view';
+
+/** Longest wait of one call, in seconds: under the 60 s at which common proxies give up. */
+export const MAX_WAIT_SECONDS = 55;
+
+const label = z.string().min(1, 'must not be empty').max(200, 'must have at most 200 characters');
+const reason = z.string().min(1, 'must not be empty').max(1000, 'must have at most 1000 characters').nullish();
+const seconds = z
+  .string()
+  .regex(/^\d{1,2}$/, `must be a whole number of seconds from 0 to ${MAX_WAIT_SECONDS}`)
+  .transform(Number)
+  .refine((value) => value <= MAX_WAIT_SECONDS, `must be at most ${MAX_WAIT_SECONDS} seconds`)
+  .default(0);
+
+export class EnqueueBodyDto extends createZodDto(
+  z.strictObject({
+    agentId: label.meta({ description: 'What the caller calls itself; a label, never a right.' }),
+    sessionId: label,
+    toolName: label,
+    toolInput: jsonObjectSchema,
+    toolUseId: label.nullish(),
+    summary: z.string().min(1, 'must not be empty').max(2000, 'must have at most 2000 characters').nullish(),
+    cwd: z.string().min(1, 'must not be empty').max(4096, 'must have at most 4096 characters').nullish(),
+    timeoutSeconds: z
+      .int('must be a whole number of seconds')
+      .min(1, 'must be at least 1')
+      .optional()
+      .meta({ description: 'At most APPROVAL_MAX_TIMEOUT_MINUTES; default APPROVAL_DEFAULT_TIMEOUT_MINUTES.' }),
+    metadata: jsonObjectSchema.optional(),
+  }),
+) {}
+
+export class DecisionBodyDto extends createZodDto(
+  z.strictObject({ decision: z.enum(['approved', 'rejected'], 'must be approved or rejected'), reason }),
+) {}
+
+export class CancelBodyDto extends createZodDto(z.strictObject({ reason })) {}
+
+export class WaitQueryDto extends createZodDto(z.strictObject({ wait: seconds })) {}
+
+export class NoQueryDto extends createZodDto(z.strictObject({})) {}
+
+export class IdParamDto extends createZodDto(z.strictObject({ id: z.uuid('must be a UUID') })) {}
+
+export class ListQueryDto extends createZodDto(
+  z.strictObject({
+    status: z
+      .enum(
+        ['pending', 'approved', 'rejected', 'expired', 'cancelled'],
+        'must be pending, approved, rejected, expired or cancelled',
+      )
+      .optional(),
+    agentId: label.optional(),
+    sessionId: label.optional(),
+    limit: z
+      .string()
+      .regex(/^\d{1,3}$/, 'must be a whole number from 1 to 200')
+      .transform(Number)
+      .refine((value) => value >= 1 && value <= 200, 'must be from 1 to 200')
+      .default(50),
+    cursor: z.uuid('must be the nextCursor of an earlier answer').optional(),
+  }),
+) {}
+
+export const idempotencyKeySchema = z
+  .string()
+  .regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 printable ASCII characters without spaces');

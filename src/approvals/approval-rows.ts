@@ -1,0 +1,87 @@
+import type { JsonObject } from '../kernel/json';
+import {
+  unansweredReason,
+  type Actor,
+  type Approval,
+  type ApprovalRequest,
+  type ApprovalStatus,
+  type SettledApproval,
+} from './approval';
+import type { Snapshot } from './approval-store';
+
+/** The columns of `approvals` that make an approval. */
+export interface ApprovalRow {
+  id: string;
+  status: ApprovalStatus;
+  key_id: string;
+  request: string;
+  input_digest: string;
+  correlation_id: string;
+  created_at: Date;
+  expires_at: Date;
+  settled_at: Date | null;
+  settled_by_kind: Actor['kind'] | null;
+  settled_by_id: string | null;
+  settled_by_name: string | null;
+  reason: string | null;
+}
+
+export interface SnapshotRow extends ApprovalRow {
+  now: Date;
+  ends_in_ms: number;
+}
+
+/** The part of a request that the caller wrote, as it is stored: RFC 8785 text. */
+export type RequestText = Pick<
+  ApprovalRequest,
+  'agentId' | 'sessionId' | 'toolName' | 'toolInput' | 'toolUseId' | 'summary' | 'cwd' | 'metadata'
+>;
+
+/**
+ * Text for a PostgreSQL column, which has no place for U+0000: the inside of a JSON string. Injective, and
+ * the same as the text itself unless that holds quotes, backslashes or control characters.
+ */
+export function toColumnText(text: string): string {
+  return JSON.stringify(text).slice(1, -1);
+}
+
+function fromColumnText(text: string | null): string | null {
+  return text === null ? null : (JSON.parse(`"${text}"`) as string);
+}
+
+/** @throws Error when a settled row lacks its time or its actor, which the table's constraints forbid. */
+export function toApproval(row: ApprovalRow): Approval {
+  const request: ApprovalRequest = {
+    ...(JSON.parse(row.request) as RequestText & { toolInput: JsonObject }),
+    id: row.id,
+    keyId: row.key_id,
+    inputDigest: row.input_digest,
+    correlationId: row.correlation_id,
+    createdAt: row.created_at,
+    expiresAt: row.expires_at,
+  };
+  if (row.status === 'pending') return { ...request, status: 'pending' };
+  const { settled_at: settledAt, settled_by_kind: kind, settled_by_id: id } = row;
+  if (settledAt === null || kind === null || id === null) throw new Error(`approval ${row.id} is half settled`);
+  const by: Actor = { kind, id, name: row.settled_by_name ?? id };
+  const reason = fromColumnText(row.reason);
+  switch (row.status) {
+    case 'approved':
+    case 'rejected':
+      return { ...request, status: row.status, settledAt, decision: { by, reason } };
+    case 'cancelled':
+      return { ...request, status: row.status, settledAt, by, reason };
+    case 'expired':
+      return { ...request, status: row.status, settledAt, by, reason: unansweredReason(request) };
+  }
+}
+
+export function toSettled(row: ApprovalRow): SettledApproval {
+  const approval = toApproval(row);
+  if (approval.status === 'pending') throw new Error(`approval ${row.id} is pending after it was settled`);
+  return approval;
+}
+
+export function toSnapshot(row: SnapshotRow): Snapshot {
+  return { approval: toApproval(row), now: row.now, endsInMs: row.ends_in_ms };
+}

@@ -1,0 +1,124 @@
+import type { Statement } from '../database/database';
+
+/** PostgreSQL's channel that tells every replica which approvals settled: ids, comma separated. */
+export const SETTLED_CHANNEL = 'approval_settled';
+
+/** NOTIFY carries less than 8000 bytes; 200 ids of 36 characters and their commas fit. */
+const IDS_PER_NOTIFY = 200;
+
+const APPROVAL = `id, status, key_id, request, input_digest, correlation_id, created_at, expires_at,
+  settled_at, settled_by_kind, settled_by_id, settled_by_name, reason`;
+
+/** JavaScript dates hold milliseconds; what is stored must be what is shown. */
+const NOW = `date_trunc('milliseconds', now())`;
+
+/** What follows an `ended` list of settled rows: audit row, outcome edit, wake-up; one transaction. */
+const AFTERMATH = (chatId: string) => `
+  audited as (
+    insert into audit_log (at, type, actor, approval_id, correlation_id, data)
+    select settled_at, 'approval.' || status, settled_by_kind || ':' || settled_by_id, id, correlation_id,
+      json_build_object('name', settled_by_name, 'reason', reason, 'inputDigest', input_digest)::text
+    from ended
+  ), outcome as (
+    insert into outbox (approval_id, kind, chat_id, urgency, created_at, available_at)
+    select id, 'outcome', ${chatId}, 1, now(), now() from ended where ${chatId} is not null
+    on conflict (approval_id, kind) do nothing
+  ), woken as (
+    select pg_notify('${SETTLED_CHANNEL}', string_agg(id::text, ',')) as sent from (
+      select id, (row_number() over () - 1) / ${IDS_PER_NOTIFY} as part from ended) as parts
+    group by part
+  )
+  select ${APPROVAL} from ended, (select count(sent) from woken) as all_woken`;
+
+/** Parameters: key, agent, session, request, digest, correlation, idempotency key, body digest, seconds, chat, cap. */
+export const ENQUEUE: Statement = {
+  name: 'approval-enqueue',
+  text: `
+  with new as (
+    insert into approvals (id, key_id, agent_id, session_id, request, input_digest, correlation_id,
+      idempotency_key, body_digest, created_at, expires_at)
+    select uuid_v7(now()), $1, $2, $3, $4, $5, $6, $7, $8, ${NOW}, ${NOW} + make_interval(secs => $9)
+    where (select count(*) from approvals where key_id = $1 and status = 'pending') < $11::bigint
+    on conflict (key_id, idempotency_key) where idempotency_key is not null do nothing
+    returning ${APPROVAL}
+  ), card as (
+    insert into outbox (approval_id, kind, chat_id, urgency, created_at, available_at)
+    select id, 'card', $10::bigint, 0, now(), now() from new where $10::bigint is not null
+  ), audited as (
+    insert into audit_log (at, type, actor, approval_id, correlation_id, data)
+    select created_at, 'approval.enqueued', 'api:' || key_id, id, correlation_id,
+      json_build_object('inputDigest', input_digest)::text
+    from new
+  )
+  select ${APPROVAL} from new`,
+};
+
+export const FIND_BY_IDEMPOTENCY_KEY: Statement = {
+  name: 'approval-find-by-idempotency-key',
+  text: `select ${APPROVAL}, body_digest from approvals where key_id = $1 and idempotency_key = $2`,
+};
+
+/** Parameters: id, status, actor kind, actor id, actor name, reason, chat. */
+export const SETTLE: Statement = {
+  name: 'approval-settle',
+  text: `
+  with ended as (
+    update approvals set status = $2, settled_at = ${NOW}, settled_by_kind = $3, settled_by_id = $4,
+      settled_by_name = $5, reason = $6
+    where id = $1 and status = 'pending' and expires_at > now()
+    returning ${APPROVAL}
+  ), ${AFTERMATH('$7::bigint')}`,
+};
+
+const EXPIRE = (due: string, chatId: string) => `
+  with due as (${due} for update skip locked), ended as (
+    update approvals as a set status = 'expired', settled_at = ${NOW}, settled_by_kind = 'system',
+      settled_by_id = 'timeout', settled_by_name = 'timeout'
+    from due where a.id = due.due_id
+    returning ${APPROVAL}
+  ), ${AFTERMATH(chatId)}`;
+
+/** Parameters: grace in seconds, limit, chat. */
+export const EXPIRE_DUE: Statement = {
+  name: 'approval-expire-due',
+  text: EXPIRE(
+    `select id as due_id from approvals where status = 'pending' and expires_at <= now() - make_interval(secs => $1)
+     order by expires_at limit $2`,
+    '$3::bigint',
+  ),
+};
+
+/** Parameters: grace in seconds, ids, chat. */
+export const EXPIRE_OVERDUE: Statement = {
+  name: 'approval-expire-overdue',
+  text: EXPIRE(
+    `select id as due_id from approvals where id = any($2::uuid[]) and status = 'pending'
+     and expires_at <= now() - make_interval(secs => $1)`,
+    '$3::bigint',
+  ),
+};
+
+const SNAPSHOT = `${APPROVAL}, now() as now,
+  (extract(epoch from expires_at - now()) * 1000)::float8 + 1000 * $1::float8 as ends_in_ms`;
+
+/** Parameters: grace in seconds, ids. */
+export const FIND_MANY: Statement = {
+  name: 'approval-find-many',
+  text: `select ${SNAPSHOT} from approvals where id = any($2::uuid[])`,
+};
+
+/** Parameters: grace in seconds, key, status, agent, session, before id, limit; null filters nothing. */
+export const LIST: Statement = {
+  name: 'approval-list',
+  text: `
+  select ${SNAPSHOT} from approvals
+  where ($2::text is null or key_id = $2) and ($3::text is null or status = $3)
+    and ($4::text is null or agent_id = $4) and ($5::text is null or session_id = $5)
+    and ($6::uuid is null or id < $6)
+  order by id desc limit $7`,
+};
+
+export const COUNT_PENDING: Statement = {
+  name: 'approval-count-pending',
+  text: `select count(*)::int as pending from approvals where status = 'pending'`,
+};

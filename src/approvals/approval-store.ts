@@ -1,0 +1,85 @@
+import type { JsonObject } from '../kernel/json';
+import type { Actor, Approval, ApprovalStatus, SettledApproval, Verdict } from './approval';
+
+/** What an agent asks, before the database gave it an id and its times. */
+export interface NewApproval {
+  readonly keyId: string;
+  readonly agentId: string;
+  readonly sessionId: string;
+  readonly toolName: string;
+  readonly toolInput: JsonObject;
+  readonly toolUseId: string | null;
+  readonly summary: string | null;
+  readonly cwd: string | null;
+  readonly metadata: JsonObject;
+  readonly inputDigest: string;
+  readonly timeoutSeconds: number;
+  readonly correlationId: string;
+  /** The caller's Idempotency-Key and the SHA-256 of the RFC 8785 form of the body it came with. */
+  readonly idempotency: { readonly key: string; readonly bodyDigest: Buffer } | null;
+}
+
+/** The approval that now stands, and whether an earlier call with the same Idempotency-Key made it. */
+export interface Enqueued {
+  readonly approval: Approval;
+  readonly replayed: boolean;
+}
+
+/** How a request is to end by somebody's hand. */
+export interface Outcome {
+  readonly status: Verdict | 'cancelled';
+  readonly by: Actor;
+  readonly reason: string | null;
+}
+
+/** An approval as it stands, read at the database's `now`. */
+export interface Snapshot {
+  readonly approval: Approval;
+  readonly now: Date;
+  /** Milliseconds until `expiresAt` + grace, by the database's clock; 0 or less: the row is overdue. */
+  readonly endsInMs: number;
+}
+
+/** `changed`: this call settled it; else the snapshot shows why not. */
+export type SettleAttempt =
+  { readonly changed: true; readonly approval: SettledApproval } | ({ readonly changed: false } & Snapshot);
+
+export interface ApprovalFilter {
+  /** Only requests created with this key; null: all. */
+  readonly keyId: string | null;
+  readonly status: ApprovalStatus | null;
+  readonly agentId: string | null;
+  readonly sessionId: string | null;
+  /** Only requests made before this one. */
+  readonly beforeId: string | null;
+  readonly limit: number;
+}
+
+/** Where approvals live. Every transition is one conditional statement on the database's time. */
+export abstract class ApprovalStore {
+  /**
+   * Stores the request with its first card and its audit row, all or nothing; returns after COMMIT.
+   *
+   * @throws DomainError `approval.too-many-pending`, `idempotency.body-differs`.
+   */
+  abstract enqueue(request: NewApproval): Promise<Enqueued>;
+
+  /** Settles a request that is pending and not past `expiresAt`. @throws DomainError `approval.not-found`. */
+  abstract settle(id: string, outcome: Outcome): Promise<SettleAttempt>;
+
+  /** Ends up to `limit` requests that are past `expiresAt` + grace; rows another replica holds are left to it. */
+  abstract expireDue(limit: number): Promise<SettledApproval[]>;
+
+  /** Ends those of the given requests that are past `expiresAt` + grace. */
+  abstract expireOverdue(ids: readonly string[]): Promise<SettledApproval[]>;
+
+  abstract find(id: string): Promise<Snapshot | null>;
+
+  abstract findMany(ids: readonly string[]): Promise<Snapshot[]>;
+
+  /** Newest first. */
+  abstract list(filter: ApprovalFilter): Promise<Snapshot[]>;
+
+  /** How many requests wait for a decision, over all replicas. */
+  abstract countPending(): Promise<number>;
+}

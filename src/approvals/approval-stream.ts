@@ -1,0 +1,55 @@
+import { Injectable } from '@nestjs/common';
+import { QueryBus } from '@nestjs/cqrs';
+import type { FastifyReply } from 'fastify';
+import { callerGone } from '../http/caller-gone';
+import { describeError, Log } from '../logging/log';
+import type { Approval } from './approval';
+import { viewOf } from './approval-view';
+import { AwaitSettlementQuery } from './queries/await-settlement';
+import { GetApprovalQuery, type Viewer } from './queries/get-approval';
+
+/** Keeps proxies from closing a quiet stream. */
+const HEARTBEAT_MS = 15_000;
+
+const eventOf = (approval: Approval) => `event: approval\ndata: ${JSON.stringify(viewOf(approval))}\n\n`;
+
+/** One approval as server-sent events: as it stands, then settled, then the end. */
+@Injectable()
+export class ApprovalStream {
+  constructor(
+    private readonly queries: QueryBus,
+    private readonly log: Log,
+  ) {}
+
+  /** @throws DomainError `approval.not-found`, before anything is sent. */
+  async send(id: string, viewer: Viewer, reply: FastifyReply): Promise<void> {
+    const { approval } = await this.queries.execute(new GetApprovalQuery(id, viewer));
+    const gone = callerGone(reply);
+    reply.hijack();
+    const out = reply.raw;
+    const headers = Object.entries(reply.getHeaders()).filter((entry): entry is [string, string] => entry[1] !== undefined);
+    out.writeHead(200, {
+      ...Object.fromEntries(headers),
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no',
+    });
+    out.write(eventOf(approval));
+    if (approval.status === 'pending') await this.follow(id, viewer, out, gone);
+    out.end();
+  }
+
+  private async follow(id: string, viewer: Viewer, out: FastifyReply['raw'], gone: AbortSignal): Promise<void> {
+    const heartbeat = setInterval(() => out.write(': still pending\n\n'), HEARTBEAT_MS);
+    try {
+      const approval = await this.queries.execute(new AwaitSettlementQuery(id, viewer, Infinity, gone));
+      // Still pending means that the caller is gone or this replica stops; the caller reconnects.
+      if (approval.status !== 'pending') out.write(eventOf(approval));
+    } catch (error) {
+      // The stream ends without a settled event: the caller reconnects and asks again.
+      this.log.event('warn', 'stream.failed', { error: describeError(error) }, 'an event stream ended early');
+    } finally {
+      clearInterval(heartbeat);
+    }
+  }
+}

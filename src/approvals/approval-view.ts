@@ -1,0 +1,67 @@
+import { createZodDto } from 'nestjs-zod';
+import { z } from 'zod';
+import type { JsonObject } from '../kernel/json';
+import type { Actor, Approval } from './approval';
+
+/** A JSON object, taken as it is: no copy, no key dropped, so that what is digested is what was sent. */
+export const jsonObjectSchema = z
+  .unknown()
+  .refine((value) => typeof value === 'object' && value !== null && !Array.isArray(value), 'must be a JSON object')
+  .meta({ type: 'object', additionalProperties: true }) as unknown as z.ZodType<JsonObject, JsonObject>;
+
+const actor = z.strictObject({ kind: z.enum(['telegram', 'api']), id: z.string(), name: z.string() });
+
+export const approvalViewSchema = z.strictObject({
+  id: z.uuid(),
+  status: z.enum(['pending', 'approved', 'rejected', 'expired', 'cancelled']),
+  agentId: z.string(),
+  sessionId: z.string(),
+  toolName: z.string(),
+  toolInput: jsonObjectSchema,
+  toolUseId: z.string().nullable(),
+  summary: z.string().nullable(),
+  cwd: z.string().nullable(),
+  metadata: jsonObjectSchema,
+  inputDigest: z.string().meta({ example: 'sha256:…' }),
+  createdAt: z.iso.datetime(),
+  expiresAt: z.iso.datetime(),
+  settledAt: z.iso.datetime().nullable(),
+  decision: z.strictObject({ by: actor, reason: z.string().nullable() }).nullable(),
+  reason: z.string().nullable(),
+  acknowledged: z.enum(['resumed', 'gone']).nullable(),
+  receipt: z.string().nullable(),
+});
+
+/** The approval as callers see it. */
+export class ApprovalView extends createZodDto(approvalViewSchema) {}
+
+const actorView = ({ kind, id, name }: Actor) => ({ kind: kind === 'telegram' ? kind : ('api' as const), id, name });
+
+export function viewOf(approval: Approval): z.infer<typeof approvalViewSchema> {
+  const settled = approval.status === 'pending' ? null : approval.settledAt.toISOString();
+  return {
+    id: approval.id,
+    status: approval.status,
+    agentId: approval.agentId,
+    sessionId: approval.sessionId,
+    toolName: approval.toolName,
+    toolInput: approval.toolInput,
+    toolUseId: approval.toolUseId,
+    summary: approval.summary,
+    cwd: approval.cwd,
+    metadata: approval.metadata,
+    inputDigest: approval.inputDigest,
+    createdAt: approval.createdAt.toISOString(),
+    expiresAt: approval.expiresAt.toISOString(),
+    settledAt: settled,
+    decision:
+      'decision' in approval ? { by: actorView(approval.decision.by), reason: approval.decision.reason } : null,
+    reason: 'reason' in approval ? approval.reason : null,
+    acknowledged: null,
+    receipt: null,
+  };
+}
+
+export class ApprovalPageView extends createZodDto(
+  z.strictObject({ items: z.array(approvalViewSchema), nextCursor: z.string().nullable() }),
+) {}

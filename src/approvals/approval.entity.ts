@@ -1,0 +1,75 @@
+import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
+
+/** The row behind an approval; `approval-rows.ts` turns it into the domain's union. */
+@Entity('approvals')
+@Check('ck_approvals_status', `status in ('pending', 'approved', 'rejected', 'expired', 'cancelled')`)
+@Check(
+  'ck_approvals_settled',
+  `(status = 'pending') = (settled_at is null) and (status = 'pending') = (settled_by_id is null)`,
+)
+@Index('uq_approvals_idempotency', ['keyId', 'idempotencyKey'], {
+  unique: true,
+  where: 'idempotency_key is not null',
+})
+@Index('ix_approvals_own', ['keyId', 'id'])
+@Index('ix_approvals_due', ['expiresAt'], { where: `status = 'pending'` })
+@Index('ix_approvals_pending_own', ['keyId'], { where: `status = 'pending'` })
+export class ApprovalEntity {
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'pk_approvals' })
+  id!: string;
+
+  @Column('text', { default: 'pending' })
+  status!: string;
+
+  @Column('text', { name: 'key_id' })
+  keyId!: string;
+
+  /** Escaped like the inside of a JSON string, so that U+0000 has a place in PostgreSQL text. */
+  @Column('text', { name: 'agent_id' })
+  agentId!: string;
+
+  /** Escaped like `agentId`. */
+  @Column('text', { name: 'session_id' })
+  sessionId!: string;
+
+  /** What was asked, as RFC 8785 text: what is digested is what is stored. */
+  @Column('text')
+  request!: string;
+
+  @Column('text', { name: 'input_digest' })
+  inputDigest!: string;
+
+  @Column('text', { name: 'correlation_id' })
+  correlationId!: string;
+
+  @Column('text', { name: 'idempotency_key', nullable: true })
+  idempotencyKey!: string | null;
+
+  @Column('bytea', { name: 'body_digest', nullable: true })
+  bodyDigest!: Buffer | null;
+
+  @Column('timestamptz', { name: 'created_at' })
+  createdAt!: Date;
+
+  @Column('timestamptz', { name: 'expires_at' })
+  expiresAt!: Date;
+
+  @Column('timestamptz', { name: 'settled_at', nullable: true })
+  settledAt!: Date | null;
+
+  @Column('text', { name: 'settled_by_kind', nullable: true })
+  settledByKind!: string | null;
+
+  @Column('text', { name: 'settled_by_id', nullable: true })
+  settledById!: string | null;
+
+  @Column('text', { name: 'settled_by_name', nullable: true })
+  settledByName!: string | null;
+
+  /** Escaped like `agentId`. */
+  @Column('text', { nullable: true })
+  reason!: string | null;
+
+  @Column('text', { nullable: true })
+  acknowledged!: string | null;
+}

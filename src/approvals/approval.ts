@@ -1,0 +1,127 @@
+import { DomainError } from '../kernel/errors';
+import type { JsonObject } from '../kernel/json';
+
+/** Who acted: an operator in Telegram, the holder of an API key, or the service itself. */
+export interface Actor {
+  readonly kind: 'telegram' | 'api' | 'system';
+  /** The numeric Telegram user id, or the name of the API key. */
+  readonly id: string;
+  readonly name: string;
+}
+
+/** The scheduler's own hand: it ends what nobody decided in time. */
+export const TIMEOUT_ACTOR: Actor = { kind: 'system', id: 'timeout', name: 'timeout' };
+
+export type Verdict = 'approved' | 'rejected';
+
+export interface Decision {
+  readonly by: Actor;
+  readonly reason: string | null;
+}
+
+/** What was asked; none of it ever changes. */
+export interface ApprovalRequest {
+  /** UUID version 7, made by the database. */
+  readonly id: string;
+  /** The API key that asked; "own" means created with this key. */
+  readonly keyId: string;
+  readonly agentId: string;
+  readonly sessionId: string;
+  readonly toolName: string;
+  readonly toolInput: JsonObject;
+  readonly toolUseId: string | null;
+  readonly summary: string | null;
+  readonly cwd: string | null;
+  readonly metadata: JsonObject;
+  /** `sha256:` and the hex SHA-256 of the RFC 8785 form of {toolName, toolInput, cwd}. */
+  readonly inputDigest: string;
+  readonly correlationId: string;
+  readonly createdAt: Date;
+  readonly expiresAt: Date;
+}
+
+/** States are a union: an impossible row cannot be written down. */
+export type Approval = ApprovalRequest &
+  (
+    | { readonly status: 'pending' }
+    | { readonly status: Verdict; readonly settledAt: Date; readonly decision: Decision }
+    | {
+        readonly status: 'expired' | 'cancelled';
+        readonly settledAt: Date;
+        readonly by: Actor;
+        readonly reason: string | null;
+      }
+  );
+
+export type SettledApproval = Exclude<Approval, { status: 'pending' }>;
+
+export type ApprovalStatus = Approval['status'];
+
+/** A second, different ending was asked for; carries the true state. */
+export class AlreadySettled extends DomainError {
+  override readonly name = 'AlreadySettled';
+
+  constructor(readonly approval: SettledApproval) {
+    super('approval.already-settled', `The approval is already ${approval.status}.`);
+  }
+}
+
+/** A decision came at or after `expiresAt`; carries the true state. */
+export class Expired extends DomainError {
+  override readonly name = 'Expired';
+
+  constructor(readonly approval: Approval) {
+    super('approval.expired', `The approval expired at ${approval.expiresAt.toISOString()}.`);
+  }
+}
+
+export function isSettled(approval: Approval): approval is SettledApproval {
+  return approval.status !== 'pending';
+}
+
+function sameActor(a: Actor, b: Actor): boolean {
+  return a.kind === b.kind && a.id === b.id;
+}
+
+/**
+ * An operator's verdict. The same verdict by the same operator again changes nothing.
+ *
+ * @throws AlreadySettled when another ending stands, Expired from `expiresAt` on.
+ */
+export function decide(approval: Approval, by: Actor, verdict: Verdict, reason: string | null, now: Date): Approval {
+  if (isSettled(approval)) {
+    if (approval.status === verdict && sameActor(approval.decision.by, by)) return approval;
+    throw new AlreadySettled(approval);
+  }
+  if (now >= approval.expiresAt) throw new Expired(approval);
+  return { ...approval, status: verdict, settledAt: now, decision: { by, reason } };
+}
+
+/**
+ * The asker, or an operator, takes the request back. The same caller again changes nothing.
+ *
+ * @throws AlreadySettled when another ending stands, Expired from `expiresAt` on.
+ */
+export function cancel(approval: Approval, by: Actor, reason: string | null, now: Date): Approval {
+  if (isSettled(approval)) {
+    if (approval.status === 'cancelled' && sameActor(approval.by, by)) return approval;
+    throw new AlreadySettled(approval);
+  }
+  if (now >= approval.expiresAt) throw new Expired(approval);
+  return { ...approval, status: 'cancelled', settledAt: now, by, reason };
+}
+
+/** Ends a request that nobody decided by `expiresAt` + grace; leaves every other as it is. */
+export function expire(approval: Approval, gracePeriodMs: number, now: Date): Approval {
+  if (isSettled(approval) || now.getTime() < approval.expiresAt.getTime() + gracePeriodMs) return approval;
+  return { ...approval, status: 'expired', settledAt: now, by: TIMEOUT_ACTOR, reason: unansweredReason(approval) };
+}
+
+/** Says that nobody answered, which is not "no". */
+export function unansweredReason(request: Pick<ApprovalRequest, 'createdAt' | 'expiresAt'>): string {
+  const seconds = Math.round((request.expiresAt.getTime() - request.createdAt.getTime()) / 1000);
+  const minutes = seconds / 60;
+  const span =
+    seconds % 60 === 0 ? `${minutes} minute${minutes === 1 ? '' : 's'}` : `${seconds} second${seconds === 1 ? '' : 's'}`;
+  return `nobody answered within ${span}`;
+}

@@ -1,0 +1,148 @@
+import { Body, Controller, Get, Headers, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
+import { CommandBus, QueryBus } from '@nestjs/cqrs';
+import { ApiBearerAuth, ApiCreatedResponse, ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { actorOf, type Identity } from '../access/identity';
+import { Allow, Caller } from '../http/access.guard';
+import { callerGone } from '../http/caller-gone';
+import { InvalidInput } from '../kernel/errors';
+import { currentCorrelationId } from '../logging/correlation';
+import {
+  CancelBodyDto,
+  DecisionBodyDto,
+  EnqueueBodyDto,
+  idempotencyKeySchema,
+  IdParamDto,
+  ListQueryDto,
+  NoQueryDto,
+  WaitQueryDto,
+} from './approval-inputs';
+import type { Approval } from './approval';
+import { ApprovalPageView, ApprovalView, viewOf } from './approval-view';
+import { ApprovalStream } from './approval-stream';
+import { CancelApprovalCommand } from './commands/cancel-approval';
+import { DecideApprovalCommand } from './commands/decide-approval';
+import { EnqueueApprovalCommand } from './commands/enqueue-approval';
+import { AwaitSettlementQuery } from './queries/await-settlement';
+import { GetApprovalQuery, type Viewer } from './queries/get-approval';
+import { ListApprovalsQuery } from './queries/list-approvals';
+
+/** An agent sees what its own key asked, an operator everything. */
+function viewerOf(caller: Identity): Viewer {
+  return caller.role === 'agent' ? { keyId: caller.keyId } : 'everything';
+}
+
+function idempotencyKeyOf(header: string | undefined): string | null {
+  if (header === undefined) return null;
+  const parsed = idempotencyKeySchema.safeParse(header);
+  if (parsed.success) return parsed.data;
+  throw new InvalidInput(parsed.error.issues.map(({ message }) => ({ path: 'Idempotency-Key', message })));
+}
+
+@ApiTags('approvals')
+@ApiBearerAuth()
+@Controller('api/approvals')
+export class ApprovalsController {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly queries: QueryBus,
+    private readonly stream: ApprovalStream,
+  ) {}
+
+  @Post()
+  @Allow('agent')
+  @ApiOperation({ summary: 'Ask the operators; optionally hold the answer until they decide' })
+  @ApiHeader({ name: 'Idempotency-Key', required: false, description: 'The same key with the same body asks once.' })
+  @ApiCreatedResponse({ type: ApprovalView })
+  @ApiOkResponse({ type: ApprovalView, description: 'Replay of an earlier call with this Idempotency-Key' })
+  async enqueue(
+    @Body() body: EnqueueBodyDto,
+    @Query() { wait }: WaitQueryDto,
+    @Headers('idempotency-key') idempotencyKey: string | undefined,
+    @Caller() caller: Identity,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    const { approval, replayed } = await this.commands.execute(
+      new EnqueueApprovalCommand(body, caller.keyId, idempotencyKeyOf(idempotencyKey), currentCorrelationId() ?? ''),
+    );
+    void reply.header('location', `/api/approvals/${approval.id}`);
+    if (replayed) void reply.status(200).header('idempotent-replayed', 'true');
+    // A replay answers with the approval as it stands, and reading settles an overdue one.
+    if (wait === 0 && !replayed) return viewOf(approval);
+    return viewOf(await this.awaited(approval.id, wait, caller, reply));
+  }
+
+  @Get(':id')
+  @Allow('agent', 'operator')
+  @ApiOperation({ summary: 'The approval; with wait, as soon as it settles' })
+  @ApiOkResponse({ type: ApprovalView })
+  async get(
+    @Param() { id }: IdParamDto,
+    @Query() { wait }: WaitQueryDto,
+    @Caller() caller: Identity,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    return viewOf(await this.awaited(id, wait, caller, reply));
+  }
+
+  @Get()
+  @Allow('agent', 'operator')
+  @ApiOperation({ summary: 'Approvals, newest first' })
+  @ApiOkResponse({ type: ApprovalPageView })
+  async list(@Query() query: ListQueryDto, @Caller() caller: Identity) {
+    const viewer = viewerOf(caller);
+    const page = await this.queries.execute(
+      new ListApprovalsQuery({
+        keyId: viewer === 'everything' ? null : viewer.keyId,
+        status: query.status ?? null,
+        agentId: query.agentId ?? null,
+        sessionId: query.sessionId ?? null,
+        beforeId: query.cursor ?? null,
+        limit: query.limit,
+      }),
+    );
+    return { items: page.items.map(viewOf), nextCursor: page.nextBeforeId };
+  }
+
+  @Get(':id/events')
+  @Allow('agent', 'operator')
+  @ApiOperation({ summary: 'The approval now and at every change, as server-sent events' })
+  @ApiOkResponse({ content: { 'text/event-stream': { schema: { type: 'string' } } } })
+  async events(
+    @Param() { id }: IdParamDto,
+    @Query() _query: NoQueryDto,
+    @Caller() caller: Identity,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    await this.stream.send(id, viewerOf(caller), reply);
+  }
+
+  @Post(':id/decision')
+  @HttpCode(200)
+  @Allow('operator')
+  @ApiOperation({ summary: 'Approve or reject' })
+  @ApiOkResponse({ type: ApprovalView })
+  async decide(@Param() { id }: IdParamDto, @Body() { decision, reason }: DecisionBodyDto, @Caller() caller: Identity) {
+    return viewOf(
+      await this.commands.execute(new DecideApprovalCommand(id, actorOf(caller), decision, reason ?? null)),
+    );
+  }
+
+  @Post(':id/cancel')
+  @HttpCode(200)
+  @Allow('agent', 'operator')
+  @ApiOperation({ summary: 'Take the request back' })
+  @ApiOkResponse({ type: ApprovalView })
+  async cancel(@Param() { id }: IdParamDto, @Body() { reason }: CancelBodyDto, @Caller() caller: Identity) {
+    // Settles what is overdue and hides what is not the caller's.
+    await this.queries.execute(new GetApprovalQuery(id, viewerOf(caller)));
+    const by = actorOf(caller);
+    await this.commands.execute(new CancelApprovalCommand({ cause: 'requested', id, by, reason: reason ?? null }));
+    return viewOf((await this.queries.execute(new GetApprovalQuery(id, viewerOf(caller)))).approval);
+  }
+
+  private awaited(id: string, waitSeconds: number, caller: Identity, reply: FastifyReply): Promise<Approval> {
+    const viewer = viewerOf(caller);
+    return this.queries.execute(new AwaitSettlementQuery(id, viewer, waitSeconds * 1000, callerGone(reply)));
+  }
+}

@@ -1,0 +1,31 @@
+import { Module } from '@nestjs/common';
+import { ApprovalStore } from './approval-store';
+import { ApprovalStream } from './approval-stream';
+import { ApprovalsController } from './approvals.controller';
+import { CancelApprovalHandler } from './commands/cancel-approval';
+import { DecideApprovalHandler } from './commands/decide-approval';
+import { EnqueueApprovalHandler } from './commands/enqueue-approval';
+import { PostgresApprovalStore } from './postgres-approval-store';
+import { AwaitSettlementHandler } from './queries/await-settlement';
+import { GetApprovalHandler } from './queries/get-approval';
+import { ListApprovalsHandler } from './queries/list-approvals';
+import { SettlementFeed } from './settlement-feed';
+import { TimeoutSweeper } from './timeout-sweeper';
+
+@Module({
+  controllers: [ApprovalsController],
+  providers: [
+    { provide: ApprovalStore, useClass: PostgresApprovalStore },
+    EnqueueApprovalHandler,
+    DecideApprovalHandler,
+    CancelApprovalHandler,
+    GetApprovalHandler,
+    ListApprovalsHandler,
+    AwaitSettlementHandler,
+    SettlementFeed,
+    TimeoutSweeper,
+    ApprovalStream,
+  ],
+  exports: [SettlementFeed, TimeoutSweeper],
+})
+export class ApprovalsModule {}

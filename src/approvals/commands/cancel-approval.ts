@@ -1,0 +1,50 @@
+import { Command, CommandHandler, EventBus, type ICommandHandler } from '@nestjs/cqrs';
+import { cancel, type Actor, type Approval, type SettledApproval } from '../approval';
+import { ApprovalSettled } from '../approval-events';
+import { ApprovalStore } from '../approval-store';
+
+/** Why requests end without a decision: somebody took one back, or time took them. */
+export type Cancellation =
+  | { readonly cause: 'requested'; readonly id: string; readonly by: Actor; readonly reason: string | null }
+  /** Those of these ids whose time is up. */
+  | { readonly cause: 'timeout'; readonly ids: readonly string[] }
+  /** The next that are due, up to this many. */
+  | { readonly cause: 'timeout'; readonly limit: number };
+
+/**
+ * Ends requests without a decision; answers with those it ended.
+ *
+ * A requested one rejects with AlreadySettled, Expired, or DomainError `approval.not-found`.
+ */
+export class CancelApprovalCommand extends Command<readonly Approval[]> {
+  constructor(readonly cancellation: Cancellation) {
+    super();
+  }
+}
+
+@CommandHandler(CancelApprovalCommand)
+export class CancelApprovalHandler implements ICommandHandler<CancelApprovalCommand> {
+  constructor(
+    private readonly store: ApprovalStore,
+    private readonly events: EventBus,
+  ) {}
+
+  async execute({ cancellation }: CancelApprovalCommand): Promise<readonly Approval[]> {
+    if (cancellation.cause === 'requested') return [await this.take(cancellation)];
+    return 'ids' in cancellation
+      ? this.announced(await this.store.expireOverdue(cancellation.ids))
+      : this.announced(await this.store.expireDue(cancellation.limit));
+  }
+
+  private async take({ id, by, reason }: Cancellation & { cause: 'requested' }): Promise<Approval> {
+    const attempt = await this.store.settle(id, { status: 'cancelled', by, reason });
+    if (!attempt.changed) return cancel(attempt.approval, by, reason, attempt.now);
+    this.announced([attempt.approval]);
+    return attempt.approval;
+  }
+
+  private announced(ended: readonly SettledApproval[]): readonly SettledApproval[] {
+    this.events.publishAll(ended.map((approval) => new ApprovalSettled(approval)));
+    return ended;
+  }
+}

@@ -1,0 +1,35 @@
+import { Command, CommandHandler, EventBus, type ICommandHandler } from '@nestjs/cqrs';
+import { decide, type Actor, type Approval, type Verdict } from '../approval';
+import { ApprovalSettled } from '../approval-events';
+import { ApprovalStore } from '../approval-store';
+
+/**
+ * An operator's verdict. Authorise the operator before sending it.
+ *
+ * Rejects with AlreadySettled, Expired, or DomainError `approval.not-found`.
+ */
+export class DecideApprovalCommand extends Command<Approval> {
+  constructor(
+    readonly id: string,
+    readonly by: Actor,
+    readonly verdict: Verdict,
+    readonly reason: string | null,
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(DecideApprovalCommand)
+export class DecideApprovalHandler implements ICommandHandler<DecideApprovalCommand> {
+  constructor(
+    private readonly store: ApprovalStore,
+    private readonly events: EventBus,
+  ) {}
+
+  async execute({ id, by, verdict, reason }: DecideApprovalCommand): Promise<Approval> {
+    const attempt = await this.store.settle(id, { status: verdict, by, reason });
+    if (!attempt.changed) return decide(attempt.approval, by, verdict, reason, attempt.now);
+    this.events.publish(new ApprovalSettled(attempt.approval));
+    return attempt.approval;
+  }
+}

@@ -1,0 +1,78 @@
+import { createHash } from 'node:crypto';
+import { Inject } from '@nestjs/common';
+import { Command, CommandHandler, EventBus, type ICommandHandler } from '@nestjs/cqrs';
+import { CONFIG, type Config } from '../../config/environment';
+import { canonicalize, inputDigest } from '../../kernel/canonical-json';
+import { InvalidInput } from '../../kernel/errors';
+import type { JsonObject, JsonValue } from '../../kernel/json';
+import { ApprovalEnqueued } from '../approval-events';
+import { ApprovalStore, type Enqueued } from '../approval-store';
+
+/** What the caller sent; absent members are null. */
+export interface EnqueueBody {
+  readonly agentId: string;
+  readonly sessionId: string;
+  readonly toolName: string;
+  readonly toolInput: JsonObject;
+  readonly toolUseId?: string | null | undefined;
+  readonly summary?: string | null | undefined;
+  readonly cwd?: string | null | undefined;
+  readonly timeoutSeconds?: number | undefined;
+  readonly metadata?: JsonObject | undefined;
+}
+
+/** Asks the operators; answers once the request is stored, with what stands. */
+export class EnqueueApprovalCommand extends Command<Enqueued> {
+  constructor(
+    readonly body: EnqueueBody,
+    readonly keyId: string,
+    readonly idempotencyKey: string | null,
+    readonly correlationId: string,
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(EnqueueApprovalCommand)
+export class EnqueueApprovalHandler implements ICommandHandler<EnqueueApprovalCommand> {
+  constructor(
+    private readonly store: ApprovalStore,
+    private readonly events: EventBus,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {}
+
+  async execute({ body, keyId, idempotencyKey, correlationId }: EnqueueApprovalCommand): Promise<Enqueued> {
+    const { agentId, sessionId, toolName, toolInput, toolUseId = null, summary = null, cwd = null } = body;
+    const enqueued = await this.store.enqueue({
+      keyId,
+      agentId,
+      sessionId,
+      toolName,
+      toolInput,
+      toolUseId,
+      summary,
+      cwd,
+      metadata: body.metadata ?? {},
+      inputDigest: inputDigest({ toolName, toolInput, cwd }),
+      timeoutSeconds: this.timeoutSeconds(body.timeoutSeconds),
+      correlationId,
+      idempotency: idempotencyKey === null ? null : { key: idempotencyKey, bodyDigest: digestOf(body) },
+    });
+    if (!enqueued.replayed) this.events.publish(new ApprovalEnqueued(enqueued.approval));
+    return enqueued;
+  }
+
+  private timeoutSeconds(asked: number | undefined): number {
+    const { defaultTimeoutSeconds, maxTimeoutSeconds } = this.config.approvals;
+    const seconds = asked ?? defaultTimeoutSeconds;
+    if (seconds > maxTimeoutSeconds) {
+      throw new InvalidInput([{ path: 'timeoutSeconds', message: `must be at most ${maxTimeoutSeconds}` }]);
+    }
+    return seconds;
+  }
+}
+
+function digestOf(body: EnqueueBody): Buffer {
+  const sent = Object.entries(body).filter((member): member is [string, JsonValue] => member[1] !== undefined);
+  return createHash('sha256').update(canonicalize(Object.fromEntries(sent))).digest();
+}

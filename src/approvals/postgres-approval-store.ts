@@ -1,0 +1,148 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { CONFIG, type Config } from '../config/environment';
+import { Database, type Statement } from '../database/database';
+import { canonicalize } from '../kernel/canonical-json';
+import { DomainError } from '../kernel/errors';
+import type { SettledApproval } from './approval';
+import {
+  toApproval,
+  toColumnText,
+  toSettled,
+  toSnapshot,
+  type ApprovalRow,
+  type RequestText,
+  type SnapshotRow,
+} from './approval-rows';
+import {
+  COUNT_PENDING,
+  ENQUEUE,
+  EXPIRE_DUE,
+  EXPIRE_OVERDUE,
+  FIND_BY_IDEMPOTENCY_KEY,
+  FIND_MANY,
+  LIST,
+  SETTLE,
+} from './approval-statements';
+import {
+  ApprovalStore,
+  type ApprovalFilter,
+  type Enqueued,
+  type NewApproval,
+  type Outcome,
+  type SettleAttempt,
+  type Snapshot,
+} from './approval-store';
+
+@Injectable()
+export class PostgresApprovalStore extends ApprovalStore {
+  private readonly chatId: string | null;
+  private readonly graceSeconds: number;
+  private readonly maxPending: number;
+
+  constructor(
+    private readonly database: Database,
+    @Inject(CONFIG) config: Config,
+  ) {
+    super();
+    this.chatId = config.telegram?.chatId ?? null;
+    this.graceSeconds = config.approvals.gracePeriodSeconds;
+    this.maxPending = config.approvals.maxPendingPerAgent;
+  }
+
+  async enqueue(request: NewApproval): Promise<Enqueued> {
+    const { agentId, sessionId, toolName, toolInput, toolUseId, summary, cwd, metadata } = request;
+    const text: RequestText = { agentId, sessionId, toolName, toolInput, toolUseId, summary, cwd, metadata };
+    const [row] = await this.database.query<ApprovalRow>(ENQUEUE, [
+      request.keyId,
+      toColumnText(agentId),
+      toColumnText(sessionId),
+      canonicalize({ ...text }),
+      request.inputDigest,
+      request.correlationId,
+      request.idempotency?.key ?? null,
+      request.idempotency?.bodyDigest ?? null,
+      request.timeoutSeconds,
+      this.chatId,
+      this.maxPending,
+    ]);
+    if (row) return { approval: toApproval(row), replayed: false };
+    return this.replay(request);
+  }
+
+  /** Nothing was inserted: the key was used before, or the agent has too much open. */
+  private async replay({ keyId, idempotency }: NewApproval): Promise<Enqueued> {
+    const [earlier] = idempotency
+      ? await this.database.query<ApprovalRow & { body_digest: Buffer }>(FIND_BY_IDEMPOTENCY_KEY, [keyId, idempotency.key])
+      : [];
+    if (!idempotency || !earlier) {
+      throw new DomainError(
+        'approval.too-many-pending',
+        `This key has ${this.maxPending} requests pending; wait for decisions or cancel some.`,
+      );
+    }
+    if (!earlier.body_digest.equals(idempotency.bodyDigest)) {
+      throw new DomainError(
+        'idempotency.body-differs',
+        'This Idempotency-Key was used with another body; use a new key for a new request.',
+      );
+    }
+    return { approval: toApproval(earlier), replayed: true };
+  }
+
+  async settle(id: string, { status, by, reason }: Outcome): Promise<SettleAttempt> {
+    const [row] = await this.database.query<ApprovalRow>(SETTLE, [
+      id,
+      status,
+      by.kind,
+      by.id,
+      by.name,
+      reason === null ? null : toColumnText(reason),
+      this.chatId,
+    ]);
+    if (row) return { changed: true, approval: toSettled(row) };
+    const snapshot = await this.find(id);
+    if (!snapshot) throw new DomainError('approval.not-found', 'There is no approval with this id.');
+    return { changed: false, ...snapshot };
+  }
+
+  async expireDue(limit: number): Promise<SettledApproval[]> {
+    return this.expire(EXPIRE_DUE, limit);
+  }
+
+  async expireOverdue(ids: readonly string[]): Promise<SettledApproval[]> {
+    return this.expire(EXPIRE_OVERDUE, ids);
+  }
+
+  private async expire(statement: Statement, selection: number | readonly string[]): Promise<SettledApproval[]> {
+    const rows = await this.database.query<ApprovalRow>(statement, [this.graceSeconds, selection, this.chatId]);
+    return rows.map(toSettled);
+  }
+
+  async find(id: string): Promise<Snapshot | null> {
+    const [snapshot] = await this.findMany([id]);
+    return snapshot ?? null;
+  }
+
+  async findMany(ids: readonly string[]): Promise<Snapshot[]> {
+    const rows = await this.database.query<SnapshotRow>(FIND_MANY, [this.graceSeconds, ids]);
+    return rows.map(toSnapshot);
+  }
+
+  async list(filter: ApprovalFilter): Promise<Snapshot[]> {
+    const rows = await this.database.query<SnapshotRow>(LIST, [
+      this.graceSeconds,
+      filter.keyId,
+      filter.status,
+      filter.agentId === null ? null : toColumnText(filter.agentId),
+      filter.sessionId === null ? null : toColumnText(filter.sessionId),
+      filter.beforeId,
+      filter.limit,
+    ]);
+    return rows.map(toSnapshot);
+  }
+
+  async countPending(): Promise<number> {
+    const [row] = await this.database.query<{ pending: number }>(COUNT_PENDING, []);
+    return row?.pending ?? 0;
+  }
+}

@@ -1,0 +1,40 @@
+import { CommandBus, Query, QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
+import { DomainError } from '../../kernel/errors';
+import { ApprovalStore, type Snapshot } from '../approval-store';
+import { CancelApprovalCommand } from '../commands/cancel-approval';
+
+/** Whose requests may be seen: those made with one key, or all. */
+export type Viewer = { readonly keyId: string } | 'everything';
+
+export function mayView(viewer: Viewer, snapshot: Snapshot): boolean {
+  return viewer === 'everything' || viewer.keyId === snapshot.approval.keyId;
+}
+
+/** The approval as it stands; an overdue one is settled by the reading. Rejects with `approval.not-found`. */
+export class GetApprovalQuery extends Query<Snapshot> {
+  constructor(
+    readonly id: string,
+    readonly viewer: Viewer,
+  ) {
+    super();
+  }
+}
+
+@QueryHandler(GetApprovalQuery)
+export class GetApprovalHandler implements IQueryHandler<GetApprovalQuery> {
+  constructor(
+    private readonly store: ApprovalStore,
+    private readonly commands: CommandBus,
+  ) {}
+
+  async execute({ id, viewer }: GetApprovalQuery): Promise<Snapshot> {
+    const found = await this.store.find(id);
+    // Somebody else's request and no request at all must look the same.
+    if (!found || !mayView(viewer, found)) {
+      throw new DomainError('approval.not-found', 'There is no approval with this id.');
+    }
+    if (found.approval.status !== 'pending' || found.endsInMs > 0) return found;
+    await this.commands.execute(new CancelApprovalCommand({ cause: 'timeout', ids: [id] }));
+    return (await this.store.find(id)) ?? found;
+  }
+}

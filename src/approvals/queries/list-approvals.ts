@@ -1,0 +1,39 @@
+import { CommandBus, Query, QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
+import type { Approval } from '../approval';
+import { ApprovalStore, type ApprovalFilter } from '../approval-store';
+import { CancelApprovalCommand } from '../commands/cancel-approval';
+
+export interface ApprovalPage {
+  readonly items: readonly Approval[];
+  /** The id to continue before, or null at the end. */
+  readonly nextBeforeId: string | null;
+}
+
+/** Newest first; overdue ones are settled by the reading. */
+export class ListApprovalsQuery extends Query<ApprovalPage> {
+  constructor(readonly filter: ApprovalFilter) {
+    super();
+  }
+}
+
+@QueryHandler(ListApprovalsQuery)
+export class ListApprovalsHandler implements IQueryHandler<ListApprovalsQuery> {
+  constructor(
+    private readonly store: ApprovalStore,
+    private readonly commands: CommandBus,
+  ) {}
+
+  async execute({ filter }: ListApprovalsQuery): Promise<ApprovalPage> {
+    // One more than asked for tells whether there is a next page.
+    const wanted = { ...filter, limit: filter.limit + 1 };
+    let found = await this.store.list(wanted);
+    const overdue = found.filter(({ approval, endsInMs }) => approval.status === 'pending' && endsInMs <= 0);
+    if (overdue.length > 0) {
+      const ids = overdue.map(({ approval }) => approval.id);
+      await this.commands.execute(new CancelApprovalCommand({ cause: 'timeout', ids }));
+      found = await this.store.list(wanted);
+    }
+    const items = found.slice(0, filter.limit).map(({ approval }) => approval);
+    return { items, nextBeforeId: found.length > filter.limit ? (items.at(-1)?.id ?? null) : null };
+  }
+}

@@ -1,0 +1,169 @@
+import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { NotificationListener } from '../database/notification-listener';
+import { Clock } from '../kernel/clock';
+import { describeError, Log } from '../logging/log';
+import { isSettled, type SettledApproval } from './approval';
+import { SETTLED_CHANNEL } from './approval-statements';
+import { ApprovalStore } from './approval-store';
+import { CancelApprovalCommand } from './commands/cancel-approval';
+
+/** How often deadlines of waiters are looked at; "within a second of expiresAt" leaves room for four looks. */
+const TICK_MS = 200;
+/** The safety net under NOTIFY: every waiting id is re-read this often, in one query. */
+const POLL_MS = 5_000;
+/** How long after a failed attempt an overdue request is tried again. */
+const RETRY_OVERDUE_MS = 1_000;
+
+type Answer = SettledApproval | null;
+
+interface Waiting {
+  readonly id: string;
+  /** On the monotonic clock: when the caller's time is up. */
+  until: number;
+  /** On the monotonic clock: when the request itself is over and must be settled. */
+  endsAt: number;
+  readonly answer: (answer: Answer) => void;
+  readonly answered: Promise<Answer>;
+}
+
+export interface Waiter {
+  /**
+   * The settled approval; null when `waitMs` passed, the signal fired, or the service stops.
+   * `endsInMs`: how long until the request is overdue, as the database saw it.
+   */
+  settled(options: { waitMs: number; endsInMs: number; signal: AbortSignal }): Promise<Answer>;
+  release(): void;
+}
+
+/**
+ * Who is waiting on this replica, and how they are woken: NOTIFY names what settled, one batched read fetches
+ * it for all its waiters. A waiter holds memory and its socket, and no database connection.
+ */
+@Injectable()
+export class SettlementFeed implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly waiting = new Map<string, Set<Waiting>>();
+  private readonly toRead = new Set<string>();
+  private reading = false;
+  private ticker: NodeJS.Timeout | null = null;
+  private nextPollAt = 0;
+  private closed = false;
+
+  constructor(
+    private readonly store: ApprovalStore,
+    private readonly commands: CommandBus,
+    private readonly listener: NotificationListener,
+    private readonly clock: Clock,
+    private readonly log: Log,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.listener.listen(SETTLED_CHANNEL, {
+      notified: (payload) => this.wake(payload.split(',')),
+      // What was notified while the connection was away is gone: read everything again.
+      connected: () => this.wake([...this.waiting.keys()]),
+    });
+  }
+
+  /** Answers everybody with "as it stands"; who comes later is answered at once. */
+  beforeApplicationShutdown(): void {
+    this.closed = true;
+    for (const waiters of [...this.waiting.values()]) for (const waiter of [...waiters]) waiter.answer(null);
+  }
+
+  get size(): number {
+    let count = 0;
+    for (const waiters of this.waiting.values()) count += waiters.size;
+    return count;
+  }
+
+  register(id: string): Waiter {
+    const waiting = this.add(id);
+    return {
+      settled: ({ waitMs, endsInMs, signal }) => {
+        const now = this.clock.monotonicMs();
+        waiting.until = now + waitMs;
+        waiting.endsAt = now + endsInMs;
+        if (this.closed || signal.aborted || waitMs <= 0) waiting.answer(null);
+        signal.addEventListener('abort', () => waiting.answer(null), { once: true });
+        return waiting.answered;
+      },
+      release: () => this.remove(waiting),
+    };
+  }
+
+  private add(id: string): Waiting {
+    let answer: (answer: Answer) => void = () => undefined;
+    const answered = new Promise<Answer>((resolve) => (answer = resolve));
+    const waiting: Waiting = { id, until: Infinity, endsAt: Infinity, answer, answered };
+    const others = this.waiting.get(id);
+    if (others) others.add(waiting);
+    else this.waiting.set(id, new Set([waiting]));
+    this.ticker ??= setInterval(() => this.tick(), TICK_MS);
+    return waiting;
+  }
+
+  private remove(waiting: Waiting): void {
+    const others = this.waiting.get(waiting.id);
+    others?.delete(waiting);
+    if (others?.size === 0) this.waiting.delete(waiting.id);
+    if (this.waiting.size === 0 && this.ticker) {
+      clearInterval(this.ticker);
+      this.ticker = null;
+    }
+  }
+
+  private tick(): void {
+    const now = this.clock.monotonicMs();
+    const overdue: string[] = [];
+    for (const [id, waiters] of this.waiting) {
+      for (const waiter of waiters) {
+        if (now >= waiter.until) waiter.answer(null);
+        else if (now >= waiter.endsAt) {
+          // Asked again after a while, in case the database was away.
+          waiter.endsAt = now + RETRY_OVERDUE_MS;
+          overdue.push(id);
+        }
+      }
+    }
+    if (overdue.length > 0) this.settleOverdue([...new Set(overdue)]);
+    if (now >= this.nextPollAt) {
+      this.nextPollAt = now + POLL_MS;
+      this.wake([...this.waiting.keys()]);
+    }
+  }
+
+  private settleOverdue(ids: readonly string[]): void {
+    this.commands
+      .execute(new CancelApprovalCommand({ cause: 'timeout', ids }))
+      .then(() => this.wake(ids))
+      .catch((error: unknown) => this.complain(error));
+  }
+
+  private wake(ids: readonly string[]): void {
+    for (const id of ids) if (this.waiting.has(id)) this.toRead.add(id);
+    if (!this.reading && this.toRead.size > 0) void this.read();
+  }
+
+  /** One query for all that woke; what wakes meanwhile goes into the next. */
+  private async read(): Promise<void> {
+    this.reading = true;
+    while (this.toRead.size > 0) {
+      const ids = [...this.toRead];
+      this.toRead.clear();
+      try {
+        for (const { approval } of await this.store.findMany(ids)) {
+          if (!isSettled(approval)) continue;
+          for (const waiter of this.waiting.get(approval.id) ?? []) waiter.answer(approval);
+        }
+      } catch (error) {
+        this.complain(error);
+      }
+    }
+    this.reading = false;
+  }
+
+  private complain(error: unknown): void {
+    this.log.event('warn', 'waiters.read-failed', { error: describeError(error) }, 'waiters could not be read; polling goes on');
+  }
+}

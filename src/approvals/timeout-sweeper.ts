@@ -1,0 +1,78 @@
+import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { SchedulerRegistry } from '@nestjs/schedule';
+import { CONFIG, type Config } from '../config/environment';
+import { Clock } from '../kernel/clock';
+import { describeError, Log } from '../logging/log';
+import { CancelApprovalCommand } from './commands/cancel-approval';
+
+const JOB = 'timeout-sweep';
+/** A sweep that has not succeeded for this many intervals is late, and health says so. */
+const LATE_AFTER_INTERVALS = 3;
+
+export interface SweeperHealth {
+  readonly healthy: boolean;
+  /** Seconds since the last sweep that went through. */
+  readonly lagSeconds: number;
+}
+
+/** Ends what nobody decided in time: every few seconds, batch by batch, side by side with other replicas. */
+@Injectable()
+export class TimeoutSweeper implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly intervalMs: number;
+  private readonly batchSize: number;
+  private running: Promise<void> | null = null;
+  private succeededAtMs: number;
+  private failing = false;
+
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly scheduler: SchedulerRegistry,
+    private readonly clock: Clock,
+    private readonly log: Log,
+    @Inject(CONFIG) config: Config,
+  ) {
+    this.intervalMs = config.approvals.sweepIntervalSeconds * 1000;
+    this.batchSize = config.approvals.sweepBatchSize;
+    this.succeededAtMs = clock.monotonicMs();
+  }
+
+  onApplicationBootstrap(): void {
+    // Registered here, not by @Interval, because the interval is configuration.
+    this.scheduler.addInterval(
+      JOB,
+      setInterval(() => void this.sweep(), this.intervalMs),
+    );
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    if (this.scheduler.doesExist('interval', JOB)) this.scheduler.deleteInterval(JOB);
+    await this.running;
+  }
+
+  /** One sweep of everything due; a call during a sweep joins it. Never rejects. */
+  sweep(): Promise<void> {
+    this.running ??= this.sweepAll().finally(() => (this.running = null));
+    return this.running;
+  }
+
+  health(): SweeperHealth {
+    const lagMs = this.clock.monotonicMs() - this.succeededAtMs;
+    return { healthy: lagMs <= this.intervalMs * LATE_AFTER_INTERVALS, lagSeconds: lagMs / 1000 };
+  }
+
+  private async sweepAll(): Promise<void> {
+    try {
+      let ended: readonly unknown[];
+      do {
+        ended = await this.commands.execute(new CancelApprovalCommand({ cause: 'timeout', limit: this.batchSize }));
+      } while (ended.length === this.batchSize);
+      this.succeededAtMs = this.clock.monotonicMs();
+      if (this.failing) this.log.event('info', 'sweep.recovered', {}, 'the sweep works again');
+      this.failing = false;
+    } catch (error) {
+      if (!this.failing) this.log.event('error', 'sweep.failed', { error: describeError(error) }, 'the sweep failed; it is tried again');
+      this.failing = true;
+    }
+  }
+}

@@ -1,0 +1,31 @@
+import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
+
+@Entity('audit_log')
+export class AuditEntryEntity {
+  @PrimaryGeneratedColumn('identity', {
+    type: 'bigint',
+    generatedIdentity: 'ALWAYS',
+    primaryKeyConstraintName: 'pk_audit_log',
+  })
+  seq!: string;
+
+  @Column('timestamptz')
+  at!: Date;
+
+  @Column('text')
+  type!: string;
+
+  /** `kind:id` of who caused it. */
+  @Column('text')
+  actor!: string;
+
+  @Index('ix_audit_log_approval')
+  @Column('uuid', { name: 'approval_id', nullable: true })
+  approvalId!: string | null;
+
+  @Column('text', { name: 'correlation_id', nullable: true })
+  correlationId!: string | null;
+
+  @Column('text')
+  data!: string;
+}

@@ -1,0 +1,21 @@
+import { existsSync } from 'node:fs';
+import { Global, Module, type DynamicModule } from '@nestjs/common';
+import { CONFIG, parseConfig, type Config } from './environment';
+
+/** Reads `.env` (development; what the environment sets already wins) and the environment. */
+export function loadConfig(): Config {
+  if (process.env.NODE_ENV !== 'production' && existsSync('.env')) process.loadEnvFile('.env');
+  return parseConfig(process.env, process.stdout.isTTY);
+}
+
+@Global()
+@Module({})
+export class ConfigModule {
+  static with(config: Config): DynamicModule {
+    return {
+      module: ConfigModule,
+      providers: [{ provide: CONFIG, useValue: config }],
+      exports: [CONFIG],
+    };
+  }
+}

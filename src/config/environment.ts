@@ -1,0 +1,334 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+
+/** Variables that begin with one of these belong to us: an unknown one is a typing error, not a stranger. */
+const OUR_PREFIXES = [
+  'APPROVAL_',
+  'TELEGRAM_',
+  'CIRCUIT_BREAKER_',
+  'DATABASE_',
+  'ESCALATION_',
+  'CONNECTOR_',
+  'RATE_LIMIT_',
+  'AUDIT_',
+];
+
+/** Each may also be given as `NAME_FILE`, the path of a file that holds the value. */
+const SECRETS = [
+  'DATABASE_URL',
+  'DATABASE_MIGRATION_URL',
+  'AGENT_API_KEY',
+  'OPERATOR_API_KEY',
+  'TELEGRAM_BOT_TOKEN',
+  'TELEGRAM_WEBHOOK_SECRET',
+] as const;
+
+const integer = (min: number, max: number, fallback: number) =>
+  z
+    .string()
+    .regex(/^\d+$/, `must be a whole number from ${min} to ${max}`)
+    .transform(Number)
+    .pipe(
+      z
+        .number()
+        .min(min, `must be at least ${min}`)
+        .max(max, `must be at most ${max}`),
+    )
+    .default(fallback);
+
+const fraction = (fallback: number) =>
+  z
+    .string()
+    .regex(/^(0?\.\d+|0|1|1\.0+|0\.\d+)$/, 'must be a fraction above 0 and at most 1, such as 0.5')
+    .transform(Number)
+    .pipe(z.number().gt(0, 'must be above 0').max(1, 'must be at most 1'))
+    .default(fallback);
+
+const flag = (fallback: boolean) =>
+  z
+    .enum(['true', 'false'], 'must be true or false')
+    .transform((value) => value === 'true')
+    .default(fallback);
+
+const httpUrl = z
+  .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
+  .transform((value) => value.replace(/\/+$/, ''));
+
+const postgresUrl = z.url({
+  protocol: /^postgres(ql)?$/,
+  error: 'must look like postgres://user:password@host:5432/database',
+});
+
+const apiKey = z
+  .string()
+  .min(32, 'must have at least 32 characters')
+  .regex(/^[\x21-\x7e]+$/, 'must be printable ASCII without spaces');
+
+const OPERATOR = /^(\d{1,19})(?::([^,:]{1,64}))?$/;
+
+const operators = z.string().transform((value, context): readonly TelegramOperator[] => {
+  const found = new Map<string, TelegramOperator>();
+  for (const entry of value
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')) {
+    const [, id, name] = OPERATOR.exec(entry) ?? [];
+    if (id === undefined) {
+      context.addIssue(`"${entry}" is neither a numeric Telegram user id nor id:name (usernames do not count)`);
+    } else if (found.has(id)) {
+      context.addIssue(`operator ${id} is listed twice`);
+    } else {
+      found.set(id, { id, name: name?.trim() ?? id });
+    }
+  }
+  return [...found.values()];
+});
+
+const statusCodes = z
+  .string()
+  .regex(/^\d{3}(\s*,\s*\d{3})*$/, 'must be a comma list of HTTP status codes, such as 429,503')
+  .transform((value) => value.split(',').map(Number))
+  .default([429, 500, 502, 503, 504]);
+
+/** A person who may decide in Telegram, known by the numeric user id. */
+export interface TelegramOperator {
+  readonly id: string;
+  readonly name: string;
+}
+
+/** The environment table of the documentation, one entry a variable. */
+export const environmentSchema = z.object({
+  HOST: z.string().default('127.0.0.1'),
+  PORT: integer(0, 65_535, 3000),
+  DATABASE_URL: postgresUrl.optional(),
+  DATABASE_MIGRATION_URL: postgresUrl.optional(),
+  DATABASE_POOL_SIZE: integer(1, 1000, 10),
+  DATA_DIR: z.string().default('.data'),
+  AGENT_API_KEY: apiKey.optional(),
+  OPERATOR_API_KEY: apiKey.optional(),
+  TELEGRAM_BOT_TOKEN: z
+    .string()
+    .regex(/^\d{1,20}:[A-Za-z0-9_-]{30,}$/, 'is not a bot token (digits, a colon, 30 or more characters)')
+    .optional(),
+  TELEGRAM_CHAT_ID: z
+    .string()
+    .regex(/^-?\d{1,19}$/, 'must be the numeric chat id (negative for groups)')
+    .optional(),
+  TELEGRAM_OPERATORS: operators.optional(),
+  TELEGRAM_API_ROOT: httpUrl.default('https://api.telegram.org'),
+  TELEGRAM_MODE: z.enum(['polling', 'webhook'], 'must be polling or webhook').default('polling'),
+  TELEGRAM_WEBHOOK_URL: httpUrl.optional(),
+  TELEGRAM_WEBHOOK_SECRET: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{16,256}$/, 'must be 16 to 256 characters of A-Z a-z 0-9 _ -')
+    .optional(),
+  TELEGRAM_RETRY_MAX_ATTEMPTS: integer(0, 20, 3),
+  TELEGRAM_RETRY_INITIAL_DELAY_MS: integer(1, 600_000, 1000),
+  TELEGRAM_RETRY_MAX_DELAY_MS: integer(1, 600_000, 16_000),
+  TELEGRAM_RETRY_JITTER: flag(true),
+  TELEGRAM_RETRY_ON: statusCodes,
+  TELEGRAM_BUDGET_PER_SECOND: integer(1, 10_000, 30),
+  TELEGRAM_BUDGET_CHAT_PER_SECOND: integer(1, 10_000, 1),
+  TELEGRAM_BUDGET_GROUP_PER_MINUTE: integer(1, 100_000, 20),
+  ESCALATION_LEASE_SECONDS: integer(1, 3600, 30),
+  CIRCUIT_BREAKER_CONSECUTIVE_FAILURES: integer(1, 10_000, 5),
+  CIRCUIT_BREAKER_FAILURE_RATE: fraction(0.5),
+  CIRCUIT_BREAKER_MINIMUM_THROUGHPUT: integer(1, 100_000, 10),
+  CIRCUIT_BREAKER_SAMPLING_SECONDS: integer(1, 3600, 30),
+  CIRCUIT_BREAKER_BREAK_SECONDS: integer(1, 3600, 30),
+  APPROVAL_DEFAULT_TIMEOUT_MINUTES: integer(1, 10_080, 30),
+  APPROVAL_MAX_TIMEOUT_MINUTES: integer(1, 10_080, 120),
+  APPROVAL_SWEEP_INTERVAL_SECONDS: integer(1, 3600, 5),
+  APPROVAL_GRACE_PERIOD_SECONDS: integer(0, 3600, 0),
+  APPROVAL_SWEEP_BATCH_SIZE: integer(1, 10_000, 500),
+  APPROVAL_WARNING_MINUTES: integer(0, 10_080, 5),
+  APPROVAL_MAX_PENDING_PER_AGENT: integer(1, 1_000_000, 1000),
+  APPROVAL_RETENTION_DAYS: integer(1, 36_500, 90),
+  RATE_LIMIT_AGENT_PER_MINUTE: integer(1, 10_000_000, 600),
+  RATE_LIMIT_OPERATOR_PER_MINUTE: integer(1, 10_000_000, 60),
+  CONNECTOR_HOOK_DEADLINE_SECONDS: integer(1, 86_400, 570),
+  AUDIT_CHECKPOINT_FILE: z.string().optional(),
+  METRICS_PUBLIC: flag(false),
+  SANDBOX_PORT: integer(0, 65_535, 8081),
+  LOG_LEVEL: z
+    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], 'must be fatal, error, warn, info, debug or trace')
+    .default('info'),
+  LOG_FORMAT: z.enum(['json', 'pretty'], 'must be json or pretty').optional(),
+  OTEL_EXPORTER_OTLP_ENDPOINT: httpUrl.optional(),
+});
+
+type Environment = z.infer<typeof environmentSchema>;
+
+/** Every fault of the environment at once, one line each, each with the variable's name. */
+export class ConfigurationError extends Error {
+  override readonly name = 'ConfigurationError';
+
+  constructor(readonly faults: readonly string[]) {
+    super(`Configuration is wrong:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
+  }
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\./.test(host);
+}
+
+/** Moves every `NAME_FILE` into its `NAME`; an empty value counts as unset, as compose files pass it. */
+function withSecretFiles(env: NodeJS.ProcessEnv, faults: string[]): Record<string, string> {
+  const values = Object.fromEntries(
+    Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== ''),
+  );
+  for (const name of SECRETS) {
+    const path = values[`${name}_FILE`];
+    if (path === undefined) continue;
+    if (values[name] !== undefined) faults.push(`${name}: set either ${name} or ${name}_FILE, not both`);
+    try {
+      values[name] = readFileSync(path, 'utf8').trim();
+    } catch (error) {
+      faults.push(`${name}_FILE: cannot read the file (${(error as NodeJS.ErrnoException).code ?? 'error'})`);
+    }
+    if (values[name] === '') faults.push(`${name}_FILE: the file is empty`);
+  }
+  return values;
+}
+
+function unknownNames(values: Record<string, string>): string[] {
+  const known = new Set([...Object.keys(environmentSchema.shape), ...SECRETS.map((name) => `${name}_FILE`)]);
+  return Object.keys(values)
+    .filter((name) => OUR_PREFIXES.some((prefix) => name.startsWith(prefix)) && !known.has(name))
+    .map((name) => `${name}: unknown variable; see the configuration table in README.md`);
+}
+
+function crossFaults(env: Environment): string[] {
+  const faults: string[] = [];
+  const bot = env.TELEGRAM_BOT_TOKEN !== undefined;
+  if (bot && env.TELEGRAM_CHAT_ID === undefined) {
+    faults.push('TELEGRAM_CHAT_ID: required when TELEGRAM_BOT_TOKEN is set');
+  }
+  if (bot && !env.TELEGRAM_OPERATORS?.length) {
+    faults.push('TELEGRAM_OPERATORS: required when TELEGRAM_BOT_TOKEN is set; with nobody listed nobody could decide');
+  }
+  if (!bot && (env.TELEGRAM_CHAT_ID !== undefined || env.TELEGRAM_OPERATORS !== undefined)) {
+    faults.push('TELEGRAM_BOT_TOKEN: required when TELEGRAM_CHAT_ID or TELEGRAM_OPERATORS is set');
+  }
+  if (env.TELEGRAM_MODE === 'webhook') {
+    for (const name of ['TELEGRAM_WEBHOOK_URL', 'TELEGRAM_WEBHOOK_SECRET'] as const) {
+      if (env[name] === undefined) faults.push(`${name}: required when TELEGRAM_MODE is webhook`);
+    }
+  }
+  if (env.TELEGRAM_RETRY_INITIAL_DELAY_MS > env.TELEGRAM_RETRY_MAX_DELAY_MS) {
+    faults.push('TELEGRAM_RETRY_INITIAL_DELAY_MS: must not exceed TELEGRAM_RETRY_MAX_DELAY_MS');
+  }
+  if (env.APPROVAL_DEFAULT_TIMEOUT_MINUTES > env.APPROVAL_MAX_TIMEOUT_MINUTES) {
+    faults.push('APPROVAL_DEFAULT_TIMEOUT_MINUTES: must not exceed APPROVAL_MAX_TIMEOUT_MINUTES');
+  }
+  if (env.AGENT_API_KEY !== undefined && env.AGENT_API_KEY === env.OPERATOR_API_KEY) {
+    faults.push('OPERATOR_API_KEY: must differ from AGENT_API_KEY, or an agent could approve itself');
+  }
+  return faults;
+}
+
+function telegramOf(env: Environment) {
+  if (env.TELEGRAM_BOT_TOKEN === undefined || env.TELEGRAM_CHAT_ID === undefined) return null;
+  return {
+    token: env.TELEGRAM_BOT_TOKEN,
+    chatId: env.TELEGRAM_CHAT_ID,
+    operators: env.TELEGRAM_OPERATORS ?? [],
+    apiRoot: env.TELEGRAM_API_ROOT,
+    webhook:
+      env.TELEGRAM_MODE === 'webhook'
+        ? { url: env.TELEGRAM_WEBHOOK_URL ?? '', secret: env.TELEGRAM_WEBHOOK_SECRET ?? '' }
+        : null,
+    retry: {
+      maxAttempts: env.TELEGRAM_RETRY_MAX_ATTEMPTS,
+      initialDelayMs: env.TELEGRAM_RETRY_INITIAL_DELAY_MS,
+      maxDelayMs: env.TELEGRAM_RETRY_MAX_DELAY_MS,
+      jitter: env.TELEGRAM_RETRY_JITTER,
+      on: env.TELEGRAM_RETRY_ON,
+    },
+    budget: {
+      perSecond: env.TELEGRAM_BUDGET_PER_SECOND,
+      chatPerSecond: env.TELEGRAM_BUDGET_CHAT_PER_SECOND,
+      groupPerMinute: env.TELEGRAM_BUDGET_GROUP_PER_MINUTE,
+    },
+  };
+}
+
+function configurationOf(env: Environment, terminal: boolean) {
+  return {
+    http: { host: env.HOST, port: env.PORT, loopback: isLoopback(env.HOST) },
+    dataDir: env.DATA_DIR,
+    database: {
+      url: env.DATABASE_URL ?? null,
+      migrationUrl: env.DATABASE_MIGRATION_URL ?? null,
+      poolSize: env.DATABASE_POOL_SIZE,
+    },
+    keys: { agent: env.AGENT_API_KEY ?? null, operator: env.OPERATOR_API_KEY ?? null },
+    telegram: telegramOf(env),
+    breaker: {
+      consecutiveFailures: env.CIRCUIT_BREAKER_CONSECUTIVE_FAILURES,
+      failureRate: env.CIRCUIT_BREAKER_FAILURE_RATE,
+      minimumThroughput: env.CIRCUIT_BREAKER_MINIMUM_THROUGHPUT,
+      samplingSeconds: env.CIRCUIT_BREAKER_SAMPLING_SECONDS,
+      breakSeconds: env.CIRCUIT_BREAKER_BREAK_SECONDS,
+    },
+    escalation: { leaseSeconds: env.ESCALATION_LEASE_SECONDS },
+    approvals: {
+      defaultTimeoutSeconds: env.APPROVAL_DEFAULT_TIMEOUT_MINUTES * 60,
+      maxTimeoutSeconds: env.APPROVAL_MAX_TIMEOUT_MINUTES * 60,
+      sweepIntervalSeconds: env.APPROVAL_SWEEP_INTERVAL_SECONDS,
+      gracePeriodSeconds: env.APPROVAL_GRACE_PERIOD_SECONDS,
+      sweepBatchSize: env.APPROVAL_SWEEP_BATCH_SIZE,
+      warningSeconds: env.APPROVAL_WARNING_MINUTES * 60,
+      maxPendingPerAgent: env.APPROVAL_MAX_PENDING_PER_AGENT,
+      retentionDays: env.APPROVAL_RETENTION_DAYS,
+    },
+    rateLimits: {
+      agentPerMinute: env.RATE_LIMIT_AGENT_PER_MINUTE,
+      operatorPerMinute: env.RATE_LIMIT_OPERATOR_PER_MINUTE,
+    },
+    connector: { hookDeadlineSeconds: env.CONNECTOR_HOOK_DEADLINE_SECONDS },
+    audit: { checkpointFile: env.AUDIT_CHECKPOINT_FILE ?? join(env.DATA_DIR, 'audit-checkpoints.jsonl') },
+    metrics: { public: env.METRICS_PUBLIC },
+    sandbox: { port: env.SANDBOX_PORT },
+    log: { level: env.LOG_LEVEL, format: env.LOG_FORMAT ?? (terminal ? 'pretty' : 'json') },
+    tracing: { endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT ?? null },
+  };
+}
+
+type Configuration = ReturnType<typeof configurationOf>;
+
+type DeepReadonly<T> = T extends readonly (infer Item)[]
+  ? readonly DeepReadonly<Item>[]
+  : T extends object
+    ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
+    : T;
+
+/** The frozen configuration; times carry their unit in the name. Inject it with {@link CONFIG}. */
+export type Config = DeepReadonly<Configuration>;
+
+export const CONFIG = Symbol('configuration');
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    Object.values(value).forEach(deepFreeze);
+  }
+  return value;
+}
+
+/**
+ * Reads the environment into the frozen configuration.
+ *
+ * @throws ConfigurationError naming every variable that is wrong or unknown.
+ */
+export function parseConfig(env: NodeJS.ProcessEnv, terminal = false): Config {
+  const faults: string[] = [];
+  const values = withSecretFiles(env, faults);
+  const parsed = environmentSchema.safeParse(values);
+  for (const issue of parsed.error?.issues ?? []) faults.push(`${issue.path.join('.')}: ${issue.message}`);
+  faults.push(...unknownNames(values));
+  if (parsed.success) faults.push(...crossFaults(parsed.data));
+  if (!parsed.success || faults.length > 0) throw new ConfigurationError(faults);
+  return deepFreeze(configurationOf(parsed.data, terminal));
+}

@@ -1,0 +1,30 @@
+import { DataSource } from 'typeorm';
+import { ApprovalEntity } from '../approvals/approval.entity';
+import { AuditEntryEntity } from '../audit/audit-entry.entity';
+import { CardEntity, LeaseEntity, OutboxEntity } from '../escalation/escalation.entities';
+import { CreateApprovals1795464000000 } from '../../migrations/1795464000000-CreateApprovals';
+import { CreateEscalation1795464000001 } from '../../migrations/1795464000001-CreateEscalation';
+
+/** A request must not hang on a database that does not answer; five seconds, then 503. */
+const CONNECT_TIMEOUT_MS = 5_000;
+/** No statement of ours is long; one that is has gone wrong. */
+const STATEMENT_TIMEOUT_MS = 30_000;
+
+/** The one way to PostgreSQL, for the service, the command line and the migrations. Not yet connected. */
+export function createDataSource(url: string, poolSize: number): DataSource {
+  return new DataSource({
+    type: 'postgres',
+    url,
+    poolSize,
+    entities: [ApprovalEntity, AuditEntryEntity, OutboxEntity, CardEntity, LeaseEntity],
+    migrations: [CreateApprovals1795464000000, CreateEscalation1795464000001],
+    migrationsTransactionMode: 'all',
+    applicationName: 'countersign',
+    connectTimeoutMS: CONNECT_TIMEOUT_MS,
+    extra: { statement_timeout: STATEMENT_TIMEOUT_MS, keepAlive: true, idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS },
+    // TypeORM's own pool error handler logs; the pool replaces the connection by itself.
+    poolErrorHandler: () => undefined,
+    installExtensions: false,
+    logging: false,
+  });
+}

@@ -1,0 +1,46 @@
+import { createDataSource } from './data-source';
+
+/** Any constant will do; every replica must use the same one. */
+const MIGRATION_LOCK = 7_214_035_522;
+
+const roleOf = (url: string): string => decodeURIComponent(new URL(url).username);
+
+/** `"` doubled, as PostgreSQL quotes identifiers. */
+const quoted = (identifier: string): string => `"${identifier.replaceAll('"', '""')}"`;
+
+async function underLock<T>(ownerUrl: string, work: (source: ReturnType<typeof createDataSource>) => Promise<T>): Promise<T> {
+  // Two connections: one holds the lock, the other migrates.
+  const source = createDataSource(ownerUrl, 2);
+  await source.initialize();
+  const lock = source.createQueryRunner();
+  try {
+    await lock.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
+    return await work(source);
+  } finally {
+    // Ending the session gives the lock back, whatever state it is in.
+    await lock.release();
+    await source.destroy();
+  }
+}
+
+/**
+ * Brings the schema up to date, one replica at a time, and lets the service's role use it.
+ *
+ * @returns the names of the migrations that ran.
+ */
+export async function migrate(ownerUrl: string, serviceUrl = ownerUrl): Promise<string[]> {
+  return underLock(ownerUrl, async (source) => {
+    const done = await source.runMigrations({ transaction: 'all' });
+    const service = roleOf(serviceUrl);
+    if (service !== '' && service !== roleOf(ownerUrl)) {
+      await source.query(`grant usage on schema public to ${quoted(service)}`);
+      await source.query(`grant select, insert, update, delete on all tables in schema public to ${quoted(service)}`);
+    }
+    return done.map((migration) => migration.name);
+  });
+}
+
+/** Takes the newest migration back. */
+export async function revertMigration(ownerUrl: string): Promise<void> {
+  await underLock(ownerUrl, (source) => source.undoLastMigration({ transaction: 'all' }));
+}

@@ -1,0 +1,114 @@
+import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
+import { Client } from 'pg';
+import { describeError, Log } from '../logging/log';
+import { DatabaseLocation } from './database-location';
+
+const RECONNECT_MIN_MS = 100;
+const RECONNECT_MAX_MS = 5_000;
+/** A half-open socket shows no error; only a question that stays unanswered reveals it. */
+const HEARTBEAT_MS = 5_000;
+const HEARTBEAT_TIMEOUT_MS = 3_000;
+const CONNECT_TIMEOUT_MS = 5_000;
+
+export interface NotificationHandler {
+  readonly notified: (payload: string) => void;
+  /** Called after every (re)connection: notifications sent while it was away are lost. */
+  readonly connected: () => void;
+}
+
+/** The one LISTEN connection of this replica; reconnects for ever, and never fails a caller. */
+@Injectable()
+export class NotificationListener implements BeforeApplicationShutdown {
+  private readonly handlers = new Map<string, NotificationHandler>();
+  private client: Client | null = null;
+  private timer: NodeJS.Timeout | null = null;
+  private failures = 0;
+  private stopped = false;
+  private connecting = false;
+
+  constructor(
+    private readonly location: DatabaseLocation,
+    private readonly log: Log,
+  ) {}
+
+  listen(channel: string, handler: NotificationHandler): void {
+    this.handlers.set(channel, handler);
+    if (this.client) void this.subscribe(this.client, channel);
+    else this.connectSoon(0);
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    this.stopped = true;
+    if (this.timer) clearTimeout(this.timer);
+    await this.client?.end().catch((error: unknown) => this.lost(error));
+  }
+
+  private connectSoon(delayMs: number): void {
+    if (this.stopped || this.connecting) return;
+    if (this.timer) clearTimeout(this.timer);
+    this.timer = setTimeout(() => void this.connect(), delayMs);
+  }
+
+  private async connect(): Promise<void> {
+    this.connecting = true;
+    const client = new Client({
+      connectionString: this.location.url,
+      application_name: 'countersign-listener',
+      keepAlive: true,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      query_timeout: HEARTBEAT_TIMEOUT_MS,
+    });
+    client.on('error', (error) => this.drop(client, error));
+    client.on('end', () => this.drop(client, new Error('the connection ended')));
+    client.on('notification', ({ channel, payload }) => this.handlers.get(channel)?.notified(payload ?? ''));
+    try {
+      await client.connect();
+      for (const channel of this.handlers.keys()) await client.query(`listen ${client.escapeIdentifier(channel)}`);
+      this.connecting = false;
+      if (this.failures > 0) this.log.event('info', 'database.listening-again', {}, 'LISTEN connection is back');
+      this.failures = 0;
+      this.client = client;
+      for (const handler of this.handlers.values()) handler.connected();
+      this.heartbeatSoon(client);
+    } catch (error) {
+      this.connecting = false;
+      this.drop(client, error);
+    }
+  }
+
+  private async subscribe(client: Client, channel: string): Promise<void> {
+    try {
+      await client.query(`listen ${client.escapeIdentifier(channel)}`);
+      this.handlers.get(channel)?.connected();
+    } catch (error) {
+      this.drop(client, error);
+    }
+  }
+
+  private heartbeatSoon(client: Client): void {
+    this.timer = setTimeout(() => {
+      client.query('select 1').then(
+        () => this.heartbeatSoon(client),
+        (error: unknown) => this.drop(client, error),
+      );
+    }, HEARTBEAT_MS);
+  }
+
+  private drop(client: Client, error: unknown): void {
+    if (this.connecting || (this.client !== null && this.client !== client)) return;
+    const wasConnected = this.client === client;
+    this.client = null;
+    client.removeAllListeners();
+    client.on('error', () => undefined);
+    void client.end().catch((reason: unknown) => this.lost(reason));
+    if (this.stopped) return;
+    if (wasConnected || this.failures === 0) {
+      this.log.event('warn', 'database.listen-lost', { error: describeError(error) }, 'LISTEN connection lost; polling goes on');
+    }
+    this.connectSoon(Math.min(RECONNECT_MAX_MS, RECONNECT_MIN_MS * 2 ** this.failures++));
+  }
+
+  private lost(error: unknown): void {
+    this.log.event('debug', 'database.listen-end-failed', { error: describeError(error) }, 'LISTEN connection did not end cleanly');
+  }
+}

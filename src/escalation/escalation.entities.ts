@@ -1,0 +1,104 @@
+import { Check, Column, Entity, Index, PrimaryColumn, PrimaryGeneratedColumn, Unique } from 'typeorm';
+
+/** One piece of Telegram work that must still happen; a finished one is deleted. */
+@Entity('outbox')
+@Check('ck_outbox_kind', `kind in ('card', 'outcome', 'warning')`)
+@Index('uq_outbox_work', ['approvalId', 'kind'], { unique: true })
+@Index('ix_outbox_ready', ['chatId', 'urgency', 'id'], { where: 'dead_at is null' })
+export class OutboxEntity {
+  @PrimaryGeneratedColumn('identity', {
+    type: 'bigint',
+    generatedIdentity: 'ALWAYS',
+    primaryKeyConstraintName: 'pk_outbox',
+  })
+  id!: string;
+
+  @Column('uuid', { name: 'approval_id' })
+  approvalId!: string;
+
+  @Column('text')
+  kind!: string;
+
+  @Column('bigint', { name: 'chat_id' })
+  chatId!: string;
+
+  @Column('smallint')
+  urgency!: number;
+
+  @Column('timestamptz', { name: 'created_at' })
+  createdAt!: Date;
+
+  /** Not before this; while leased, the end of the lease. */
+  @Column('timestamptz', { name: 'available_at' })
+  availableAt!: Date;
+
+  /** The fencing token: counts up with every lease; only its newest holder may finish the work. */
+  @Column('bigint', { name: 'lease_token', default: 0 })
+  leaseToken!: string;
+
+  @Column('integer', { default: 0 })
+  attempts!: number;
+
+  @Column('timestamptz', { name: 'dead_at', nullable: true })
+  deadAt!: Date | null;
+
+  @Column('text', { name: 'last_error', nullable: true })
+  lastError!: string | null;
+}
+
+/** One attempt to put an approval before the operators; its message id is unknown until Telegram told it. */
+@Entity('cards')
+@Unique('uq_cards_nonce', ['nonce'])
+@Index('ix_cards_approval', ['approvalId'])
+@Index('ix_cards_message', ['chatId', 'messageId'])
+export class CardEntity {
+  @PrimaryGeneratedColumn('identity', {
+    type: 'bigint',
+    generatedIdentity: 'ALWAYS',
+    primaryKeyConstraintName: 'pk_cards',
+  })
+  id!: string;
+
+  @Column('uuid', { name: 'approval_id' })
+  approvalId!: string;
+
+  @Column('bigint', { name: 'chat_id' })
+  chatId!: string;
+
+  @Column('text')
+  nonce!: string;
+
+  @Column('bigint', { name: 'message_id', nullable: true })
+  messageId!: string | null;
+
+  @Column('bigint', { name: 'document_message_id', nullable: true })
+  documentMessageId!: string | null;
+
+  @Column('text', { name: 'document_sha256', nullable: true })
+  documentSha256!: string | null;
+
+  @Column('text', { name: 'display_digest', nullable: true })
+  displayDigest!: string | null;
+
+  @Column('timestamptz', { name: 'created_at' })
+  createdAt!: Date;
+
+  @Column('timestamptz', { name: 'sent_at', nullable: true })
+  sentAt!: Date | null;
+}
+
+/** Who does a job that only one replica may do, until when, and what the next holder must know. */
+@Entity('leases')
+export class LeaseEntity {
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'pk_leases' })
+  name!: string;
+
+  @Column('text')
+  holder!: string;
+
+  @Column('timestamptz', { name: 'expires_at' })
+  expiresAt!: Date;
+
+  @Column('text', { default: '{}' })
+  data!: string;
+}

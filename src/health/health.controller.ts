@@ -1,0 +1,93 @@
+import { Controller, Get, UseFilters, type BeforeApplicationShutdown } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import {
+  HealthCheck,
+  HealthCheckService,
+  HealthIndicatorService,
+  TypeOrmHealthIndicator,
+  type HealthCheckResult,
+  type HealthIndicatorResult,
+} from '@nestjs/terminus';
+import { TimeoutSweeper } from '../approvals/timeout-sweeper';
+import { MigrationState } from '../database/migration-state';
+import { Allow } from '../http/access.guard';
+import { TelegramStatus } from '../telegram/telegram-status';
+import { HealthFilter } from './health.filter';
+
+const DATABASE_TIMEOUT_MS = 2_000;
+
+/** For the orchestrator: `live` asks nothing of others, `ready` what traffic needs, the whole what people need. */
+@ApiTags('health')
+@Controller('health')
+@UseFilters(HealthFilter)
+@Allow('anyone')
+export class HealthController implements BeforeApplicationShutdown {
+  private stopping = false;
+
+  constructor(
+    private readonly health: HealthCheckService,
+    private readonly indicator: HealthIndicatorService,
+    private readonly database: TypeOrmHealthIndicator,
+    private readonly migrations: MigrationState,
+    private readonly sweeper: TimeoutSweeper,
+    private readonly telegram: TelegramStatus,
+  ) {}
+
+  /** Ready turns to 503 first, so that no new traffic is sent to a replica that leaves. */
+  beforeApplicationShutdown(): void {
+    this.stopping = true;
+  }
+
+  @Get('live')
+  @HealthCheck({ swaggerDocumentation: false })
+  live(): Promise<HealthCheckResult> {
+    return this.health.check([]);
+  }
+
+  @Get('ready')
+  @HealthCheck({ swaggerDocumentation: false })
+  ready(): Promise<HealthCheckResult> {
+    return this.health.check([() => this.serving(), () => this.databaseAnswers(), () => this.migrated()]);
+  }
+
+  @Get()
+  @HealthCheck({ swaggerDocumentation: false })
+  all(): Promise<HealthCheckResult> {
+    return this.health.check([
+      () => this.databaseAnswers(),
+      () => this.migrated(),
+      () => this.sweeping(),
+      () => this.reachingOperators(),
+    ]);
+  }
+
+  private serving(): HealthIndicatorResult {
+    const check = this.indicator.check('serving');
+    return this.stopping ? check.down({ reason: 'shutting down' }) : check.up();
+  }
+
+  private databaseAnswers(): Promise<HealthIndicatorResult> {
+    return this.database.pingCheck('database', { timeout: DATABASE_TIMEOUT_MS });
+  }
+
+  private async migrated(): Promise<HealthIndicatorResult> {
+    const check = this.indicator.check('migrations');
+    const pending = await this.migrations.pending();
+    return pending.length === 0 ? check.up() : check.down({ pending });
+  }
+
+  private sweeping(): HealthIndicatorResult {
+    const { healthy, lagSeconds } = this.sweeper.health();
+    const check = this.indicator.check('sweeper');
+    return healthy
+      ? check.up()
+      : check.up({ degraded: true, reason: `no sweep has succeeded for ${Math.round(lagSeconds)} s` });
+  }
+
+  private reachingOperators(): HealthIndicatorResult {
+    const { enabled, degradedBecause } = this.telegram.health;
+    const check = this.indicator.check('telegram');
+    if (!enabled) return check.up({ enabled });
+    return degradedBecause === null ? check.up({ enabled }) : check.up({ enabled, degraded: true, reason: degradedBecause });
+  }
+}

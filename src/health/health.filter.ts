@@ -1,0 +1,10 @@
+import { Catch, ServiceUnavailableException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+
+/** Orchestrators read Terminus' own shape, with 503, not a problem document. */
+@Catch(ServiceUnavailableException)
+export class HealthFilter implements ExceptionFilter<ServiceUnavailableException> {
+  catch(error: ServiceUnavailableException, host: ArgumentsHost): void {
+    void host.switchToHttp().getResponse<FastifyReply>().status(503).send(error.getResponse());
+  }
+}

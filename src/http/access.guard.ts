@@ -1,0 +1,57 @@
+import {
+  createParamDecorator,
+  Injectable,
+  SetMetadata,
+  type CanActivate,
+  type ExecutionContext,
+} from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { FastifyRequest } from 'fastify';
+import type { Identity, Role } from '../access/identity';
+import { KeyRing } from '../access/key-ring';
+import { DomainError } from '../kernel/errors';
+
+const ROLES = 'countersign:roles';
+
+/** Who may call the route; a route without this is refused to everybody. */
+export const Allow = (...roles: (Role | 'anyone')[]) => SetMetadata(ROLES, roles);
+
+interface Identified {
+  identity?: Identity;
+}
+
+/** The identity the guard found; only on routes that are not for anyone. */
+export const Caller = createParamDecorator((_: unknown, context: ExecutionContext): Identity => {
+  const { identity } = context.switchToHttp().getRequest<Identified>();
+  if (!identity) throw new Error('route without a guard asks for its caller');
+  return identity;
+});
+
+/** Bearer key → identity → role; deny is the default. */
+@Injectable()
+export class AccessGuard implements CanActivate {
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly keys: KeyRing,
+  ) {}
+
+  canActivate(context: ExecutionContext): boolean {
+    if (context.getType<string>() !== 'http') return true;
+    const roles = this.reflector.getAllAndOverride<(Role | 'anyone')[] | undefined>(ROLES, [
+      context.getHandler(),
+      context.getClass(),
+    ]);
+    if (roles?.includes('anyone')) return true;
+    const request = context.switchToHttp().getRequest<FastifyRequest & Identified>();
+    const [, key] = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '') ?? [];
+    const identity = key === undefined ? null : this.keys.identify(key);
+    if (!identity) {
+      throw new DomainError('access.unauthenticated', 'Send a valid API key: "Authorization: Bearer KEY".');
+    }
+    if (!roles?.includes(identity.role)) {
+      throw new DomainError('access.forbidden', `This needs a key with the role ${roles?.join(' or ') ?? 'none'}; yours is ${identity.role}.`);
+    }
+    request.identity = identity;
+    return true;
+  }
+}

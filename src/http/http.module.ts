@@ -1,0 +1,16 @@
+import { Module } from '@nestjs/common';
+import { APP_FILTER, APP_GUARD, APP_PIPE } from '@nestjs/core';
+import { KeyRing } from '../access/key-ring';
+import { AccessGuard } from './access.guard';
+import { ProblemFilter } from './problem';
+import { InputPipe } from './zod';
+
+@Module({
+  providers: [
+    KeyRing,
+    { provide: APP_GUARD, useClass: AccessGuard },
+    { provide: APP_FILTER, useClass: ProblemFilter },
+    { provide: APP_PIPE, useClass: InputPipe },
+  ],
+})
+export class HttpModule {}

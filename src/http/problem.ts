@@ -1,0 +1,141 @@
+import { ArgumentsHost, Catch, HttpException, Injectable, type ExceptionFilter } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { AlreadySettled, Expired } from '../approvals/approval';
+import { viewOf } from '../approvals/approval-view';
+import { DomainError, InvalidInput, type DomainCode } from '../kernel/errors';
+import { currentCorrelationId } from '../logging/correlation';
+import { describeError, Log } from '../logging/log';
+
+/** The one table that speaks HTTP for the domain's codes. */
+const HTTP_STATUS = {
+  'request.invalid': 400,
+  'access.unauthenticated': 401,
+  'access.forbidden': 403,
+  'approval.not-found': 404,
+  'approval.already-settled': 409,
+  'approval.expired': 409,
+  'idempotency.body-differs': 422,
+  'approval.too-many-pending': 429,
+  'database.unavailable': 503,
+} satisfies Record<DomainCode, number>;
+
+const TITLE: Record<number, string> = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  408: 'Request Timeout',
+  409: 'Conflict',
+  413: 'Content Too Large',
+  414: 'URI Too Long',
+  415: 'Unsupported Media Type',
+  422: 'Unprocessable Content',
+  429: 'Too Many Requests',
+  431: 'Request Header Fields Too Large',
+  500: 'Internal Server Error',
+  503: 'Service Unavailable',
+};
+
+/** Seconds after which a caller that was told "too many" or "unavailable" may sensibly try again. */
+const RETRY_AFTER_SECONDS = 5;
+
+/** An RFC 9457 problem document. */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly code: string;
+  readonly detail: string;
+  readonly correlationId: string;
+  readonly [extension: string]: unknown;
+}
+
+function httpCode(status: number): string {
+  switch (status) {
+    case 404:
+      return 'request.route-unknown';
+    case 405:
+      return 'request.method-not-allowed';
+    case 413:
+      return 'request.too-large';
+    case 415:
+      return 'request.media-type-unsupported';
+    default:
+      return status >= 500 ? 'internal' : 'request.invalid';
+  }
+}
+
+function extensions(error: DomainError): object {
+  if (error instanceof InvalidInput) return { errors: error.errors };
+  if (error instanceof AlreadySettled || error instanceof Expired) return { approval: viewOf(error.approval) };
+  return {};
+}
+
+function problem(status: number, code: string, detail: string, more: object = {}): Problem {
+  return {
+    type: `urn:countersign:problem:${code}`,
+    title: TITLE[status] ?? 'Error',
+    status,
+    code,
+    detail,
+    correlationId: currentCorrelationId() ?? 'unknown',
+    ...more,
+  };
+}
+
+/** Client errors that the framework itself found: unknown route, body too large, wrong media type. */
+function frameworkStatus(error: unknown): number {
+  const status =
+    error instanceof HttpException ? error.getStatus() : (error as { statusCode?: unknown } | null)?.statusCode;
+  return typeof status === 'number' && status >= 400 && status < 600 ? status : 500;
+}
+
+export function problemOf(error: unknown): Problem {
+  if (error instanceof DomainError) {
+    return problem(HTTP_STATUS[error.code], error.code, error.message, extensions(error));
+  }
+  const status = frameworkStatus(error);
+  if (status >= 500) {
+    return problem(500, 'internal', 'Something went wrong here; the log has it under the correlation id.');
+  }
+  const detail = error instanceof Error ? error.message : 'The request was refused.';
+  const code = httpCode(status);
+  return problem(status, code, detail, code === 'request.invalid' ? { errors: [{ path: '', message: detail }] } : {});
+}
+
+export function sendProblem(reply: FastifyReply, document: Problem): void {
+  if (document.status === 401) void reply.header('www-authenticate', 'Bearer');
+  if (document.status === 429 || document.status === 503) {
+    void reply.header('retry-after', String(RETRY_AFTER_SECONDS));
+  }
+  void reply
+    .status(document.status)
+    .header('content-type', 'application/problem+json; charset=utf-8')
+    .send(JSON.stringify(document));
+}
+
+/** Every error leaves as application/problem+json; what is our fault is logged, and its details stay here. */
+@Catch()
+@Injectable()
+export class ProblemFilter implements ExceptionFilter {
+  constructor(private readonly log: Log) {}
+
+  catch(error: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    const reply = http.getResponse<FastifyReply>();
+    const document = problemOf(error);
+    if (document.status >= 500) {
+      const { method, url } = http.getRequest<FastifyRequest>();
+      this.log.event(
+        'error',
+        'http.failed',
+        { method, path: url.split('?')[0], status: document.status, error: describeError(error), stack: error instanceof Error ? error.stack : undefined },
+        'a request failed',
+      );
+    }
+    // An answer that has begun cannot become a problem; cutting it is the only honest sign.
+    if (reply.sent || reply.raw.headersSent) reply.raw.destroy();
+    else sendProblem(reply, document);
+  }
+}

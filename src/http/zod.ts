@@ -1,0 +1,21 @@
+import { createZodValidationPipe } from 'nestjs-zod';
+import type { ZodError } from 'zod';
+import { InvalidInput, type InputFault } from '../kernel/errors';
+
+function dotted(path: readonly PropertyKey[]): string {
+  return path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('').replace(/^\./, '');
+}
+
+/** One fault for every unknown field, so that each is named by its own path. */
+function faultsOf(error: ZodError): InputFault[] {
+  return error.issues.flatMap((issue) =>
+    issue.code === 'unrecognized_keys'
+      ? issue.keys.map((key) => ({ path: dotted([...issue.path, key]), message: 'unknown field' }))
+      : [{ path: dotted(issue.path), message: issue.message }],
+  );
+}
+
+/** Bodies, queries and ids are what their schema says, or the caller is told every fault at once. */
+export const InputPipe = createZodValidationPipe({
+  createValidationException: (error) => new InvalidInput(faultsOf(error as ZodError)),
+});

@@ -1,0 +1,52 @@
+import rfc8785 from 'canonicalize';
+import { createHash } from 'node:crypto';
+import type { JsonObject, JsonValue } from './json';
+
+/**
+ * Finds the escape that `JSON.stringify` writes for a lone surrogate and for nothing else: `\ud…` whose
+ * backslash is not itself escaped.
+ */
+const LONE_SURROGATE = /(?<!\\)(?:\\\\)*\\ud/;
+
+/**
+ * The RFC 8785 form: no white space, keys sorted by UTF-16 code units, one spelling for every number.
+ *
+ * Recursive: meant for values that came through `parseStrictJson`, whose depth is bounded.
+ *
+ * @throws TypeError for what has no such form: NaN, infinities, lone surrogates, undefined.
+ */
+export function canonicalize(value: JsonValue): string {
+  const text = canonicalText(value);
+  // The package writes lone surrogates as escapes; RFC 8785 section 3.2.2.2 wants an error.
+  if (text.includes('\\ud') && LONE_SURROGATE.test(text)) {
+    throw new TypeError('A lone surrogate has no canonical form.');
+  }
+  return text;
+}
+
+function canonicalText(value: JsonValue): string {
+  try {
+    const text = rfc8785(value);
+    if (text !== undefined) return text;
+  } catch (cause) {
+    throw new TypeError('The value has no canonical form.', { cause });
+  }
+  throw new TypeError('The value has no canonical form.');
+}
+
+/** Lower-case hex SHA-256 of the bytes, or of the UTF-8 form of the text. */
+export function sha256Hex(data: string | Uint8Array): string {
+  return createHash('sha256').update(data).digest('hex');
+}
+
+/** What an approval is bound to: changing any of it changes the digest. */
+export interface BoundInput {
+  readonly toolName: string;
+  readonly toolInput: JsonObject;
+  readonly cwd?: string | null | undefined;
+}
+
+/** `sha256:` and the hex SHA-256 of the RFC 8785 form of `{toolName, toolInput, cwd}`; `cwd` null when absent. */
+export function inputDigest({ toolName, toolInput, cwd }: BoundInput): string {
+  return `sha256:${sha256Hex(canonicalize({ toolName, toolInput, cwd: cwd ?? null }))}`;
+}

@@ -1,0 +1,22 @@
+/**
+ * The time as this process sees it. Logic takes a `Clock`, never `Date.now()`, so tests can hold the hands.
+ *
+ * It is for logs, token lifetimes and local waiting. What decides an approval is the database's time.
+ */
+export abstract class Clock {
+  /** The wall-clock time; may step backwards. */
+  abstract now(): Date;
+
+  /** Milliseconds on a clock that only goes forward; the origin is arbitrary. */
+  abstract monotonicMs(): number;
+}
+
+export class SystemClock extends Clock {
+  now(): Date {
+    return new Date();
+  }
+
+  monotonicMs(): number {
+    return performance.now();
+  }
+}

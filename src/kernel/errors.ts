@@ -1,0 +1,39 @@
+/** Every refusal the domain can give. `src/http/problem.ts` holds the one table that speaks HTTP for them. */
+export type DomainCode =
+  | 'request.invalid'
+  | 'approval.not-found'
+  | 'approval.already-settled'
+  | 'approval.expired'
+  | 'approval.too-many-pending'
+  | 'idempotency.body-differs'
+  | 'access.unauthenticated'
+  | 'access.forbidden'
+  | 'database.unavailable';
+
+/** One thing wrong with an input: where (dotted path, empty for the whole) and what, in plain words. */
+export interface InputFault {
+  readonly path: string;
+  readonly message: string;
+}
+
+/** A refusal with a stable code; the message is written for the caller and carries no secret. */
+export class DomainError extends Error {
+  override readonly name: string = 'DomainError';
+
+  constructor(
+    readonly code: DomainCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** The input does not have the required shape. */
+export class InvalidInput extends DomainError {
+  override readonly name = 'InvalidInput';
+
+  constructor(readonly errors: readonly InputFault[]) {
+    super('request.invalid', errors.map((e) => (e.path ? `${e.path}: ${e.message}` : e.message)).join('; '));
+  }
+}

@@ -1,0 +1,71 @@
+import type { LoggerService } from '@nestjs/common';
+import { pino, type DestinationStream, type Logger } from 'pino';
+import { currentCorrelationId } from './correlation';
+
+export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
+
+/** Events as one JSON object a line: `time`, `level`, `event`, `msg`, `correlationId` and the event's own fields. */
+export class Log {
+  constructor(private readonly logger: Logger) {}
+
+  /** `event` names what happened, dotted (`approval.enqueued`); `fields` never hold a secret. */
+  event(level: LogLevel, event: string, fields: object, message: string): void {
+    this.logger[level]({ event, ...fields }, message);
+  }
+}
+
+/** What an error says, with the causes under it, and never its properties, which may hold requests. */
+export function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const cause = error.cause === undefined ? '' : `: ${describeError(error.cause)}`;
+  const inner = error instanceof AggregateError ? ` (${error.errors.map(describeError).join('; ')})` : '';
+  return `${error.message || error.name}${inner}${cause}`;
+}
+
+export function createLog(options: { level: LogLevel; format: 'json' | 'pretty' }, sink?: DestinationStream): Log {
+  const settings = {
+    level: options.level,
+    base: null,
+    timestamp: () => `,"time":"${new Date().toISOString()}"`,
+    formatters: { level: (label: string) => ({ level: label }) },
+    mixin: () => {
+      const correlationId = currentCorrelationId();
+      return correlationId === null ? {} : { correlationId };
+    },
+  };
+  if (sink) return new Log(pino(settings, sink));
+  if (options.format === 'json') return new Log(pino(settings, pino.destination({ dest: 1, sync: false })));
+  return new Log(
+    pino({
+      ...settings,
+      transport: { target: 'pino-pretty', options: { ignore: 'event', messageFormat: '{event}  {msg}', singleLine: true } },
+    }),
+  );
+}
+
+/** Lets Nest and its modules log through ours. */
+export class NestLog implements LoggerService {
+  constructor(private readonly events: Log) {}
+
+  private write(level: LogLevel, message: unknown, rest: unknown[]): void {
+    const context = rest.at(-1);
+    const text = message instanceof Error ? describeError(message) : String(message);
+    this.events.event(level, 'framework', typeof context === 'string' ? { context } : {}, text);
+  }
+
+  log(message: unknown, ...rest: unknown[]): void {
+    this.write('debug', message, rest);
+  }
+  error(message: unknown, ...rest: unknown[]): void {
+    this.write('error', message, rest);
+  }
+  warn(message: unknown, ...rest: unknown[]): void {
+    this.write('warn', message, rest);
+  }
+  debug(message: unknown, ...rest: unknown[]): void {
+    this.write('debug', message, rest);
+  }
+  verbose(message: unknown, ...rest: unknown[]): void {
+    this.write('trace', message, rest);
+  }
+}

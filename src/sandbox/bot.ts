@@ -1,0 +1,38 @@
+import { randomInt } from 'node:crypto';
+import type { Clock } from '../kernel/clock';
+import { LongPoll } from './long-poll';
+import { RateLimit } from './rate-limit';
+import type { Settings } from './settings';
+import type { BotCommand, User } from './telegram-types';
+import { UpdateQueue } from './update-queue';
+import type { Webhook } from './webhook';
+
+/** One token and what the server keeps for it. */
+export class Bot {
+  readonly id: number;
+  readonly user: User;
+  readonly queue: UpdateQueue;
+  readonly poll: LongPoll;
+  limit: RateLimit;
+  commands: readonly BotCommand[] = [];
+  webhook: Webhook | null = null;
+
+  constructor(
+    readonly token: string,
+    clock: Clock,
+    private readonly settings: Settings,
+  ) {
+    this.id = Number(token.split(':')[0]);
+    this.user = { id: this.id, is_bot: true, first_name: 'Countersign', username: `countersign_${this.id}_bot` };
+    // Telegram starts anywhere; only the order counts.
+    this.queue = new UpdateQueue(clock, randomInt(100_000_000, 900_000_000));
+    this.poll = new LongPoll(this.queue);
+    this.limit = new RateLimit(() => this.settings);
+  }
+
+  reset(): void {
+    this.queue.clear();
+    this.commands = [];
+    this.limit = new RateLimit(() => this.settings);
+  }
+}

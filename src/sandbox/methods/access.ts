@@ -1,0 +1,56 @@
+import { BotApiError, badRequest, forbidden } from '../bot-api-error';
+import type { ChatState } from '../chats';
+import type { StoredMessage } from '../telegram-types';
+import type { Call } from './call';
+
+/**
+ * The chat a call names, for reading.
+ *
+ * @throws {BotApiError} 400 "chat not found", 403 when the bot is out
+ */
+export function readableChat({ world, params }: Call): ChatState {
+  const id = params.string('chat_id')?.trim();
+  if (id === undefined || id === '') throw badRequest('chat_id is empty');
+  const numeric = params.integer('chat_id');
+  if (numeric === undefined || numeric === 0) throw badRequest('chat not found');
+  const chat = world.chat(numeric);
+  if (chat.missing) throw badRequest('chat not found');
+  if (chat.blocked) {
+    throw forbidden(chat.type === 'private' ? 'bot was blocked by the user' : `bot was kicked from the ${chat.type} chat`);
+  }
+  return chat;
+}
+
+/**
+ * The chat a call names, for writing.
+ *
+ * @throws {BotApiError} also 400 with `migrate_to_chat_id` for a group that became a supergroup
+ */
+export function writableChat(call: Call): ChatState {
+  const chat = readableChat(call);
+  if (chat.migratedTo !== null) {
+    throw new BotApiError(400, 'Bad Request: group chat was upgraded to a supergroup chat', {
+      migrate_to_chat_id: chat.migratedTo,
+    });
+  }
+  return chat;
+}
+
+/** Counts a message or an edit against the bot's limits. */
+export function countAgainstLimits({ bot, world }: Call, chat: ChatState): void {
+  bot.limit.admit(chat.id, world.clock.monotonicMs());
+}
+
+/**
+ * The bot's own message that a call wants to change.
+ *
+ * @throws {BotApiError} 400 when there is none, or it is somebody else's
+ */
+export function editableMessage({ bot, params }: Call, chat: ChatState): StoredMessage {
+  const id = params.integer('message_id');
+  if (id === undefined || id <= 0) throw badRequest('message identifier is not specified');
+  const message = chat.messages.get(id);
+  if (!message) throw badRequest('message to edit not found');
+  if (message.from.id !== bot.id || message.service) throw badRequest("message can't be edited");
+  return message;
+}

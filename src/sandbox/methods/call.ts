@@ -1,0 +1,25 @@
+import type { Bot } from '../bot';
+import type { Callbacks } from '../callbacks';
+import type { Params } from '../params';
+import type { World } from '../world';
+
+/** One call of a method, understood so far. */
+export interface Call {
+  readonly world: World;
+  readonly bot: Bot;
+  readonly callbacks: Callbacks;
+  readonly params: Params;
+  /** Aborts when the client hangs up. */
+  readonly gone: AbortSignal;
+}
+
+/** A success: what `result` holds, and the words some methods add. */
+export interface Success {
+  readonly result: unknown;
+  readonly description?: string;
+}
+
+export type Method = (call: Call) => Success | Promise<Success>;
+
+export const succeeded = (result: unknown, description?: string): Success =>
+  description === undefined ? { result } : { result, description };

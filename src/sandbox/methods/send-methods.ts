@@ -1,0 +1,73 @@
+import { BotApiError, badRequest } from '../bot-api-error';
+import type { ChatState } from '../chats';
+import { readInlineKeyboard } from '../inline-keyboard';
+import { toTelegram } from '../message-view';
+import { isRecord, Params } from '../params';
+import { LARGEST_UPLOAD_BYTES } from '../request-body';
+import type { StoredDocument } from '../telegram-types';
+import { countAgainstLimits, writableChat } from './access';
+import { succeeded, type Call, type Method, type Success } from './call';
+import { readCaption, readText } from './text-parameter';
+
+export const sendMessage: Method = (call) => {
+  const content = readText(call.params);
+  return post(call, { content, document: null });
+};
+
+export const sendDocument: Method = (call) => {
+  const caption = readCaption(call.params);
+  const document = readDocument(call);
+  return post(call, { content: caption, document });
+};
+
+function post(call: Call, what: { content: ReturnType<typeof readText>; document: StoredDocument | null }): Success {
+  const { world, bot, params } = call;
+  const keyboard = readInlineKeyboard(params);
+  const chat = writableChat(call);
+  const threadId = topic(chat, params);
+  const replyTo = repliedMessage(call, chat);
+  countAgainstLimits(call, chat);
+  const message = world.post(chat, { from: bot.user, ...what, keyboard, threadId, replyTo });
+  return succeeded(toTelegram(world, message));
+}
+
+/** Any topic exists until it is deleted; private chats have none. */
+function topic(chat: ChatState, params: Params): number | null {
+  const id = params.integer('message_thread_id');
+  if (id === undefined || id === 0 || chat.type === 'private') return null;
+  if (id < 0 || chat.deletedTopics.has(id)) throw badRequest('message thread not found');
+  return id;
+}
+
+/** `reply_parameters`, or the two older parameters that still work. */
+function repliedMessage({ world, params }: Call, chat: ChatState): number | null {
+  const reply = params.json('reply_parameters', 'reply parameters');
+  if (reply !== undefined && !isRecord(reply)) throw badRequest('object expected as reply parameters');
+  const fields = reply ? new Params(reply) : null;
+  const id = fields ? fields.integer('message_id') : params.integer('reply_to_message_id');
+  if (id === undefined || id === 0) {
+    if (fields) throw badRequest(`can't parse reply parameters: Can't find field "message_id"`);
+    return null;
+  }
+  const elsewhere = fields?.integer('chat_id');
+  const where = elsewhere === undefined ? chat : world.chat(elsewhere);
+  if (where.messages.has(id)) return where === chat ? id : null;
+  if ((fields ?? params).boolean('allow_sending_without_reply')) return null;
+  throw badRequest('message to be replied not found');
+}
+
+function readDocument({ world, params }: Call): StoredDocument {
+  const named = params.string('document');
+  const attached = named?.startsWith('attach://') ? named.slice('attach://'.length) : undefined;
+  const file = params.files.get(attached ?? 'document');
+  if (file) {
+    if (file.bytes.length === 0) throw badRequest('file must be non-empty');
+    if (file.bytes.length > LARGEST_UPLOAD_BYTES) throw new BotApiError(413, 'Request Entity Too Large');
+    return world.keep(file);
+  }
+  if (named === undefined || named === '') throw badRequest('there is no document in the request');
+  const known = world.documents.get(named);
+  // The sandbox fetches nothing, so an address is no file either.
+  if (!known) throw badRequest('wrong file identifier/HTTP URL specified');
+  return known;
+}

@@ -1,0 +1,78 @@
+import { tooManyRequests } from './bot-api-error';
+
+/**
+ * Source: core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this. The burst is what the service
+ * observed to be tolerated.
+ */
+export interface Limits {
+  /** Messages and edits of one bot in any one second, over all chats. */
+  readonly perSecond: number;
+  /** Messages and edits a second in one chat, in the long run. */
+  readonly chatPerSecond: number;
+  /** How many a chat takes at once. */
+  readonly chatBurst: number;
+  /** Messages and edits in one group in any 60 seconds. */
+  readonly groupPerMinute: number;
+}
+
+export const TELEGRAM_LIMITS: Limits = { perSecond: 30, chatPerSecond: 1, chatBurst: 3, groupPerMinute: 20 };
+
+const SECOND_MS = 1000;
+const MINUTE_MS = 60_000;
+
+/** A bucket that refills steadily: `chatBurst` at once, `chatPerSecond` in the long run. */
+interface Bucket {
+  tokens: number;
+  atMs: number;
+}
+
+/** What one bot may send; only admitted messages count. */
+export class RateLimit {
+  private readonly overall: number[] = [];
+  private readonly buckets = new Map<number, Bucket>();
+  private readonly groups = new Map<number, number[]>();
+
+  constructor(private readonly limits: () => Limits) {}
+
+  /**
+   * Counts one message to the chat.
+   *
+   * @throws {BotApiError} 429 with `retry_after` in whole seconds, at least one
+   */
+  admit(chatId: number, nowMs: number): void {
+    const limits = this.limits();
+    const bucket = this.refilled(chatId, nowMs, limits);
+    const group = chatId < 0 ? this.group(chatId) : null;
+    const waitMs = Math.max(
+      windowWaitMs(this.overall, SECOND_MS, limits.perSecond, nowMs),
+      group ? windowWaitMs(group, MINUTE_MS, limits.groupPerMinute, nowMs) : 0,
+      bucket.tokens >= 1 ? 0 : ((1 - bucket.tokens) / limits.chatPerSecond) * SECOND_MS,
+    );
+    if (waitMs > 0) throw tooManyRequests(Math.max(1, Math.ceil(waitMs / SECOND_MS)));
+    bucket.tokens -= 1;
+    this.overall.push(nowMs);
+    group?.push(nowMs);
+  }
+
+  private refilled(chatId: number, nowMs: number, limits: Limits): Bucket {
+    const bucket = this.buckets.get(chatId) ?? { tokens: limits.chatBurst, atMs: nowMs };
+    const earned = ((nowMs - bucket.atMs) / SECOND_MS) * limits.chatPerSecond;
+    bucket.tokens = Math.min(limits.chatBurst, bucket.tokens + earned);
+    bucket.atMs = nowMs;
+    this.buckets.set(chatId, bucket);
+    return bucket;
+  }
+
+  private group(chatId: number): number[] {
+    const sent = this.groups.get(chatId) ?? [];
+    this.groups.set(chatId, sent);
+    return sent;
+  }
+}
+
+/** How long until the window has room; forgets what has left it. */
+function windowWaitMs(sent: number[], windowMs: number, most: number, nowMs: number): number {
+  while (sent[0] !== undefined && sent[0] <= nowMs - windowMs) sent.shift();
+  const blocking = sent[sent.length - most];
+  return blocking === undefined ? 0 : blocking + windowMs - nowMs;
+}

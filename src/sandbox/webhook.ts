@@ -1,0 +1,142 @@
+import { execute } from './execute';
+import type { Call } from './methods/call';
+import { isRecord, Params } from './params';
+import type { Update } from './update-queue';
+
+/** Source: core.telegram.org/bots/api#setwebhook. */
+export const DEFAULT_CONNECTIONS = 40;
+export const MOST_CONNECTIONS = 100;
+
+/** How long one delivery may take before it counts as failed. */
+const DELIVERY_TIMEOUT_MS = 60_000;
+
+export interface WebhookTarget {
+  readonly url: string;
+  readonly secret: string;
+  readonly connections: number;
+}
+
+interface DeliveryError {
+  readonly atSeconds: number;
+  readonly message: string;
+}
+
+/**
+ * Delivers a bot's updates by POST: those of one chat in order, those of different chats side by side. A failed
+ * delivery is tried again after 2, 4, 8 … seconds and holds up only its own chat.
+ */
+export class Webhook {
+  readonly url: string;
+  private readonly busy = new Set<string>();
+  private readonly stopping = new AbortController();
+  private stopListening: () => void = () => undefined;
+  private lastError: DeliveryError | null = null;
+
+  constructor(
+    private readonly call: Pick<Call, 'world' | 'bot' | 'callbacks'>,
+    private readonly target: WebhookTarget,
+  ) {
+    this.url = target.url;
+  }
+
+  isSame(url: string, secret: string, connections: number): boolean {
+    return url === this.url && secret === this.target.secret && connections === this.target.connections;
+  }
+
+  info(): Record<string, unknown> {
+    return {
+      max_connections: this.target.connections,
+      ...(this.lastError
+        ? { last_error_date: this.lastError.atSeconds, last_error_message: this.lastError.message }
+        : {}),
+    };
+  }
+
+  start(): void {
+    this.stopListening = this.call.bot.queue.onAdded(() => this.pump());
+    this.pump();
+  }
+
+  stop(): void {
+    this.stopListening();
+    this.stopping.abort();
+  }
+
+  private pump(): void {
+    if (this.stopping.signal.aborted) return;
+    for (const { lane, update } of this.call.bot.queue.heads(this.busy)) {
+      if (this.busy.size >= this.target.connections) return;
+      this.busy.add(lane);
+      void this.deliver(update, lane);
+    }
+  }
+
+  private async deliver(update: Update, lane: string): Promise<void> {
+    const { settings } = this.call.world;
+    for (let wait = settings.webhookRetryMs; !this.stopping.signal.aborted; wait *= 2) {
+      const failure = await this.attempt(update);
+      if (failure === null) {
+        this.call.bot.queue.remove(update);
+        break;
+      }
+      this.lastError = { atSeconds: this.call.world.nowSeconds(), message: failure };
+      await this.pause(Math.min(wait, settings.webhookRetryMaxMs));
+    }
+    this.busy.delete(lane);
+    this.pump();
+  }
+
+  /** Null when delivered, else what went wrong in the words of getWebhookInfo. */
+  private async attempt(update: Update): Promise<string | null> {
+    try {
+      const response = await fetch(this.url, {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          ...(this.target.secret ? { 'x-telegram-bot-api-secret-token': this.target.secret } : {}),
+        },
+        body: JSON.stringify(update),
+        redirect: 'manual',
+        signal: AbortSignal.any([this.stopping.signal, AbortSignal.timeout(DELIVERY_TIMEOUT_MS)]),
+      });
+      const text = await response.text();
+      if (!response.ok) return `Wrong response from the webhook: ${response.status} ${response.statusText}`;
+      await this.runReply(text);
+      return null;
+    } catch (error) {
+      return error instanceof Error && error.name === 'TimeoutError' ? 'Read timeout expired' : 'Connection refused';
+    }
+  }
+
+  /** A method call in the answer's body is executed; nobody hears what comes of it. */
+  private async runReply(text: string): Promise<void> {
+    const reply = parseReply(text);
+    if (typeof reply?.method !== 'string') return;
+    const gone = this.stopping.signal;
+    await execute(reply.method, { ...this.call, params: new Params(reply), gone });
+  }
+
+  private pause(ms: number): Promise<void> {
+    const { signal } = this.stopping;
+    return new Promise((resolve) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', end);
+        resolve();
+      };
+      const timer = setTimeout(end, ms);
+      signal.addEventListener('abort', end);
+      if (signal.aborted) end();
+    });
+  }
+}
+
+function parseReply(text: string): Readonly<Record<string, unknown>> | null {
+  try {
+    const reply: unknown = JSON.parse(text);
+    return isRecord(reply) ? reply : null;
+  } catch {
+    // An answer that is no JSON (an empty one, "ok") is simply no call.
+    return null;
+  }
+}

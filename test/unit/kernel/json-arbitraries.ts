@@ -1,0 +1,28 @@
+import fc from 'fast-check';
+import type { JsonValue } from '../../../src/kernel/json';
+
+/** Names that trip over prototypes, and ordinary and strange ones. */
+const name = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 8 }),
+  fc.constantFrom('', '__proto__', 'constructor', 'toJSON', 'a', 'a.b', '0'),
+);
+
+/** `JSON.stringify` writes whole doubles up to 1e21 as integer literals, which strict JSON refuses. */
+const number = fc
+  .double({ noNaN: true, noDefaultInfinity: true })
+  .filter((n) => Math.abs(n) <= Number.MAX_SAFE_INTEGER || Math.abs(n) >= 1e21);
+
+/** Any value that strict JSON can carry; own `__proto__` members included. */
+export const wellFormedJson: fc.Arbitrary<JsonValue> = fc.letrec<{ value: JsonValue }>((tie) => ({
+  value: fc.oneof(
+    { maxDepth: 5, withCrossShrink: true },
+    fc.constantFrom(null, true, false),
+    number,
+    fc.maxSafeInteger(),
+    fc.string({ unit: 'binary' }),
+    fc.array(tie('value'), { maxLength: 5 }),
+    fc
+      .uniqueArray(fc.tuple(name, tie('value')), { maxLength: 5, selector: ([key]) => key })
+      .map((members) => Object.fromEntries(members)),
+  ),
+})).value;
