@@ -5,7 +5,15 @@ import { RateLimit } from './rate-limit';
 import type { Settings } from './settings';
 import type { BotCommand, User } from './telegram-types';
 import { UpdateQueue } from './update-queue';
-import type { Webhook } from './webhook';
+
+/** The running delivery to a webhook. */
+export interface WebhookHandle {
+  readonly url: string;
+  isSame(url: string, secret: string, connections: number): boolean;
+  /** What getWebhookInfo adds. */
+  info(): Record<string, unknown>;
+  stop(): void;
+}
 
 /** One token and what the server keeps for it. */
 export class Bot {
@@ -15,7 +23,7 @@ export class Bot {
   readonly poll: LongPoll;
   limit: RateLimit;
   commands: readonly BotCommand[] = [];
-  webhook: Webhook | null = null;
+  webhook: WebhookHandle | null = null;
 
   constructor(
     readonly token: string,
@@ -23,7 +31,12 @@ export class Bot {
     private readonly settings: Settings,
   ) {
     this.id = Number(token.split(':')[0]);
-    this.user = { id: this.id, is_bot: true, first_name: 'Countersign', username: `countersign_${this.id}_bot` };
+    this.user = {
+      id: this.id,
+      is_bot: true,
+      first_name: 'Countersign',
+      username: `countersign_${this.id}_bot`,
+    };
     // Telegram starts anywhere; only the order counts.
     this.queue = new UpdateQueue(clock, randomInt(100_000_000, 900_000_000));
     this.poll = new LongPoll(this.queue);

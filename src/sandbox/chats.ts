@@ -27,7 +27,9 @@ export function newChat(id: number, user: User | null): ChatState {
   return {
     id,
     type,
-    title: user?.first_name ?? (id === -1001 ? 'Approvals' : `${type === 'group' ? 'Group' : 'Supergroup'} ${-id}`),
+    title:
+      user?.first_name ??
+      (id === -1001 ? 'Approvals' : `${type === 'group' ? 'Group' : 'Supergroup'} ${-id}`),
     messages: new Map(),
     deletedTopics: new Set(),
     nextMessageId: 1,
@@ -35,6 +37,11 @@ export function newChat(id: number, user: User | null): ChatState {
     missing: false,
     migratedTo: null,
   };
+}
+
+/** Where chats are looked up. */
+export interface ChatDirectory {
+  chat(id: number): ChatState;
 }
 
 export function toTelegramChat(chat: ChatState): Chat {

@@ -23,12 +23,13 @@ const SENDABLE = new Set([
 const HIDDEN_DATA = new Set(['text_link', 'text_mention', 'pre', 'code', 'custom_emoji', 'date_time']);
 
 /** Telegram drops line and paragraph separators, bidirectional overrides and three overlay characters. */
-const DROPPED = /[\r\u2028-\u202e\u0333\u033f\u030a]/;
+const DROPPED = /\r|[\u2028-\u202e]|\u0333|\u033f|\u030a/;
 
 const TRIMMED = /[ \n]/;
 
 /** Characters that show nothing: a text of only these is empty. */
-const INVISIBLE = /^[\s\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2060-\u206f\u3164\ufeff\uffa0]*$/u;
+const INVISIBLE =
+  /^(?:\s|\u00ad|\u034f|\u061c|\u115f|\u1160|\u17b4|\u17b5|\u180e|[\u200b-\u200f]|[\u2060-\u206f]|\u3164|\ufeff|\uffa0)*$/;
 
 /**
  * The text as Telegram stores it: parsed by its mode, cleaned, trimmed, with the entities it finds by itself.
@@ -105,7 +106,11 @@ function clean({ text, entities }: FormattedText): FormattedText {
   const at = (offset: number): number => shifted[offset] ?? cleaned.length;
   return {
     text: cleaned,
-    entities: entities.map((e) => ({ ...e, offset: at(e.offset), length: at(e.offset + e.length) - at(e.offset) })),
+    entities: entities.map((e) => ({
+      ...e,
+      offset: at(e.offset),
+      length: at(e.offset + e.length) - at(e.offset),
+    })),
   };
 }
 
@@ -114,7 +119,8 @@ function clean({ text, entities }: FormattedText): FormattedText {
  */
 function trim({ text, entities }: FormattedText): FormattedText {
   const kept = entities.filter(
-    (e) => e.length > 0 && (HIDDEN_DATA.has(e.type) || /[^ \n]/.test(text.slice(e.offset, e.offset + e.length))),
+    (e) =>
+      e.length > 0 && (HIDDEN_DATA.has(e.type) || /[^ \n]/.test(text.slice(e.offset, e.offset + e.length))),
   );
   let end = text.length;
   while (end > 0 && TRIMMED.test(text.charAt(end - 1))) end--;
@@ -147,7 +153,8 @@ function withFoundEntities({ text, entities }: FormattedText): MessageEntity[] {
     for (const match of text.matchAll(pattern)) {
       const entity = { type, offset: match.index, length: match[0].length };
       const overlaps = [...taken, ...found].some(
-        (other) => other.offset < entity.offset + entity.length && entity.offset < other.offset + other.length,
+        (other) =>
+          other.offset < entity.offset + entity.length && entity.offset < other.offset + other.length,
       );
       if (!overlaps) found.push(entity);
     }

@@ -108,7 +108,9 @@ class HtmlParser {
 
   /** The decoded character reference at the position, or null when `&` stands for itself. */
   private reference(): string | null {
-    const numeric = /^&#(?:x([0-9a-fA-F]*)|([0-9]*))/.exec(this.html.slice(this.position, this.position + 64));
+    const numeric = /^&#(?:x([0-9a-fA-F]*)|([0-9]*))/.exec(
+      this.html.slice(this.position, this.position + 64),
+    );
     if (numeric) {
       const code = numeric[1] === undefined ? Number(numeric[2]) : parseInt(numeric[1] || '0', 16);
       if (code === 0 || code >= 0x10ffff || numeric[0].length > LONGEST_NUMERIC_REFERENCE) return null;
@@ -141,7 +143,8 @@ class HtmlParser {
       if (this.peek() === '>') break;
       const { attribute, value } = this.attribute(name, begin);
       if (name === 'a' && attribute === 'href') argument = value;
-      else if (name === 'code' && attribute === 'class' && value.startsWith('language-')) argument = value.slice(9);
+      else if (name === 'code' && attribute === 'class' && value.startsWith('language-'))
+        argument = value.slice(9);
       else if (name === 'span' && attribute === 'class' && value.startsWith('tg-')) argument = value.slice(3);
       else if (name === 'tg-emoji' && attribute === 'emoji-id') argument = value;
       else if (name === 'blockquote' && attribute === 'expandable') argument = '1';
@@ -160,14 +163,16 @@ class HtmlParser {
     const where = `the tag "${tag}" at byte offset ${this.byteOffset(begin)}`;
     if (attribute === '') throw parseError(`Empty attribute name in ${where}`);
     this.takeWhile(isSpace);
-    if (this.atEnd()) throw parseError(`Unclosed start tag "${tag}" at byte offset ${this.byteOffset(begin)}`);
+    if (this.atEnd())
+      throw parseError(`Unclosed start tag "${tag}" at byte offset ${this.byteOffset(begin)}`);
     if (this.peek() !== '=') {
       if (tag === 'blockquote' && attribute === 'expandable') return { attribute, value: '' };
       throw parseError(`Expected equal sign in declaration of an attribute of ${where}`);
     }
     this.position++;
     this.takeWhile(isSpace);
-    if (this.atEnd()) throw parseError(`Unclosed start tag "${tag}" at byte offset ${this.byteOffset(begin)}`);
+    if (this.atEnd())
+      throw parseError(`Unclosed start tag "${tag}" at byte offset ${this.byteOffset(begin)}`);
     const value = this.attributeValue();
     if (this.atEnd()) throw parseError(`Unclosed start tag at byte offset ${this.byteOffset(begin)}`);
     return { attribute, value };
@@ -202,7 +207,9 @@ class HtmlParser {
     if (this.peek() !== '>') throw parseError(`Unclosed end tag at byte offset ${this.byteOffset(begin)}`);
     if (name !== '' && name !== tag.name) {
       const offset = this.byteOffset(begin);
-      throw parseError(`Unmatched end tag at byte offset ${offset}, expected "</${tag.name}>", found "</${name}>"`);
+      throw parseError(
+        `Unmatched end tag at byte offset ${offset}, expected "</${tag.name}>", found "</${name}>"`,
+      );
     }
     this.position++;
     this.open.pop();
@@ -216,7 +223,10 @@ class HtmlParser {
       this.entities.push({ type, offset, length, ...more });
     };
     const style = STYLES[tag.name];
-    if (style !== undefined) return add(style);
+    if (style !== undefined) {
+      add(style);
+      return;
+    }
 
     const inner = this.entities.at(-1);
     const sameSpan = inner?.offset === offset && inner.length === length;
@@ -228,26 +238,43 @@ class HtmlParser {
           inner.extra = { language: inner.codeLanguage };
           return;
         }
-        return add('pre');
+        {
+          add('pre');
+          return;
+        }
       case 'code':
         if (sameSpan && inner.type === 'pre' && tag.argument) {
           inner.extra = { language: tag.argument };
           return;
         }
-        return add('code', tag.argument ? { codeLanguage: tag.argument } : {});
-      case 'blockquote':
-        return add(tag.argument ? 'expandable_blockquote' : 'blockquote');
+        {
+          add('code', tag.argument ? { codeLanguage: tag.argument } : {});
+          return;
+        }
+      case 'blockquote': {
+        add(tag.argument ? 'expandable_blockquote' : 'blockquote');
+        return;
+      }
       case 'tg-emoji':
-        if (!/^[1-9][0-9]{0,18}$/.test(tag.argument)) throw parseError('Invalid custom emoji identifier specified');
-        return add('custom_emoji', { extra: { custom_emoji_id: tag.argument } });
+        if (!/^[1-9][0-9]{0,18}$/.test(tag.argument))
+          throw parseError('Invalid custom emoji identifier specified');
+        {
+          add('custom_emoji', { extra: { custom_emoji_id: tag.argument } });
+          return;
+        }
       case 'tg-time':
         if (!DATE_FORMAT.test(tag.argument)) throw parseError('Invalid date format specified');
         if (tag.unixTime <= 0) return;
-        return add('date_time', {
-          extra: { unix_time: tag.unixTime, ...(tag.argument ? { date_time_format: tag.argument } : {}) },
-        });
-      default:
-        return this.closeLink(tag, add);
+        {
+          add('date_time', {
+            extra: { unix_time: tag.unixTime, ...(tag.argument ? { date_time_format: tag.argument } : {}) },
+          });
+          return;
+        }
+      default: {
+        this.closeLink(tag, add);
+        return;
+      }
     }
   }
 
@@ -256,7 +283,8 @@ class HtmlParser {
     const mentioned = /^tg:\/\/user\?id=([0-9]{1,16})$/.exec(url)?.[1];
     if (mentioned !== undefined) {
       const user = { id: Number(mentioned), is_bot: false, first_name: `User ${mentioned}` };
-      return add('text_mention', { extra: { user } });
+      add('text_mention', { extra: { user } });
+      return;
     }
     const checked = checkedLink(url);
     // A link Telegram cannot use becomes plain text, without an error.
@@ -266,7 +294,8 @@ class HtmlParser {
 
 /** The address as Telegram would store it (http:// when no scheme was given), or null when it is none. */
 function checkedLink(url: string): string | null {
-  const address = /^[a-z][a-z0-9+.-]*:/i.test(url) && !/^[^/]*\.[^/]*:[0-9]/.test(url) ? url : `http://${url}`;
+  const address =
+    /^[a-z][a-z0-9+.-]*:/i.test(url) && !/^[^/]*\.[^/]*:[0-9]/.test(url) ? url : `http://${url}`;
   if (!/^(https?|tg|ton|tonsite):\/\//i.test(address) || /\s/.test(address)) return null;
   if (/^https?:/i.test(address) && !/^https?:\/\/[^/?#]*([.:]|localhost)[^/?#]*/i.test(address)) return null;
   return URL.canParse(address) ? new URL(address).href : null;

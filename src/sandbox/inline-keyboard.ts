@@ -19,7 +19,8 @@ export function readInlineKeyboard(params: Params): InlineKeyboard | null {
   if (!isRecord(markup)) throw badRequest('object expected as reply markup');
   const rows = markup.inline_keyboard;
   if (rows === undefined) return null;
-  if (!Array.isArray(rows)) throw badRequest('field "inline_keyboard" of the InlineKeyboardMarkup must be an Array');
+  if (!Array.isArray(rows))
+    throw badRequest('field "inline_keyboard" of the InlineKeyboardMarkup must be an Array');
   const keyboard = rows.map(readRow).filter((row) => row.length > 0);
   if (keyboard.flat().length > MOST_BUTTONS) throw badRequest('reply markup is too long');
   return keyboard.length > 0 ? keyboard : null;

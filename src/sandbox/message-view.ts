@@ -1,12 +1,17 @@
-import { toTelegramChat } from './chats';
+import { toTelegramChat, type ChatDirectory } from './chats';
 import type { StoredMessage } from './telegram-types';
-import type { World } from './world';
 
 /** The message as the Bot API shows it. */
-export function toTelegram(world: World, message: StoredMessage, withReply = true): Record<string, unknown> {
+export function toTelegram(
+  world: ChatDirectory,
+  message: StoredMessage,
+  withReply = true,
+): Record<string, unknown> {
   const { content, document, service } = message;
   const replied =
-    withReply && message.replyTo !== null ? world.chat(message.chatId).messages.get(message.replyTo) : undefined;
+    withReply && message.replyTo !== null
+      ? world.chat(message.chatId).messages.get(message.replyTo)
+      : undefined;
   return {
     message_id: message.messageId,
     ...(message.threadId === null ? {} : { message_thread_id: message.threadId, is_topic_message: true }),

@@ -17,16 +17,12 @@ export async function readParams(
 ): Promise<Params> {
   if (!body || body.length === 0) return new Params(query);
   const type = contentType?.split(';')[0]?.trim().toLowerCase();
-  switch (type) {
-    case 'application/json':
-      return new Params({ ...query, ...jsonObject(body) });
-    case 'application/x-www-form-urlencoded':
-      return new Params({ ...query, ...Object.fromEntries(new URLSearchParams(body.toString('utf8'))) });
-    case 'multipart/form-data':
-      return multipart(query, contentType ?? type, body);
-    default:
-      return new Params(query);
+  if (type === 'application/json') return new Params({ ...query, ...jsonObject(body) });
+  if (type === 'application/x-www-form-urlencoded') {
+    return new Params({ ...query, ...Object.fromEntries(new URLSearchParams(body.toString('utf8'))) });
   }
+  if (type === 'multipart/form-data') return multipart(query, contentType ?? type, body);
+  return new Params(query);
 }
 
 function jsonObject(body: Buffer): Readonly<Record<string, unknown>> {
@@ -40,7 +36,11 @@ function jsonObject(body: Buffer): Readonly<Record<string, unknown>> {
   return parsed;
 }
 
-function multipart(query: Readonly<Record<string, unknown>>, contentType: string, body: Buffer): Promise<Params> {
+function multipart(
+  query: Readonly<Record<string, unknown>>,
+  contentType: string,
+  body: Buffer,
+): Promise<Params> {
   return new Promise((resolve, reject) => {
     const fields: Record<string, unknown> = { ...query };
     const files = new Map<string, UploadedFile>();

@@ -94,7 +94,9 @@ export class UpdateQueue {
     this.dropExpired();
     const heads = new Map<string, Update>();
     for (const { lane, update } of this.queued) if (!heads.has(lane)) heads.set(lane, update);
-    return [...heads].filter(([lane]) => !excludedLanes.has(lane)).map(([lane, update]) => ({ lane, update }));
+    return [...heads]
+      .filter(([lane]) => !excludedLanes.has(lane))
+      .map(([lane, update]) => ({ lane, update }));
   }
 
   clear(): void {

@@ -1,4 +1,4 @@
-import { execute } from './execute';
+import type { WebhookHandle } from './bot';
 import type { Call } from './methods/call';
 import { isRecord, Params } from './params';
 import type { Update } from './update-queue';
@@ -25,7 +25,7 @@ interface DeliveryError {
  * Delivers a bot's updates by POST: those of one chat in order, those of different chats side by side. A failed
  * delivery is tried again after 2, 4, 8 … seconds and holds up only its own chat.
  */
-export class Webhook {
+export class Webhook implements WebhookHandle {
   readonly url: string;
   private readonly busy = new Set<string>();
   private readonly stopping = new AbortController();
@@ -33,7 +33,7 @@ export class Webhook {
   private lastError: DeliveryError | null = null;
 
   constructor(
-    private readonly call: Pick<Call, 'world' | 'bot' | 'callbacks'>,
+    private readonly call: Pick<Call, 'world' | 'bot' | 'callbacks' | 'execute'>,
     private readonly target: WebhookTarget,
   ) {
     this.url = target.url;
@@ -104,7 +104,9 @@ export class Webhook {
       await this.runReply(text);
       return null;
     } catch (error) {
-      return error instanceof Error && error.name === 'TimeoutError' ? 'Read timeout expired' : 'Connection refused';
+      return error instanceof Error && error.name === 'TimeoutError'
+        ? 'Read timeout expired'
+        : 'Connection refused';
     }
   }
 
@@ -113,7 +115,7 @@ export class Webhook {
     const reply = parseReply(text);
     if (typeof reply?.method !== 'string') return;
     const gone = this.stopping.signal;
-    await execute(reply.method, { ...this.call, params: new Params(reply), gone });
+    await this.call.execute(reply.method, { ...this.call, params: new Params(reply), gone });
   }
 
   private pause(ms: number): Promise<void> {

@@ -13,6 +13,14 @@ export const FIRST_GROUP = -1001;
 export const OPERATOR: User = { id: 1, is_bot: false, first_name: 'Olivia', username: 'olivia_operator' };
 export const STRANGER: User = { id: 2, is_bot: false, first_name: 'Sam', username: 'sam_stranger' };
 
+/** Telegram's own stand-in for everybody who speaks as a chat. */
+export const ANONYMOUS: User = {
+  id: 1087968824,
+  is_bot: true,
+  first_name: 'Group',
+  username: 'GroupAnonymousBot',
+};
+
 /** What the page wants to hear of as it happens. */
 export interface WorldEvents {
   message: [StoredMessage];

@@ -16,7 +16,9 @@ export function readableChat({ world, params }: Call): ChatState {
   const chat = world.chat(numeric);
   if (chat.missing) throw badRequest('chat not found');
   if (chat.blocked) {
-    throw forbidden(chat.type === 'private' ? 'bot was blocked by the user' : `bot was kicked from the ${chat.type} chat`);
+    throw forbidden(
+      chat.type === 'private' ? 'bot was blocked by the user' : `bot was kicked from the ${chat.type} chat`,
+    );
   }
   return chat;
 }

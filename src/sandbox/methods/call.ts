@@ -11,6 +11,8 @@ export interface Call {
   readonly params: Params;
   /** Aborts when the client hangs up. */
   readonly gone: AbortSignal;
+  /** Runs another method, as a webhook's answer may ask for; its outcome is nobody's. */
+  readonly execute: (method: string, call: Call) => Promise<unknown>;
 }
 
 /** A success: what `result` holds, and the words some methods add. */

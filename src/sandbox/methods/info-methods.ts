@@ -23,7 +23,10 @@ export const getMe: Method = ({ bot }) =>
 export const answerCallbackQuery: Method = ({ bot, callbacks, params }) => {
   const text = params.string('text') ?? '';
   if (text.length > LONGEST_ANSWER) throw badRequest('MESSAGE_TOO_LONG');
-  callbacks.answer(bot, params.string('callback_query_id'), { text, showAlert: params.boolean('show_alert') });
+  callbacks.answer(bot, params.string('callback_query_id'), {
+    text,
+    showAlert: params.boolean('show_alert'),
+  });
   return succeeded(true);
 };
 

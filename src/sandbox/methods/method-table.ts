@@ -7,7 +7,9 @@ import * as updates from './update-methods';
 /** Each of these modules exports nothing but methods, under their Bot API names. */
 const METHODS: Readonly<Record<string, Method>> = { ...info, ...send, ...edit, ...updates };
 
-const BY_LOWER_CASE = new Map(Object.entries(METHODS).map(([name, run]) => [name.toLowerCase(), { name, run }]));
+const BY_LOWER_CASE = new Map(
+  Object.entries(METHODS).map(([name, run]) => [name.toLowerCase(), { name, run }]),
+);
 
 /** The method of this name, whose case does not matter, as with Telegram; undefined when it is not spoken here. */
 export function findMethod(name: string): { name: string; run: Method } | undefined {

@@ -20,7 +20,10 @@ export const sendDocument: Method = (call) => {
   return post(call, { content: caption, document });
 };
 
-function post(call: Call, what: { content: ReturnType<typeof readText>; document: StoredDocument | null }): Success {
+function post(
+  call: Call,
+  what: { content: ReturnType<typeof readText>; document: StoredDocument | null },
+): Success {
   const { world, bot, params } = call;
   const keyboard = readInlineKeyboard(params);
   const chat = writableChat(call);

@@ -53,8 +53,9 @@ export const setWebhook: Method = (call) => {
   if (!same) {
     bot.webhook?.stop();
     bot.poll.interrupt(new BotApiError(409, 'Conflict: terminated by setWebhook request'));
-    bot.webhook = new Webhook(call, { url, secret, connections });
-    bot.webhook.start();
+    const webhook = new Webhook(call, { url, secret, connections });
+    bot.webhook = webhook;
+    webhook.start();
   }
   return succeeded(true, same ? 'Webhook is already set' : 'Webhook was set');
 };

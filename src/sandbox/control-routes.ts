@@ -1,0 +1,167 @@
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { faultSchema } from './faults';
+import type { BotApiParts } from './bot-api-routes';
+import { formatText } from './formatted-text';
+import { toControl } from './message-view';
+import { ControlError, parseBody, parseQuery } from './control-input';
+import { press } from './press';
+import type { MutableSettings } from './settings';
+import { ANONYMOUS } from './world';
+
+const chatId = z.coerce.number().int();
+const userId = z.int().positive();
+
+const pressSchema = z.strictObject({
+  chat: z.int(),
+  messageId: z.int(),
+  button: z.string().min(1),
+  user: userId.default(1),
+  senderChat: z.int().optional(),
+});
+
+const saySchema = z.strictObject({
+  chat: z.int(),
+  text: z.string().min(1),
+  user: userId.default(1),
+  replyTo: z.int().optional(),
+  threadId: z.int().positive().optional(),
+  senderChat: z.int().optional(),
+});
+
+const chatSchema = z.strictObject({
+  chat: z.int(),
+  migrateTo: z.int().optional(),
+  blocked: z.boolean().optional(),
+  missing: z.boolean().optional(),
+  deleteTopic: z.int().optional(),
+});
+
+const updatesSchema = z.strictObject({
+  bot: z.int().optional(),
+  inject: z.array(z.looseObject({ update_id: z.int() })).optional(),
+  duplicateLast: z.boolean().optional(),
+  reverse: z.boolean().optional(),
+});
+
+const limit = z.number().positive();
+const settingsSchema = z.strictObject({
+  perSecond: limit.optional(),
+  chatPerSecond: limit.optional(),
+  chatBurst: limit.optional(),
+  groupPerMinute: limit.optional(),
+  callbackAnswerMs: limit.optional(),
+  webhookRetryMs: limit.optional(),
+  webhookRetryMaxMs: limit.optional(),
+});
+
+/**
+ * What tests and the page drive the sandbox with. Fixed names are those of `interface.md`, section Sandbox; these
+ * are additions:
+ *
+ * - `GET /sandbox/messages` without `chat` lists every chat's messages; also shown: `from`, `editDate`, `replyTo`,
+ *   `threadId`, `senderChat`, `service`, a button's `style` and `url`
+ * - `senderChat` in press and say: on behalf of a chat (a channel, or the group itself = anonymous administrator;
+ *   `from` is then Telegram's GroupAnonymousBot)
+ * - `POST /sandbox/chats {chat, migrateTo?, blocked?, missing?, deleteTopic?}`
+ * - `POST /sandbox/updates {bot?, inject?: [Update], duplicateLast?, reverse?}`
+ * - `GET|POST /sandbox/limits` rate limits and other times (`settings.ts`)
+ * - `GET /sandbox/faults`; in faults `probability`, `description`, `body: "stall"|"drip"` (`faults.ts`)
+ * - `GET /sandbox/documents/:fileId` the bytes of an uploaded file
+ * - `GET /sandbox/directory` chats, people, bots and their commands
+ * - `DELETE /sandbox/calls`, `DELETE /sandbox/state` (everything back to the first minute)
+ *
+ * Errors are `{error: "…"}` with a 4xx status.
+ */
+export function controlRoutes(app: FastifyInstance, parts: BotApiParts, settings: MutableSettings): void {
+  const { world, calls, faults, callbacks } = parts;
+
+  app.get('/sandbox/messages', (request) => {
+    const { chat } = parseQuery(z.object({ chat: chatId.optional() }), request);
+    const chats = chat === undefined ? [...world.chats.values()] : [world.chat(chat)];
+    return { messages: chats.flatMap((c) => [...c.messages.values()].map(toControl)) };
+  });
+
+  app.post('/sandbox/press', async (request) => ({
+    answer: await press(world, callbacks, parseBody(pressSchema, request)),
+  }));
+
+  app.post('/sandbox/say', (request) => {
+    const said = parseBody(saySchema, request);
+    const chat = world.chat(said.chat);
+    if (said.replyTo !== undefined && !chat.messages.has(said.replyTo)) {
+      throw new ControlError(404, `no message ${said.replyTo} in chat ${said.chat}`);
+    }
+    const message = world.post(chat, {
+      from: said.senderChat === undefined ? world.user(said.user) : ANONYMOUS,
+      senderChatId: said.senderChat ?? null,
+      content: formatText(said.text, undefined),
+      replyTo: said.replyTo ?? null,
+      threadId: said.threadId ?? null,
+    });
+    world.announceMessage(message);
+    return { messageId: message.messageId };
+  });
+
+  app.get('/sandbox/faults', () => ({ faults: faults.list() }));
+  app.post('/sandbox/faults', (request) => {
+    faults.add(parseBody(faultSchema, request));
+    return { faults: faults.list() };
+  });
+  app.delete('/sandbox/faults', () => {
+    faults.clear();
+    return { faults: [] };
+  });
+
+  app.get('/sandbox/calls', (request) => {
+    const { method } = parseQuery(z.object({ method: z.string().optional() }), request);
+    return { calls: calls.list(method) };
+  });
+  app.delete('/sandbox/calls', () => {
+    calls.clear();
+    return { calls: [] };
+  });
+
+  app.post('/sandbox/chats', (request) => {
+    const change = parseBody(chatSchema, request);
+    const chat = world.chat(change.chat);
+    if (change.missing !== undefined) chat.missing = change.missing;
+    if (change.blocked !== undefined) world.setBlocked(chat, change.blocked);
+    if (change.deleteTopic !== undefined) chat.deletedTopics.add(change.deleteTopic);
+    if (change.migrateTo !== undefined) world.migrate(chat, world.chat(change.migrateTo));
+    return { chat: chat.id, migratedTo: chat.migratedTo, blocked: chat.blocked, missing: chat.missing };
+  });
+
+  app.post('/sandbox/updates', (request) => {
+    const wanted = parseBody(updatesSchema, request);
+    const bots = [...world.bots.values()].filter((b) => wanted.bot === undefined || b.id === wanted.bot);
+    if (bots.length === 0) throw new ControlError(404, 'no such bot has called yet');
+    for (const { queue } of bots) {
+      for (const update of wanted.inject ?? []) queue.inject(update);
+      if (wanted.duplicateLast) queue.duplicateLast();
+      if (wanted.reverse) queue.reverse();
+    }
+    return { waiting: bots.map((b) => ({ bot: b.id, updates: b.queue.size })) };
+  });
+
+  app.get('/sandbox/limits', () => settings);
+  app.post('/sandbox/limits', (request) => Object.assign(settings, parseBody(settingsSchema, request)));
+
+  app.get<{ Params: { fileId: string } }>('/sandbox/documents/:fileId', (request, reply) => {
+    const document = world.documents.get(request.params.fileId);
+    if (!document) throw new ControlError(404, 'no such document');
+    return reply
+      .type('application/octet-stream')
+      .header('x-content-type-options', 'nosniff')
+      .header('content-disposition', `attachment; filename*=UTF-8''${encodeURIComponent(document.fileName)}`)
+      .send(document.bytes);
+  });
+
+  app.delete('/sandbox/state', () => {
+    world.reset();
+    faults.clear();
+    calls.clear();
+    callbacks.abandon();
+    return { ok: true };
+  });
+}
