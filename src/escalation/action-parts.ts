@@ -1,0 +1,123 @@
+import type { JsonObject, JsonValue } from '../kernel/json';
+import type { CodeLanguage } from './rich-text';
+import { visibleBlock, visibleLine } from './visible-text';
+
+/** One labelled piece of an action, with `shown` exact and visible. All parts together hold the whole tool input. */
+export interface ActionPart {
+  readonly label: string;
+  readonly shown: string;
+  readonly layout: 'line' | 'block';
+  readonly language?: CodeLanguage;
+}
+
+/** A member of a known tool's input that reads better as itself than as JSON. */
+interface KnownMember {
+  readonly name: string;
+  readonly label: string;
+  readonly layout: 'line' | 'block';
+  readonly language?: CodeLanguage;
+}
+
+/** The inputs of Claude Code's tools, in the order in which a person wants to read them. */
+const KNOWN_MEMBERS: ReadonlyMap<string, readonly KnownMember[]> = new Map([
+  ['Bash', [{ name: 'command', label: 'Command', layout: 'block', language: 'bash' }]],
+  [
+    'Write',
+    [
+      { name: 'file_path', label: 'File', layout: 'line' },
+      { name: 'content', label: 'Content', layout: 'block' },
+    ],
+  ],
+  [
+    'Edit',
+    [
+      { name: 'file_path', label: 'File', layout: 'line' },
+      { name: 'old_string', label: 'Before', layout: 'block' },
+      { name: 'new_string', label: 'After', layout: 'block' },
+    ],
+  ],
+  ['MultiEdit', [{ name: 'file_path', label: 'File', layout: 'line' }]],
+  [
+    'NotebookEdit',
+    [
+      { name: 'notebook_path', label: 'Notebook', layout: 'line' },
+      { name: 'new_source', label: 'New source', layout: 'block' },
+    ],
+  ],
+] satisfies [string, KnownMember[]][]);
+
+/** More edits than this are shown as JSON: Telegram formats at most 100 pieces of a message. */
+const MAX_EDITS_SIDE_BY_SIDE = 8;
+
+/** The whole action for reading: what is known of the tool first, every other member as JSON after it. */
+export function actionParts(toolName: string, toolInput: JsonObject): ActionPart[] {
+  const rest = new Map(Object.entries(toolInput));
+  const parts: ActionPart[] = [];
+  for (const member of KNOWN_MEMBERS.get(toolName) ?? []) {
+    const value = rest.get(member.name);
+    if (typeof value !== 'string') continue;
+    rest.delete(member.name);
+    parts.push(part(member, value));
+  }
+  const edits = toolName === 'MultiEdit' ? editParts(rest.get('edits')) : [];
+  if (edits.length > 0) rest.delete('edits');
+  parts.push(...edits);
+  if (rest.size > 0 || parts.length === 0) {
+    // fromEntries defines members, so even one named __proto__ stays one.
+    const json = JSON.stringify(Object.fromEntries(rest), null, 2);
+    parts.push(
+      part({ label: parts.length === 0 ? 'Input' : 'Other input', layout: 'block', language: 'json' }, json),
+    );
+  }
+  return parts;
+}
+
+/** The action as plain text, each label with the extent of what follows it, so that no part can pose as another. */
+export function actionText(parts: readonly ActionPart[]): string {
+  return parts
+    .map((each) => `${labelOf(each)}:${each.layout === 'line' ? ' ' : '\n'}${each.shown}`)
+    .join('\n');
+}
+
+/** The label with the number of lines of a block that has more or less than one. */
+export function labelOf({ label, layout, shown }: Pick<ActionPart, 'label' | 'layout' | 'shown'>): string {
+  if (shown === '') return `${label} (empty)`;
+  const lines = layout === 'block' ? shown.split('\n').length : 1;
+  return lines > 1 ? `${label} (${lines} lines)` : label;
+}
+
+/** Every string in the action, names of members included: where look-alikes are searched. */
+export function stringsOf(value: JsonValue): string[] {
+  if (typeof value === 'string') return [value];
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([name, member]: [string, JsonValue]) => [
+    ...(Array.isArray(value) ? [] : [name]),
+    ...stringsOf(member),
+  ]);
+}
+
+function part({ label, layout, language }: Omit<KnownMember, 'name'>, value: string): ActionPart {
+  const shown = layout === 'line' ? visibleLine(value) : visibleBlock(value);
+  return { label, layout, shown, ...(language ? { language } : {}) };
+}
+
+/** Before and after of each edit; nothing when there are too many, or one has another shape. */
+function editParts(edits: JsonValue | undefined): ActionPart[] {
+  if (!Array.isArray(edits) || edits.length > MAX_EDITS_SIDE_BY_SIDE) return [];
+  const known = edits.map((edit: JsonValue) => editOf(edit)).filter((edit) => edit !== undefined);
+  if (known.length < edits.length) return [];
+  return known.flatMap(({ before, after, extent }, i) => [
+    part({ label: `Before, edit ${i + 1} of ${known.length}${extent}`, layout: 'block' }, before),
+    part({ label: `After, edit ${i + 1} of ${known.length}${extent}`, layout: 'block' }, after),
+  ]);
+}
+
+function editOf(edit: JsonValue): { before: string; after: string; extent: string } | undefined {
+  if (typeof edit !== 'object' || edit === null) return undefined;
+  const { old_string: before, new_string: after, replace_all: everywhere, ...others } = edit as JsonObject;
+  if (typeof before !== 'string' || typeof after !== 'string' || Object.keys(others).length > 0)
+    return undefined;
+  if (everywhere === undefined) return { before, after, extent: '' };
+  if (typeof everywhere !== 'boolean') return undefined;
+  return { before, after, extent: everywhere ? ', every occurrence' : ', one occurrence' };
+}

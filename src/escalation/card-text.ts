@@ -1,0 +1,121 @@
+import {
+  unansweredReason,
+  type Actor,
+  type Approval,
+  type ApprovalRequest,
+  type SettledApproval,
+} from '../approvals/approval';
+import { actionDocument, type ActionDocument } from './action-document';
+import { completeBody, shortenedBody, type Surroundings } from './card-body';
+import { span, utc } from './moments';
+import { bold, relativeTime, rich, words, type RichText } from './rich-text';
+import { shortId } from './short-id';
+import { shorten } from './shorten';
+import { visibleLine } from './visible-text';
+
+/** A card to be decided on. Where there is a document, Approve may appear only once that is uploaded. */
+export interface Card extends RichText {
+  readonly document: ActionDocument | null;
+}
+
+export type Acknowledgement = 'resumed' | 'gone';
+
+const MAX_NAME_LENGTH = 80;
+const MAX_REASON_LENGTH = 400;
+
+/**
+ * The card of a pending approval: the complete action or, when that does not fit, its beginning and end and a
+ * document with the whole. It depends on nothing but the approval, so it can be made again at any time.
+ */
+export function renderCard(
+  approval: ApprovalRequest,
+  options: { readonly notices?: readonly string[] } = {},
+): Card {
+  const surroundings = {
+    heading: (tool: RichText) => [rich`🔐 ${tool} ${bold('needs approval')}`],
+    closing: [...(options.notices ?? []).map((notice) => words(`🚨 ${notice}`)), expiry(approval)],
+  };
+  const complete = completeBody(approval, { ...surroundings, document: null });
+  if (complete) return { ...complete, document: null };
+  const document = actionDocument(approval);
+  return { ...shortenedBody(approval, { ...surroundings, document }), document };
+}
+
+/** The card of a settled approval: outcome, who, when and why, and still what it was about. */
+export function renderOutcome(
+  approval: SettledApproval,
+  options: { readonly acknowledged?: Acknowledgement | null } = {},
+): RichText {
+  const surroundings: Surroundings = {
+    heading: (tool) => [...outcome(approval), rich`${bold('Tool')}: ${tool}`],
+    closing: options.acknowledged ? [acknowledgement(options.acknowledged)] : [],
+    document: renderCard(approval).document,
+  };
+  return (
+    (surroundings.document ? undefined : completeBody(approval, surroundings)) ??
+    shortenedBody(approval, surroundings)
+  );
+}
+
+/** Of the document that goes with a card. */
+export function renderDocumentCaption(approval: Approval, document: ActionDocument): RichText {
+  return rich`📄 Everything that request ${shortId(approval.id)} asks for. SHA-256 ${document.sha256}`;
+}
+
+/** Name and id of who acted, as code; for cards and lists. */
+export function who(actor: Actor): RichText {
+  const name = shorten(visibleLine(actor.name), MAX_NAME_LENGTH);
+  const id = shorten(visibleLine(actor.id), MAX_NAME_LENGTH);
+  switch (actor.kind) {
+    case 'telegram':
+      return rich`${name} (Telegram id ${id})`;
+    case 'api':
+      return actor.name === actor.id ? rich`API key ${id}` : rich`${name} (API key ${id})`;
+    case 'system':
+      return words('Countersign');
+  }
+}
+
+/**
+ * The relative form is the client's own clock. Where a client cannot show one, the words in its place must stay
+ * true without being edited: so they count from the request, not from now.
+ */
+function expiry({ createdAt, expiresAt }: ApprovalRequest): RichText {
+  const fallback = `${span(createdAt.getTime(), expiresAt.getTime())} after the request`;
+  return rich`${bold('Expires')}: ${words(utc(expiresAt))} (${relativeTime(expiresAt, fallback)})`;
+}
+
+function outcome(approval: SettledApproval): RichText[] {
+  const at = utc(approval.settledAt);
+  switch (approval.status) {
+    case 'approved':
+      return [
+        rich`✅ ${bold('Approved')} by ${who(approval.decision.by)}`,
+        words(at),
+        ...reason(approval.decision.reason),
+      ];
+    case 'rejected':
+      return [
+        rich`❌ ${bold('Rejected')} by ${who(approval.decision.by)}`,
+        words(at),
+        ...reason(approval.decision.reason),
+      ];
+    case 'cancelled':
+      return [rich`🚫 ${bold('Cancelled')} by ${who(approval.by)}`, words(at), ...reason(approval.reason)];
+    case 'expired': {
+      const unanswered = unansweredReason(approval);
+      const more = approval.reason === unanswered ? null : approval.reason;
+      return [rich`⌛ ${bold('Expired')}: ${words(unanswered)}`, words(at), ...reason(more)];
+    }
+  }
+}
+
+function reason(text: string | null): RichText[] {
+  return text === null ? [] : [rich`${bold('Reason')}: ${shorten(visibleLine(text), MAX_REASON_LENGTH)}`];
+}
+
+function acknowledgement(outcomeForAgent: Acknowledgement): RichText {
+  return outcomeForAgent === 'resumed'
+    ? rich`🟢 ${bold('Agent resumed')}: it heard and went on`
+    : rich`⚫ ${bold('Agent gone')}: it will not go on`;
+}

@@ -1,0 +1,24 @@
+import { relativeTime, type RichText } from './rich-text';
+
+/** To the second, in the one time zone that needs no guessing: `2026-08-01 12:30:00 UTC`. */
+export function utc(moment: Date): string {
+  return `${moment.toISOString().slice(0, 19).replace('T', ' ')} UTC`;
+}
+
+/** A length of time in at most two units: `45 s`, `30 min`, `9 min 30 s`, `2 h 5 min`. Never negative. */
+export function span(fromMs: number, toMs: number): string {
+  const seconds = Math.max(0, Math.round((toMs - fromMs) / 1000));
+  const minutes = Math.floor(seconds / 60);
+  if (minutes === 0) return `${seconds} s`;
+  if (minutes < 60) return two(`${minutes} min`, seconds % 60, 's');
+  return two(`${Math.floor(minutes / 60)} h`, minutes % 60, 'min');
+}
+
+/** `in 5 min`, kept up to date by the client; where it cannot, as it was when the message was made. */
+export function timeLeft(expiresAt: Date, now: Date): RichText {
+  return relativeTime(expiresAt, `in ${span(now.getTime(), expiresAt.getTime())}`);
+}
+
+function two(first: string, count: number, unit: string): string {
+  return count === 0 ? first : `${first} ${count} ${unit}`;
+}

@@ -1,0 +1,138 @@
+import type { Approval, ApprovalRequest } from '../approvals/approval';
+import { actionParts } from './action-parts';
+import { beginning } from './excerpt';
+import { timeLeft, utc } from './moments';
+import { bold, code, join, rich, words, type RichText } from './rich-text';
+import { shortId } from './short-id';
+import { shorten } from './shorten';
+import { visibleLine } from './visible-text';
+
+/** How many requests one page of `/pending` lists: ten lines of two stay readable and far below every limit. */
+export const PENDING_PAGE_SIZE = 10;
+
+const MAX_NAME_LENGTH = 60;
+const MAX_PREVIEW_LENGTH = 120;
+
+/** What `/status` reports. */
+export interface ServiceStatus {
+  /** Requests that nobody has decided yet. */
+  readonly pending: number;
+  /** Messages that still wait to be sent. */
+  readonly unsent: number;
+  /** When the next request expires, if any is pending. */
+  readonly nextExpiry: Date | null;
+}
+
+/** A reply to a card that will expire soon. */
+export function renderWarning(request: ApprovalRequest, now: Date): RichText {
+  return join(
+    [
+      rich`⏳ ${bold('Nobody has decided yet')} on ${name(request.toolName)} for ${name(request.agentId)}`,
+      rich`It expires ${timeLeft(request.expiresAt, now)}, at ${words(utc(request.expiresAt))}. Then the agent is told that nobody answered.`,
+      rich`${bold('Request')}: ${shortId(request.id)}`,
+    ],
+    '\n',
+  );
+}
+
+/** Stands for the cards that the chat's budget cannot show now; nothing can be approved from it. */
+export function renderDigest(count: number): RichText {
+  return join(
+    [
+      rich`📥 ${bold(`${count} more request${count === 1 ? ' waits' : 's wait'} for a decision`)}`,
+      'That is more than this chat may show at once. Each gets its own card as soon as possible. /pending lists them.',
+    ],
+    '\n',
+  );
+}
+
+/**
+ * A page of requests, each in one glance; the decision is taken on its card.
+ *
+ * @param page at most `PENDING_PAGE_SIZE` are shown
+ * @param total how many are pending in all
+ */
+export function renderPending(page: readonly ApprovalRequest[], total: number, now: Date): RichText {
+  if (page.length === 0) return words('✅ Nothing is waiting for a decision.');
+  const shown = page.slice(0, PENDING_PAGE_SIZE);
+  const count = shown.length < total ? `${shown.length} of ${total}` : String(total);
+  return join(
+    [
+      rich`📥 ${bold(`Waiting for a decision: ${count}`)}`,
+      ...shown.map(
+        (request) =>
+          rich`${shortId(request.id)} · ${name(request.agentId)} · ${name(request.toolName)} · expires ${timeLeft(request.expiresAt, now)}\n${actionPreview(request)}`,
+      ),
+    ],
+    '\n\n',
+  );
+}
+
+export function renderStatus({ pending, unsent, nextExpiry }: ServiceStatus, now: Date): RichText {
+  return join(
+    [
+      rich`${bold('Waiting for a decision')}: ${pending}`,
+      ...(nextExpiry
+        ? [rich`${bold('Next to expire')}: ${timeLeft(nextExpiry, now)}, at ${words(utc(nextExpiry))}`]
+        : []),
+      rich`${bold('Messages not sent yet')}: ${unsent}`,
+    ],
+    '\n',
+  );
+}
+
+export function renderHelp(): RichText {
+  return join(
+    [
+      bold('Countersign asks you before an agent acts.'),
+      'Each request is a card with the exact action. Approve lets it run, Reject does not; without an answer in time it does not run either.',
+      'To give a reason, reply to the card you rejected.',
+      'On cards, what cannot be seen is written \\u{hex}, n of it in a row \\u{hex×n}, and a tab ⇥.',
+      '',
+      '/pending – what waits for a decision',
+      '/status – how the service is doing',
+      '/whoami – your Telegram id, and whether you may decide',
+      '/help – this text',
+    ],
+    '\n',
+  );
+}
+
+export function renderWhoami(user: {
+  readonly id: string;
+  readonly name: string;
+  readonly operator: boolean;
+}): RichText {
+  return join(
+    [
+      rich`👤 ${name(user.name)}, Telegram id ${user.id}`,
+      user.operator
+        ? '✅ You are an operator: you may decide.'
+        : '🚫 You are not an operator: your taps have no effect.',
+    ],
+    '\n',
+  );
+}
+
+/** After a silence of the Telegram connection longer than Telegram keeps taps (telegram.md 12). */
+export function renderGapNotice(from: Date, to: Date, pending: number): RichText {
+  return join(
+    [
+      rich`🔔 ${bold('Telegram was out of reach')} from ${words(utc(from))} to ${words(utc(to))}`,
+      `Taps in that time may be lost. ${pending} request${pending === 1 ? ' waits' : 's wait'} for a decision: see /pending, and tap again where it matters.`,
+    ],
+    '\n',
+  );
+}
+
+/** The beginning of the action in one line, marked where it goes on. Not enough to decide on. */
+export function actionPreview({ toolName, toolInput }: Pick<Approval, 'toolName' | 'toolInput'>): RichText {
+  const preview = actionParts(toolName, toolInput)
+    .map((part) => part.shown.replaceAll(/\n\s*/g, ' ').trim())
+    .join(' · ');
+  return code(beginning(preview, MAX_PREVIEW_LENGTH));
+}
+
+function name(value: string): RichText {
+  return shorten(visibleLine(value), MAX_NAME_LENGTH);
+}

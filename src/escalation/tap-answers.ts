@@ -1,0 +1,48 @@
+import type { Actor, SettledApproval, Verdict } from '../approvals/approval';
+import { beginning } from './excerpt';
+import { utc } from './moments';
+import { visibleLine } from './visible-text';
+
+/** Telegram's limit for the text of an answer to a tap; it is plain text. */
+export const MAX_ANSWER_LENGTH = 200;
+
+const MAX_NAME_LENGTH = 60;
+
+export function decidedAnswer(verdict: Verdict): string {
+  return verdict === 'approved'
+    ? '✅ Approved by you. The agent goes on.'
+    : '❌ Rejected by you. To give a reason, reply to the card.';
+}
+
+/** The true outcome, for a tap that came after it. */
+export function settledAnswer(approval: SettledApproval): string {
+  const at = utc(approval.settledAt);
+  switch (approval.status) {
+    case 'approved':
+      return `✅ Already approved by ${nameOf(approval.decision.by)} at ${at}.`;
+    case 'rejected':
+      return `❌ Already rejected by ${nameOf(approval.decision.by)} at ${at}.`;
+    case 'cancelled':
+      return `🚫 Already cancelled by ${nameOf(approval.by)} at ${at}.`;
+    case 'expired':
+      return expiredAnswer(approval.expiresAt);
+  }
+}
+
+export function expiredAnswer(expiresAt: Date): string {
+  return `⌛ Too late: it expired at ${utc(expiresAt)}. Nothing was approved.`;
+}
+
+/** Shown as an alert to anybody else. */
+export function notOperatorAnswer(userId: string): string {
+  return `🚫 You are not an operator here (your Telegram id: ${beginning(visibleLine(userId), MAX_NAME_LENGTH)}). Nothing was decided.`;
+}
+
+/** For a button that is not, or no longer, of our making. */
+export function unknownButtonAnswer(): string {
+  return '❓ This button is not valid any more. See /pending for what waits.';
+}
+
+function nameOf(actor: Actor): string {
+  return beginning(visibleLine(actor.name), MAX_NAME_LENGTH);
+}
