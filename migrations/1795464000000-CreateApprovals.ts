@@ -38,7 +38,9 @@ export class CreateApprovals1795464000000 implements MigrationInterface {
         where idempotency_key is not null`);
     await runner.query(`create index ix_approvals_own on approvals (key_id, id)`);
     await runner.query(`create index ix_approvals_due on approvals (expires_at) where status = 'pending'`);
-    await runner.query(`create index ix_approvals_pending_own on approvals (key_id) where status = 'pending'`);
+    await runner.query(
+      `create index ix_approvals_pending_own on approvals (key_id) where status = 'pending'`,
+    );
     await runner.query(`
       create table audit_log (
         seq bigint generated always as identity constraint pk_audit_log primary key,

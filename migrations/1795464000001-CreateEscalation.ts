@@ -19,9 +19,7 @@ export class CreateEscalation1795464000001 implements MigrationInterface {
         constraint ck_outbox_kind check (kind in ('card', 'outcome', 'warning'))
       )`);
     await runner.query(`create unique index uq_outbox_work on outbox (approval_id, kind)`);
-    await runner.query(
-      `create index ix_outbox_ready on outbox (chat_id, urgency, id) where dead_at is null`,
-    );
+    await runner.query(`create index ix_outbox_ready on outbox (chat_id, urgency, id) where dead_at is null`);
     // One row is one attempt to put an approval before the operators; the nonce is what its buttons carry.
     await runner.query(`
       create table cards (
@@ -30,6 +28,7 @@ export class CreateEscalation1795464000001 implements MigrationInterface {
         chat_id bigint not null,
         nonce text not null constraint uq_cards_nonce unique,
         message_id bigint,
+        sending_at timestamptz,
         document_message_id bigint,
         document_sha256 text,
         display_digest text,

@@ -6,6 +6,7 @@ import { ConfigModule } from './config/config.module';
 import type { Config } from './config/environment';
 import type { DatabaseLocation } from './database/database-location';
 import { DatabaseModule } from './database/database.module';
+import { EscalationModule } from './escalation/escalation.module';
 import { HealthModule } from './health/health.module';
 import { HttpModule } from './http/http.module';
 import type { Log } from './logging/log';
@@ -25,7 +26,8 @@ export class AppModule {
         ScheduleModule.forRoot(),
         HttpModule,
         ApprovalsModule,
-        TelegramModule,
+        TelegramModule.with(config),
+        ...(config.telegram === null ? [] : [EscalationModule]),
         HealthModule,
       ],
     };

@@ -24,12 +24,17 @@ export async function startApp(config: Config, log: Log): Promise<RunningApp> {
   };
   try {
     const migrations = await migrate(location.ownerUrl, location.url);
-    if (migrations.length > 0) log.event('info', 'database.migrated', { migrations }, 'the schema is up to date');
-    app = await NestFactory.create<NestFastifyApplication>(AppModule.with(config, log, location), createHttpAdapter(), {
-      logger: new NestLog(log),
-      bodyParser: false,
-      abortOnError: false,
-    });
+    if (migrations.length > 0)
+      log.event('info', 'database.migrated', { migrations }, 'the schema is up to date');
+    app = await NestFactory.create<NestFastifyApplication>(
+      AppModule.with(config, log, location),
+      createHttpAdapter(),
+      {
+        logger: new NestLog(log),
+        bodyParser: false,
+        abortOnError: false,
+      },
+    );
     serveApiDocs(app);
     await app.listen(config.http.port, config.http.host);
     return { url: await app.getUrl(), close };

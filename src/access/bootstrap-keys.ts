@@ -52,6 +52,11 @@ export function bootstrapKeys(config: Config, log: Log): BootstrapKeys {
   mkdirSync(config.dataDir, { recursive: true });
   const found = existsSync(path);
   const keys = found ? readKeyFile(path) : makeKeyFile(path);
-  log.event('info', found ? 'access.keys-read' : 'access.keys-generated', { path }, `API keys are in ${path}`);
+  log.event(
+    'info',
+    found ? 'access.keys-read' : 'access.keys-generated',
+    { path },
+    `API keys are in ${path}`,
+  );
   return keys;
 }

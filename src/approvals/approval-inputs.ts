@@ -6,7 +6,11 @@ import { jsonObjectSchema } from './approval-view';
 export const MAX_WAIT_SECONDS = 55;
 
 const label = z.string().min(1, 'must not be empty').max(200, 'must have at most 200 characters');
-const reason = z.string().min(1, 'must not be empty').max(1000, 'must have at most 1000 characters').nullish();
+const reason = z
+  .string()
+  .min(1, 'must not be empty')
+  .max(1000, 'must have at most 1000 characters')
+  .nullish();
 const seconds = z
   .string()
   .regex(/^\d{1,2}$/, `must be a whole number of seconds from 0 to ${MAX_WAIT_SECONDS}`)
@@ -27,7 +31,9 @@ export class EnqueueBodyDto extends createZodDto(
       .int('must be a whole number of seconds')
       .min(1, 'must be at least 1')
       .optional()
-      .meta({ description: 'At most APPROVAL_MAX_TIMEOUT_MINUTES; default APPROVAL_DEFAULT_TIMEOUT_MINUTES.' }),
+      .meta({
+        description: 'At most APPROVAL_MAX_TIMEOUT_MINUTES; default APPROVAL_DEFAULT_TIMEOUT_MINUTES.',
+      }),
     metadata: jsonObjectSchema.optional(),
   }),
 ) {}
@@ -39,8 +45,6 @@ export class DecisionBodyDto extends createZodDto(
 export class CancelBodyDto extends createZodDto(z.strictObject({ reason })) {}
 
 export class WaitQueryDto extends createZodDto(z.strictObject({ wait: seconds })) {}
-
-export class NoQueryDto extends createZodDto(z.strictObject({})) {}
 
 export class IdParamDto extends createZodDto(z.strictObject({ id: z.uuid('must be a UUID') })) {}
 

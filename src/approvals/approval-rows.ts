@@ -62,7 +62,8 @@ export function toApproval(row: ApprovalRow): Approval {
   };
   if (row.status === 'pending') return { ...request, status: 'pending' };
   const { settled_at: settledAt, settled_by_kind: kind, settled_by_id: id } = row;
-  if (settledAt === null || kind === null || id === null) throw new Error(`approval ${row.id} is half settled`);
+  if (settledAt === null || kind === null || id === null)
+    throw new Error(`approval ${row.id} is half settled`);
   const by: Actor = { kind, id, name: row.settled_by_name ?? id };
   const reason = fromColumnText(row.reason);
   switch (row.status) {

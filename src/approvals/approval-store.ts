@@ -40,9 +40,10 @@ export interface Snapshot {
   readonly endsInMs: number;
 }
 
-/** `changed`: this call settled it; else the snapshot shows why not. */
+/** The approval after the attempt, at the database's `now`. `changed`: this call settled it. */
 export type SettleAttempt =
-  { readonly changed: true; readonly approval: SettledApproval } | ({ readonly changed: false } & Snapshot);
+  | { readonly changed: true; readonly approval: SettledApproval; readonly now: Date }
+  | { readonly changed: false; readonly approval: Approval; readonly now: Date };
 
 export interface ApprovalFilter {
   /** Only requests created with this key; null: all. */

@@ -27,7 +27,9 @@ export class ApprovalStream {
     const gone = callerGone(reply);
     reply.hijack();
     const out = reply.raw;
-    const headers = Object.entries(reply.getHeaders()).filter((entry): entry is [string, string] => entry[1] !== undefined);
+    const headers = Object.entries(reply.getHeaders()).filter(
+      (entry): entry is [string, string] => entry[1] !== undefined,
+    );
     out.writeHead(200, {
       ...Object.fromEntries(headers),
       'content-type': 'text/event-stream; charset=utf-8',
@@ -39,7 +41,12 @@ export class ApprovalStream {
     out.end();
   }
 
-  private async follow(id: string, viewer: Viewer, out: FastifyReply['raw'], gone: AbortSignal): Promise<void> {
+  private async follow(
+    id: string,
+    viewer: Viewer,
+    out: FastifyReply['raw'],
+    gone: AbortSignal,
+  ): Promise<void> {
     const heartbeat = setInterval(() => out.write(': still pending\n\n'), HEARTBEAT_MS);
     try {
       const approval = await this.queries.execute(new AwaitSettlementQuery(id, viewer, Infinity, gone));

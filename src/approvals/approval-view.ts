@@ -6,7 +6,10 @@ import type { Actor, Approval } from './approval';
 /** A JSON object, taken as it is: no copy, no key dropped, so that what is digested is what was sent. */
 export const jsonObjectSchema = z
   .unknown()
-  .refine((value) => typeof value === 'object' && value !== null && !Array.isArray(value), 'must be a JSON object')
+  .refine(
+    (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+    'must be a JSON object',
+  )
   .meta({ type: 'object', additionalProperties: true }) as unknown as z.ZodType<JsonObject, JsonObject>;
 
 const actor = z.strictObject({ kind: z.enum(['telegram', 'api']), id: z.string(), name: z.string() });
@@ -35,7 +38,11 @@ export const approvalViewSchema = z.strictObject({
 /** The approval as callers see it. */
 export class ApprovalView extends createZodDto(approvalViewSchema) {}
 
-const actorView = ({ kind, id, name }: Actor) => ({ kind: kind === 'telegram' ? kind : ('api' as const), id, name });
+const actorView = ({ kind, id, name }: Actor) => ({
+  kind: kind === 'telegram' ? kind : ('api' as const),
+  id,
+  name,
+});
 
 export function viewOf(approval: Approval): z.infer<typeof approvalViewSchema> {
   const settled = approval.status === 'pending' ? null : approval.settledAt.toISOString();
@@ -55,7 +62,9 @@ export function viewOf(approval: Approval): z.infer<typeof approvalViewSchema> {
     expiresAt: approval.expiresAt.toISOString(),
     settledAt: settled,
     decision:
-      'decision' in approval ? { by: actorView(approval.decision.by), reason: approval.decision.reason } : null,
+      'decision' in approval
+        ? { by: actorView(approval.decision.by), reason: approval.decision.reason }
+        : null,
     reason: 'reason' in approval ? approval.reason : null,
     acknowledged: null,
     receipt: null,

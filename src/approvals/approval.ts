@@ -55,6 +55,8 @@ export type Approval = ApprovalRequest &
 
 export type SettledApproval = Exclude<Approval, { status: 'pending' }>;
 
+export type DecidedApproval = Extract<Approval, { status: Verdict }>;
+
 export type ApprovalStatus = Approval['status'];
 
 /** A second, different ending was asked for; carries the true state. */
@@ -88,7 +90,13 @@ function sameActor(a: Actor, b: Actor): boolean {
  *
  * @throws AlreadySettled when another ending stands, Expired from `expiresAt` on.
  */
-export function decide(approval: Approval, by: Actor, verdict: Verdict, reason: string | null, now: Date): Approval {
+export function decide(
+  approval: Approval,
+  by: Actor,
+  verdict: Verdict,
+  reason: string | null,
+  now: Date,
+): DecidedApproval {
   if (isSettled(approval)) {
     if (approval.status === verdict && sameActor(approval.decision.by, by)) return approval;
     throw new AlreadySettled(approval);
@@ -114,7 +122,13 @@ export function cancel(approval: Approval, by: Actor, reason: string | null, now
 /** Ends a request that nobody decided by `expiresAt` + grace; leaves every other as it is. */
 export function expire(approval: Approval, gracePeriodMs: number, now: Date): Approval {
   if (isSettled(approval) || now.getTime() < approval.expiresAt.getTime() + gracePeriodMs) return approval;
-  return { ...approval, status: 'expired', settledAt: now, by: TIMEOUT_ACTOR, reason: unansweredReason(approval) };
+  return {
+    ...approval,
+    status: 'expired',
+    settledAt: now,
+    by: TIMEOUT_ACTOR,
+    reason: unansweredReason(approval),
+  };
 }
 
 /** Says that nobody answered, which is not "no". */
@@ -122,6 +136,8 @@ export function unansweredReason(request: Pick<ApprovalRequest, 'createdAt' | 'e
   const seconds = Math.round((request.expiresAt.getTime() - request.createdAt.getTime()) / 1000);
   const minutes = seconds / 60;
   const span =
-    seconds % 60 === 0 ? `${minutes} minute${minutes === 1 ? '' : 's'}` : `${seconds} second${seconds === 1 ? '' : 's'}`;
+    seconds % 60 === 0
+      ? `${minutes} minute${minutes === 1 ? '' : 's'}`
+      : `${seconds} second${seconds === 1 ? '' : 's'}`;
   return `nobody answered within ${span}`;
 }

@@ -1,6 +1,13 @@
 import { Body, Controller, Get, Headers, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
-import { ApiBearerAuth, ApiCreatedResponse, ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import {
+  ApiBearerAuth,
+  ApiCreatedResponse,
+  ApiHeader,
+  ApiOkResponse,
+  ApiOperation,
+  ApiTags,
+} from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { actorOf, type Identity } from '../access/identity';
 import { Allow, Caller } from '../http/access.guard';
@@ -14,7 +21,6 @@ import {
   idempotencyKeySchema,
   IdParamDto,
   ListQueryDto,
-  NoQueryDto,
   WaitQueryDto,
 } from './approval-inputs';
 import type { Approval } from './approval';
@@ -52,7 +58,11 @@ export class ApprovalsController {
   @Post()
   @Allow('agent')
   @ApiOperation({ summary: 'Ask the operators; optionally hold the answer until they decide' })
-  @ApiHeader({ name: 'Idempotency-Key', required: false, description: 'The same key with the same body asks once.' })
+  @ApiHeader({
+    name: 'Idempotency-Key',
+    required: false,
+    description: 'The same key with the same body asks once.',
+  })
   @ApiCreatedResponse({ type: ApprovalView })
   @ApiOkResponse({ type: ApprovalView, description: 'Replay of an earlier call with this Idempotency-Key' })
   async enqueue(
@@ -63,7 +73,12 @@ export class ApprovalsController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     const { approval, replayed } = await this.commands.execute(
-      new EnqueueApprovalCommand(body, caller.keyId, idempotencyKeyOf(idempotencyKey), currentCorrelationId() ?? ''),
+      new EnqueueApprovalCommand(
+        body,
+        caller.keyId,
+        idempotencyKeyOf(idempotencyKey),
+        currentCorrelationId() ?? '',
+      ),
     );
     void reply.header('location', `/api/approvals/${approval.id}`);
     if (replayed) void reply.status(200).header('idempotent-replayed', 'true');
@@ -110,7 +125,6 @@ export class ApprovalsController {
   @ApiOkResponse({ content: { 'text/event-stream': { schema: { type: 'string' } } } })
   async events(
     @Param() { id }: IdParamDto,
-    @Query() _query: NoQueryDto,
     @Caller() caller: Identity,
     @Res() reply: FastifyReply,
   ): Promise<void> {
@@ -122,7 +136,11 @@ export class ApprovalsController {
   @Allow('operator')
   @ApiOperation({ summary: 'Approve or reject' })
   @ApiOkResponse({ type: ApprovalView })
-  async decide(@Param() { id }: IdParamDto, @Body() { decision, reason }: DecisionBodyDto, @Caller() caller: Identity) {
+  async decide(
+    @Param() { id }: IdParamDto,
+    @Body() { decision, reason }: DecisionBodyDto,
+    @Caller() caller: Identity,
+  ) {
     return viewOf(
       await this.commands.execute(new DecideApprovalCommand(id, actorOf(caller), decision, reason ?? null)),
     );
@@ -137,7 +155,9 @@ export class ApprovalsController {
     // Settles what is overdue and hides what is not the caller's.
     await this.queries.execute(new GetApprovalQuery(id, viewerOf(caller)));
     const by = actorOf(caller);
-    await this.commands.execute(new CancelApprovalCommand({ cause: 'requested', id, by, reason: reason ?? null }));
+    await this.commands.execute(
+      new CancelApprovalCommand({ cause: 'requested', id, by, reason: reason ?? null }),
+    );
     return viewOf((await this.queries.execute(new GetApprovalQuery(id, viewerOf(caller)))).approval);
   }
 

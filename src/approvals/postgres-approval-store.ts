@@ -72,7 +72,10 @@ export class PostgresApprovalStore extends ApprovalStore {
   /** Nothing was inserted: the key was used before, or the agent has too much open. */
   private async replay({ keyId, idempotency }: NewApproval): Promise<Enqueued> {
     const [earlier] = idempotency
-      ? await this.database.query<ApprovalRow & { body_digest: Buffer }>(FIND_BY_IDEMPOTENCY_KEY, [keyId, idempotency.key])
+      ? await this.database.query<ApprovalRow & { body_digest: Buffer }>(FIND_BY_IDEMPOTENCY_KEY, [
+          keyId,
+          idempotency.key,
+        ])
       : [];
     if (!idempotency || !earlier) {
       throw new DomainError(
@@ -99,10 +102,13 @@ export class PostgresApprovalStore extends ApprovalStore {
       reason === null ? null : toColumnText(reason),
       this.chatId,
     ]);
-    if (row) return { changed: true, approval: toSettled(row) };
+    if (row) {
+      const approval = toSettled(row);
+      return { changed: true, approval, now: approval.settledAt };
+    }
     const snapshot = await this.find(id);
     if (!snapshot) throw new DomainError('approval.not-found', 'There is no approval with this id.');
-    return { changed: false, ...snapshot };
+    return { changed: false, approval: snapshot.approval, now: snapshot.now };
   }
 
   async expireDue(limit: number): Promise<SettledApproval[]> {
@@ -113,8 +119,15 @@ export class PostgresApprovalStore extends ApprovalStore {
     return this.expire(EXPIRE_OVERDUE, ids);
   }
 
-  private async expire(statement: Statement, selection: number | readonly string[]): Promise<SettledApproval[]> {
-    const rows = await this.database.query<ApprovalRow>(statement, [this.graceSeconds, selection, this.chatId]);
+  private async expire(
+    statement: Statement,
+    selection: number | readonly string[],
+  ): Promise<SettledApproval[]> {
+    const rows = await this.database.query<ApprovalRow>(statement, [
+      this.graceSeconds,
+      selection,
+      this.chatId,
+    ]);
     return rows.map(toSettled);
   }
 

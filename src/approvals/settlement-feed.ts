@@ -164,6 +164,11 @@ export class SettlementFeed implements OnApplicationBootstrap, BeforeApplication
   }
 
   private complain(error: unknown): void {
-    this.log.event('warn', 'waiters.read-failed', { error: describeError(error) }, 'waiters could not be read; polling goes on');
+    this.log.event(
+      'warn',
+      'waiters.read-failed',
+      { error: describeError(error) },
+      'waiters could not be read; polling goes on',
+    );
   }
 }

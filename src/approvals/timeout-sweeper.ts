@@ -1,4 +1,9 @@
-import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import {
+  Inject,
+  Injectable,
+  type BeforeApplicationShutdown,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { SchedulerRegistry } from '@nestjs/schedule';
 import { CONFIG, type Config } from '../config/environment';
@@ -65,13 +70,21 @@ export class TimeoutSweeper implements OnApplicationBootstrap, BeforeApplication
     try {
       let ended: readonly unknown[];
       do {
-        ended = await this.commands.execute(new CancelApprovalCommand({ cause: 'timeout', limit: this.batchSize }));
+        ended = await this.commands.execute(
+          new CancelApprovalCommand({ cause: 'timeout', limit: this.batchSize }),
+        );
       } while (ended.length === this.batchSize);
       this.succeededAtMs = this.clock.monotonicMs();
       if (this.failing) this.log.event('info', 'sweep.recovered', {}, 'the sweep works again');
       this.failing = false;
     } catch (error) {
-      if (!this.failing) this.log.event('error', 'sweep.failed', { error: describeError(error) }, 'the sweep failed; it is tried again');
+      if (!this.failing)
+        this.log.event(
+          'error',
+          'sweep.failed',
+          { error: describeError(error) },
+          'the sweep failed; it is tried again',
+        );
       this.failing = true;
     }
   }

@@ -29,12 +29,7 @@ const integer = (min: number, max: number, fallback: number) =>
     .string()
     .regex(/^\d+$/, `must be a whole number from ${min} to ${max}`)
     .transform(Number)
-    .pipe(
-      z
-        .number()
-        .min(min, `must be at least ${min}`)
-        .max(max, `must be at most ${max}`),
-    )
+    .pipe(z.number().min(min, `must be at least ${min}`).max(max, `must be at most ${max}`))
     .default(fallback);
 
 const fraction = (fallback: number) =>
@@ -75,7 +70,9 @@ const operators = z.string().transform((value, context): readonly TelegramOperat
     .filter((part) => part !== '')) {
     const [, id, name] = OPERATOR.exec(entry) ?? [];
     if (id === undefined) {
-      context.addIssue(`"${entry}" is neither a numeric Telegram user id nor id:name (usernames do not count)`);
+      context.addIssue(
+        `"${entry}" is neither a numeric Telegram user id nor id:name (usernames do not count)`,
+      );
     } else if (found.has(id)) {
       context.addIssue(`operator ${id} is listed twice`);
     } else {
@@ -152,7 +149,10 @@ export const environmentSchema = z.object({
   METRICS_PUBLIC: flag(false),
   SANDBOX_PORT: integer(0, 65_535, 8081),
   LOG_LEVEL: z
-    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], 'must be fatal, error, warn, info, debug or trace')
+    .enum(
+      ['fatal', 'error', 'warn', 'info', 'debug', 'trace'],
+      'must be fatal, error, warn, info, debug or trace',
+    )
     .default('info'),
   LOG_FORMAT: z.enum(['json', 'pretty'], 'must be json or pretty').optional(),
   OTEL_EXPORTER_OTLP_ENDPOINT: httpUrl.optional(),
@@ -176,7 +176,9 @@ function isLoopback(host: string): boolean {
 /** Moves every `NAME_FILE` into its `NAME`; an empty value counts as unset, as compose files pass it. */
 function withSecretFiles(env: NodeJS.ProcessEnv, faults: string[]): Record<string, string> {
   const values = Object.fromEntries(
-    Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== ''),
+    Object.entries(env).filter(
+      (entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== '',
+    ),
   );
   for (const name of SECRETS) {
     const path = values[`${name}_FILE`];
@@ -206,7 +208,9 @@ function crossFaults(env: Environment): string[] {
     faults.push('TELEGRAM_CHAT_ID: required when TELEGRAM_BOT_TOKEN is set');
   }
   if (bot && !env.TELEGRAM_OPERATORS?.length) {
-    faults.push('TELEGRAM_OPERATORS: required when TELEGRAM_BOT_TOKEN is set; with nobody listed nobody could decide');
+    faults.push(
+      'TELEGRAM_OPERATORS: required when TELEGRAM_BOT_TOKEN is set; with nobody listed nobody could decide',
+    );
   }
   if (!bot && (env.TELEGRAM_CHAT_ID !== undefined || env.TELEGRAM_OPERATORS !== undefined)) {
     faults.push('TELEGRAM_BOT_TOKEN: required when TELEGRAM_CHAT_ID or TELEGRAM_OPERATORS is set');

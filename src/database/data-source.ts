@@ -21,7 +21,11 @@ export function createDataSource(url: string, poolSize: number): DataSource {
     migrationsTransactionMode: 'all',
     applicationName: 'countersign',
     connectTimeoutMS: CONNECT_TIMEOUT_MS,
-    extra: { statement_timeout: STATEMENT_TIMEOUT_MS, keepAlive: true, idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS },
+    extra: {
+      statement_timeout: STATEMENT_TIMEOUT_MS,
+      keepAlive: true,
+      idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
+    },
     // TypeORM's own pool error handler logs; the pool replaces the connection by itself.
     poolErrorHandler: () => undefined,
     installExtensions: false,

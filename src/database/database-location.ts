@@ -23,7 +23,12 @@ export async function locateDatabase(config: Config, log: Log): Promise<Database
     log: (event, fields, message) => log.event('info', event, fields, message),
   });
   embedded.onExit(() =>
-    log.event('error', 'database.embedded-died', {}, 'the embedded PostgreSQL ended by itself; restart the service'),
+    log.event(
+      'error',
+      'database.embedded-died',
+      {},
+      'the embedded PostgreSQL ended by itself; restart the service',
+    ),
   );
   return new DatabaseLocation(embedded.url, embedded.ownerUrl, () => embedded.stop());
 }

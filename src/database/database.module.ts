@@ -4,6 +4,7 @@ import { CONFIG, type Config } from '../config/environment';
 import { createDataSource } from './data-source';
 import { Database } from './database';
 import { DatabaseLocation } from './database-location';
+import { LeaseStore } from './lease-store';
 import { NotificationListener } from './notification-listener';
 
 @Global()
@@ -22,8 +23,13 @@ export class DatabaseModule {
           }),
         }),
       ],
-      providers: [{ provide: DatabaseLocation, useValue: location }, Database, NotificationListener],
-      exports: [DatabaseLocation, Database, NotificationListener],
+      providers: [
+        { provide: DatabaseLocation, useValue: location },
+        Database,
+        LeaseStore,
+        NotificationListener,
+      ],
+      exports: [DatabaseLocation, Database, LeaseStore, NotificationListener],
     };
   }
 }

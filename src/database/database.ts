@@ -27,7 +27,8 @@ export function isUnavailable(error: unknown): boolean {
   if (error instanceof DomainError) return error.code === 'database.unavailable';
   const code = codeOf(error);
   if (UNAVAILABLE.has(code) || code.startsWith('08')) return true;
-  if (['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'ENOENT', 'EAI_AGAIN'].includes(code)) return true;
+  if (['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'ENOENT', 'EAI_AGAIN'].includes(code))
+    return true;
   return (
     error instanceof Error &&
     /connection terminated|timeout exceeded when trying to connect|not queryable|ended/i.test(error.message)
@@ -36,7 +37,9 @@ export function isUnavailable(error: unknown): boolean {
 
 function translated(error: unknown): unknown {
   return isUnavailable(error) && !(error instanceof DomainError)
-    ? new DomainError('database.unavailable', 'The database does not answer; try again shortly.', { cause: error })
+    ? new DomainError('database.unavailable', 'The database does not answer; try again shortly.', {
+        cause: error,
+      })
     : error;
 }
 
@@ -65,7 +68,11 @@ export class Database {
    *
    * @throws DomainError `database.unavailable` when PostgreSQL cannot be reached or cannot serve.
    */
-  async transaction<T>(work: (query: <Row extends QueryResultRow>(s: Statement, v: readonly unknown[]) => Promise<Row[]>) => Promise<T>): Promise<T> {
+  async transaction<T>(
+    work: (
+      query: <Row extends QueryResultRow>(s: Statement, v: readonly unknown[]) => Promise<Row[]>,
+    ) => Promise<T>,
+  ): Promise<T> {
     return this.withRetry(async () => {
       const client = await this.pool.connect();
       let broken = true;
@@ -98,7 +105,11 @@ export class Database {
   }
 }
 
-async function run<Row extends QueryResultRow>(on: Querier, statement: Statement, values: readonly unknown[]): Promise<Row[]> {
+async function run<Row extends QueryResultRow>(
+  on: Querier,
+  statement: Statement,
+  values: readonly unknown[],
+): Promise<Row[]> {
   const result = await on.query<Row>({ ...statement, values: [...values] });
   return result.rows;
 }

@@ -1,3 +1,4 @@
+import { MigrationExecutor } from 'typeorm';
 import { createDataSource } from './data-source';
 
 /** Any constant will do; every replica must use the same one. */
@@ -8,7 +9,10 @@ const roleOf = (url: string): string => decodeURIComponent(new URL(url).username
 /** `"` doubled, as PostgreSQL quotes identifiers. */
 const quoted = (identifier: string): string => `"${identifier.replaceAll('"', '""')}"`;
 
-async function underLock<T>(ownerUrl: string, work: (source: ReturnType<typeof createDataSource>) => Promise<T>): Promise<T> {
+async function underLock<T>(
+  ownerUrl: string,
+  work: (source: ReturnType<typeof createDataSource>) => Promise<T>,
+): Promise<T> {
   // Two connections: one holds the lock, the other migrates.
   const source = createDataSource(ownerUrl, 2);
   await source.initialize();
@@ -34,13 +38,21 @@ export async function migrate(ownerUrl: string, serviceUrl = ownerUrl): Promise<
     const service = roleOf(serviceUrl);
     if (service !== '' && service !== roleOf(ownerUrl)) {
       await source.query(`grant usage on schema public to ${quoted(service)}`);
-      await source.query(`grant select, insert, update, delete on all tables in schema public to ${quoted(service)}`);
+      await source.query(
+        `grant select, insert, update, delete on all tables in schema public to ${quoted(service)}`,
+      );
     }
     return done.map((migration) => migration.name);
   });
 }
 
-/** Takes the newest migration back. */
-export async function revertMigration(ownerUrl: string): Promise<void> {
-  await underLock(ownerUrl, (source) => source.undoLastMigration({ transaction: 'all' }));
+/** Takes the newest migration back. @returns its name, or null when there was none. */
+export async function revertMigration(ownerUrl: string): Promise<string | null> {
+  return underLock(ownerUrl, async (source) => {
+    const [newest] = (await new MigrationExecutor(source).getExecutedMigrations()).sort(
+      (a, b) => b.timestamp - a.timestamp,
+    );
+    await source.undoLastMigration({ transaction: 'all' });
+    return newest?.name ?? null;
+  });
 }

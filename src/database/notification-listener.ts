@@ -63,9 +63,11 @@ export class NotificationListener implements BeforeApplicationShutdown {
     client.on('notification', ({ channel, payload }) => this.handlers.get(channel)?.notified(payload ?? ''));
     try {
       await client.connect();
-      for (const channel of this.handlers.keys()) await client.query(`listen ${client.escapeIdentifier(channel)}`);
+      for (const channel of this.handlers.keys())
+        await client.query(`listen ${client.escapeIdentifier(channel)}`);
       this.connecting = false;
-      if (this.failures > 0) this.log.event('info', 'database.listening-again', {}, 'LISTEN connection is back');
+      if (this.failures > 0)
+        this.log.event('info', 'database.listening-again', {}, 'LISTEN connection is back');
       this.failures = 0;
       this.client = client;
       for (const handler of this.handlers.values()) handler.connected();
@@ -103,12 +105,22 @@ export class NotificationListener implements BeforeApplicationShutdown {
     void client.end().catch((reason: unknown) => this.lost(reason));
     if (this.stopped) return;
     if (wasConnected || this.failures === 0) {
-      this.log.event('warn', 'database.listen-lost', { error: describeError(error) }, 'LISTEN connection lost; polling goes on');
+      this.log.event(
+        'warn',
+        'database.listen-lost',
+        { error: describeError(error) },
+        'LISTEN connection lost; polling goes on',
+      );
     }
     this.connectSoon(Math.min(RECONNECT_MAX_MS, RECONNECT_MIN_MS * 2 ** this.failures++));
   }
 
   private lost(error: unknown): void {
-    this.log.event('debug', 'database.listen-end-failed', { error: describeError(error) }, 'LISTEN connection did not end cleanly');
+    this.log.event(
+      'debug',
+      'database.listen-end-failed',
+      { error: describeError(error) },
+      'LISTEN connection did not end cleanly',
+    );
   }
 }

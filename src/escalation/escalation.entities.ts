@@ -71,6 +71,10 @@ export class CardEntity {
   @Column('bigint', { name: 'message_id', nullable: true })
   messageId!: string | null;
 
+  /** Set before a send and cleared when it surely failed: with no message id, its fate is unknown. */
+  @Column('timestamptz', { name: 'sending_at', nullable: true })
+  sendingAt!: Date | null;
+
   @Column('bigint', { name: 'document_message_id', nullable: true })
   documentMessageId!: string | null;
 

@@ -88,6 +88,8 @@ export class HealthController implements BeforeApplicationShutdown {
     const { enabled, degradedBecause } = this.telegram.health;
     const check = this.indicator.check('telegram');
     if (!enabled) return check.up({ enabled });
-    return degradedBecause === null ? check.up({ enabled }) : check.up({ enabled, degraded: true, reason: degradedBecause });
+    return degradedBecause === null
+      ? check.up({ enabled })
+      : check.up({ enabled, degraded: true, reason: degradedBecause });
   }
 }

@@ -49,7 +49,10 @@ export class AccessGuard implements CanActivate {
       throw new DomainError('access.unauthenticated', 'Send a valid API key: "Authorization: Bearer KEY".');
     }
     if (!roles?.includes(identity.role)) {
-      throw new DomainError('access.forbidden', `This needs a key with the role ${roles?.join(' or ') ?? 'none'}; yours is ${identity.role}.`);
+      throw new DomainError(
+        'access.forbidden',
+        `This needs a key with the role ${roles?.join(' or ') ?? 'none'}; yours is ${identity.role}.`,
+      );
     }
     request.identity = identity;
     return true;

@@ -68,7 +68,8 @@ function httpCode(status: number): string {
 
 function extensions(error: DomainError): object {
   if (error instanceof InvalidInput) return { errors: error.errors };
-  if (error instanceof AlreadySettled || error instanceof Expired) return { approval: viewOf(error.approval) };
+  if (error instanceof AlreadySettled || error instanceof Expired)
+    return { approval: viewOf(error.approval) };
   return {};
 }
 
@@ -87,7 +88,9 @@ function problem(status: number, code: string, detail: string, more: object = {}
 /** Client errors that the framework itself found: unknown route, body too large, wrong media type. */
 function frameworkStatus(error: unknown): number {
   const status =
-    error instanceof HttpException ? error.getStatus() : (error as { statusCode?: unknown } | null)?.statusCode;
+    error instanceof HttpException
+      ? error.getStatus()
+      : (error as { statusCode?: unknown } | null)?.statusCode;
   return typeof status === 'number' && status >= 400 && status < 600 ? status : 500;
 }
 
@@ -101,7 +104,12 @@ export function problemOf(error: unknown): Problem {
   }
   const detail = error instanceof Error ? error.message : 'The request was refused.';
   const code = httpCode(status);
-  return problem(status, code, detail, code === 'request.invalid' ? { errors: [{ path: '', message: detail }] } : {});
+  return problem(
+    status,
+    code,
+    detail,
+    code === 'request.invalid' ? { errors: [{ path: '', message: detail }] } : {},
+  );
 }
 
 export function sendProblem(reply: FastifyReply, document: Problem): void {
@@ -130,7 +138,13 @@ export class ProblemFilter implements ExceptionFilter {
       this.log.event(
         'error',
         'http.failed',
-        { method, path: url.split('?')[0], status: document.status, error: describeError(error), stack: error instanceof Error ? error.stack : undefined },
+        {
+          method,
+          path: url.split('?')[0],
+          status: document.status,
+          error: describeError(error),
+          stack: error instanceof Error ? error.stack : undefined,
+        },
         'a request failed',
       );
     }

@@ -3,7 +3,10 @@ import type { ZodError } from 'zod';
 import { InvalidInput, type InputFault } from '../kernel/errors';
 
 function dotted(path: readonly PropertyKey[]): string {
-  return path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('').replace(/^\./, '');
+  return path
+    .map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`))
+    .join('')
+    .replace(/^\./, '');
 }
 
 /** One fault for every unknown field, so that each is named by its own path. */

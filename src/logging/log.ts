@@ -22,7 +22,10 @@ export function describeError(error: unknown): string {
   return `${error.message || error.name}${inner}${cause}`;
 }
 
-export function createLog(options: { level: LogLevel; format: 'json' | 'pretty' }, sink?: DestinationStream): Log {
+export function createLog(
+  options: { level: LogLevel; format: 'json' | 'pretty' },
+  sink?: DestinationStream,
+): Log {
   const settings = {
     level: options.level,
     base: null,
@@ -38,7 +41,10 @@ export function createLog(options: { level: LogLevel; format: 'json' | 'pretty' 
   return new Log(
     pino({
       ...settings,
-      transport: { target: 'pino-pretty', options: { ignore: 'event', messageFormat: '{event}  {msg}', singleLine: true } },
+      transport: {
+        target: 'pino-pretty',
+        options: { ignore: 'event', messageFormat: '{event}  {msg}', singleLine: true },
+      },
     }),
   );
 }

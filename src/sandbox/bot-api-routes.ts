@@ -82,7 +82,7 @@ async function answerCall(parts: BotApiParts, request: BotApiRequest, reply: Fas
     resetConnection(reply);
     return;
   }
-  const gone = AbortSignal.any([closing, hangUp(request)]);
+  const gone = AbortSignal.any([closing, hangUp(reply)]);
   const call: Call = { ...parts, bot, params, gone, execute };
   const answer = await outcome(method, call, fault ? faultError(fault) : null, read);
   if (fault?.reset === 'after') {
@@ -116,8 +116,8 @@ async function readBody(request: BotApiRequest): Promise<Params | BotApiError> {
   }
 }
 
-function hangUp(request: FastifyRequest): AbortSignal {
+function hangUp(reply: FastifyReply): AbortSignal {
   const gone = new AbortController();
-  request.raw.socket.once('close', () => gone.abort());
+  reply.raw.once('close', () => gone.abort());
   return gone.signal;
 }

@@ -5,11 +5,24 @@ import type { World } from './world';
 
 const HEARTBEAT_MS = 15_000;
 
-const PAGE_FILES = {
-  '/': ['#sandbox-page/index.html', 'text/html; charset=utf-8'],
-  '/style.css': ['#sandbox-page/style.css', 'text/css; charset=utf-8'],
-  '/app.js': ['#sandbox-page/app.js', 'text/javascript; charset=utf-8'],
-} as const;
+const PAGE_FILES = [
+  'index.html',
+  'style.css',
+  'app.js',
+  'composer.js',
+  'dom.js',
+  'message-view.js',
+  'overlays.js',
+  'people.js',
+  'rich-text.js',
+  'store.js',
+];
+
+const TYPES: Readonly<Record<string, string>> = {
+  html: 'text/html; charset=utf-8',
+  css: 'text/css; charset=utf-8',
+  js: 'text/javascript; charset=utf-8',
+};
 
 /** Nothing from elsewhere, nothing inline: what a message says can never run. */
 const CONTENT_SECURITY_POLICY =
@@ -17,21 +30,22 @@ const CONTENT_SECURITY_POLICY =
 
 /** The chat page, and the stream that keeps it up to date. */
 export function pageRoutes(app: FastifyInstance, world: World, closing: AbortSignal): void {
-  for (const [url, [file, type]] of Object.entries(PAGE_FILES)) {
-    app.get(url, async (_request, reply) =>
+  for (const name of PAGE_FILES) {
+    const type = TYPES[name.split('.')[1] ?? ''] ?? 'application/octet-stream';
+    app.get(name === 'index.html' ? '/' : `/${name}`, async (_request, reply) =>
       reply
         .type(type)
         .header('content-security-policy', CONTENT_SECURITY_POLICY)
         .header('x-content-type-options', 'nosniff')
         .header('cache-control', 'no-cache')
-        .send(await readFile(require.resolve(file))),
+        .send(await readFile(require.resolve(`#sandbox-page/${name}`))),
     );
   }
 
   app.get('/sandbox/directory', () => directory(world));
 
-  // Events: `directory` (chats, people, bots), `message` (new or changed), `deleted`.
-  app.get('/sandbox/stream', (request, reply) => {
+  // Events: `directory` (chats, people, bots), `message` (new or changed), `deleted`, `reset`.
+  app.get('/sandbox/stream', (_request, reply) => {
     reply.hijack();
     const { raw } = reply;
     raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
@@ -41,15 +55,20 @@ export function pageRoutes(app: FastifyInstance, world: World, closing: AbortSig
     const onDirectory = (): void => send('directory', directory(world));
     const onMessage = (message: Parameters<typeof toControl>[0]): void => send('message', toControl(message));
     const onDeleted = (deleted: unknown): void => send('deleted', deleted);
-    world.on('directory', onDirectory).on('message', onMessage).on('deleted', onDeleted);
+    const onReset = (): void => send('reset', {});
+    world.on('directory', onDirectory).on('message', onMessage).on('deleted', onDeleted).on('reset', onReset);
     const heartbeat = setInterval(() => raw.write(': alive\n\n'), HEARTBEAT_MS);
     const end = (): void => {
       clearInterval(heartbeat);
-      world.off('directory', onDirectory).off('message', onMessage).off('deleted', onDeleted);
+      world
+        .off('directory', onDirectory)
+        .off('message', onMessage)
+        .off('deleted', onDeleted)
+        .off('reset', onReset);
       closing.removeEventListener('abort', end);
       raw.end();
     };
-    request.raw.socket.once('close', end);
+    raw.once('close', end);
     closing.addEventListener('abort', end);
     onDirectory();
   });

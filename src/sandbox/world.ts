@@ -25,8 +25,10 @@ export const ANONYMOUS: User = {
 export interface WorldEvents {
   message: [StoredMessage];
   deleted: [{ chat: number; messageId: number }];
-  /** Chats, people or commands have changed, or everything was reset. */
+  /** Chats, people or commands have changed. */
   directory: [];
+  /** Everything is as in the first minute. */
+  reset: [];
 }
 
 export interface NewMessage {
@@ -71,7 +73,7 @@ export class World extends EventEmitter<WorldEvents> {
     this.unheard = [];
     for (const bot of this.bots.values()) bot.reset();
     this.populate();
-    this.emit('directory');
+    this.emit('reset');
   }
 
   nowSeconds(): number {

@@ -1,37 +1,38 @@
 import { Injectable } from '@nestjs/common';
 
+/** The parts of the way to the operators; each reports for itself. */
+export type TelegramPart = 'token' | 'chat' | 'polling' | 'sending';
+
 export interface TelegramHealth {
   readonly enabled: boolean;
   /** Null while the way to the operators works. */
   readonly degradedBecause: string | null;
 }
 
-/** What is known of the way to the operators; kept by the poller and the gateway, read by health and metrics. */
+/** What is known of the way to the operators: kept by those who use it, read by health and metrics. */
 @Injectable()
 export class TelegramStatus {
   private enabled = false;
-  private reason: string | null = null;
+  private readonly troubles = new Map<TelegramPart, string>();
 
   enable(): void {
     this.enabled = true;
-    this.reason = 'starting: Telegram has not answered yet';
+    this.troubles.set('token', 'Telegram has not answered yet');
   }
 
-  /** @returns whether this is news. */
-  up(): boolean {
-    const news = this.reason !== null;
-    this.reason = null;
-    return news;
-  }
-
-  /** @returns whether this is news. */
-  down(reason: string): boolean {
-    const news = this.reason !== reason;
-    this.reason = reason;
-    return news;
+  /**
+   * @param trouble what is wrong, or null when the part works.
+   * @returns whether this is news.
+   */
+  report(part: TelegramPart, trouble: string | null): boolean {
+    const before = this.troubles.get(part) ?? null;
+    if (trouble === null) this.troubles.delete(part);
+    else this.troubles.set(part, trouble);
+    return before !== trouble;
   }
 
   get health(): TelegramHealth {
-    return { enabled: this.enabled, degradedBecause: this.enabled ? this.reason : null };
+    const [trouble] = this.troubles.values();
+    return { enabled: this.enabled, degradedBecause: trouble ?? null };
   }
 }

@@ -1,6 +1,38 @@
-import { Global, Module } from '@nestjs/common';
+import { Global, Module, type DynamicModule } from '@nestjs/common';
+import { TelegrafModule } from 'nestjs-telegraf';
+import { RefusalLog } from '../audit/refusal-log';
+import type { Config } from '../config/environment';
+import { OperatorChat } from '../escalation/operator-chat';
+import { OperatorUpdates } from './operator-updates';
+import { TelegramApi } from './telegram-api';
+import { TelegramChat } from './telegram-chat';
 import { TelegramStatus } from './telegram-status';
+import { UpdatePoller } from './update-poller';
 
 @Global()
 @Module({ providers: [TelegramStatus], exports: [TelegramStatus] })
-export class TelegramModule {}
+export class TelegramModule {
+  /** With Telegram off, only its status is left, which says so. */
+  static with({ telegram }: Config): DynamicModule {
+    if (telegram === null) return { module: TelegramModule };
+    return {
+      module: TelegramModule,
+      imports: [
+        TelegrafModule.forRoot({
+          token: telegram.token,
+          // Telegraf's own launch fetches updates before handlers exist, and a 401 or 409 ends the process.
+          launchOptions: false,
+          options: { telegram: { apiRoot: telegram.apiRoot, webhookReply: false } },
+        }),
+      ],
+      providers: [
+        TelegramApi,
+        { provide: OperatorChat, useClass: TelegramChat },
+        RefusalLog,
+        OperatorUpdates,
+        UpdatePoller,
+      ],
+      exports: [OperatorChat],
+    };
+  }
+}

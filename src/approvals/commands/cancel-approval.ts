@@ -38,9 +38,8 @@ export class CancelApprovalHandler implements ICommandHandler<CancelApprovalComm
 
   private async take({ id, by, reason }: Cancellation & { cause: 'requested' }): Promise<Approval> {
     const attempt = await this.store.settle(id, { status: 'cancelled', by, reason });
-    if (!attempt.changed) return cancel(attempt.approval, by, reason, attempt.now);
-    this.announced([attempt.approval]);
-    return attempt.approval;
+    if (attempt.changed) this.announced([attempt.approval]);
+    return cancel(attempt.approval, by, reason, attempt.now);
   }
 
   private announced(ended: readonly SettledApproval[]): readonly SettledApproval[] {

@@ -1,5 +1,5 @@
 import { Command, CommandHandler, EventBus, type ICommandHandler } from '@nestjs/cqrs';
-import { decide, type Actor, type Approval, type Verdict } from '../approval';
+import { decide, type Actor, type DecidedApproval, type Verdict } from '../approval';
 import { ApprovalSettled } from '../approval-events';
 import { ApprovalStore } from '../approval-store';
 
@@ -8,7 +8,7 @@ import { ApprovalStore } from '../approval-store';
  *
  * Rejects with AlreadySettled, Expired, or DomainError `approval.not-found`.
  */
-export class DecideApprovalCommand extends Command<Approval> {
+export class DecideApprovalCommand extends Command<DecidedApproval> {
   constructor(
     readonly id: string,
     readonly by: Actor,
@@ -26,10 +26,10 @@ export class DecideApprovalHandler implements ICommandHandler<DecideApprovalComm
     private readonly events: EventBus,
   ) {}
 
-  async execute({ id, by, verdict, reason }: DecideApprovalCommand): Promise<Approval> {
+  async execute({ id, by, verdict, reason }: DecideApprovalCommand): Promise<DecidedApproval> {
     const attempt = await this.store.settle(id, { status: verdict, by, reason });
-    if (!attempt.changed) return decide(attempt.approval, by, verdict, reason, attempt.now);
-    this.events.publish(new ApprovalSettled(attempt.approval));
-    return attempt.approval;
+    if (attempt.changed) this.events.publish(new ApprovalSettled(attempt.approval));
+    // The pure rule says what this attempt means: done, done before, or refused.
+    return decide(attempt.approval, by, verdict, reason, attempt.now);
   }
 }

@@ -73,6 +73,10 @@ export class EnqueueApprovalHandler implements ICommandHandler<EnqueueApprovalCo
 }
 
 function digestOf(body: EnqueueBody): Buffer {
-  const sent = Object.entries(body).filter((member): member is [string, JsonValue] => member[1] !== undefined);
-  return createHash('sha256').update(canonicalize(Object.fromEntries(sent))).digest();
+  const sent = Object.entries(body).filter(
+    (member): member is [string, JsonValue] => member[1] !== undefined,
+  );
+  return createHash('sha256')
+    .update(canonicalize(Object.fromEntries(sent)))
+    .digest();
 }

@@ -1,0 +1,177 @@
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { DemoAgent, type AskedApproval } from './demo/agent';
+import { Program } from './demo/programs';
+import { SandboxChat } from './demo/sandbox-chat';
+import { TOOL_CALLS, type PreToolUse } from './demo/tool-calls';
+
+const CHAT = '-1001';
+const OPERATOR = 1;
+const STRANGER = 2;
+/** Any well-formed token will do in the sandbox. */
+const BOT_TOKEN = '1000000001:demo-token-for-the-local-sandbox-only';
+const AUTO_TIMEOUT_SECONDS = 5;
+const CARD_WITHIN_MS = 15_000;
+
+interface Stage {
+  readonly serviceUrl: string;
+  readonly sandboxUrl: string;
+  readonly agent: DemoAgent;
+  readonly chat: SandboxChat;
+  close(): Promise<void>;
+}
+
+const say = (who: string, text: string) => console.log(`${who.padEnd(9)}│ ${text}`);
+
+/** The sandbox and the service as processes of their own, with nothing of the caller's environment in them. */
+async function setTheStage(): Promise<Stage> {
+  const port = process.env.PORT ?? '3000';
+  const sandboxPort = process.env.SANDBOX_PORT ?? '8081';
+  const dataDir = resolve(process.env.DATA_DIR ?? join('.data', 'demo'));
+  const serviceUrl = `http://127.0.0.1:${port}`;
+  const sandboxUrl = `http://127.0.0.1:${sandboxPort}`;
+  mkdirSync(dataDir, { recursive: true });
+  const env = { PATH: process.env.PATH, HOME: process.env.HOME, NODE_ENV: 'production', DATA_DIR: dataDir };
+  const programs: Program[] = [];
+  const close = async () => {
+    for (const program of programs.toReversed()) await program.stop();
+  };
+  try {
+    const sandbox = new Program(
+      'The sandbox',
+      join(__dirname, '..', 'sandbox', 'main.js'),
+      { ...env, SANDBOX_PORT: sandboxPort },
+      join(dataDir, 'sandbox.log'),
+    );
+    programs.push(sandbox);
+    await sandbox.answers(`${sandboxUrl}/`);
+    const service = new Program(
+      'The service',
+      join(__dirname, '..', 'main.js'),
+      {
+        ...env,
+        PORT: port,
+        TELEGRAM_BOT_TOKEN: BOT_TOKEN,
+        TELEGRAM_CHAT_ID: CHAT,
+        TELEGRAM_OPERATORS: `${OPERATOR}:Olivia`,
+        TELEGRAM_API_ROOT: sandboxUrl,
+      },
+      join(dataDir, 'service.log'),
+    );
+    programs.push(service);
+    await service.answers(`${serviceUrl}/health/ready`);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  const { agent: key } = JSON.parse(readFileSync(join(dataDir, 'keys.json'), 'utf8')) as { agent: string };
+  return {
+    serviceUrl,
+    sandboxUrl,
+    agent: new DemoAgent(serviceUrl, key),
+    chat: new SandboxChat(sandboxUrl, CHAT),
+    close,
+  };
+}
+
+function describe(call: PreToolUse): string {
+  const { command, file_path: path } = call.tool_input as { command?: string; file_path?: string };
+  return `${call.tool_name}: ${command ?? path ?? ''}`;
+}
+
+function outcomeOf(approval: AskedApproval): string {
+  const { status, decision, reason } = approval;
+  if (status === 'approved') return `approved by ${decision?.by.name ?? '?'}: the agent goes on`;
+  if (status === 'rejected') return `rejected by ${decision?.by.name ?? '?'}: the agent does not run it`;
+  return `${status} (${reason ?? 'no reason given'}): the agent does not run it`;
+}
+
+const cardOf =
+  (approval: AskedApproval) => (message: { text: string; buttons: readonly (readonly object[])[] }) =>
+    message.text.includes(approval.id.slice(-8)) && message.buttons.flat().length === 2;
+
+/** Plays agent, operator and stranger; throws at the first thing that differs from the story. */
+async function playAlone({ agent, chat }: Stage): Promise<void> {
+  const run = randomUUID();
+  const expected = ['approved', 'rejected', 'expired'] as const;
+  for (const [index, { call, says }] of TOOL_CALLS.entries()) {
+    say('agent', says);
+    const approval = await agent.ask(call, run, index === 2 ? AUTO_TIMEOUT_SECONDS : undefined);
+    say('agent', `asks for ${describe(call)}`);
+    const card = await chat.find('The card', cardOf(approval), CARD_WITHIN_MS);
+    say('chat', `a card stands in the chat (message ${card.messageId})`);
+    const settled = agent.settled(approval.id);
+    if (index === 0)
+      say(
+        'stranger',
+        `taps Approve and is told: ${(await chat.press(card.messageId, 'Approve', STRANGER)) ?? 'nothing'}`,
+      );
+    if (index < 2) {
+      const button = index === 0 ? 'Approve' : 'Reject';
+      say(
+        'operator',
+        `taps ${button} and is told: ${(await chat.press(card.messageId, button, OPERATOR)) ?? 'nothing'}`,
+      );
+    } else {
+      say('operator', 'does nothing');
+    }
+    const end = await settled;
+    if (end.status !== expected[index])
+      throw new Error(`expected ${expected[index] ?? '?'}, got ${end.status}`);
+    if (index < 2 && end.decision?.by.id !== String(OPERATOR))
+      throw new Error('the decision is not the operator’s');
+    say('agent', outcomeOf(end));
+    await chat.find(
+      'The outcome',
+      ({ messageId, buttons }) => messageId === card.messageId && buttons.length === 0,
+      CARD_WITHIN_MS,
+    );
+    say('chat', 'the card shows the outcome, its buttons are gone');
+  }
+}
+
+/** The agent asks, one thing after the other; a person decides on the chat page. */
+async function playWithPerson({ agent }: Stage): Promise<void> {
+  const run = randomUUID();
+  for (const { call, says } of TOOL_CALLS) {
+    say('agent', says);
+    const approval = await agent.ask(call, run);
+    say('agent', `asks for ${describe(call)}`);
+    say('', 'waiting for you: tap Approve or Reject on the chat page');
+    say('agent', outcomeOf(await agent.settled(approval.id)));
+  }
+  say('agent', 'is done. The service goes on running; Ctrl-C ends it.');
+}
+
+async function main(): Promise<void> {
+  const auto = process.argv.includes('--auto');
+  console.log('Starting PostgreSQL, the Telegram sandbox and the service …');
+  const stage = await setTheStage();
+  console.log(
+    `\n  Chat page   ${stage.sandboxUrl}/\n  API docs    ${stage.serviceUrl}/api/docs\n  Health      ${stage.serviceUrl}/health\n`,
+  );
+  const interrupted = new Promise<void>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, resolve);
+  });
+  try {
+    if (auto)
+      await Promise.race([
+        playAlone(stage),
+        interrupted.then(() => Promise.reject(new Error('interrupted'))),
+      ]);
+    else await Promise.race([playWithPerson(stage).then(() => interrupted), interrupted]);
+  } finally {
+    console.log('\nStopping …');
+    await stage.close();
+  }
+  if (auto) console.log('The demo went as it should.');
+}
+
+main().then(
+  () => process.exit(0),
+  (error: unknown) => {
+    console.error(`\nThe demo failed: ${error instanceof Error ? error.message : String(error)}`);
+    process.exit(1);
+  },
+);

@@ -1,0 +1,47 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const READY_WITHIN_MS = 30_000;
+const LOOK_EVERY_MS = 100;
+
+/** A program of ours as a child process, its output in a file. */
+export class Program {
+  private readonly child: ChildProcess;
+  private readonly said: string[] = [];
+
+  constructor(
+    private readonly name: string,
+    script: string,
+    env: NodeJS.ProcessEnv,
+    logFile: string,
+  ) {
+    this.child = spawn(process.execPath, [script], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const file = createWriteStream(logFile);
+    for (const stream of [this.child.stdout, this.child.stderr]) {
+      stream?.on('data', (chunk: Buffer) => {
+        file.write(chunk);
+        this.said.push(chunk.toString());
+        if (this.said.length > 20) this.said.shift();
+      });
+    }
+  }
+
+  /** @throws Error with the program's last words when it ends or is not ready in time. */
+  async answers(url: string): Promise<void> {
+    for (let waited = 0; waited < READY_WITHIN_MS; waited += LOOK_EVERY_MS) {
+      if (this.child.exitCode !== null) throw new Error(`${this.name} did not start:\n${this.said.join('')}`);
+      const response = await fetch(url).catch(() => null);
+      if (response?.ok) return;
+      await sleep(LOOK_EVERY_MS);
+    }
+    throw new Error(`${this.name} does not answer at ${url}:\n${this.said.join('')}`);
+  }
+
+  async stop(): Promise<void> {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+    this.child.kill('SIGTERM');
+    await once(this.child, 'exit');
+  }
+}

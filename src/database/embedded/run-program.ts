@@ -1,0 +1,50 @@
+import { spawn } from 'node:child_process';
+
+/** The user a PostgreSQL program runs as; null is our own. */
+export type RunAs = { readonly uid: number; readonly gid: number } | null;
+
+/** What PostgreSQL sees of our environment: nothing, so that it behaves alike under every shell and locale. */
+export const PROGRAM_ENVIRONMENT: Readonly<Record<string, string>> = {
+  PATH: '/usr/bin:/bin',
+  LC_ALL: 'C',
+  TZ: 'UTC',
+};
+
+/** Longest wait for `initdb` and the like; they take about a second. */
+const PROGRAM_TIMEOUT_MS = 120_000;
+
+export interface Outcome {
+  readonly ok: boolean;
+  /** Both streams, as they came; why it could not be run, when it could not. */
+  readonly output: string;
+}
+
+/** Runs a program to its end, in a session of its own so that Ctrl-C at our terminal does not reach it. */
+export function runProgram(
+  file: string,
+  args: readonly string[],
+  runAs: RunAs,
+  input = '',
+): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const child = spawn(file, args, {
+      ...runAs,
+      cwd: '/',
+      env: PROGRAM_ENVIRONMENT,
+      detached: true,
+      timeout: PROGRAM_TIMEOUT_MS,
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    let output = '';
+    const collect = (chunk: Buffer): void => {
+      output += chunk.toString('utf8');
+    };
+    child.stdout.on('data', collect);
+    child.stderr.on('data', collect);
+    child.on('error', (error) => resolve({ ok: false, output: `${output}${error.message}` }));
+    child.on('close', (code) => resolve({ ok: code === 0, output }));
+    // A program that ends without reading its input is judged by its exit code, not by our broken pipe.
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(input);
+  });
+}

@@ -1,0 +1,30 @@
+import 'reflect-metadata';
+import { loadConfig } from '../config/config.module';
+import { createLog, describeError } from '../logging/log';
+import { locateDatabase } from './database-location';
+import { migrate, revertMigration } from './migrations';
+
+/** `npm run migrate` and `npm run migrate:revert`. */
+async function main(direction: string | undefined): Promise<void> {
+  const config = loadConfig();
+  const location = await locateDatabase(config, createLog(config.log));
+  try {
+    if (direction === 'down') {
+      const name = await revertMigration(location.ownerUrl);
+      console.log(name === null ? 'There was no migration to take back.' : `Took back ${name}.`);
+    } else {
+      const done = await migrate(location.ownerUrl, location.url);
+      console.log(done.length === 0 ? 'The schema is up to date.' : `Ran ${done.join(', ')}.`);
+    }
+  } finally {
+    await location.close();
+  }
+}
+
+main(process.argv[2]).then(
+  () => process.exit(0),
+  (error: unknown) => {
+    process.stderr.write(`countersign: ${describeError(error)}\n`);
+    process.exit(1);
+  },
+);

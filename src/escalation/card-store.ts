@@ -1,0 +1,187 @@
+import { Injectable } from '@nestjs/common';
+import { Database, type Statement } from '../database/database';
+import type { Work } from './outbox-store';
+
+/** One attempt to put an approval before the operators. */
+export interface Card {
+  readonly id: string;
+  readonly approvalId: string;
+  readonly chatId: string;
+  readonly nonce: string;
+  /** Null until Telegram told it, or a tap showed it. */
+  readonly messageId: string | null;
+  /** The uploaded document that carries the whole action, where the card alone cannot. */
+  readonly document: AttachedDocument | null;
+}
+
+export interface AttachedDocument {
+  readonly messageId: string;
+  /** Lower-case hex. */
+  readonly sha256: string;
+}
+
+interface CardRow {
+  id: string;
+  approval_id: string;
+  chat_id: string;
+  nonce: string;
+  message_id: string | null;
+  document_message_id: string | null;
+  document_sha256: string | null;
+}
+
+const CARD = 'id, approval_id, chat_id, nonce, message_id, document_message_id, document_sha256';
+
+/** Parameters: approval, chat, nonce for a new one. A card whose send is of unknown fate is never taken up again. */
+const BEGIN: Statement = {
+  name: 'card-begin',
+  text: `
+  with taken_up as (
+    update cards set sending_at = now() where id = (
+      select id from cards where approval_id = $1 and chat_id = $2
+        and (message_id is not null or sending_at is null) order by id desc limit 1)
+    returning ${CARD}
+  ), new as (
+    insert into cards (approval_id, chat_id, nonce, created_at, sending_at)
+    select $1, $2, $3, now(), now() where not exists (select 1 from taken_up) returning ${CARD}
+  )
+  select *, (select count(*)::int from cards where approval_id = $1 and chat_id = $2
+    and message_id is null and sending_at is not null) as lost
+  from (select * from taken_up union all select * from new) as card`,
+};
+
+const NOT_SENT: Statement = {
+  name: 'card-not-sent',
+  text: `update cards set sending_at = null where id = $1 and message_id is null`,
+};
+
+const ATTACHED: Statement = {
+  name: 'card-attached',
+  text: `update cards set document_message_id = $2, document_sha256 = $3 where id = $1`,
+};
+
+/** Parameters: card, message, display digest. It stands in the chat, but not complete: no Approve yet. */
+const SHOWN: Statement = {
+  name: 'card-shown',
+  text: `update cards set message_id = $2, display_digest = $3 where id = $1`,
+};
+
+/**
+ * Parameters: card, message, display digest, work, lease token, warning lead in seconds.
+ *
+ * The share lock orders this against a settlement: either that sees our message id, or we see its status.
+ */
+const SENT: Statement = {
+  name: 'card-sent',
+  text: `
+  with approval as (
+    select a.id, a.status, a.created_at, a.expires_at from approvals a
+    where a.id = (select approval_id from cards where id = $1) for share
+  ), card as (
+    update cards set message_id = $2, display_digest = $3, sent_at = now() where id = $1 returning chat_id
+  ), done as (
+    delete from outbox where id = $4 and lease_token = $5
+  ), next as (
+    insert into outbox (approval_id, kind, chat_id, urgency, created_at, available_at)
+    select approval.id, 'outcome', card.chat_id, 1, now(), now() from approval, card where status <> 'pending'
+    union all
+    select approval.id, 'warning', card.chat_id, 2, now(), expires_at - make_interval(secs => $6)
+    from approval, card
+    where status = 'pending' and $6 > 0 and expires_at - created_at >= make_interval(secs => 2 * $6)
+    on conflict (approval_id, kind) do nothing
+  )
+  select 1`,
+};
+
+const FIND_BY_NONCE: Statement = {
+  name: 'card-find-by-nonce',
+  text: `select ${CARD} from cards where nonce = $1`,
+};
+
+/** A send whose answer was lost shows its message id in the first tap on it. */
+const ADOPT: Statement = {
+  name: 'card-adopt',
+  text: `update cards set message_id = $2, sent_at = now() where id = $1 and message_id is null`,
+};
+
+const DELIVERED: Statement = {
+  name: 'card-delivered',
+  text: `select ${CARD} from cards where approval_id = $1 and message_id is not null order by id`,
+};
+
+const toCard = (row: CardRow): Card => ({
+  id: row.id,
+  approvalId: row.approval_id,
+  chatId: row.chat_id,
+  nonce: row.nonce,
+  messageId: row.message_id,
+  document:
+    row.document_message_id === null || row.document_sha256 === null
+      ? null
+      : { messageId: row.document_message_id, sha256: row.document_sha256 },
+});
+
+/** Which message shows which approval, and what its buttons carry. */
+@Injectable()
+export class CardStore {
+  constructor(private readonly database: Database) {}
+
+  /**
+   * Remembers the nonce before anything is sent, so that a tap on a message of unknown fate is understood.
+   * Takes up again what surely was not sent, or was sent without its document.
+   *
+   * @returns the card, and how many earlier sends of it are of unknown fate.
+   */
+  async begin(approvalId: string, chatId: string, nonce: string): Promise<{ card: Card; lost: number }> {
+    const [row] = await this.database.query<CardRow & { lost: number }>(BEGIN, [approvalId, chatId, nonce]);
+    if (!row) throw new Error('beginning a card returned no row');
+    return { card: toCard(row), lost: row.lost };
+  }
+
+  /** The send surely did not happen: the card may be taken up again. */
+  async notSent(card: Card): Promise<void> {
+    await this.database.query(NOT_SENT, [card.id]);
+  }
+
+  async attached(card: Card, document: AttachedDocument): Promise<void> {
+    await this.database.query(ATTACHED, [card.id, document.messageId, document.sha256]);
+  }
+
+  /** The card stands in the chat without Approve, because its document could not be uploaded yet. */
+  async shown(card: Card, messageId: string, displayDigest: string): Promise<void> {
+    await this.database.query(SHOWN, [card.id, messageId, displayDigest]);
+  }
+
+  /** The card stands in the chat, complete: ends the work, and enqueues what follows from it. */
+  async sent(
+    card: Card,
+    messageId: string,
+    displayDigest: string,
+    work: Work,
+    warningSeconds: number,
+  ): Promise<void> {
+    await this.database.query(SENT, [
+      card.id,
+      messageId,
+      displayDigest,
+      work.id,
+      work.leaseToken,
+      warningSeconds,
+    ]);
+  }
+
+  async findByNonce(nonce: string): Promise<Card | null> {
+    const [row] = await this.database.query<CardRow>(FIND_BY_NONCE, [nonce]);
+    return row ? toCard(row) : null;
+  }
+
+  async adopt(card: Card, messageId: string): Promise<void> {
+    await this.database.query(ADOPT, [card.id, messageId]);
+  }
+
+  /** Every message that shows the approval. */
+  async delivered(approvalId: string): Promise<(Card & { readonly messageId: string })[]> {
+    const rows = await this.database.query<CardRow & { message_id: string }>(DELIVERED, [approvalId]);
+    return rows.map((row) => ({ ...toCard(row), messageId: row.message_id }));
+  }
+}

@@ -1,0 +1,55 @@
+import { Command, CommandBus, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import {
+  AlreadySettled,
+  Expired,
+  type Actor,
+  type Approval,
+  type DecidedApproval,
+} from '../../approvals/approval';
+import { DecideApprovalCommand } from '../../approvals/commands/decide-approval';
+import { parseCallbackData } from '../callback-data';
+import { CardStore } from '../card-store';
+
+/** What a tap came to; the operator is told. */
+export type TapResult =
+  | { readonly kind: 'decided'; readonly approval: DecidedApproval }
+  /** Somebody, or time, was faster; `approval` is the true state. */
+  | { readonly kind: 'too-late'; readonly approval: Approval }
+  /** No button of ours, or not where we put it. */
+  | { readonly kind: 'unknown-button' };
+
+/** An authorised operator tapped a button of a message. */
+export class TapCardCommand extends Command<TapResult> {
+  constructor(
+    readonly callbackData: string,
+    readonly chatId: string,
+    readonly messageId: string,
+    readonly by: Actor,
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(TapCardCommand)
+export class TapCardHandler implements ICommandHandler<TapCardCommand> {
+  constructor(
+    private readonly cards: CardStore,
+    private readonly commands: CommandBus,
+  ) {}
+
+  async execute({ callbackData, chatId, messageId, by }: TapCardCommand): Promise<TapResult> {
+    const tap = parseCallbackData(callbackData);
+    const card = tap && (await this.cards.findByNonce(tap.nonce));
+    if (!tap || card?.chatId !== chatId || (card.messageId ?? messageId) !== messageId)
+      return { kind: 'unknown-button' };
+    if (card.messageId === null) await this.cards.adopt(card, messageId);
+    try {
+      const command = new DecideApprovalCommand(card.approvalId, by, tap.verdict, null);
+      return { kind: 'decided', approval: await this.commands.execute(command) };
+    } catch (error) {
+      if (error instanceof AlreadySettled || error instanceof Expired)
+        return { kind: 'too-late', approval: error.approval };
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,14 @@
+import { Query, QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
+import { OutboxStore, type Overview } from '../outbox-store';
+
+/** How much waits, for people and for Telegram. */
+export class OverviewQuery extends Query<Overview> {}
+
+@QueryHandler(OverviewQuery)
+export class OverviewHandler implements IQueryHandler<OverviewQuery> {
+  constructor(private readonly outbox: OutboxStore) {}
+
+  execute(): Promise<Overview> {
+    return this.outbox.overview();
+  }
+}

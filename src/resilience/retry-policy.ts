@@ -1,0 +1,100 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { notify } from './notify';
+
+/** The longest told wait (Telegram's `retry_after`) that is spent inside the call; source: telegram.md, rule 5. */
+export const MAX_IN_CALL_RETRY_AFTER_MS = 5_000;
+
+/** Jitter moves a wait by at most this fraction in either direction; source: interface.md, `TELEGRAM_RETRY_JITTER`. */
+const JITTER = 0.25;
+
+export interface RetrySettings {
+  /** How many retries may follow the first call: 3 means at most 4 calls; 0 means none. */
+  readonly maxAttempts: number;
+  readonly initialDelayMs: number;
+  readonly maxDelayMs: number;
+  readonly jitter: boolean;
+}
+
+/** What a failure means for a retry: worth one, worth one after the told wait, or the last word. */
+export type Retryability =
+  | { readonly kind: 'transient' }
+  | { readonly kind: 'retry-after'; readonly ms: number }
+  | { readonly kind: 'final' };
+
+export type Classify = (error: unknown) => Retryability;
+
+export interface Retry {
+  /** 1 for the first retry. */
+  readonly attempt: number;
+  readonly waitMs: number;
+  /** Why the call before it failed. */
+  readonly error: unknown;
+}
+
+export interface RetryCall {
+  /** Ends a wait at once; the call then rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** Told before each wait. */
+  readonly onRetry?: ((retry: Retry) => void) | undefined;
+}
+
+/**
+ * Calls again after a transient failure, with exponential backoff.
+ *
+ * The loop is ours: cockatiel's retry sleeps on a timer that an abort cannot end, and afterwards calls the
+ * operation once more.
+ */
+export class RetryPolicy {
+  /** @param random uniform in [0, 1); only the jitter uses it. */
+  constructor(
+    private readonly settings: RetrySettings,
+    private readonly classify: Classify,
+    private readonly random: () => number = Math.random,
+  ) {}
+
+  /**
+   * @throws the operation's last error once it is final, the retries are used up or the told wait is too long
+   *   for a call; the signal's reason when aborted during a wait.
+   */
+  async execute<T>(operation: () => Promise<T>, { signal, onRetry }: RetryCall = {}): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await operation();
+      } catch (error) {
+        const waitMs = attempt > this.settings.maxAttempts ? null : this.waitMs(error, attempt);
+        if (waitMs === null || signal?.aborted) throw error;
+        if (onRetry) notify(onRetry, { attempt, waitMs, error });
+        await pause(waitMs, signal);
+      }
+    }
+  }
+
+  /** Null: not to be tried again inside this call. */
+  private waitMs(error: unknown, attempt: number): number | null {
+    const retryability = this.classify(error);
+    switch (retryability.kind) {
+      case 'transient':
+        return this.backoffMs(attempt);
+      case 'retry-after':
+        return retryability.ms <= MAX_IN_CALL_RETRY_AFTER_MS ? retryability.ms : null;
+      case 'final':
+        return null;
+    }
+  }
+
+  private backoffMs(attempt: number): number {
+    const { initialDelayMs, maxDelayMs, jitter } = this.settings;
+    const waitMs = Math.min(maxDelayMs, initialDelayMs * 2 ** (attempt - 1));
+    if (!jitter) return waitMs;
+    return Math.min(maxDelayMs, waitMs * (1 - JITTER + 2 * JITTER * this.random()));
+  }
+}
+
+async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await sleep(ms, undefined, { signal });
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  }
+}

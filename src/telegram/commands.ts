@@ -1,0 +1,7 @@
+/** What operators can type; Telegram shows it as the bot's menu. */
+export const COMMANDS = [
+  { command: 'pending', description: 'Requests that wait for a decision' },
+  { command: 'status', description: 'Whether Countersign works' },
+  { command: 'whoami', description: 'Your Telegram id, and whether you may decide' },
+  { command: 'help', description: 'What this bot does' },
+] as const;

@@ -1,0 +1,95 @@
+import { TelegramError } from 'telegraf';
+
+export type FailureReason =
+  | 'rate-limited'
+  | 'unauthorized'
+  | 'forbidden'
+  | 'conflict'
+  | 'bad-request'
+  | 'server-error'
+  | 'network'
+  | 'timeout'
+  | 'bad-answer';
+
+/** One failed attempt at a Bot API call. Nothing in it carries the token or what was sent. */
+export class TelegramFailure extends Error {
+  override readonly name = 'TelegramFailure';
+
+  constructor(
+    readonly method: string,
+    readonly reason: FailureReason,
+    description: string,
+    /** The Bot API's error code, or null when no answer was understood. */
+    readonly status: number | null,
+    readonly retryAfterMs: number | null,
+    readonly migratedToChatId: string | null,
+    /** The request may have been carried out although no answer came. */
+    readonly outcomeUnknown: boolean,
+  ) {
+    super(`${method}: ${description}`);
+  }
+}
+
+/** The token as it stands in URLs: its number is no secret, the rest is. */
+const TOKEN = /(\d{5,20}):[A-Za-z0-9_-]{20,}/g;
+
+export function redactToken(text: string): string {
+  return text.replace(TOKEN, '$1:[redacted]');
+}
+
+function reasonOf(status: number): FailureReason {
+  if (status === 429) return 'rate-limited';
+  if (status === 401 || status === 404) return 'unauthorized';
+  if (status === 403) return 'forbidden';
+  if (status === 409) return 'conflict';
+  return status >= 500 ? 'server-error' : 'bad-request';
+}
+
+/** Failures at which not one byte of the request can have arrived. */
+const NEVER_WRITTEN = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ENETUNREACH',
+  'EHOSTUNREACH',
+  'CERT_HAS_EXPIRED',
+]);
+
+/** Tells what an error of Telegraf's client means; the error itself, whose members hold URL and payload, ends here. */
+export function toTelegramFailure(method: string, error: unknown): TelegramFailure {
+  if (error instanceof TelegramFailure) return error;
+  if (error instanceof TelegramError) {
+    const { error_code: status, description, parameters } = error.response;
+    return new TelegramFailure(
+      method,
+      reasonOf(status),
+      redactToken(description),
+      status,
+      parameters?.retry_after === undefined ? null : parameters.retry_after * 1000,
+      parameters?.migrate_to_chat_id === undefined ? null : String(parameters.migrate_to_chat_id),
+      false,
+    );
+  }
+  const { name, type, code, message } = error as {
+    name?: string;
+    type?: string;
+    code?: string;
+    message?: string;
+  };
+  if (name === 'AbortError' || name === 'TimeoutError') {
+    return new TelegramFailure(method, 'timeout', 'no answer in time', null, null, null, true);
+  }
+  if (type === 'invalid-json' || error instanceof SyntaxError) {
+    return new TelegramFailure(method, 'bad-answer', 'the answer is not JSON', null, null, null, true);
+  }
+  const description = redactToken(message ?? String(error));
+  return new TelegramFailure(
+    method,
+    'network',
+    description,
+    null,
+    null,
+    null,
+    !NEVER_WRITTEN.has(code ?? ''),
+  );
+}
