@@ -10,6 +10,7 @@ import { controlRoutes } from './control-routes';
 import { Faults } from './faults';
 import { pageRoutes } from './page-routes';
 import { LARGEST_UPLOAD_BYTES } from './request-body';
+import { comesFromHere } from './same-origin';
 import { TELEGRAM_SETTINGS, type Settings } from './settings';
 import { World } from './world';
 
@@ -75,6 +76,14 @@ function newApp(): FastifyInstance {
   // Bodies are read by their own rules: a malformed one is answered in the Bot API's words.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  app.addHook('onRequest', (request, _reply, done) => {
+    const isBotApi = /^\/(file\/)?bot/.test(request.url);
+    done(
+      isBotApi || comesFromHere(request)
+        ? undefined
+        : new ControlError(403, 'requests from other sites are refused'),
+    );
+  });
   app.setNotFoundHandler((_request, reply) =>
     reply.code(404).send({ ok: false, error_code: 404, description: 'Not Found' }),
   );

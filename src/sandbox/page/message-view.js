@@ -38,8 +38,17 @@ function senderName(message, store) {
 /** A few words of a message, for quotes and the chat list. */
 export function preview(message) {
   if (message.service) return serviceWords(message);
-  const words = message.text.replace(/\s+/g, ' ').slice(0, 120);
+  const words = hideSpoilers(message).replace(/\s+/g, ' ').slice(0, 120);
   return message.document ? [`📎 ${message.document.fileName}`, words].filter(Boolean).join(' · ') : words;
+}
+
+function hideSpoilers({ text, entities }) {
+  return entities
+    .filter((entity) => entity.type === 'spoiler')
+    .reduce(
+      (rest, { offset, length }) => rest.slice(0, offset) + '▒'.repeat(length) + rest.slice(offset + length),
+      text,
+    );
 }
 
 export function quote(message, store) {
