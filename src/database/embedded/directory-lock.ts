@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { link, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { link, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
@@ -8,7 +8,7 @@ import { isRunning, pidSpace, startTimeOf } from './processes';
 
 /** The owner shows life this often, for those who cannot see its PID. */
 const HEARTBEAT_MS = 1_000;
-/** A lock of another container or machine that is older than this has no owner. */
+/** A lock of another container or machine without a sign of life for this long has no owner. */
 const HEARTBEAT_LOST_MS = 4_000;
 const RECHECK_MS = 100;
 
@@ -20,15 +20,16 @@ const holderSchema = z.object({
   released: z.boolean(),
 });
 type Holder = z.infer<typeof holderSchema>;
+const textOf = (holder: Holder): string => `${JSON.stringify(holder)}\n`;
 
 export interface DirectoryLock {
   release(): Promise<void>;
 }
 
-/** Writes a complete file under a name of its own; `publish` puts it in its place in one step. */
+/** A complete file under a name of its own, to be put in its place in one step. */
 async function writeAside(directory: string, holder: Holder): Promise<string> {
   const path = join(directory, `${PREFIX}new-${randomBytes(6).toString('hex')}`);
-  await writeFile(path, `${JSON.stringify(holder)}\n`, { mode: 0o644, flag: 'wx' });
+  await writeFile(path, textOf(holder), { mode: 0o644, flag: 'wx' });
   return path;
 }
 
@@ -39,16 +40,89 @@ async function generationsIn(directory: string): Promise<number[]> {
     .map((name) => Number(name.slice(PREFIX.length)));
 }
 
-/** Whether the owner of the lock lives. A lock that vanishes while we look was superseded: look again. */
+/** Whether the owner of the lock lives; `probe` is a file of ours in the same directory. */
 async function isHeld(path: string, holder: Holder, probe: string): Promise<boolean> {
   if (holder.released) return false;
   if (holder.pidSpace === pidSpace()) return isRunning(holder.pid, holder.startedAt);
-  // Its PID means nothing here. Both times are the file system's, so no clock of ours is asked.
-  const seen = (await stat(path)).mtimeMs;
+  // Its PID means nothing here, so we watch for its heartbeat; both times are the file system's, not ours.
+  const { mtimeMs } = await stat(path);
   for (;;) {
-    await utimes(probe, 'now', 'now');
-    if ((await stat(path)).mtimeMs !== seen) return true;
-    if ((await stat(probe)).mtimeMs - seen > HEARTBEAT_LOST_MS) return false;
+    await writeFile(probe, await readFile(probe), { flag: 'r+' });
+    if ((await stat(path)).mtimeMs !== mtimeMs) return true;
+    if ((await stat(probe)).mtimeMs - mtimeMs > HEARTBEAT_LOST_MS) return false;
     await delay(RECHECK_MS);
   }
+}
+
+/** Takes the next generation, or says that somebody else did in the meantime. */
+async function tryToTake(directory: string, mine: string): Promise<number | null> {
+  const newest = Math.max(0, ...(await generationsIn(directory)));
+  if (newest > 0) {
+    const path = join(directory, `${PREFIX}${newest}`);
+    const holder = holderSchema.parse(JSON.parse(await readFile(path, 'utf8')));
+    if (await isHeld(path, holder, mine)) {
+      throw new EmbeddedPostgresError(
+        `${directory} is in use by another Countersign service (PID ${holder.pid}); stop it, or give this one a DATA_DIR of its own`,
+      );
+    }
+  }
+  const generation = newest + 1;
+  await link(mine, join(directory, `${PREFIX}${generation}`));
+  const generations = await generationsIn(directory);
+  if (Math.max(...generations) !== generation) {
+    // We slept while others came and went, and took a number that was already history.
+    await rm(join(directory, `${PREFIX}${generation}`), { force: true });
+    return null;
+  }
+  for (const older of generations) {
+    if (older < generation) await rm(join(directory, `${PREFIX}${older}`), { force: true });
+  }
+  return generation;
+}
+
+async function take(directory: string, mine: string): Promise<number> {
+  for (;;) {
+    try {
+      const generation = await tryToTake(directory, mine);
+      if (generation !== null) return generation;
+    } catch (error) {
+      // EEXIST: another was faster; ENOENT: what we looked at was superseded. Either way, look again.
+      if (!['EEXIST', 'ENOENT'].includes(codeOf(error))) throw error;
+    }
+  }
+}
+
+/**
+ * Makes this process the only service on the directory until `release`, or until it dies in whatever way.
+ *
+ * Every holder takes the next number with `link`, which only one can; the newest number is the lock, and it
+ * counts as long as its process runs. Nothing that may be alive is ever removed, so racing starts are safe.
+ *
+ * @throws EmbeddedPostgresError naming the directory and the owner's PID when another service holds it.
+ */
+export async function lockDirectory(directory: string): Promise<DirectoryLock> {
+  const holder: Holder = {
+    pid: process.pid,
+    startedAt: startTimeOf(process.pid),
+    pidSpace: pidSpace(),
+    released: false,
+  };
+  const mine = await writeAside(directory, holder);
+  const generation = await take(directory, mine).finally(() => rm(mine, { force: true }));
+  const path = join(directory, `${PREFIX}${generation}`);
+  const file = await open(path, 'r+');
+  let beat: Promise<unknown> = Promise.resolve();
+  const heartbeat = setInterval(() => {
+    // Best effort: a disk that refuses this write has the database to complain about it.
+    beat = file.write(textOf(holder), 0).catch(() => undefined);
+  }, HEARTBEAT_MS);
+  heartbeat.unref();
+  return {
+    async release() {
+      clearInterval(heartbeat);
+      await beat;
+      await file.close();
+      await rename(await writeAside(directory, { ...holder, released: true }), path);
+    },
+  };
 }

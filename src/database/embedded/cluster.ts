@@ -1,0 +1,116 @@
+import { randomBytes } from 'node:crypto';
+import { chown, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { Binaries } from './binaries';
+import { EmbeddedPostgresError } from './embedded-postgres-error';
+import type { Home } from './home';
+import { runProgram } from './run-program';
+import { HOST_BASED_AUTHENTICATION } from './settings';
+
+/** The role of the service; it may do what the migrations grant it. */
+const SERVICE_ROLE = 'countersign';
+/** The role that owns the database, and so its schema. */
+const OWNER_ROLE = 'countersign_owner';
+const DATABASE = 'countersign';
+const PASSWORD_BYTES = 24;
+const CREDENTIALS = 'countersign-credentials.json';
+const UNFINISHED = 'cluster.new-';
+
+const credentialsSchema = z.object({ ownerPassword: z.string(), servicePassword: z.string() });
+export type Credentials = z.infer<typeof credentialsSchema>;
+
+/** The roles' passwords; they live in the cluster, so that one is never without the other. */
+export async function readCredentials(cluster: string): Promise<Credentials> {
+  return credentialsSchema.parse(JSON.parse(await readFile(join(cluster, CREDENTIALS), 'utf8')));
+}
+
+export function urlsOf(credentials: Credentials, port: number): { url: string; ownerUrl: string } {
+  const at = (role: string, password: string): string =>
+    `postgres://${role}:${password}@127.0.0.1:${port}/${DATABASE}`;
+  return {
+    url: at(SERVICE_ROLE, credentials.servicePassword),
+    ownerUrl: at(OWNER_ROLE, credentials.ownerPassword),
+  };
+}
+
+async function fill(directory: string, home: Home, binaries: Binaries): Promise<void> {
+  const run = async (what: string, file: string, args: string[], input?: string): Promise<void> => {
+    const outcome = await runProgram(file, args, home.runAs, input);
+    if (outcome.ok) return;
+    throw new EmbeddedPostgresError(
+      `the embedded database could not be made in ${home.directory} (${what}); set DATABASE_URL to use another: ${outcome.output.trim()}`,
+    );
+  };
+  const write = async (name: string, text: string): Promise<void> => {
+    const path = join(directory, name);
+    await writeFile(path, text, { mode: 0o600 });
+    if (home.runAs) await chown(path, home.runAs.uid, home.runAs.gid);
+  };
+  const credentials: Credentials = {
+    ownerPassword: randomBytes(PASSWORD_BYTES).toString('base64url'),
+    servicePassword: randomBytes(PASSWORD_BYTES).toString('base64url'),
+  };
+  // PostgreSQL's own collation, so that sorting does not depend on the machine's locales.
+  const locale = ['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
+  // Not synchronised step by step: nothing counts before the rename, and everything is on disk by then.
+  const initdb = [
+    '-D',
+    directory,
+    '-U',
+    'postgres',
+    '--auth=reject',
+    ...locale,
+    '--no-sync',
+    '--no-instructions',
+  ];
+  await run('initdb', binaries.initdb, initdb);
+  await write('pg_hba.conf', HOST_BASED_AUTHENTICATION);
+  await write(CREDENTIALS, `${JSON.stringify(credentials)}\n`);
+  // A server for one, without network: no role ever exists without its password. One statement a line.
+  const roles = [
+    `create role ${OWNER_ROLE} login createdb password '${credentials.ownerPassword}';`,
+    `create role ${SERVICE_ROLE} login password '${credentials.servicePassword}';`,
+    `create database ${DATABASE} owner ${OWNER_ROLE};`,
+  ];
+  const single = [
+    '--single',
+    '-D',
+    directory,
+    '-c',
+    'exit_on_error=on',
+    '-c',
+    'log_min_error_statement=panic',
+    'postgres',
+  ];
+  await run('roles', binaries.postgres, single, `${roles.join('\n')}\n`);
+  await run('sync', binaries.initdb, ['--sync-only', '-D', directory]);
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r');
+  await directory.sync().finally(() => directory.close());
+}
+
+/**
+ * Makes the cluster, with its roles and database, beside its place and moves it there when it is complete.
+ * What an interrupted attempt left is removed.
+ *
+ * @throws EmbeddedPostgresError with what PostgreSQL's programs said.
+ */
+export async function createCluster(home: Home, binaries: Binaries): Promise<void> {
+  for (const name of await readdir(home.directory)) {
+    // Best effort: the orphan of a killed start may still write there; its name is not ours.
+    if (name.startsWith(UNFINISHED))
+      await rm(join(home.directory, name), { recursive: true, force: true }).catch(() => undefined);
+  }
+  const unfinished = join(home.directory, `${UNFINISHED}${randomBytes(4).toString('hex')}`);
+  try {
+    await fill(unfinished, home, binaries);
+    await rename(unfinished, home.cluster);
+  } catch (error) {
+    await rm(unfinished, { recursive: true, force: true });
+    throw error;
+  }
+  await syncDirectory(home.directory);
+}

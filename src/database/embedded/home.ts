@@ -1,0 +1,98 @@
+import { randomBytes } from 'node:crypto';
+import { chmod, chown, mkdir, readFile, realpath, rename, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { codeOf, EmbeddedPostgresError } from './embedded-postgres-error';
+import type { RunAs } from './run-program';
+import { canReach, userFor } from './unprivileged-user';
+
+/** Where root keeps what PostgreSQL's user could not reach in `DATA_DIR`. */
+const SHARED_HOME = '/var/lib/countersign';
+const POINTER = 'postgres.json';
+const pointerSchema = z.object({ home: z.string(), created: z.boolean() });
+
+/** Where the database lives and who runs it. */
+export interface Home {
+  readonly directory: string;
+  /** PostgreSQL's data directory; exists once it is complete. */
+  readonly cluster: string;
+  readonly serverLog: string;
+  readonly runAs: RunAs;
+  /** Somewhere else than in `DATA_DIR`. */
+  readonly relocated: boolean;
+}
+
+const homeAt = (directory: string, relocated: boolean): Home => {
+  const cluster = join(directory, 'cluster');
+  return { directory, cluster, serverLog: join(directory, 'server.log'), runAs: userFor(cluster), relocated };
+};
+
+async function readPointer(dataDir: string): Promise<z.infer<typeof pointerSchema> | null> {
+  try {
+    return pointerSchema.parse(JSON.parse(await readFile(join(dataDir, POINTER), 'utf8')));
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return null;
+    throw new EmbeddedPostgresError(
+      `${join(dataDir, POINTER)} cannot be read; it says where the database is`,
+      { cause: error },
+    );
+  }
+}
+
+async function writePointer(dataDir: string, home: string, created: boolean): Promise<void> {
+  const path = join(dataDir, POINTER);
+  await writeFile(`${path}.new`, `${JSON.stringify({ home, created })}\n`, { mode: 0o644, flush: true });
+  await rename(`${path}.new`, path);
+}
+
+export async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    (error: unknown) => {
+      if (codeOf(error) === 'ENOENT') return false;
+      throw error;
+    },
+  );
+}
+
+/** The absolute, existing form of `DATA_DIR`. Root leaves it passable, or PostgreSQL's user could not live in it. */
+export async function openDataDir(dataDir: string): Promise<string> {
+  const made = await mkdir(dataDir, { recursive: true });
+  if (made !== undefined) await chmod(dataDir, process.getuid?.() === 0 ? 0o711 : 0o700);
+  return realpath(dataDir);
+}
+
+/** Where the database of a `DATA_DIR` is, if it was ever made. */
+export async function findHome(dataDir: string): Promise<Home | null> {
+  const pointer = await readPointer(dataDir);
+  const home = homeAt(pointer?.home ?? join(dataDir, 'postgres'), pointer !== null);
+  if (await exists(home.cluster)) return home;
+  if (pointer?.created !== true) return null;
+  throw new EmbeddedPostgresError(
+    `the database of ${dataDir} was in ${home.directory} and is no longer there; bring it back, or delete ${join(dataDir, POINTER)} to begin with an empty one`,
+  );
+}
+
+/** The place of the database, made if need be; the pointer comes first, so that a crash leaves nothing unknown. */
+export async function makeHome(dataDir: string): Promise<Home> {
+  const pointer = await readPointer(dataDir);
+  const inside = homeAt(join(dataDir, 'postgres'), false);
+  const mustMove = inside.runAs !== null && !canReach(dataDir, inside.runAs);
+  const home =
+    pointer === null && !mustMove
+      ? inside
+      : homeAt(pointer?.home ?? join(SHARED_HOME, randomBytes(8).toString('hex')), true);
+  if (home.relocated) {
+    if (pointer === null) await writePointer(dataDir, home.directory, false);
+    await mkdir(SHARED_HOME, { recursive: true });
+    await chmod(SHARED_HOME, 0o711);
+  }
+  await mkdir(home.directory, { recursive: true, mode: 0o700 });
+  if (home.runAs) await chown(home.directory, home.runAs.uid, home.runAs.gid);
+  return home;
+}
+
+/** Remembers that the database exists, so that its loss is noticed instead of answered with an empty one. */
+export async function confirmHome(dataDir: string, home: Home): Promise<void> {
+  if (home.relocated) await writePointer(dataDir, home.directory, true);
+}

@@ -1,0 +1,200 @@
+import { spawn } from 'node:child_process';
+import { open, readFile, rename, rm, stat, truncate } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Client } from 'pg';
+import type { Binaries } from './binaries';
+import { urlsOf, type Credentials } from './cluster';
+import { codeOf, EmbeddedPostgresError } from './embedded-postgres-error';
+import type { Home } from './home';
+import { isRunning, startTimeOf, worksIn } from './processes';
+import { PROGRAM_ENVIRONMENT } from './run-program';
+import { serverSettings } from './settings';
+
+/** How long a start may take, crash recovery included; pg_ctl waits as long. */
+const READY_TIMEOUT_MS = 60_000;
+const CONNECT_TIMEOUT_MS = 2_000;
+const POLL_MS = 20;
+/** Starts tried when what stands in the way goes by itself: a port taken in between, a predecessor's last processes. */
+const MAX_STARTS = 20;
+const RESTART_DELAY_MS = 250;
+const PASSING_TROUBLE =
+  /could not bind|already in use|pre-existing shared memory block|lock file "postmaster\.pid" already exists/;
+
+/** Bounds of one stop: an orderly end with a checkpoint, then one without, then by force. */
+const FAST_STOP_MS = 15_000;
+const IMMEDIATE_STOP_MS = 6_000;
+const FORCED_STOP_MS = 2_000;
+
+const LOG_KEPT_BYTES = 1_000_000;
+const LOG_TAIL_LINES = 8;
+
+export interface Postmaster {
+  readonly pid: number;
+  readonly startedAt: string | null;
+  readonly port: number;
+}
+
+/** The PID and port in the text of a `postmaster.pid` (lines 1 and 4); null while it is being written. */
+export function parsePidFile(text: string): { pid: number; port: number } | null {
+  const lines = text.split('\n');
+  const [pid, port] = [Number(lines[0]), Number(lines[3])];
+  return pid > 0 && port > 0 ? { pid, port } : null;
+}
+
+type Answer = 'ready' | 'not-yet';
+
+/** Whether PostgreSQL serves our database; only a server that holds our password's proof counts. */
+async function ask(url: string): Promise<Answer> {
+  const client = new Client({ connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
+  client.on('error', () => undefined); // the connection was only a question
+  try {
+    await client.connect();
+    await client.query('select 1');
+    return 'ready';
+  } catch (error) {
+    // 28…: somebody answers who is not ours, or whose passwords are others; waiting does not help.
+    if (codeOf(error).startsWith('28')) throw error;
+    return 'not-yet';
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+/** Resolves to whether the server is ready; false once it is gone. */
+async function becomesReady(
+  postmaster: Postmaster,
+  credentials: Credentials,
+  isGone: () => boolean,
+): Promise<boolean> {
+  const { url } = urlsOf(credentials, postmaster.port);
+  const timeout = AbortSignal.timeout(READY_TIMEOUT_MS);
+  while (!isGone()) {
+    if ((await ask(url)) === 'ready') return true;
+    if (timeout.aborted)
+      throw new EmbeddedPostgresError(`the embedded PostgreSQL (PID ${postmaster.pid}) does not answer`);
+    await delay(POLL_MS);
+  }
+  return false;
+}
+
+/** The server that runs on the cluster, left behind by a service that was killed; null when none does. */
+export async function findPostmaster(home: Home, credentials: Credentials): Promise<Postmaster | null> {
+  const path = join(home.cluster, 'postmaster.pid');
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT') return '';
+    throw error;
+  });
+  const found = parsePidFile(text);
+  if (found === null || !isRunning(found.pid)) return null;
+  if (!worksIn(found.pid, home.cluster)) {
+    // The number went to another process, for whose sake PostgreSQL would refuse to start.
+    await rm(path, { force: true });
+    return null;
+  }
+  const postmaster = { ...found, startedAt: startTimeOf(found.pid) };
+  const isGone = (): boolean => !isRunning(postmaster.pid, postmaster.startedAt);
+  return (await becomesReady(postmaster, credentials, isGone)) ? postmaster : null;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+async function logSize(path: string): Promise<number> {
+  return stat(path).then(
+    (stats) => stats.size,
+    () => 0,
+  );
+}
+
+/** Keeps the server's log bounded; PostgreSQL appends, so it goes on at the new end. */
+export async function boundLog(path: string): Promise<void> {
+  if ((await logSize(path)) > LOG_KEPT_BYTES) await truncate(path);
+}
+
+async function launch(
+  home: Home,
+  binaries: Binaries,
+  credentials: Credentials,
+): Promise<Postmaster | string> {
+  const port = await freePort();
+  const from = await logSize(home.serverLog);
+  const log = await open(home.serverLog, 'a', 0o600);
+  const child = spawn(binaries.postgres, ['-D', home.cluster, ...serverSettings(port)], {
+    ...home.runAs,
+    cwd: '/',
+    env: PROGRAM_ENVIRONMENT,
+    // A session of its own: Ctrl-C at the terminal must not end the database before the service has drained.
+    detached: true,
+    stdio: ['ignore', log.fd, log.fd],
+  });
+  const ended: { how?: string } = {};
+  child.once('error', (error) => (ended.how = error.message));
+  child.once('exit', (code, signal) => (ended.how = `it ended with ${signal ?? `code ${String(code)}`}`));
+  child.unref();
+  await log.close();
+  const pid = child.pid;
+  const postmaster = { pid: pid ?? 0, startedAt: pid === undefined ? null : startTimeOf(pid), port };
+  try {
+    if (await becomesReady(postmaster, credentials, () => ended.how !== undefined)) return postmaster;
+  } catch (error) {
+    await endPostmaster(postmaster);
+    throw error;
+  }
+  const said = (await readFile(home.serverLog)).subarray(from).toString('utf8').trim();
+  return [ended.how, ...said.split('\n').slice(-LOG_TAIL_LINES)].join('\n');
+}
+
+/**
+ * Starts a server on the cluster, on a free port of 127.0.0.1, and waits until it serves.
+ *
+ * @throws EmbeddedPostgresError with the last lines of the server's log.
+ */
+export async function startPostmaster(
+  home: Home,
+  binaries: Binaries,
+  credentials: Credentials,
+): Promise<Postmaster> {
+  if ((await logSize(home.serverLog)) > LOG_KEPT_BYTES) await rename(home.serverLog, `${home.serverLog}.1`);
+  for (let start = 1; ; start++) {
+    const result = await launch(home, binaries, credentials);
+    if (typeof result !== 'string') return result;
+    if (start === MAX_STARTS || !PASSING_TROUBLE.test(result)) {
+      throw new EmbeddedPostgresError(
+        `the embedded PostgreSQL in ${home.directory} did not start: ${result}`,
+      );
+    }
+    await delay(RESTART_DELAY_MS);
+  }
+}
+
+/** Ends the server in bounded time, as orderly as it allows. Resolves to the signal that did it; null when it was gone. */
+export async function endPostmaster({ pid, startedAt }: Postmaster): Promise<NodeJS.Signals | null> {
+  const steps: [NodeJS.Signals, number][] = [
+    ['SIGINT', FAST_STOP_MS],
+    ['SIGQUIT', IMMEDIATE_STOP_MS],
+    ['SIGKILL', FORCED_STOP_MS],
+  ];
+  let used: NodeJS.Signals | null = null;
+  for (const [signal, withinMs] of steps) {
+    if (pid === 0 || !isRunning(pid, startedAt)) return used;
+    used = signal;
+    try {
+      process.kill(pid, signal);
+    } catch (error) {
+      if (codeOf(error) !== 'ESRCH') throw error;
+    }
+    const timeout = AbortSignal.timeout(withinMs);
+    while (isRunning(pid, startedAt) && !timeout.aborted) await delay(POLL_MS);
+  }
+  return used;
+}

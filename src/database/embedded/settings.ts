@@ -1,0 +1,41 @@
+/** Memory PostgreSQL shares among its processes; the working set of pending approvals is far smaller. */
+const SHARED_BUFFERS = '64MB';
+/** Several replicas' worth of pools, and room for the command line and the migrations. */
+const MAX_CONNECTIONS = 100;
+
+/** Server settings, given on its command line so that old clusters follow new versions of Countersign. */
+export function serverSettings(port: number): string[] {
+  const settings: Record<string, string | number> = {
+    port,
+    // Loopback TCP only: a socket file's path may not exceed about a hundred characters, a DATA_DIR's may.
+    listen_addresses: '127.0.0.1',
+    unix_socket_directories: '',
+    max_connections: MAX_CONNECTIONS,
+
+    // An acknowledged approval survives a power cut.
+    fsync: 'on',
+    synchronous_commit: 'on',
+    full_page_writes: 'on',
+
+    shared_buffers: SHARED_BUFFERS,
+    max_wal_size: '256MB',
+    // Our statements are short: compiling or dividing them costs more than it saves, and idle helpers cost memory.
+    jit: 'off',
+    max_parallel_workers_per_gather: 0,
+    io_method: 'sync',
+    max_logical_replication_workers: 0,
+
+    timezone: 'UTC',
+    log_timezone: 'UTC',
+    log_line_prefix: '%m [%p] ',
+    log_checkpoints: 'off',
+    log_min_messages: 'error',
+    // A failing statement and the details of its failure hold what agents sent: that never reaches a log.
+    log_min_error_statement: 'panic',
+    log_error_verbosity: 'terse',
+  };
+  return Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+}
+
+/** Who may connect: roles with a password, from this machine. The superuser has none, so it never does. */
+export const HOST_BASED_AUTHENTICATION = 'host all all 127.0.0.1/32 scram-sha-256\n';
