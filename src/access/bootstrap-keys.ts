@@ -18,7 +18,7 @@ export interface BootstrapKeys {
 function readKeyFile(path: string): BootstrapKeys {
   try {
     return keyFileSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
-  } catch (error) {
+  } catch {
     throw new ConfigurationError([
       `${path}: cannot be read as a key file; delete it to have new keys made, or set AGENT_API_KEY and OPERATOR_API_KEY`,
     ]);

@@ -62,8 +62,8 @@ export function renderDocumentCaption(approval: Approval, document: ActionDocume
   return rich`📄 Everything that request ${shortId(approval.id)} asks for. SHA-256 ${document.sha256}`;
 }
 
-/** Name and id of who acted, as code; for cards and lists. */
-export function who(actor: Actor): RichText {
+/** Name and id of who acted, as code. */
+function who(actor: Actor): RichText {
   const name = shorten(visibleLine(actor.name), MAX_NAME_LENGTH);
   const id = shorten(visibleLine(actor.id), MAX_NAME_LENGTH);
   switch (actor.kind) {

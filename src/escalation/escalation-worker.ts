@@ -32,7 +32,7 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
   private running: Promise<void> | null = null;
   private wakeUp: () => void = () => undefined;
   private woken = false;
-  private stopping = false;
+  private readonly stop = new AbortController();
   private failing = false;
 
   constructor(
@@ -54,7 +54,7 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    this.stopping = true;
+    this.stop.abort();
     this.wake();
     await this.running;
   }
@@ -76,9 +76,9 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
         );
       return missing;
     });
-    while (!this.stopping) {
+    while (!this.stop.signal.aborted) {
       const done = await this.guarded(() => this.round());
-      if (done < BATCH && !this.stopping) await this.rest();
+      if (done < BATCH) await this.rest();
     }
   }
 
@@ -144,7 +144,7 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
   }
 
   private rest(): Promise<void> {
-    if (this.woken) return Promise.resolve();
+    if (this.woken || this.stop.signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, POLL_MS);
       this.wakeUp = () => {

@@ -1,4 +1,4 @@
-import type { Approval, ApprovalRequest } from '../approvals/approval';
+import type { ApprovalRequest } from '../approvals/approval';
 import { actionParts } from './action-parts';
 import { beginning } from './excerpt';
 import { timeLeft, utc } from './moments';
@@ -126,11 +126,12 @@ export function renderGapNotice(from: Date, to: Date, pending: number): RichText
 }
 
 /** The beginning of the action in one line, marked where it goes on. Not enough to decide on. */
-export function actionPreview({ toolName, toolInput }: Pick<Approval, 'toolName' | 'toolInput'>): RichText {
+function actionPreview({ toolName, toolInput }: Pick<ApprovalRequest, 'toolName' | 'toolInput'>): RichText {
   const preview = actionParts(toolName, toolInput)
-    .map((part) => part.shown.replaceAll(/\n\s*/g, ' ').trim())
+    .map((part) => part.shown.replaceAll(/\n */g, ' ').trim())
+    .filter((shown) => shown !== '')
     .join(' · ');
-  return code(beginning(preview, MAX_PREVIEW_LENGTH));
+  return preview === '' ? words('(empty)') : code(beginning(preview, MAX_PREVIEW_LENGTH));
 }
 
 function name(value: string): RichText {

@@ -25,7 +25,7 @@ export async function callWithin<T>(
   callerSignal?: AbortSignal,
 ): Promise<T> {
   callerSignal?.throwIfAborted();
-  let timedOut = false;
+  let timedOut = false as boolean;
   // A value may still hold a stream that its signal would cut off, so a return does not abort.
   const policy = timeout(timeoutMs, { strategy: TimeoutStrategy.Aggressive, abortOnReturn: false });
   // It also fires for the caller's abort, which is told apart below.

@@ -22,10 +22,10 @@ export class OutcomeWindow {
   record(failed: boolean, nowMs: number): void {
     this.slideTo(nowMs);
     const slot = this.newest % SLOTS;
-    this.callsIn[slot]! += 1;
+    this.callsIn[slot] = (this.callsIn[slot] ?? 0) + 1;
     this.callSum++;
     if (!failed) return;
-    this.failuresIn[slot]! += 1;
+    this.failuresIn[slot] = (this.failuresIn[slot] ?? 0) + 1;
     this.failureSum++;
   }
 
@@ -52,8 +52,8 @@ export class OutcomeWindow {
   }
 
   private empty(slot: number): void {
-    this.callSum -= this.callsIn[slot]!;
-    this.failureSum -= this.failuresIn[slot]!;
+    this.callSum -= this.callsIn[slot] ?? 0;
+    this.failureSum -= this.failuresIn[slot] ?? 0;
     this.callsIn[slot] = 0;
     this.failuresIn[slot] = 0;
   }

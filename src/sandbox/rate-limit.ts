@@ -20,16 +20,11 @@ export const TELEGRAM_LIMITS: Limits = { perSecond: 30, chatPerSecond: 1, chatBu
 const SECOND_MS = 1000;
 const MINUTE_MS = 60_000;
 
-/** A bucket that refills steadily: `chatBurst` at once, `chatPerSecond` in the long run. */
-interface Bucket {
-  tokens: number;
-  atMs: number;
-}
-
 /** What one bot may send; only admitted messages count. */
 export class RateLimit {
   private readonly overall: number[] = [];
-  private readonly buckets = new Map<number, Bucket>();
+  /** For each chat when it would be idle again if everything admitted took its full share of time. */
+  private readonly idleAtMs = new Map<number, number>();
   private readonly groups = new Map<number, number[]>();
 
   constructor(private readonly limits: () => Limits) {}
@@ -41,26 +36,18 @@ export class RateLimit {
    */
   admit(chatId: number, nowMs: number): void {
     const limits = this.limits();
-    const bucket = this.refilled(chatId, nowMs, limits);
+    const shareMs = SECOND_MS / limits.chatPerSecond;
+    const idleAtMs = Math.max(this.idleAtMs.get(chatId) ?? 0, nowMs);
     const group = chatId < 0 ? this.group(chatId) : null;
     const waitMs = Math.max(
       windowWaitMs(this.overall, SECOND_MS, limits.perSecond, nowMs),
       group ? windowWaitMs(group, MINUTE_MS, limits.groupPerMinute, nowMs) : 0,
-      bucket.tokens >= 1 ? 0 : ((1 - bucket.tokens) / limits.chatPerSecond) * SECOND_MS,
+      idleAtMs - (limits.chatBurst - 1) * shareMs - nowMs,
     );
     if (waitMs > 0) throw tooManyRequests(Math.max(1, Math.ceil(waitMs / SECOND_MS)));
-    bucket.tokens -= 1;
+    this.idleAtMs.set(chatId, idleAtMs + shareMs);
     this.overall.push(nowMs);
     group?.push(nowMs);
-  }
-
-  private refilled(chatId: number, nowMs: number, limits: Limits): Bucket {
-    const bucket = this.buckets.get(chatId) ?? { tokens: limits.chatBurst, atMs: nowMs };
-    const earned = ((nowMs - bucket.atMs) / SECOND_MS) * limits.chatPerSecond;
-    bucket.tokens = Math.min(limits.chatBurst, bucket.tokens + earned);
-    bucket.atMs = nowMs;
-    this.buckets.set(chatId, bucket);
-    return bucket;
   }
 
   private group(chatId: number): number[] {

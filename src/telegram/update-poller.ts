@@ -101,6 +101,7 @@ export class UpdatePoller implements OnApplicationBootstrap, BeforeApplicationSh
       return false;
     }
     const lost = new AbortController();
+    const over = AbortSignal.any([lost.signal, this.stop.signal]);
     const renewal = setInterval(() => {
       this.leases.take(LEASE, LEASE_SECONDS).then(
         (held) => held === null && lost.abort(),
@@ -108,22 +109,22 @@ export class UpdatePoller implements OnApplicationBootstrap, BeforeApplicationSh
       );
     }, RENEW_MS);
     try {
-      while (!lost.signal.aborted && !this.stop.signal.aborted) await this.poll(lost.signal);
+      while (!over.aborted) await this.poll(over);
     } finally {
       clearInterval(renewal);
     }
     return false;
   }
 
-  private async poll(lost: AbortSignal): Promise<void> {
+  private async poll(over: AbortSignal): Promise<void> {
     const updates = await this.api
       .call<Update[]>(
         'getUpdates',
         { offset: this.offset, timeout: LONG_POLL_SECONDS, allowed_updates: ALLOWED_UPDATES },
-        { timeoutMs: POLL_TIMEOUT_MS, signal: AbortSignal.any([lost, this.stop.signal]) },
+        { timeoutMs: POLL_TIMEOUT_MS, signal: over },
       )
       .catch((error: unknown) => {
-        if (lost.aborted || this.stop.signal.aborted) return [];
+        if (over.aborted) return [];
         throw error;
       });
     this.failures = 0;

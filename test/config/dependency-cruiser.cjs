@@ -1,0 +1,94 @@
+/** Who may import whom: docs/architecture.md says why. */
+const only = (name, folder, allowed) => ({
+  name,
+  severity: 'error',
+  from: { path: `^src/${folder}/` },
+  to: { path: '^(src|migrations)/', pathNot: [`^src/${folder}/`, ...allowed] },
+});
+
+const library = (name, pattern, rooms) => ({
+  name,
+  severity: 'error',
+  from: { path: '^(src|migrations)/', pathNot: rooms },
+  to: { path: `node_modules/(${pattern})/` },
+});
+
+/** Modules compose; everything else stays in its own folder or uses what is listed. */
+const MODULES = '^src/(.*\\.module|main|app)\\.ts$';
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+module.exports = {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'no-orphans', severity: 'error', from: { orphan: true, pathNot: ['main\\.ts$'] }, to: {} },
+    {
+      name: 'kernel-imports-nothing-of-ours',
+      severity: 'error',
+      from: { path: '^src/kernel/' },
+      to: { path: '^src/', pathNot: '^src/kernel/' },
+    },
+    {
+      name: 'domain-imports-only-kernel',
+      severity: 'error',
+      from: { path: '^src/approvals/approval\\.ts$' },
+      to: { path: '^src/', pathNot: '^src/kernel/' },
+    },
+    {
+      name: 'commands-and-queries-see-domain-and-ports',
+      severity: 'error',
+      from: { path: '^src/approvals/(commands|queries)/' },
+      to: {
+        path: '^src/',
+        pathNot: [
+          '^src/kernel/',
+          '^src/config/environment\\.ts$',
+          '^src/approvals/(approval|approval-events|approval-store|settlement-feed)\\.ts$',
+          '^src/approvals/(commands|queries)/',
+        ],
+      },
+    },
+    only('config-stands-alone', 'config', ['^src/kernel/']),
+    only('logging-stands-alone', 'logging', ['^src/kernel/']),
+    only('resilience-is-generic', 'resilience', ['^src/kernel/']),
+    only('sandbox-is-a-program-of-its-own', 'sandbox', ['^src/kernel/']),
+    {
+      name: 'the-app-never-imports-the-sandbox',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/sandbox/' },
+      to: { path: '^src/sandbox/' },
+    },
+    {
+      name: 'telegram-acts-through-commands-and-queries',
+      severity: 'error',
+      from: { path: '^src/telegram/', pathNot: MODULES },
+      to: { path: '^src/(approvals|escalation)/.*-store\\.ts$' },
+    },
+    {
+      name: 'controllers-act-through-commands-and-queries',
+      severity: 'error',
+      from: { path: '\\.controller\\.ts$' },
+      to: { path: '-store\\.ts$' },
+    },
+    library('typeorm-and-pg-stay-with-the-database', 'typeorm|pg|@nestjs/typeorm', [
+      '^src/database/',
+      '-store\\.ts$',
+      '(\\.entity|\\.entities)\\.ts$',
+      '^migrations/',
+    ]),
+    library('cockatiel-stays-in-resilience', 'cockatiel', ['^src/resilience/']),
+    library('telegraf-stays-in-telegram', 'telegraf|nestjs-telegraf', ['^src/telegram/']),
+    {
+      name: 'no-dev-dependencies-in-the-product',
+      severity: 'error',
+      from: { path: '^(src|migrations)/' },
+      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['npm', 'type-only'] },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    exclude: { path: '^src/sandbox/page/' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'require', 'node', 'default', 'types'] },
+  },
+};

@@ -1,0 +1,15 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startEmbeddedPostgres } from '../../src/database/embedded-postgres';
+
+/** One real PostgreSQL for the whole run; every test file makes databases of its own in it. */
+export default async function globalSetup(): Promise<void> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'countersign-test-'));
+  const postgres = await startEmbeddedPostgres({ dataDir, log: () => undefined });
+  process.env.TEST_POSTGRES_URL = postgres.ownerUrl;
+  (globalThis as { testPostgres?: { stop(): Promise<void>; dataDir: string } }).testPostgres = {
+    stop: () => postgres.stop(),
+    dataDir,
+  };
+}
