@@ -1,7 +1,7 @@
 import { usableBinaries } from './embedded/binaries';
 import { createCluster, readCredentials, urlsOf } from './embedded/cluster';
 import { lockDirectory, type DirectoryLock } from './embedded/directory-lock';
-import { confirmHome, exists, findHome, makeHome, openDataDir, type Home } from './embedded/home';
+import { confirmHome, findHome, makeHome, openDataDir, type Home } from './embedded/home';
 import {
   boundLog,
   endPostmaster,
@@ -67,20 +67,16 @@ class Watch {
   }
 }
 
-async function startIn(
-  dataDir: string,
-  log: LogEvent,
-): Promise<{ home: Home; postmaster: Postmaster; adopted: boolean }> {
+async function obtain(dataDir: string, log: LogEvent): Promise<{ home: Home; postmaster: Postmaster }> {
   const known = await findHome(dataDir);
   const running = known && (await findPostmaster(known, await readCredentials(known.cluster)));
-  if (known && running) return { home: known, postmaster: running, adopted: true };
+  if (known && running) return { home: known, postmaster: running };
 
-  const home = await makeHome(dataDir);
+  const home = known ?? (await makeHome(dataDir));
   if (home.relocated) {
-    const fields = { dataDir, home: home.directory, uid: home.runAs?.uid };
     log(
       'database.embedded-relocated',
-      fields,
+      { dataDir, home: home.directory, uid: home.runAs?.uid },
       'PostgreSQL does not run as root, and its user cannot enter DATA_DIR: the database is kept elsewhere',
     );
   }
@@ -91,18 +87,17 @@ async function startIn(
       'the installed PostgreSQL cannot be run where it is: using a copy',
     ),
   );
-  if (!(await exists(home.cluster))) {
+  if (known === null) {
     await createCluster(home, binaries);
     log('database.embedded-created', { directory: home.cluster }, 'made a new database');
   }
   await confirmHome(dataDir, home);
-  const postmaster = await startPostmaster(home, binaries, await readCredentials(home.cluster));
-  return { home, postmaster, adopted: false };
+  return { home, postmaster: await startPostmaster(home, binaries, await readCredentials(home.cluster)) };
 }
 
 async function supervise(dataDir: string, lock: DirectoryLock, log: LogEvent): Promise<EmbeddedPostgres> {
-  const { home, postmaster, adopted } = await startIn(dataDir, log);
-  const { pid, port } = postmaster;
+  const { home, postmaster } = await obtain(dataDir, log);
+  const { pid, port, adopted } = postmaster;
   log(
     'database.embedded-ready',
     { pid, port, adopted, directory: home.directory },

@@ -1,6 +1,6 @@
 import type { ApprovalRequest } from '../approvals/approval';
 import { sha256Hex } from '../kernel/canonical-json';
-import { actionParts, actionText } from './action-parts';
+import { actionText, type ActionPart } from './action-parts';
 import { shortId } from './short-id';
 import { visibleBlock, visibleJson, visibleLine } from './visible-text';
 
@@ -16,7 +16,7 @@ export interface ActionDocument {
  * UTF-8 text in two parts: for reading, exactly as a card shows it; and, as the last line but one, JSON from which
  * a program gets the very input back (its RFC 8785 form hashes to the input digest in the last line).
  */
-export function actionDocument(request: ApprovalRequest): ActionDocument {
+export function actionDocument(request: ApprovalRequest, parts: readonly ActionPart[]): ActionDocument {
   const { id, toolName, toolInput, cwd } = request;
   const lines = [
     `Countersign: everything that request ${shortId(id)} asks for`,
@@ -24,7 +24,7 @@ export function actionDocument(request: ApprovalRequest): ActionDocument {
     '=== For reading: what cannot be seen is written \\u{hex}, n of it in a row \\u{hex×n}, a tab ⇥ ===',
     '',
     `Tool: ${visibleLine(toolName)}`,
-    actionText(actionParts(toolName, toolInput)),
+    actionText(parts),
     `Directory: ${cwd === null ? '(none given)' : visibleLine(cwd)}`,
     '',
     `Request: ${id}`,

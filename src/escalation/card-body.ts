@@ -14,6 +14,13 @@ const MAX_WARNED_WORDS = 4;
 const MAX_WARNED_WORD_LENGTH = 40;
 const MAX_WARNED_CHARACTERS = 3;
 
+/** A request as operators read it, worked out once: scanning a large input is not cheap. */
+export interface CardContent {
+  readonly request: ApprovalRequest;
+  readonly parts: readonly ActionPart[];
+  readonly warnings: readonly RichText[];
+}
+
 export interface Surroundings {
   /** The first lines: what happens or happened, around the name of the tool. */
   readonly heading: (tool: RichText) => readonly RichText[];
@@ -28,47 +35,53 @@ interface Layout {
   readonly fieldLimit: (length: number) => number;
 }
 
+export function cardContent(request: ApprovalRequest): CardContent {
+  return {
+    request,
+    parts: actionParts(request.toolName, request.toolInput),
+    warnings: warningsFor(request),
+  };
+}
+
 /** The whole request in one message; undefined when it is too long for that. */
-export function completeBody(request: ApprovalRequest, surroundings: Surroundings): RichText | undefined {
-  const parts = actionParts(request.toolName, request.toolInput);
-  const action = parts.flatMap((part) => showPart(part));
-  const message = compose(request, surroundings, { action, fieldLimit: () => Infinity });
+export function completeBody(content: CardContent, surroundings: Surroundings): RichText | undefined {
+  if (actionText(content.parts).length > MAX_MESSAGE_LENGTH) return undefined;
+  const action = content.parts.flatMap((part) => showPart(part));
+  const message = compose(content, surroundings, { action, fieldLimit: () => Infinity });
   return message.text.length <= MAX_MESSAGE_LENGTH ? message : undefined;
 }
 
 /** The request with its long fields shortened, and the action too where it still does not fit; both say so. */
-export function shortenedBody(request: ApprovalRequest, surroundings: Surroundings): RichText {
-  const parts = actionParts(request.toolName, request.toolInput);
+export function shortenedBody(content: CardContent, surroundings: Surroundings): RichText {
   const draft = (action: readonly RichText[]): RichText =>
-    compose(request, surroundings, { action, fieldLimit: (length) => length });
-  const whole = draft(parts.flatMap((part) => showPart(part)));
-  if (whole.text.length <= MAX_MESSAGE_LENGTH) return whole;
+    compose(content, surroundings, { action, fieldLimit: (length) => length });
+  const text = actionText(content.parts);
+  const frame = (action: readonly RichText[]): number => MAX_MESSAGE_LENGTH - draft(action).text.length;
 
-  const text = actionText(parts);
-  // The two pieces of the excerpt stand on lines of their own between labels of known length.
-  const frame = draft(showExcerpt(text, { head: '', tail: '', leftOut: text.length })).text.length;
-  return draft(showExcerpt(text, excerpt(text, MAX_MESSAGE_LENGTH - frame)));
+  if (text.length < frame([])) return draft(content.parts.flatMap((part) => showPart(part)));
+  const room = frame(showExcerpt(text, { head: '', tail: '', leftOut: text.length }));
+  return draft(showExcerpt(text, excerpt(text, room)));
 }
 
-function compose(request: ApprovalRequest, around: Surroundings, { action, fieldLimit }: Layout): RichText {
-  const { toolName, cwd, summary, metadata } = request;
+function compose(content: CardContent, around: Surroundings, { action, fieldLimit }: Layout): RichText {
+  const { toolName, agentId, sessionId, cwd, summary, metadata, id } = content.request;
   const field = (label: string, value: string, limit: number): RichText =>
     rich`${bold(label)}: ${shorten(value, fieldLimit(limit))}`;
   return join(
     [
       ...around.heading(shorten(visibleLine(toolName), fieldLimit(SHORT.name))),
       ...action,
-      ...warnings(request),
+      ...content.warnings,
       ...(cwd === null ? [] : [field('Directory', visibleLine(cwd), SHORT.directory)]),
       ...(summary === null ? [] : [field('Summary by the agent', visibleLine(summary), SHORT.prose)]),
-      field('Agent', visibleLine(request.agentId), SHORT.name),
-      field('Session', visibleLine(request.sessionId), SHORT.name),
+      field('Agent', visibleLine(agentId), SHORT.name),
+      field('Session', visibleLine(sessionId), SHORT.name),
       ...(Object.keys(metadata).length === 0
         ? []
         : [field('Metadata', visibleBlock(JSON.stringify(metadata)), SHORT.prose)]),
       ...(around.document ? [documentNote(around.document)] : []),
       ...around.closing,
-      rich`${bold('Request')}: ${shortId(request.id)}`,
+      rich`${bold('Request')}: ${shortId(id)}`,
     ],
     '\n',
   );
@@ -94,7 +107,7 @@ function documentNote({ fileName, sha256 }: ActionDocument): RichText {
   return rich`📄 ${bold('Complete in the document')} ${fileName}, SHA-256 ${sha256}`;
 }
 
-function warnings({ toolName, toolInput, cwd }: ApprovalRequest): RichText[] {
+function warningsFor({ toolName, toolInput, cwd }: ApprovalRequest): RichText[] {
   const text = [toolName, cwd ?? '', ...stringsOf(toolInput)].join('\n');
   const found = lookAlikes(text);
   const shown = found.slice(0, MAX_WARNED_WORDS).map(({ word, characters }) => {

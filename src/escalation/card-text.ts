@@ -6,7 +6,7 @@ import {
   type SettledApproval,
 } from '../approvals/approval';
 import { actionDocument, type ActionDocument } from './action-document';
-import { completeBody, shortenedBody, type Surroundings } from './card-body';
+import { cardContent, completeBody, shortenedBody, type CardContent, type Surroundings } from './card-body';
 import { span, utc } from './moments';
 import { bold, relativeTime, rich, words, type RichText } from './rich-text';
 import { shortId } from './short-id';
@@ -26,19 +26,14 @@ const MAX_REASON_LENGTH = 400;
 /**
  * The card of a pending approval: the complete action or, when that does not fit, its beginning and end and a
  * document with the whole. It depends on nothing but the approval, so it can be made again at any time.
+ *
+ * @param options.notices lines of ours, for what else an operator must know
  */
 export function renderCard(
   approval: ApprovalRequest,
   options: { readonly notices?: readonly string[] } = {},
 ): Card {
-  const surroundings = {
-    heading: (tool: RichText) => [rich`🔐 ${tool} ${bold('needs approval')}`],
-    closing: [...(options.notices ?? []).map((notice) => words(`🚨 ${notice}`)), expiry(approval)],
-  };
-  const complete = completeBody(approval, { ...surroundings, document: null });
-  if (complete) return { ...complete, document: null };
-  const document = actionDocument(approval);
-  return { ...shortenedBody(approval, { ...surroundings, document }), document };
+  return pendingCard(cardContent(approval), options.notices ?? []);
 }
 
 /** The card of a settled approval: outcome, who, when and why, and still what it was about. */
@@ -46,20 +41,30 @@ export function renderOutcome(
   approval: SettledApproval,
   options: { readonly acknowledged?: Acknowledgement | null } = {},
 ): RichText {
+  const content = cardContent(approval);
   const surroundings: Surroundings = {
     heading: (tool) => [...outcome(approval), rich`${bold('Tool')}: ${tool}`],
     closing: options.acknowledged ? [acknowledgement(options.acknowledged)] : [],
-    document: renderCard(approval).document,
+    document: pendingCard(content, []).document,
   };
-  return (
-    (surroundings.document ? undefined : completeBody(approval, surroundings)) ??
-    shortenedBody(approval, surroundings)
-  );
+  const complete = surroundings.document ? undefined : completeBody(content, surroundings);
+  return complete ?? shortenedBody(content, surroundings);
 }
 
 /** Of the document that goes with a card. */
 export function renderDocumentCaption(approval: Approval, document: ActionDocument): RichText {
   return rich`📄 Everything that request ${shortId(approval.id)} asks for. SHA-256 ${document.sha256}`;
+}
+
+function pendingCard(content: CardContent, notices: readonly string[]): Card {
+  const surroundings = {
+    heading: (tool: RichText) => [rich`🔐 ${tool} ${bold('needs approval')}`],
+    closing: [...notices.map((notice) => words(`🚨 ${notice}`)), expiry(content.request)],
+  };
+  const complete = completeBody(content, { ...surroundings, document: null });
+  if (complete) return { ...complete, document: null };
+  const document = actionDocument(content.request, content.parts);
+  return { ...shortenedBody(content, { ...surroundings, document }), document };
 }
 
 /** Name and id of who acted, as code. */

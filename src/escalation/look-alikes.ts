@@ -71,19 +71,27 @@ export function hasRightToLeftLetters(text: string): boolean {
 }
 
 function guiltyLetters(word: string): Guilty {
-  const foreign = Array.from(word).flatMap((char) => {
-    const script = TWIN_SCRIPTS.find(([, pattern]) => pattern.test(char))?.[0];
-    return script === undefined ? [] : [[char, script] as const];
+  const present = TWIN_SCRIPTS.filter(([, pattern]) => pattern.test(word));
+  const mixed = present.length + (LATIN.test(word) ? 1 : 0) > 1;
+  const foreign = mixed || ALL_TWINS.test(word) ? present : [];
+  if (foreign.length === 0 && !mayHoldTwins(word)) return [];
+  return Array.from(word).flatMap((char) => {
+    const script = foreign.find(([, pattern]) => pattern.test(char))?.[0];
+    if (script !== undefined) return [[char, script] as const];
+    return isTwin(char) ? [[char, 'styled Latin'] as const] : [];
   });
-  const scripts = new Set(foreign.map(([, script]) => script)).size + (LATIN.test(word) ? 1 : 0);
-  const styled = Array.from(word).flatMap((char) => (isTwin(char) ? [[char, 'styled Latin'] as const] : []));
-  return scripts > 1 || ALL_TWINS.test(word) ? [...foreign, ...styled] : styled;
 }
 
 function guiltySigns(chunk: string): Guilty {
+  if (!mayHoldTwins(chunk)) return [];
   return Array.from(chunk).flatMap((char) =>
     !/[\p{L}\p{M}\p{N}]/u.test(char) && isTwin(char) ? [[char, 'sign'] as const] : [],
   );
+}
+
+/** A cheap look at the whole: a character with a compatibility form changes under NFKC. */
+function mayHoldTwins(text: string): boolean {
+  return OTHER_TWINS.test(text) || text.normalize('NFKC') !== text;
 }
 
 function isTwin(char: string): boolean {

@@ -11,8 +11,11 @@ const HEARTBEAT_MS = 1_000;
 /** A lock of another container or machine without a sign of life for this long has no owner. */
 const HEARTBEAT_LOST_MS = 4_000;
 const RECHECK_MS = 100;
+/** No attempt to take the lock lasts this long, so what it left is nobody's. */
+const ABANDONED_MS = 60_000;
 
 const PREFIX = 'service.lock.';
+const ASIDE = `${PREFIX}new-`;
 const holderSchema = z.object({
   pid: z.number().int(),
   startedAt: z.string().nullable(),
@@ -28,7 +31,7 @@ export interface DirectoryLock {
 
 /** A complete file under a name of its own, to be put in its place in one step. */
 async function writeAside(directory: string, holder: Holder): Promise<string> {
-  const path = join(directory, `${PREFIX}new-${randomBytes(6).toString('hex')}`);
+  const path = join(directory, `${ASIDE}${randomBytes(6).toString('hex')}`);
   await writeFile(path, textOf(holder), { mode: 0o644, flag: 'wx' });
   return path;
 }
@@ -51,6 +54,19 @@ async function isHeld(path: string, holder: Holder, probe: string): Promise<bool
     if ((await stat(path)).mtimeMs !== mtimeMs) return true;
     if ((await stat(probe)).mtimeMs - mtimeMs > HEARTBEAT_LOST_MS) return false;
     await delay(RECHECK_MS);
+  }
+}
+
+/** Removes what starts that were killed in the middle left behind. */
+async function sweep(directory: string, now: number): Promise<void> {
+  for (const name of await readdir(directory)) {
+    if (!name.startsWith(ASIDE)) continue;
+    const path = join(directory, name);
+    const age = await stat(path).then(
+      (stats) => now - stats.mtimeMs,
+      () => 0,
+    );
+    if (age > ABANDONED_MS) await rm(path, { force: true });
   }
 }
 
@@ -108,7 +124,9 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
     released: false,
   };
   const mine = await writeAside(directory, holder);
+  const { mtimeMs: now } = await stat(mine);
   const generation = await take(directory, mine).finally(() => rm(mine, { force: true }));
+  await sweep(directory, now);
   const path = join(directory, `${PREFIX}${generation}`);
   const file = await open(path, 'r+');
   let beat: Promise<unknown> = Promise.resolve();
@@ -122,7 +140,12 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
       clearInterval(heartbeat);
       await beat;
       await file.close();
-      await rename(await writeAside(directory, { ...holder, released: true }), path);
+      try {
+        await rename(await writeAside(directory, { ...holder, released: true }), path);
+      } catch (error) {
+        // Somebody removed the directory; there is nothing left to give free.
+        if (codeOf(error) !== 'ENOENT') throw error;
+      }
     },
   };
 }

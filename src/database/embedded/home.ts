@@ -1,5 +1,16 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, chown, mkdir, readFile, realpath, rename, stat, writeFile } from 'node:fs/promises';
+import {
+  access,
+  chmod,
+  chown,
+  constants,
+  mkdir,
+  readFile,
+  realpath,
+  rename,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { codeOf, EmbeddedPostgresError } from './embedded-postgres-error';
@@ -45,7 +56,7 @@ async function writePointer(dataDir: string, home: string, created: boolean): Pr
   await rename(`${path}.new`, path);
 }
 
-export async function exists(path: string): Promise<boolean> {
+async function exists(path: string): Promise<boolean> {
   return stat(path).then(
     () => true,
     (error: unknown) => {
@@ -57,9 +68,15 @@ export async function exists(path: string): Promise<boolean> {
 
 /** The absolute, existing form of `DATA_DIR`. Root leaves it passable, or PostgreSQL's user could not live in it. */
 export async function openDataDir(dataDir: string): Promise<string> {
-  const made = await mkdir(dataDir, { recursive: true });
-  if (made !== undefined) await chmod(dataDir, process.getuid?.() === 0 ? 0o711 : 0o700);
-  return realpath(dataDir);
+  try {
+    const made = await mkdir(dataDir, { recursive: true });
+    if (made !== undefined) await chmod(dataDir, process.getuid?.() === 0 ? 0o711 : 0o700);
+    await access(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
+    return await realpath(dataDir);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new EmbeddedPostgresError(`DATA_DIR ${dataDir} cannot be used: ${reason}`, { cause: error });
+  }
 }
 
 /** Where the database of a `DATA_DIR` is, if it was ever made. */

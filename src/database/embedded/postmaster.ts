@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { open, readFile, rename, rm, stat, truncate } from 'node:fs/promises';
+import { open, readFile, realpath, rename, rm, stat, truncate } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -34,68 +34,76 @@ export interface Postmaster {
   readonly pid: number;
   readonly startedAt: string | null;
   readonly port: number;
+  /** It ran already: a service that was killed left it behind. */
+  readonly adopted: boolean;
 }
 
-/** The PID and port in the text of a `postmaster.pid` (lines 1 and 4); null while it is being written. */
-export function parsePidFile(text: string): { pid: number; port: number } | null {
+/** What a `postmaster.pid` says (lines 1, 4 and 8); null while it is being written. */
+export function parsePidFile(text: string): { pid: number; port: number; ready: boolean } | null {
   const lines = text.split('\n');
   const [pid, port] = [Number(lines[0]), Number(lines[3])];
-  return pid > 0 && port > 0 ? { pid, port } : null;
+  return pid > 0 && port > 0 ? { pid, port, ready: lines[7]?.trim() === 'ready' } : null;
 }
 
-type Answer = 'ready' | 'not-yet';
+async function readPidFile(home: Home): Promise<ReturnType<typeof parsePidFile>> {
+  return readFile(join(home.cluster, 'postmaster.pid'), 'utf8').then(parsePidFile, (error: unknown) => {
+    if (codeOf(error) === 'ENOENT') return null;
+    throw error;
+  });
+}
 
-/** Whether PostgreSQL serves our database; only a server that holds our password's proof counts. */
-async function ask(url: string): Promise<Answer> {
+/** Why PostgreSQL does not serve our database yet; null when it does. */
+async function reluctanceOf(url: string): Promise<string | null> {
   const client = new Client({ connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
   client.on('error', () => undefined); // the connection was only a question
   try {
     await client.connect();
     await client.query('select 1');
-    return 'ready';
+    return null;
   } catch (error) {
-    // 28…: somebody answers who is not ours, or whose passwords are others; waiting does not help.
-    if (codeOf(error).startsWith('28')) throw error;
-    return 'not-yet';
+    return error instanceof Error ? error.message : String(error);
   } finally {
     await client.end().catch(() => undefined);
   }
 }
 
-/** Resolves to whether the server is ready; false once it is gone. */
+/** Waits until the server serves; false when it is gone before. */
 async function becomesReady(
-  postmaster: Postmaster,
+  home: Home,
+  server: Postmaster,
   credentials: Credentials,
   isGone: () => boolean,
 ): Promise<boolean> {
-  const { url } = urlsOf(credentials, postmaster.port);
+  const { url } = urlsOf(credentials, server.port);
   const timeout = AbortSignal.timeout(READY_TIMEOUT_MS);
+  let reluctance: string | null = 'it is still starting';
   while (!isGone()) {
-    if ((await ask(url)) === 'ready') return true;
-    if (timeout.aborted)
-      throw new EmbeddedPostgresError(`the embedded PostgreSQL (PID ${postmaster.pid}) does not answer`);
+    const said = await readPidFile(home);
+    // Its own word first: whoever else answers on the port is not asked.
+    if (said?.pid === server.pid && said.ready) reluctance = await reluctanceOf(url);
+    if (reluctance === null) return true;
+    if (timeout.aborted) {
+      throw new EmbeddedPostgresError(
+        `the PostgreSQL of ${home.directory} (PID ${server.pid}) does not serve: ${reluctance}`,
+      );
+    }
     await delay(POLL_MS);
   }
   return false;
 }
 
-/** The server that runs on the cluster, left behind by a service that was killed; null when none does. */
+/** The server that runs on the cluster, once it serves; null when none runs, or it was just ending. */
 export async function findPostmaster(home: Home, credentials: Credentials): Promise<Postmaster | null> {
-  const path = join(home.cluster, 'postmaster.pid');
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    if (codeOf(error) === 'ENOENT') return '';
-    throw error;
-  });
-  const found = parsePidFile(text);
+  const found = await readPidFile(home);
   if (found === null || !isRunning(found.pid)) return null;
-  if (!worksIn(found.pid, home.cluster)) {
+  if (!worksIn(found.pid, await realpath(home.cluster))) {
     // The number went to another process, for whose sake PostgreSQL would refuse to start.
-    await rm(path, { force: true });
+    await rm(join(home.cluster, 'postmaster.pid'), { force: true });
     return null;
   }
-  const postmaster = { ...found, startedAt: startTimeOf(found.pid) };
-  const isGone = (): boolean => !isRunning(postmaster.pid, postmaster.startedAt);
-  return (await becomesReady(postmaster, credentials, isGone)) ? postmaster : null;
+  const server = { pid: found.pid, port: found.port, startedAt: startTimeOf(found.pid), adopted: true };
+  const isGone = (): boolean => !isRunning(server.pid, server.startedAt);
+  return (await becomesReady(home, server, credentials, isGone)) ? server : null;
 }
 
 async function freePort(): Promise<number> {
@@ -129,6 +137,7 @@ async function launch(
   const port = await freePort();
   const from = await logSize(home.serverLog);
   const log = await open(home.serverLog, 'a', 0o600);
+  if (home.runAs) await log.chown(home.runAs.uid, home.runAs.gid);
   const child = spawn(binaries.postgres, ['-D', home.cluster, ...serverSettings(port)], {
     ...home.runAs,
     cwd: '/',
@@ -143,9 +152,14 @@ async function launch(
   child.unref();
   await log.close();
   const pid = child.pid;
-  const postmaster = { pid: pid ?? 0, startedAt: pid === undefined ? null : startTimeOf(pid), port };
+  const postmaster = {
+    pid: pid ?? 0,
+    startedAt: pid === undefined ? null : startTimeOf(pid),
+    port,
+    adopted: false,
+  };
   try {
-    if (await becomesReady(postmaster, credentials, () => ended.how !== undefined)) return postmaster;
+    if (await becomesReady(home, postmaster, credentials, () => ended.how !== undefined)) return postmaster;
   } catch (error) {
     await endPostmaster(postmaster);
     throw error;
@@ -174,6 +188,9 @@ export async function startPostmaster(
       );
     }
     await delay(RESTART_DELAY_MS);
+    // A service killed in the middle of its start may have left one that we met too early.
+    const running = await findPostmaster(home, credentials);
+    if (running) return running;
   }
 }
 

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 
 /** The user a PostgreSQL program runs as; null is our own. */
 export type RunAs = { readonly uid: number; readonly gid: number } | null;
@@ -19,6 +19,16 @@ export interface Outcome {
   readonly output: string;
 }
 
+function spawnDetached(file: string, args: readonly string[], runAs: RunAs): ChildProcessWithoutNullStreams {
+  return spawn(file, args, {
+    ...runAs,
+    cwd: '/',
+    env: PROGRAM_ENVIRONMENT,
+    detached: true,
+    timeout: PROGRAM_TIMEOUT_MS,
+  });
+}
+
 /** Runs a program to its end, in a session of its own so that Ctrl-C at our terminal does not reach it. */
 export function runProgram(
   file: string,
@@ -27,14 +37,14 @@ export function runProgram(
   input = '',
 ): Promise<Outcome> {
   return new Promise((resolve) => {
-    const child = spawn(file, args, {
-      ...runAs,
-      cwd: '/',
-      env: PROGRAM_ENVIRONMENT,
-      detached: true,
-      timeout: PROGRAM_TIMEOUT_MS,
-      stdio: ['pipe', 'pipe', 'pipe'],
-    });
+    let child: ChildProcessWithoutNullStreams;
+    try {
+      child = spawnDetached(file, args, runAs);
+    } catch (error) {
+      // Thrown for what Node does not expect of a program: another machine's, or a user we may not become.
+      resolve({ ok: false, output: `${file}: ${error instanceof Error ? error.message : String(error)}` });
+      return;
+    }
     let output = '';
     const collect = (chunk: Buffer): void => {
       output += chunk.toString('utf8');
