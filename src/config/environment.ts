@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { isIPv4 } from 'node:net';
 import { join } from 'node:path';
 import { z } from 'zod';
 
@@ -170,7 +171,7 @@ export class ConfigurationError extends Error {
 }
 
 function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\./.test(host);
+  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 }
 
 /** Moves every `NAME_FILE` into its `NAME`; an empty value counts as unset, as compose files pass it. */
@@ -201,29 +202,44 @@ function unknownNames(values: Record<string, string>): string[] {
     .map((name) => `${name}: unknown variable; see the configuration table in README.md`);
 }
 
-function crossFaults(env: Environment): string[] {
+/** Every variable that reads well on its own, so that one bad value does not hide what is wrong between others. */
+function wellFormed(values: Record<string, string>): Partial<Environment> {
+  return Object.fromEntries(
+    Object.entries(environmentSchema.shape).flatMap(([name, schema]) => {
+      const parsed = schema.safeParse(values[name]);
+      return parsed.success ? [[name, parsed.data]] : [];
+    }),
+  );
+}
+
+/** True when both are known and the first is above the second. */
+const exceeds = (a: number | undefined, b: number | undefined): boolean =>
+  a !== undefined && b !== undefined && a > b;
+
+function crossFaults(values: Record<string, string>): string[] {
   const faults: string[] = [];
-  const bot = env.TELEGRAM_BOT_TOKEN !== undefined;
-  if (bot && env.TELEGRAM_CHAT_ID === undefined) {
+  const env = wellFormed(values);
+  const isSet = (name: keyof Environment) => values[name] !== undefined;
+  if (isSet('TELEGRAM_BOT_TOKEN') && !isSet('TELEGRAM_CHAT_ID')) {
     faults.push('TELEGRAM_CHAT_ID: required when TELEGRAM_BOT_TOKEN is set');
   }
-  if (bot && !env.TELEGRAM_OPERATORS?.length) {
+  if (isSet('TELEGRAM_BOT_TOKEN') && (!isSet('TELEGRAM_OPERATORS') || env.TELEGRAM_OPERATORS?.length === 0)) {
     faults.push(
       'TELEGRAM_OPERATORS: required when TELEGRAM_BOT_TOKEN is set; with nobody listed nobody could decide',
     );
   }
-  if (!bot && (env.TELEGRAM_CHAT_ID !== undefined || env.TELEGRAM_OPERATORS !== undefined)) {
+  if (!isSet('TELEGRAM_BOT_TOKEN') && (isSet('TELEGRAM_CHAT_ID') || isSet('TELEGRAM_OPERATORS'))) {
     faults.push('TELEGRAM_BOT_TOKEN: required when TELEGRAM_CHAT_ID or TELEGRAM_OPERATORS is set');
   }
   if (env.TELEGRAM_MODE === 'webhook') {
     for (const name of ['TELEGRAM_WEBHOOK_URL', 'TELEGRAM_WEBHOOK_SECRET'] as const) {
-      if (env[name] === undefined) faults.push(`${name}: required when TELEGRAM_MODE is webhook`);
+      if (!isSet(name)) faults.push(`${name}: required when TELEGRAM_MODE is webhook`);
     }
   }
-  if (env.TELEGRAM_RETRY_INITIAL_DELAY_MS > env.TELEGRAM_RETRY_MAX_DELAY_MS) {
+  if (exceeds(env.TELEGRAM_RETRY_INITIAL_DELAY_MS, env.TELEGRAM_RETRY_MAX_DELAY_MS)) {
     faults.push('TELEGRAM_RETRY_INITIAL_DELAY_MS: must not exceed TELEGRAM_RETRY_MAX_DELAY_MS');
   }
-  if (env.APPROVAL_DEFAULT_TIMEOUT_MINUTES > env.APPROVAL_MAX_TIMEOUT_MINUTES) {
+  if (exceeds(env.APPROVAL_DEFAULT_TIMEOUT_MINUTES, env.APPROVAL_MAX_TIMEOUT_MINUTES)) {
     faults.push('APPROVAL_DEFAULT_TIMEOUT_MINUTES: must not exceed APPROVAL_MAX_TIMEOUT_MINUTES');
   }
   if (env.AGENT_API_KEY !== undefined && env.AGENT_API_KEY === env.OPERATOR_API_KEY) {
@@ -232,7 +248,7 @@ function crossFaults(env: Environment): string[] {
   return faults;
 }
 
-function telegramOf(env: Environment) {
+function telegramSettings(env: Environment) {
   if (env.TELEGRAM_BOT_TOKEN === undefined || env.TELEGRAM_CHAT_ID === undefined) return null;
   return {
     token: env.TELEGRAM_BOT_TOKEN,
@@ -268,7 +284,7 @@ function configurationOf(env: Environment, terminal: boolean) {
       poolSize: env.DATABASE_POOL_SIZE,
     },
     keys: { agent: env.AGENT_API_KEY ?? null, operator: env.OPERATOR_API_KEY ?? null },
-    telegram: telegramOf(env),
+    telegram: telegramSettings(env),
     breaker: {
       consecutiveFailures: env.CIRCUIT_BREAKER_CONSECUTIVE_FAILURES,
       failureRate: env.CIRCUIT_BREAKER_FAILURE_RATE,
@@ -313,6 +329,16 @@ export type Config = DeepReadonly<Configuration>;
 
 export const CONFIG = Symbol('configuration');
 
+/**
+ * The Telegram settings, for parts that exist only where Telegram is on.
+ *
+ * @throws Error when it is off.
+ */
+export function telegramOf(config: Config): NonNullable<Config['telegram']> {
+  if (config.telegram === null) throw new Error('Telegram is off');
+  return config.telegram;
+}
+
 function deepFreeze<T>(value: T): T {
   if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
     Object.freeze(value);
@@ -332,7 +358,7 @@ export function parseConfig(env: NodeJS.ProcessEnv, terminal = false): Config {
   const parsed = environmentSchema.safeParse(values);
   for (const issue of parsed.error?.issues ?? []) faults.push(`${issue.path.join('.')}: ${issue.message}`);
   faults.push(...unknownNames(values));
-  if (parsed.success) faults.push(...crossFaults(parsed.data));
+  faults.push(...crossFaults(values));
   if (!parsed.success || faults.length > 0) throw new ConfigurationError(faults);
   return deepFreeze(configurationOf(parsed.data, terminal));
 }

@@ -1,0 +1,374 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ConfigurationError, parseConfig } from '../../../src/config/environment';
+
+const TOKEN = `123456789:${'t'.repeat(35)}`;
+const KEY = 'k'.repeat(32);
+const TELEGRAM = {
+  TELEGRAM_BOT_TOKEN: TOKEN,
+  TELEGRAM_CHAT_ID: '-1001',
+  TELEGRAM_OPERATORS: '1:Olivia, 2',
+};
+
+function faultsOf(env: Record<string, string>): readonly string[] {
+  try {
+    parseConfig(env);
+  } catch (error) {
+    if (error instanceof ConfigurationError) return error.faults;
+    throw error;
+  }
+  return [];
+}
+
+const namesOf = (env: Record<string, string>) => faultsOf(env).map((fault) => fault.split(':')[0]);
+
+describe('defaults', () => {
+  it('are those of the environment table when nothing is set', () => {
+    expect(parseConfig({})).toEqual({
+      http: { host: '127.0.0.1', port: 3000, loopback: true },
+      dataDir: '.data',
+      database: { url: null, migrationUrl: null, poolSize: 10 },
+      keys: { agent: null, operator: null },
+      telegram: null,
+      breaker: {
+        consecutiveFailures: 5,
+        failureRate: 0.5,
+        minimumThroughput: 10,
+        samplingSeconds: 30,
+        breakSeconds: 30,
+      },
+      escalation: { leaseSeconds: 30 },
+      approvals: {
+        defaultTimeoutSeconds: 30 * 60,
+        maxTimeoutSeconds: 120 * 60,
+        sweepIntervalSeconds: 5,
+        gracePeriodSeconds: 0,
+        sweepBatchSize: 500,
+        warningSeconds: 5 * 60,
+        maxPendingPerAgent: 1000,
+        retentionDays: 90,
+      },
+      rateLimits: { agentPerMinute: 600, operatorPerMinute: 60 },
+      connector: { hookDeadlineSeconds: 570 },
+      audit: { checkpointFile: join('.data', 'audit-checkpoints.jsonl') },
+      metrics: { public: false },
+      sandbox: { port: 8081 },
+      log: { level: 'info', format: 'json' },
+      tracing: { endpoint: null },
+    });
+  });
+
+  it('of Telegram are those of the environment table once a bot is given', () => {
+    expect(parseConfig(TELEGRAM).telegram).toEqual({
+      token: TOKEN,
+      chatId: '-1001',
+      operators: [
+        { id: '1', name: 'Olivia' },
+        { id: '2', name: '2' },
+      ],
+      apiRoot: 'https://api.telegram.org',
+      webhook: null,
+      retry: {
+        maxAttempts: 3,
+        initialDelayMs: 1000,
+        maxDelayMs: 16_000,
+        jitter: true,
+        on: [429, 500, 502, 503, 504],
+      },
+      budget: { perSecond: 30, chatPerSecond: 1, groupPerMinute: 20 },
+    });
+  });
+
+  it('log prettily on a terminal only, and as told when told', () => {
+    expect(parseConfig({}, true).log.format).toBe('pretty');
+    expect(parseConfig({ LOG_FORMAT: 'json' }, true).log.format).toBe('json');
+  });
+
+  it('stand for variables that are set to nothing, as compose files pass them', () => {
+    expect(parseConfig({ PORT: '', TELEGRAM_BOT_TOKEN: '', DATABASE_URL: '' })).toEqual(parseConfig({}));
+  });
+});
+
+describe('the configuration', () => {
+  it('is frozen all the way down', () => {
+    const notFrozen = (value: unknown, path: string): string[] =>
+      typeof value !== 'object' || value === null
+        ? []
+        : [
+            ...(Object.isFrozen(value) ? [] : [path]),
+            ...Object.entries(value).flatMap(([key, inner]) => notFrozen(inner, `${path}.${key}`)),
+          ];
+    expect(notFrozen(parseConfig({ ...TELEGRAM, TELEGRAM_MODE: 'polling' }), 'config')).toEqual([]);
+  });
+
+  it('takes every variable it is given', () => {
+    const config = parseConfig({
+      HOST: '0.0.0.0',
+      PORT: '8080',
+      DATABASE_URL: 'postgres://u:p@db:5432/app',
+      DATABASE_MIGRATION_URL: 'postgresql://owner@db/app',
+      DATABASE_POOL_SIZE: '3',
+      AGENT_API_KEY: KEY,
+      APPROVAL_DEFAULT_TIMEOUT_MINUTES: '10',
+      APPROVAL_MAX_TIMEOUT_MINUTES: '20',
+      APPROVAL_WARNING_MINUTES: '0',
+      CIRCUIT_BREAKER_FAILURE_RATE: '0.25',
+      METRICS_PUBLIC: 'true',
+      AUDIT_CHECKPOINT_FILE: '/var/lib/audit.jsonl',
+    });
+    expect(config.http).toEqual({ host: '0.0.0.0', port: 8080, loopback: false });
+    expect(config.database).toEqual({
+      url: 'postgres://u:p@db:5432/app',
+      migrationUrl: 'postgresql://owner@db/app',
+      poolSize: 3,
+    });
+    expect(config.keys.agent).toBe(KEY);
+    expect(config.approvals).toMatchObject({
+      defaultTimeoutSeconds: 600,
+      maxTimeoutSeconds: 1200,
+      warningSeconds: 0,
+    });
+    expect(config.breaker.failureRate).toBe(0.25);
+    expect(config.metrics.public).toBe(true);
+    expect(config.audit.checkpointFile).toBe('/var/lib/audit.jsonl');
+  });
+
+  it.each([
+    ['127.0.0.1', true],
+    ['127.8.9.10', true],
+    ['::1', true],
+    ['localhost', true],
+    ['0.0.0.0', false],
+    ['::', false],
+    ['10.0.0.1', false],
+    ['127.example.org', false],
+    ['localhost.example.org', false],
+  ])('knows whether HOST %s is this machine only: %s', (HOST, loopback) => {
+    expect(parseConfig({ HOST }).http.loopback).toBe(loopback);
+  });
+});
+
+describe('faults', () => {
+  it('are all told at once, each with the name of its variable', () => {
+    const env = {
+      PORT: 'eighty',
+      DATABASE_POOL_SIZE: '0',
+      TELEGRAM_BOT_TOKEN: 'not-a-token',
+      APPROVAL_TIMEOUT: '5',
+      LOG_LEVEL: 'loud',
+    };
+    expect(namesOf(env).sort()).toEqual([
+      'APPROVAL_TIMEOUT',
+      'DATABASE_POOL_SIZE',
+      'LOG_LEVEL',
+      'PORT',
+      'TELEGRAM_BOT_TOKEN',
+      'TELEGRAM_CHAT_ID',
+      'TELEGRAM_OPERATORS',
+    ]);
+  });
+
+  it('stand one a line in the message that stops the start', () => {
+    expect(() => parseConfig({ PORT: '-1', METRICS_PUBLIC: 'yes' })).toThrow(
+      /^Configuration is wrong:\n {2}- PORT: .+\n {2}- METRICS_PUBLIC: must be true or false$/,
+    );
+  });
+
+  it.each([
+    ['PORT', '65536'],
+    ['PORT', '3000.5'],
+    ['PORT', ' 3000'],
+    ['APPROVAL_SWEEP_INTERVAL_SECONDS', '0'],
+    ['APPROVAL_GRACE_PERIOD_SECONDS', '-1'],
+    ['CIRCUIT_BREAKER_FAILURE_RATE', '0'],
+    ['CIRCUIT_BREAKER_FAILURE_RATE', '1.5'],
+    ['DATABASE_URL', 'mysql://localhost/app'],
+    ['AGENT_API_KEY', 'k'.repeat(31)],
+    ['OPERATOR_API_KEY', `${'k'.repeat(32)} with spaces`],
+    ['TELEGRAM_API_ROOT', 'ftp://files'],
+    ['TELEGRAM_RETRY_ON', '429;500'],
+    ['TELEGRAM_MODE', 'carrier-pigeon'],
+    ['METRICS_PUBLIC', '1'],
+    ['LOG_FORMAT', 'xml'],
+  ])('name %s for the value %j', (name, value) => {
+    expect(namesOf({ [name]: value })).toContain(name);
+  });
+
+  it.each([
+    'APPROVAL_TIMEOUT_MINUTES',
+    'TELEGRAM_TOKEN',
+    'CIRCUIT_BREAKER_FAILURES',
+    'DATABASE_HOST',
+    'ESCALATION_X',
+    'CONNECTOR_X',
+    'RATE_LIMIT_X',
+    'AUDIT_X',
+    'TELEGRAM_CHAT_ID_FILE',
+  ])('name the unknown variable %s of ours', (name) => {
+    expect(faultsOf({ [name]: 'x' })).toEqual([expect.stringMatching(`^${name}: unknown variable`)]);
+  });
+
+  it('do not concern strangers', () => {
+    expect(faultsOf({ PATH: '/bin', NODE_ENV: 'test', HOME: '/root', PGHOST: 'db' })).toEqual([]);
+  });
+
+  it('never quote a secret', () => {
+    const secret = 'hunter2hunter2';
+    const env = {
+      AGENT_API_KEY: secret,
+      TELEGRAM_BOT_TOKEN: secret,
+      TELEGRAM_WEBHOOK_SECRET: `${secret}!`,
+      DATABASE_URL: `mysql://user:${secret}@db/app`,
+    };
+    expect(faultsOf(env).join('\n')).not.toContain(secret);
+    expect(faultsOf(env).length).toBeGreaterThanOrEqual(4);
+  });
+});
+
+describe('rules between variables', () => {
+  it.each([
+    ['a token without a chat', { ...TELEGRAM, TELEGRAM_CHAT_ID: '' }, ['TELEGRAM_CHAT_ID']],
+    ['a token without operators', { ...TELEGRAM, TELEGRAM_OPERATORS: '' }, ['TELEGRAM_OPERATORS']],
+    [
+      'a token with an empty list of operators',
+      { ...TELEGRAM, TELEGRAM_OPERATORS: ' , ' },
+      ['TELEGRAM_OPERATORS'],
+    ],
+    ['a chat without a token', { TELEGRAM_CHAT_ID: '-1' }, ['TELEGRAM_BOT_TOKEN']],
+    [
+      'webhook mode without address and secret',
+      { ...TELEGRAM, TELEGRAM_MODE: 'webhook' },
+      ['TELEGRAM_WEBHOOK_URL', 'TELEGRAM_WEBHOOK_SECRET'],
+    ],
+    [
+      'a first delay above the longest',
+      { TELEGRAM_RETRY_INITIAL_DELAY_MS: '2000', TELEGRAM_RETRY_MAX_DELAY_MS: '1000' },
+      ['TELEGRAM_RETRY_INITIAL_DELAY_MS'],
+    ],
+    [
+      'a default timeout above the maximum',
+      { APPROVAL_DEFAULT_TIMEOUT_MINUTES: '60', APPROVAL_MAX_TIMEOUT_MINUTES: '30' },
+      ['APPROVAL_DEFAULT_TIMEOUT_MINUTES'],
+    ],
+    ['one key for both roles', { AGENT_API_KEY: KEY, OPERATOR_API_KEY: KEY }, ['OPERATOR_API_KEY']],
+  ])('refuse %s', (_what, env, names) => {
+    expect(namesOf(env)).toEqual(names);
+  });
+
+  it('are told together with everything else that is wrong', () => {
+    const names = namesOf({ ...TELEGRAM, TELEGRAM_MODE: 'webhook', PORT: 'x' });
+    expect(names.sort()).toEqual(['PORT', 'TELEGRAM_WEBHOOK_SECRET', 'TELEGRAM_WEBHOOK_URL']);
+  });
+
+  it('accept webhook mode with address and secret', () => {
+    const { telegram } = parseConfig({
+      ...TELEGRAM,
+      TELEGRAM_MODE: 'webhook',
+      TELEGRAM_WEBHOOK_URL: 'https://approvals.example.org/telegram/webhook',
+      TELEGRAM_WEBHOOK_SECRET: 's'.repeat(16),
+    });
+    expect(telegram?.webhook).toEqual({
+      url: 'https://approvals.example.org/telegram/webhook',
+      secret: 's'.repeat(16),
+    });
+  });
+});
+
+describe('the bot token', () => {
+  it.each([
+    '',
+    '123456789',
+    `123456789:${'t'.repeat(29)}`,
+    `abc:${'t'.repeat(35)}`,
+    `${TOKEN} `,
+    `${TOKEN}/x`,
+  ])('is refused when malformed: %j', (token) => {
+    expect(namesOf({ ...TELEGRAM, TELEGRAM_BOT_TOKEN: token })).toContain('TELEGRAM_BOT_TOKEN');
+  });
+});
+
+describe('operators', () => {
+  const operatorsOf = (list: string) =>
+    parseConfig({ ...TELEGRAM, TELEGRAM_OPERATORS: list }).telegram?.operators;
+
+  it('are numeric ids, with or without a name', () => {
+    expect(operatorsOf('42, 7:Olivia Op ,')).toEqual([
+      { id: '42', name: '42' },
+      { id: '7', name: 'Olivia Op' },
+    ]);
+  });
+
+  it.each(['@olivia', 'olivia', '1:Olivia:Op', '1.5', '-100', '12345678901234567890'])(
+    'are never usernames or anything else: %s',
+    (entry) => {
+      const faults = faultsOf({ ...TELEGRAM, TELEGRAM_OPERATORS: `1,${entry}` });
+      expect(faults).toHaveLength(1);
+      expect(faults[0]).toContain(`TELEGRAM_OPERATORS: "${entry}" is neither`);
+    },
+  );
+
+  it('are listed once', () => {
+    expect(faultsOf({ ...TELEGRAM, TELEGRAM_OPERATORS: '1:A,2,1:B' })).toEqual([
+      'TELEGRAM_OPERATORS: operator 1 is listed twice',
+    ]);
+  });
+});
+
+describe('secrets in files', () => {
+  let directory: string;
+  const file = (name: string, text: string): string => {
+    const path = join(directory, name);
+    writeFileSync(path, text);
+    return path;
+  };
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'countersign-secrets-'));
+  });
+  afterEach(() => rmSync(directory, { recursive: true }));
+
+  it('are read for every secret, without the newline at the end', () => {
+    const config = parseConfig({
+      TELEGRAM_CHAT_ID: '1',
+      TELEGRAM_OPERATORS: '1',
+      TELEGRAM_MODE: 'webhook',
+      TELEGRAM_WEBHOOK_URL: 'https://approvals.example.org',
+      TELEGRAM_BOT_TOKEN_FILE: file('token', `${TOKEN}\n`),
+      TELEGRAM_WEBHOOK_SECRET_FILE: file('secret', 's'.repeat(20)),
+      AGENT_API_KEY_FILE: file('agent', `${KEY}\r\n`),
+      OPERATOR_API_KEY_FILE: file('operator', 'o'.repeat(32)),
+      DATABASE_URL_FILE: file('url', 'postgres://u:p@db/app\n'),
+      DATABASE_MIGRATION_URL_FILE: file('owner', 'postgres://o:p@db/app\n'),
+    });
+    expect(config.telegram?.token).toBe(TOKEN);
+    expect(config.telegram?.webhook?.secret).toBe('s'.repeat(20));
+    expect(config.keys).toEqual({ agent: KEY, operator: 'o'.repeat(32) });
+    expect(config.database).toMatchObject({
+      url: 'postgres://u:p@db/app',
+      migrationUrl: 'postgres://o:p@db/app',
+    });
+  });
+
+  it('may not stand beside the value itself', () => {
+    const env = { AGENT_API_KEY: KEY, AGENT_API_KEY_FILE: file('agent', KEY) };
+    expect(faultsOf(env)).toEqual([
+      'AGENT_API_KEY: set either AGENT_API_KEY or AGENT_API_KEY_FILE, not both',
+    ]);
+  });
+
+  it('must be readable', () => {
+    expect(faultsOf({ AGENT_API_KEY_FILE: join(directory, 'missing') })).toEqual([
+      'AGENT_API_KEY_FILE: cannot read the file (ENOENT)',
+    ]);
+  });
+
+  it('must hold something', () => {
+    expect(faultsOf({ AGENT_API_KEY_FILE: file('empty', ' \n') })).toContain(
+      'AGENT_API_KEY_FILE: the file is empty',
+    );
+  });
+
+  it('are checked like the value itself', () => {
+    expect(namesOf({ AGENT_API_KEY_FILE: file('short', 'short') })).toEqual(['AGENT_API_KEY']);
+  });
+});
