@@ -1,5 +1,4 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { setTimeout as delay } from 'node:timers/promises';
 import { resetConnection, writeAnswer } from './answering';
 import { BotApiError } from './bot-api-error';
 import type { Callbacks } from './callbacks';
@@ -9,6 +8,7 @@ import { faultError, type Faults } from './faults';
 import type { Call } from './methods/call';
 import { findMethod } from './methods/method-table';
 import { Params } from './params';
+import { pause } from './pause';
 import { readParams } from './request-body';
 import type { World } from './world';
 
@@ -76,8 +76,8 @@ async function answerCall(parts: BotApiParts, request: BotApiRequest, reply: Fas
   const fault = faults.take(method, params.string('chat_id'));
   record.fault = fault !== null;
 
-  if (fault?.delayMs) await delay(fault.delayMs, undefined, { signal: closing });
-  if (fault?.reset === 'before') {
+  if (fault?.delayMs) await pause(fault.delayMs, closing);
+  if (fault?.reset === 'before' || closing.aborted) {
     record.status = 0;
     resetConnection(reply);
     return;

@@ -9,29 +9,31 @@ import { press } from './press';
 import type { MutableSettings } from './settings';
 import { ANONYMOUS } from './world';
 
+/** Ids may come as digits in a string: shells and forms write them so. */
 const chatId = z.coerce.number().int();
-const userId = z.int().positive();
+const messageId = chatId;
+const userId = z.coerce.number().int().positive();
 
 const pressSchema = z.strictObject({
-  chat: z.int(),
-  messageId: z.int(),
+  chat: chatId,
+  messageId,
   button: z.string().min(1),
   user: userId.default(1),
-  senderChat: z.int().optional(),
+  senderChat: chatId.optional(),
 });
 
 const saySchema = z.strictObject({
-  chat: z.int(),
+  chat: chatId,
   text: z.string().min(1),
   user: userId.default(1),
-  replyTo: z.int().optional(),
+  replyTo: messageId.optional(),
   threadId: z.int().positive().optional(),
-  senderChat: z.int().optional(),
+  senderChat: chatId.optional(),
 });
 
 const chatSchema = z.strictObject({
-  chat: z.int(),
-  migrateTo: z.int().optional(),
+  chat: chatId,
+  migrateTo: chatId.optional(),
   blocked: z.boolean().optional(),
   missing: z.boolean().optional(),
   deleteTopic: z.int().optional(),

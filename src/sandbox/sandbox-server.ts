@@ -1,5 +1,6 @@
 import Fastify, { type FastifyInstance } from 'fastify';
 import type { AddressInfo } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import { SystemClock, type Clock } from '../kernel/clock';
 import { BotApiError } from './bot-api-error';
 import { botApiRoutes } from './bot-api-routes';
@@ -62,6 +63,8 @@ export async function startSandbox(options: SandboxOptions): Promise<RunningSand
       closing.abort();
       callbacks.abandon();
       for (const bot of world.bots.values()) bot.webhook?.stop();
+      // Whoever waited has been answered by now; let the answers leave before the connections are cut.
+      await setImmediate();
       await app.close();
     },
   };

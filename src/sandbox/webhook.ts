@@ -1,6 +1,7 @@
 import type { WebhookHandle } from './bot';
 import type { Call } from './methods/call';
 import { isRecord, Params } from './params';
+import { pause } from './pause';
 import type { Update } from './update-queue';
 
 /** Source: core.telegram.org/bots/api#setwebhook. */
@@ -80,7 +81,7 @@ export class Webhook implements WebhookHandle {
         break;
       }
       this.lastError = { atSeconds: this.call.world.nowSeconds(), message: failure };
-      await this.pause(Math.min(wait, settings.webhookRetryMaxMs));
+      await pause(Math.min(wait, settings.webhookRetryMaxMs), this.stopping.signal);
     }
     this.busy.delete(lane);
     this.pump();
@@ -116,20 +117,6 @@ export class Webhook implements WebhookHandle {
     if (typeof reply?.method !== 'string') return;
     const gone = this.stopping.signal;
     await this.call.execute(reply.method, { ...this.call, params: new Params(reply), gone });
-  }
-
-  private pause(ms: number): Promise<void> {
-    const { signal } = this.stopping;
-    return new Promise((resolve) => {
-      const end = (): void => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', end);
-        resolve();
-      };
-      const timer = setTimeout(end, ms);
-      signal.addEventListener('abort', end);
-      if (signal.aborted) end();
-    });
   }
 }
 

@@ -52,6 +52,24 @@ export interface Update {
   readonly [kind: string]: unknown;
 }
 
+export interface RecordedCall {
+  readonly method: string;
+  readonly at: string;
+  readonly atMs: number;
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly status: number | null;
+}
+
+/** Each route answers with its own member; a failing one with `error`. */
+export interface ControlAnswer {
+  readonly status: number;
+  readonly body: {
+    readonly messages: ControlMessage[];
+    readonly calls: RecordedCall[];
+    readonly error: string;
+  };
+}
+
 /** A sandbox of its own, spoken to by Telegraf's client and by the control API. */
 export class Driver {
   private constructor(readonly sandbox: RunningSandbox) {}
@@ -73,14 +91,9 @@ export class Driver {
   }
 
   /** One Bot API call through Telegraf; unknown parameters pass through. */
-  async call<T = unknown>(
-    method: string,
-    params: object = {},
-    token = TOKEN,
-    signal?: AbortSignal,
-  ): Promise<T> {
+  call<T = unknown>(method: string, params: object = {}, token = TOKEN, signal?: AbortSignal): Promise<T> {
     const options = signal ? { signal: signal as never } : {};
-    return (await this.client(token).callApi(method as never, params as never, options)) as T;
+    return this.client(token).callApi(method as never, params as never, options);
   }
 
   /** The refusal of a call, which must be refused. */
@@ -124,22 +137,28 @@ export class Driver {
     return this.call<Update[]>('getUpdates', { timeout: 10, ...params }, token);
   }
 
-  async control<T>(method: string, path: string, body?: object): Promise<{ status: number; body: T }> {
+  /** One call of the control API, whatever it answers. */
+  async control(method: string, path: string, body?: object): Promise<ControlAnswer> {
     const response = await fetch(`${this.url}/sandbox/${path}`, {
       method,
       ...(body ? { body: JSON.stringify(body) } : {}),
     });
-    return { status: response.status, body: (await response.json()) as T };
+    return { status: response.status, body: (await response.json()) as ControlAnswer['body'] };
   }
 
-  async post<T = unknown>(path: string, body: object): Promise<T> {
-    const answer = await this.control<T>('POST', path, body);
+  async post(path: string, body: object): Promise<unknown> {
+    const answer = await this.control('POST', path, body);
     if (answer.status !== 200) throw new Error(`${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
     return answer.body;
   }
 
   async messages(chat = GROUP): Promise<ControlMessage[]> {
-    return (await this.control<{ messages: ControlMessage[] }>('GET', `messages?chat=${chat}`)).body.messages;
+    return (await this.control('GET', `messages?chat=${chat}`)).body.messages;
+  }
+
+  /** What the Bot API has received. */
+  async calls(method = ''): Promise<RecordedCall[]> {
+    return (await this.control('GET', `calls${method && `?method=${method}`}`)).body.calls;
   }
 
   press(
@@ -147,11 +166,13 @@ export class Driver {
     button: string,
     more: object = {},
   ): Promise<{ answer: { text: string; showAlert: boolean } | null }> {
-    return this.post('press', { chat: GROUP, messageId, button, user: OPERATOR, ...more });
+    return this.post('press', { chat: GROUP, messageId, button, user: OPERATOR, ...more }) as Promise<{
+      answer: { text: string; showAlert: boolean } | null;
+    }>;
   }
 
   say(text: string, more: object = {}): Promise<{ messageId: number }> {
-    return this.post('say', { chat: GROUP, text, user: OPERATOR, ...more });
+    return this.post('say', { chat: GROUP, text, user: OPERATOR, ...more }) as Promise<{ messageId: number }>;
   }
 
   fault(fault: object): Promise<unknown> {

@@ -141,13 +141,18 @@ function chatEntry(chat, last) {
   const words = last
     ? `${last.from.id === people.me ? 'You' : last.from.first_name}: ${preview(last)}`
     : 'No messages yet';
+  const onclick = (event) => {
+    event.preventDefault();
+    open(chat.id);
+  };
   return el(
-    'button',
+    'a',
     {
-      type: 'button',
       class: 'chat-entry',
+      href: `#chat=${chat.id}`,
+      'aria-label': count > 0 ? `${chat.title}, ${count} unread` : chat.title,
       'aria-current': chat.id === current ? 'true' : undefined,
-      onclick: () => open(chat.id),
+      onclick,
     },
     avatar({ id: chat.id, name: chat.title }),
     el(

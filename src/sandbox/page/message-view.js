@@ -69,18 +69,17 @@ function bubble(message, name, isBot, own, context) {
     );
   }
   if (replied) {
-    content.append(
-      el(
-        'button',
-        {
-          type: 'button',
-          class: 'quote',
-          'aria-label': 'Go to the quoted message',
-          onclick: () => onJump(replied.messageId),
-        },
-        ...quote(replied, store),
-      ),
-    );
+    const onclick = (event) => {
+      event.preventDefault();
+      onJump(replied.messageId);
+    };
+    const props = {
+      class: 'quote',
+      href: `#chat=${message.chat}`,
+      title: 'Go to the quoted message',
+      onclick,
+    };
+    content.append(el('a', props, ...quote(replied, store)));
   }
   if (message.document) content.append(attachment(message.document));
   if (message.text !== '')

@@ -1,0 +1,224 @@
+import { existsSync } from 'node:fs';
+import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
+import { Driver, GROUP } from './sandbox-driver';
+
+const CHROMIUM = process.env.CHROMIUM_PATH ?? '/usr/bin/chromium';
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+const hasBrowser = existsSync(CHROMIUM);
+if (!hasBrowser) {
+  console.warn(`SKIPPED: the chat page was not tested, no browser at ${CHROMIUM} (set CHROMIUM_PATH)`);
+}
+
+const STRANGER = 2;
+
+(hasBrowser ? describe : describe.skip)('the chat page in a browser', () => {
+  let browser: Browser;
+  let driver: Driver;
+  const faults: string[] = [];
+
+  beforeAll(async () => {
+    browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+  });
+  afterAll(() => browser.close());
+  beforeEach(async () => {
+    driver = await Driver.start();
+  });
+  afterEach(async () => {
+    await Promise.all(browser.contexts().map((context) => context.close()));
+    await driver.close();
+    expect(faults.splice(0)).toEqual([]);
+  });
+
+  async function open(options: BrowserContextOptions = {}): Promise<Page> {
+    const page = await (await browser.newContext(options)).newPage();
+    page.on('pageerror', (error) => faults.push(error.message));
+    page.on('console', (message) => {
+      if (message.type() === 'error') faults.push(message.text());
+    });
+    await page.goto(driver.url);
+    await page.locator('.chat-entry').first().waitFor({ state: 'attached' });
+    return page;
+  }
+
+  it('says what it is while nothing has been said, and whether a bot is there', async () => {
+    const page = await open();
+    expect(await page.title()).toBe('Telegram sandbox');
+    await page.getByText('Waiting for the first message').waitFor();
+    await page.getByText('No bot has connected yet').waitFor();
+    await page.getByText(`TELEGRAM_API_ROOT=${driver.url}`).waitFor();
+    await driver.call('getMe');
+    await page.getByText('Countersign is connected').waitFor();
+  });
+
+  it('shows a card as it arrives, delivers the tap of the chosen person, shows the alert and then the edit', async () => {
+    const page = await open();
+    const card = await driver.sendCard();
+    await page.getByRole('radio', { name: /Sam/ }).first().click();
+    await page.getByRole('button', { name: 'Approve' }).click();
+    const [update] = await driver.updates();
+    expect(update?.callback_query).toMatchObject({ data: 'v1.a.nonce', from: { id: STRANGER } });
+    await page.locator('.key[aria-busy="true"]').waitFor();
+
+    await driver
+      .client()
+      .answerCbQuery(update?.callback_query?.id ?? '', 'You are no operator', { show_alert: true });
+    const alert = page.getByRole('dialog');
+    await alert.getByText('You are no operator').waitFor();
+    await page.keyboard.press('Enter');
+    await alert.waitFor({ state: 'hidden' });
+
+    await driver.call('editMessageText', {
+      chat_id: GROUP,
+      message_id: card.message_id,
+      text: 'Approved by Olivia',
+    });
+    await page.getByText('Approved by Olivia').first().waitFor();
+    await page.locator('.meta .edited').waitFor();
+    expect(await page.locator('.keyboard').count()).toBe(0);
+  });
+
+  it('shows an answer without alert as a note, and says when the bot keeps silent', async () => {
+    await driver.post('limits', { callbackAnswerMs: 1500 });
+    const page = await open();
+    await driver.sendCard();
+    await page.getByRole('button', { name: 'Reject' }).click();
+    const [update] = await driver.updates();
+    expect(update?.callback_query).toMatchObject({ data: 'v1.r.nonce', from: { id: 1 } });
+    await driver.client().answerCbQuery(update?.callback_query?.id ?? '', 'Rejected');
+    await page.locator('.toast', { hasText: 'Rejected' }).waitFor();
+    await page.getByRole('button', { name: 'Approve' }).click();
+    await page.locator('.toast', { hasText: 'The bot did not answer' }).waitFor();
+  });
+
+  it("writes, replies and offers the bot's commands", async () => {
+    await driver.client().setMyCommands([
+      { command: 'pending', description: 'What waits' },
+      { command: 'help', description: 'What I can do' },
+    ]);
+    const page = await open();
+    const card = await driver.sendCard();
+    const draft = page.getByRole('textbox', { name: 'Message' });
+    await draft.fill('/p');
+    await page.getByRole('option', { name: '/pending What waits' }).waitFor();
+    await draft.press('Enter');
+    await page.locator('.message.own', { hasText: '/pending' }).waitFor();
+
+    await page.locator(`[data-id="${card.message_id}"]`).hover();
+    await page.locator(`[data-id="${card.message_id}"] .reply`).click();
+    await draft.fill('too risky\nfor today');
+    await draft.press('Enter');
+    await page.locator('.message.own .quote', { hasText: 'Approve this?' }).waitFor();
+    expect((await driver.messages()).slice(1)).toMatchObject([
+      { text: '/pending', replyTo: null },
+      { text: 'too risky\nfor today', replyTo: card.message_id },
+    ]);
+  });
+
+  it('renders every entity, and nothing in a message is ever markup', async () => {
+    const page = await open();
+    const soon = Math.floor(Date.now() / 1000) + 3590;
+    await driver.send({
+      parse_mode: 'HTML',
+      text: [
+        '<b>bold</b> <i>it<u>al</u>ic</i> <s>gone</s> <code>code</code> <tg-spoiler>secret</tg-spoiler>',
+        '<pre><code class="language-sh">rm -rf &lt;dir&gt;</code></pre>',
+        '<blockquote>quoted</blockquote><a href="https://example.org/">link</a>',
+        `&lt;img src=x onerror=alert(1)&gt; <tg-time unix="${soon}" format="r">later</tg-time>`,
+      ].join('\n'),
+    });
+    const text = page.locator('.bubble .text');
+    await text.waitFor();
+    expect(await text.locator('strong').textContent()).toBe('bold');
+    expect(await text.locator('em u').textContent()).toBe('al');
+    expect(await text.locator('.code-block code').textContent()).toBe('rm -rf <dir>');
+    expect(await text.locator('blockquote').textContent()).toBe('quoted');
+    expect(await text.locator('a').getAttribute('href')).toBe('https://example.org/');
+    expect(await text.locator('time').textContent()).toBe('in 59 minutes');
+    expect(await text.locator('img').count()).toBe(0);
+    expect(await text.textContent()).toContain('<img src=x onerror=alert(1)>');
+
+    expect(await page.locator('.chat-preview').textContent()).not.toContain('secret');
+    await page.getByRole('button', { name: 'Hidden text' }).press('Enter');
+    await page.locator('.spoiler.revealed', { hasText: 'secret' }).waitFor();
+  });
+
+  it('offers a document for download, whole', async () => {
+    const page = await open();
+    const source = Buffer.from('{"command":"rm"}');
+    await driver
+      .client()
+      .sendDocument(GROUP, { source, filename: 'action.json' }, { caption: 'The whole action' });
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('link', { name: /action\.json/ }).click(),
+    ]);
+    expect(download.suggestedFilename()).toBe('action.json');
+    const chunks: Buffer[] = [];
+    for await (const chunk of await download.createReadStream()) chunks.push(chunk as Buffer);
+    expect(Buffer.concat(chunks)).toEqual(source);
+  });
+
+  it('a person added by id taps as that person', async () => {
+    const page = await open();
+    await driver.sendCard();
+    await page.getByLabel('Numeric id of another person').fill('4711');
+    await page.getByRole('button', { name: 'Add' }).click();
+    await page.getByRole('button', { name: 'Approve' }).click();
+    expect((await driver.updates())[0]?.callback_query?.from.id).toBe(4711);
+  });
+
+  it('after a lost connection it comes back and shows what it missed', async () => {
+    const page = await open();
+    await driver.send({ text: 'before' });
+    await page.locator('.text', { hasText: 'before' }).waitFor();
+    const { port } = driver.sandbox;
+    await driver.close();
+    await page.getByText('Connection lost').waitFor();
+    driver = await Driver.start({ port });
+    await driver.send({ text: 'after' });
+    await page.locator('.text', { hasText: 'after' }).waitFor();
+    expect(await page.locator('.text', { hasText: 'before' }).count()).toBe(0);
+    await page.getByText('Connection lost').waitFor({ state: 'hidden' });
+    faults.splice(0); // the browser reports the refused connections, which are the point
+  });
+
+  it('on a phone the chat fills the screen, nothing overflows, and the list is one tap away', async () => {
+    const page = await open({ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
+    await driver.send({ text: `<pre>${'long'.repeat(80)}</pre>`, parse_mode: 'HTML' });
+    await driver.sendCard();
+    await page.getByRole('button', { name: 'Approve' }).waitFor();
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(390);
+    expect(await page.getByRole('navigation', { name: 'Chat list' }).isVisible()).toBe(false);
+    await page.getByRole('button', { name: 'Back to the chat list' }).click();
+    await page.getByRole('navigation', { name: 'Chat list' }).waitFor();
+    await page.locator('.chat-entry').click();
+    await page.getByRole('button', { name: 'Approve' }).waitFor();
+  });
+
+  it('works from the keyboard alone', async () => {
+    const page = await open();
+    await driver.sendCard();
+    const approve = page.getByRole('button', { name: 'Approve' });
+    await approve.waitFor();
+    await page
+      .getByRole('radio', { name: /Olivia/ })
+      .first()
+      .focus();
+    await page.keyboard.press('ArrowDown');
+    await page.getByRole('radio', { name: /Sam/, checked: true }).first().waitFor();
+    const focused = (): Promise<string> => page.evaluate('document.activeElement.textContent');
+    for (let presses = 0; presses < 30 && !(await focused()).endsWith('Approve'); presses++)
+      await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    expect((await driver.updates())[0]?.callback_query?.from.id).toBe(STRANGER);
+  });
+});
