@@ -1,4 +1,4 @@
-import { AGENT_KEY, OPERATOR_KEY } from './app';
+import { AGENT_KEY, OPERATOR_KEY } from './well-known';
 
 export interface ApprovalJson {
   readonly id: string;
@@ -8,7 +8,10 @@ export interface ApprovalJson {
   readonly settledAt: string | null;
   readonly inputDigest: string;
   readonly toolInput: Record<string, unknown>;
-  readonly decision: { readonly by: { kind: string; id: string; name: string }; readonly reason: string | null } | null;
+  readonly decision: {
+    readonly by: { kind: string; id: string; name: string };
+    readonly reason: string | null;
+  } | null;
   readonly reason: string | null;
   readonly [field: string]: unknown;
 }
@@ -62,7 +65,10 @@ export class Api {
     };
   }
 
-  enqueue(more: Record<string, unknown> = {}, headers: Record<string, string> = {}): Promise<Answer<ApprovalJson>> {
+  enqueue(
+    more: Record<string, unknown> = {},
+    headers: Record<string, string> = {},
+  ): Promise<Answer<ApprovalJson>> {
     return this.call('agent', 'POST', '/api/approvals', requestBody(more), headers);
   }
 
@@ -71,7 +77,10 @@ export class Api {
   }
 
   decide(id: string, decision: 'approved' | 'rejected', reason?: string): Promise<Answer<ApprovalJson>> {
-    return this.call('operator', 'POST', `/api/approvals/${id}/decision`, { decision, ...(reason ? { reason } : {}) });
+    return this.call('operator', 'POST', `/api/approvals/${id}/decision`, {
+      decision,
+      ...(reason ? { reason } : {}),
+    });
   }
 
   cancel(id: string, reason?: string, role: 'agent' | 'operator' = 'agent'): Promise<Answer<ApprovalJson>> {

@@ -2,13 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { startApp, type RunningApp } from '../../src/app';
 import { parseConfig } from '../../src/config/environment';
 import { createLog } from '../../src/logging/log';
+import { AGENT_KEY, OPERATOR_KEY } from './well-known';
 
-export const AGENT_KEY = `test-agent-${'a'.repeat(32)}`;
-export const OPERATOR_KEY = `test-operator-${'o'.repeat(32)}`;
-export const BOT_TOKEN = '1000000001:test-token-for-the-local-sandbox-only';
-export const CHAT_ID = '-1001';
-export const OPERATOR_ID = 1;
-export const STRANGER_ID = 2;
+export * from './well-known';
 
 export interface TestApp extends RunningApp {
   /** Every log line so far, parsed. */
@@ -22,17 +18,10 @@ export interface LogLine {
   readonly [field: string]: unknown;
 }
 
-/** The environment that points a service at a sandbox. */
-export function telegramEnvironment(sandboxUrl: string): Record<string, string> {
-  return {
-    TELEGRAM_BOT_TOKEN: BOT_TOKEN,
-    TELEGRAM_CHAT_ID: CHAT_ID,
-    TELEGRAM_OPERATORS: `${OPERATOR_ID}:Olivia`,
-    TELEGRAM_API_ROOT: sandboxUrl,
-  };
-}
-
-export function serviceEnvironment(databaseUrl: string, more: Record<string, string> = {}): Record<string, string> {
+export function serviceEnvironment(
+  databaseUrl: string,
+  more: Record<string, string> = {},
+): Record<string, string> {
   return {
     PORT: '0',
     DATABASE_URL: databaseUrl,

@@ -1,0 +1,75 @@
+import { join } from 'node:path';
+import { Api } from '../support/api';
+import {
+  cleanUp,
+  freePort,
+  postmasterOf,
+  processesOf,
+  Service,
+  startSandboxProcess,
+  temporaryDirectory,
+  type Program,
+} from '../support/processes';
+import { buttonsOf, SandboxClient } from '../support/sandbox-client';
+import { until } from '../support/until';
+import { telegramEnvironment } from '../support/well-known';
+
+let sandbox: Program;
+let chat: SandboxClient;
+let environment: Record<string, string>;
+
+beforeAll(async () => {
+  const started = await startSandboxProcess();
+  sandbox = started.program;
+  chat = new SandboxClient(started.url);
+  // A space in the path, as in "My Projects", must not matter anywhere.
+  environment = {
+    ...telegramEnvironment(started.url),
+    DATA_DIR: join(temporaryDirectory(), 'my data'),
+    PORT: String(await freePort()),
+  };
+});
+afterAll(async () => {
+  await sandbox.stop();
+  await cleanUp();
+});
+
+it('after kill -9 the request is pending, its card works, and the agent that comes back gets the decision', async () => {
+  const dataDir = environment.DATA_DIR ?? '';
+  const first = await Service.start(environment);
+  const api = new Api(first.url);
+  const { body: approval } = await api.enqueue({ timeoutSeconds: 600 });
+  const card = await chat.card(approval.id);
+  const parked = api.get(approval.id, 50).then(
+    () => 'answered',
+    () => 'cut off',
+  );
+  await until('the waiter is parked', () => first.eventsNamed('escalation.card-sent').length > 0);
+  const postmaster = postmasterOf(dataDir);
+  expect(postmaster).not.toBeNull();
+
+  await first.kill();
+  expect(await parked).toBe('cut off');
+  expect(postmasterOf(dataDir)).toBe(postmaster);
+
+  const second = await Service.start(environment);
+  expect(second.url).toBe(first.url);
+  expect(second.eventsNamed('database.embedded-ready')[0]).toMatchObject({ adopted: true, pid: postmaster });
+  expect((await api.get(approval.id)).body.status).toBe('pending');
+  const waiting = api.get(approval.id, 50);
+  await chat.press(card.messageId, 'Approve');
+  expect((await waiting).body.status).toBe('approved');
+  await chat.find(
+    'the outcome',
+    (message) => message.messageId === card.messageId && buttonsOf(message).length === 0,
+  );
+  expect(await chat.cardsOf(approval.id)).toHaveLength(1);
+
+  expect(await second.stop()).toEqual({ code: 0, signal: null });
+  expect(postmasterOf(dataDir)).toBeNull();
+  expect(processesOf(dataDir)).toEqual([]);
+
+  const third = await Service.start(environment);
+  expect((await api.get(approval.id)).body.status).toBe('approved');
+  await third.stop();
+});
