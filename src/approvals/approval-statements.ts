@@ -37,7 +37,7 @@ export const ENQUEUE: Statement = {
   with new as (
     insert into approvals (id, key_id, agent_id, session_id, request, input_digest, correlation_id,
       idempotency_key, body_digest, created_at, expires_at)
-    select uuid_v7(now()), $1, $2, $3, $4, $5, $6, $7, $8, ${NOW}, ${NOW} + make_interval(secs => $9)
+    select uuid_v7(${NOW}), $1, $2, $3, $4, $5, $6, $7, $8, ${NOW}, ${NOW} + make_interval(secs => $9)
     where (select count(*) from approvals where key_id = $1 and status = 'pending') < $11::bigint
     on conflict (key_id, idempotency_key) where idempotency_key is not null do nothing
     returning ${APPROVAL}
@@ -71,7 +71,7 @@ export const SETTLE: Statement = {
 };
 
 const EXPIRE = (due: string, chatId: string) => `
-  with due as (${due} for update skip locked), ended as (
+  with due as (${due}), ended as (
     update approvals as a set status = 'expired', settled_at = ${NOW}, settled_by_kind = 'system',
       settled_by_id = 'timeout', settled_by_name = 'timeout'
     from due where a.id = due.due_id
@@ -83,17 +83,20 @@ export const EXPIRE_DUE: Statement = {
   name: 'approval-expire-due',
   text: EXPIRE(
     `select id as due_id from approvals where status = 'pending' and expires_at <= now() - make_interval(secs => $1)
-     order by expires_at limit $2`,
+     order by expires_at limit $2 for update skip locked`,
     '$3::bigint',
   ),
 };
 
-/** Parameters: grace in seconds, ids, chat. */
+/**
+ * Parameters: grace in seconds, ids, chat. Waits for whoever is ending one of them just now, so that it is over
+ * for certain afterwards; in the order of the ids, so that two of these never wait for each other.
+ */
 export const EXPIRE_OVERDUE: Statement = {
   name: 'approval-expire-overdue',
   text: EXPIRE(
     `select id as due_id from approvals where id = any($2::uuid[]) and status = 'pending'
-     and expires_at <= now() - make_interval(secs => $1)`,
+     and expires_at <= now() - make_interval(secs => $1) order by id for update`,
     '$3::bigint',
   ),
 };

@@ -40,7 +40,10 @@ export interface Snapshot {
   readonly endsInMs: number;
 }
 
-/** The approval after the attempt, at the database's `now`. `changed`: this call settled it. */
+/**
+ * The approval after the attempt, at the database's `now`. `changed`: this call settled it, as asked or, when it
+ * came after `expiresAt` + grace, as expired.
+ */
 export type SettleAttempt =
   | { readonly changed: true; readonly approval: SettledApproval; readonly now: Date }
   | { readonly changed: false; readonly approval: Approval; readonly now: Date };
@@ -65,7 +68,11 @@ export abstract class ApprovalStore {
    */
   abstract enqueue(request: NewApproval): Promise<Enqueued>;
 
-  /** Settles a request that is pending and not past `expiresAt`. @throws DomainError `approval.not-found`. */
+  /**
+   * Settles a request that is pending: as asked before `expiresAt`, as expired after `expiresAt` + grace.
+   *
+   * @throws DomainError `approval.not-found`.
+   */
   abstract settle(id: string, outcome: Outcome): Promise<SettleAttempt>;
 
   /** Ends up to `limit` requests that are past `expiresAt` + grace; rows another replica holds are left to it. */

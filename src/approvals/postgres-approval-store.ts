@@ -102,10 +102,9 @@ export class PostgresApprovalStore extends ApprovalStore {
       reason === null ? null : toColumnText(reason),
       this.chatId,
     ]);
-    if (row) {
-      const approval = toSettled(row);
-      return { changed: true, approval, now: approval.settledAt };
-    }
+    // Refused for being too late: the request ends here and now, so that the caller sees the true state.
+    const ended = row ? toSettled(row) : (await this.expireOverdue([id]))[0];
+    if (ended) return { changed: true, approval: ended, now: ended.settledAt };
     const snapshot = await this.find(id);
     if (!snapshot) throw new DomainError('approval.not-found', 'There is no approval with this id.');
     return { changed: false, approval: snapshot.approval, now: snapshot.now };

@@ -26,7 +26,7 @@ function codeOf(error: unknown): string {
 export function isUnavailable(error: unknown): boolean {
   if (error instanceof DomainError) return error.code === 'database.unavailable';
   const code = codeOf(error);
-  if (UNAVAILABLE.has(code) || code.startsWith('08')) return true;
+  if (UNAVAILABLE.has(code) || RETRYABLE.has(code) || code.startsWith('08')) return true;
   if (['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'ENOENT', 'EAI_AGAIN'].includes(code))
     return true;
   return (

@@ -1,0 +1,454 @@
+import { createHash } from 'node:crypto';
+import { Client } from 'pg';
+import type { Actor } from '../../src/approvals/approval';
+import { SETTLE } from '../../src/approvals/approval-statements';
+import { newApproval, openTestStore, type OpenStore } from '../support/open-store';
+import { createTestDatabase, type TestDatabase } from '../support/database';
+import { until } from '../support/until';
+
+const OLIVIA: Actor = { kind: 'api', id: 'olivia', name: 'Olivia' };
+const bodyDigest = (body: string) => createHash('sha256').update(body).digest();
+
+let database: TestDatabase;
+let replica: OpenStore;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  replica = await openTestStore(database.url);
+});
+afterAll(async () => {
+  await replica.close();
+  await database.drop();
+});
+
+async function enqueue(more: Parameters<typeof newApproval>[0] = {}): Promise<string> {
+  return (await replica.store.enqueue(newApproval(more))).approval.id;
+}
+
+/** Moves the end of a request, as if it had been made earlier or later. */
+async function expireAt(id: string, fromNow: string): Promise<void> {
+  await database.query(`update approvals set expires_at = now() + $2::interval where id = $1`, [id, fromNow]);
+}
+
+async function count(sql: string, id: string): Promise<number> {
+  const [row] = await database.query<{ count: number }>(`select count(*)::int as count from ${sql}`, [id]);
+  return row?.count ?? NaN;
+}
+
+const settle = (id: string, status: 'approved' | 'rejected' | 'cancelled', by = OLIVIA) =>
+  replica.store.settle(id, { status, by, reason: null });
+
+describe('enqueueing', () => {
+  it('writes the request, its card and its audit row in one transaction', async () => {
+    const id = await enqueue();
+    const rows = await database.query<{ what: string; xmin: string }>(
+      `select 'approval' as what, xmin::text from approvals where id = $1
+       union all select 'outbox ' || kind, xmin::text from outbox where approval_id = $1
+       union all select 'audit ' || type, xmin::text from audit_log where approval_id = $1`,
+      [id],
+    );
+    expect(rows.map(({ what }) => what).sort()).toEqual([
+      'approval',
+      'audit approval.enqueued',
+      'outbox card',
+    ]);
+    expect(new Set(rows.map(({ xmin }) => xmin)).size).toBe(1);
+  });
+
+  it('stores nothing at all when its audit row cannot be written', async () => {
+    await database.query(
+      `alter table audit_log add constraint no_more check (correlation_id <> 'refused') not valid`,
+    );
+    try {
+      await expect(replica.store.enqueue(newApproval({ correlationId: 'refused' }))).rejects.toThrow(
+        'no_more',
+      );
+    } finally {
+      await database.query(`alter table audit_log drop constraint no_more`);
+    }
+    expect(await count(`approvals where correlation_id = $1`, 'refused')).toBe(0);
+    expect(await count(`outbox where approval_id not in (select id from approvals) and $1 <> ''`, '-')).toBe(
+      0,
+    );
+  });
+
+  it('writes no card while Telegram is off', async () => {
+    const off = await openTestStore(database.url, {
+      TELEGRAM_BOT_TOKEN: '',
+      TELEGRAM_CHAT_ID: '',
+      TELEGRAM_OPERATORS: '',
+    });
+    try {
+      const { approval } = await off.store.enqueue(newApproval());
+      expect(await count(`outbox where approval_id = $1`, approval.id)).toBe(0);
+      expect(await count(`audit_log where approval_id = $1`, approval.id)).toBe(1);
+    } finally {
+      await off.close();
+    }
+  });
+
+  it('makes version 7 ids that sort by creation, and times of whole milliseconds that lie the timeout apart', async () => {
+    const made = [];
+    for (let n = 0; n < 20; n++)
+      made.push((await replica.store.enqueue(newApproval({ timeoutSeconds: 90 }))).approval);
+    for (const { id, createdAt, expiresAt } of made) {
+      expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+      expect(parseInt(id.replaceAll('-', '').slice(0, 12), 16)).toBe(createdAt.getTime());
+      expect(expiresAt.getTime() - createdAt.getTime()).toBe(90_000);
+    }
+    const [row] = await database.query<{ whole: boolean }>(
+      `select bool_and(created_at = date_trunc('milliseconds', created_at)) as whole from approvals`,
+    );
+    expect(row?.whole).toBe(true);
+  });
+});
+
+describe('what is asked', () => {
+  it('comes back exactly, U+0000, quotes, backslashes and all', async () => {
+    const nasty = 'a\u0000b "quoted" \\u0000 \\ \u001b[31m \u{1f600} \u2028';
+    const asked = {
+      agentId: nasty,
+      sessionId: `${nasty}2`,
+      toolName: nasty,
+      toolInput: { [nasty]: [nasty, { deep: nasty }], number: 1e21, negative: -0.5, nothing: null },
+      toolUseId: nasty,
+      summary: nasty,
+      cwd: nasty,
+      metadata: { [nasty]: nasty },
+    };
+    const id = await enqueue(asked);
+    const found = await replica.store.find(id);
+    expect(found?.approval).toMatchObject(asked);
+
+    const listed = await replica.store.list({
+      keyId: 'key-1',
+      status: 'pending',
+      agentId: nasty,
+      sessionId: `${nasty}2`,
+      beforeId: null,
+      limit: 10,
+    });
+    expect(listed.map(({ approval }) => approval.id)).toEqual([id]);
+  });
+
+  it('keeps keys that mean something to JavaScript', async () => {
+    const text = '{"__proto__":{"polluted":true},"constructor":1,"hasOwnProperty":2,"toJSON":3}';
+    const id = await enqueue({ toolInput: JSON.parse(text) as Record<string, never> });
+    const found = await replica.store.find(id);
+    expect(JSON.parse(JSON.stringify(found?.approval.toolInput))).toEqual(JSON.parse(text));
+    expect(Object.keys(found?.approval.toolInput ?? {})).toContain('__proto__');
+    expect('polluted' in {}).toBe(false);
+  });
+
+  it.each(['approved', 'rejected', 'cancelled'] as const)(
+    'and why it was %s comes back exactly',
+    async (status) => {
+      const reason = 'no\u0000 "way" \\u0000 \n\t\u{1f6ab}';
+      const id = await enqueue();
+      const attempt = await replica.store.settle(id, { status, by: OLIVIA, reason });
+      const { approval } = (await replica.store.find(id)) ?? attempt;
+      expect(approval).toMatchObject(
+        status === 'cancelled'
+          ? { status, reason, by: OLIVIA }
+          : { status, decision: { by: OLIVIA, reason } },
+      );
+      expect(attempt).toMatchObject({ changed: true, approval });
+    },
+  );
+});
+
+describe('idempotency', () => {
+  const asked = (key: string, body: string, keyId = 'key-1') =>
+    newApproval({ keyId, idempotency: { key, bodyDigest: bodyDigest(body) } });
+
+  it('gives 50 parallel callers with one key and one body one row', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, () => replica.store.enqueue(asked('parallel', 'body'))),
+    );
+    expect(new Set(answers.map(({ approval }) => approval.id)).size).toBe(1);
+    expect(answers.filter(({ replayed }) => !replayed)).toHaveLength(1);
+    expect(await count(`approvals where idempotency_key = $1`, 'parallel')).toBe(1);
+    expect(await count(`outbox where approval_id = $1`, answers[0]?.approval.id ?? '')).toBe(1);
+  });
+
+  it('lets a duplicate wait for the COMMIT of the first, and then answers with it', async () => {
+    const first = new Client({ connectionString: database.url });
+    await first.connect();
+    try {
+      await first.query('begin');
+      await first.query(
+        `insert into approvals (id, key_id, agent_id, session_id, request, input_digest, correlation_id,
+           idempotency_key, body_digest, created_at, expires_at)
+         select gen_random_uuid(), key_id, agent_id, session_id, request, input_digest, correlation_id,
+           'in-flight', $1, created_at, now() + interval '1 hour' from approvals limit 1`,
+        [bodyDigest('body')],
+      );
+      let answered = false;
+      const duplicate = replica.store.enqueue(asked('in-flight', 'body')).finally(() => (answered = true));
+      await untilBlocked();
+      expect(answered).toBe(false);
+      await first.query('commit');
+      expect(await duplicate).toMatchObject({ replayed: true });
+    } finally {
+      await first.end();
+    }
+  });
+
+  it('refuses another body under the same key', async () => {
+    await replica.store.enqueue(asked('once', 'body'));
+    await expect(replica.store.enqueue(asked('once', 'other'))).rejects.toMatchObject({
+      code: 'idempotency.body-differs',
+    });
+  });
+
+  it('is a matter between one API key and us', async () => {
+    const mine = await replica.store.enqueue(asked('shared', 'body', 'key-1'));
+    const theirs = await replica.store.enqueue(asked('shared', 'other', 'key-2'));
+    expect(theirs.replayed).toBe(false);
+    expect(theirs.approval.id).not.toBe(mine.approval.id);
+  });
+
+  it('answers with the approval as it stands now', async () => {
+    const { approval } = await replica.store.enqueue(asked('settled', 'body'));
+    await settle(approval.id, 'approved');
+    const again = await replica.store.enqueue(asked('settled', 'body'));
+    expect(again).toMatchObject({ replayed: true, approval: { id: approval.id, status: 'approved' } });
+  });
+
+  it('answers a replay even when the key has as much pending as it may', async () => {
+    const small = await openTestStore(database.url, { APPROVAL_MAX_PENDING_PER_AGENT: '1' });
+    try {
+      const { approval } = await small.store.enqueue(asked('full', 'body', 'key-full'));
+      const again = await small.store.enqueue(asked('full', 'body', 'key-full'));
+      expect(again).toMatchObject({ replayed: true, approval: { id: approval.id } });
+    } finally {
+      await small.close();
+    }
+  });
+});
+
+/** Until some backend of this database waits for a lock. */
+async function untilBlocked(): Promise<void> {
+  await until('a statement waits for a lock', async () => {
+    const [row] = await database.query<{ waiting: number }>(
+      `select count(*)::int as waiting from pg_stat_activity
+       where datname = current_database() and wait_event_type = 'Lock'`,
+    );
+    return (row?.waiting ?? 0) > 0;
+  });
+}
+
+describe('the cap on pending requests', () => {
+  it('refuses the next one, for this key only, until one of them settles', async () => {
+    const small = await openTestStore(database.url, { APPROVAL_MAX_PENDING_PER_AGENT: '3' });
+    const ask = (keyId: string) => small.store.enqueue(newApproval({ keyId }));
+    try {
+      const [first] = [await ask('capped'), await ask('capped'), await ask('capped')];
+      await expect(ask('capped')).rejects.toMatchObject({ code: 'approval.too-many-pending' });
+      expect((await ask('other')).replayed).toBe(false);
+      await small.store.settle(first.approval.id, { status: 'cancelled', by: OLIVIA, reason: null });
+      expect((await ask('capped')).replayed).toBe(false);
+      await expect(ask('capped')).rejects.toMatchObject({ code: 'approval.too-many-pending' });
+    } finally {
+      await small.close();
+    }
+  });
+});
+
+describe('settling', () => {
+  it('writes the outcome, its audit row and its card edit in one transaction', async () => {
+    const id = await enqueue();
+    await settle(id, 'approved');
+    const rows = await database.query<{ what: string; xmin: string }>(
+      `select status as what, xmin::text from approvals where id = $1
+       union all select kind, xmin::text from outbox where approval_id = $1 and kind = 'outcome'
+       union all select type || ' by ' || actor, xmin::text from audit_log
+         where approval_id = $1 and type <> 'approval.enqueued'`,
+      [id],
+    );
+    expect(rows.map(({ what }) => what)).toEqual(['approved', 'outcome', 'approval.approved by api:olivia']);
+    expect(new Set(rows.map(({ xmin }) => xmin)).size).toBe(1);
+  });
+
+  it('happens once: the second attempt changes nothing and is shown the true state', async () => {
+    const id = await enqueue();
+    const first = await settle(id, 'rejected');
+    const second = await settle(id, 'approved');
+    expect(first).toMatchObject({ changed: true, approval: { status: 'rejected' } });
+    expect(second).toMatchObject({ changed: false, approval: { status: 'rejected' } });
+    expect(await count(`audit_log where approval_id = $1`, id)).toBe(2);
+    expect(await count(`outbox where approval_id = $1 and kind = 'outcome'`, id)).toBe(1);
+  });
+
+  it('goes by the time of the database: possible just before expiresAt, impossible after it with no sweeper at all', async () => {
+    const [early, late] = [await enqueue(), await enqueue()];
+    await expireAt(early, '5 seconds');
+    await expireAt(late, '-1 millisecond');
+    expect(await settle(early, 'approved')).toMatchObject({ changed: true });
+    const refused = await settle(late, 'approved');
+    expect(refused.approval.status).toBe('expired');
+    expect((await replica.store.find(late))?.approval.status).toBe('expired');
+    expect(await count(`audit_log where approval_id = $1 and type = 'approval.approved'`, late)).toBe(0);
+  });
+
+  it.each(['approved', 'rejected', 'cancelled'] as const)(
+    'as %s is refused at expiresAt exactly',
+    async (status) => {
+      const id = await enqueue();
+      // Within one transaction now() stands still: expires_at = now() is exactly the moment of expiry.
+      await database.query('begin');
+      await database.query(`update approvals set expires_at = now() where id = $1`, [id]);
+      const rows = await database.query(SETTLE.text, [id, status, 'api', 'olivia', 'Olivia', null, '-1']);
+      await database.query('rollback');
+      expect(rows).toEqual([]);
+    },
+  );
+
+  it('ends an overdue request as expired when somebody comes too late, and says that this did it', async () => {
+    const id = await enqueue();
+    await expireAt(id, '-1 second');
+    expect(await settle(id, 'approved')).toMatchObject({ changed: true, approval: { status: 'expired' } });
+    expect(await settle(id, 'approved')).toMatchObject({ changed: false, approval: { status: 'expired' } });
+    expect(await count(`audit_log where approval_id = $1 and type = 'approval.expired'`, id)).toBe(1);
+  });
+
+  it('of an unknown id is refused', async () => {
+    await expect(settle('019b0000-0000-7000-8000-000000000000', 'approved')).rejects.toMatchObject({
+      code: 'approval.not-found',
+    });
+  });
+});
+
+describe('the grace period', () => {
+  it('refuses decisions from expiresAt on, and turns the status only after it', async () => {
+    const graceful = await openTestStore(database.url, { APPROVAL_GRACE_PERIOD_SECONDS: '60' });
+    try {
+      const id = await enqueue();
+      await expireAt(id, '-30 seconds');
+      const attempt = await graceful.store.settle(id, { status: 'approved', by: OLIVIA, reason: null });
+      expect(attempt).toMatchObject({ changed: false, approval: { status: 'pending' } });
+      expect(await graceful.store.expireOverdue([id])).toEqual([]);
+      const snapshot = await graceful.store.find(id);
+      expect(snapshot?.endsInMs).toBeGreaterThan(25_000);
+      expect(snapshot?.endsInMs).toBeLessThanOrEqual(30_000);
+
+      await expireAt(id, '-61 seconds');
+      expect(await graceful.store.expireOverdue([id])).toMatchObject([{ id, status: 'expired' }]);
+    } finally {
+      await graceful.close();
+    }
+  });
+});
+
+describe('expiring', () => {
+  const expireAll = async () => {
+    while ((await replica.store.expireDue(500)).length > 0);
+  };
+
+  it('ends what is due, oldest first, up to the limit, and nothing else', async () => {
+    await expireAll();
+    const ids = [await enqueue(), await enqueue(), await enqueue(), await enqueue()] as const;
+    await expireAt(ids[0], '-1 second');
+    await expireAt(ids[1], '-3 seconds');
+    await expireAt(ids[2], '-2 seconds');
+    expect((await replica.store.expireDue(2)).map(({ id }) => id).sort()).toEqual([ids[1], ids[2]].sort());
+    expect((await replica.store.expireDue(2)).map(({ id }) => id)).toEqual([ids[0]]);
+    expect(await replica.store.expireDue(2)).toEqual([]);
+    expect((await replica.store.find(ids[3]))?.approval.status).toBe('pending');
+  });
+
+  it('leaves a row that another replica holds to it, and does not wait', async () => {
+    await expireAll();
+    const [held, free] = [await enqueue(), await enqueue()];
+    await expireAt(held, '-2 seconds');
+    await expireAt(free, '-1 second');
+    await database.query('begin');
+    try {
+      await database.query(`select 1 from approvals where id = $1 for update`, [held]);
+      expect((await replica.store.expireDue(10)).map(({ id }) => id)).toEqual([free]);
+    } finally {
+      await database.query('rollback');
+    }
+    expect((await replica.store.expireDue(10)).map(({ id }) => id)).toEqual([held]);
+  });
+
+  it('tells every one of more than fit into one NOTIFY', async () => {
+    await expireAll();
+    const listener = new Client({ connectionString: database.url });
+    await listener.connect();
+    try {
+      const told: string[] = [];
+      listener.on('notification', ({ payload }) => told.push(...(payload ?? '').split(',')));
+      await listener.query('listen approval_settled');
+      const ids = await Promise.all(Array.from({ length: 450 }, () => enqueue({ keyId: 'many' })));
+      await database.query(`update approvals set expires_at = now() where key_id = 'many'`);
+      expect(await replica.store.expireDue(500)).toHaveLength(450);
+      await until('all ids were notified', () => told.length >= 450);
+      expect(told.sort()).toEqual(ids.sort());
+    } finally {
+      await listener.end();
+    }
+  });
+});
+
+describe('listing', () => {
+  it('goes newest first from page to page, without a gap and without a duplicate', async () => {
+    const made: string[] = [];
+    for (let n = 0; n < 25; n++) made.push(await enqueue({ keyId: 'pages' }));
+    const seen: { id: string; createdAt: Date }[] = [];
+    let beforeId: string | null = null;
+    do {
+      const page: Awaited<ReturnType<typeof replica.store.list>> = await replica.store.list({
+        keyId: 'pages',
+        status: null,
+        agentId: null,
+        sessionId: null,
+        beforeId,
+        limit: 7,
+      });
+      seen.push(...page.map(({ approval }) => approval));
+      beforeId = page.length === 7 ? (page.at(-1)?.approval.id ?? null) : null;
+      // What comes meanwhile is newer, and moves nothing.
+      await enqueue({ keyId: 'pages' });
+    } while (beforeId !== null);
+    expect(seen.map(({ id }) => id).sort()).toEqual(made.sort());
+    const times = seen.map(({ createdAt }) => createdAt.getTime());
+    expect(times).toEqual([...times].sort((a, b) => b - a));
+  });
+});
+
+describe('when PostgreSQL asks to try again', () => {
+  afterEach(() =>
+    database.query(`drop trigger if exists fault on approvals; drop sequence if exists fault_count`),
+  );
+
+  /** The next `times` inserts of approvals fail as PostgreSQL fails them. */
+  const failInserts = (sqlState: string, times: number) =>
+    database.query(`
+      create sequence fault_count;
+      create or replace function fault() returns trigger language plpgsql as $$
+      begin
+        if nextval('fault_count') <= ${times} then raise exception 'provoked' using errcode = '${sqlState}'; end if;
+        return new;
+      end $$;
+      create trigger fault before insert on approvals for each row execute function fault()`);
+
+  it.each(['40001', '40P01'])('after %s, the request is stored once all the same', async (sqlState) => {
+    await failInserts(sqlState, 3);
+    const id = await enqueue({ correlationId: `retried-${sqlState}` });
+    expect(await count(`approvals where correlation_id = $1`, `retried-${sqlState}`)).toBe(1);
+    expect(await count(`audit_log where approval_id = $1`, id)).toBe(1);
+  });
+
+  it('for ever, the caller is told to come back', async () => {
+    await failInserts('40001', 1_000_000);
+    await expect(enqueue()).rejects.toMatchObject({ code: 'database.unavailable' });
+  });
+
+  it('with an error of our own making, it is not tried again', async () => {
+    await failInserts('22000', 1);
+    await expect(enqueue()).rejects.toThrow('provoked');
+    const [row] = await database.query<{ last: string }>(`select last_value as last from fault_count`);
+    expect(Number(row?.last)).toBe(1);
+  });
+});

@@ -1,0 +1,153 @@
+import {
+  AlreadySettled,
+  cancel,
+  decide,
+  Expired,
+  expire,
+  TIMEOUT_ACTOR,
+  unansweredReason,
+  type Actor,
+  type Approval,
+} from '../../../src/approvals/approval';
+
+const OLIVIA: Actor = { kind: 'telegram', id: '1', name: 'Olivia' };
+const OTTO: Actor = { kind: 'telegram', id: '2', name: 'Otto' };
+/** The same id as Olivia's, in another name space. */
+const KEY_ONE: Actor = { kind: 'api', id: '1', name: 'ci' };
+
+const CREATED = new Date('2026-01-01T00:00:00.000Z');
+const EXPIRES = new Date('2026-01-01T00:30:00.000Z');
+const at = (msFromExpiry: number) => new Date(EXPIRES.getTime() + msFromExpiry);
+
+const pending: Approval = {
+  id: '019b0000-0000-7000-8000-000000000001',
+  keyId: 'key-1',
+  agentId: 'claude-code',
+  sessionId: 'session-1',
+  toolName: 'Bash',
+  toolInput: { command: 'ls' },
+  toolUseId: null,
+  summary: null,
+  cwd: null,
+  metadata: {},
+  inputDigest: 'sha256:00',
+  correlationId: 'test',
+  createdAt: CREATED,
+  expiresAt: EXPIRES,
+  status: 'pending',
+};
+const approved = decide(pending, OLIVIA, 'approved', 'looks right', at(-1000));
+const rejected = decide(pending, OLIVIA, 'rejected', null, at(-1000));
+const cancelled = cancel(pending, KEY_ONE, 'not needed', at(-1000));
+const expired = expire(pending, 0, EXPIRES);
+
+describe('deciding', () => {
+  it.each(['approved', 'rejected'] as const)(
+    'settles a pending request as %s, with who, when and why',
+    (verdict) => {
+      expect(decide(pending, OLIVIA, verdict, 'because', at(-1))).toEqual({
+        ...pending,
+        status: verdict,
+        settledAt: at(-1),
+        decision: { by: OLIVIA, reason: 'because' },
+      });
+    },
+  );
+
+  it('leaves the request it was given untouched', () => {
+    expect(pending.status).toBe('pending');
+    expect(approved).not.toBe(pending);
+  });
+
+  it('is possible one millisecond before expiresAt, and refused at expiresAt exactly and after it', () => {
+    expect(decide(pending, OLIVIA, 'approved', null, at(-1)).status).toBe('approved');
+    for (const late of [0, 1, 3_600_000]) {
+      expect(() => decide(pending, OLIVIA, 'approved', null, at(late))).toThrow(Expired);
+    }
+  });
+
+  it('answers the same verdict by the same operator with the first one, whatever reason and hour', () => {
+    expect(decide(approved, OLIVIA, 'approved', 'another reason', at(+5000))).toBe(approved);
+    expect(decide(rejected, { ...OLIVIA, name: 'renamed' }, 'rejected', null, at(+5000))).toBe(rejected);
+  });
+
+  it.each([
+    ['the other verdict by the same operator', approved, OLIVIA, 'rejected'],
+    ['the same verdict by another operator', approved, OTTO, 'approved'],
+    ['the same verdict by another kind of actor with the same id', approved, KEY_ONE, 'approved'],
+    ['approving what was rejected', rejected, OLIVIA, 'approved'],
+    ['approving what was cancelled', cancelled, OLIVIA, 'approved'],
+    ['approving what was cancelled, by who cancelled it', cancelled, KEY_ONE, 'approved'],
+    ['approving what expired', expired, OLIVIA, 'approved'],
+    ['rejecting what expired', expired, OLIVIA, 'rejected'],
+  ] as const)('refuses %s and shows the true state', (_what, settled, by, verdict) => {
+    const attempt = () => decide(settled, by, verdict, null, at(-1));
+    expect(attempt).toThrow(AlreadySettled);
+    expect(attempt).toThrow(expect.objectContaining({ code: 'approval.already-settled', approval: settled }));
+  });
+});
+
+describe('cancelling', () => {
+  it('settles a pending request with who, when and why', () => {
+    expect(cancel(pending, KEY_ONE, 'not needed', at(-1))).toEqual({
+      ...pending,
+      status: 'cancelled',
+      settledAt: at(-1),
+      by: KEY_ONE,
+      reason: 'not needed',
+    });
+  });
+
+  it('is refused at expiresAt exactly and after it', () => {
+    for (const late of [0, 1]) expect(() => cancel(pending, KEY_ONE, null, at(late))).toThrow(Expired);
+  });
+
+  it('answers the same caller with the first cancellation', () => {
+    expect(cancel(cancelled, KEY_ONE, 'again', at(+1))).toBe(cancelled);
+  });
+
+  it.each([
+    ['cancelled by somebody else', cancelled, OLIVIA],
+    ['approved', approved, OLIVIA],
+    ['rejected', rejected, OLIVIA],
+    ['expired', expired, KEY_ONE],
+  ] as const)('refuses what was %s and shows the true state', (_what, settled, by) => {
+    expect(() => cancel(settled, by, null, at(-1))).toThrow(expect.objectContaining({ approval: settled }));
+  });
+});
+
+describe('expiring', () => {
+  it('settles by the timeout at expiresAt exactly, and not a millisecond before', () => {
+    expect(expire(pending, 0, at(-1))).toBe(pending);
+    expect(expire(pending, 0, at(0))).toEqual({
+      ...pending,
+      status: 'expired',
+      settledAt: EXPIRES,
+      by: TIMEOUT_ACTOR,
+      reason: 'nobody answered within 30 minutes',
+    });
+  });
+
+  it('waits for the grace period, in which decisions are refused already', () => {
+    expect(expire(pending, 5000, at(4999)).status).toBe('pending');
+    expect(expire(pending, 5000, at(5000)).status).toBe('expired');
+    expect(() => decide(pending, OLIVIA, 'approved', null, at(4999))).toThrow(Expired);
+  });
+
+  it.each([approved, rejected, cancelled, expired])('leaves what is $status as it is', (settled) => {
+    expect(expire(settled, 0, at(+1e9))).toBe(settled);
+  });
+});
+
+describe('the reason of a timeout', () => {
+  it.each([
+    [1, 'nobody answered within 1 second'],
+    [59, 'nobody answered within 59 seconds'],
+    [60, 'nobody answered within 1 minute'],
+    [90, 'nobody answered within 90 seconds'],
+    [1800, 'nobody answered within 30 minutes'],
+  ])('of a request for %i s says: %s', (seconds, text) => {
+    const expiresAt = new Date(CREATED.getTime() + seconds * 1000);
+    expect(unansweredReason({ createdAt: CREATED, expiresAt })).toBe(text);
+  });
+});
