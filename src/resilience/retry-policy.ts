@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { notify } from './notify';
 
 /** The longest told wait (Telegram's `retry_after`) that is spent inside the call; source: telegram.md, rule 5. */
@@ -86,15 +85,21 @@ export class RetryPolicy {
     const { initialDelayMs, maxDelayMs, jitter } = this.settings;
     const waitMs = Math.min(maxDelayMs, initialDelayMs * 2 ** (attempt - 1));
     if (!jitter) return waitMs;
-    return Math.min(maxDelayMs, waitMs * (1 - JITTER + 2 * JITTER * this.random()));
+    return Math.min(maxDelayMs, Math.round(waitMs * (1 - JITTER + 2 * JITTER * this.random())));
   }
 }
 
+/** Not `node:timers/promises`, which fake timers do not reach. */
 async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  try {
-    await sleep(ms, undefined, { signal });
-  } catch (error) {
-    signal?.throwIfAborted();
-    throw error;
-  }
+  signal?.throwIfAborted();
+  await new Promise<void>((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal?.addEventListener('abort', end);
+  });
+  signal?.throwIfAborted();
 }
