@@ -11,6 +11,7 @@ import { HealthModule } from './health/health.module';
 import { HttpModule } from './http/http.module';
 import type { Log } from './logging/log';
 import { LoggingModule } from './logging/logging.module';
+import { MetricsModule } from './metrics/metrics.module';
 import { TelegramModule } from './telegram/telegram.module';
 
 @Module({})
@@ -29,6 +30,7 @@ export class AppModule {
         TelegramModule.with(config),
         ...(config.telegram === null ? [] : [EscalationModule]),
         HealthModule,
+        MetricsModule.create(),
       ],
     };
   }

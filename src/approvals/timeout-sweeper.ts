@@ -19,6 +19,8 @@ export interface SweeperHealth {
   readonly healthy: boolean;
   /** Seconds since the last sweep that went through. */
   readonly lagSeconds: number;
+  /** How long that sweep took; 0 before the first. */
+  readonly durationSeconds: number;
 }
 
 /** Ends what nobody decided in time: every few seconds, batch by batch, side by side with other replicas. */
@@ -28,6 +30,7 @@ export class TimeoutSweeper implements OnApplicationBootstrap, BeforeApplication
   private readonly batchSize: number;
   private running: Promise<void> | null = null;
   private succeededAtMs: number;
+  private durationMs = 0;
   private failing = false;
 
   constructor(
@@ -63,10 +66,15 @@ export class TimeoutSweeper implements OnApplicationBootstrap, BeforeApplication
 
   health(): SweeperHealth {
     const lagMs = this.clock.monotonicMs() - this.succeededAtMs;
-    return { healthy: lagMs <= this.intervalMs * LATE_AFTER_INTERVALS, lagSeconds: lagMs / 1000 };
+    return {
+      healthy: lagMs <= this.intervalMs * LATE_AFTER_INTERVALS,
+      lagSeconds: lagMs / 1000,
+      durationSeconds: this.durationMs / 1000,
+    };
   }
 
   private async sweepAll(): Promise<void> {
+    const startedAtMs = this.clock.monotonicMs();
     try {
       let ended: readonly unknown[];
       do {
@@ -75,6 +83,7 @@ export class TimeoutSweeper implements OnApplicationBootstrap, BeforeApplication
         );
       } while (ended.length === this.batchSize);
       this.succeededAtMs = this.clock.monotonicMs();
+      this.durationMs = this.succeededAtMs - startedAtMs;
       if (this.failing) this.log.event('info', 'sweep.recovered', {}, 'the sweep works again');
       this.failing = false;
     } catch (error) {

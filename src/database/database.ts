@@ -43,6 +43,15 @@ function translated(error: unknown): unknown {
     : error;
 }
 
+/** Connections of the pool at this moment. */
+export interface PoolUse {
+  readonly max: number;
+  readonly total: number;
+  readonly idle: number;
+  /** Queries that wait for a connection. */
+  readonly waiting: number;
+}
+
 type Querier = Pick<PoolClient, 'query'>;
 
 /** The hot path to PostgreSQL: named prepared statements on TypeORM's own pool. */
@@ -52,6 +61,11 @@ export class Database {
 
   constructor(@InjectDataSource() dataSource: DataSource) {
     this.pool = (dataSource.driver as unknown as { master: Pool }).master;
+  }
+
+  get poolUse(): PoolUse {
+    const { options, totalCount, idleCount, waitingCount } = this.pool;
+    return { max: options.max, total: totalCount, idle: idleCount, waiting: waitingCount };
   }
 
   /**

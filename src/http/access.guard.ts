@@ -1,5 +1,6 @@
 import {
   createParamDecorator,
+  Inject,
   Injectable,
   SetMetadata,
   type CanActivate,
@@ -9,12 +10,19 @@ import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
 import type { Identity, Role } from '../access/identity';
 import { KeyRing } from '../access/key-ring';
+import { CONFIG, type Config } from '../config/environment';
 import { DomainError } from '../kernel/errors';
 
 const ROLES = 'countersign:roles';
 
+/** `scraper`: anyone, where metrics are public: with a loopback `HOST`, or as `METRICS_PUBLIC` says. */
+export type Audience = Role | 'anyone' | 'scraper';
+
 /** Who may call the route; a route without this is refused to everybody. */
-export const Allow = (...roles: (Role | 'anyone')[]) => SetMetadata(ROLES, roles);
+export const Allow = (...audience: Audience[]) => SetMetadata(ROLES, audience);
+
+const rolesIn = (audience: readonly Audience[] = []): Audience[] =>
+  audience.filter((each) => each !== 'scraper');
 
 interface Identified {
   identity?: Identity;
@@ -33,15 +41,17 @@ export class AccessGuard implements CanActivate {
   constructor(
     private readonly reflector: Reflector,
     private readonly keys: KeyRing,
+    @Inject(CONFIG) private readonly config: Config,
   ) {}
 
   canActivate(context: ExecutionContext): boolean {
     if (context.getType<string>() !== 'http') return true;
-    const roles = this.reflector.getAllAndOverride<(Role | 'anyone')[] | undefined>(ROLES, [
+    const roles = this.reflector.getAllAndOverride<readonly Audience[] | undefined>(ROLES, [
       context.getHandler(),
       context.getClass(),
     ]);
     if (roles?.includes('anyone')) return true;
+    if (roles?.includes('scraper') && (this.config.metrics.public || this.config.http.loopback)) return true;
     const request = context.switchToHttp().getRequest<FastifyRequest & Identified>();
     const [, key] = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '') ?? [];
     const identity = key === undefined ? null : this.keys.identify(key);
@@ -51,7 +61,7 @@ export class AccessGuard implements CanActivate {
     if (!roles?.includes(identity.role)) {
       throw new DomainError(
         'access.forbidden',
-        `This needs a key with the role ${roles?.join(' or ') ?? 'none'}; yours is ${identity.role}.`,
+        `This needs a key with the role ${rolesIn(roles).join(' or ') || 'none'}; yours is ${identity.role}.`,
       );
     }
     request.identity = identity;

@@ -1,0 +1,57 @@
+import type { ApprovalStatus } from '../approvals/approval';
+import type { BreakerState } from '../resilience/circuit-breaker';
+import type { FailureReason } from '../telegram/telegram-failure';
+
+/** Every value a label may take is listed here or comes from a route's template: never an id, a text or a URL. */
+
+/** What is not on a list counts under this. */
+export const OTHER = 'other';
+
+/** The Bot API methods that the service calls. */
+export const TELEGRAM_METHODS = [
+  'getMe',
+  'getChat',
+  'getUpdates',
+  'getWebhookInfo',
+  'setWebhook',
+  'deleteWebhook',
+  'setMyCommands',
+  'sendMessage',
+  'sendDocument',
+  'editMessageText',
+  'answerCallbackQuery',
+  OTHER,
+] as const;
+
+// A record, so that the compiler asks for a reason that is new.
+const REASONS: Readonly<Record<FailureReason, true>> = {
+  'rate-limited': true,
+  unauthorized: true,
+  forbidden: true,
+  conflict: true,
+  'bad-request': true,
+  'server-error': true,
+  network: true,
+  timeout: true,
+  'bad-answer': true,
+};
+
+export const TELEGRAM_FAILURE_REASONS = Object.keys(REASONS);
+
+export const FINAL_STATUSES = [
+  'approved',
+  'rejected',
+  'expired',
+  'cancelled',
+] as const satisfies readonly ApprovalStatus[];
+
+/** How an operator decided. */
+export const CHANNELS = ['telegram', 'api'] as const;
+
+export const BREAKER_STATES = ['closed', 'half-open', 'open'] as const satisfies readonly BreakerState[];
+
+const methods: ReadonlySet<string> = new Set(TELEGRAM_METHODS);
+
+export function telegramMethodLabel(method: string): string {
+  return methods.has(method) ? method : OTHER;
+}
