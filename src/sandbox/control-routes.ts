@@ -44,6 +44,7 @@ const updatesSchema = z.strictObject({
   inject: z.array(z.looseObject({ update_id: z.int() })).optional(),
   duplicateLast: z.boolean().optional(),
   reverse: z.boolean().optional(),
+  restartAt: z.int().positive().optional(),
 });
 
 const limit = z.number().positive();
@@ -66,7 +67,7 @@ const settingsSchema = z.strictObject({
  * - `senderChat` in press and say: on behalf of a chat (a channel, or the group itself = anonymous administrator;
  *   `from` is then Telegram's GroupAnonymousBot)
  * - `POST /sandbox/chats {chat, migrateTo?, blocked?, missing?, deleteTopic?}`
- * - `POST /sandbox/updates {bot?, inject?: [Update], duplicateLast?, reverse?}`
+ * - `POST /sandbox/updates {bot?, inject?: [Update], duplicateLast?, reverse?, restartAt?: update_id}`
  * - `GET|POST /sandbox/limits` rate limits and other times (`settings.ts`)
  * - `GET /sandbox/faults`; in faults `probability`, `description`, `body: "stall"|"drip"` (`faults.ts`)
  * - `GET /sandbox/documents/:fileId` the bytes of an uploaded file
@@ -142,6 +143,7 @@ export function controlRoutes(app: FastifyInstance, parts: BotApiParts, settings
       for (const update of wanted.inject ?? []) queue.inject(update);
       if (wanted.duplicateLast) queue.duplicateLast();
       if (wanted.reverse) queue.reverse();
+      if (wanted.restartAt !== undefined) queue.restartAt(wanted.restartAt);
     }
     return { waiting: bots.map((b) => ({ bot: b.id, updates: b.queue.size })) };
   });

@@ -103,6 +103,11 @@ export class UpdateQueue {
     this.queued = [];
   }
 
+  /** From here on numbers begin anew: Telegram may choose a random one after a week without updates. */
+  restartAt(updateId: number): void {
+    this.nextUpdateId = updateId;
+  }
+
   /** Turns the order of what waits around. */
   reverse(): void {
     this.queued.reverse();

@@ -99,9 +99,8 @@ it('drip: a byte at a time, whole in the end', async () => {
 });
 
 it('delay: late, but done even when the client has gone', async () => {
-  await sandbox().fault({ method: 'sendMessage', delayMs: 300 });
+  await sandbox().fault({ method: 'sendMessage', delayMs: 500 });
   await expect(bare('sendMessage', message, 50)).rejects.toMatchObject({ name: 'TimeoutError' });
-  expect(await texts()).toEqual([]);
   while ((await texts()).length === 0);
   expect(await texts()).toEqual(['hello']);
 });

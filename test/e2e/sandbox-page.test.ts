@@ -87,7 +87,6 @@ const STRANGER = 2;
   });
 
   it('shows an answer without alert as a note, and says when the bot keeps silent', async () => {
-    await driver.post('limits', { callbackAnswerMs: 1500 });
     const page = await open();
     await driver.sendCard();
     await page.getByRole('button', { name: 'Reject' }).click();
@@ -95,6 +94,7 @@ const STRANGER = 2;
     expect(update?.callback_query).toMatchObject({ data: 'v1.r.nonce', from: { id: 1 } });
     await driver.client().answerCbQuery(update?.callback_query?.id ?? '', 'Rejected');
     await page.locator('.toast', { hasText: 'Rejected' }).waitFor();
+    await driver.post('limits', { callbackAnswerMs: 100 });
     await page.getByRole('button', { name: 'Approve' }).click();
     await page.locator('.toast', { hasText: 'The bot did not answer' }).waitFor();
   });
