@@ -14,6 +14,12 @@ export interface RunningApp {
   close(): Promise<void>;
 }
 
+/** Where a database is, without the password. */
+function addressOf(url: string): string {
+  const { host, pathname } = new URL(url);
+  return `${host}${pathname}`;
+}
+
 /** Starts the whole service: database, schema, modules, HTTP. What was started is stopped again when a step fails. */
 export async function startApp(config: Config, log: Log): Promise<RunningApp> {
   const location = await locateDatabase(config, log);
@@ -23,7 +29,9 @@ export async function startApp(config: Config, log: Log): Promise<RunningApp> {
     await location.close();
   };
   try {
-    const migrations = await migrate(location.ownerUrl, location.url);
+    const migrations = await migrate(location.ownerUrl, location.url).catch((error: unknown) => {
+      throw new Error(`the database at ${addressOf(location.ownerUrl)} cannot be used`, { cause: error });
+    });
     if (migrations.length > 0)
       log.event('info', 'database.migrated', { migrations }, 'the schema is up to date');
     app = await NestFactory.create<NestFastifyApplication>(
@@ -36,7 +44,10 @@ export async function startApp(config: Config, log: Log): Promise<RunningApp> {
       },
     );
     serveApiDocs(app);
-    await app.listen(config.http.port, config.http.host);
+    const { host, port } = config.http;
+    await app.listen(port, host).catch((error: unknown) => {
+      throw new Error(`cannot listen on HOST ${host}, PORT ${port}`, { cause: error });
+    });
     return { url: await app.getUrl(), close };
   } catch (error) {
     await close();

@@ -10,7 +10,9 @@ import { until } from './until';
 export const CHECKOUT = resolve(__dirname, '../..');
 const SERVICE = join(CHECKOUT, 'dist/src/main.js');
 const SANDBOX = join(CHECKOUT, 'dist/src/sandbox/main.js');
+/** A start takes about two seconds, and several times that on a machine that is busy with other tests. */
 const READY_WITHIN_MS = 30_000;
+jest.setTimeout(90_000);
 
 export interface LogLine {
   readonly event: string;
