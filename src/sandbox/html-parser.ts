@@ -1,47 +1,10 @@
-import { badRequest } from './bot-api-error';
+import { addEntity, isKnownTag, parseError, type DraftEntity, type OpenTag } from './html-tags';
 import type { FormattedText, MessageEntity } from './telegram-types';
-
-/** Tags that only say how the text looks: the entity type says it all. */
-const STYLES: Readonly<Record<string, string>> = {
-  b: 'bold',
-  strong: 'bold',
-  i: 'italic',
-  em: 'italic',
-  u: 'underline',
-  ins: 'underline',
-  s: 'strikethrough',
-  strike: 'strikethrough',
-  del: 'strikethrough',
-  'tg-spoiler': 'spoiler',
-  span: 'spoiler',
-};
-
-const STRUCTURES = new Set(['a', 'code', 'pre', 'blockquote', 'tg-emoji', 'tg-time']);
 
 const NAMED_CHARACTERS: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&', quot: '"' };
 
 /** Telegram gives up on a numeric reference of ten characters or more. */
 const LONGEST_NUMERIC_REFERENCE = 9;
-
-const DATE_FORMAT = /^(r|w?[dD]?[tT]?)$/;
-
-interface OpenTag {
-  readonly name: string;
-  readonly argument: string;
-  readonly unixTime: number;
-  readonly offset: number;
-}
-
-interface DraftEntity {
-  type: string;
-  offset: number;
-  length: number;
-  /** The language of a `<code class="language-…">`, which counts only together with `<pre>`. */
-  codeLanguage?: string;
-  extra?: Partial<MessageEntity>;
-}
-
-const parseError = (what: string): Error => badRequest(`can't parse entities: ${what}`);
 
 const isSpace = (c: string): boolean => c === '' || ' \t\r\n\0\v'.includes(c);
 
@@ -80,7 +43,7 @@ class HtmlParser {
         'Text contains invalid Unicode characters after decoding HTML entities, check for unmatched surrogate code units',
       );
     }
-    return { text: this.text, entities: this.entities.map(finish).sort(outermostFirst) };
+    return { text: this.text, entities: this.entities.map(finished).sort(outermostFirst) };
   }
 
   private peek(): string {
@@ -133,7 +96,7 @@ class HtmlParser {
     const begin = this.position++;
     const name = this.takeWhile((c) => !isSpace(c) && c !== '>').toLowerCase();
     if (this.atEnd()) throw parseError(`Unclosed start tag at byte offset ${this.byteOffset(begin)}`);
-    if (!Object.hasOwn(STYLES, name) && !STRUCTURES.has(name)) {
+    if (!isKnownTag(name)) {
       throw parseError(`Unsupported start tag "${name}" at byte offset ${this.byteOffset(begin)}`);
     }
     let argument = '';
@@ -213,96 +176,12 @@ class HtmlParser {
     }
     this.position++;
     this.open.pop();
-    if (this.text.length > tag.offset) this.close(tag);
-  }
-
-  private close(tag: OpenTag): void {
-    const { offset } = tag;
-    const length = this.text.length - offset;
-    const add = (type: string, more: Partial<DraftEntity> = {}): void => {
-      this.entities.push({ type, offset, length, ...more });
-    };
-    const style = STYLES[tag.name];
-    if (style !== undefined) {
-      add(style);
-      return;
-    }
-
-    const inner = this.entities.at(-1);
-    const sameSpan = inner?.offset === offset && inner.length === length;
-    switch (tag.name) {
-      case 'pre':
-        // `<pre><code class="language-x">` is one entity that knows its language.
-        if (sameSpan && inner.type === 'code' && inner.codeLanguage) {
-          inner.type = 'pre';
-          inner.extra = { language: inner.codeLanguage };
-          return;
-        }
-        {
-          add('pre');
-          return;
-        }
-      case 'code':
-        if (sameSpan && inner.type === 'pre' && tag.argument) {
-          inner.extra = { language: tag.argument };
-          return;
-        }
-        {
-          add('code', tag.argument ? { codeLanguage: tag.argument } : {});
-          return;
-        }
-      case 'blockquote': {
-        add(tag.argument ? 'expandable_blockquote' : 'blockquote');
-        return;
-      }
-      case 'tg-emoji':
-        if (!/^[1-9][0-9]{0,18}$/.test(tag.argument))
-          throw parseError('Invalid custom emoji identifier specified');
-        {
-          add('custom_emoji', { extra: { custom_emoji_id: tag.argument } });
-          return;
-        }
-      case 'tg-time':
-        if (!DATE_FORMAT.test(tag.argument)) throw parseError('Invalid date format specified');
-        if (tag.unixTime <= 0) return;
-        {
-          add('date_time', {
-            extra: { unix_time: tag.unixTime, ...(tag.argument ? { date_time_format: tag.argument } : {}) },
-          });
-          return;
-        }
-      default: {
-        this.closeLink(tag, add);
-        return;
-      }
-    }
-  }
-
-  private closeLink(tag: OpenTag, add: (type: string, more?: Partial<DraftEntity>) => void): void {
-    const url = tag.argument || this.text.slice(tag.offset);
-    const mentioned = /^tg:\/\/user\?id=([0-9]{1,16})$/.exec(url)?.[1];
-    if (mentioned !== undefined) {
-      const user = { id: Number(mentioned), is_bot: false, first_name: `User ${mentioned}` };
-      add('text_mention', { extra: { user } });
-      return;
-    }
-    const checked = checkedLink(url);
-    // A link Telegram cannot use becomes plain text, without an error.
-    if (checked !== null) add('text_link', { extra: { url: checked } });
+    if (this.text.length > tag.offset) addEntity(this.entities, tag, this.text);
   }
 }
 
-/** The address as Telegram would store it (http:// when no scheme was given), or null when it is none. */
-function checkedLink(url: string): string | null {
-  const address =
-    /^[a-z][a-z0-9+.-]*:/i.test(url) && !/^[^/]*\.[^/]*:[0-9]/.test(url) ? url : `http://${url}`;
-  if (!/^(https?|tg|ton|tonsite):\/\//i.test(address) || /\s/.test(address)) return null;
-  if (/^https?:/i.test(address) && !/^https?:\/\/[^/?#]*([.:]|localhost)[^/?#]*/i.test(address)) return null;
-  return URL.canParse(address) ? new URL(address).href : null;
-}
-
-function finish({ type, offset, length, extra }: DraftEntity): MessageEntity {
-  return { type, offset, length, ...extra };
+function finished({ codeLanguage: _, ...entity }: DraftEntity): MessageEntity {
+  return entity;
 }
 
 /** Telegram's order: by offset, longer before shorter, so that an entity precedes those inside it. */
