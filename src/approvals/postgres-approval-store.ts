@@ -33,6 +33,12 @@ import {
   type Snapshot,
 } from './approval-store';
 
+const changedTo = (approval: SettledApproval): SettleAttempt => ({
+  changed: true,
+  approval,
+  now: approval.settledAt,
+});
+
 @Injectable()
 export class PostgresApprovalStore extends ApprovalStore {
   private readonly chatId: string | null;
@@ -92,7 +98,8 @@ export class PostgresApprovalStore extends ApprovalStore {
     return { approval: toApproval(earlier), replayed: true };
   }
 
-  async settle(id: string, { status, by, reason }: Outcome): Promise<SettleAttempt> {
+  async settle(id: string, outcome: Outcome): Promise<SettleAttempt> {
+    const { status, by, reason } = outcome;
     const [row] = await this.database.query<ApprovalRow>(SETTLE, [
       id,
       status,
@@ -102,12 +109,14 @@ export class PostgresApprovalStore extends ApprovalStore {
       reason === null ? null : toColumnText(reason),
       this.chatId,
     ]);
-    // Refused for being too late: the request ends here and now, so that the caller sees the true state.
-    const ended = row ? toSettled(row) : (await this.expireOverdue([id]))[0];
-    if (ended) return { changed: true, approval: ended, now: ended.settledAt };
+    if (row) return changedTo(toSettled(row));
     const snapshot = await this.find(id);
     if (!snapshot) throw new DomainError('approval.not-found', 'There is no approval with this id.');
-    return { changed: false, approval: snapshot.approval, now: snapshot.now };
+    const { approval, now, endsInMs } = snapshot;
+    if (approval.status !== 'pending' || endsInMs > 0) return { changed: false, approval, now };
+    // Too late: the request ends here and now, so that the caller is shown the true state.
+    const [expired] = await this.expireOverdue([id]);
+    return expired ? changedTo(expired) : this.settle(id, outcome);
   }
 
   async expireDue(limit: number): Promise<SettledApproval[]> {
