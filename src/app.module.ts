@@ -6,6 +6,7 @@ import { ConfigModule } from './config/config.module';
 import type { Config } from './config/environment';
 import type { DatabaseLocation } from './database/database-location';
 import { DatabaseModule } from './database/database.module';
+import { DiagnosticsModule } from './diagnostics/diagnostics.module';
 import { EscalationModule } from './escalation/escalation.module';
 import { HealthModule } from './health/health.module';
 import { HttpModule } from './http/http.module';
@@ -31,6 +32,7 @@ export class AppModule {
         ...(config.telegram === null ? [] : [EscalationModule]),
         HealthModule,
         MetricsModule.create(),
+        DiagnosticsModule,
       ],
     };
   }

@@ -1,0 +1,50 @@
+import { Injectable } from '@nestjs/common';
+import { Database, type Statement } from '../database/database';
+
+const FACTS: Statement = {
+  name: 'diagnostics-facts',
+  text: `
+  select current_setting('server_version') as version, pg_database_size(current_database())::float8 as bytes,
+    (select coalesce(array_agg(name::text order by id), '{}') from migrations) as applied`,
+};
+
+const PING: Statement = { name: 'diagnostics-ping', text: 'select 1' };
+
+const HOLDER: Statement = {
+  name: 'diagnostics-lease-holder',
+  text: `select holder, expires_at from leases where name = $1 and expires_at > now()`,
+};
+
+export interface DatabaseFacts {
+  readonly serverVersion: string;
+  readonly sizeBytes: number;
+  /** Names of migrations, oldest first. */
+  readonly applied: readonly string[];
+}
+
+export interface LeaseHolder {
+  readonly replica: string;
+  readonly expiresAt: Date;
+}
+
+/** What the database can tell about itself. Everything rejects with DomainError `database.unavailable`. */
+@Injectable()
+export class DatabaseFactsStore {
+  constructor(private readonly database: Database) {}
+
+  async read(): Promise<DatabaseFacts> {
+    const [row] = await this.database.query<{ version: string; bytes: number; applied: string[] }>(FACTS, []);
+    if (!row) throw new Error('the database told nothing about itself');
+    return { serverVersion: row.version, sizeBytes: row.bytes, applied: row.applied };
+  }
+
+  async ping(): Promise<void> {
+    await this.database.query(PING, []);
+  }
+
+  /** @returns which replica does a job that only one may do; null: nobody. */
+  async leaseHolder(name: string): Promise<LeaseHolder | null> {
+    const [row] = await this.database.query<{ holder: string; expires_at: Date }>(HOLDER, [name]);
+    return row ? { replica: row.holder, expiresAt: row.expires_at } : null;
+  }
+}

@@ -1,0 +1,35 @@
+import { Injectable } from '@nestjs/common';
+import { Database } from '../database/database';
+import { MigrationState } from '../database/migration-state';
+import { Clock } from '../kernel/clock';
+import { describeError } from '../logging/log';
+import { DatabaseFactsStore } from './database-facts-store';
+
+/** How the database is, seen from this replica. */
+@Injectable()
+export class DatabaseReport {
+  constructor(
+    private readonly database: Database,
+    private readonly facts: DatabaseFactsStore,
+    private readonly migrations: MigrationState,
+    private readonly clock: Clock,
+  ) {}
+
+  /** While the database is away it tells what this replica knows by itself: that is when it is asked. */
+  async read() {
+    // As it was, without the connections that this report takes.
+    const pool = this.database.poolUse;
+    try {
+      const { applied, serverVersion, sizeBytes } = await this.facts.read();
+      const pending = await this.migrations.pending();
+      const startedAt = this.clock.monotonicMs();
+      await this.facts.ping();
+      const roundTripMs = this.clock.monotonicMs() - startedAt;
+      const migrations = { applied, pending };
+      return { reachable: true, error: null, pool, migrations, serverVersion, sizeBytes, roundTripMs };
+    } catch (error) {
+      const unknown = { migrations: null, serverVersion: null, sizeBytes: null, roundTripMs: null };
+      return { reachable: false, error: describeError(error), pool, ...unknown };
+    }
+  }
+}

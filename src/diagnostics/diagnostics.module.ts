@@ -1,0 +1,24 @@
+import { Module } from '@nestjs/common';
+import { MigrationState } from '../database/migration-state';
+import { BreakerReport } from './breaker-report';
+import { DatabaseFactsStore } from './database-facts-store';
+import { DatabaseReport } from './database-report';
+import { DiagnosticsController } from './diagnostics.controller';
+import { MetricsReport } from './metrics-report';
+import { TelegramActivity } from './telegram-activity';
+import { TelegramReport } from './telegram-report';
+
+/** Needs MetricsModule. A module of the chat may provide TelegramInsight. */
+@Module({
+  controllers: [DiagnosticsController],
+  providers: [
+    MetricsReport,
+    DatabaseReport,
+    DatabaseFactsStore,
+    MigrationState,
+    TelegramActivity,
+    TelegramReport,
+    BreakerReport,
+  ],
+})
+export class DiagnosticsModule {}

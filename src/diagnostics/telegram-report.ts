@@ -1,0 +1,47 @@
+import { Inject, Injectable, Optional } from '@nestjs/common';
+import { CONFIG, type Config } from '../config/environment';
+import { LeaseStore } from '../database/lease-store';
+import { TelegramStatus } from '../telegram/telegram-status';
+import { DatabaseFactsStore } from './database-facts-store';
+import { TelegramActivity } from './telegram-activity';
+import { TelegramInsight } from './telegram-insight';
+
+/** Whoever holds it polls for all replicas. */
+const POLLER_LEASE = 'telegram-poller';
+
+/** How the way to the operators is, seen from this replica. */
+@Injectable()
+export class TelegramReport {
+  constructor(
+    private readonly status: TelegramStatus,
+    private readonly activity: TelegramActivity,
+    private readonly facts: DatabaseFactsStore,
+    private readonly own: LeaseStore,
+    @Optional() private readonly insight: TelegramInsight | undefined,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {}
+
+  /** Rejects with DomainError `database.unavailable`. */
+  async read() {
+    const { lastCompletedPollAt, lastFailure } = this.activity;
+    return {
+      replica: this.own.replica,
+      mode: this.mode,
+      degradedBecause: this.status.health.degradedBecause,
+      lastCompletedPollAt: lastCompletedPollAt?.toISOString() ?? null,
+      leaseHolder: this.mode === 'polling' ? await this.leaseHolder() : null,
+      budgetLeft: (await this.insight?.budgetLeft()) ?? null,
+      lastError: lastFailure && { ...lastFailure, at: lastFailure.at.toISOString() },
+    };
+  }
+
+  private get mode(): 'off' | 'polling' | 'webhook' {
+    if (this.config.telegram === null) return 'off';
+    return this.config.telegram.webhook === null ? 'polling' : 'webhook';
+  }
+
+  private async leaseHolder() {
+    const lease = await this.facts.leaseHolder(POLLER_LEASE);
+    return lease && { ...lease, expiresAt: lease.expiresAt.toISOString() };
+  }
+}
