@@ -12,6 +12,10 @@ const APPROVAL = `id, status, key_id, request, input_digest, correlation_id, cre
 /** JavaScript dates hold milliseconds; what is stored must be what is shown. */
 const NOW = `date_trunc('milliseconds', now())`;
 
+/** Work that is being done right now is done once more: its lease token no longer fits. */
+const AGAIN = `on conflict (approval_id, kind)
+    do update set available_at = now(), lease_token = outbox.lease_token + 1, dead_at = null`;
+
 /** What follows an `ended` list of settled rows: audit row, outcome edit, wake-up; one transaction. */
 const AFTERMATH = (chatId: string) => `
   audited as (
@@ -22,7 +26,7 @@ const AFTERMATH = (chatId: string) => `
   ), outcome as (
     insert into outbox (approval_id, kind, chat_id, urgency, created_at, available_at)
     select id, 'outcome', ${chatId}, 1, now(), now() from ended where ${chatId} is not null
-    on conflict (approval_id, kind) do nothing
+    ${AGAIN}
   ), woken as (
     select pg_notify('${SETTLED_CHANNEL}', string_agg(id::text, ',')) as sent from (
       select id, (row_number() over () - 1) / ${IDS_PER_NOTIFY} as part from ended) as parts

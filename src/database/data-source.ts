@@ -1,8 +1,15 @@
 import { DataSource } from 'typeorm';
 import { ApprovalEntity } from '../approvals/approval.entity';
 import { AuditEntryEntity } from '../audit/audit-entry.entity';
-import { CardEntity, LeaseEntity, OutboxEntity } from '../escalation/escalation.entities';
+import {
+  CardEntity,
+  LaneEntity,
+  LeaseEntity,
+  OutboxEntity,
+  SendSlotEntity,
+} from '../escalation/escalation.entities';
 import { CreateApprovals1795464000000 } from '../../migrations/1795464000000-CreateApprovals';
+import { AddLanes1795464000002 } from '../../migrations/1795464000002-AddLanes';
 import { CreateEscalation1795464000001 } from '../../migrations/1795464000001-CreateEscalation';
 
 /** A request must not hang on a database that does not answer; five seconds, then 503. */
@@ -16,8 +23,16 @@ export function createDataSource(url: string, poolSize: number): DataSource {
     type: 'postgres',
     url,
     poolSize,
-    entities: [ApprovalEntity, AuditEntryEntity, OutboxEntity, CardEntity, LeaseEntity],
-    migrations: [CreateApprovals1795464000000, CreateEscalation1795464000001],
+    entities: [
+      ApprovalEntity,
+      AuditEntryEntity,
+      OutboxEntity,
+      CardEntity,
+      LeaseEntity,
+      LaneEntity,
+      SendSlotEntity,
+    ],
+    migrations: [CreateApprovals1795464000000, CreateEscalation1795464000001, AddLanes1795464000002],
     migrationsTransactionMode: 'all',
     applicationName: 'countersign',
     connectTimeoutMS: CONNECT_TIMEOUT_MS,

@@ -10,7 +10,7 @@ const TAKE: Statement = {
   insert into leases (name, holder, expires_at) values ($1, $2, now() + make_interval(secs => $3))
   on conflict (name) do update set holder = $2, expires_at = now() + make_interval(secs => $3)
   where leases.holder = $2 or leases.expires_at <= now()
-  returning data`,
+  returning name`,
 };
 
 const RELEASE: Statement = {
@@ -18,9 +18,14 @@ const RELEASE: Statement = {
   text: `update leases set expires_at = now() where name = $1 and holder = $2`,
 };
 
-const KEEP: Statement = {
-  name: 'lease-keep-data',
-  text: `update leases set data = $3 where name = $1 and holder = $2`,
+/** Notes in `data` when the holder last did its job, and tells when the one before was. */
+const BEAT: Statement = {
+  name: 'lease-beat',
+  text: `
+  update leases set data = (extract(epoch from now()) * 1000)::bigint::text
+  from (select data as before from leases where name = $1) as earlier
+  where name = $1 and holder = $2
+  returning before, now() as now`,
 };
 
 /** Jobs that only one replica does at a time. */
@@ -31,18 +36,20 @@ export class LeaseStore {
 
   constructor(private readonly database: Database) {}
 
-  /** @returns what the last holder left behind, as JSON text, or null when another replica holds the lease. */
-  async take(name: string, seconds: number): Promise<string | null> {
-    const [row] = await this.database.query<{ data: string }>(TAKE, [name, this.replica, seconds]);
-    return row?.data ?? null;
+  /** @returns whether the lease is ours now; again and again keeps it. */
+  async take(name: string, seconds: number): Promise<boolean> {
+    return (await this.database.query(TAKE, [name, this.replica, seconds])).length > 0;
   }
 
   async release(name: string): Promise<void> {
     await this.database.query(RELEASE, [name, this.replica]);
   }
 
-  /** Leaves something for the next holder. */
-  async keep(name: string, data: string): Promise<void> {
-    await this.database.query(KEEP, [name, this.replica, data]);
+  /** The holder did its job. @returns when any holder last did, and the time now; null when the lease is lost. */
+  async beat(name: string): Promise<{ last: Date | null; now: Date } | null> {
+    const [row] = await this.database.query<{ before: string; now: Date }>(BEAT, [name, this.replica]);
+    if (!row) return null;
+    const lastMs = Number(row.before);
+    return { last: Number.isInteger(lastMs) ? new Date(lastMs) : null, now: row.now };
   }
 }

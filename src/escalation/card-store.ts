@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Database, type Statement } from '../database/database';
-import type { Work } from './outbox-store';
+import type { ApprovalWork } from './outbox-store';
 
 /** One attempt to put an approval before the operators. */
 export interface Card {
@@ -88,7 +88,8 @@ const SENT: Statement = {
     select approval.id, 'warning', card.chat_id, 2, now(), expires_at - make_interval(secs => $6)
     from approval, card
     where status = 'pending' and $6 > 0 and expires_at - created_at >= make_interval(secs => 2 * $6)
-    on conflict (approval_id, kind) do nothing
+    on conflict (approval_id, kind)
+      do update set available_at = excluded.available_at, lease_token = outbox.lease_token + 1, dead_at = null
   )
   select 1`,
 };
@@ -120,6 +121,17 @@ const toCard = (row: CardRow): Card => ({
       ? null
       : { messageId: row.document_message_id, sha256: row.document_sha256 },
 });
+
+/** The message shows the outcome now, or is gone. */
+const CLOSED: Statement = {
+  name: 'card-closed',
+  text: `update cards set closed_at = now() where id = $1`,
+};
+
+const FIND_BY_MESSAGE: Statement = {
+  name: 'card-find-by-message',
+  text: `select ${CARD} from cards where chat_id = $1 and message_id = $2 order by id desc limit 1`,
+};
 
 /** Which message shows which approval, and what its buttons carry. */
 @Injectable()
@@ -157,7 +169,7 @@ export class CardStore {
     card: Card,
     messageId: string,
     displayDigest: string,
-    work: Work,
+    work: ApprovalWork,
     warningSeconds: number,
   ): Promise<void> {
     await this.database.query(SENT, [
@@ -172,6 +184,15 @@ export class CardStore {
 
   async findByNonce(nonce: string): Promise<Card | null> {
     const [row] = await this.database.query<CardRow>(FIND_BY_NONCE, [nonce]);
+    return row ? toCard(row) : null;
+  }
+
+  async closed(card: Card): Promise<void> {
+    await this.database.query(CLOSED, [card.id]);
+  }
+
+  async findByMessage(chatId: string, messageId: string): Promise<Card | null> {
+    const [row] = await this.database.query<CardRow>(FIND_BY_MESSAGE, [chatId, messageId]);
     return row ? toCard(row) : null;
   }
 

@@ -4,59 +4,63 @@ import {
   type BeforeApplicationShutdown,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
-import { EventBus, QueryBus } from '@nestjs/cqrs';
+import { EventBus } from '@nestjs/cqrs';
 import { ApprovalEnqueued, ApprovalSettled } from '../approvals/approval-events';
-import { GetApprovalQuery } from '../approvals/queries/get-approval';
-import { CONFIG, type Config } from '../config/environment';
-import { withCorrelation } from '../logging/correlation';
+import { CONFIG, telegramOf, type Config } from '../config/environment';
 import { describeError, Log } from '../logging/log';
 import { Escalation } from './escalation';
-import { ChatFailure } from './operator-chat';
+import { ChatFailure, OperatorChat } from './operator-chat';
 import { OutboxStore, type Work } from './outbox-store';
+import { SendBudget } from './send-budget';
 
 /** How often the outbox is looked at when nothing wakes us: retries, warnings, other replicas' leftovers. */
 const POLL_MS = 1_000;
-/** Leased at once: few, because what is leased waits while this replica is slow. */
-const BATCH = 4;
-/** Failed work comes back after 1 s, 2 s, 4 s … */
-const FIRST_BACKOFF_MS = 1_000;
-const MAX_BACKOFF_MS = 60_000;
-
-function backoffMs(attempts: number): number {
-  return Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** Math.min(attempts - 1, 10));
-}
+/** Done side by side: more than one chat takes at once, so that one slow chat does not hold up the others. */
+const MAX_IN_FLIGHT = 16;
+/** A lease is renewed this many times in its life, so that one failed renewal does not lose it. */
+const RENEWALS_PER_LEASE = 3;
+/** What failed here, and not at Telegram, comes back after this. */
+const RETRY_MS = 1_000;
 
 /** Takes work from the outbox, does it, and gives back what failed. Any number of replicas side by side. */
 @Injectable()
 export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly stop = new AbortController();
+  private readonly inFlight = new Map<Work, Promise<void>>();
   private running: Promise<void> | null = null;
+  private renewals: NodeJS.Timeout | null = null;
   private wakeUp: () => void = () => undefined;
   private woken = false;
-  private readonly stop = new AbortController();
   private failing = false;
 
   constructor(
     private readonly outbox: OutboxStore,
+    private readonly budget: SendBudget,
     private readonly escalation: Escalation,
-    private readonly queries: QueryBus,
+    private readonly chat: OperatorChat,
     private readonly events: EventBus,
     private readonly log: Log,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
   onApplicationBootstrap(): void {
-    if (this.config.telegram === null) return;
     // An event is a hint, no more: what it says stands in the outbox, and the poll finds it anyway.
     this.events.subscribe((event) => {
       if (event instanceof ApprovalEnqueued || event instanceof ApprovalSettled) this.wake();
     });
-    this.running = this.run(this.config.telegram.chatId);
+    this.chat.onReachable(() => this.wake());
+    const renewEveryMs = (this.config.escalation.leaseSeconds * 1000) / RENEWALS_PER_LEASE;
+    this.renewals = setInterval(() => void this.renew(), renewEveryMs);
+    this.running = this.run();
   }
 
+  /** Takes no more work and ends what is being done: leases end with it, and the next replica goes on. */
   async beforeApplicationShutdown(): Promise<void> {
     this.stop.abort();
     this.wake();
     await this.running;
+    await Promise.all(this.inFlight.values());
+    if (this.renewals) clearInterval(this.renewals);
   }
 
   private wake(): void {
@@ -64,89 +68,134 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
     this.wakeUp();
   }
 
-  private async run(chatId: string): Promise<void> {
-    await this.guarded(async () => {
-      const missing = await this.outbox.enqueueMissingCards(chatId);
-      if (missing > 0)
-        this.log.event(
-          'info',
-          'escalation.cards-missing',
-          { count: missing },
-          'pending requests had no card; they get one',
-        );
-      return missing;
-    });
+  private async run(): Promise<void> {
+    await this.guarded(() => this.catchUp());
     while (!this.stop.signal.aborted) {
-      const done = await this.guarded(() => this.round());
-      if (done < BATCH) await this.rest();
+      this.woken = false;
+      const restMs = await this.guarded(() => this.next());
+      if (restMs > 0) await this.rest(restMs);
     }
   }
 
-  /** One batch. @returns how much work there was. */
-  private async round(): Promise<number> {
-    this.woken = false;
-    const batch = await this.outbox.claim(BATCH, this.config.escalation.leaseSeconds);
-    await Promise.all(batch.map((work) => this.do(work)));
-    return batch.length;
+  /** What was missed while no replica ran, or while Telegram was off. */
+  private async catchUp(): Promise<number> {
+    const cards = await this.outbox.enqueueMissingCards(telegramOf(this.config).chatId);
+    const outcomes = await this.outbox.enqueueMissingOutcomes();
+    if (cards + outcomes > 0) {
+      this.log.event(
+        'info',
+        'escalation.caught-up',
+        { cards, outcomes },
+        'cards and outcomes that were missing are sent',
+      );
+    }
+    return 0;
   }
 
+  /** Begins the next work, if there is any. @returns how long to rest before looking again, in milliseconds. */
+  private async next(): Promise<number> {
+    if (!this.chat.reachable || this.inFlight.size >= MAX_IN_FLIGHT) return POLL_MS;
+    const claim = await this.outbox.claim();
+    if (claim.work === null) return Math.min(POLL_MS, Math.max(1, claim.waitMs ?? POLL_MS));
+    const { work } = claim;
+    const done = this.do(work).finally(() => {
+      this.inFlight.delete(work);
+      this.wake();
+    });
+    this.inFlight.set(work, done);
+    return 0;
+  }
+
+  /** Never rejects: what cannot even be given back comes back when its lease ends. */
   private async do(work: Work): Promise<void> {
-    const { approval } = await this.queries.execute(new GetApprovalQuery(work.approvalId, 'everything'));
-    await withCorrelation(approval.correlationId, async () => {
+    await this.guarded(async () => {
       try {
-        await this.escalation.perform(work, approval);
+        await this.escalation.perform(work);
+        await this.outbox.laneWorks(work.chatId);
       } catch (error) {
         await this.giveBack(work, error);
+      } finally {
+        await this.budget.cancel(work.slot);
       }
+      return 0;
     });
   }
 
   private async giveBack(work: Work, error: unknown): Promise<void> {
     const message = describeError(error);
-    const { kind, approvalId, attempts } = work;
-    if (error instanceof ChatFailure && error.outlook === 'never') {
+    const { kind, chatId, attempts } = work;
+    const fields = {
+      kind,
+      chatId,
+      attempts,
+      error: message,
+      ...('approvalId' in work ? { approvalId: work.approvalId } : {}),
+    };
+    const scope = error instanceof ChatFailure ? error.scope : null;
+    if (error instanceof ChatFailure && error.told.migratedTo) {
+      const cards = await this.outbox.moveLane(chatId, error.told.migratedTo);
+      const advice = `the chat has become ${error.told.migratedTo}: set TELEGRAM_CHAT_ID to that`;
+      this.log.event(
+        'error',
+        'escalation.chat-migrated',
+        { ...fields, to: error.told.migratedTo, cards },
+        advice,
+      );
+      return this.outbox.postpone(work, 0, message);
+    }
+    if (scope === 'message') {
       this.log.event(
         'error',
         'escalation.dead',
-        { kind, approvalId, attempts, error: message },
-        'Telegram work can never be done',
+        fields,
+        'Telegram will never take this; it is kept as a dead letter',
       );
       return this.outbox.bury(work, message);
     }
-    const waitMs =
-      (error instanceof ChatFailure ? error.details.retryAfterMs : undefined) ?? backoffMs(attempts);
-    this.log.event(
-      'warn',
-      'escalation.postponed',
-      { kind, approvalId, attempts, waitMs, error: message },
-      'Telegram work is tried again later',
-    );
-    return this.outbox.postpone(work, waitMs, message);
+    // One line for each try would bury the one that matters, which the chat itself has written.
+    this.log.event('debug', 'escalation.postponed', { ...fields, scope }, 'tried again later');
+    if (error instanceof ChatFailure && (scope === 'chat' || scope === 'unknown')) {
+      await this.outbox.pauseLane(chatId, error.told.retryAfterMs ?? null);
+    }
+    if (scope === null)
+      this.log.event('error', 'escalation.failed', fields, 'this failed here, not at Telegram; tried again');
+    return this.outbox.postpone(work, scope === null ? RETRY_MS : 0, message);
+  }
+
+  private async renew(): Promise<void> {
+    const works = [...this.inFlight.keys()];
+    if (works.length > 0) {
+      await this.guarded(async () => {
+        await this.outbox.renew(works);
+        return 0;
+      });
+    }
   }
 
   /** Trouble with the database is told once, and the loop goes on. */
   private async guarded(work: () => Promise<number>): Promise<number> {
     try {
-      const count = await work();
+      const restMs = await work();
       this.failing = false;
-      return count;
+      return restMs;
     } catch (error) {
-      if (!this.failing)
+      if (!this.failing) {
         this.log.event(
           'error',
-          'escalation.failed',
+          'outbox.failed',
           { error: describeError(error) },
           'the outbox cannot be worked on; it is tried again',
         );
+      }
       this.failing = true;
-      return 0;
+      return POLL_MS;
     }
   }
 
-  private rest(): Promise<void> {
+  private rest(ms: number): Promise<void> {
     if (this.woken || this.stop.signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, POLL_MS);
+      const timer = setTimeout(resolve, ms);
       this.wakeUp = () => {
         clearTimeout(timer);
         resolve();

@@ -2,7 +2,7 @@ import { Check, Column, Entity, Index, PrimaryColumn, PrimaryGeneratedColumn, Un
 
 /** One piece of Telegram work that must still happen; a finished one is deleted. */
 @Entity('outbox')
-@Check('ck_outbox_kind', `kind in ('card', 'outcome', 'warning')`)
+@Check('ck_outbox_kind', `kind in ('card', 'outcome', 'warning', 'digest', 'notice')`)
 @Index('uq_outbox_work', ['approvalId', 'kind'], { unique: true })
 @Index('ix_outbox_ready', ['chatId', 'urgency', 'id'], { where: 'dead_at is null' })
 export class OutboxEntity {
@@ -13,8 +13,9 @@ export class OutboxEntity {
   })
   id!: string;
 
-  @Column('uuid', { name: 'approval_id' })
-  approvalId!: string;
+  /** Null for what is about the whole chat. */
+  @Column('uuid', { name: 'approval_id', nullable: true })
+  approvalId!: string | null;
 
   @Column('text')
   kind!: string;
@@ -44,6 +45,10 @@ export class OutboxEntity {
 
   @Column('text', { name: 'last_error', nullable: true })
   lastError!: string | null;
+
+  /** What a digest or notice says, as JSON. */
+  @Column('text', { nullable: true })
+  data!: string | null;
 }
 
 /** One attempt to put an approval before the operators; its message id is unknown until Telegram told it. */
@@ -51,6 +56,7 @@ export class OutboxEntity {
 @Unique('uq_cards_nonce', ['nonce'])
 @Index('ix_cards_approval', ['approvalId'])
 @Index('ix_cards_message', ['chatId', 'messageId'])
+@Index('ix_cards_open', ['approvalId'], { where: 'closed_at is null' })
 export class CardEntity {
   @PrimaryGeneratedColumn('identity', {
     type: 'bigint',
@@ -89,6 +95,10 @@ export class CardEntity {
 
   @Column('timestamptz', { name: 'sent_at', nullable: true })
   sentAt!: Date | null;
+
+  /** When the message came to show the outcome. */
+  @Column('timestamptz', { name: 'closed_at', nullable: true })
+  closedAt!: Date | null;
 }
 
 /** Who does a job that only one replica may do, until when, and what the next holder must know. */
@@ -105,4 +115,41 @@ export class LeaseEntity {
 
   @Column('text', { default: '{}' })
   data!: string;
+}
+
+/** One chat: whether it may be written to now, and whether its operators know of a backlog. */
+@Entity('lanes')
+export class LaneEntity {
+  @PrimaryColumn('bigint', { name: 'chat_id', primaryKeyConstraintName: 'pk_lanes' })
+  chatId!: string;
+
+  /** In a row; the wait after the next one grows with it. */
+  @Column('integer', { default: 0 })
+  failures!: number;
+
+  @Column('timestamptz', { name: 'available_at' })
+  availableAt!: Date;
+
+  /** When the operators were told of the backlog that still stands. */
+  @Column('timestamptz', { name: 'digest_at', nullable: true })
+  digestAt!: Date | null;
+}
+
+/** One call that counts against the bot's send budget. */
+@Entity('send_slots')
+export class SendSlotEntity {
+  @PrimaryGeneratedColumn('identity', {
+    type: 'bigint',
+    generatedIdentity: 'ALWAYS',
+    primaryKeyConstraintName: 'pk_send_slots',
+  })
+  id!: string;
+
+  @Column('bigint', { name: 'chat_id' })
+  chatId!: string;
+
+  /** When Telegram had it at the latest: in the future while the call runs, the end of the call after it. */
+  @Index('ix_send_slots_at')
+  @Column('timestamptz')
+  at!: Date;
 }

@@ -1,16 +1,25 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { EventBus, QueryBus } from '@nestjs/cqrs';
 import { isSettled, type Approval } from '../approvals/approval';
+import { GetApprovalQuery } from '../approvals/queries/get-approval';
 import { CONFIG, type Config } from '../config/environment';
 import { Clock } from '../kernel/clock';
+import { withCorrelation } from '../logging/correlation';
 import { Log } from '../logging/log';
-import { callbackData, newNonce } from './callback-data';
 import type { ActionDocument } from './action-document';
+import { callbackData, newNonce } from './callback-data';
 import { CardStore, type Card } from './card-store';
 import { renderCard, renderDocumentCaption, renderOutcome } from './card-text';
-import { renderWarning } from './operator-text';
 import { displayDigest } from './display-digest';
+import { CardDelivered } from './escalation-events';
 import { ChatFailure, OperatorChat, type Button, type MessageText } from './operator-chat';
-import { OutboxStore, type Work } from './outbox-store';
+import { renderDigest, renderGapNotice, renderWarning } from './operator-text';
+import { OutboxStore, type ApprovalWork, type ChatWork, type Work } from './outbox-store';
+
+/** A send whose answer was lost is repeated once; a second loss must not flood the chat (telegram.md 6). */
+const MAX_LOST_SENDS = 2;
+
+const INCOMPLETE_NOTICE = 'The complete action could not be attached yet. Approve appears once it is.';
 
 const approve = (nonce: string): Button => ({
   text: '✅ Approve',
@@ -24,50 +33,71 @@ const reject = (nonce: string): Button => ({
   style: 'danger',
 });
 
-/** A send whose answer was lost is repeated once; a second loss must not flood the chat (telegram.md 6). */
-const MAX_LOST_SENDS = 2;
-
-const INCOMPLETE_NOTICE = 'The complete action could not be attached yet. Approve appears once it is.';
-
-/** Says to the operators what must be said about one approval. Rejects with ChatFailure; the outbox tries again. */
+/** Says to the operators what must be said. Rejects with ChatFailure; the outbox tries again. */
 @Injectable()
 export class Escalation {
   constructor(
     private readonly chat: OperatorChat,
     private readonly outbox: OutboxStore,
     private readonly cards: CardStore,
+    private readonly queries: QueryBus,
+    private readonly events: EventBus,
     private readonly clock: Clock,
     private readonly log: Log,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
-  perform(work: Work, approval: Approval): Promise<void> {
-    switch (work.kind) {
-      case 'card':
-        return this.showCard(work, approval);
-      case 'outcome':
-        return this.showOutcome(work, approval);
-      case 'warning':
-        return this.warn(work, approval);
+  /** Does the work and ends it. */
+  async perform(work: Work): Promise<void> {
+    if ('data' in work) {
+      await this.tellChat(work);
+      return this.outbox.finish(work);
+    }
+    const { approval } = await this.queries.execute(new GetApprovalQuery(work.approvalId, 'everything'));
+    return withCorrelation(approval.correlationId, () => this.tellOf(approval, work));
+  }
+
+  private async tellChat({ kind, chatId, data, slot }: ChatWork): Promise<void> {
+    if (kind === 'digest') {
+      await this.chat.send(chatId, renderDigest(data.unsent ?? 0), { slot });
+    } else {
+      const { pending } = await this.outbox.overview();
+      const notice = renderGapNotice(new Date(data.fromMs ?? 0), new Date(data.toMs ?? 0), pending);
+      await this.chat.send(chatId, notice, { slot });
     }
   }
 
-  private async showCard(work: Work, approval: Approval): Promise<void> {
+  private tellOf(approval: Approval, work: ApprovalWork): Promise<void> {
+    switch (work.kind) {
+      case 'card':
+        return this.showCard(approval, work);
+      case 'outcome':
+        return this.showOutcome(approval, work);
+      case 'warning':
+        return this.warn(approval, work);
+    }
+  }
+
+  private async showCard(approval: Approval, work: ApprovalWork): Promise<void> {
     // Settled before anybody saw it: there is nothing left to ask.
     if (isSettled(approval)) return this.outbox.finish(work);
     const { card, lost } = await this.cards.begin(approval.id, work.chatId, newNonce());
-    if (lost >= MAX_LOST_SENDS) throw new ChatFailure('never', 'the card was sent twice and no answer came');
+    if (lost >= MAX_LOST_SENDS)
+      throw new ChatFailure('message', 'the card was sent twice and no answer came');
     const { document } = renderCard(approval);
-    const upload = document && !card.document ? await this.upload(card, approval, document) : null;
+    const upload = document && !card.document ? await this.upload(card, approval, document, work.slot) : null;
     const shown = renderCard(approval, upload?.failed ? { notices: [INCOMPLETE_NOTICE] } : {});
     const buttons = upload?.failed ? [reject(card.nonce)] : [approve(card.nonce), reject(card.nonce)];
-    const messageId = await this.put(card, shown, buttons);
+    const messageId = await this.put(card, shown, buttons, upload ? null : work.slot);
     const digest = displayDigest(shown.text, document?.sha256);
     if (upload?.failed) {
       await this.cards.shown(card, messageId, digest);
       throw upload.failed;
     }
     await this.cards.sent(card, messageId, digest, work, this.config.approvals.warningSeconds);
+    this.events.publish(
+      new CardDelivered(approval.id, this.clock.now().getTime() - approval.createdAt.getTime()),
+    );
     this.log.event(
       'info',
       'escalation.card-sent',
@@ -81,10 +111,11 @@ export class Escalation {
     card: Card,
     approval: Approval,
     document: ActionDocument,
+    slot: string,
   ): Promise<{ failed: ChatFailure | null }> {
     try {
       const caption = renderDocumentCaption(approval, document);
-      const messageId = await this.chat.sendDocument(card.chatId, document, caption);
+      const messageId = await this.chat.sendDocument(card.chatId, document, caption, { slot });
       await this.cards.attached(card, { messageId, sha256: document.sha256 });
       return { failed: null };
     } catch (error) {
@@ -94,35 +125,42 @@ export class Escalation {
   }
 
   /** Sends the card, or brings the one that stands up to date. @returns its message id. */
-  private async put(card: Card, shown: MessageText, buttons: readonly Button[]): Promise<string> {
+  private async put(
+    card: Card,
+    shown: MessageText,
+    buttons: readonly Button[],
+    slot: string | null,
+  ): Promise<string> {
     if (card.messageId !== null) {
-      await this.chat.edit(card.chatId, card.messageId, shown, buttons);
+      await this.chat.edit(card.chatId, card.messageId, shown, { buttons, slot });
       return card.messageId;
     }
     try {
-      return await this.chat.send(card.chatId, shown, { buttons });
+      return await this.chat.send(card.chatId, shown, { buttons, slot });
     } catch (error) {
-      if (error instanceof ChatFailure && !error.details.outcomeUnknown) await this.cards.notSent(card);
+      if (error instanceof ChatFailure && error.scope !== 'unknown') await this.cards.notSent(card);
       throw error;
     }
   }
 
-  private async showOutcome(work: Work, approval: Approval): Promise<void> {
+  private async showOutcome(approval: Approval, work: ApprovalWork): Promise<void> {
     if (isSettled(approval)) {
       const message = renderOutcome(approval);
-      for (const { chatId, messageId } of await this.cards.delivered(approval.id)) {
-        await this.chat.edit(chatId, messageId, message);
+      let slot: string | null = work.slot;
+      for (const card of await this.cards.delivered(approval.id)) {
+        await this.chat.edit(card.chatId, card.messageId, message, { slot });
+        await this.cards.closed(card);
+        slot = null;
       }
     }
     await this.outbox.finish(work);
   }
 
-  private async warn(work: Work, approval: Approval): Promise<void> {
+  private async warn(approval: Approval, work: ApprovalWork): Promise<void> {
     const [card] = await this.cards.delivered(approval.id);
     if (!isSettled(approval) && card) {
-      await this.chat.send(card.chatId, renderWarning(approval, this.clock.now()), {
-        replyTo: card.messageId,
-      });
+      const warning = renderWarning(approval, this.clock.now());
+      await this.chat.send(card.chatId, warning, { replyTo: card.messageId, slot: work.slot });
     }
     await this.outbox.finish(work);
   }

@@ -8,7 +8,7 @@ export interface Button {
   readonly text: string;
   /** What a tap sends back: 1 to 64 bytes. */
   readonly data: string;
-  readonly style: 'success' | 'danger';
+  readonly style?: 'success' | 'danger';
 }
 
 export interface Attachment {
@@ -16,18 +16,28 @@ export interface Attachment {
   readonly bytes: Buffer;
 }
 
-/** Why a message could not be delivered, and what that means for trying again. */
+/**
+ * What a failure means for trying again.
+ *
+ * - `message`: this message will never be taken; others will.
+ * - `chat`: nothing reaches this chat now; it may later.
+ * - `connection`: this replica does not reach Telegram now; another may.
+ * - `unknown`: the message may have been delivered; no answer came.
+ */
+export type FailureScope = 'message' | 'chat' | 'connection' | 'unknown';
+
+/** A message could not be delivered. */
 export class ChatFailure extends Error {
   override readonly name = 'ChatFailure';
 
   constructor(
-    /** later: it may work after `retryAfterMs`; never: it will not, whatever is tried. */
-    readonly outlook: 'later' | 'never',
+    readonly scope: FailureScope,
     message: string,
-    readonly details: {
-      readonly retryAfterMs?: number;
-      /** The request was written and no answer came: it may have been done. */
-      readonly outcomeUnknown?: boolean;
+    readonly told: {
+      /** Not before this, said the chat. */
+      readonly retryAfterMs?: number | null;
+      /** The chat lives on under this id. */
+      readonly migratedTo?: string | null;
     } = {},
     options?: ErrorOptions,
   ) {
@@ -35,23 +45,36 @@ export class ChatFailure extends Error {
   }
 }
 
-/** The way to the operators. Every method rejects with ChatFailure. */
-export abstract class OperatorChat {
-  /** @returns the message's id in the chat. */
-  abstract send(
-    chatId: string,
-    message: MessageText,
-    options?: { readonly buttons?: readonly Button[]; readonly replyTo?: string | null },
-  ): Promise<string>;
+export interface SendOptions {
+  readonly buttons?: readonly Button[];
+  readonly replyTo?: string | null;
+  /** Room in the send budget that the caller has taken already; further attempts take their own. */
+  readonly slot?: string | null;
+}
 
-  /** Replaces text and buttons; what already stands there is success. */
+/** The way to the operators. Every method that talks to the chat rejects with ChatFailure. */
+export abstract class OperatorChat {
+  /** False while this replica should not even try; `onReachable` tells when that is over. */
+  abstract get reachable(): boolean;
+
+  abstract onReachable(listener: () => void): void;
+
+  /** @returns the message's id in the chat. */
+  abstract send(chatId: string, message: MessageText, options?: SendOptions): Promise<string>;
+
+  /** Replaces text and buttons; what already stands there, and what is gone, is success. */
   abstract edit(
     chatId: string,
     messageId: string,
     message: MessageText,
-    buttons?: readonly Button[],
+    options?: SendOptions,
   ): Promise<void>;
 
   /** @returns the message's id in the chat. */
-  abstract sendDocument(chatId: string, file: Attachment, caption: MessageText): Promise<string>;
+  abstract sendDocument(
+    chatId: string,
+    file: Attachment,
+    caption: MessageText,
+    options?: Pick<SendOptions, 'slot'>,
+  ): Promise<string>;
 }

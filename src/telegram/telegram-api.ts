@@ -1,26 +1,80 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
+import { EventBus } from '@nestjs/cqrs';
 import { InjectBot } from 'nestjs-telegraf';
 import { Telegraf } from 'telegraf';
+import { CONFIG, telegramOf, type Config } from '../config/environment';
+import { SendBudget } from '../escalation/send-budget';
 import { Clock } from '../kernel/clock';
 import { Log } from '../logging/log';
-import { toTelegramFailure, type TelegramFailure } from './telegram-failure';
+import { CircuitBreakerService, CircuitOpenError } from '../resilience/circuit-breaker';
+import { CallTimeoutError } from '../resilience/call-timeout';
+import { createGuard, type Guard, type GuardedCall } from '../resilience/compose';
+import { retryability } from './retryability';
+import { TelegramAttempted } from './telegram-events';
+import {
+  circuitOpenFailure,
+  noRoomFailure,
+  timeoutFailure,
+  toTelegramFailure,
+  type TelegramFailure,
+} from './telegram-failure';
 
 /** An answer that takes longer is not coming; without a limit a stalled body hangs for 500 s in Telegraf. */
 const CALL_TIMEOUT_MS = 10_000;
+/** How long a call waits for room in the send budget: a first attempt, and one within the call's retries. */
+const FIRST_ROOM_MS = 60_000;
+const RETRY_ROOM_MS = 5_000;
+/** The guard's own timeout is the safety net under the request's. */
+const TIMEOUT_MARGIN_MS = 500;
+/** At shutdown, calls under way may end and waits between them may not. */
+const STOP_GRACE_MS = 3_000;
 
-export interface CallOptions {
-  readonly timeoutMs?: number;
-  readonly signal?: AbortSignal;
+/** Where the send budget is asked for each attempt; `slot` is room that was taken before. */
+export interface Budgeted {
+  readonly chatId: string;
+  readonly slot: string | null;
 }
 
-/** The one way to the Bot API: every call is timed, limited in time, logged, and fails without secrets. */
+/** Runs one attempt with its place in the send budget. */
+type WithRoom = <Result>(
+  isRetry: boolean,
+  during: AbortSignal,
+  attempt: () => Promise<Result>,
+) => Promise<Result>;
+
+const withoutRoom: WithRoom = (_isRetry, _during, attempt) => attempt();
+
+export type CallOptions = Pick<GuardedCall, 'signal' | 'timeoutMs' | 'retry' | 'breaker'> & {
+  readonly budget?: Budgeted;
+};
+
+/** The one way to the Bot API: every call is guarded, counted, limited in time, logged, and fails without secrets. */
 @Injectable()
-export class TelegramApi {
+export class TelegramApi implements BeforeApplicationShutdown {
+  private readonly guard: Guard;
+  private readonly stop = new AbortController();
+
   constructor(
     @InjectBot() private readonly bot: Telegraf,
+    breaker: CircuitBreakerService,
+    private readonly budget: SendBudget,
+    private readonly events: EventBus,
     private readonly clock: Clock,
     private readonly log: Log,
-  ) {}
+    @Inject(CONFIG) config: Config,
+  ) {
+    const { retry } = telegramOf(config);
+    this.guard = createGuard({
+      retry,
+      classify: retryability(retry.on),
+      breaker,
+      timeoutMs: CALL_TIMEOUT_MS,
+    });
+  }
+
+  beforeApplicationShutdown(): void {
+    setTimeout(() => this.stop.abort(), STOP_GRACE_MS).unref();
+  }
 
   /** Rejects with TelegramFailure. */
   async call<Result>(
@@ -28,21 +82,76 @@ export class TelegramApi {
     payload: Record<string, unknown>,
     options: CallOptions = {},
   ): Promise<Result> {
-    const startedAt = this.clock.monotonicMs();
-    const timeout = AbortSignal.timeout(options.timeoutMs ?? CALL_TIMEOUT_MS);
-    const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
+    const { budget, timeoutMs = CALL_TIMEOUT_MS, ...guarded } = options;
+    const signal = guarded.signal ? AbortSignal.any([guarded.signal, this.stop.signal]) : this.stop.signal;
     try {
-      const result = await this.attempt<Result>(method, payload, signal);
-      this.trace(method, startedAt, null);
+      const withRoom = budget ? await this.withRoom(method, budget, signal) : withoutRoom;
+      let attempts = 0;
+      const attempt = (during: AbortSignal): Promise<Result> => {
+        const isRetry = ++attempts > 1;
+        return withRoom(isRetry, during, () =>
+          this.attempt<Result>(
+            method,
+            payload,
+            AbortSignal.any([during, AbortSignal.timeout(timeoutMs)]),
+            isRetry,
+          ),
+        );
+      };
+      return await this.guard.execute(attempt, {
+        ...guarded,
+        signal,
+        timeoutMs: timeoutMs + (budget ? RETRY_ROOM_MS : 0) + TIMEOUT_MARGIN_MS,
+        onRetry: ({ attempt: number, waitMs }) =>
+          this.log.event('debug', 'telegram.retry', { method, attempt: number, waitMs }, method),
+      });
+    } catch (error) {
+      if (error instanceof CircuitOpenError) throw circuitOpenFailure(method);
+      throw error instanceof CallTimeoutError ? timeoutFailure(method) : toTelegramFailure(method, error);
+    }
+  }
+
+  /** Every attempt counts at Telegram, so every attempt takes room of its own; the first may have been given. */
+  private async withRoom(method: string, { chatId, slot }: Budgeted, signal: AbortSignal): Promise<WithRoom> {
+    const first = slot ?? (await this.room(method, chatId, FIRST_ROOM_MS, signal));
+    return async (isRetry, during, attempt) => {
+      const room = isRetry ? await this.room(method, chatId, RETRY_ROOM_MS, during) : first;
+      try {
+        return await attempt();
+      } finally {
+        await this.budget.release(room);
+      }
+    };
+  }
+
+  private async room(method: string, chatId: string, withinMs: number, signal: AbortSignal): Promise<string> {
+    const enough = AbortSignal.timeout(withinMs);
+    try {
+      return await this.budget.acquire(chatId, AbortSignal.any([signal, enough]));
+    } catch (error) {
+      throw enough.aborted ? noRoomFailure(method) : error;
+    }
+  }
+
+  private async attempt<Result>(
+    method: string,
+    payload: Record<string, unknown>,
+    signal: AbortSignal,
+    isRetry: boolean,
+  ): Promise<Result> {
+    const startedAt = this.clock.monotonicMs();
+    try {
+      const result = await this.request<Result>(method, payload, signal);
+      this.tell(method, startedAt, isRetry, null);
       return result;
     } catch (error) {
       const failure = toTelegramFailure(method, error);
-      this.trace(method, startedAt, failure);
+      this.tell(method, startedAt, isRetry, failure);
       throw failure;
     }
   }
 
-  private attempt<Result>(
+  private request<Result>(
     method: string,
     payload: Record<string, unknown>,
     signal: AbortSignal,
@@ -56,11 +165,19 @@ export class TelegramApi {
     return untyped(method, payload, { signal });
   }
 
-  private trace(method: string, startedAt: number, failure: TelegramFailure | null): void {
-    const durationMs = Math.round(this.clock.monotonicMs() - startedAt);
+  private tell(method: string, startedAt: number, isRetry: boolean, failure: TelegramFailure | null): void {
+    const durationMs = this.clock.monotonicMs() - startedAt;
     const outcome = failure
       ? { status: failure.status, reason: failure.reason, error: failure.message }
       : { status: 200 };
-    this.log.event('debug', 'telegram.call', { method, durationMs, ...outcome }, method);
+    this.log.event(
+      'debug',
+      'telegram.call',
+      { method, durationMs: Math.round(durationMs), ...outcome },
+      method,
+    );
+    const reason =
+      !failure || failure.isNotModified || failure.reason === 'circuit-open' ? null : failure.reason;
+    this.events.publish(new TelegramAttempted(method, durationMs, reason, isRetry));
   }
 }

@@ -4,56 +4,100 @@ import {
   OperatorChat,
   type Attachment,
   type Button,
+  type FailureScope,
   type MessageText,
+  type SendOptions,
 } from '../escalation/operator-chat';
-import { TelegramApi } from './telegram-api';
+import { Log } from '../logging/log';
+import { CircuitBreakerService } from '../resilience/circuit-breaker';
+import { TelegramApi, type Budgeted } from './telegram-api';
 import { TelegramFailure } from './telegram-failure';
+import { TelegramStatus } from './telegram-status';
 
 interface SentMessage {
   readonly message_id: number;
 }
 
-const keyboard = (buttons: readonly Button[]) => ({
-  inline_keyboard: [buttons.map(({ text, data, style }) => ({ text, callback_data: data, style }))],
-});
-
 const NO_PREVIEW = { is_disabled: true };
 
-/** A chat that is gone, a bot that is barred, a message Telegram will never take: trying again changes nothing. */
-function chatFailure(error: unknown): unknown {
-  if (!(error instanceof TelegramFailure)) return error;
-  const { reason, retryAfterMs, outcomeUnknown } = error;
-  const details = { outcomeUnknown, ...(retryAfterMs === null ? {} : { retryAfterMs }) };
-  return new ChatFailure(reason === 'bad-request' ? 'never' : 'later', error.message, details, {
-    cause: error,
-  });
+const keyboard = (buttons: readonly Button[]) => ({
+  inline_keyboard:
+    buttons.length === 0
+      ? []
+      : [buttons.map(({ text, data, style }) => ({ text, callback_data: data, style }))],
+});
+
+/** 400s that are about the chat and not about the message; they pass when somebody mends the chat. */
+const CHAT_TROUBLE =
+  /chat not found|not enough rights|CHAT_WRITE_FORBIDDEN|have no rights|group chat was deactivated/i;
+
+function scopeOf(failure: TelegramFailure): FailureScope {
+  if (failure.outcomeUnknown) return 'unknown';
+  switch (failure.reason) {
+    case 'rate-limited':
+    case 'unauthorized':
+    case 'forbidden':
+    case 'conflict':
+      return 'chat';
+    case 'bad-request':
+      return failure.migratedToChatId !== null || CHAT_TROUBLE.test(failure.message) ? 'chat' : 'message';
+    case 'server-error':
+    case 'network':
+    case 'timeout':
+    case 'bad-answer':
+    case 'circuit-open':
+      return 'connection';
+  }
 }
 
-const saidNotModified = (error: unknown) =>
-  error instanceof TelegramFailure && error.message.includes('message is not modified');
-const saidCannotParse = (error: unknown) =>
-  error instanceof TelegramFailure && error.message.includes("can't parse entities");
+const said = (error: unknown, words: string) =>
+  error instanceof TelegramFailure && error.message.includes(words);
+
+/** The message is gone for editing: deleted by somebody, too old, or left behind by a migrated group. */
+function isGone(error: unknown): boolean {
+  return (
+    said(error, 'message to edit not found') ||
+    said(error, "message can't be edited") ||
+    said(error, 'MESSAGE_ID_INVALID') ||
+    (error instanceof TelegramFailure && error.migratedToChatId !== null)
+  );
+}
 
 /** Telegram as the way to the operators. */
 @Injectable()
 export class TelegramChat extends OperatorChat {
-  constructor(private readonly api: TelegramApi) {
+  constructor(
+    private readonly api: TelegramApi,
+    private readonly breaker: CircuitBreakerService,
+    private readonly status: TelegramStatus,
+    private readonly log: Log,
+  ) {
     super();
   }
 
-  async send(
-    chatId: string,
-    message: MessageText,
-    { buttons = [], replyTo = null }: { buttons?: readonly Button[]; replyTo?: string | null } = {},
-  ): Promise<string> {
-    const sent = await this.withPlainFallback<SentMessage>('sendMessage', message, {
+  get reachable(): boolean {
+    return this.breaker.state === 'closed';
+  }
+
+  onReachable(listener: () => void): void {
+    this.breaker.onStateChange(({ to }) => {
+      if (to === 'closed') listener();
+    });
+  }
+
+  async send(chatId: string, message: MessageText, options: SendOptions = {}): Promise<string> {
+    const { buttons = [], replyTo = null, slot = null } = options;
+    const payload = {
       chat_id: chatId,
       ...(buttons.length > 0 ? { reply_markup: keyboard(buttons) } : {}),
       // A card that somebody deleted must not keep the reply from being sent.
       ...(replyTo === null
         ? {}
         : { reply_parameters: { message_id: Number(replyTo), allow_sending_without_reply: true } }),
-    });
+    };
+    const sent = await this.told(() =>
+      this.text<SentMessage>('sendMessage', message, payload, { chatId, slot }),
+    );
     return String(sent.message_id);
   }
 
@@ -61,46 +105,90 @@ export class TelegramChat extends OperatorChat {
     chatId: string,
     messageId: string,
     message: MessageText,
-    buttons: readonly Button[] = [],
+    options: SendOptions = {},
   ): Promise<void> {
-    await this.withPlainFallback('editMessageText', message, {
-      chat_id: chatId,
-      message_id: Number(messageId),
-      reply_markup: buttons.length > 0 ? keyboard(buttons) : { inline_keyboard: [] },
+    const { buttons = [], slot = null } = options;
+    const payload = { chat_id: chatId, message_id: Number(messageId), reply_markup: keyboard(buttons) };
+    await this.told(async () => {
+      try {
+        await this.text('editMessageText', message, payload, { chatId, slot });
+      } catch (error) {
+        if (isGone(error))
+          this.log.event(
+            'info',
+            'telegram.message-gone',
+            { messageId },
+            'the message cannot be edited any more',
+          );
+        else if (!(error instanceof TelegramFailure && error.isNotModified)) throw error;
+      }
     });
   }
 
-  async sendDocument(chatId: string, { fileName, bytes }: Attachment, caption: MessageText): Promise<string> {
-    try {
-      const sent = await this.api.call<SentMessage>('sendDocument', {
-        chat_id: chatId,
-        document: { source: bytes, filename: fileName },
-        caption: caption.html,
-        parse_mode: 'HTML',
-      });
-      return String(sent.message_id);
-    } catch (error) {
-      throw chatFailure(error);
-    }
+  async sendDocument(
+    chatId: string,
+    { fileName, bytes }: Attachment,
+    caption: MessageText,
+    { slot = null }: Pick<SendOptions, 'slot'> = {},
+  ): Promise<string> {
+    const payload = {
+      chat_id: chatId,
+      document: { source: bytes, filename: fileName },
+      caption: caption.html,
+      parse_mode: 'HTML',
+    };
+    const sent = await this.told(() =>
+      this.api.call<SentMessage>('sendDocument', payload, { budget: { chatId, slot } }),
+    );
+    return String(sent.message_id);
   }
 
   /** HTML first; once as plain text when Telegram cannot parse it, since a plain card beats none. */
-  private async withPlainFallback<Result>(
+  private async text<Result>(
     method: string,
-    message: MessageText,
+    { html, text }: MessageText,
     payload: object,
+    budget: Budgeted,
   ): Promise<Result> {
     const common = { ...payload, link_preview_options: NO_PREVIEW };
     try {
-      try {
-        return await this.api.call<Result>(method, { ...common, text: message.html, parse_mode: 'HTML' });
-      } catch (error) {
-        if (!saidCannotParse(error)) throw error;
-        return await this.api.call<Result>(method, { ...common, text: message.text });
-      }
+      return await this.api.call<Result>(method, { ...common, text: html, parse_mode: 'HTML' }, { budget });
     } catch (error) {
-      if (saidNotModified(error)) return true as Result;
-      throw chatFailure(error);
+      if (!said(error, "can't parse entities")) throw error;
+      this.log.event(
+        'warn',
+        'telegram.html-refused',
+        { method },
+        'Telegram cannot parse our HTML; sent as plain text',
+      );
+      return this.api.call<Result>(method, { ...common, text }, { budget: { ...budget, slot: null } });
+    }
+  }
+
+  /** Says once when messages stop getting through, and once when they do again. */
+  private async told<Result>(work: () => Promise<Result>): Promise<Result> {
+    try {
+      const result = await work();
+      if (this.status.report('sending', null))
+        this.log.event('info', 'telegram.sending-again', {}, 'messages get through again');
+      return result;
+    } catch (error) {
+      if (!(error instanceof TelegramFailure)) throw error;
+      const scope = scopeOf(error);
+      const { reason, retryAfterMs, migratedToChatId: migratedTo, message } = error;
+      if (
+        scope !== 'message' &&
+        reason !== 'rate-limited' &&
+        this.status.report('sending', `messages do not get through (${reason})`)
+      ) {
+        this.log.event(
+          'error',
+          'telegram.sending-failed',
+          { reason, error: message },
+          'messages do not get through; they wait in the outbox',
+        );
+      }
+      throw new ChatFailure(scope, message, { retryAfterMs, migratedTo }, { cause: error });
     }
   }
 }

@@ -1,5 +1,6 @@
 import { TelegramError } from 'telegraf';
 
+/** Why an attempt failed. */
 export type FailureReason =
   | 'rate-limited'
   | 'unauthorized'
@@ -11,13 +12,13 @@ export type FailureReason =
   | 'timeout'
   | 'bad-answer';
 
-/** One failed attempt at a Bot API call. Nothing in it carries the token or what was sent. */
+/** A Bot API call that failed, or was not tried. Nothing in it carries the token or what was sent. */
 export class TelegramFailure extends Error {
   override readonly name = 'TelegramFailure';
 
   constructor(
     readonly method: string,
-    readonly reason: FailureReason,
+    readonly reason: FailureReason | 'circuit-open',
     description: string,
     /** The Bot API's error code, or null when no answer was understood. */
     readonly status: number | null,
@@ -28,6 +29,34 @@ export class TelegramFailure extends Error {
   ) {
     super(`${method}: ${description}`);
   }
+
+  /** The edit found already there what it was to bring. */
+  get isNotModified(): boolean {
+    return this.status === 400 && this.message.includes('message is not modified');
+  }
+}
+
+/** No answer within the time of a call. */
+export function timeoutFailure(method: string): TelegramFailure {
+  return new TelegramFailure(method, 'timeout', 'no answer in time', null, null, null, true);
+}
+
+/** Our own budget was used up: the same as being told so by Telegram, only earlier. */
+export function noRoomFailure(method: string): TelegramFailure {
+  return new TelegramFailure(method, 'rate-limited', 'no room in the send budget', null, null, null, false);
+}
+
+/** Not even tried. */
+export function circuitOpenFailure(method: string): TelegramFailure {
+  return new TelegramFailure(
+    method,
+    'circuit-open',
+    'not tried, the circuit is open',
+    null,
+    null,
+    null,
+    false,
+  );
 }
 
 /** The token as it stands in URLs: its number is no secret, the rest is. */
@@ -77,7 +106,7 @@ export function toTelegramFailure(method: string, error: unknown): TelegramFailu
     message?: string;
   };
   if (name === 'AbortError' || name === 'TimeoutError') {
-    return new TelegramFailure(method, 'timeout', 'no answer in time', null, null, null, true);
+    return timeoutFailure(method);
   }
   if (type === 'invalid-json' || error instanceof SyntaxError) {
     return new TelegramFailure(method, 'bad-answer', 'the answer is not JSON', null, null, null, true);

@@ -3,11 +3,18 @@ import { TelegrafModule } from 'nestjs-telegraf';
 import { RefusalLog } from '../audit/refusal-log';
 import type { Config } from '../config/environment';
 import { OperatorChat } from '../escalation/operator-chat';
+import { SendBudget } from '../escalation/send-budget';
+import { ResilienceModule } from '../resilience/resilience.module';
 import { OperatorUpdates } from './operator-updates';
+import { showsTelegramUnwell } from './retryability';
 import { TelegramApi } from './telegram-api';
 import { TelegramChat } from './telegram-chat';
+import { TelegramProbe } from './telegram-probe';
 import { TelegramStatus } from './telegram-status';
+import { UpdateHandler } from './update-handler';
 import { UpdatePoller } from './update-poller';
+import { WebhookEndpoint } from './webhook-endpoint';
+import { BotConnection } from './bot-connection';
 
 @Global()
 @Module({ providers: [TelegramStatus], exports: [TelegramStatus] })
@@ -18,6 +25,7 @@ export class TelegramModule {
     return {
       module: TelegramModule,
       imports: [
+        ResilienceModule.forPeer(showsTelegramUnwell),
         TelegrafModule.forRoot({
           token: telegram.token,
           // Telegraf's own launch fetches updates before handlers exist, and a 401 or 409 ends the process.
@@ -29,10 +37,14 @@ export class TelegramModule {
         TelegramApi,
         { provide: OperatorChat, useClass: TelegramChat },
         RefusalLog,
+        SendBudget,
         OperatorUpdates,
-        UpdatePoller,
+        BotConnection,
+        UpdateHandler,
+        telegram.webhook === null ? UpdatePoller : WebhookEndpoint,
+        TelegramProbe,
       ],
-      exports: [OperatorChat],
+      exports: [OperatorChat, SendBudget],
     };
   }
 }

@@ -1,52 +1,44 @@
-import {
-  Inject,
-  Injectable,
-  type BeforeApplicationShutdown,
-  type OnApplicationBootstrap,
-} from '@nestjs/common';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { InjectBot } from 'nestjs-telegraf';
-import { Telegraf } from 'telegraf';
-import type { Update, UserFromGetMe } from 'telegraf/types';
-import { CONFIG, type Config } from '../config/environment';
+import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import type { Update } from 'telegraf/types';
 import { LeaseStore } from '../database/lease-store';
+import { ReportGapCommand } from '../escalation/commands/report-gap';
 import { describeError, Log } from '../logging/log';
-import { COMMANDS } from './commands';
+import { ALLOWED_UPDATES } from './allowed-updates';
+import { BotConnection, UNGUARDED } from './bot-connection';
+import { Patience } from './patience';
 import { TelegramApi } from './telegram-api';
-import { TelegramFailure } from './telegram-failure';
 import { TelegramStatus } from './telegram-status';
+import { UpdateHandler } from './update-handler';
 
-const LEASE = 'telegram-poller';
+export const POLLER_LEASE = 'telegram-poller';
 /** A dead poller is followed by another replica within this; taps wait no longer. */
 const LEASE_SECONDS = 10;
 const RENEW_MS = 3_000;
 /** Telegram allows 50 s; shorter polls lose nothing and end sooner where a proxy cuts them. */
 const LONG_POLL_SECONDS = 25;
 const POLL_TIMEOUT_MS = 60_000;
-/** A refused token or an unreachable chat is tried again this often, and reported once. */
-const RETRY_REFUSED_MS = 15_000;
-const RETRY_MIN_MS = 500;
-const ALLOWED_UPDATES = ['message', 'callback_query', 'my_chat_member'];
+/** Taps live 150 s on Telegram's server: without a poll for longer, some may be lost (telegram.md 12). */
+const GAP_MS = 150_000;
 
 /** Fetches updates while this replica holds the poller's lease; survives everything Telegram does. */
 @Injectable()
 export class UpdatePoller implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly stop = new AbortController();
+  private readonly patience: Patience;
   private running: Promise<void> | null = null;
   private offset = 0;
-  private failures = 0;
 
   constructor(
-    @InjectBot() private readonly bot: Telegraf,
     private readonly api: TelegramApi,
+    private readonly connection: BotConnection,
+    private readonly handler: UpdateHandler,
     private readonly leases: LeaseStore,
-    private readonly status: TelegramStatus,
+    private readonly commands: CommandBus,
+    status: TelegramStatus,
     private readonly log: Log,
-    @Inject(CONFIG) private readonly config: Config,
   ) {
-    // nestjs-telegraf stops every bot at shutdown, and a bot that we did not launch throws at that.
-    bot.stop = () => undefined;
-    this.status.enable();
+    this.patience = new Patience('polling', status, log, this.stop.signal);
   }
 
   onApplicationBootstrap(): void {
@@ -59,101 +51,65 @@ export class UpdatePoller implements OnApplicationBootstrap, BeforeApplicationSh
   }
 
   private async run(): Promise<void> {
-    await this.untilStopped(() => this.introduce());
-    await this.untilStopped(() => this.lead());
-    await this.leases.release(LEASE).catch((error: unknown) => this.complain(error));
-  }
-
-  /** Repeats `step` until it returns true or the service stops; failures back off. */
-  private async untilStopped(step: () => Promise<boolean>): Promise<void> {
-    while (!this.stop.signal.aborted) {
-      try {
-        if (await step()) return;
-        this.failures = 0;
-      } catch (error) {
-        if (!this.stop.signal.aborted) await this.pause(this.complain(error));
-      }
-    }
-  }
-
-  /** Learns who the bot is and whether it reaches the chat. */
-  private async introduce(): Promise<boolean> {
-    this.bot.botInfo = await this.api.call<UserFromGetMe>('getMe', {});
-    this.status.report('token', null);
-    await this.api.call('setMyCommands', { commands: COMMANDS });
-    await this.api.call('deleteWebhook', { drop_pending_updates: false });
-    await this.api.call('getChat', { chat_id: this.config.telegram?.chatId });
-    this.status.report('chat', null);
-    this.log.event(
-      'info',
-      'telegram.connected',
-      { bot: this.bot.botInfo.username },
-      `Telegram works as @${this.bot.botInfo.username}`,
-    );
-    return true;
+    await this.connection.ready;
+    await this.patience.repeat(() => this.lead());
+    await this.leases.release(POLLER_LEASE).catch((error: unknown) => {
+      this.log.event(
+        'warn',
+        'telegram.lease-not-released',
+        { error: describeError(error) },
+        'the lease ends by itself',
+      );
+    });
   }
 
   /** Polls while the lease is ours, else waits for it. Never done. */
   private async lead(): Promise<boolean> {
-    if ((await this.leases.take(LEASE, LEASE_SECONDS)) === null) {
-      this.status.report('polling', null);
-      await this.pause(RENEW_MS);
+    if (!(await this.leases.take(POLLER_LEASE, LEASE_SECONDS))) {
+      this.patience.succeeded();
+      await this.patience.pause(RENEW_MS);
       return false;
     }
     const lost = new AbortController();
     const over = AbortSignal.any([lost.signal, this.stop.signal]);
     const renewal = setInterval(() => {
-      this.leases.take(LEASE, LEASE_SECONDS).then(
-        (held) => held === null && lost.abort(),
+      this.leases.take(POLLER_LEASE, LEASE_SECONDS).then(
+        (held) => {
+          if (!held) lost.abort();
+        },
         () => lost.abort(),
       );
     }, RENEW_MS);
     try {
+      // With a webhook set, getUpdates is refused.
+      await this.api.call('deleteWebhook', { drop_pending_updates: false }, { ...UNGUARDED, signal: over });
       while (!over.aborted) await this.poll(over);
+    } catch (error) {
+      if (!over.aborted) throw error;
     } finally {
       clearInterval(renewal);
     }
     return false;
   }
 
-  private async poll(over: AbortSignal): Promise<void> {
-    const updates = await this.api
-      .call<Update[]>(
-        'getUpdates',
-        { offset: this.offset, timeout: LONG_POLL_SECONDS, allowed_updates: ALLOWED_UPDATES },
-        { timeoutMs: POLL_TIMEOUT_MS, signal: over },
-      )
-      .catch((error: unknown) => {
-        if (over.aborted) return [];
-        throw error;
-      });
-    this.failures = 0;
-    if (this.status.report('polling', null)) this.log.event('info', 'telegram.polling', {}, 'updates arrive');
-    for (const update of updates) {
-      // Confirmed by the next poll only once it was handled: what fails here comes again.
-      await this.bot.handleUpdate(update);
-      this.offset = update.update_id + 1;
-    }
+  private async poll(signal: AbortSignal): Promise<void> {
+    const updates = await this.api.call<Update[]>(
+      'getUpdates',
+      { offset: this.offset, timeout: LONG_POLL_SECONDS, allowed_updates: ALLOWED_UPDATES },
+      { ...UNGUARDED, timeoutMs: POLL_TIMEOUT_MS, signal },
+    );
+    // Side by side, since one slow answer must not hold up the taps behind it. What could not be handled is
+    // not confirmed, and comes again with its whole batch.
+    await Promise.all(updates.map((update) => this.handler.handle(update)));
+    // After an empty answer everything before is confirmed; from 0, because ids start anew after a quiet week.
+    this.offset = updates.reduce((next, { update_id: id }) => Math.max(next, id + 1), 0);
+    this.patience.succeeded();
+    await this.noteGap();
   }
 
-  /** Says once what is wrong. @returns how long to wait, in milliseconds. */
-  private complain(error: unknown): number {
-    const refused = error instanceof TelegramFailure && error.reason === 'unauthorized';
-    const unreachable = error instanceof TelegramFailure && error.method === 'getChat';
-    const message = describeError(error);
-    const part = refused ? 'token' : unreachable ? 'chat' : 'polling';
-    const trouble = refused
-      ? 'Telegram refuses the bot token'
-      : unreachable
-        ? `the chat cannot be reached (${message})`
-        : message;
-    if (this.status.report(part, trouble))
-      this.log.event('error', 'telegram.unreachable', { part, error: message }, trouble);
-    const backoff = Math.min(RETRY_REFUSED_MS, RETRY_MIN_MS * 2 ** Math.min(this.failures++, 10));
-    return refused || unreachable ? RETRY_REFUSED_MS : backoff;
-  }
-
-  private pause(ms: number): Promise<void> {
-    return sleep(ms, undefined, { signal: this.stop.signal }).catch(() => undefined);
+  private async noteGap(): Promise<void> {
+    const beat = await this.leases.beat(POLLER_LEASE);
+    if (!beat?.last || beat.now.getTime() - beat.last.getTime() <= GAP_MS) return;
+    await this.commands.execute(new ReportGapCommand(beat.last, beat.now));
   }
 }

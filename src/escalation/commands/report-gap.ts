@@ -1,0 +1,35 @@
+import { Inject } from '@nestjs/common';
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { CONFIG, telegramOf, type Config } from '../../config/environment';
+import { Log } from '../../logging/log';
+import { OutboxStore } from '../outbox-store';
+
+/** Nobody asked Telegram for taps between two moments, for longer than it keeps them. */
+export class ReportGapCommand extends Command<void> {
+  constructor(
+    readonly from: Date,
+    readonly to: Date,
+  ) {
+    super();
+  }
+}
+
+/** Tells the operators once, and brings every open card to its true state (telegram.md 12). */
+@CommandHandler(ReportGapCommand)
+export class ReportGapHandler implements ICommandHandler<ReportGapCommand> {
+  constructor(
+    private readonly outbox: OutboxStore,
+    private readonly log: Log,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {}
+
+  async execute({ from, to }: ReportGapCommand): Promise<void> {
+    const outcomes = await this.outbox.enqueueMissingOutcomes();
+    const { pending } = await this.outbox.overview();
+    this.log.event('warn', 'telegram.gap', { from, to, pending, outcomes }, 'taps may have been lost');
+    // With nothing to decide there is nothing to tap again.
+    if (pending === 0) return;
+    const news = { fromMs: from.getTime(), toMs: to.getTime() };
+    await this.outbox.enqueueNotice(telegramOf(this.config).chatId, news);
+  }
+}

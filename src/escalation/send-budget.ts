@@ -1,0 +1,119 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CONFIG, telegramOf, type Config } from '../config/environment';
+import { Database, type Statement } from '../database/database';
+
+/** What one chat takes at once; the rest follows at the chat's rate (telegram.md 8). */
+const CHAT_BURST = 3;
+/** A call that has not ended after this has died with its replica, and its slot counts from then on. */
+const SLOT_LIFE_SECONDS = 15;
+/** Never sleep longer before looking again: a slot is given free early when its call ends. */
+const MAX_NAP_MS = 250;
+
+/**
+ * One replica at a time looks at the budget and takes from it: whoever waits for this row sees, in its next
+ * statement, what the one before has taken.
+ */
+export const LOCK_BUDGET: Statement = {
+  name: 'budget-lock',
+  text: `select 1 from leases where name = 'send-budget' for update`,
+};
+
+/** Older slots are in no window any more. */
+export const FORGET_SLOTS: Statement = {
+  name: 'budget-forget',
+  text: `delete from send_slots where at < clock_timestamp() - interval '1 minute'`,
+};
+
+/** $1 calls in any second, $2 calls a second in a chat with bursts of 3, $3 calls in any minute in a group. */
+export const FREE_AT = `
+  clock as materialized (select clock_timestamp() as t),
+  overall as (
+    select (array_agg(at order by at desc))[$1::int] + interval '1 second' as free_at from send_slots),
+  chats as (
+    select chat_id, greatest(
+      (array_agg(at order by at desc))[${CHAT_BURST}] + make_interval(secs => ${CHAT_BURST}.0 / $2::float8),
+      case when chat_id < 0 then (array_agg(at order by at desc))[$3::int] + interval '1 minute' end) as free_at
+    from send_slots group by chat_id)`;
+
+/** A slot lies in the future while its call runs: so it surely covers the moment at which Telegram counts it. */
+export const SLOT_END = `interval '${SLOT_LIFE_SECONDS} seconds'`;
+
+const TAKE: Statement = {
+  name: 'budget-take',
+  text: `
+  with ${FREE_AT}, free as (
+    select greatest(overall.free_at, chats.free_at) as at
+    from overall left join chats on chat_id = $4::bigint
+  ), slot as (
+    insert into send_slots (chat_id, at) select $4::bigint, t + ${SLOT_END} from free, clock
+    where free.at is null or free.at <= t returning id
+  )
+  select (select id from slot) as id, extract(epoch from free.at - t)::float8 * 1000 as wait_ms from free, clock`,
+};
+
+const RETURN: Statement = {
+  name: 'budget-return',
+  text: `update send_slots set at = clock_timestamp() where id = $1`,
+};
+
+/** Once returned, a slot lies in the past and stays. */
+const CANCEL: Statement = {
+  name: 'budget-cancel',
+  text: `delete from send_slots where id = $1 and at > clock_timestamp()`,
+};
+
+/**
+ * What the bot may send, shared by all replicas through the database: sliding windows over the calls of the last
+ * minute. Telegram counts a call when it arrives, which lies between our taking and returning of its slot; since
+ * a window opens only after the returns, Telegram's own windows are never exceeded, however slow the network is.
+ */
+@Injectable()
+export class SendBudget {
+  readonly limits: readonly [number, number, number];
+  /** What a chat is sent in a minute: more unsent cards than this make a digest. */
+  readonly groupMinute: number;
+  readonly privateMinute: number;
+
+  constructor(
+    private readonly database: Database,
+    @Inject(CONFIG) config: Config,
+  ) {
+    const { perSecond, chatPerSecond, groupPerMinute } = telegramOf(config).budget;
+    this.limits = [perSecond, chatPerSecond, groupPerMinute];
+    this.privateMinute = 60 * chatPerSecond;
+    this.groupMinute = Math.min(groupPerMinute, this.privateMinute);
+  }
+
+  /** Waits for room for one call. @returns the slot, to be given back when the call has ended. */
+  async acquire(chatId: string, signal: AbortSignal): Promise<string> {
+    for (;;) {
+      signal.throwIfAborted();
+      const { id, waitMs } = await this.tryAcquire(chatId);
+      if (id !== null) return id;
+      await sleep(Math.min(MAX_NAP_MS, Math.max(1, waitMs)), undefined, { signal });
+    }
+  }
+
+  private tryAcquire(chatId: string): Promise<{ id: string | null; waitMs: number }> {
+    return this.database.transaction(async (query) => {
+      await query(LOCK_BUDGET, []);
+      await query(FORGET_SLOTS, []);
+      const [row] = await query<{ id: string | null; wait_ms: number | null }>(TAKE, [
+        ...this.limits,
+        chatId,
+      ]);
+      return { id: row?.id ?? null, waitMs: row?.wait_ms ?? MAX_NAP_MS };
+    });
+  }
+
+  /** The call has ended, one way or another: from here its window runs. */
+  async release(slot: string): Promise<void> {
+    await this.database.query(RETURN, [slot]);
+  }
+
+  /** Gives a slot back for which no call was made; one that was returned already stays counted. */
+  async cancel(slot: string): Promise<void> {
+    await this.database.query(CANCEL, [slot]);
+  }
+}

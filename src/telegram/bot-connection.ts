@@ -1,0 +1,68 @@
+import {
+  Inject,
+  Injectable,
+  type BeforeApplicationShutdown,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
+import { InjectBot } from 'nestjs-telegraf';
+import { Telegraf } from 'telegraf';
+import type { UserFromGetMe } from 'telegraf/types';
+import { CONFIG, telegramOf, type Config } from '../config/environment';
+import { Log } from '../logging/log';
+import { COMMANDS } from './commands';
+import { Patience } from './patience';
+import { TelegramApi } from './telegram-api';
+import { TelegramStatus } from './telegram-status';
+
+/** These have their own patience, and an open breaker must not keep them from finding out that Telegram is back. */
+export const UNGUARDED = { retry: false, breaker: false } as const;
+
+/** Learns who the bot is, and whether it reaches its chat; for as long as it takes. */
+@Injectable()
+export class BotConnection implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly stop = new AbortController();
+  private running: Promise<unknown> | null = null;
+  private introduced: () => void = () => undefined;
+  /** Resolves once the token was accepted and the bot is known. */
+  readonly ready = new Promise<void>((resolve) => (this.introduced = resolve));
+
+  constructor(
+    @InjectBot() private readonly bot: Telegraf,
+    private readonly api: TelegramApi,
+    private readonly status: TelegramStatus,
+    private readonly log: Log,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {
+    // nestjs-telegraf stops every bot at shutdown, and a bot that we did not launch throws at that.
+    bot.stop = () => undefined;
+    this.status.enable();
+  }
+
+  onApplicationBootstrap(): void {
+    this.running = this.connect();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    this.stop.abort();
+    this.introduced();
+    await this.running;
+  }
+
+  private async connect(): Promise<void> {
+    const { signal } = this.stop;
+    const token = new Patience('token', this.status, this.log, signal);
+    await token.repeat(async () => {
+      this.bot.botInfo = await this.api.call<UserFromGetMe>('getMe', {}, { ...UNGUARDED, signal });
+      token.succeeded();
+      return true;
+    });
+    this.introduced();
+    const chat = new Patience('chat', this.status, this.log, signal);
+    await chat.repeat(async () => {
+      await this.api.call('getChat', { chat_id: telegramOf(this.config).chatId }, { ...UNGUARDED, signal });
+      await this.api.call('setMyCommands', { commands: COMMANDS }, { ...UNGUARDED, signal });
+      chat.succeeded();
+      return true;
+    });
+  }
+}

@@ -1,0 +1,34 @@
+import { Injectable } from '@nestjs/common';
+import { InjectBot } from 'nestjs-telegraf';
+import { Telegraf } from 'telegraf';
+import type { Update } from 'telegraf/types';
+import { isUnavailable } from '../database/database';
+import { describeError, Log } from '../logging/log';
+
+/** Hands updates to the handlers. What they do is idempotent, so an update may come any number of times. */
+@Injectable()
+export class UpdateHandler {
+  constructor(
+    @InjectBot() private readonly bot: Telegraf,
+    private readonly log: Log,
+  ) {
+    // Telegraf's own handler for errors sets the exit code of the process.
+    bot.catch((error) => {
+      throw error;
+    });
+  }
+
+  /**
+   * @throws DomainError `database.unavailable`: nothing was done, and Telegram must send it again. Any other
+   * failure is logged and over: it would fail again, and keep back the updates behind it.
+   */
+  async handle(update: Update): Promise<void> {
+    try {
+      await this.bot.handleUpdate(update);
+    } catch (error) {
+      if (isUnavailable(error)) throw error;
+      const fields = { updateId: update.update_id, error: describeError(error) };
+      this.log.event('error', 'telegram.update-failed', fields, 'an update could not be handled');
+    }
+  }
+}

@@ -1,0 +1,107 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import {
+  Inject,
+  Injectable,
+  type BeforeApplicationShutdown,
+  type OnApplicationBootstrap,
+  type OnModuleInit,
+} from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Update } from 'telegraf/types';
+import { z } from 'zod';
+import { CONFIG, telegramOf, type Config } from '../config/environment';
+import { DomainError, InvalidInput } from '../kernel/errors';
+import { Log } from '../logging/log';
+import { ALLOWED_UPDATES } from './allowed-updates';
+import { BotConnection, UNGUARDED } from './bot-connection';
+import { Patience } from './patience';
+import { TelegramApi } from './telegram-api';
+import { TelegramStatus } from './telegram-status';
+import { UpdateHandler } from './update-handler';
+
+export const WEBHOOK_PATH = '/telegram/webhook';
+const SECRET_HEADER = 'x-telegram-bot-api-secret-token';
+
+const updateSchema = z.looseObject({ update_id: z.int() });
+
+const digest = (text: string) => createHash('sha256').update(text).digest();
+
+/**
+ * Receives updates that Telegram delivers. A route of Fastify's own, because the secret must be checked before
+ * the body is read, and Nest's guards come after that.
+ */
+@Injectable()
+export class WebhookEndpoint implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly stop = new AbortController();
+  private readonly secret: Buffer;
+  private running: Promise<void> | null = null;
+
+  constructor(
+    private readonly http: HttpAdapterHost,
+    private readonly api: TelegramApi,
+    private readonly connection: BotConnection,
+    private readonly handler: UpdateHandler,
+    private readonly status: TelegramStatus,
+    private readonly log: Log,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {
+    this.secret = digest(this.webhook.secret);
+  }
+
+  private get webhook() {
+    const { webhook } = telegramOf(this.config);
+    if (webhook === null) throw new Error('TELEGRAM_MODE is not webhook');
+    return webhook;
+  }
+
+  onModuleInit(): void {
+    const fastify = this.http.httpAdapter.getInstance<FastifyInstance>();
+    fastify.post(
+      WEBHOOK_PATH,
+      { onRequest: (request, _reply, done) => done(this.refusal(request)) },
+      async (request) => {
+        const update = updateSchema.safeParse(request.body);
+        if (!update.success)
+          throw new InvalidInput([{ path: 'update_id', message: 'not an update of the Bot API' }]);
+        // An error leaves as 503, and Telegram delivers again.
+        await this.handler.handle(update.data as unknown as Update);
+        return {};
+      },
+    );
+  }
+
+  onApplicationBootstrap(): void {
+    this.running = this.register();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    this.stop.abort();
+    await this.running;
+  }
+
+  /** Digests have one length, so that comparing them takes one time. */
+  private refusal(request: FastifyRequest): DomainError | undefined {
+    const given = request.headers[SECRET_HEADER];
+    if (typeof given === 'string' && timingSafeEqual(digest(given), this.secret)) return undefined;
+    return new DomainError('access.unauthenticated', 'The webhook secret is missing or wrong.');
+  }
+
+  private async register(): Promise<void> {
+    await this.connection.ready;
+    const { signal } = this.stop;
+    const patience = new Patience('polling', this.status, this.log, signal);
+    await patience.repeat(async () => {
+      const { url, secret } = this.webhook;
+      const payload = {
+        url,
+        secret_token: secret,
+        allowed_updates: ALLOWED_UPDATES,
+        drop_pending_updates: false,
+      };
+      await this.api.call('setWebhook', payload, { ...UNGUARDED, signal });
+      patience.succeeded();
+      return true;
+    });
+  }
+}
