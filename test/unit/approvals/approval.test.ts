@@ -41,6 +41,14 @@ const rejected = decide(pending, OLIVIA, 'rejected', null, at(-1000));
 const cancelled = cancel(pending, KEY_ONE, 'not needed', at(-1000));
 const expired = expire(pending, 0, EXPIRES);
 
+function thrownBy(attempt: () => unknown): unknown {
+  try {
+    return attempt();
+  } catch (error) {
+    return error;
+  }
+}
+
 describe('deciding', () => {
   it.each(['approved', 'rejected'] as const)(
     'settles a pending request as %s, with who, when and why',
@@ -67,8 +75,8 @@ describe('deciding', () => {
   });
 
   it('answers the same verdict by the same operator with the first one, whatever reason and hour', () => {
-    expect(decide(approved, OLIVIA, 'approved', 'another reason', at(+5000))).toBe(approved);
-    expect(decide(rejected, { ...OLIVIA, name: 'renamed' }, 'rejected', null, at(+5000))).toBe(rejected);
+    expect(decide(approved, OLIVIA, 'approved', 'another reason', at(5000))).toBe(approved);
+    expect(decide(rejected, { ...OLIVIA, name: 'renamed' }, 'rejected', null, at(5000))).toBe(rejected);
   });
 
   it.each([
@@ -81,9 +89,9 @@ describe('deciding', () => {
     ['approving what expired', expired, OLIVIA, 'approved'],
     ['rejecting what expired', expired, OLIVIA, 'rejected'],
   ] as const)('refuses %s and shows the true state', (_what, settled, by, verdict) => {
-    const attempt = () => decide(settled, by, verdict, null, at(-1));
-    expect(attempt).toThrow(AlreadySettled);
-    expect(attempt).toThrow(expect.objectContaining({ code: 'approval.already-settled', approval: settled }));
+    const error = thrownBy(() => decide(settled, by, verdict, null, at(-1)));
+    expect(error).toBeInstanceOf(AlreadySettled);
+    expect(error).toMatchObject({ code: 'approval.already-settled', approval: settled });
   });
 });
 
@@ -103,7 +111,7 @@ describe('cancelling', () => {
   });
 
   it('answers the same caller with the first cancellation', () => {
-    expect(cancel(cancelled, KEY_ONE, 'again', at(+1))).toBe(cancelled);
+    expect(cancel(cancelled, KEY_ONE, 'again', at(1))).toBe(cancelled);
   });
 
   it.each([
@@ -112,7 +120,7 @@ describe('cancelling', () => {
     ['rejected', rejected, OLIVIA],
     ['expired', expired, KEY_ONE],
   ] as const)('refuses what was %s and shows the true state', (_what, settled, by) => {
-    expect(() => cancel(settled, by, null, at(-1))).toThrow(expect.objectContaining({ approval: settled }));
+    expect(thrownBy(() => cancel(settled, by, null, at(-1)))).toMatchObject({ approval: settled });
   });
 });
 
@@ -135,7 +143,7 @@ describe('expiring', () => {
   });
 
   it.each([approved, rejected, cancelled, expired])('leaves what is $status as it is', (settled) => {
-    expect(expire(settled, 0, at(+1e9))).toBe(settled);
+    expect(expire(settled, 0, at(1e9))).toBe(settled);
   });
 });
 
