@@ -1,0 +1,50 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { environmentSchema, parseConfig } from '../../../src/config/environment';
+
+const read = (path: string): string => readFileSync(join(__dirname, '..', '..', '..', path), 'utf8');
+
+/** Every variable with its default as it is written in the environment; null: there is none. */
+const schema = new Map(
+  Object.keys(environmentSchema.shape).map((name) => {
+    const value = (environmentSchema.parse({}) as Record<string, unknown>)[name];
+    return [name, value === undefined ? null : String(value)] as const;
+  }),
+);
+
+describe('the configuration table of README.md', () => {
+  const rows = [...read('README.md').matchAll(/^\| `([A-Z][A-Z0-9_]*)` *\| (.+?) *\| (.+?) *\|$/gm)];
+  const documented = new Map(rows.map(([, name = '', fallback = '']) => [name, fallback]));
+
+  it('has one row for every variable, in the order of the schema', () => {
+    expect(rows.map(([, name]) => name)).toEqual([...schema.keys()]);
+  });
+
+  it.each([...schema])('tells the default of %s', (name, fallback) => {
+    expect(documented.get(name)).toMatch(fallback === null ? /^unset(: .+)?$/ : /^`[^`]+`$/);
+    if (fallback !== null) expect(documented.get(name)).toBe(`\`${fallback}\``);
+  });
+});
+
+describe('.env.example', () => {
+  const lines = read('.env.example').split('\n');
+  const entries = lines.flatMap((line) => {
+    const [, name, value = ''] = /^# ?([A-Z][A-Z0-9_]*)=(.*)$/.exec(line) ?? [];
+    return name === undefined ? [] : [[name, value] as const];
+  });
+
+  it('has every variable once, with its default, or empty where there is none', () => {
+    expect(entries).toHaveLength(schema.size);
+    expect(Object.fromEntries(entries)).toEqual(
+      Object.fromEntries([...schema].map(([name, fallback]) => [name, fallback ?? ''])),
+    );
+  });
+
+  it('changes nothing when it is copied as it is', () => {
+    expect(lines.filter((line) => line !== '' && !line.startsWith('#'))).toEqual([]);
+  });
+
+  it('is a valid environment with every line taken out of its comment', () => {
+    expect(parseConfig(Object.fromEntries(entries))).toEqual(parseConfig({}));
+  });
+});
