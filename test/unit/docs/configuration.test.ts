@@ -5,10 +5,13 @@ import { environmentSchema, parseConfig } from '../../../src/config/environment'
 const read = (path: string): string => readFileSync(join(__dirname, '..', '..', '..', path), 'utf8');
 
 /** Every variable with its default as it is written in the environment; null: there is none. */
-const schema = new Map(
+const defaults = Object.entries(
+  environmentSchema.parse({}) as Record<string, string | number | boolean | number[]>,
+);
+const schema = new Map<string, string | null>(
   Object.keys(environmentSchema.shape).map((name) => {
-    const value = (environmentSchema.parse({}) as Record<string, unknown>)[name];
-    return [name, value === undefined ? null : String(value)] as const;
+    const [, value] = defaults.find(([key]) => key === name) ?? [];
+    return [name, value === undefined ? null : value.toString()];
   }),
 );
 

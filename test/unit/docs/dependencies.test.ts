@@ -3,7 +3,6 @@ import { join } from 'node:path';
 
 const ROOT = join(__dirname, '..', '..', '..');
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
-const parse = <T>(path: string): T => JSON.parse(read(path)) as T;
 
 interface Manifest {
   readonly dependencies: Record<string, string>;
@@ -17,8 +16,9 @@ interface LockedPackage {
   readonly hasInstallScript?: boolean;
 }
 
-const manifest = parse<Manifest>('package.json');
-const locked = parse<{ packages: Record<string, LockedPackage> }>('package-lock.json').packages;
+const manifest = JSON.parse(read('package.json')) as Manifest;
+const locked = (JSON.parse(read('package-lock.json')) as { packages: Record<string, LockedPackage> })
+  .packages;
 const document = read('docs/dependencies.md');
 
 /** The cells of a section's table, without its head. */
