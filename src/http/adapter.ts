@@ -1,9 +1,11 @@
+import type { Socket } from 'node:net';
+import { HttpException } from '@nestjs/common';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { InvalidInput } from '../kernel/errors';
 import { parseStrictJson, StrictJsonError } from '../kernel/strict-json';
 import { correlationIdFrom, withCorrelation } from '../logging/correlation';
-import { problemOf, sendProblem } from './problem';
+import { PROBLEM_TYPE, problemOf, sendProblem } from './problem';
 
 /** Larger bodies get 413 before they are parsed. */
 export const BODY_LIMIT_BYTES = 256 * 1024;
@@ -20,12 +22,36 @@ function parsed(body: Buffer): unknown {
   }
 }
 
+function correlated(request: FastifyRequest, reply: FastifyReply, work: () => void): void {
+  const id = correlationIdFrom(request.headers['x-correlation-id'], request.headers.traceparent);
+  void reply.header('x-correlation-id', id);
+  withCorrelation(id, work);
+}
+
+/** What Node refuses before there is a request: a code of its own, or bytes that are not HTTP. */
+const REFUSED_STATUS: Record<string, number> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 };
+
+function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
+  const id = correlationIdFrom(undefined, undefined);
+  const refusal = new HttpException(error.message, REFUSED_STATUS[error.code ?? ''] ?? 400);
+  const document = withCorrelation(id, () => problemOf(refusal));
+  const body = JSON.stringify(document);
+  socket.end(
+    [
+      `HTTP/1.1 ${document.status} ${document.title}`,
+      `content-type: ${PROBLEM_TYPE}`,
+      `content-length: ${Buffer.byteLength(body)}`,
+      `x-correlation-id: ${id}`,
+      'connection: close',
+      '',
+      body,
+    ].join('\r\n'),
+  );
+}
+
 function prepare(fastify: FastifyInstance): void {
-  fastify.addHook('onRequest', (request, reply, done) => {
-    const id = correlationIdFrom(request.headers['x-correlation-id'], request.headers.traceparent);
-    void reply.header('x-correlation-id', id);
-    withCorrelation(id, done);
-  });
+  fastify.addHook('onRequest', correlated);
   fastify.removeContentTypeParser(['application/json', 'text/plain']);
   fastify.addContentTypeParser(
     'application/json',
@@ -47,9 +73,10 @@ export function createHttpAdapter(): FastifyAdapter {
     requestTimeout: REQUEST_TIMEOUT_MS,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 200 },
-    // Requests that never become one for Nest: bad URLs and headers.
-    frameworkErrors: (error: Error, _request: FastifyRequest, reply: FastifyReply) =>
-      sendProblem(reply, problemOf(error)),
+    // Requests that never become one for Nest: bad URLs and headers, and bytes that are no request at all.
+    frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
+      correlated(request, reply, () => sendProblem(reply, problemOf(error))),
+    clientErrorHandler: refuse,
   });
   prepare(adapter.getInstance());
   return adapter;

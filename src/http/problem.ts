@@ -112,15 +112,14 @@ export function problemOf(error: unknown): Problem {
   );
 }
 
+export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
+
 export function sendProblem(reply: FastifyReply, document: Problem): void {
   if (document.status === 401) void reply.header('www-authenticate', 'Bearer');
   if (document.status === 429 || document.status === 503) {
     void reply.header('retry-after', String(RETRY_AFTER_SECONDS));
   }
-  void reply
-    .status(document.status)
-    .header('content-type', 'application/problem+json; charset=utf-8')
-    .send(JSON.stringify(document));
+  void reply.status(document.status).header('content-type', PROBLEM_TYPE).send(JSON.stringify(document));
 }
 
 /** Every error leaves as application/problem+json; what is our fault is logged, and its details stay here. */
