@@ -47,9 +47,9 @@ export class ConsecutiveOrRateBreaker implements IBreaker {
     );
   }
 
-  /** cockatiel's notice that the trial succeeded: what was counted is over. */
+  /** cockatiel's notice of a success, also of a trial that no longer matters; the owner clears when it closes. */
   success(): void {
-    this.clear();
+    // Noted already by `record`.
   }
 
   clear(): void {
