@@ -2,12 +2,10 @@ import { Inject, Injectable, Optional } from '@nestjs/common';
 import { CONFIG, type Config } from '../config/environment';
 import { LeaseStore } from '../database/lease-store';
 import { TelegramStatus } from '../telegram/telegram-status';
+import { POLLER_LEASE } from '../telegram/update-poller';
 import { DatabaseFactsStore } from './database-facts-store';
 import { TelegramActivity } from './telegram-activity';
 import { TelegramInsight } from './telegram-insight';
-
-/** Whoever holds it polls for all replicas. */
-const POLLER_LEASE = 'telegram-poller';
 
 /** How the way to the operators is, seen from this replica. */
 @Injectable()

@@ -3,6 +3,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import { InjectMetric } from '@willsoto/nestjs-prometheus';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Counter, Histogram } from 'prom-client';
+import { Harmless } from './harmless';
 import { OTHER } from './labels';
 
 /** Their answers are held by design, whatever was asked. */
@@ -24,14 +25,17 @@ export class HttpMetrics {
   @InjectMetric('http_request_duration_seconds') private readonly duration!: Histogram;
   @InjectMetric('http_requests_total') private readonly requests!: Counter;
 
-  constructor(private readonly host: HttpAdapterHost) {}
+  constructor(
+    private readonly host: HttpAdapterHost,
+    private readonly harmless: Harmless,
+  ) {}
 
   /** Must be called before routes are registered, to begin their series at 0. */
   attach(): void {
     const fastify = this.host.httpAdapter.getInstance<FastifyInstance>();
     fastify.addHook('onRoute', ({ method, url }) => this.begin([method].flat(), url));
     fastify.addHook('onResponse', (request, reply, done) => {
-      this.record(request, reply);
+      this.harmless.do(() => this.record(request, reply));
       done();
     });
   }

@@ -23,8 +23,8 @@ export const TELEGRAM_METHODS = [
   OTHER,
 ] as const;
 
-// A record, so that the compiler asks for a reason that is new. An open circuit prevents an attempt and is none.
-const REASONS: Readonly<Record<Exclude<FailureReason, 'circuit-open'>, true>> = {
+// A record, so that the compiler asks for a reason that is new.
+const REASONS: Readonly<Record<FailureReason, true>> = {
   'rate-limited': true,
   unauthorized: true,
   forbidden: true,

@@ -2,9 +2,9 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { EventBus, type IEvent } from '@nestjs/cqrs';
 import { ApprovalEnqueued, ApprovalSettled } from '../approvals/approval-events';
 import { CardDelivered } from '../escalation/escalation-events';
-import { describeError, Log } from '../logging/log';
 import { TelegramAttempted } from '../telegram/telegram-events';
 import { EscalationMetrics } from './escalation-metrics';
+import { Harmless } from './harmless';
 
 /**
  * Carries what happened to the metrics. The bus calls it inside the approval's own path, after COMMIT: what goes
@@ -12,33 +12,18 @@ import { EscalationMetrics } from './escalation-metrics';
  */
 @Injectable()
 export class MetricsRecorder implements OnModuleInit {
-  private failing = false;
-
   constructor(
     private readonly events: EventBus,
     private readonly metrics: EscalationMetrics,
-    private readonly log: Log,
+    private readonly harmless: Harmless,
   ) {}
 
   /** Not later: the way to Telegram opens when the application starts. */
   onModuleInit(): void {
-    this.events.subscribe((event) => this.record(event));
+    this.events.subscribe((event) => this.harmless.do(() => this.record(event)));
   }
 
   private record(event: IEvent): void {
-    try {
-      this.count(event);
-      this.failing = false;
-    } catch (error) {
-      if (!this.failing) {
-        const fields = { error: describeError(error) };
-        this.log.event('error', 'metrics.record-failed', fields, 'metrics miss events; approvals go on');
-      }
-      this.failing = true;
-    }
-  }
-
-  private count(event: IEvent): void {
     if (event instanceof ApprovalEnqueued) this.metrics.enqueued();
     else if (event instanceof ApprovalSettled) this.metrics.settled(event.approval);
     else if (event instanceof TelegramAttempted) this.metrics.attempted(event);

@@ -7,6 +7,7 @@ import { BacklogStore } from './backlog-store';
 import { BREAKER, breakerProvider, BreakerWatch } from './breaker';
 import { escalationMetricProviders } from './escalation-metric-providers';
 import { EscalationMetrics } from './escalation-metrics';
+import { Harmless } from './harmless';
 import { HttpMetrics } from './http-metrics';
 import { MetricsController } from './metrics.controller';
 import { MetricsRecorder } from './metrics-recorder';
@@ -47,6 +48,7 @@ export class MetricsModule implements NestModule {
         PendingEstimate,
         EscalationMetrics,
         MetricsRecorder,
+        Harmless,
         HttpMetrics,
         breakerProvider,
         BreakerWatch,

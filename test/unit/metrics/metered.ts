@@ -13,6 +13,7 @@ import { BacklogStore, type BacklogCounts } from '../../../src/metrics/backlog-s
 import { BREAKER, BreakerWatch } from '../../../src/metrics/breaker';
 import { escalationMetricProviders } from '../../../src/metrics/escalation-metric-providers';
 import { EscalationMetrics } from '../../../src/metrics/escalation-metrics';
+import { Harmless } from '../../../src/metrics/harmless';
 import { MetricsRecorder } from '../../../src/metrics/metrics-recorder';
 import { PendingEstimate } from '../../../src/metrics/pending-estimate';
 import { serviceMetricProviders } from '../../../src/metrics/service-metric-providers';
@@ -70,7 +71,6 @@ export async function startMetered() {
   const clock = new FakeClock();
   const registry = new Registry();
   const lines: string[] = [];
-  const telegram = new TelegramStatus();
   const breaker = new CircuitBreakerService(parseConfig({}).breaker, () => true, clock);
   const world = {
     backlog: NOTHING_WAITS,
@@ -101,7 +101,7 @@ export async function startMetered() {
           },
         },
       },
-      { provide: TelegramStatus, useValue: telegram },
+      TelegramStatus,
       { provide: Clock, useValue: clock },
       {
         provide: Log,
@@ -112,6 +112,7 @@ export async function startMetered() {
       PendingEstimate,
       EscalationMetrics,
       MetricsRecorder,
+      Harmless,
       BreakerWatch,
     ],
   }).compile();
@@ -120,7 +121,7 @@ export async function startMetered() {
   return {
     world,
     clock,
-    telegram,
+    telegram: testing.get(TelegramStatus),
     breaker,
     log: lines,
     happened: (...each: readonly IEvent[]) => void events.publishAll([...each]),
