@@ -16,9 +16,18 @@ import { CreateEscalation1795464000001 } from '../../migrations/1795464000001-Cr
 const CONNECT_TIMEOUT_MS = 5_000;
 /** No statement of ours is long; one that is has gone wrong. */
 const STATEMENT_TIMEOUT_MS = 30_000;
+/** PostgreSQL ends a long statement itself; when not even that arrives, the socket is dead and shows no error. */
+const SILENCE_MS = 2_000;
 
-/** The one way to PostgreSQL, for the service, the command line and the migrations. Not yet connected. */
-export function createDataSource(url: string, poolSize: number): DataSource {
+/**
+ * The one way to PostgreSQL, for the service, the command line and the migrations. Not yet connected.
+ * `statementTimeoutMs`: the longest a statement may take; null for no limit.
+ */
+export function createDataSource(
+  url: string,
+  poolSize: number,
+  statementTimeoutMs: number | null = STATEMENT_TIMEOUT_MS,
+): DataSource {
   return new DataSource({
     type: 'postgres',
     url,
@@ -37,9 +46,12 @@ export function createDataSource(url: string, poolSize: number): DataSource {
     applicationName: 'countersign',
     connectTimeoutMS: CONNECT_TIMEOUT_MS,
     extra: {
-      statement_timeout: STATEMENT_TIMEOUT_MS,
       keepAlive: true,
-      idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
+      ...(statementTimeoutMs !== null && {
+        statement_timeout: statementTimeoutMs,
+        query_timeout: statementTimeoutMs + SILENCE_MS,
+        idle_in_transaction_session_timeout: statementTimeoutMs,
+      }),
     },
     // TypeORM's own pool error handler logs; the pool replaces the connection by itself.
     poolErrorHandler: () => undefined,

@@ -9,6 +9,8 @@ export class DatabaseLocation {
     readonly url: string,
     /** For the role that owns the schema and migrates it. */
     readonly ownerUrl: string,
+    /** No other service can be using it: the embedded one admits a single service. */
+    readonly exclusive: boolean,
     /** Stops the embedded PostgreSQL, if it is ours; last of all, since everything else may still write. */
     readonly close: () => Promise<void>,
   ) {}
@@ -17,7 +19,7 @@ export class DatabaseLocation {
 /** `DATABASE_URL`, or PostgreSQL of our own under `DATA_DIR`, started. The caller closes it. */
 export async function locateDatabase(config: Config, log: Log): Promise<DatabaseLocation> {
   const { url, migrationUrl } = config.database;
-  if (url !== null) return new DatabaseLocation(url, migrationUrl ?? url, () => Promise.resolve());
+  if (url !== null) return new DatabaseLocation(url, migrationUrl ?? url, false, () => Promise.resolve());
   const embedded = await startEmbeddedPostgres({
     dataDir: config.dataDir,
     log: (event, fields, message) => log.event('info', event, fields, message),
@@ -30,5 +32,5 @@ export async function locateDatabase(config: Config, log: Log): Promise<Database
       'the embedded PostgreSQL ended by itself; restart the service',
     ),
   );
-  return new DatabaseLocation(embedded.url, embedded.ownerUrl, () => embedded.stop());
+  return new DatabaseLocation(embedded.url, embedded.ownerUrl, true, () => embedded.stop());
 }

@@ -31,7 +31,9 @@ export function isUnavailable(error: unknown): boolean {
     return true;
   return (
     error instanceof Error &&
-    /connection terminated|timeout exceeded when trying to connect|not queryable|ended/i.test(error.message)
+    /connection terminated|timeout exceeded when trying to connect|query read timeout|not queryable|ended/i.test(
+      error.message,
+    )
   );
 }
 

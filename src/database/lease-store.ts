@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { Injectable } from '@nestjs/common';
+import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { Database, type Statement } from './database';
+import { DatabaseLocation } from './database-location';
 
 /** Parameters: name, holder, seconds. Takes a free, lapsed or own lease; the clock is the database's. */
 const TAKE: Statement = {
@@ -28,13 +29,26 @@ const BEAT: Statement = {
   returning before, now() as now`,
 };
 
+const RELEASE_ALL: Statement = {
+  name: 'lease-release-all',
+  text: `update leases set expires_at = now() where expires_at > now()`,
+};
+
 /** Jobs that only one replica does at a time. */
 @Injectable()
-export class LeaseStore {
+export class LeaseStore implements OnModuleInit {
   /** This process, in leases, logs and diagnostics. */
   readonly replica = `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`;
 
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly location: DatabaseLocation,
+  ) {}
+
+  /** Where nobody else can be, whoever still holds a lease is dead, and waiting for its end would be for nothing. */
+  async onModuleInit(): Promise<void> {
+    if (this.location.exclusive) await this.database.query(RELEASE_ALL, []);
+  }
 
   /** @returns whether the lease is ours now; again and again keeps it. */
   async take(name: string, seconds: number): Promise<boolean> {

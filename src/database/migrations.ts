@@ -13,8 +13,8 @@ async function underLock<T>(
   ownerUrl: string,
   work: (source: ReturnType<typeof createDataSource>) => Promise<T>,
 ): Promise<T> {
-  // Two connections: one holds the lock, the other migrates.
-  const source = createDataSource(ownerUrl, 2);
+  // Two connections: one holds the lock, the other migrates. Both may take long: a large table, a slow replica.
+  const source = createDataSource(ownerUrl, 2, null);
   await source.initialize();
   const lock = source.createQueryRunner();
   try {

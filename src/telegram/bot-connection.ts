@@ -26,6 +26,11 @@ export class BotConnection implements OnApplicationBootstrap, BeforeApplicationS
   /** Resolves once the token was accepted and the bot is known. */
   readonly ready = new Promise<void>((resolve) => (this.introduced = resolve));
 
+  /** Whether Telegram has accepted the token since the start. */
+  get known(): boolean {
+    return this.bot.botInfo !== undefined;
+  }
+
   constructor(
     @InjectBot() private readonly bot: Telegraf,
     private readonly api: TelegramApi,
@@ -57,6 +62,9 @@ export class BotConnection implements OnApplicationBootstrap, BeforeApplicationS
       return true;
     });
     this.introduced();
+    if (signal.aborted) return;
+    const { username } = this.bot.botInfo ?? {};
+    this.log.event('info', 'telegram.connected', { bot: username }, 'Telegram accepts the bot token');
     const chat = new Patience('chat', this.status, this.log, signal);
     await chat.repeat(async () => {
       await this.api.call('getChat', { chat_id: telegramOf(this.config).chatId }, { ...UNGUARDED, signal });

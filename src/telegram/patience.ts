@@ -34,9 +34,7 @@ export class Patience {
   /** The part works. */
   succeeded(): void {
     this.failures = 0;
-    if (this.status.report(this.part, null)) {
-      this.log.event('info', 'telegram.reached', { part: this.part }, `Telegram: ${this.part} works`);
-    }
+    this.status.report(this.part, null);
   }
 
   pause(ms: number): Promise<void> {
@@ -51,11 +49,9 @@ export class Patience {
     this.failures++;
     // What Telegram says itself will not pass by itself: no waiting for a third time.
     if (refused || (answered && error.reason !== 'conflict') || this.failures >= NEWS_AFTER_FAILURES) {
-      const trouble = refused ? 'Telegram refuses the bot token' : `${this.part}: ${message}`;
-      if (this.status.report(this.part, trouble)) {
-        this.log.event('error', 'telegram.unreachable', { part: this.part, error: message }, trouble);
-      }
+      this.status.report(this.part, refused ? 'Telegram refuses the bot token' : `${this.part}: ${message}`);
     }
+    this.log.event('debug', 'telegram.step-failed', { part: this.part, error: message }, 'tried again later');
     await this.pause(
       refused ? MAX_WAIT_MS : Math.min(MAX_WAIT_MS, MIN_WAIT_MS * 2 ** Math.min(this.failures - 1, 10)),
     );

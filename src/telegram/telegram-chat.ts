@@ -10,6 +10,7 @@ import {
 } from '../escalation/operator-chat';
 import { Log } from '../logging/log';
 import { CircuitBreakerService } from '../resilience/circuit-breaker';
+import { BotConnection } from './bot-connection';
 import { TelegramApi, type Budgeted } from './telegram-api';
 import { TelegramFailure } from './telegram-failure';
 import { TelegramStatus } from './telegram-status';
@@ -69,6 +70,7 @@ export class TelegramChat extends OperatorChat {
   constructor(
     private readonly api: TelegramApi,
     private readonly breaker: CircuitBreakerService,
+    private readonly connection: BotConnection,
     private readonly status: TelegramStatus,
     private readonly log: Log,
   ) {
@@ -76,10 +78,11 @@ export class TelegramChat extends OperatorChat {
   }
 
   get reachable(): boolean {
-    return this.breaker.state === 'closed';
+    return this.connection.known && this.breaker.state === 'closed';
   }
 
   onReachable(listener: () => void): void {
+    void this.connection.ready.then(listener);
     this.breaker.onStateChange(({ to }) => {
       if (to === 'closed') listener();
     });
@@ -165,28 +168,18 @@ export class TelegramChat extends OperatorChat {
     }
   }
 
-  /** Says once when messages stop getting through, and once when they do again. */
+  /** Reports whether messages get through, and says what a failure means for trying again. */
   private async told<Result>(work: () => Promise<Result>): Promise<Result> {
     try {
       const result = await work();
-      if (this.status.report('sending', null))
-        this.log.event('info', 'telegram.sending-again', {}, 'messages get through again');
+      this.status.report('sending', null);
       return result;
     } catch (error) {
       if (!(error instanceof TelegramFailure)) throw error;
       const scope = scopeOf(error);
       const { reason, retryAfterMs, migratedToChatId: migratedTo, message } = error;
-      if (
-        scope !== 'message' &&
-        reason !== 'rate-limited' &&
-        this.status.report('sending', `messages do not get through (${reason})`)
-      ) {
-        this.log.event(
-          'error',
-          'telegram.sending-failed',
-          { reason, error: message },
-          'messages do not get through; they wait in the outbox',
-        );
+      if (scope !== 'message' && reason !== 'rate-limited') {
+        this.status.report('sending', `messages do not get through: ${message}`);
       }
       throw new ChatFailure(scope, message, { retryAfterMs, migratedTo }, { cause: error });
     }

@@ -80,6 +80,12 @@ export class UpdatePoller implements OnApplicationBootstrap, BeforeApplicationSh
         () => lost.abort(),
       );
     }, RENEW_MS);
+    this.log.event(
+      'info',
+      'telegram.polling',
+      { replica: this.leases.replica },
+      'this replica fetches the updates',
+    );
     try {
       // With a webhook set, getUpdates is refused.
       await this.api.call('deleteWebhook', { drop_pending_updates: false }, { ...UNGUARDED, signal: over });

@@ -7,7 +7,7 @@ import { ApprovalStore } from '../../src/approvals/approval-store';
 import { SettlementFeed } from '../../src/approvals/settlement-feed';
 import { TimeoutSweeper } from '../../src/approvals/timeout-sweeper';
 import { parseConfig, type Config } from '../../src/config/environment';
-import { DatabaseLocation } from '../../src/database/database-location';
+import { locateDatabase } from '../../src/database/database-location';
 import { createHttpAdapter } from '../../src/http/adapter';
 import { serveApiDocs } from '../../src/http/api-docs';
 import { createLog, NestLog, type Log } from '../../src/logging/log';
@@ -38,7 +38,7 @@ export async function openTestApp(databaseUrl: string, more: Record<string, stri
   );
   const lines: string[] = [];
   const log = createLog(config.log, { write: (line) => void lines.push(line) });
-  const location = new DatabaseLocation(databaseUrl, databaseUrl, () => Promise.resolve());
+  const location = await locateDatabase(config, log);
   const app = await NestFactory.create<NestFastifyApplication>(
     AppModule.with(config, log, location),
     createHttpAdapter(),

@@ -6,7 +6,7 @@ import type { Binaries } from './binaries';
 import { EmbeddedPostgresError } from './embedded-postgres-error';
 import type { Home } from './home';
 import { runProgram } from './run-program';
-import { HOST_BASED_AUTHENTICATION } from './settings';
+import { HOST_BASED_AUTHENTICATION, SYNC_METHOD } from './settings';
 
 /** The role of the service; it may do what the migrations grant it. */
 const SERVICE_ROLE = 'countersign';
@@ -73,18 +73,10 @@ async function fill(directory: string, home: Home, binaries: Binaries): Promise<
     `create role ${SERVICE_ROLE} login password '${credentials.servicePassword}';`,
     `create database ${DATABASE} owner ${OWNER_ROLE};`,
   ];
-  const single = [
-    '--single',
-    '-D',
-    directory,
-    '-c',
-    'exit_on_error=on',
-    '-c',
-    'log_min_error_statement=panic',
-    'postgres',
-  ];
+  const quiet = ['-c', 'exit_on_error=on', '-c', 'log_min_error_statement=panic', '-c', 'fsync=off'];
+  const single = ['--single', '-D', directory, ...quiet, 'postgres'];
   await run('roles', binaries.postgres, single, `${roles.join('\n')}\n`);
-  await run('sync', binaries.initdb, ['--sync-only', '-D', directory]);
+  await run('sync', binaries.initdb, ['--sync-only', `--sync-method=${SYNC_METHOD}`, '-D', directory]);
 }
 
 async function syncDirectory(path: string): Promise<void> {

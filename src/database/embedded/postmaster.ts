@@ -106,7 +106,8 @@ export async function findPostmaster(home: Home, credentials: Credentials): Prom
   return (await becomesReady(home, server, credentials, isGone)) ? server : null;
 }
 
-async function freePort(): Promise<number> {
+/** A port of 127.0.0.1 that nobody listens on now; by the time it is used, somebody may. */
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -133,8 +134,8 @@ async function launch(
   home: Home,
   binaries: Binaries,
   credentials: Credentials,
+  port: number,
 ): Promise<Postmaster | string> {
-  const port = await freePort();
   const from = await logSize(home.serverLog);
   const log = await open(home.serverLog, 'a', 0o600);
   if (home.runAs) await log.chown(home.runAs.uid, home.runAs.gid);
@@ -177,10 +178,11 @@ export async function startPostmaster(
   home: Home,
   binaries: Binaries,
   credentials: Credentials,
+  choosePort = freePort,
 ): Promise<Postmaster> {
   if ((await logSize(home.serverLog)) > LOG_KEPT_BYTES) await rename(home.serverLog, `${home.serverLog}.1`);
   for (let start = 1; ; start++) {
-    const result = await launch(home, binaries, credentials);
+    const result = await launch(home, binaries, credentials, await choosePort());
     if (typeof result !== 'string') return result;
     if (start === MAX_STARTS || !PASSING_TROUBLE.test(result)) {
       throw new EmbeddedPostgresError(
