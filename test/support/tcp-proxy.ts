@@ -6,8 +6,11 @@ export interface TcpProxy {
   readonly url: string;
   /** Ends every connection and refuses new ones. */
   cut(): void;
-  /** Keeps every connection open and lets nothing through, in either direction. */
-  freeze(): void;
+  /**
+   * Keeps connections open and lets nothing through, in either direction: all, or the one that the database sees
+   * coming from this port.
+   */
+  freeze(clientPort?: number): void;
   /** New connections work again; the cut and frozen ones stay dead. */
   mend(): void;
   close(): Promise<void>;
@@ -15,20 +18,21 @@ export interface TcpProxy {
 
 export async function startTcpProxy(databaseUrl: string): Promise<TcpProxy> {
   const target = new URL(databaseUrl);
-  const sockets = new Set<Socket>();
+  const pairs = new Set<{ near: Socket; far: Socket }>();
   let broken = false;
 
   const server = createServer((near) => {
     if (broken) return void near.destroy();
     const far = connect(Number(target.port || 5432), target.hostname);
+    const pair = { near, far };
+    pairs.add(pair);
     for (const [one, other] of [
       [near, far],
       [far, near],
     ] as const) {
-      sockets.add(one);
       one.on('error', () => other.destroy());
       one.on('close', () => {
-        sockets.delete(one);
+        pairs.delete(pair);
         other.destroy();
       });
       one.pipe(other);
@@ -39,18 +43,24 @@ export async function startTcpProxy(databaseUrl: string): Promise<TcpProxy> {
   const address = new URL(databaseUrl);
   address.hostname = '127.0.0.1';
   address.port = String((server.address() as AddressInfo).port);
-  const dropAll = () => sockets.forEach((socket) => socket.destroy());
+  const dropAll = () => {
+    for (const { near, far } of pairs) {
+      near.destroy();
+      far.destroy();
+    }
+  };
   return {
     url: address.href,
     cut: () => {
       broken = true;
       dropAll();
     },
-    freeze: () =>
-      sockets.forEach((socket) => {
-        socket.unpipe();
-        socket.pause();
-      }),
+    freeze: (clientPort) => {
+      for (const { near, far } of pairs) {
+        if (clientPort !== undefined && far.localPort !== clientPort) continue;
+        for (const socket of [near, far]) socket.unpipe().pause();
+      }
+    },
     mend: () => {
       broken = false;
     },
