@@ -9,6 +9,9 @@ export const AM_ROOT = process.getuid?.() === 0;
 /** The ordinary user to run as where the tests run as root (nobody, on Debian); else whoever we are. */
 export const ORDINARY_USER = AM_ROOT ? { uid: 65_534, gid: 65_534 } : {};
 
+/** A busy machine is slow, not wrong. */
+const PATIENCE_MS = 60_000;
+
 const lineSchema = z.looseObject({ event: z.string() });
 const readySchema = z.object({
   url: z.string(),
@@ -52,11 +55,12 @@ export class EmbeddedProcess {
   }
 
   async hears(event: string): Promise<z.infer<typeof lineSchema>> {
-    return until(`the service says ${event}`, () => {
+    const heard = (): z.infer<typeof lineSchema> | undefined => {
       const line = this.said(event);
       if (!line && this.ended) throw new Error(`the service ended with ${JSON.stringify(this.lines)}`);
       return line;
-    });
+    };
+    return until(`the service says ${event}`, heard, PATIENCE_MS);
   }
 
   async ready(): Promise<Ready> {
