@@ -9,6 +9,9 @@ import { Scrape } from '../support/scrape';
 import { startTcpProxy } from '../support/tcp-proxy';
 import { until } from '../support/until';
 
+const A_NUMBER: unknown = expect.any(Number);
+const A_STRING: unknown = expect.any(String);
+
 interface BreakerJson {
   readonly replica: string;
   readonly state: string;
@@ -60,7 +63,7 @@ describe('without Telegram', () => {
       const seen = await Scrape.of(app.url);
       return seen.find('escalation_queue_size') === 1 && seen;
     });
-    const histogram = { count: expect.any(Number), sum: expect.any(Number), p50: expect.any(Number) };
+    const histogram = { count: A_NUMBER, sum: A_NUMBER, p50: A_NUMBER };
     expect(await read(app, 'metrics')).toMatchObject({
       escalationQueue: {
         escalation_queue_size: 1,
@@ -93,7 +96,7 @@ describe('without Telegram', () => {
         escalation_initializations_total: 2,
         escalation_completions_total: 1,
       },
-      generatedAt: expect.stringMatching(/^\d{4}-.*Z$/),
+      generatedAt: expect.stringMatching(/^\d{4}-.*Z$/) as unknown,
     });
   });
 
@@ -101,10 +104,13 @@ describe('without Telegram', () => {
     expect(await read(app, 'database')).toMatchObject({
       reachable: true,
       error: null,
-      pool: { max: app.config.database.poolSize, total: expect.any(Number), waiting: 0 },
-      migrations: { applied: expect.arrayContaining(['CreateApprovals1795464000000']), pending: [] },
-      sizeBytes: expect.any(Number),
-      roundTripMs: expect.any(Number),
+      pool: { max: app.config.database.poolSize, total: A_NUMBER, waiting: 0 },
+      migrations: {
+        applied: expect.arrayContaining(['CreateApprovals1795464000000']) as unknown,
+        pending: [],
+      },
+      sizeBytes: A_NUMBER,
+      roundTripMs: A_NUMBER,
     });
   });
 
@@ -115,7 +121,7 @@ describe('without Telegram', () => {
       proxy.cut();
       expect(await read(cut, 'database')).toMatchObject({
         reachable: false,
-        error: expect.stringContaining('does not answer'),
+        error: expect.stringContaining('does not answer') as unknown,
         pool: { max: cut.config.database.poolSize },
         migrations: null,
         roundTripMs: null,
@@ -137,7 +143,7 @@ describe('without Telegram', () => {
       api.call<BreakerJson>(role, 'POST', '/api/diagnostics/circuit-breaker', body);
     const idle = await read<BreakerJson>(app, 'circuit-breaker');
     expect(idle).toEqual({
-      replica: expect.any(String),
+      replica: A_STRING,
       state: 'closed',
       consecutiveFailures: 0,
       totalFailures: 0,
@@ -151,7 +157,7 @@ describe('without Telegram', () => {
     const opened = await post('operator', { action: 'open' });
     expect(opened).toMatchObject({
       status: 200,
-      body: { replica: idle.replica, state: 'open', openedAt: expect.any(String), nextAttemptAt: null },
+      body: { replica: idle.replica, state: 'open', openedAt: A_STRING, nextAttemptAt: null },
     });
     expect((await Scrape.of(app.url)).value('circuit_breaker_state', { state: 'open' })).toBe(1);
     expect((await post('operator', { action: 'close' })).body.state).toBe('closed');
@@ -191,7 +197,7 @@ describe('with Telegram', () => {
       const report = await read<TelegramJson>(app, 'telegram');
       return report.lastError?.method === 'sendMessage' && report;
     });
-    expect(failed.lastError).toMatchObject({ reason: 'server-error', at: expect.any(String) });
+    expect(failed.lastError).toMatchObject({ reason: 'server-error', at: A_STRING });
     expect(JSON.stringify(failed)).not.toContain(BOT_TOKEN.split(':')[1]);
   });
 
