@@ -8,6 +8,10 @@ import { createHttpAdapter } from './http/adapter';
 import { serveApiDocs } from './http/api-docs';
 import { NestLog, type Log } from './logging/log';
 
+/** How long answers that are on their way at the stop may take; the orchestrator's patience is usually 30 s. */
+const DRAIN_MS = 5_000;
+const CLOSE_IDLE_EVERY_MS = 100;
+
 export interface RunningApp {
   readonly url: string;
   /** Drains and stops everything that was started, the database last. */
@@ -20,12 +24,26 @@ function addressOf(url: string): string {
   return `${host}${pathname}`;
 }
 
+/**
+ * Stops the modules and HTTP. Node waits for every connection, and one that was in use when it began to wait is
+ * later kept alive for its idle client; whoever does not take the answer for long is cut off.
+ */
+async function drain(app: NestFastifyApplication): Promise<void> {
+  const server = app.getHttpServer();
+  const idle = setInterval(() => server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);
+  const late = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+  await app.close().finally(() => {
+    clearInterval(idle);
+    clearTimeout(late);
+  });
+}
+
 /** Starts the whole service: database, schema, modules, HTTP. What was started is stopped again when a step fails. */
 export async function startApp(config: Config, log: Log): Promise<RunningApp> {
   const location = await locateDatabase(config, log);
   let app: NestFastifyApplication | null = null;
   const close = async () => {
-    await app?.close();
+    if (app) await drain(app);
     await location.close();
   };
   try {

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { DemoAgent, type AskedApproval } from './demo/agent';
-import { Program } from './demo/programs';
+import { Program, requireFreePort } from './demo/programs';
 import { SandboxChat } from './demo/sandbox-chat';
 import { TOOL_CALLS, type PreToolUse } from './demo/tool-calls';
 
@@ -19,59 +20,55 @@ interface Stage {
   readonly sandboxUrl: string;
   readonly agent: DemoAgent;
   readonly chat: SandboxChat;
-  close(): Promise<void>;
 }
 
 const say = (who: string, text: string) => console.log(`${who.padEnd(9)}│ ${text}`);
 
-/** The sandbox and the service as processes of their own, with nothing of the caller's environment in them. */
-async function setTheStage(): Promise<Stage> {
+/**
+ * The sandbox and the service as processes of their own, with nothing of the caller's environment in them.
+ * What was started is in `programs`, also when a later step fails.
+ */
+async function setTheStage(programs: Program[], interrupted: AbortSignal): Promise<Stage> {
   const port = process.env.PORT ?? '3000';
   const sandboxPort = process.env.SANDBOX_PORT ?? '8081';
+  // Whoever listens there already would answer in place of our programs.
+  await requireFreePort('PORT', port);
+  await requireFreePort('SANDBOX_PORT', sandboxPort);
   const dataDir = resolve(process.env.DATA_DIR ?? join('.data', 'demo'));
   const serviceUrl = `http://127.0.0.1:${port}`;
   const sandboxUrl = `http://127.0.0.1:${sandboxPort}`;
   mkdirSync(dataDir, { recursive: true });
   const env = { PATH: process.env.PATH, HOME: process.env.HOME, NODE_ENV: 'production', DATA_DIR: dataDir };
-  const programs: Program[] = [];
-  const close = async () => {
-    for (const program of programs.toReversed()) await program.stop();
-  };
-  try {
-    const sandbox = new Program(
-      'The sandbox',
-      join(__dirname, '..', 'sandbox', 'main.js'),
-      { ...env, SANDBOX_PORT: sandboxPort },
-      join(dataDir, 'sandbox.log'),
-    );
-    programs.push(sandbox);
-    await sandbox.answers(`${sandboxUrl}/`);
-    const service = new Program(
-      'The service',
-      join(__dirname, '..', 'main.js'),
-      {
-        ...env,
-        PORT: port,
-        TELEGRAM_BOT_TOKEN: BOT_TOKEN,
-        TELEGRAM_CHAT_ID: CHAT,
-        TELEGRAM_OPERATORS: `${OPERATOR}:Olivia`,
-        TELEGRAM_API_ROOT: sandboxUrl,
-      },
-      join(dataDir, 'service.log'),
-    );
-    programs.push(service);
-    await service.answers(`${serviceUrl}/health/ready`);
-  } catch (error) {
-    await close();
-    throw error;
-  }
+  const sandbox = new Program(
+    'The sandbox',
+    join(__dirname, '..', 'sandbox', 'main.js'),
+    { ...env, SANDBOX_PORT: sandboxPort },
+    join(dataDir, 'sandbox.log'),
+  );
+  programs.push(sandbox);
+  await sandbox.answers(`${sandboxUrl}/`);
+  interrupted.throwIfAborted();
+  const service = new Program(
+    'The service',
+    join(__dirname, '..', 'main.js'),
+    {
+      ...env,
+      PORT: port,
+      TELEGRAM_BOT_TOKEN: BOT_TOKEN,
+      TELEGRAM_CHAT_ID: CHAT,
+      TELEGRAM_OPERATORS: `${OPERATOR}:Olivia`,
+      TELEGRAM_API_ROOT: sandboxUrl,
+    },
+    join(dataDir, 'service.log'),
+  );
+  programs.push(service);
+  await service.answers(`${serviceUrl}/health/ready`);
   const { agent: key } = JSON.parse(readFileSync(join(dataDir, 'keys.json'), 'utf8')) as { agent: string };
   return {
     serviceUrl,
     sandboxUrl,
     agent: new DemoAgent(serviceUrl, key),
     chat: new SandboxChat(sandboxUrl, CHAT),
-    close,
   };
 }
 
@@ -144,26 +141,30 @@ async function playWithPerson({ agent }: Stage): Promise<void> {
   say('agent', 'is done. The service goes on running; Ctrl-C ends it.');
 }
 
-async function main(): Promise<void> {
-  const auto = process.argv.includes('--auto');
+async function play(programs: Program[], interrupted: AbortSignal, auto: boolean): Promise<void> {
   console.log('Starting PostgreSQL, the Telegram sandbox and the service …');
-  const stage = await setTheStage();
+  const stage = await setTheStage(programs, interrupted);
   console.log(
     `\n  Chat page   ${stage.sandboxUrl}/\n  API docs    ${stage.serviceUrl}/api/docs\n  Health      ${stage.serviceUrl}/health\n`,
   );
-  const interrupted = new Promise<void>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, resolve);
+  if (auto) return playAlone(stage);
+  await playWithPerson(stage);
+  await once(interrupted, 'abort');
+}
+
+async function main(): Promise<void> {
+  const auto = process.argv.includes('--auto');
+  const interruption = new AbortController();
+  const interrupted = once(interruption.signal, 'abort').then(() => {
+    if (auto) throw new Error('interrupted');
   });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interruption.abort());
+  const programs: Program[] = [];
   try {
-    if (auto)
-      await Promise.race([
-        playAlone(stage),
-        interrupted.then(() => Promise.reject(new Error('interrupted'))),
-      ]);
-    else await Promise.race([playWithPerson(stage).then(() => interrupted), interrupted]);
+    await Promise.race([play(programs, interruption.signal, auto), interrupted]);
   } finally {
     console.log('\nStopping …');
-    await stage.close();
+    for (const program of programs.toReversed()) await program.stop();
   }
   if (auto) console.log('The demo went as it should.');
 }

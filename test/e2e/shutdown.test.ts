@@ -1,3 +1,4 @@
+import { Agent, get } from 'node:http';
 import { join } from 'node:path';
 import { Api } from '../support/api';
 import { cleanUp, postmasterOf, processesOf, Service, temporaryDirectory } from '../support/processes';
@@ -98,6 +99,33 @@ describe('SIGTERM', () => {
     for (const outcome of outcomes) expect(['200 object', '503 object', 'no connection']).toContain(outcome);
   });
 
+  it('is not held up by clients that keep their connection, whatever they were doing on it', async () => {
+    const { service, api } = await started();
+    const { body: approval } = await api.enqueue();
+    const agent = new Agent({ keepAlive: true });
+    const ask = (): Promise<boolean> =>
+      new Promise((answered) => {
+        const request = get(`${service.url}/api/approvals/${approval.id}?wait=50`, {
+          agent,
+          headers: { authorization: `Bearer ${AGENT_KEY}` },
+        });
+        request.on('response', (response) =>
+          response.resume().on('end', () => answered(response.statusCode === 200)),
+        );
+        request.on('error', () => answered(false));
+      });
+    // Each asks again as long as it is answered, and then goes quiet without hanging up.
+    const clients = Array.from({ length: 50 }, async () => {
+      while (await ask());
+    });
+    await api.get(approval.id);
+    const before = performance.now();
+    expect(await service.stop()).toEqual({ code: 0, signal: null });
+    expect(performance.now() - before).toBeLessThan(STOPS_WITHIN_MS);
+    await Promise.all(clients);
+    agent.destroy();
+  });
+
   it('a second time changes nothing', async () => {
     const { service, api } = await started();
     const { body: approval } = await api.enqueue();
@@ -125,14 +153,15 @@ describe('SIGTERM', () => {
 
   it('stops the embedded database too, also when it comes in the middle of the start', async () => {
     const dataDir = join(temporaryDirectory(), 'data');
-    const { DATABASE_URL: _, ...environment } = backdrop.environment;
-    const service = await Service.start({ ...environment, DATA_DIR: dataDir });
+    // An empty variable counts as unset.
+    const environment = { ...backdrop.environment, DATABASE_URL: '', DATA_DIR: dataDir };
+    const service = await Service.start(environment);
     services.push(service);
     expect(postmasterOf(dataDir)).not.toBeNull();
     expect(await service.stop()).toEqual({ code: 0, signal: null });
     expect(processesOf(dataDir)).toEqual([]);
 
-    const again = Service.launch({ ...environment, DATA_DIR: dataDir });
+    const again = Service.launch(environment);
     services.push(again);
     await until('the database runs', () => postmasterOf(dataDir) !== null);
     again.signal('SIGTERM');

@@ -1,10 +1,26 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
+import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const READY_WITHIN_MS = 30_000;
 const LOOK_EVERY_MS = 100;
+
+/** @throws Error naming the variable when the port cannot be had. */
+export async function requireFreePort(variable: string, port: string): Promise<void> {
+  const server = createServer();
+  try {
+    await once(server.listen(Number(port), '127.0.0.1'), 'listening');
+  } catch (error) {
+    const inUse = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
+    const reason = inUse
+      ? 'is in use'
+      : `cannot be used (${error instanceof Error ? error.message : String(error)})`;
+    throw new Error(`port ${port} ${reason}; choose another with ${variable}`, { cause: error });
+  }
+  await new Promise((closed) => server.close(closed));
+}
 
 /** A program of ours as a child process, its output in a file. */
 export class Program {
