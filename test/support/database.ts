@@ -4,19 +4,27 @@ import { migrate } from '../../src/database/migrations';
 
 export interface TestDatabase {
   readonly url: string;
+  /** For a role that owns nothing, and may do what the migrations let it. */
+  readonly serviceUrl: string;
   /** Runs one statement, as a bystander would. */
   query<Row>(sql: string, values?: readonly unknown[]): Promise<Row[]>;
   drop(): Promise<void>;
 }
 
-function serverUrl(): string {
-  const url = process.env.TEST_POSTGRES_URL;
+function addressOf(name: 'TEST_POSTGRES_URL' | 'TEST_POSTGRES_SERVICE_URL'): string {
+  const url = process.env[name];
   if (url === undefined) throw new Error('the global set-up has not started PostgreSQL');
   return url;
 }
 
+function inDatabase(serverUrl: string, database: string): string {
+  const address = new URL(serverUrl);
+  address.pathname = `/${database}`;
+  return address.href;
+}
+
 async function onServer(sql: string): Promise<void> {
-  const client = new Client({ connectionString: serverUrl() });
+  const client = new Client({ connectionString: addressOf('TEST_POSTGRES_URL') });
   await client.connect();
   try {
     await client.query(sql);
@@ -29,15 +37,14 @@ async function onServer(sql: string): Promise<void> {
 export async function createTestDatabase({ migrated = true } = {}): Promise<TestDatabase> {
   const name = `test_${randomBytes(6).toString('hex')}`;
   await onServer(`create database ${name}`);
-  const address = new URL(serverUrl());
-  address.pathname = `/${name}`;
-  const url = address.href;
+  const url = inDatabase(addressOf('TEST_POSTGRES_URL'), name);
   if (migrated) await migrate(url);
   const client = new Client({ connectionString: url });
   client.on('error', () => undefined);
   await client.connect();
   return {
     url,
+    serviceUrl: inDatabase(addressOf('TEST_POSTGRES_SERVICE_URL'), name),
     query: async <Row>(sql: string, values: readonly unknown[] = []) =>
       (await client.query(sql, [...values])).rows as Row[],
     drop: async () => {

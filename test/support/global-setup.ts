@@ -8,6 +8,7 @@ export default async function globalSetup(): Promise<void> {
   const dataDir = mkdtempSync(join(tmpdir(), 'countersign-test-'));
   const postgres = await startEmbeddedPostgres({ dataDir, log: () => undefined });
   process.env.TEST_POSTGRES_URL = postgres.ownerUrl;
+  process.env.TEST_POSTGRES_SERVICE_URL = postgres.url;
   (globalThis as { testPostgres?: { stop(): Promise<void>; dataDir: string } }).testPostgres = {
     stop: () => postgres.stop(),
     dataDir,

@@ -1,0 +1,276 @@
+import type { CommandBus } from '@nestjs/cqrs';
+import { SchedulerRegistry } from '@nestjs/schedule';
+import { TimeoutSweeper } from '../../src/approvals/timeout-sweeper';
+import { parseConfig } from '../../src/config/environment';
+import { createLog } from '../../src/logging/log';
+import { Api } from '../support/api';
+import type { LogLine } from '../support/app';
+import { createTestDatabase, type TestDatabase } from '../support/database';
+import { FakeClock } from '../support/fake-clock';
+import { openTestApp, type OpenApp } from '../support/open-app';
+import { newApproval } from '../support/open-store';
+import { startTcpProxy } from '../support/tcp-proxy';
+import { until } from '../support/until';
+
+let database: TestDatabase;
+let app: OpenApp;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  app = await openTestApp(database.url, { APPROVAL_SWEEP_BATCH_SIZE: '5' });
+});
+afterAll(async () => {
+  await app.close();
+  await database.drop();
+});
+beforeEach(() => app.sweeper.sweep());
+
+const newId = async () => (await app.store.enqueue(newApproval())).approval.id;
+const newIds = (count: number) => Promise.all(Array.from({ length: count }, newId));
+const expireAt = (ids: readonly string[], fromNow: string) =>
+  database.query(`update approvals set expires_at = now() + $2::interval where id = any($1)`, [ids, fromNow]);
+
+async function statuses(ids: readonly string[]): Promise<string[]> {
+  const rows = await database.query<{ status: string }>(
+    `select status from approvals where id = any($1) order by id`,
+    [ids],
+  );
+  return rows.map(({ status }) => status);
+}
+
+async function expiredAudits(ids: readonly string[]): Promise<number> {
+  const rows = await database.query(
+    `select 1 from audit_log where approval_id = any($1) and type = 'approval.expired' and actor = 'system:timeout'`,
+    [ids],
+  );
+  return rows.length;
+}
+
+describe('a sweep', () => {
+  it('ends what is due, with one audit row each, and leaves the rest', async () => {
+    const [due, open, decided] = [await newId(), await newId(), await newId()];
+    await app.store.settle(decided, {
+      status: 'approved',
+      by: { kind: 'api', id: 'o', name: 'o' },
+      reason: null,
+    });
+    await expireAt([due, decided], '-1 second');
+    await app.sweeper.sweep();
+    expect((await app.store.find(due))?.approval).toMatchObject({
+      status: 'expired',
+      by: { kind: 'system', id: 'timeout' },
+    });
+    expect((await app.store.find(open))?.approval.status).toBe('pending');
+    expect((await app.store.find(decided))?.approval.status).toBe('approved');
+    expect(await expiredAudits([due, open, decided])).toBe(1);
+  });
+
+  it('works off more than a batch, batch by batch', async () => {
+    const ids = await newIds(13);
+    await expireAt(ids, '-1 second');
+    await app.sweeper.sweep();
+    expect(new Set(await statuses(ids))).toEqual(new Set(['expired']));
+    expect(await expiredAudits(ids)).toBe(13);
+  });
+
+  it('ends when the last batch is exactly full', async () => {
+    const ids = await newIds(10);
+    await expireAt(ids, '-1 second');
+    await app.sweeper.sweep();
+    expect(await expiredAudits(ids)).toBe(10);
+  });
+
+  it('waits for the grace period', async () => {
+    const graceful = await openTestApp(database.url, { APPROVAL_GRACE_PERIOD_SECONDS: '60' });
+    try {
+      const id = await newId();
+      await expireAt([id], '-59 seconds');
+      await graceful.sweeper.sweep();
+      expect(await statuses([id])).toEqual(['pending']);
+      await expireAt([id], '-60 seconds');
+      await graceful.sweeper.sweep();
+      expect(await statuses([id])).toEqual(['expired']);
+    } finally {
+      await graceful.close();
+    }
+  });
+
+  it('goes by the timeout of each request, and by the default where none was asked for', async () => {
+    const api = new Api(app.url);
+    const [short, standard] = [await api.enqueue({ timeoutSeconds: 1 }), await api.enqueue()];
+    const lasts = ({ createdAt, expiresAt }: { createdAt: string; expiresAt: string }) =>
+      (Date.parse(expiresAt) - Date.parse(createdAt)) / 1000;
+    expect([lasts(short.body), lasts(standard.body)]).toEqual([1, 30 * 60]);
+    await until('the short one is over', async () => {
+      await app.sweeper.sweep();
+      return (await statuses([short.body.id]))[0] === 'expired';
+    });
+    expect(await statuses([standard.body.id])).toEqual(['pending']);
+  });
+
+  it('beside another replica ends every request once', async () => {
+    const other = await openTestApp(database.url, { APPROVAL_SWEEP_BATCH_SIZE: '5' });
+    try {
+      const ids = await newIds(60);
+      await expireAt(ids, '-1 second');
+      await Promise.all([app.sweeper.sweep(), other.sweeper.sweep()]);
+      expect(new Set(await statuses(ids))).toEqual(new Set(['expired']));
+      expect(await expiredAudits(ids)).toBe(60);
+    } finally {
+      await other.close();
+    }
+  });
+});
+
+describe('the schedule', () => {
+  it('sweeps by itself', async () => {
+    const scheduled = await openTestApp(database.url, { APPROVAL_SWEEP_INTERVAL_SECONDS: '1' });
+    try {
+      const id = await newId();
+      await expireAt([id], '-1 second');
+      await until('the sweep came', async () => (await statuses([id]))[0] === 'expired');
+    } finally {
+      await scheduled.close();
+    }
+    expect(scheduled.get(SchedulerRegistry).getIntervals()).toEqual([]);
+  });
+});
+
+describe('the sweeper itself', () => {
+  const EVERY_SECONDS = 5;
+  let clock: FakeClock;
+  let events: LogLine[];
+
+  /** A sweeper on a clock of its own, over the given bus. */
+  function sweeperOver(execute: () => Promise<readonly unknown[]>) {
+    clock = new FakeClock();
+    events = [];
+    const log = createLog(
+      { level: 'trace', format: 'json' },
+      { write: (line) => void events.push(JSON.parse(line) as LogLine) },
+    );
+    const registry = new SchedulerRegistry();
+    const config = parseConfig({ APPROVAL_SWEEP_INTERVAL_SECONDS: String(EVERY_SECONDS) });
+    const bus = { execute } as unknown as CommandBus;
+    return { sweeper: new TimeoutSweeper(bus, registry, clock, log, config), registry };
+  }
+
+  it('joins a sweep that runs already', async () => {
+    let runs = 0;
+    let finish: () => void = () => undefined;
+    const { sweeper } = sweeperOver(() => {
+      runs++;
+      return new Promise((resolve) => (finish = () => resolve([])));
+    });
+    const both = [sweeper.sweep(), sweeper.sweep()];
+    expect(runs).toBe(1);
+    finish();
+    await Promise.all(both);
+    const next = sweeper.sweep();
+    expect(runs).toBe(2);
+    finish();
+    await next;
+  });
+
+  it('survives a database that is away, tells it once, and tells the recovery', async () => {
+    const wire = await startTcpProxy(database.url);
+    const cutOff = await openTestApp(wire.url);
+    try {
+      const { sweeper } = sweeperOver(async () =>
+        (await cutOff.store.expireDue(500)).length > 0 ? ['some'] : [],
+      );
+      const id = await newId();
+      await expireAt([id], '-1 second');
+      wire.cut();
+      await sweeper.sweep();
+      await sweeper.sweep();
+      await sweeper.sweep();
+      expect(events.map(({ event, level }) => [event, level])).toEqual([['sweep.failed', 'error']]);
+      wire.mend();
+      await until('a sweep went through', async () => {
+        await sweeper.sweep();
+        return events.length > 1;
+      });
+      await sweeper.sweep();
+      expect(events.map(({ event }) => event)).toEqual(['sweep.failed', 'sweep.recovered']);
+      expect(await statuses([id])).toEqual(['expired']);
+    } finally {
+      await cutOff.close();
+      await wire.close();
+    }
+  });
+
+  it('is late after three intervals without a sweep that went through, and not before', async () => {
+    let failing = false;
+    const { sweeper } = sweeperOver(() =>
+      failing ? Promise.reject(new Error('away')) : Promise.resolve([]),
+    );
+    await sweeper.sweep();
+    clock.advance(3 * EVERY_SECONDS * 1000);
+    expect(sweeper.health()).toMatchObject({ healthy: true, lagSeconds: 15 });
+    clock.advance(1);
+    expect(sweeper.health().healthy).toBe(false);
+    failing = true;
+    await sweeper.sweep();
+    expect(sweeper.health().healthy).toBe(false);
+    failing = false;
+    await sweeper.sweep();
+    expect(sweeper.health()).toMatchObject({ healthy: true, lagSeconds: 0 });
+  });
+
+  it('is not disturbed by a clock that is set', async () => {
+    const { sweeper } = sweeperOver(() => Promise.resolve([]));
+    await sweeper.sweep();
+    clock.stepWallClock(-600_000);
+    clock.stepWallClock(1_200_000);
+    expect(sweeper.health()).toMatchObject({ healthy: true, lagSeconds: 0 });
+  });
+
+  it('at shutdown starts no sweep any more and waits for the one that runs', async () => {
+    let finish: () => void = () => undefined;
+    const { sweeper, registry } = sweeperOver(() => new Promise((resolve) => (finish = () => resolve([]))));
+    sweeper.onApplicationBootstrap();
+    expect(registry.getIntervals()).toEqual(['timeout-sweep']);
+    const running = sweeper.sweep();
+    let stopped = false;
+    const stopping = sweeper.beforeApplicationShutdown().then(() => (stopped = true));
+    expect(registry.getIntervals()).toEqual([]);
+    await Promise.resolve();
+    expect(stopped).toBe(false);
+    finish();
+    await Promise.all([running, stopping]);
+    expect(stopped).toBe(true);
+  });
+
+  it('that never began is stopped without complaint', async () => {
+    const { sweeper } = sweeperOver(() => Promise.resolve([]));
+    await expect(sweeper.beforeApplicationShutdown()).resolves.toBeUndefined();
+  });
+});
+
+describe('health', () => {
+  it('shows a late sweep as degraded, with the reason, and stays 200', async () => {
+    const late = await openTestApp(database.url);
+    try {
+      // Its clock is its own; what counts is that the health page asks the sweeper.
+      const health = jest
+        .spyOn(late.sweeper, 'health')
+        .mockReturnValue({ healthy: false, lagSeconds: 99.4, durationSeconds: 0 });
+      const answer = await new Api(late.url).call<{ status: string; details: Record<string, unknown> }>(
+        null,
+        'GET',
+        '/health',
+      );
+      expect(health).toHaveBeenCalled();
+      expect(answer.status).toBe(200);
+      expect(answer.body.status).toBe('ok');
+      expect(answer.body.details.sweeper).toEqual({
+        status: 'up',
+        degraded: true,
+        reason: 'no sweep has succeeded for 99 s',
+      });
+    } finally {
+      await late.close();
+    }
+  });
+});

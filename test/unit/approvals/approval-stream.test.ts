@@ -1,0 +1,77 @@
+import { EventEmitter } from 'node:events';
+import type { QueryBus } from '@nestjs/cqrs';
+import type { FastifyReply } from 'fastify';
+import type { Approval } from '../../../src/approvals/approval';
+import { ApprovalStream } from '../../../src/approvals/approval-stream';
+import { AwaitSettlementQuery } from '../../../src/approvals/queries/await-settlement';
+import { createLog } from '../../../src/logging/log';
+
+const pending = {
+  status: 'pending',
+  createdAt: new Date(0),
+  expiresAt: new Date(60_000),
+} as unknown as Approval;
+const settled = {
+  ...pending,
+  status: 'cancelled',
+  settledAt: new Date(1000),
+  by: { kind: 'api', id: 'x', name: 'x' },
+  reason: null,
+} as unknown as Approval;
+
+/** What the stream writes, without a network. */
+class Raw extends EventEmitter {
+  readonly written: string[] = [];
+  ended = false;
+  destroyed = false;
+  writeHead = () => this;
+  write = (text: string) => this.written.push(text);
+  end = () => void (this.ended = true);
+}
+
+function stream(awaiting: () => Promise<Approval>) {
+  const raw = new Raw();
+  const logged: string[] = [];
+  const queries = {
+    execute: (query: unknown) =>
+      query instanceof AwaitSettlementQuery ? awaiting() : Promise.resolve({ approval: pending }),
+  } as unknown as QueryBus;
+  const reply = { raw, hijack: () => undefined, getHeaders: () => ({}) } as unknown as FastifyReply;
+  const log = createLog({ level: 'info', format: 'json' }, { write: (line) => void logged.push(line) });
+  const sent = new ApprovalStream(queries, log).send('id', 'everything', reply);
+  return { raw, logged, sent };
+}
+
+beforeEach(() => jest.useFakeTimers());
+afterEach(() => jest.useRealTimers());
+
+it('a quiet stream sends a comment every 15 s, until the settled event, and none afterwards', async () => {
+  let settle: (approval: Approval) => void = () => undefined;
+  const { raw, sent } = stream(() => new Promise((resolve) => (settle = resolve)));
+  await jest.advanceTimersByTimeAsync(14_999);
+  expect(raw.written).toHaveLength(1);
+  await jest.advanceTimersByTimeAsync(1);
+  expect(raw.written[1]).toMatch(/^: .*\n\n$/);
+  await jest.advanceTimersByTimeAsync(30_000);
+  expect(raw.written).toHaveLength(4);
+  settle(settled);
+  await sent;
+  expect(raw.written.at(-1)).toMatch(/^event: approval\ndata: \{.*"status":"cancelled".*\}\n\n$/);
+  expect(raw.ended).toBe(true);
+  expect(jest.getTimerCount()).toBe(0);
+});
+
+it('a stream whose replica stops ends without a settled event', async () => {
+  const { raw, sent } = stream(() => Promise.resolve(pending));
+  await sent;
+  expect(raw.written).toHaveLength(1);
+  expect(raw.ended).toBe(true);
+});
+
+it('a stream that can no longer be followed ends, says so in the log, and stops its heartbeat', async () => {
+  const { raw, logged, sent } = stream(() => Promise.reject(new Error('the database is away')));
+  await sent;
+  expect(raw.ended).toBe(true);
+  expect(logged.join('')).toContain('stream.failed');
+  expect(jest.getTimerCount()).toBe(0);
+});

@@ -1,0 +1,40 @@
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { FastifyReply } from 'fastify';
+import { callerGone } from '../../../src/http/caller-gone';
+import { until } from '../../support/until';
+
+let server: Server;
+const responses: ServerResponse[] = [];
+
+beforeAll(async () => {
+  server = createServer((_request, response) => void responses.push(response));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+});
+afterEach(() => responses.splice(0));
+afterAll(() => new Promise((resolve) => server.close(resolve)));
+
+const replyTo = (response: ServerResponse) => ({ raw: response }) as unknown as FastifyReply;
+
+async function call(): Promise<{ response: ServerResponse; hangUp: () => void }> {
+  const controller = new AbortController();
+  const { port } = server.address() as AddressInfo;
+  fetch(`http://127.0.0.1:${port}/`, { signal: controller.signal }).catch(() => undefined);
+  const response = await until('the request arrived', () => responses[0]);
+  return { response, hangUp: () => controller.abort() };
+}
+
+it('the signal fires when the caller hangs up', async () => {
+  const { response, hangUp } = await call();
+  const gone = callerGone(replyTo(response));
+  expect(gone.aborted).toBe(false);
+  hangUp();
+  await until('the signal fired', () => gone.aborted);
+});
+
+it('the signal has fired already for a caller that hung up before anybody asked', async () => {
+  const { response, hangUp } = await call();
+  hangUp();
+  await until('the connection closed', () => response.destroyed);
+  expect(callerGone(replyTo(response)).aborted).toBe(true);
+});
