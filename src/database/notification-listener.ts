@@ -21,10 +21,11 @@ export interface NotificationHandler {
 export class NotificationListener implements BeforeApplicationShutdown {
   private readonly handlers = new Map<string, NotificationHandler>();
   private client: Client | null = null;
+  /** The connection that is being made. */
+  private attempt: Client | null = null;
   private timer: NodeJS.Timeout | null = null;
   private failures = 0;
   private stopped = false;
-  private connecting = false;
 
   constructor(
     private readonly location: DatabaseLocation,
@@ -40,17 +41,18 @@ export class NotificationListener implements BeforeApplicationShutdown {
   async beforeApplicationShutdown(): Promise<void> {
     this.stopped = true;
     if (this.timer) clearTimeout(this.timer);
-    await this.client?.end().catch((error: unknown) => this.lost(error));
+    for (const client of [this.client, this.attempt]) {
+      await client?.end().catch((error: unknown) => this.lost(error));
+    }
   }
 
   private connectSoon(delayMs: number): void {
-    if (this.stopped || this.connecting) return;
+    if (this.stopped || this.attempt) return;
     if (this.timer) clearTimeout(this.timer);
     this.timer = setTimeout(() => void this.connect(), delayMs);
   }
 
   private async connect(): Promise<void> {
-    this.connecting = true;
     const client = new Client({
       connectionString: this.location.url,
       application_name: 'countersign-listener',
@@ -58,6 +60,7 @@ export class NotificationListener implements BeforeApplicationShutdown {
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       query_timeout: HEARTBEAT_TIMEOUT_MS,
     });
+    this.attempt = client;
     client.on('error', (error) => this.drop(client, error));
     client.on('end', () => this.drop(client, new Error('the connection ended')));
     client.on('notification', ({ channel, payload }) => this.handlers.get(channel)?.notified(payload ?? ''));
@@ -65,7 +68,7 @@ export class NotificationListener implements BeforeApplicationShutdown {
       await client.connect();
       for (const channel of this.handlers.keys())
         await client.query(`listen ${client.escapeIdentifier(channel)}`);
-      this.connecting = false;
+      this.attempt = null;
       if (this.failures > 0)
         this.log.event('info', 'database.listening-again', {}, 'LISTEN connection is back');
       this.failures = 0;
@@ -73,7 +76,7 @@ export class NotificationListener implements BeforeApplicationShutdown {
       for (const handler of this.handlers.values()) handler.connected();
       this.heartbeatSoon(client);
     } catch (error) {
-      this.connecting = false;
+      this.attempt = null;
       this.drop(client, error);
     }
   }
@@ -88,6 +91,7 @@ export class NotificationListener implements BeforeApplicationShutdown {
   }
 
   private heartbeatSoon(client: Client): void {
+    if (this.stopped) return;
     this.timer = setTimeout(() => {
       client.query('select 1').then(
         () => this.heartbeatSoon(client),
@@ -97,7 +101,7 @@ export class NotificationListener implements BeforeApplicationShutdown {
   }
 
   private drop(client: Client, error: unknown): void {
-    if (this.connecting || (this.client !== null && this.client !== client)) return;
+    if (this.attempt || (this.client !== null && this.client !== client)) return;
     const wasConnected = this.client === client;
     this.client = null;
     client.removeAllListeners();
