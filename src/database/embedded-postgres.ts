@@ -2,14 +2,9 @@ import { usableBinaries } from './embedded/binaries';
 import { createCluster, readCredentials, urlsOf } from './embedded/cluster';
 import { lockDirectory, type DirectoryLock } from './embedded/directory-lock';
 import { confirmHome, findHome, makeHome, openDataDir, type Home } from './embedded/home';
-import {
-  boundLog,
-  endPostmaster,
-  findPostmaster,
-  startPostmaster,
-  type Postmaster,
-} from './embedded/postmaster';
+import { boundLog, endPostmaster, startPostmaster } from './embedded/postmaster';
 import { isRunning } from './embedded/processes';
+import { findPostmaster, type Postmaster } from './embedded/running-postmaster';
 
 export { EmbeddedPostgresError } from './embedded/embedded-postgres-error';
 

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { installedBinaries } from '../../../src/database/embedded/binaries';
 import { lockDirectory } from '../../../src/database/embedded/directory-lock';
-import { parsePidFile } from '../../../src/database/embedded/postmaster';
 import { isRunning, pidSpace, startTimeOf } from '../../../src/database/embedded/processes';
+import { parsePidFile } from '../../../src/database/embedded/running-postmaster';
 import { mayEnter, userFrom } from '../../../src/database/embedded/unprivileged-user';
 import { until } from '../../support/until';
 
