@@ -312,6 +312,21 @@ describe('settling', () => {
     expect(await count(`audit_log where approval_id = $1 and type = 'approval.expired'`, id)).toBe(1);
   });
 
+  it('too late waits for the one who is ending the request just now, and is shown what came of it', async () => {
+    const id = await enqueue();
+    await expireAt(id, '-1 second');
+    await database.query('begin');
+    await database.query(
+      `update approvals set status = 'expired', settled_at = now(), settled_by_kind = 'system',
+         settled_by_id = 'timeout' where id = $1`,
+      [id],
+    );
+    const late = settle(id, 'approved');
+    await untilBlocked();
+    await database.query('commit');
+    expect(await late).toMatchObject({ changed: false, approval: { status: 'expired' } });
+  });
+
   it('of an unknown id is refused', async () => {
     await expect(settle('019b0000-0000-7000-8000-000000000000', 'approved')).rejects.toMatchObject({
       code: 'approval.not-found',
