@@ -76,7 +76,8 @@ const CLAIM: Statement = {
   select taken.*, slot.id as slot_id, null::float8 as wait_ms from taken, slot
   union all
   select null, null, null, null, null, null, null, null,
-    (select greatest(0, extract(epoch from min(free_at) - min(t))::float8 * 1000) from ready, clock)
+    (select case when count(free_at) > 0 then greatest(0, extract(epoch from min(free_at) - min(t))::float8 * 1000) end
+    from ready, clock)
   where not exists (select 1 from taken)`,
 };
 

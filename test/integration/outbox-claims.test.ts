@@ -1,0 +1,213 @@
+import { randomUUID } from 'node:crypto';
+import type { Work } from '../../src/escalation/outbox-store';
+import { createTestDatabase, type TestDatabase } from '../support/database';
+import { openOutbox, type OutboxReplica } from '../support/outbox-rig';
+
+const GROUP = '-1001';
+const OTHER_GROUP = '-1002';
+const LEASE_SECONDS = 30;
+
+const URGENCY = { card: 0, outcome: 1, warning: 2 } as const;
+
+let database: TestDatabase;
+let replica: OutboxReplica;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  replica = await openOutbox(database.url, {
+    ESCALATION_LEASE_SECONDS: String(LEASE_SECONDS),
+    TELEGRAM_BUDGET_PER_SECOND: '10000',
+    TELEGRAM_BUDGET_CHAT_PER_SECOND: '10000',
+    TELEGRAM_BUDGET_GROUP_PER_MINUTE: '10',
+  });
+});
+afterAll(async () => {
+  await replica.close();
+  await database.drop();
+});
+beforeEach(() => database.query('truncate outbox, lanes, send_slots, cards'));
+
+async function add(
+  kind: keyof typeof URGENCY,
+  chat = GROUP,
+  approvalId: string = randomUUID(),
+): Promise<string> {
+  await database.query(
+    `insert into outbox (approval_id, kind, chat_id, urgency, created_at, available_at)
+     values ($1, $2, $3, $4, now(), now())`,
+    [approvalId, kind, chat, URGENCY[kind]],
+  );
+  return approvalId;
+}
+
+async function addMany(count: number, chat = GROUP): Promise<void> {
+  await database.query(
+    `insert into outbox (approval_id, kind, chat_id, urgency, created_at, available_at)
+     select gen_random_uuid(), 'card', $1, 0, now(), now() from generate_series(1, $2)`,
+    [chat, count],
+  );
+}
+
+async function claimed(): Promise<Work> {
+  const { work } = await replica.outbox.claim();
+  if (!work) throw new Error('nothing was claimed');
+  // The call is over: the next one need not wait for it.
+  await replica.budget.cancel(work.slot);
+  return work;
+}
+
+it('an empty outbox asks for no early look', async () => {
+  expect(await replica.outbox.claim()).toEqual({ work: null, waitMs: null });
+});
+
+it('what waits for its time asks for no early look either', async () => {
+  await add('warning');
+  await database.query(`update outbox set available_at = now() + interval '1 hour'`);
+  expect(await replica.outbox.claim()).toEqual({ work: null, waitMs: null });
+});
+
+it('telegram.md 8: a new card goes before a final edit, that before a warning, and what is for the whole chat before all', async () => {
+  await add('warning');
+  await add('outcome');
+  await add('card');
+  await replica.outbox.enqueueNotice(GROUP, { fromMs: 0, toMs: 1 });
+  const order = [await claimed(), await claimed(), await claimed(), await claimed()];
+  expect(order.map(({ kind }) => kind)).toEqual(['notice', 'card', 'outcome', 'warning']);
+});
+
+it('telegram.md 8: work of one kind goes in the order in which it was asked for', async () => {
+  const asked = [await add('card'), await add('card'), await add('card')];
+  const told = [await claimed(), await claimed(), await claimed()];
+  expect(told.map((work) => 'approvalId' in work && work.approvalId)).toEqual(asked);
+});
+
+it('telegram.md 8: a chat that must pause holds up no other, and tells when it may be tried again', async () => {
+  await add('card', GROUP);
+  const other = await add('warning', OTHER_GROUP);
+  await replica.outbox.pauseLane(GROUP, 60_000);
+  expect(await claimed()).toMatchObject({ kind: 'warning', approvalId: other, chatId: OTHER_GROUP });
+  const { work, waitMs } = (await replica.outbox.claim()) as { work: null; waitMs: number };
+  expect(work).toBeNull();
+  expect(waitMs).toBeGreaterThan(55_000);
+  expect(waitMs).toBeLessThanOrEqual(60_000);
+});
+
+it('telegram.md 1: the pause of a chat that fails doubles from 1 s up to 15 s, and begins anew once it works', async () => {
+  const pauseMs = async (): Promise<number> => {
+    await replica.outbox.pauseLane(GROUP, null);
+    const [lane] = await database.query<{ ms: number }>(
+      `select extract(epoch from available_at - now())::float8 * 1000 as ms from lanes`,
+    );
+    await database.query(`update lanes set available_at = now()`);
+    return lane?.ms ?? NaN;
+  };
+  const expectPauses = async (seconds: readonly number[]): Promise<void> => {
+    for (const each of seconds) {
+      const ms = await pauseMs();
+      expect(ms).toBeGreaterThan(1000 * each - 500);
+      expect(ms).toBeLessThanOrEqual(1000 * each);
+    }
+  };
+  await expectPauses([1, 2, 4, 8, 15, 15]);
+  await replica.outbox.laneWorks(GROUP);
+  await expectPauses([1, 2]);
+});
+
+it('telegram.md 9: a second outcome of one request joins the one that waits; one that is being told is told again', async () => {
+  const approvalId = await add('outcome');
+  await expect(add('outcome', GROUP, approvalId)).rejects.toThrow(/uq_outbox_work/);
+  const work = await claimed();
+  await database.query(
+    `update outbox set available_at = now(), lease_token = lease_token + 1 where approval_id = $1`,
+    [approvalId],
+  );
+  // The edit that is out now shows what was true before: it does not count as the last word.
+  await replica.outbox.finish(work);
+  const again = await claimed();
+  expect(again).toMatchObject({ kind: 'outcome', approvalId });
+  await replica.outbox.finish(again);
+  expect(await database.query('select 1 from outbox')).toEqual([]);
+});
+
+describe('a lease', () => {
+  const runOut = () => database.query(`update outbox set available_at = now()`);
+
+  it('that ran out lets the work be taken again, and its zombie can neither end, delay nor bury it', async () => {
+    await add('card');
+    const zombie = await claimed();
+    expect((await replica.outbox.claim()).work).toBeNull();
+    await runOut();
+    const heir = await claimed();
+    expect(heir.id).toBe(zombie.id);
+    expect(heir.attempts).toBe(2);
+    await replica.outbox.finish(zombie);
+    await replica.outbox.bury(zombie, 'zombie');
+    await replica.outbox.postpone(zombie, 0, 'zombie');
+    await replica.outbox.renew([zombie]);
+    expect(await database.query('select lease_token, dead_at, last_error from outbox')).toEqual([
+      { lease_token: heir.leaseToken, dead_at: null, last_error: null },
+    ]);
+    expect((await replica.outbox.claim()).work).toBeNull();
+    await replica.outbox.finish(heir);
+    expect(await database.query('select 1 from outbox')).toEqual([]);
+  });
+
+  it('lasts as long as configured from its last renewal', async () => {
+    await add('card');
+    const work = await claimed();
+    await database.query(`update outbox set available_at = now() + interval '1 second'`);
+    await replica.outbox.renew([work]);
+    const [row] = await database.query<{ seconds: number }>(
+      `select extract(epoch from available_at - now())::float8 as seconds from outbox`,
+    );
+    expect(row?.seconds).toBeGreaterThan(LEASE_SECONDS - 5);
+    expect(row?.seconds).toBeLessThanOrEqual(LEASE_SECONDS);
+  });
+});
+
+describe('a dead letter', () => {
+  it('is never claimed, is listed with its cause, and lives again when it is replayed', async () => {
+    const approvalId = await add('card');
+    await replica.outbox.bury(await claimed(), 'Bad Request: no');
+    expect((await replica.outbox.claim()).work).toBeNull();
+    const [dead] = await replica.outbox.deadLetters(10);
+    expect(dead).toMatchObject({ kind: 'card', approvalId, error: 'Bad Request: no', attempts: 1 });
+    expect(await replica.outbox.replay(dead?.id ?? '')).toBe(1);
+    expect(await claimed()).toMatchObject({ approvalId, attempts: 2 });
+    expect(await replica.outbox.deadLetters(10)).toEqual([]);
+  });
+});
+
+describe('telegram.md 17: of a backlog above one minute of the chat’s budget', () => {
+  const digests = (): Promise<{ data: string }[]> =>
+    database.query(`select data from outbox where kind = 'digest' and chat_id = $1`, [GROUP]);
+
+  it('one digest tells, once, until it was worked off; a new backlog is told of again', async () => {
+    await addMany(12);
+    expect((await claimed()).kind).toBe('card');
+    expect((await digests()).map(({ data }) => JSON.parse(data) as unknown)).toEqual([{ unsent: 11 }]);
+    const digest = await claimed();
+    expect(digest.kind).toBe('digest');
+    await replica.outbox.finish(digest);
+    await addMany(5);
+    for (let card = 0; card < 16; card++) {
+      // The budget of the minute is another matter.
+      await database.query('truncate send_slots');
+      const work = await claimed();
+      expect(work.kind).toBe('card');
+      await replica.outbox.finish(work);
+      expect(await digests()).toEqual([]);
+    }
+    await addMany(12);
+    await database.query('truncate send_slots');
+    await claimed();
+    expect(await digests()).toHaveLength(1);
+  });
+
+  it('none tells when it is exactly a minute, or when it is of another chat', async () => {
+    await addMany(11);
+    await addMany(12, OTHER_GROUP);
+    await database.query(`update outbox set urgency = 5 where chat_id = $1`, [OTHER_GROUP]);
+    expect(await claimed()).toMatchObject({ kind: 'card', chatId: GROUP });
+    expect(await database.query(`select 1 from outbox where kind = 'digest'`)).toEqual([]);
+  });
+});

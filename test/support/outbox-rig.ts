@@ -1,0 +1,32 @@
+import { parseConfig } from '../../src/config/environment';
+import { createDataSource } from '../../src/database/data-source';
+import { Database } from '../../src/database/database';
+import { CardStore } from '../../src/escalation/card-store';
+import { OutboxStore } from '../../src/escalation/outbox-store';
+import { SendBudget } from '../../src/escalation/send-budget';
+import { TELEGRAM_ON } from './open-store';
+
+/** The outbox as one replica has it, on a pool of its own, and nothing that works it off. */
+export interface OutboxReplica {
+  readonly outbox: OutboxStore;
+  readonly budget: SendBudget;
+  readonly cards: CardStore;
+  close(): Promise<void>;
+}
+
+export async function openOutbox(
+  databaseUrl: string,
+  more: Record<string, string> = {},
+): Promise<OutboxReplica> {
+  const config = parseConfig({ ...TELEGRAM_ON, ...more });
+  const source = createDataSource(databaseUrl, config.database.poolSize);
+  await source.initialize();
+  const database = new Database(source);
+  const budget = new SendBudget(database, config);
+  return {
+    outbox: new OutboxStore(database, budget, config),
+    budget,
+    cards: new CardStore(database),
+    close: () => source.destroy(),
+  };
+}
