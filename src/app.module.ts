@@ -29,7 +29,7 @@ export class AppModule {
         HttpModule,
         ApprovalsModule,
         TelegramModule.with(config),
-        ...(config.telegram === null ? [] : [EscalationModule]),
+        EscalationModule.with(config),
         HealthModule,
         MetricsModule.create(),
         DiagnosticsModule,

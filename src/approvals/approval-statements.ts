@@ -74,6 +74,26 @@ export const SETTLE: Statement = {
   ), ${AFTERMATH('$7::bigint')}`,
 };
 
+/** Parameters: id, actor kind, actor id, reason, chat. */
+export const EXPLAIN: Statement = {
+  name: 'approval-explain',
+  text: `
+  with explained as (
+    update approvals set reason = $4
+    where id = $1 and status = 'rejected' and settled_by_kind = $2 and settled_by_id = $3 and reason is null
+    returning id, correlation_id, settled_by_kind || ':' || settled_by_id as actor, reason
+  ), audited as (
+    insert into audit_log (at, type, actor, approval_id, correlation_id, data)
+    select ${NOW}, 'approval.explained', actor, id, correlation_id, json_build_object('reason', reason)::text
+    from explained
+  ), outcome as (
+    insert into outbox (approval_id, kind, chat_id, urgency, created_at, available_at)
+    select id, 'outcome', $5::bigint, 1, now(), now() from explained where $5::bigint is not null
+    ${AGAIN}
+  )
+  select id from explained`,
+};
+
 const EXPIRE = (due: string, chatId: string) => `
   with due as (${due}), ended as (
     update approvals as a set status = 'expired', settled_at = ${NOW}, settled_by_kind = 'system',

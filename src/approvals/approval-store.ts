@@ -75,6 +75,13 @@ export abstract class ApprovalStore {
    */
   abstract settle(id: string, outcome: Outcome): Promise<SettleAttempt>;
 
+  /**
+   * Gives a rejection by this operator the reason it lacks.
+   *
+   * @returns whether there was one to give it to.
+   */
+  abstract explain(id: string, by: Actor, reason: string): Promise<boolean>;
+
   /** Ends up to `limit` requests that are past `expiresAt` + grace; rows another replica holds are left to it. */
   abstract expireDue(limit: number): Promise<SettledApproval[]>;
 

@@ -5,6 +5,7 @@ import { ApprovalsController } from './approvals.controller';
 import { CancelApprovalHandler } from './commands/cancel-approval';
 import { DecideApprovalHandler } from './commands/decide-approval';
 import { EnqueueApprovalHandler } from './commands/enqueue-approval';
+import { ExplainRejectionHandler } from './commands/explain-rejection';
 import { PostgresApprovalStore } from './postgres-approval-store';
 import { AwaitSettlementHandler } from './queries/await-settlement';
 import { GetApprovalHandler } from './queries/get-approval';
@@ -19,6 +20,7 @@ import { TimeoutSweeper } from './timeout-sweeper';
     EnqueueApprovalHandler,
     DecideApprovalHandler,
     CancelApprovalHandler,
+    ExplainRejectionHandler,
     GetApprovalHandler,
     ListApprovalsHandler,
     AwaitSettlementHandler,

@@ -3,7 +3,7 @@ import { CONFIG, type Config } from '../config/environment';
 import { Database, type Statement } from '../database/database';
 import { canonicalize } from '../kernel/canonical-json';
 import { DomainError } from '../kernel/errors';
-import type { SettledApproval } from './approval';
+import type { Actor, SettledApproval } from './approval';
 import {
   toApproval,
   toColumnText,
@@ -16,6 +16,7 @@ import {
 import {
   COUNT_PENDING,
   ENQUEUE,
+  EXPLAIN,
   EXPIRE_DUE,
   EXPIRE_OVERDUE,
   FIND_BY_IDEMPOTENCY_KEY,
@@ -117,6 +118,11 @@ export class PostgresApprovalStore extends ApprovalStore {
     // Too late: the request ends here and now, so that the caller is shown the true state.
     const [expired] = await this.expireOverdue([id]);
     return expired ? changedTo(expired) : this.settle(id, outcome);
+  }
+
+  async explain(id: string, by: Actor, reason: string): Promise<boolean> {
+    const values = [id, by.kind, by.id, toColumnText(reason), this.chatId];
+    return (await this.database.query(EXPLAIN, values)).length > 0;
   }
 
   async expireDue(limit: number): Promise<SettledApproval[]> {

@@ -266,11 +266,6 @@ function telegramSettings(env: Environment) {
       jitter: env.TELEGRAM_RETRY_JITTER,
       on: env.TELEGRAM_RETRY_ON,
     },
-    budget: {
-      perSecond: env.TELEGRAM_BUDGET_PER_SECOND,
-      chatPerSecond: env.TELEGRAM_BUDGET_CHAT_PER_SECOND,
-      groupPerMinute: env.TELEGRAM_BUDGET_GROUP_PER_MINUTE,
-    },
   };
 }
 
@@ -292,7 +287,14 @@ function configurationOf(env: Environment, terminal: boolean) {
       samplingSeconds: env.CIRCUIT_BREAKER_SAMPLING_SECONDS,
       breakSeconds: env.CIRCUIT_BREAKER_BREAK_SECONDS,
     },
-    escalation: { leaseSeconds: env.ESCALATION_LEASE_SECONDS },
+    escalation: {
+      leaseSeconds: env.ESCALATION_LEASE_SECONDS,
+      budget: {
+        perSecond: env.TELEGRAM_BUDGET_PER_SECOND,
+        chatPerSecond: env.TELEGRAM_BUDGET_CHAT_PER_SECOND,
+        groupPerMinute: env.TELEGRAM_BUDGET_GROUP_PER_MINUTE,
+      },
+    },
     approvals: {
       defaultTimeoutSeconds: env.APPROVAL_DEFAULT_TIMEOUT_MINUTES * 60,
       maxTimeoutSeconds: env.APPROVAL_MAX_TIMEOUT_MINUTES * 60,

@@ -11,6 +11,24 @@ export interface Tap {
   readonly nonce: string;
 }
 
+/** A button under the list of pending requests: the next page, or one request's card. */
+export type ListTap =
+  { readonly kind: 'page'; readonly beforeId: string } | { readonly kind: 'show'; readonly id: string };
+
+const LIST_FORMAT = /^1:([ps]):([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$/;
+
+/** It shows and decides nothing, so it carries a plain id and not a nonce. */
+export function listCallbackData(tap: ListTap): string {
+  return tap.kind === 'page' ? `${VERSION}:p:${tap.beforeId}` : `${VERSION}:s:${tap.id}`;
+}
+
+/** Null for anything else. */
+export function parseListTap(data: string): ListTap | null {
+  const [, action, id] = LIST_FORMAT.exec(data) ?? [];
+  if (id === undefined) return null;
+  return action === 'p' ? { kind: 'page', beforeId: id } : { kind: 'show', id };
+}
+
 export function newNonce(): string {
   return randomBytes(NONCE_BYTES).toString('base64url');
 }

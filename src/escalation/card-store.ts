@@ -32,21 +32,24 @@ interface CardRow {
 
 const CARD = 'id, approval_id, chat_id, nonce, message_id, document_message_id, document_sha256';
 
-/** Parameters: approval, chat, nonce for a new one. A card whose send is of unknown fate is never taken up again. */
+/**
+ * Parameters: approval, chat, nonce for a new one. A card whose send is of unknown fate is never taken up again;
+ * the one with this nonce is, since whoever begins it a second time did not hear that it had begun.
+ */
 const BEGIN: Statement = {
   name: 'card-begin',
   text: `
   with taken_up as (
     update cards set sending_at = now() where id = (
       select id from cards where approval_id = $1 and chat_id = $2
-        and (message_id is not null or sending_at is null) order by id desc limit 1)
+        and (message_id is not null or sending_at is null or nonce = $3) order by id desc limit 1)
     returning ${CARD}
   ), new as (
     insert into cards (approval_id, chat_id, nonce, created_at, sending_at)
     select $1, $2, $3, now(), now() where not exists (select 1 from taken_up) returning ${CARD}
   )
   select *, (select count(*)::int from cards where approval_id = $1 and chat_id = $2
-    and message_id is null and sending_at is not null) as lost
+    and message_id is null and sending_at is not null and nonce <> $3) as lost
   from (select * from taken_up union all select * from new) as card`,
 };
 
@@ -65,6 +68,10 @@ const SHOWN: Statement = {
   name: 'card-shown',
   text: `update cards set message_id = $2, display_digest = $3 where id = $1`,
 };
+
+/** Work that is being done right now is done once more: its lease token no longer fits. */
+const AGAIN = `on conflict (approval_id, kind)
+    do update set available_at = excluded.available_at, lease_token = outbox.lease_token + 1, dead_at = null`;
 
 /**
  * Parameters: card, message, display digest, work, lease token, warning lead in seconds.
@@ -88,8 +95,7 @@ const SENT: Statement = {
     select approval.id, 'warning', card.chat_id, 2, now(), expires_at - make_interval(secs => $6)
     from approval, card
     where status = 'pending' and $6 > 0 and expires_at - created_at >= make_interval(secs => 2 * $6)
-    on conflict (approval_id, kind)
-      do update set available_at = excluded.available_at, lease_token = outbox.lease_token + 1, dead_at = null
+    ${AGAIN}
   )
   select 1`,
 };
@@ -99,10 +105,21 @@ const FIND_BY_NONCE: Statement = {
   text: `select ${CARD} from cards where nonce = $1`,
 };
 
-/** A send whose answer was lost shows its message id in the first tap on it. */
+/**
+ * A send whose answer was lost shows its message id in the first tap on it. Where that comes too late, the outcome
+ * has still to be written on it; the share lock orders this against a settlement, as for {@link SENT}.
+ */
 const ADOPT: Statement = {
   name: 'card-adopt',
-  text: `update cards set message_id = $2, sent_at = now() where id = $1 and message_id is null`,
+  text: `
+  with approval as (
+    select a.id, a.status from approvals a where a.id = (select approval_id from cards where id = $1) for share
+  ), adopted as (
+    update cards set message_id = $2, sent_at = now() where id = $1 and message_id is null returning chat_id
+  )
+  insert into outbox (approval_id, kind, chat_id, urgency, created_at, available_at)
+  select approval.id, 'outcome', adopted.chat_id, 1, now(), now() from approval, adopted where status <> 'pending'
+  ${AGAIN}`,
 };
 
 const DELIVERED: Statement = {
@@ -140,7 +157,7 @@ export class CardStore {
 
   /**
    * Remembers the nonce before anything is sent, so that a tap on a message of unknown fate is understood.
-   * Takes up again what surely was not sent, or was sent without its document.
+   * Takes up again what surely was not sent, or was sent without its document. May be repeated with its nonce.
    *
    * @returns the card, and how many earlier sends of it are of unknown fate.
    */

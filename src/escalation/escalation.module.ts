@@ -1,22 +1,42 @@
-import { Module } from '@nestjs/common';
+import { Module, type DynamicModule } from '@nestjs/common';
+import type { Config } from '../config/environment';
 import { CardStore } from './card-store';
+import { BringUpCardHandler } from './commands/bring-up-card';
+import { ReplayDeadLettersHandler } from './commands/replay-dead-letters';
+import { ReplyToCardHandler } from './commands/reply-to-card';
 import { ReportGapHandler } from './commands/report-gap';
 import { TapCardHandler } from './commands/tap-card';
 import { Escalation } from './escalation';
 import { EscalationWorker } from './escalation-worker';
+import { OutboxController } from './outbox.controller';
 import { OutboxStore } from './outbox-store';
+import { DeadLettersHandler } from './queries/dead-letters';
 import { OverviewHandler } from './queries/overview';
+import { SendBudget } from './send-budget';
 
-/** Needs an OperatorChat, which the module of the chat provides. */
 @Module({
+  controllers: [OutboxController],
   providers: [
+    SendBudget,
     OutboxStore,
     CardStore,
-    Escalation,
-    EscalationWorker,
-    TapCardHandler,
-    ReportGapHandler,
     OverviewHandler,
+    DeadLettersHandler,
+    ReplayDeadLettersHandler,
+    TapCardHandler,
+    ReplyToCardHandler,
+    BringUpCardHandler,
+    ReportGapHandler,
   ],
+  exports: [SendBudget],
 })
-export class EscalationModule {}
+export class EscalationModule {
+  /** The worker runs where there is a chat: its OperatorChat comes from the module of the chat. */
+  static with({ telegram }: Config): DynamicModule {
+    return {
+      module: EscalationModule,
+      global: true,
+      providers: telegram === null ? [] : [Escalation, EscalationWorker],
+    };
+  }
+}

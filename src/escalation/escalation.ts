@@ -1,8 +1,10 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { EventBus, QueryBus } from '@nestjs/cqrs';
 import { isSettled, type Approval } from '../approvals/approval';
 import { GetApprovalQuery } from '../approvals/queries/get-approval';
 import { CONFIG, type Config } from '../config/environment';
+import { isUnavailable } from '../database/database';
 import { Clock } from '../kernel/clock';
 import { withCorrelation } from '../logging/correlation';
 import { Log } from '../logging/log';
@@ -18,6 +20,8 @@ import { OutboxStore, type ApprovalWork, type ChatWork, type Work } from './outb
 
 /** A send whose answer was lost is repeated once; a second loss must not flood the chat (telegram.md 6). */
 const MAX_LOST_SENDS = 2;
+/** How soon what only this process knows is tried to be written down again. */
+const REMEMBER_AGAIN_MS = 500;
 
 const INCOMPLETE_NOTICE = 'The complete action could not be attached yet. Approve appears once it is.';
 
@@ -35,7 +39,9 @@ const reject = (nonce: string): Button => ({
 
 /** Says to the operators what must be said. Rejects with ChatFailure; the outbox tries again. */
 @Injectable()
-export class Escalation {
+export class Escalation implements BeforeApplicationShutdown {
+  private readonly stop = new AbortController();
+
   constructor(
     private readonly chat: OperatorChat,
     private readonly outbox: OutboxStore,
@@ -47,6 +53,10 @@ export class Escalation {
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
+  beforeApplicationShutdown(): void {
+    this.stop.abort();
+  }
+
   /** Does the work and ends it. */
   async perform(work: Work): Promise<void> {
     if ('data' in work) {
@@ -57,13 +67,40 @@ export class Escalation {
     return withCorrelation(approval.correlationId, () => this.tellOf(approval, work));
   }
 
-  private async tellChat({ kind, chatId, data, slot }: ChatWork): Promise<void> {
+  private async tellChat(work: ChatWork): Promise<void> {
+    const { kind, data } = work;
     if (kind === 'digest') {
-      await this.chat.send(chatId, renderDigest(data.unsent ?? 0), { slot });
+      await this.say(work, renderDigest(data.unsent ?? 0));
     } else {
       const { pending } = await this.outbox.overview();
-      const notice = renderGapNotice(new Date(data.fromMs ?? 0), new Date(data.toMs ?? 0), pending);
-      await this.chat.send(chatId, notice, { slot });
+      await this.say(work, renderGapNotice(new Date(data.fromMs ?? 0), new Date(data.toMs ?? 0), pending));
+    }
+  }
+
+  /** Sends what has no buttons: of these, only the outbox knows how often they were tried. */
+  private async say(
+    { chatId, slot, attempts }: Work,
+    message: MessageText,
+    replyTo: string | null = null,
+  ): Promise<void> {
+    try {
+      await this.chat.send(chatId, message, { slot, replyTo });
+    } catch (error) {
+      if (attempts < MAX_LOST_SENDS || !(error instanceof ChatFailure && error.scope === 'unknown'))
+        throw error;
+      throw new ChatFailure('message', 'sent again and no answer came', {}, { cause: error });
+    }
+  }
+
+  /** As long as the database is away, what was done must not be forgotten: it would be done twice. */
+  private async remember<T>(store: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await store();
+      } catch (error) {
+        if (!isUnavailable(error) || this.stop.signal.aborted) throw error;
+        await sleep(REMEMBER_AGAIN_MS, undefined, { signal: this.stop.signal }).catch(() => undefined);
+      }
     }
   }
 
@@ -81,9 +118,9 @@ export class Escalation {
   private async showCard(approval: Approval, work: ApprovalWork): Promise<void> {
     // Settled before anybody saw it: there is nothing left to ask.
     if (isSettled(approval)) return this.outbox.finish(work);
-    const { card, lost } = await this.cards.begin(approval.id, work.chatId, newNonce());
-    if (lost >= MAX_LOST_SENDS)
-      throw new ChatFailure('message', 'the card was sent twice and no answer came');
+    const nonce = newNonce();
+    const { card, lost } = await this.remember(() => this.cards.begin(approval.id, work.chatId, nonce));
+    if (lost > 0) await this.checkBeforeResend(card, lost);
     const { document } = renderCard(approval);
     const upload = document && !card.document ? await this.upload(card, approval, document, work.slot) : null;
     const shown = renderCard(approval, upload?.failed ? { notices: [INCOMPLETE_NOTICE] } : {});
@@ -91,10 +128,11 @@ export class Escalation {
     const messageId = await this.put(card, shown, buttons, upload ? null : work.slot);
     const digest = displayDigest(shown.text, document?.sha256);
     if (upload?.failed) {
-      await this.cards.shown(card, messageId, digest);
+      await this.remember(() => this.cards.shown(card, messageId, digest));
       throw upload.failed;
     }
-    await this.cards.sent(card, messageId, digest, work, this.config.approvals.warningSeconds);
+    const { warningSeconds } = this.config.approvals;
+    await this.remember(() => this.cards.sent(card, messageId, digest, work, warningSeconds));
     this.events.publish(
       new CardDelivered(approval.id, this.clock.now().getTime() - approval.createdAt.getTime()),
     );
@@ -104,6 +142,18 @@ export class Escalation {
       { approvalId: approval.id, messageId },
       'the card is in the chat',
     );
+  }
+
+  /** While Telegram does not answer, the one repetition would be lost like the send before it. */
+  private async checkBeforeResend(card: Card, lost: number): Promise<void> {
+    try {
+      if (lost >= MAX_LOST_SENDS)
+        throw new ChatFailure('message', 'the card was sent twice and no answer came');
+      await this.chat.check();
+    } catch (error) {
+      await this.remember(() => this.cards.notSent(card));
+      throw error;
+    }
   }
 
   /** The whole action first: Approve must not appear before everything it approves can be read. */
@@ -116,7 +166,7 @@ export class Escalation {
     try {
       const caption = renderDocumentCaption(approval, document);
       const messageId = await this.chat.sendDocument(card.chatId, document, caption, { slot });
-      await this.cards.attached(card, { messageId, sha256: document.sha256 });
+      await this.remember(() => this.cards.attached(card, { messageId, sha256: document.sha256 }));
       return { failed: null };
     } catch (error) {
       if (error instanceof ChatFailure) return { failed: error };
@@ -138,7 +188,8 @@ export class Escalation {
     try {
       return await this.chat.send(card.chatId, shown, { buttons, slot });
     } catch (error) {
-      if (error instanceof ChatFailure && error.scope !== 'unknown') await this.cards.notSent(card);
+      const unknown = error instanceof ChatFailure && error.scope === 'unknown';
+      if (!unknown) await this.remember(() => this.cards.notSent(card));
       throw error;
     }
   }
@@ -160,7 +211,7 @@ export class Escalation {
     const [card] = await this.cards.delivered(approval.id);
     if (!isSettled(approval) && card) {
       const warning = renderWarning(approval, this.clock.now());
-      await this.chat.send(card.chatId, warning, { replyTo: card.messageId, slot: work.slot });
+      await this.say(work, warning, card.messageId);
     }
     await this.outbox.finish(work);
   }

@@ -59,6 +59,9 @@ export abstract class OperatorChat {
 
   abstract onReachable(listener: () => void): void;
 
+  /** Resolves when Telegram answers now; puts nothing into a chat. */
+  abstract check(): Promise<void>;
+
   /** @returns the message's id in the chat. */
   abstract send(chatId: string, message: MessageText, options?: SendOptions): Promise<string>;
 

@@ -68,6 +68,15 @@ export function renderPending(page: readonly ApprovalRequest[], total: number, n
   );
 }
 
+/** Replies to a card, so that a tap on the quote leads there. */
+export function renderHere(approvalId: string): RichText {
+  return rich`👆 Request ${shortId(approvalId)}`;
+}
+
+export function renderReasonRefused(why: string): RichText {
+  return words(`This was not taken as a reason: ${why}.`);
+}
+
 export function renderStatus({ pending, unsent, nextExpiry }: ServiceStatus, now: Date): RichText {
   return join(
     [

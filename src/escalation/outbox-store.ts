@@ -129,13 +129,17 @@ const BURY: Statement = {
 /** A refused or unreachable chat is tried again at least this often (telegram.md 1). */
 const MAX_LANE_PAUSE_SECONDS = 15;
 
-/** $1: chat, $2: told wait in seconds or null: then 1 s, 2 s, 4 s … The whole chat waits, in its order. */
+/**
+ * $1: chat, $2: told wait in seconds or null: then 1 s, 2 s, 4 s … The whole chat waits, in its order. What failed
+ * side by side failed for one reason: it counts once.
+ */
 const PAUSE_LANE: Statement = {
   name: 'lane-pause',
   text: `
   insert into lanes (chat_id, failures, available_at)
   values ($1, 1, now() + make_interval(secs => coalesce($2::float8, 1)))
-  on conflict (chat_id) do update set failures = lanes.failures + 1, available_at = greatest(lanes.available_at,
+  on conflict (chat_id) do update set
+    failures = lanes.failures + case when lanes.available_at > now() then 0 else 1 end, available_at = greatest(lanes.available_at,
     now() + make_interval(secs => coalesce($2::float8, least(${MAX_LANE_PAUSE_SECONDS}, 2 ^ least(lanes.failures, 10)))))`,
 };
 
@@ -179,6 +183,11 @@ const NOTICE: Statement = {
   text: `
   insert into outbox (kind, chat_id, urgency, created_at, available_at, data)
   values ('notice', $1, -1, now(), now(), $2)`,
+};
+
+const HURRY: Statement = {
+  name: 'outbox-hurry',
+  text: `update outbox set urgency = -1 where approval_id = $1 and kind = 'card'`,
 };
 
 const OVERVIEW: Statement = {
@@ -320,6 +329,11 @@ export class OutboxStore {
   /** @returns how many edits were enqueued. */
   async enqueueMissingOutcomes(): Promise<number> {
     return (await this.database.query(ENQUEUE_MISSING_OUTCOMES, [])).length;
+  }
+
+  /** Moves the card to the front of what its chat is sent. */
+  async hurry(approvalId: string): Promise<void> {
+    await this.database.query(HURRY, [approvalId]);
   }
 
   async enqueueNotice(chatId: string, news: ChatNews): Promise<void> {

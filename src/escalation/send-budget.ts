@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CONFIG, telegramOf, type Config } from '../config/environment';
+import { CONFIG, type Config } from '../config/environment';
 import { Database, type Statement } from '../database/database';
 
 /** What one chat takes at once; the rest follows at the chat's rate (telegram.md 8). */
@@ -63,6 +63,14 @@ const CANCEL: Statement = {
   text: `delete from send_slots where id = $1 and at > clock_timestamp()`,
 };
 
+/** $1: chat, $2: seconds. */
+const HOLD: Statement = {
+  name: 'budget-hold',
+  text: `
+  insert into lanes (chat_id, available_at) values ($1, now() + make_interval(secs => $2))
+  on conflict (chat_id) do update set available_at = greatest(lanes.available_at, excluded.available_at)`,
+};
+
 /**
  * What the bot may send, shared by all replicas through the database: sliding windows over the calls of the last
  * minute. Telegram counts a call when it arrives, which lies between our taking and returning of its slot; since
@@ -79,7 +87,7 @@ export class SendBudget {
     private readonly database: Database,
     @Inject(CONFIG) config: Config,
   ) {
-    const { perSecond, chatPerSecond, groupPerMinute } = telegramOf(config).budget;
+    const { perSecond, chatPerSecond, groupPerMinute } = config.escalation.budget;
     this.limits = [perSecond, chatPerSecond, groupPerMinute];
     this.privateMinute = 60 * chatPerSecond;
     this.groupMinute = Math.min(groupPerMinute, this.privateMinute);
@@ -110,6 +118,11 @@ export class SendBudget {
   /** The call has ended, one way or another: from here its window runs. */
   async release(slot: string): Promise<void> {
     await this.database.query(RETURN, [slot]);
+  }
+
+  /** Telegram told this chat to wait: until then no replica begins anything for it (telegram.md 5). */
+  async hold(chatId: string, ms: number): Promise<void> {
+    await this.database.query(HOLD, [chatId, ms / 1000]);
   }
 
   /** Gives a slot back for which no call was made; one that was returned already stays counted. */

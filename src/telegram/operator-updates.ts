@@ -1,17 +1,22 @@
 import { Inject } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
-import { Action, Command, Ctx, Update } from 'nestjs-telegraf';
+import { Action, Command, Ctx, On, Update } from 'nestjs-telegraf';
 import type { Context, NarrowedContext } from 'telegraf';
 import type { CallbackQuery, Message, Update as TelegramUpdate } from 'telegraf/types';
 import { isSettled, type Actor } from '../approvals/approval';
-import { ListApprovalsQuery } from '../approvals/queries/list-approvals';
+import { ListApprovalsQuery, type ApprovalPage } from '../approvals/queries/list-approvals';
 import { RefusalLog } from '../audit/refusal-log';
 import { CONFIG, type Config } from '../config/environment';
+import { listCallbackData, parseListTap, type ListTap } from '../escalation/callback-data';
+import { BringUpCardCommand } from '../escalation/commands/bring-up-card';
+import { ReplyToCardCommand } from '../escalation/commands/reply-to-card';
 import { TapCardCommand, type TapResult } from '../escalation/commands/tap-card';
 import {
   PENDING_PAGE_SIZE,
   renderHelp,
+  renderHere,
   renderPending,
+  renderReasonRefused,
   renderStatus,
   renderWhoami,
 } from '../escalation/operator-text';
@@ -23,7 +28,8 @@ import {
   settledAnswer,
   unknownButtonAnswer,
 } from '../escalation/tap-answers';
-import { OperatorChat, type MessageText } from '../escalation/operator-chat';
+import { ChatFailure, OperatorChat, type Button, type MessageText } from '../escalation/operator-chat';
+import { shortId } from '../escalation/short-id';
 import { Clock } from '../kernel/clock';
 import { describeError, Log } from '../logging/log';
 import { TelegramApi } from './telegram-api';
@@ -46,6 +52,21 @@ function answerTo(result: TapResult): string {
       return unknownButtonAnswer();
   }
 }
+
+/** The same as for a reason given over REST. */
+const MAX_REASON_LENGTH = 1000;
+
+interface Reply {
+  readonly message: MessageText;
+  readonly buttons: readonly Button[];
+}
+
+interface Place {
+  readonly chatId: string;
+  readonly messageId: string;
+}
+
+const plain = (message: MessageText): Reply => ({ message, buttons: [] });
 
 /** What operators do in Telegram. Handlers return nothing: Telegraf would send it to the chat. */
 @Update()
@@ -70,50 +91,32 @@ export class OperatorUpdates {
     const { id, data, from, message } = context.callbackQuery;
     const operator = this.operatorOf(from.id);
     if (!operator || !message) {
-      await this.refusals.record({
-        type: 'telegram.tap-refused',
-        actor: `telegram:${from.id}`,
-        approvalId: null,
-        correlationId: null,
-        data: { chatId: String(message?.chat.id ?? ''), messageId: message?.message_id ?? null },
-      });
-      this.log.event(
-        'warn',
-        'telegram.tap',
-        { user: from.id, result: 'not-an-operator' },
-        'a stranger tapped',
-      );
+      await this.refuse('not-an-operator', from.id, message);
       return this.answer(id, notOperatorAnswer(String(from.id)), true);
     }
+    const where = { chatId: String(message.chat.id), messageId: String(message.message_id) };
+    const listTap = parseListTap(data);
+    if (listTap) {
+      await this.answer(id, '', false);
+      return this.browse(listTap, where);
+    }
     const result = await this.commands.execute(
-      new TapCardCommand(data, String(message.chat.id), String(message.message_id), operator),
+      new TapCardCommand(data, where.chatId, where.messageId, operator),
     );
-    this.logTap(from.id, result);
+    if (result.kind === 'unknown-button') await this.refuse(result.kind, from.id, message);
+    else this.logTap(from.id, result);
     return this.answer(id, answerTo(result), result.kind !== 'decided');
   }
 
   @Command('pending')
   async pending(@Ctx() context: Said): Promise<void> {
-    await this.forOperator(context, async () => {
-      const { pending } = await this.queries.execute(new OverviewQuery());
-      const page = await this.queries.execute(
-        new ListApprovalsQuery({
-          keyId: null,
-          status: 'pending',
-          agentId: null,
-          sessionId: null,
-          beforeId: null,
-          limit: PENDING_PAGE_SIZE,
-        }),
-      );
-      return renderPending(page.items, pending, this.clock.now());
-    });
+    await this.forOperator(context, async () => this.listOf(await this.pageOfPending(null)));
   }
 
   @Command('status')
   async statusAsked(@Ctx() context: Said): Promise<void> {
     await this.forOperator(context, async () =>
-      renderStatus(await this.queries.execute(new OverviewQuery()), this.clock.now()),
+      plain(renderStatus(await this.queries.execute(new OverviewQuery()), this.clock.now())),
     );
   }
 
@@ -123,13 +126,39 @@ export class OperatorUpdates {
     const name = this.operators.get(String(from.id));
     await this.reply(
       context,
-      renderWhoami({ id: String(from.id), name: name ?? from.first_name, operator: name !== undefined }),
+      plain(
+        renderWhoami({ id: String(from.id), name: name ?? from.first_name, operator: name !== undefined }),
+      ),
     );
   }
 
   @Command(['help', 'start'])
   async help(@Ctx() context: Said): Promise<void> {
-    await this.reply(context, renderHelp());
+    await this.reply(context, plain(renderHelp()));
+  }
+
+  /**
+   * A reply to a card gives the reason for a rejection (telegram.md 20). The last of the handlers, since those
+   * behind it would not hear of any text.
+   */
+  @On('text')
+  async said(@Ctx() context: Said): Promise<void> {
+    const { from, sender_chat: senderChat, chat, text, reply_to_message: card } = context.message;
+    const operator = this.operatorOf(from.id);
+    if (!operator || senderChat || !card) return;
+    if (text.length > MAX_REASON_LENGTH) {
+      return this.reply(context, {
+        message: renderReasonRefused(`at most ${MAX_REASON_LENGTH} characters`),
+        buttons: [],
+      });
+    }
+    const command = new ReplyToCardCommand(String(chat.id), String(card.message_id), operator, text);
+    const result = await this.commands.execute(command);
+    this.log.event('info', 'telegram.reply', { user: from.id, result }, 'an operator replied');
+    if (result === 'refused') {
+      const why = 'only whoever rejected a request can say why, and once';
+      await this.reply(context, { message: renderReasonRefused(why), buttons: [] });
+    }
   }
 
   /** Known by the numeric id and nothing else: names can be taken, chats are shared. */
@@ -139,16 +168,71 @@ export class OperatorUpdates {
     return name === undefined ? null : { kind: 'telegram', id, name };
   }
 
-  private async forOperator(context: Said, render: () => Promise<MessageText>): Promise<void> {
+  private async forOperator(context: Said, say: () => Promise<Reply>): Promise<void> {
     const { from, sender_chat: senderChat } = context.message;
     if (senderChat || !this.operatorOf(from.id)) return;
-    await this.reply(context, await render());
+    await this.reply(context, await say());
   }
 
-  private async reply({ message }: Said, text: MessageText): Promise<void> {
+  private async pageOfPending(beforeId: string | null): Promise<ApprovalPage> {
+    const everything = { keyId: null, agentId: null, sessionId: null };
+    const filter = { ...everything, status: 'pending', beforeId, limit: PENDING_PAGE_SIZE } as const;
+    return this.queries.execute(new ListApprovalsQuery(filter));
+  }
+
+  /** Nothing is decided in a list: each button leads to one card, the last to the next page. */
+  private async listOf({ items, nextBeforeId }: ApprovalPage): Promise<Reply> {
+    const { pending } = await this.queries.execute(new OverviewQuery());
+    const cards = items.map(({ id }) => ({
+      text: `🔎 ${shortId(id)}`,
+      data: listCallbackData({ kind: 'show', id }),
+    }));
+    const next = nextBeforeId && {
+      text: 'Next ▶',
+      data: listCallbackData({ kind: 'page', beforeId: nextBeforeId }),
+    };
+    return {
+      message: renderPending(items, pending, this.clock.now()),
+      buttons: next ? [...cards, next] : cards,
+    };
+  }
+
+  private async browse(tap: ListTap, { chatId, messageId }: Place): Promise<void> {
+    try {
+      if (tap.kind === 'page') {
+        const { message, buttons } = await this.listOf(await this.pageOfPending(tap.beforeId));
+        await this.chat.edit(chatId, messageId, message, { buttons });
+        return;
+      }
+      const [card] = await this.commands.execute(new BringUpCardCommand(tap.id));
+      const replyTo = card?.chatId === chatId ? card.messageId : null;
+      if (replyTo !== null) await this.chat.send(chatId, renderHere(tap.id), { replyTo });
+    } catch (error) {
+      if (!(error instanceof ChatFailure)) throw error;
+      this.complain(error);
+    }
+  }
+
+  private async reply({ message }: Said, { message: text, buttons }: Reply): Promise<void> {
     await this.chat
-      .send(String(message.chat.id), text, { replyTo: String(message.message_id) })
+      .send(String(message.chat.id), text, { replyTo: String(message.message_id), buttons })
       .catch((error: unknown) => this.complain(error));
+  }
+
+  /** A refused attempt is evidence: it is written down, and logged. */
+  private async refuse(
+    result: string,
+    userId: number,
+    message: Tapped['callbackQuery']['message'],
+  ): Promise<void> {
+    await this.refusals.record({
+      type: 'telegram.tap-refused',
+      actor: `telegram:${userId}`,
+      approvalId: null,
+      correlationId: null,
+      data: { result, chatId: String(message?.chat.id ?? ''), messageId: message?.message_id ?? null },
+    });
+    this.log.event('warn', 'telegram.tap', { user: userId, result }, 'a tap was refused');
   }
 
   /** The decision stands, whether or not its tapper can be told. */

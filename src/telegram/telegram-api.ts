@@ -5,7 +5,8 @@ import { Telegraf } from 'telegraf';
 import { CONFIG, telegramOf, type Config } from '../config/environment';
 import { SendBudget } from '../escalation/send-budget';
 import { Clock } from '../kernel/clock';
-import { Log } from '../logging/log';
+import { DomainError } from '../kernel/errors';
+import { describeError, Log } from '../logging/log';
 import { CircuitBreakerService, CircuitOpenError } from '../resilience/circuit-breaker';
 import { CallTimeoutError } from '../resilience/call-timeout';
 import { createGuard, type Guard, type GuardedCall } from '../resilience/compose';
@@ -14,9 +15,9 @@ import { TelegramAttempted } from './telegram-events';
 import {
   circuitOpenFailure,
   noRoomFailure,
+  TelegramFailure,
   timeoutFailure,
   toTelegramFailure,
-  type TelegramFailure,
 } from './telegram-failure';
 
 /** An answer that takes longer is not coming; without a limit a stalled body hangs for 500 s in Telegraf. */
@@ -76,7 +77,7 @@ export class TelegramApi implements BeforeApplicationShutdown {
     setTimeout(() => this.stop.abort(), STOP_GRACE_MS).unref();
   }
 
-  /** Rejects with TelegramFailure. */
+  /** Rejects with TelegramFailure; with DomainError `database.unavailable` when the budget cannot be asked. */
   async call<Result>(
     method: string,
     payload: Record<string, unknown>,
@@ -106,6 +107,8 @@ export class TelegramApi implements BeforeApplicationShutdown {
           this.log.event('debug', 'telegram.retry', { method, attempt: number, waitMs }, method),
       });
     } catch (error) {
+      // Our own trouble, found while looking for room, says nothing about Telegram.
+      if (error instanceof DomainError) throw error;
       if (error instanceof CircuitOpenError) throw circuitOpenFailure(method);
       throw error instanceof CallTimeoutError ? timeoutFailure(method) : toTelegramFailure(method, error);
     }
@@ -118,10 +121,26 @@ export class TelegramApi implements BeforeApplicationShutdown {
       const room = isRetry ? await this.room(method, chatId, RETRY_ROOM_MS, during) : first;
       try {
         return await attempt();
+      } catch (error) {
+        const toldMs = error instanceof TelegramFailure ? error.retryAfterMs : null;
+        if (toldMs !== null) await this.booked(this.budget.hold(chatId, toldMs));
+        throw error;
       } finally {
-        await this.budget.release(room);
+        await this.booked(this.budget.release(room));
       }
     };
+  }
+
+  /** What became of the call stands, whether or not the books can be kept; an open slot ends by itself. */
+  private async booked(entry: Promise<void>): Promise<void> {
+    await entry.catch((error: unknown) =>
+      this.log.event(
+        'debug',
+        'telegram.not-booked',
+        { error: describeError(error) },
+        'the send budget is off',
+      ),
+    );
   }
 
   private async room(method: string, chatId: string, withinMs: number, signal: AbortSignal): Promise<string> {

@@ -21,12 +21,22 @@ interface SentMessage {
 
 const NO_PREVIEW = { is_disabled: true };
 
-const keyboard = (buttons: readonly Button[]) => ({
-  inline_keyboard:
-    buttons.length === 0
-      ? []
-      : [buttons.map(({ text, data, style }) => ({ text, callback_data: data, style }))],
-});
+/** More in a row are too narrow for a thumb. */
+const BUTTONS_IN_A_ROW = 2;
+
+function keyboard(buttons: readonly Button[]) {
+  const keys = buttons.map(({ text, data, style }) => ({
+    text,
+    callback_data: data,
+    ...(style ? { style } : {}),
+  }));
+  const rows = Math.ceil(keys.length / BUTTONS_IN_A_ROW);
+  return {
+    inline_keyboard: Array.from({ length: rows }, (_, row) =>
+      keys.slice(row * BUTTONS_IN_A_ROW, (row + 1) * BUTTONS_IN_A_ROW),
+    ),
+  };
+}
 
 /** 400s that are about the chat and not about the message; they pass when somebody mends the chat. */
 const CHAT_TROUBLE =
@@ -86,6 +96,13 @@ export class TelegramChat extends OperatorChat {
     this.breaker.onStateChange(({ to }) => {
       if (to === 'closed') listener();
     });
+  }
+
+  /** Success says nothing about whether messages get through, and is not reported as such. */
+  async check(): Promise<void> {
+    await this.api
+      .call('getMe', {}, { retry: false })
+      .catch((error: unknown) => Promise.reject(this.failureFor(error)));
   }
 
   async send(chatId: string, message: MessageText, options: SendOptions = {}): Promise<string> {
@@ -175,13 +192,17 @@ export class TelegramChat extends OperatorChat {
       this.status.report('sending', null);
       return result;
     } catch (error) {
-      if (!(error instanceof TelegramFailure)) throw error;
-      const scope = scopeOf(error);
-      const { reason, retryAfterMs, migratedToChatId: migratedTo, message } = error;
-      if (scope !== 'message' && reason !== 'rate-limited') {
-        this.status.report('sending', `messages do not get through: ${message}`);
-      }
-      throw new ChatFailure(scope, message, { retryAfterMs, migratedTo }, { cause: error });
+      throw this.failureFor(error);
     }
+  }
+
+  private failureFor(error: unknown): unknown {
+    if (!(error instanceof TelegramFailure)) return error;
+    const scope = scopeOf(error);
+    const { reason, retryAfterMs, migratedToChatId: migratedTo, message } = error;
+    if (scope !== 'message' && reason !== 'rate-limited') {
+      this.status.report('sending', `messages do not get through: ${message}`);
+    }
+    return new ChatFailure(scope, message, { retryAfterMs, migratedTo }, { cause: error });
   }
 }

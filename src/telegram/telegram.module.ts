@@ -3,7 +3,6 @@ import { TelegrafModule } from 'nestjs-telegraf';
 import { RefusalLog } from '../audit/refusal-log';
 import type { Config } from '../config/environment';
 import { OperatorChat } from '../escalation/operator-chat';
-import { SendBudget } from '../escalation/send-budget';
 import { ResilienceModule } from '../resilience/resilience.module';
 import { OperatorUpdates } from './operator-updates';
 import { showsTelegramUnwell } from './retryability';
@@ -20,12 +19,12 @@ import { BotConnection } from './bot-connection';
 @Module({ providers: [TelegramStatus], exports: [TelegramStatus] })
 export class TelegramModule {
   /** With Telegram off, only its status is left, which says so. */
-  static with({ telegram }: Config): DynamicModule {
+  static with({ telegram, breaker }: Config): DynamicModule {
     if (telegram === null) return { module: TelegramModule };
     return {
       module: TelegramModule,
       imports: [
-        ResilienceModule.forPeer(showsTelegramUnwell),
+        ResilienceModule.forPeer(breaker, showsTelegramUnwell),
         TelegrafModule.forRoot({
           token: telegram.token,
           // Telegraf's own launch fetches updates before handlers exist, and a 401 or 409 ends the process.
@@ -37,14 +36,13 @@ export class TelegramModule {
         TelegramApi,
         { provide: OperatorChat, useClass: TelegramChat },
         RefusalLog,
-        SendBudget,
         OperatorUpdates,
         BotConnection,
         UpdateHandler,
         telegram.webhook === null ? UpdatePoller : WebhookEndpoint,
         TelegramProbe,
       ],
-      exports: [OperatorChat, SendBudget],
+      exports: [OperatorChat],
     };
   }
 }

@@ -130,7 +130,7 @@ describe('whoever is not an operator', () => {
       ['telegram.tap-refused', `telegram:${STRANGER_ID}`],
     );
     expect(rows.map(({ data }) => JSON.parse(data) as unknown)).toEqual([
-      { chatId: CHAT_ID, messageId: card.messageId },
+      { result: 'not-an-operator', chatId: CHAT_ID, messageId: card.messageId },
     ]);
     expect(buttonsOf(await stage.chat.message(card.messageId))).toHaveLength(2);
   });

@@ -38,7 +38,7 @@ describe('defaults', () => {
         samplingSeconds: 30,
         breakSeconds: 30,
       },
-      escalation: { leaseSeconds: 30 },
+      escalation: { leaseSeconds: 30, budget: { perSecond: 30, chatPerSecond: 1, groupPerMinute: 20 } },
       approvals: {
         defaultTimeoutSeconds: 30 * 60,
         maxTimeoutSeconds: 120 * 60,
@@ -76,7 +76,6 @@ describe('defaults', () => {
         jitter: true,
         on: [429, 500, 502, 503, 504],
       },
-      budget: { perSecond: 30, chatPerSecond: 1, groupPerMinute: 20 },
     });
   });
 
