@@ -20,7 +20,20 @@ interface KnownMember {
 
 /** The inputs of Claude Code's tools, in the order in which a person wants to read them. */
 const KNOWN_MEMBERS: ReadonlyMap<string, readonly KnownMember[]> = new Map([
-  ['Bash', [{ name: 'command', label: 'Command', layout: 'block', language: 'bash' }]],
+  [
+    'Bash',
+    [
+      { name: 'command', label: 'Command', layout: 'block', language: 'bash' },
+      { name: 'description', label: 'Description by the agent', layout: 'line' },
+    ],
+  ],
+  [
+    'WebFetch',
+    [
+      { name: 'url', label: 'URL', layout: 'line' },
+      { name: 'prompt', label: 'Prompt', layout: 'line' },
+    ],
+  ],
   [
     'Write',
     [

@@ -129,6 +129,8 @@ export class ProblemFilter implements ExceptionFilter {
   constructor(private readonly log: Log) {}
 
   catch(error: unknown, host: ArgumentsHost): void {
+    // Nest asks the same filter about updates from Telegram, which have no reply: their receiver decides.
+    if (host.getType() !== 'http') throw error;
     const http = host.switchToHttp();
     const reply = http.getResponse<FastifyReply>();
     const document = problemOf(error);

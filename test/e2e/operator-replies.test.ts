@@ -81,7 +81,7 @@ describe('/pending', () => {
     for (const id of ids) await stage.chat.card(id);
     const question = await stage.chat.say('/pending');
     const list = await stage.chat.find('the list', ({ replyTo }) => replyTo === question);
-    expect(buttonsOf(list).map(({ text }) => text)).toHaveLength(11);
+    expect(buttonsOf(list)).toHaveLength(11);
     await stage.chat.press(list.messageId, 'Next');
     const second = await until('the next page', async () => {
       const message = await stage.chat.message(list.messageId);

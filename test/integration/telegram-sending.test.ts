@@ -1,0 +1,450 @@
+import { createHash } from 'node:crypto';
+import { shortId } from '../../src/escalation/short-id';
+import { buttonsOf } from '../support/sandbox-client';
+import { ALWAYS, TelegramRig } from '../support/telegram-rig';
+import { until } from '../support/until';
+import { BOT_TOKEN, CHAT_ID } from '../support/well-known';
+
+const OTHER_CHAT = -1002;
+const UNAVAILABLE_STATUSES = [500, 502, 503, 504];
+
+let rig: TelegramRig;
+beforeAll(async () => {
+  rig = await TelegramRig.start();
+});
+afterAll(() => rig.close());
+beforeEach(() => rig.wipe());
+
+const gaps = (calls: readonly { atMs: number }[]): number[] =>
+  calls.slice(1).map(({ atMs }, before) => atMs - (calls[before]?.atMs ?? NaN));
+
+describe('telegram.md 5: a call that failed', () => {
+  it('with 429 is not repeated before retry_after, and within the call up to 5 s', async () => {
+    await rig.chat.fault({ method: 'sendMessage', status: 429, retryAfter: 3 });
+    const approval = await rig.asked();
+    await rig.chat.card(approval.id);
+    await rig.worked(approval);
+    const calls = await rig.calls('sendMessage');
+    expect(calls.map(({ status }) => status)).toEqual([429, 200]);
+    expect(gaps(calls)[0]).toBeGreaterThanOrEqual(3000);
+    // It was waited in the call: the lease was taken once, and no lane paused.
+    expect(await rig.database.query('select 1 from lanes where failures > 0')).toEqual([]);
+  });
+
+  it('with 429 and a longer wait goes back to the outbox, and its whole chat pauses for exactly that', async () => {
+    await rig.chat.fault({ method: 'sendMessage', status: 429, retryAfter: 10_000 });
+    const first = await rig.asked();
+    const [lane] = await until('the lane pauses', async () => {
+      const rows = await rig.database.query<{ seconds: number }>(
+        `select extract(epoch from available_at - now())::float8 as seconds from lanes where chat_id = $1`,
+        [CHAT_ID],
+      );
+      return rows.length > 0 && rows;
+    });
+    expect(lane?.seconds).toBeGreaterThan(9_900);
+    expect(lane?.seconds).toBeLessThanOrEqual(10_000);
+    const second = await rig.asked();
+    // Nothing of this chat is tried, while another chat is served.
+    await rig.database.query(`update outbox set chat_id = $2 where approval_id = $1`, [
+      second.id,
+      OTHER_CHAT,
+    ]);
+    await rig.worked(second);
+    expect(await rig.calls('sendMessage')).toHaveLength(1);
+    expect(await rig.calls('sendMessage', OTHER_CHAT)).toHaveLength(1);
+    expect(await rig.outboxOf(first)).toMatchObject([{ kind: 'card', dead: false }]);
+
+    await rig.database.query(`update lanes set available_at = now()`);
+    await rig.chat.card(first.id);
+    expect(await rig.calls('sendMessage')).toHaveLength(2);
+  });
+
+  it.each([...UNAVAILABLE_STATUSES.map((status) => ({ status })), { status: 502, body: 'html' }])(
+    'with %j is repeated with growing waits',
+    async (fault) => {
+      await rig.chat.fault({ method: 'sendMessage', count: 3, ...fault });
+      const approval = await rig.asked();
+      await rig.chat.card(approval.id);
+      await rig.worked(approval);
+      const calls = await rig.calls('sendMessage');
+      expect(calls.map(({ status }) => status)).toEqual([fault.status, fault.status, fault.status, 200]);
+      const [first = 0, second = 0, third = 0] = gaps(calls);
+      expect(first).toBeGreaterThanOrEqual(19);
+      expect(second).toBeGreaterThanOrEqual(39);
+      expect(third).toBeGreaterThanOrEqual(79);
+      expect(await rig.chat.cardsOf(approval.id)).toHaveLength(1);
+    },
+  );
+
+  it.each([
+    { status: 400, description: 'Bad Request: message text is empty', dead: true },
+    { status: 413, description: 'Request Entity Too Large', dead: true },
+  ])('with $status is never repeated by itself', async ({ status, description, dead }) => {
+    await rig.chat.fault({ method: 'sendMessage', status, description });
+    const approval = await rig.asked();
+    await until('it was given up', async () => (await rig.outboxOf(approval))[0]?.dead === dead);
+    // Work that was asked for later is done: nothing waits behind it.
+    const { approval: later } = await rig.shown();
+    expect(await rig.calls('sendMessage')).toHaveLength(2);
+    expect(await rig.outboxOf(approval)).toMatchObject([
+      { kind: 'card', attempts: 1, last_error: `sendMessage: ${description}` },
+    ]);
+    expect(await rig.statusOf(approval)).toBe('pending');
+    expect(later.id).not.toBe(approval.id);
+    expect(rig.events('escalation.dead').filter((line) => line.approvalId === approval.id)).toHaveLength(1);
+  });
+});
+
+describe('telegram.md 6: a send whose outcome is unknown', () => {
+  it.each([
+    { fault: { reset: 'after' }, arrives: true },
+    { fault: { body: 'truncated' }, arrives: true },
+    { fault: { body: 'empty' }, arrives: true },
+    { fault: { reset: 'before' }, arrives: false },
+  ])('$fault is marked and resent once', async ({ fault, arrives }) => {
+    await rig.chat.fault({ method: 'sendMessage', ...fault });
+    const approval = await rig.asked();
+    await rig.worked(approval);
+    const copies = await rig.chat.cardsOf(approval.id);
+    expect(copies).toHaveLength(arrives ? 2 : 1);
+    expect(await rig.calls('sendMessage')).toHaveLength(2);
+    const rows = await rig.database.query<{ lost: boolean }>(
+      `select message_id is null and sending_at is not null as lost from cards where approval_id = $1 order by id`,
+      [approval.id],
+    );
+    expect(rows).toEqual([{ lost: true }, { lost: false }]);
+  });
+
+  it.each(['first', 'second'] as const)(
+    'makes two copies, and a tap on the %s counts once and closes both',
+    async (which) => {
+      await rig.chat.fault({ method: 'sendMessage', reset: 'after' });
+      const approval = await rig.asked();
+      await rig.worked(approval);
+      const copies = await rig.chat.cardsOf(approval.id);
+      expect(copies).toHaveLength(2);
+      const [tapped, other] = which === 'first' ? copies : [...copies].reverse();
+      if (!tapped || !other) throw new Error('two copies');
+      expect((await rig.chat.press(tapped.messageId, 'Approve'))?.showAlert).toBe(false);
+      await rig.closed(tapped);
+      if (which === 'second') {
+        // Where the first one stands is not known before somebody taps it; who does is told the truth.
+        expect((await rig.chat.press(other.messageId, 'Reject'))?.text).toMatch(/already approved/i);
+      }
+      await rig.closed(other);
+      const rows = await rig.database.query(
+        `select type from audit_log where approval_id = $1 and type <> 'approval.enqueued'`,
+        [approval.id],
+      );
+      expect(rows).toEqual([{ type: 'approval.approved' }]);
+    },
+  );
+
+  it('is not resent a second time: then it is a dead letter that somebody can replay', async () => {
+    await rig.chat.fault({ method: 'sendMessage', reset: 'after', count: 2 });
+    const approval = await rig.asked();
+    await until('it is dead', async () => (await rig.outboxOf(approval))[0]?.dead);
+    expect(await rig.chat.cardsOf(approval.id)).toHaveLength(2);
+    expect(await rig.calls('sendMessage')).toHaveLength(2);
+    // Both copies work all the same.
+    const [copy] = await rig.chat.cardsOf(approval.id);
+    await rig.chat.press(copy?.messageId ?? 0, 'Reject');
+    expect(await rig.statusOf(approval)).toBe('rejected');
+  });
+
+  it('of an edit is simply repeated: done twice it shows once', async () => {
+    const { approval, card } = await rig.shown();
+    await rig.chat.fault({ method: 'editMessageText', reset: 'after' });
+    await rig.api.decide(approval.id, 'approved');
+    await rig.closed(card);
+    await rig.worked(approval);
+    expect((await rig.chat.message(card.messageId)).edits).toBe(1);
+    expect((await rig.breaker()).state).toBe('closed');
+  });
+});
+
+describe('telegram.md 4: a call', () => {
+  it('whose answer stalls is given up after 10 s, and the connection is free again', async () => {
+    const { approval, card } = await rig.shown();
+    await rig.chat.fault({ method: 'editMessageText', body: 'stall' });
+    await rig.api.decide(approval.id, 'rejected');
+    await until(
+      'it was given up',
+      () => rig.events('telegram.call').some((l) => l.method === 'editMessageText' && l.reason === 'timeout'),
+      20_000,
+    );
+    const stalled = rig.events('telegram.call').find((l) => l.reason === 'timeout');
+    expect(stalled?.durationMs).toBeGreaterThanOrEqual(9_900);
+    expect(stalled?.durationMs).toBeLessThan(11_000);
+    await rig.closed(card);
+  });
+
+  it('tells in metrics how it ended, attempt by attempt', async () => {
+    const count = async (line: RegExp): Promise<number> => {
+      const text = await (await fetch(`${rig.app.url}/metrics`)).text();
+      return Number(line.exec(text)?.[1] ?? 0);
+    };
+    const total = /^telegram_api_requests_total\{method="sendMessage"\} (\d+)$/m;
+    const failed = /^telegram_api_failures_total\{method="sendMessage",reason="server-error"\} (\d+)$/m;
+    const before = [await count(total), await count(failed)];
+    await rig.chat.fault({ method: 'sendMessage', status: 503, count: 2 });
+    await rig.shown();
+    expect([await count(total), await count(failed)]).toEqual([(before[0] ?? 0) + 3, (before[1] ?? 0) + 2]);
+  });
+
+  it('answering a tap is tried once, and outside of the send budget', async () => {
+    const { approval, card } = await rig.shown();
+    await rig.chat.fault({ method: 'answerCallbackQuery', status: 500, count: ALWAYS });
+    await rig.chat.change('limits', { callbackAnswerMs: 1 });
+    await rig.chat.press(card.messageId, 'Approve');
+    await rig.closed(card);
+    expect(await rig.statusOf(approval)).toBe('approved');
+    const taps = await until('the answer was tried', async () => {
+      const calls = await rig.chat.calls('answerCallbackQuery');
+      return calls.length > 0 && calls;
+    });
+    expect(taps).toHaveLength(1);
+    await rig.chat.change('limits', { callbackAnswerMs: 15_000 });
+  });
+
+  it('never lets the token out, whatever the Bot API answers', async () => {
+    const secret = BOT_TOKEN.split(':')[1] ?? '';
+    for (const fault of [
+      { body: 'html' },
+      { body: 'truncated' },
+      { body: 'empty' },
+      { reset: 'before' },
+      { status: 404 },
+      { status: 400, description: `Bad Request: no such bot${BOT_TOKEN}` },
+    ]) {
+      await rig.chat.fault({ method: 'editMessageText', ...fault });
+      const { approval, card } = await rig.shown();
+      await rig.api.decide(approval.id, 'approved');
+      await until('it failed', async () => (await rig.chat.calls('editMessageText')).length > 0 && card);
+      await rig.wipe();
+    }
+    const places = [
+      rig.app.rawLog.join('\n'),
+      JSON.stringify(await rig.database.query('select * from outbox')),
+      JSON.stringify((await rig.api.call('operator', 'GET', '/api/diagnostics/telegram')).body),
+      await (await fetch(`${rig.app.url}/metrics`)).text(),
+      JSON.stringify((await rig.api.call(null, 'GET', '/health')).body),
+    ];
+    for (const place of places) expect(place).not.toContain(secret);
+    expect(places[0]).toContain('editMessageText');
+  });
+});
+
+describe('telegram.md 7: the breaker', () => {
+  it.each([
+    { fault: { status: 429, retryAfter: 1 }, counted: 0 },
+    { fault: { status: 400, description: 'Bad Request: no' }, counted: 0 },
+    { fault: { status: 403 }, counted: 0 },
+    { fault: { status: 409 }, counted: 0 },
+    { fault: { status: 500 }, counted: 1 },
+    { fault: { reset: 'before' }, counted: 1 },
+    { fault: { body: 'truncated' }, counted: 1 },
+  ])('counts $fault $counted times', async ({ fault, counted }) => {
+    const { approval } = await rig.shown();
+    const before = (await rig.breaker()).totalFailures;
+    await rig.chat.fault({ method: 'editMessageText', ...fault });
+    await rig.api.decide(approval.id, 'approved');
+    await until('it was tried', async () =>
+      (await rig.calls('editMessageText')).some(({ status }) => status !== null),
+    );
+    await until('it was judged', () => rig.events('telegram.call').at(-1)?.method !== 'sendMessage');
+    expect((await rig.breaker()).totalFailures - before).toBe(counted);
+  });
+
+  it('open: the outbox keeps everything, getMe and not a card tries the way, taps still arrive; then all goes out', async () => {
+    const { approval: tapped, card } = await rig.shown();
+    await rig.chat.fault({ method: 'sendMessage', status: 500, count: ALWAYS });
+    await rig.chat.fault({ method: 'getMe', status: 500, count: ALWAYS });
+    const kept = [await rig.asked(), await rig.asked(), await rig.asked()];
+    await until('the circuit opens', async () => (await rig.breaker()).state === 'open');
+    const sends = (await rig.calls('sendMessage')).length;
+    const probes = (await rig.chat.calls('getMe')).length;
+    await until('it was probed twice', async () => (await rig.chat.calls('getMe')).length >= probes + 2);
+    expect(await rig.calls('sendMessage')).toHaveLength(sends);
+    expect(
+      await rig.database.query(`select 1 from outbox where kind = 'card' and dead_at is null`),
+    ).toHaveLength(3);
+
+    // getUpdates goes past the breaker: a tap decides, though it cannot be answered.
+    await rig.chat.change('limits', { callbackAnswerMs: 1 });
+    await rig.chat.press(card.messageId, 'Approve');
+    await until('the tap counted', async () => (await rig.statusOf(tapped)) === 'approved');
+    await rig.chat.change('limits', { callbackAnswerMs: 15_000 });
+    // Pending requests stay decidable through the API.
+    expect((await rig.api.decide(kept[2]?.id ?? '', 'rejected')).status).toBe(200);
+
+    await rig.chat.clearFaults();
+    await rig.closed(card);
+    for (const { id } of kept.slice(0, 2)) await rig.chat.card(id);
+    await rig.worked();
+    expect((await rig.breaker()).state).toBe('closed');
+    // The third was settled before anybody saw it: there is nothing left to ask.
+    expect(await rig.chat.cardsOf(kept[2]?.id ?? '')).toEqual([]);
+  });
+});
+
+describe('telegram.md 8: lanes', () => {
+  it('one dead chat blocks no other, and is served when it lives again', async () => {
+    await rig.chat.change('chats', { chat: OTHER_CHAT, blocked: true });
+    const dead = await rig.asked();
+    await rig.database.query(
+      `update outbox set chat_id = $2, available_at = now(), lease_token = lease_token + 1 where approval_id = $1`,
+      [dead.id, OTHER_CHAT],
+    );
+    for (let n = 0; n < 3; n++) await rig.shown();
+    expect(await rig.outboxOf(dead)).toMatchObject([{ chat_id: String(OTHER_CHAT), dead: false }]);
+    await rig.chat.change('chats', { chat: OTHER_CHAT, blocked: false });
+    await until('it is served', async () => (await rig.chat.messages(OTHER_CHAT)).length > 0);
+  });
+
+  it('an outcome that cannot be shown in a chat left behind holds up neither the other copy nor its chat', async () => {
+    const { approval, card } = await rig.shown();
+    await rig.database.query(
+      `insert into cards (approval_id, chat_id, nonce, message_id, created_at, sending_at, sent_at)
+       select approval_id, $2, 'left behind ' || id, 1, now(), now(), now() from cards where approval_id = $1`,
+      [approval.id, OTHER_CHAT],
+    );
+    // Older than the copy that lives.
+    await rig.database.query(`update cards set id = default where approval_id = $1 and chat_id = $2`, [
+      approval.id,
+      CHAT_ID,
+    ]);
+    await rig.chat.change('chats', { chat: OTHER_CHAT, blocked: true });
+    await rig.api.decide(approval.id, 'approved');
+    await rig.closed(card);
+    const before = performance.now();
+    for (let n = 0; n < 3; n++) await rig.shown();
+    expect(performance.now() - before).toBeLessThan(3_000);
+    const lanes = await rig.database.query(`select 1 from lanes where chat_id = $1 and failures > 0`, [
+      CHAT_ID,
+    ]);
+    expect(lanes).toEqual([]);
+  });
+});
+
+describe('telegram.md 9: edits', () => {
+  it('that find there already what they bring are done', async () => {
+    const { approval, card } = await rig.shown();
+    await rig.api.decide(approval.id, 'approved');
+    await rig.closed(card);
+    await rig.worked(approval);
+    const failures = (await rig.breaker()).totalFailures;
+    await rig.database.query(
+      `insert into outbox (approval_id, kind, chat_id, urgency, created_at, available_at)
+       values ($1, 'outcome', $2, 1, now(), now())`,
+      [approval.id, CHAT_ID],
+    );
+    await rig.worked(approval);
+    expect((await rig.calls('editMessageText')).map(({ status }) => status)).toEqual([200, 400]);
+    expect((await rig.breaker()).totalFailures).toBe(failures);
+    expect(rig.events('escalation.dead').filter((line) => line.approvalId === approval.id)).toEqual([]);
+  });
+
+  it('of a message that somebody deleted are done', async () => {
+    const { approval, card } = await rig.shown();
+    const response = await fetch(
+      `${rig.sandbox.url}/bot${BOT_TOKEN}/deleteMessage?chat_id=${CHAT_ID}&message_id=${card.messageId}`,
+    );
+    expect(response.status).toBe(200);
+    await rig.api.decide(approval.id, 'approved');
+    await rig.worked(approval);
+    expect((await rig.calls('editMessageText')).map(({ status }) => status)).toEqual([400]);
+    const rows = await rig.database.query<{ closed: boolean }>(
+      `select closed_at is not null as closed from cards where approval_id = $1`,
+      [approval.id],
+    );
+    expect(rows).toEqual([{ closed: true }]);
+    expect(rig.events('telegram.message-gone').at(-1)).toMatchObject({ messageId: String(card.messageId) });
+  });
+});
+
+describe('telegram.md 14: HTML that Telegram refuses', () => {
+  const refusal = { status: 400, description: "Bad Request: can't parse entities: Unsupported start tag" };
+
+  it('is sent once more as plain text, with its buttons, which work', async () => {
+    await rig.chat.fault({ method: 'sendMessage', ...refusal });
+    const { approval, card } = await rig.shown({ toolInput: { command: 'echo "<b>&amp;</b>"' } });
+    const calls = await rig.calls('sendMessage');
+    expect(calls.map(({ params }) => params.parse_mode)).toEqual(['HTML', undefined]);
+    expect(card.text).toContain('echo "<b>&amp;</b>"');
+    expect(buttonsOf(card)).toHaveLength(2);
+    await rig.chat.press(card.messageId, 'Approve');
+    expect(await rig.statusOf(approval)).toBe('approved');
+    expect(rig.events('telegram.html-refused')).not.toEqual([]);
+  });
+
+  it('on an edit likewise', async () => {
+    const { approval, card } = await rig.shown();
+    await rig.chat.fault({ method: 'editMessageText', ...refusal });
+    await rig.api.decide(approval.id, 'approved');
+    expect((await rig.closed(card)).text).toContain('Approved');
+    expect(await rig.calls('editMessageText')).toHaveLength(2);
+  });
+
+  it('and refuses as plain text too, is a dead letter and nothing else', async () => {
+    await rig.chat.fault({ method: 'sendMessage', ...refusal, count: 2 });
+    const approval = await rig.asked();
+    await until('it is dead', async () => (await rig.outboxOf(approval))[0]?.dead);
+    expect(await rig.calls('sendMessage')).toHaveLength(2);
+  });
+
+  it('in the caption of a document does not keep the document, and so Approve, from appearing', async () => {
+    await rig.chat.fault({ method: 'sendDocument', ...refusal });
+    const approval = await rig.asked({ toolInput: { command: 'x'.repeat(9000) } });
+    const card = await rig.chat.card(approval.id, 2);
+    expect(buttonsOf(card)).toHaveLength(2);
+    expect((await rig.calls('sendDocument')).map(({ params }) => params.parse_mode)).toEqual([
+      'HTML',
+      undefined,
+    ]);
+  });
+});
+
+describe('telegram.md 15: what does not fit', () => {
+  const command = `printf '%s' ${'<&>"'.repeat(3000)} # the end`;
+
+  it('is attached with the SHA-256 that the card shows, and only then can be approved', async () => {
+    await rig.chat.fault({ method: 'sendDocument', status: 500, count: 5 });
+    const approval = await rig.asked({ toolInput: { command } });
+    const incomplete = await rig.chat.card(approval.id, 1);
+    expect(buttonsOf(incomplete)[0]).toContain('Reject');
+    const complete = await rig.chat.card(approval.id, 2);
+    const { document } = await rig.chat.find('the document', (message) => message.document !== null);
+    const bytes = await rig.chat.document(document?.fileId ?? '');
+    expect(bytes.toString('utf8')).toContain(command);
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    expect(complete.text).toContain(sha256);
+    expect(complete.messageId).toBe(incomplete.messageId);
+  });
+});
+
+describe('a group that became a supergroup', () => {
+  it('gets its open cards in the new chat, and the log says what to set', async () => {
+    const NEW_CHAT = -1_002_000;
+    const { approval } = await rig.shown();
+    await rig.chat.change('chats', { chat: Number(CHAT_ID), migrateTo: NEW_CHAT });
+    const next = await rig.asked();
+    const moved = await until('both cards are in the new chat', async () => {
+      const cards = (await rig.chat.messages(NEW_CHAT)).filter((each) => buttonsOf(each).length === 2);
+      return cards.length === 2 && cards;
+    });
+    for (const { id } of [approval, next])
+      expect(moved.some(({ text }) => text.includes(shortId(id)))).toBe(true);
+    expect(rig.events('escalation.chat-migrated').at(-1)).toMatchObject({
+      level: 'error',
+      to: String(NEW_CHAT),
+      msg: expect.stringContaining('TELEGRAM_CHAT_ID') as string,
+    });
+    for (const card of moved) await rig.chat.press(card.messageId, 'Approve', 1, NEW_CHAT);
+    expect([await rig.statusOf(approval), await rig.statusOf(next)]).toEqual(['approved', 'approved']);
+    await until('both show it', async () =>
+      (await rig.chat.messages(NEW_CHAT)).every((each) => buttonsOf(each).length === 0),
+    );
+    await rig.worked();
+  });
+});

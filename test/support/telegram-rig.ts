@@ -1,0 +1,151 @@
+import { startSandbox, type RunningSandbox } from '../../src/sandbox/sandbox-server';
+import { Api, type ApprovalJson } from './api';
+import { startTestApp, type LogLine, type TestApp } from './app';
+import { createTestDatabase, type TestDatabase } from './database';
+import { buttonsOf, SandboxClient, type BotCall, type ChatMessage } from './sandbox-client';
+import { until } from './until';
+import { CHAT_ID, telegramEnvironment } from './well-known';
+
+/** So high that only tests about limits meet them. */
+const NO_LIMITS = { perSecond: 1e6, chatPerSecond: 1e6, chatBurst: 1e6, groupPerMinute: 1e6 };
+
+/** What takes seconds in production, in fractions of them; no jitter, so that waits can be told. */
+export const HASTE: Readonly<Record<string, string>> = {
+  TELEGRAM_BUDGET_PER_SECOND: '1000',
+  TELEGRAM_BUDGET_CHAT_PER_SECOND: '1000',
+  TELEGRAM_BUDGET_GROUP_PER_MINUTE: '10000',
+  TELEGRAM_RETRY_INITIAL_DELAY_MS: '20',
+  TELEGRAM_RETRY_MAX_DELAY_MS: '100',
+  TELEGRAM_RETRY_JITTER: 'false',
+  CIRCUIT_BREAKER_BREAK_SECONDS: '1',
+  ESCALATION_LEASE_SECONDS: '2',
+  APPROVAL_WARNING_MINUTES: '0',
+};
+
+/** More faults than a test can use up. */
+export const ALWAYS = 1_000_000;
+
+/** The whole service in this process between a real PostgreSQL and a Bot API that misbehaves on demand. */
+export class TelegramRig {
+  private constructor(
+    readonly database: TestDatabase,
+    readonly sandbox: RunningSandbox,
+    readonly chat: SandboxClient,
+    readonly environment: Readonly<Record<string, string>>,
+    private current: TestApp,
+  ) {}
+
+  static async start(
+    more: Readonly<Record<string, string>> = {},
+    { limits = NO_LIMITS, databaseUrl = (url: string) => url } = {},
+  ): Promise<TelegramRig> {
+    const database = await createTestDatabase();
+    const sandbox = await startSandbox({ port: 0, limits });
+    const environment = { ...telegramEnvironment(sandbox.url), ...HASTE, ...more };
+    const app = await startTestApp(databaseUrl(database.url), environment);
+    return new TelegramRig(database, sandbox, new SandboxClient(sandbox.url), environment, app);
+  }
+
+  get app(): TestApp {
+    return this.current;
+  }
+
+  get api(): Api {
+    return new Api(this.app.url);
+  }
+
+  /** Stops the service and starts it anew, on the same database. */
+  async restart(more: Readonly<Record<string, string>> = {}): Promise<void> {
+    await this.app.close();
+    this.current = await startTestApp(this.database.url, { ...this.environment, ...more });
+  }
+
+  async close(): Promise<void> {
+    await this.app.close();
+    await this.sandbox.close();
+    await this.database.drop();
+  }
+
+  /** Chat, faults and calls as in the first minute; requests of earlier tests have nothing more to say. */
+  async wipe(): Promise<void> {
+    await fetch(`${this.sandbox.url}/sandbox/state`, { method: 'DELETE' });
+    await this.database.query(
+      `update approvals set status = 'cancelled', settled_at = now(), settled_by_kind = 'system',
+         settled_by_id = 'test', settled_by_name = 'test' where status = 'pending'`,
+    );
+    await this.database.query(`delete from outbox`);
+    await this.database.query(`delete from lanes`);
+    await this.api.call('operator', 'POST', '/api/diagnostics/circuit-breaker', { action: 'reset' });
+  }
+
+  events(name: string): LogLine[] {
+    return this.app.events.filter(({ event }) => event === name);
+  }
+
+  async asked(more: Record<string, unknown> = {}): Promise<ApprovalJson> {
+    const { status, body } = await this.api.enqueue(more);
+    if (status !== 201) throw new Error(`asking was answered with ${status}: ${JSON.stringify(body)}`);
+    return body;
+  }
+
+  /** Asked, and its card stands in the chat, known to the service. */
+  async shown(more: Record<string, unknown> = {}): Promise<{ approval: ApprovalJson; card: ChatMessage }> {
+    const approval = await this.asked(more);
+    const card = await this.chat.card(approval.id);
+    await this.worked(approval);
+    return { approval, card };
+  }
+
+  async statusOf({ id }: Pick<ApprovalJson, 'id'>): Promise<string> {
+    return (await this.api.get(id)).body.status;
+  }
+
+  /** Waits until the message shows an outcome: no button is left. */
+  closed({ messageId }: Pick<ChatMessage, 'messageId'>, withinMs?: number): Promise<ChatMessage> {
+    return this.chat.find(
+      'the outcome on the card',
+      (message) => message.messageId === messageId && buttonsOf(message).length === 0,
+      withinMs,
+    );
+  }
+
+  /** Waits until nothing that is due stands in the outbox for the request, or for anything. */
+  async worked(approval?: Pick<ApprovalJson, 'id'>): Promise<void> {
+    await until('the outbox is worked off', async () => {
+      const rows = await this.database.query(
+        `select 1 from outbox where dead_at is null and kind <> 'warning' and ($1::uuid is null or approval_id = $1)`,
+        [approval?.id ?? null],
+      );
+      return rows.length === 0;
+    });
+  }
+
+  outboxOf({ id }: Pick<ApprovalJson, 'id'>): Promise<OutboxRow[]> {
+    return this.database.query(
+      `select kind, chat_id, attempts, dead_at is not null as dead, last_error from outbox where approval_id = $1`,
+      [id],
+    );
+  }
+
+  /** Calls of the method that are about this chat, with or without success. */
+  async calls(method: string, chat: number | string = CHAT_ID): Promise<BotCall[]> {
+    return (await this.chat.calls(method)).filter(({ params }) => String(params.chat_id) === String(chat));
+  }
+
+  async breaker(): Promise<{ state: string; consecutiveFailures: number; totalFailures: number }> {
+    const answer = await this.api.call<{ state: string; consecutiveFailures: number; totalFailures: number }>(
+      'operator',
+      'GET',
+      '/api/diagnostics/circuit-breaker',
+    );
+    return answer.body;
+  }
+}
+
+export interface OutboxRow {
+  readonly kind: string;
+  readonly chat_id: string;
+  readonly attempts: number;
+  readonly dead: boolean;
+  readonly last_error: string | null;
+}
