@@ -33,5 +33,12 @@ export default tseslint.config(
     files: ['src/cli/**', 'src/sandbox/main.ts', 'src/database/migrate.ts', 'test/**'],
     rules: { 'no-console': 'off' },
   },
-  { files: ['**/*.mjs', '**/*.cjs', '**/*.js'], ...tseslint.configs.disableTypeChecked },
+  {
+    files: ['**/*.mjs', '**/*.cjs', '**/*.js'],
+    ...tseslint.configs.disableTypeChecked,
+    languageOptions: {
+      ...tseslint.configs.disableTypeChecked.languageOptions,
+      globals: { module: 'readonly', process: 'readonly', console: 'readonly', fetch: 'readonly' },
+    },
+  },
 );
