@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process';
 import console from 'node:console';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -89,6 +89,8 @@ async function measure(directory) {
 }
 
 const directory = mkdtempSync(join(tmpdir(), 'countersign-numbers-'));
+// Where root runs this, PostgreSQL's user must be able to pass.
+chmodSync(directory, 0o711);
 try {
   const rows = await measure(directory);
   console.log('| number | measured | at most | |\n|---|---|---|---|');
