@@ -8,7 +8,7 @@ import { MetricsReport } from './metrics-report';
 import { TelegramActivity } from './telegram-activity';
 import { TelegramReport } from './telegram-report';
 
-/** Needs MetricsModule. A module of the chat may provide TelegramInsight. */
+/** Needs MetricsModule. */
 @Module({
   controllers: [DiagnosticsController],
   providers: [

@@ -1,11 +1,11 @@
-import { Inject, Injectable, Optional } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '../config/environment';
 import { LeaseStore } from '../database/lease-store';
+import { SendBudget } from '../escalation/send-budget';
 import { TelegramStatus } from '../telegram/telegram-status';
 import { POLLER_LEASE } from '../telegram/update-poller';
 import { DatabaseFactsStore } from './database-facts-store';
 import { TelegramActivity } from './telegram-activity';
-import { TelegramInsight } from './telegram-insight';
 
 /** How the way to the operators is, seen from this replica. */
 @Injectable()
@@ -15,7 +15,7 @@ export class TelegramReport {
     private readonly activity: TelegramActivity,
     private readonly facts: DatabaseFactsStore,
     private readonly own: LeaseStore,
-    @Optional() private readonly insight: TelegramInsight | undefined,
+    private readonly budget: SendBudget,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
@@ -28,7 +28,7 @@ export class TelegramReport {
       degradedBecause: this.status.health.degradedBecause,
       lastCompletedPollAt: lastCompletedPollAt?.toISOString() ?? null,
       leaseHolder: this.mode === 'polling' ? await this.leaseHolder() : null,
-      budgetLeft: (await this.insight?.budgetLeft()) ?? null,
+      budgetLeft: this.config.telegram && (await this.budget.left(this.config.telegram.chatId)),
       lastError: lastFailure && { ...lastFailure, at: lastFailure.at.toISOString() },
     };
   }

@@ -122,7 +122,7 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
   }
 
   private async giveBack(work: Work, error: unknown): Promise<void> {
-    const message = describeError(error);
+    const message = error instanceof ChatFailure ? error.message : describeError(error);
     const { kind, chatId, attempts } = work;
     const fields = {
       kind,

@@ -198,13 +198,28 @@ export class Escalation implements BeforeApplicationShutdown {
     if (isSettled(approval)) {
       const message = renderOutcome(approval);
       let slot: string | null = work.slot;
+      let failed: { chatId: string; error: ChatFailure } | null = null;
       for (const card of await this.cards.delivered(approval.id)) {
-        await this.chat.edit(card.chatId, card.messageId, message, { slot });
-        await this.cards.closed(card);
+        try {
+          await this.chat.edit(card.chatId, card.messageId, message, { slot });
+          await this.cards.closed(card);
+        } catch (error) {
+          // A copy in a dead chat must not keep the others from becoming true.
+          if (!(error instanceof ChatFailure) || error.scope === 'connection') throw error;
+          failed ??= { chatId: card.chatId, error };
+        }
         slot = null;
       }
+      if (failed) return this.triedAgainIn(failed.chatId, work, failed.error);
     }
     await this.outbox.finish(work);
+  }
+
+  /** What could not be said in another chat than the work's own waits in the lane of that, and holds up no other. */
+  private async triedAgainIn(chatId: string, work: Work, error: ChatFailure): Promise<void> {
+    if (error.scope === 'message' || chatId === work.chatId) throw error;
+    await this.outbox.pauseLane(chatId, error.told.retryAfterMs ?? null);
+    await this.outbox.moveWork(work, chatId);
   }
 
   private async warn(approval: Approval, work: ApprovalWork): Promise<void> {

@@ -154,6 +154,12 @@ const MOVE_LANE: Statement = {
   text: `update outbox set chat_id = $2 where chat_id = $1`,
 };
 
+/** Parameters: id, lease token, chat. */
+const MOVE_WORK: Statement = {
+  name: 'outbox-move-work',
+  text: `update outbox set chat_id = $3, available_at = now() where id = $1 and lease_token = $2`,
+};
+
 /** Pending requests that no card and no work stands for, as when Telegram was off while they were made. */
 const ENQUEUE_MISSING_CARDS: Statement = {
   name: 'outbox-enqueue-missing-cards',
@@ -305,6 +311,11 @@ export class OutboxStore {
 
   async laneWorks(chatId: string): Promise<void> {
     await this.database.query(LANE_WORKS, [chatId]);
+  }
+
+  /** Gives the lease back; the work waits in the lane of another chat from now on. */
+  async moveWork({ id, leaseToken }: Work, toChatId: string): Promise<void> {
+    await this.database.query(MOVE_WORK, [id, leaseToken, toChatId]);
   }
 
   /** @returns how many open cards are made again in the new chat. */

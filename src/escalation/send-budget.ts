@@ -71,6 +71,30 @@ const HOLD: Statement = {
   on conflict (chat_id) do update set available_at = greatest(lanes.available_at, excluded.available_at)`,
 };
 
+/** $1 to $3 as above, $4: chat. Calls under way count, wherever they run. */
+const LEFT: Statement = {
+  name: 'budget-left',
+  text: `
+  with clock as materialized (select clock_timestamp() as t)
+  select
+    greatest(0, $1::int - count(*) filter (where at > t - interval '1 second'))::int as per_second,
+    greatest(0, ${CHAT_BURST} - count(*) filter (where chat_id = $4::bigint
+      and at > t - make_interval(secs => ${CHAT_BURST}.0 / $2::float8)))::int as chat,
+    case when $4::bigint < 0 then greatest(0, $3::int - count(*) filter (where chat_id = $4::bigint
+      and at > t - interval '1 minute'))::int end as group_per_minute
+  from clock left join send_slots on true`,
+};
+
+/** How many calls the bot may still make in the windows that run now, over all replicas. */
+export interface BudgetLeft {
+  /** In the running second. */
+  readonly perSecond: number;
+  /** In the chat at once. */
+  readonly chat: number;
+  /** In the chat in the running minute; null when it is no group. */
+  readonly groupPerMinute: number | null;
+}
+
 /**
  * What the bot may send, shared by all replicas through the database: sliding windows over the calls of the last
  * minute. Telegram counts a call when it arrives, which lies between our taking and returning of its slot; since
@@ -91,6 +115,19 @@ export class SendBudget {
     this.limits = [perSecond, chatPerSecond, groupPerMinute];
     this.privateMinute = 60 * chatPerSecond;
     this.groupMinute = Math.min(groupPerMinute, this.privateMinute);
+  }
+
+  async left(chatId: string): Promise<BudgetLeft> {
+    const [row] = await this.database.query<{
+      per_second: number;
+      chat: number;
+      group_per_minute: number | null;
+    }>(LEFT, [...this.limits, chatId]);
+    return {
+      perSecond: row?.per_second ?? 0,
+      chat: row?.chat ?? 0,
+      groupPerMinute: row?.group_per_minute ?? null,
+    };
   }
 
   /** Waits for room for one call. @returns the slot, to be given back when the call has ended. */

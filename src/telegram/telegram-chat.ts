@@ -100,9 +100,11 @@ export class TelegramChat extends OperatorChat {
 
   /** Success says nothing about whether messages get through, and is not reported as such. */
   async check(): Promise<void> {
-    await this.api
-      .call('getMe', {}, { retry: false })
-      .catch((error: unknown) => Promise.reject(this.failureFor(error)));
+    try {
+      await this.api.call('getMe', {}, { retry: false });
+    } catch (error) {
+      throw this.failureFor(error);
+    }
   }
 
   async send(chatId: string, message: MessageText, options: SendOptions = {}): Promise<string> {
@@ -151,28 +153,34 @@ export class TelegramChat extends OperatorChat {
     caption: MessageText,
     { slot = null }: Pick<SendOptions, 'slot'> = {},
   ): Promise<string> {
-    const payload = {
-      chat_id: chatId,
-      document: { source: bytes, filename: fileName },
-      caption: caption.html,
-      parse_mode: 'HTML',
-    };
+    const payload = { chat_id: chatId, document: { source: bytes, filename: fileName } };
     const sent = await this.told(() =>
-      this.api.call<SentMessage>('sendDocument', payload, { budget: { chatId, slot } }),
+      this.formatted<SentMessage>('sendDocument', 'caption', caption, payload, { chatId, slot }),
     );
     return String(sent.message_id);
   }
 
-  /** HTML first; once as plain text when Telegram cannot parse it, since a plain card beats none. */
-  private async text<Result>(
+  private text<Result>(
     method: string,
+    message: MessageText,
+    payload: object,
+    budget: Budgeted,
+  ): Promise<Result> {
+    const withoutPreview = { ...payload, link_preview_options: NO_PREVIEW };
+    return this.formatted(method, 'text', message, withoutPreview, budget);
+  }
+
+  /** HTML first; once as plain text when Telegram cannot parse it, since a plain card beats none. */
+  private async formatted<Result>(
+    method: string,
+    field: 'text' | 'caption',
     { html, text }: MessageText,
     payload: object,
     budget: Budgeted,
   ): Promise<Result> {
-    const common = { ...payload, link_preview_options: NO_PREVIEW };
     try {
-      return await this.api.call<Result>(method, { ...common, text: html, parse_mode: 'HTML' }, { budget });
+      const formatted = { ...payload, [field]: html, parse_mode: 'HTML' };
+      return await this.api.call<Result>(method, formatted, { budget });
     } catch (error) {
       if (!said(error, "can't parse entities")) throw error;
       this.log.event(
@@ -181,7 +189,8 @@ export class TelegramChat extends OperatorChat {
         { method },
         'Telegram cannot parse our HTML; sent as plain text',
       );
-      return this.api.call<Result>(method, { ...common, text }, { budget: { ...budget, slot: null } });
+      const plain = { ...payload, [field]: text };
+      return this.api.call<Result>(method, plain, { budget: { ...budget, slot: null } });
     }
   }
 
