@@ -166,7 +166,11 @@ export class ConfigurationError extends Error {
   override readonly name = 'ConfigurationError';
 
   constructor(readonly faults: readonly string[]) {
-    super(`Configuration is wrong:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
+    super(
+      faults.length === 1
+        ? `Configuration is wrong: ${faults.join('')}`
+        : `Configuration is wrong:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`,
+    );
   }
 }
 

@@ -54,6 +54,9 @@ export interface PoolUse {
   readonly waiting: number;
 }
 
+/** The statement fails as well, which is enough to know. */
+const heard = (): void => undefined;
+
 type Querier = Pick<PoolClient, 'query'>;
 
 /** The hot path to PostgreSQL: named prepared statements on TypeORM's own pool. */
@@ -63,6 +66,10 @@ export class Database {
 
   constructor(@InjectDataSource() dataSource: DataSource) {
     this.pool = (dataSource.driver as unknown as { master: Pool }).master;
+    // A connection that breaks while it is on loan says so by an event too, and one that nobody hears ends the process.
+    this.pool.on('acquire', (client) => {
+      if (!client.listeners('error').includes(heard)) client.on('error', heard);
+    });
   }
 
   get poolUse(): PoolUse {

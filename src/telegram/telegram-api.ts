@@ -1,4 +1,4 @@
-import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { EventBus } from '@nestjs/cqrs';
 import { InjectBot } from 'nestjs-telegraf';
 import { Telegraf } from 'telegraf';
@@ -51,7 +51,7 @@ export type CallOptions = Pick<GuardedCall, 'signal' | 'timeoutMs' | 'retry' | '
 
 /** The one way to the Bot API: every call is guarded, counted, limited in time, logged, and fails without secrets. */
 @Injectable()
-export class TelegramApi implements BeforeApplicationShutdown {
+export class TelegramApi implements OnModuleDestroy {
   private readonly guard: Guard;
   private readonly stop = new AbortController();
 
@@ -73,7 +73,8 @@ export class TelegramApi implements BeforeApplicationShutdown {
     });
   }
 
-  beforeApplicationShutdown(): void {
+  /** Before the other hooks of a shutdown, since they wait for calls to end. */
+  onModuleDestroy(): void {
     setTimeout(() => this.stop.abort(), STOP_GRACE_MS).unref();
   }
 

@@ -13,8 +13,10 @@ import { UpdateHandler } from './update-handler';
 
 export const POLLER_LEASE = 'telegram-poller';
 /** A dead poller is followed by another replica within this; taps wait no longer. */
-const LEASE_SECONDS = 10;
-const RENEW_MS = 3_000;
+const LEASE_SECONDS = 8;
+const RENEW_MS = 2_000;
+/** How often a replica that does not poll looks whether it should. */
+const STANDBY_MS = 1_000;
 /** Telegram allows 50 s; shorter polls lose nothing and end sooner where a proxy cuts them. */
 const LONG_POLL_SECONDS = 25;
 const POLL_TIMEOUT_MS = 60_000;
@@ -67,7 +69,7 @@ export class UpdatePoller implements OnApplicationBootstrap, BeforeApplicationSh
   private async lead(): Promise<boolean> {
     if (!(await this.leases.take(POLLER_LEASE, LEASE_SECONDS))) {
       this.patience.succeeded();
-      await this.patience.pause(RENEW_MS);
+      await this.patience.pause(STANDBY_MS);
       return false;
     }
     const lost = new AbortController();

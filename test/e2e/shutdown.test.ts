@@ -126,6 +126,23 @@ describe('SIGTERM', () => {
     agent.destroy();
   });
 
+  it('is not held up by a Telegram that does not answer', async () => {
+    const { service, api } = await started();
+    await until('it polls', async () => (await backdrop.chat.calls('getUpdates')).length > 0);
+    await backdrop.chat.fault({ method: 'sendMessage', count: 100, delayMs: 60_000 });
+    const { body: approval } = await api.enqueue();
+    await until('the card is being sent', async () =>
+      (await backdrop.chat.calls('sendMessage')).some(({ status }) => status === null),
+    );
+    const before = performance.now();
+    expect(await service.stop()).toEqual({ code: 0, signal: null });
+    expect(performance.now() - before).toBeLessThan(STOPS_WITHIN_MS);
+    await backdrop.chat.clearFaults();
+    const next = await started();
+    await backdrop.chat.card(approval.id);
+    await next.service.stop();
+  });
+
   it('a second time changes nothing', async () => {
     const { service, api } = await started();
     const { body: approval } = await api.enqueue();
