@@ -29,10 +29,14 @@ export class TelegramProbe implements OnApplicationBootstrap, BeforeApplicationS
   private changed({ from, to, forced }: BreakerTransition): void {
     const level = to === 'open' ? 'error' : 'info';
     this.log.event(level, 'circuit.changed', { from, to, forced }, `the circuit to Telegram is ${to}`);
+    this.plan();
+  }
+
+  private plan(): void {
     if (this.timer) clearTimeout(this.timer);
+    // Null also when it is held open by hand: only a hand closes it.
     const { nextAttemptAt } = this.breaker.statistics();
-    // Held open by hand: only a hand closes it.
-    if (to !== 'open' || nextAttemptAt === null || this.stopped) return;
+    if (nextAttemptAt === null || this.stopped) return;
     const waitMs = Math.max(1, nextAttemptAt.getTime() - this.clock.now().getTime());
     this.timer = setTimeout(() => void this.probe(), waitMs);
   }
@@ -41,7 +45,6 @@ export class TelegramProbe implements OnApplicationBootstrap, BeforeApplicationS
     try {
       await this.api.call('getMe', {}, { retry: false });
     } catch (error) {
-      // The state change after it plans the next probe.
       this.log.event(
         'debug',
         'circuit.probe-failed',
@@ -49,5 +52,7 @@ export class TelegramProbe implements OnApplicationBootstrap, BeforeApplicationS
         'Telegram does not answer yet',
       );
     }
+    // A timer may end a moment before the break does: then it was refused, no state changes, and nobody else tries.
+    this.plan();
   }
 }
