@@ -52,7 +52,6 @@ export class CircuitOpenError extends Error {
 type Verdict = 'answered' | 'failed' | 'inconclusive';
 
 interface Trial {
-  readonly overdueAtMs: number;
   readonly judge: (verdict: Verdict) => void;
   /** Resolves once cockatiel has acted on the verdict. */
   readonly judged: Promise<unknown>;
@@ -74,6 +73,7 @@ const WAITED_ALREADY: IBackoff<unknown> = { duration: -Infinity, next: () => WAI
 export class CircuitBreakerService {
   private readonly breaker: ConsecutiveOrRateBreaker;
   private readonly policy;
+  private readonly breakMs: number;
   private readonly listeners = new Set<(transition: BreakerTransition) => void>();
   private current: BreakerState = 'closed';
   /** A call that began in an earlier era is too late to move the state. */
@@ -83,6 +83,7 @@ export class CircuitBreakerService {
   private openedAt: Date | null = null;
   private breakEndsAtMs = 0;
   private trial: Trial | null = null;
+  private trialOverdueAtMs = 0;
   private isolation: { dispose(): void } | null = null;
 
   /**
@@ -90,10 +91,11 @@ export class CircuitBreakerService {
    *   a success: whoever says 400 or 429 is alive.
    */
   constructor(
-    private readonly settings: BreakerSettings,
+    settings: BreakerSettings,
     private readonly countsAsFailure: (error: unknown) => boolean,
     private readonly clock: Clock,
   ) {
+    this.breakMs = settings.breakSeconds * 1000;
     this.breaker = new ConsecutiveOrRateBreaker(settings);
     this.policy = circuitBreaker(
       handleWhenResult((verdict) => verdict !== 'answered'),
@@ -117,13 +119,9 @@ export class CircuitBreakerService {
    * @throws CircuitOpenError when refused without a fallback; else what the operation throws.
    */
   async execute<T>(operation: () => Promise<T>, call?: BreakerCall<T>): Promise<T> {
-    if (this.current !== 'closed') {
-      if (this.trial && this.clock.monotonicMs() >= this.trial.overdueAtMs)
-        await this.endTrial('inconclusive');
-      if (!this.admits()) {
-        if (call?.fallback) return call.fallback();
-        throw new CircuitOpenError(this.nextAttemptAt());
-      }
+    if (this.current !== 'closed' && !this.admitsTrial()) {
+      if (call?.fallback) return call.fallback();
+      throw new CircuitOpenError(this.nextAttemptAt());
     }
     const era = this.era;
     let value: T;
@@ -155,7 +153,7 @@ export class CircuitBreakerService {
   /** Refuses every call until `forceClose` or `reset`. */
   forceOpen(): void {
     this.isolation ??= this.policy.isolate();
-    this.dropTrial();
+    this.trial = null;
     if (this.current === 'open') return;
     this.openedAt = this.clock.now();
     this.enter('open');
@@ -163,7 +161,7 @@ export class CircuitBreakerService {
 
   /** Lets every call through again; what was counted is forgotten, but not the totals. */
   forceClose(): void {
-    this.dropTrial();
+    this.trial = null;
     if (this.current === 'closed') {
       this.breaker.clear();
       this.era++;
@@ -188,22 +186,25 @@ export class CircuitBreakerService {
     return () => void this.listeners.delete(listener);
   }
 
-  /** Whether a call may go ahead now; out of an open circuit it becomes the trial. */
-  private admits(): boolean {
-    if (this.current !== 'open') return this.current === 'closed';
-    if (this.isolation || this.clock.monotonicMs() < this.breakEndsAtMs) return false;
-    this.beginTrial();
+  /** Whether the call that asks goes ahead as the trial. */
+  private admitsTrial(): boolean {
+    const nowMs = this.clock.monotonicMs();
+    if (this.current === 'open') {
+      if (this.isolation || nowMs < this.breakEndsAtMs) return false;
+      this.beginTrial();
+    } else {
+      if (!this.trial || nowMs < this.trialOverdueAtMs) return false;
+      // The call takes the trial over; the one that had it is too late from here on.
+      this.era++;
+    }
+    this.trialOverdueAtMs = nowMs + this.breakMs;
     return true;
   }
 
   private beginTrial(): void {
     let judge!: (verdict: Verdict) => void;
     const verdict = new Promise<Verdict>((resolve) => (judge = resolve));
-    this.trial = {
-      overdueAtMs: this.clock.monotonicMs() + this.settings.breakSeconds * 1000,
-      judge,
-      judged: this.policy.execute(() => verdict),
-    };
+    this.trial = { judge, judged: this.policy.execute(() => verdict) };
   }
 
   private async endTrial(verdict: Verdict): Promise<void> {
@@ -216,12 +217,6 @@ export class CircuitBreakerService {
     }
     trial.judge(verdict);
     await trial.judged;
-  }
-
-  /** For a change by hand: cockatiel is out of half-open before it could hear this verdict, and ignores it. */
-  private dropTrial(): void {
-    this.trial?.judge('answered');
-    this.trial = null;
   }
 
   private verdictOn(error: unknown, callerSignal: AbortSignal | undefined): Verdict {
@@ -243,7 +238,7 @@ export class CircuitBreakerService {
 
   private startBreak(): void {
     this.openedAt = this.clock.now();
-    this.breakEndsAtMs = this.clock.monotonicMs() + this.settings.breakSeconds * 1000;
+    this.breakEndsAtMs = this.clock.monotonicMs() + this.breakMs;
   }
 
   private enter(to: BreakerState): void {

@@ -47,7 +47,7 @@ export class ConsecutiveOrRateBreaker implements IBreaker {
     );
   }
 
-  /** cockatiel's notice of a success, also of a trial that no longer matters; the owner clears when it closes. */
+  /** cockatiel's notice of a success; whoever owns this clears when the circuit closes, by trial or by hand. */
   success(): void {
     // Noted already by `record`.
   }

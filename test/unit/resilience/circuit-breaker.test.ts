@@ -106,11 +106,17 @@ describe('CircuitBreakerService', () => {
     });
 
     it('counts nothing for a call that its own caller gave up', async () => {
+      await rig.run('fff');
       const caller = new AbortController();
       const call = rig.begin({ signal: caller.signal });
       caller.abort();
       await call.end('fail');
-      expect(rig.breaker.statistics()).toMatchObject({ totalFailures: 0, totalSuccesses: 0, failureRate: 0 });
+      expect(rig.breaker.statistics()).toMatchObject({
+        totalFailures: 3,
+        totalSuccesses: 0,
+        consecutiveFailures: 3,
+        failureRate: 1,
+      });
     });
 
     it('counts a failure whose caller has a signal that did not abort', async () => {
@@ -316,6 +322,25 @@ describe('CircuitBreakerService', () => {
       await next.end('succeed');
       expect(await next.outcome).toEqual(ANSWERED);
       expect(others.some((other) => other.started)).toBe(false);
+    });
+
+    it('stays half-open, without a word, while one trial takes over from another', async () => {
+      rig.begin();
+      rig.clock.advance(30_000);
+      const next = rig.begin();
+      expect(next.started).toBe(true);
+      expect(rig.path).toBe('closed > open, open > half-open');
+      await next.end('succeed');
+    });
+
+    it('gives the trial that took over as much time as the first', async () => {
+      rig.begin();
+      rig.clock.advance(30_000);
+      const next = rig.begin();
+      rig.clock.advance(29_999);
+      expect(await rig.succeed()).toMatchObject(REFUSED);
+      await next.end('fail');
+      expect(rig.breaker.state).toBe('open');
     });
 
     it('does not let an overdue trial decide for the one that replaced it', async () => {
