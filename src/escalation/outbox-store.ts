@@ -58,9 +58,9 @@ const CLAIM: Statement = {
   name: 'outbox-claim',
   text: `
   with ${FREE_AT}, ready as materialized (
-    select distinct chat_id, greatest(overall.free_at, chats.free_at, lanes.available_at) as free_at
-    from outbox left join chats using (chat_id) left join lanes using (chat_id) cross join overall
-    where dead_at is null and outbox.available_at <= now()
+    select chat_id, greatest(overall.free_at, chats.free_at, lanes.available_at) as free_at
+    from (select distinct chat_id from outbox where dead_at is null and available_at <= now()) as waiting
+      left join chats using (chat_id) left join lanes using (chat_id) cross join overall
   ), next as (
     select o.id from outbox o join ready using (chat_id) cross join clock
     where o.dead_at is null and o.available_at <= now() and (ready.free_at is null or ready.free_at <= t)

@@ -8,7 +8,7 @@ import { until } from '../support/until';
 
 const PENDING = 1_000;
 /** The budget of all chats binds: its window of a second is the shortest, so a test can be many windows long. */
-const PER_SECOND = 40;
+const PER_SECOND = 30;
 const UNBOUND = { TELEGRAM_BUDGET_CHAT_PER_SECOND: '10000', TELEGRAM_BUDGET_GROUP_PER_MINUTE: '100000' };
 /** What is on its way at one moment may overtake: three to one chat. */
 const SIDE_BY_SIDE = 3;

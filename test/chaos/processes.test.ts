@@ -6,7 +6,9 @@ import { setBackdrop, strike, type Backdrop } from '../support/stage';
 import { until } from '../support/until';
 import { OPERATOR_ID } from '../support/well-known';
 
-const LEASE_SECONDS = 4;
+const LEASE_SECONDS = 2;
+/** A replica looks for what others left behind every second: with a lease so short that would be much of it. */
+const MEASURED_LEASE_SECONDS = 8;
 /** performance.md 15. */
 const MAX_REDELIVERY_PER_LEASE = 1.2;
 
@@ -29,11 +31,11 @@ afterEach(async () => {
 });
 afterAll(strike);
 
-async function started(): Promise<Replica> {
+async function started(leaseSeconds = LEASE_SECONDS): Promise<Replica> {
   const service = await Service.start({
     ...backdrop.environment,
     ...HASTE,
-    ESCALATION_LEASE_SECONDS: String(LEASE_SECONDS),
+    ESCALATION_LEASE_SECONDS: String(leaseSeconds),
   });
   replicas.add(service);
   return { service, api: new Api(service.url) };
@@ -91,14 +93,14 @@ function alreadyClosed(error: unknown): null {
 
 describe('kill -9', () => {
   it('after the send, before its message id is stored: redelivered within 1.2 leases, and either copy decides the one request', async () => {
-    const first = await started();
+    const first = await started(MEASURED_LEASE_SECONDS);
     await chat.card((await asked(first.api)).id);
     const before = Date.now();
     // The sandbox shows the message although its sender is gone by then.
     await chat.fault({ method: 'sendMessage', delayMs: 9_000 });
     const { id } = await asked(first.api);
     await underWay('sendMessage', before);
-    await started();
+    await started(MEASURED_LEASE_SECONDS);
     const killedAt = Date.now();
     await killed(first.service);
     const copies = await until('two copies', async () => {
@@ -106,7 +108,7 @@ describe('kill -9', () => {
       return cards.length === 2 && cards;
     });
     const [, resent] = (await chat.calls('sendMessage')).filter(({ atMs }) => atMs >= before);
-    const perLease = ((resent?.atMs ?? NaN) - killedAt) / (LEASE_SECONDS * 1_000);
+    const perLease = ((resent?.atMs ?? NaN) - killedAt) / (MEASURED_LEASE_SECONDS * 1_000);
     console.log(`redelivery after kill -9 ÷ lease: ${perLease.toFixed(2)}`);
     expect(perLease).toBeLessThanOrEqual(MAX_REDELIVERY_PER_LEASE);
 
