@@ -26,8 +26,9 @@ beforeAll(async () => {
     ...backdrop.environment,
     ...HASTE,
     DATABASE_URL: wire.url,
-    // Longer than the database is away here, so that only what is forgotten is done twice.
-    ESCALATION_LEASE_SECONDS: '30',
+    // Longer than the database is away here, so that only what is forgotten is done twice; short enough to wait for
+    // a claim that was ended after its COMMIT.
+    ESCALATION_LEASE_SECONDS: '10',
   });
   api = new Api(service.url);
 });

@@ -214,6 +214,8 @@ describe('a chat that refuses', () => {
     const [decided = '', ...open] = ids;
     expect((await stage.api.decide(decided, 'approved')).body.status).toBe('approved');
     await end();
+    // The rest of the chat's pause is not what is tested.
+    await stage.database.query(`update lanes set available_at = now()`);
     for (const id of open) await stage.chat.card(id, 2, 30_000);
     await outboxDrained(stage.database);
     for (const id of open) expect(await stage.chat.cardsOf(id)).toHaveLength(1);

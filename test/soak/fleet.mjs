@@ -40,6 +40,11 @@ const ENVIRONMENT = {
   RATE_LIMIT_OPERATOR_PER_MINUTE: '1000000',
 };
 
+const running = new Set();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 /** A program with every line it says; killed with us. */
 class Program {
   constructor(file, env) {
@@ -51,8 +56,13 @@ class Program {
     });
     for (const stream of [this.child.stdout, this.child.stderr])
       createInterface({ input: stream }).on('line', (line) => this.lines.push(line));
-    this.ended = new Promise((done) => this.child.once('close', (code, signal) => done({ code, signal })));
-    process.once('exit', () => this.child.kill('SIGKILL'));
+    running.add(this.child);
+    this.ended = new Promise((done) =>
+      this.child.once('close', (code, signal) => {
+        running.delete(this.child);
+        done({ code, signal });
+      }),
+    );
   }
 
   async said(part) {
