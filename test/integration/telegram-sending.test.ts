@@ -6,6 +6,7 @@ import { until } from '../support/until';
 import { BOT_TOKEN, CHAT_ID } from '../support/well-known';
 
 const OTHER_CHAT = -1002;
+const FORGOTTEN_TIMER_MS = 500_000;
 const UNAVAILABLE_STATUSES = [500, 502, 503, 504];
 
 let rig: TelegramRig;
@@ -164,7 +165,15 @@ describe('telegram.md 6: a send whose outcome is unknown', () => {
 });
 
 describe('telegram.md 4: a call', () => {
-  it('whose answer stalls is given up after 10 s, and the connection is free again', async () => {
+  it('whose answer stalls is given up after 10 s, and the work goes on', async () => {
+    // node-fetch forgets its timer of 500 s when a body is aborted; the service's process would not wait for it.
+    const start = setTimeout;
+    const timers = jest.spyOn(globalThis, 'setTimeout').mockImplementation(((
+      ...args: Parameters<typeof start>
+    ) => {
+      const timer = start(...args);
+      return args[1] === FORGOTTEN_TIMER_MS ? timer.unref() : timer;
+    }));
     const { approval, card } = await rig.shown();
     await rig.chat.fault({ method: 'editMessageText', body: 'stall' });
     await rig.api.decide(approval.id, 'rejected');
@@ -177,6 +186,7 @@ describe('telegram.md 4: a call', () => {
     expect(stalled?.durationMs).toBeGreaterThanOrEqual(9_900);
     expect(stalled?.durationMs).toBeLessThan(11_000);
     await rig.closed(card);
+    timers.mockRestore();
   });
 
   it('tells in metrics how it ended, attempt by attempt', async () => {
@@ -204,7 +214,6 @@ describe('telegram.md 4: a call', () => {
       return calls.length > 0 && calls;
     });
     expect(taps).toHaveLength(1);
-    await rig.chat.change('limits', { callbackAnswerMs: 15_000 });
   });
 
   it('never lets the token out, whatever the Bot API answers', async () => {
@@ -247,12 +256,12 @@ describe('telegram.md 7: the breaker', () => {
   ])('counts $fault $counted times', async ({ fault, counted }) => {
     const { approval } = await rig.shown();
     const before = (await rig.breaker()).totalFailures;
+    const edits = (): number =>
+      rig.events('telegram.call').filter((l) => l.method === 'editMessageText').length;
+    const editsBefore = edits();
     await rig.chat.fault({ method: 'editMessageText', ...fault });
     await rig.api.decide(approval.id, 'approved');
-    await until('it was tried', async () =>
-      (await rig.calls('editMessageText')).some(({ status }) => status !== null),
-    );
-    await until('it was judged', () => rig.events('telegram.call').at(-1)?.method !== 'sendMessage');
+    await until('it was tried', () => edits() > editsBefore);
     expect((await rig.breaker()).totalFailures - before).toBe(counted);
   });
 
@@ -274,7 +283,6 @@ describe('telegram.md 7: the breaker', () => {
     await rig.chat.change('limits', { callbackAnswerMs: 1 });
     await rig.chat.press(card.messageId, 'Approve');
     await until('the tap counted', async () => (await rig.statusOf(tapped)) === 'approved');
-    await rig.chat.change('limits', { callbackAnswerMs: 15_000 });
     // Pending requests stay decidable through the API.
     expect((await rig.api.decide(kept[2]?.id ?? '', 'rejected')).status).toBe(200);
 
@@ -324,6 +332,7 @@ describe('telegram.md 8: lanes', () => {
       CHAT_ID,
     ]);
     expect(lanes).toEqual([]);
+    await rig.chat.change('chats', { chat: OTHER_CHAT, blocked: false });
   });
 });
 
@@ -383,7 +392,10 @@ describe('telegram.md 14: HTML that Telegram refuses', () => {
     await rig.chat.fault({ method: 'editMessageText', ...refusal });
     await rig.api.decide(approval.id, 'approved');
     expect((await rig.closed(card)).text).toContain('Approved');
-    expect(await rig.calls('editMessageText')).toHaveLength(2);
+    const edits = (await rig.calls('editMessageText')).filter(
+      ({ params }) => params.message_id === card.messageId,
+    );
+    expect(edits.map(({ params }) => params.parse_mode)).toEqual(['HTML', undefined]);
   });
 
   it('and refuses as plain text too, is a dead letter and nothing else', async () => {
@@ -414,7 +426,10 @@ describe('telegram.md 15: what does not fit', () => {
     const incomplete = await rig.chat.card(approval.id, 1);
     expect(buttonsOf(incomplete)[0]).toContain('Reject');
     const complete = await rig.chat.card(approval.id, 2);
-    const { document } = await rig.chat.find('the document', (message) => message.document !== null);
+    const { document } = await rig.chat.find(
+      'the document',
+      ({ document, text }) => document !== null && text.includes(shortId(approval.id)),
+    );
     const bytes = await rig.chat.document(document?.fileId ?? '');
     expect(bytes.toString('utf8')).toContain(command);
     const sha256 = createHash('sha256').update(bytes).digest('hex');

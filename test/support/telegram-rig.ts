@@ -22,6 +22,9 @@ export const HASTE: Readonly<Record<string, string>> = {
   APPROVAL_WARNING_MINUTES: '0',
 };
 
+/** As long as Telegram lets a tap be answered. */
+const ANSWERABLE_MS = 15_000;
+
 /** More faults than a test can use up. */
 export const ALWAYS = 1_000_000;
 
@@ -66,9 +69,11 @@ export class TelegramRig {
     await this.database.drop();
   }
 
-  /** Chat, faults and calls as in the first minute; requests of earlier tests have nothing more to say. */
+  /** No faults, no record of calls; requests of earlier tests have nothing more to say. */
   async wipe(): Promise<void> {
-    await fetch(`${this.sandbox.url}/sandbox/state`, { method: 'DELETE' });
+    await this.chat.clearFaults();
+    await this.chat.change('limits', { callbackAnswerMs: ANSWERABLE_MS });
+    await fetch(`${this.sandbox.url}/sandbox/calls`, { method: 'DELETE' });
     await this.database.query(
       `update approvals set status = 'cancelled', settled_at = now(), settled_by_kind = 'system',
          settled_by_id = 'test', settled_by_name = 'test' where status = 'pending'`,
