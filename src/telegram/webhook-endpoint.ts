@@ -59,7 +59,14 @@ export class WebhookEndpoint implements OnModuleInit, OnApplicationBootstrap, Be
     const fastify = this.http.httpAdapter.getInstance<FastifyInstance>();
     fastify.post(
       WEBHOOK_PATH,
-      { onRequest: (request, _reply, done) => done(this.refusal(request)) },
+      {
+        onRequest: (request, reply, done) => {
+          const refusal = this.refusal(request);
+          // Else the rest of the body would be read, only to keep the connection for the next request.
+          if (refusal) void reply.header('connection', 'close');
+          done(refusal);
+        },
+      },
       async (request) => {
         const update = updateSchema.safeParse(request.body);
         if (!update.success)

@@ -168,12 +168,12 @@ describe('telegram.md 4: a call', () => {
   it('whose answer stalls is given up after 10 s, and the work goes on', async () => {
     // node-fetch forgets its timer of 500 s when a body is aborted; the service's process would not wait for it.
     const start = setTimeout;
-    const timers = jest.spyOn(globalThis, 'setTimeout').mockImplementation(((
-      ...args: Parameters<typeof start>
-    ) => {
-      const timer = start(...args);
-      return args[1] === FORGOTTEN_TIMER_MS ? timer.unref() : timer;
-    }));
+    const timers = jest
+      .spyOn(globalThis, 'setTimeout')
+      .mockImplementation((...args: Parameters<typeof start>) => {
+        const timer = start(...args);
+        return args[1] === FORGOTTEN_TIMER_MS ? timer.unref() : timer;
+      });
     const { approval, card } = await rig.shown();
     await rig.chat.fault({ method: 'editMessageText', body: 'stall' });
     await rig.api.decide(approval.id, 'rejected');
