@@ -22,9 +22,11 @@ const DRAIN_SECONDS = 180;
 
 const say = (line) => console.log(`${new Date().toISOString().slice(11, 19)}  ${line}`);
 
+/** On schedule, however long a start takes. */
 async function killAgainAndAgain(fleet, until) {
-  for (let turn = 0; Date.now() + killEverySeconds * 1000 < until; turn++) {
-    await sleep(killEverySeconds * 1000);
+  let dueAt = Date.now();
+  for (let turn = 0; (dueAt += killEverySeconds * 1000) < until; turn++) {
+    await sleep(Math.max(0, dueAt - Date.now()));
     await fleet.killAndRestart(turn % fleet.replicas.length);
     say(`replica ${turn % fleet.replicas.length} was killed and is back`);
   }
