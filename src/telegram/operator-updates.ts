@@ -241,7 +241,8 @@ export class OperatorUpdates {
       .call(
         'answerCallbackQuery',
         { callback_query_id: queryId, text, show_alert: alert },
-        { timeoutMs: ANSWER_TIMEOUT_MS },
+        // A later answer would find no one waiting, and an edit tells the outcome anyway.
+        { timeoutMs: ANSWER_TIMEOUT_MS, retry: false },
       )
       .catch((error: unknown) => this.complain(error));
   }

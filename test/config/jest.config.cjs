@@ -24,6 +24,24 @@ module.exports = {
   // These publish ES modules only; Node requires them, Jest must compile them.
   transformIgnorePatterns: ['/node_modules/(?!(jose|canonicalize)/)', '/dist/'],
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.data'],
-  testTimeout: 30_000,
-  maxWorkers: 2,
+  // Room for a loaded machine: what is waited for is a condition, and usually there at once.
+  testTimeout: 90_000,
+  // Tests of real processes mostly wait for them.
+  maxWorkers: 3,
+  coverageProvider: 'v8',
+  coverageReporters: ['text-summary', 'json-summary'],
+  // What runs only as a program of its own is covered by tests that start it, and cannot be counted here.
+  collectCoverageFrom: [
+    'src/**/*.ts',
+    'migrations/**/*.ts',
+    '!src/**/main.ts',
+    '!src/database/migrate.ts',
+    '!src/cli/**',
+  ],
+  coverageThreshold: {
+    global: { lines: 90 },
+    './src/approvals/timeout-sweeper.ts': { lines: 100 },
+    './src/resilience/': { lines: 100 },
+    './src/metrics/': { lines: 100 },
+  },
 };
