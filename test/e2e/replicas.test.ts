@@ -47,7 +47,7 @@ it('a request asked at one replica and waited for at the other is answered there
   }
 });
 
-it('when the replica that polls is killed, taps work again through the other within the lease time', async () => {
+it('telegram.md 2: when the replica that polls is killed, taps work again through the other within the lease time', async () => {
   const poller = async (): Promise<Service | undefined> => {
     const [lease] = await backdrop.database.query<{ holder: string }>(
       `select holder from leases where name = 'telegram-poller' and expires_at > now()`,
@@ -65,7 +65,7 @@ it('when the replica that polls is killed, taps work again through the other wit
   expect((await new Api(left.url).get(approval.id)).body.status).toBe('rejected');
 });
 
-it('exactly one replica polls at a time, and a second one adds nothing while the first lives', async () => {
+it('telegram.md 2: exactly one replica polls at a time, and a second one adds nothing while the first lives', async () => {
   const survivor = a.alive ? a : b;
   const newcomer = await Service.start(backdrop.environment);
   // It takes part in the work at once…

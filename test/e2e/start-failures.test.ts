@@ -80,7 +80,7 @@ describe('a start that cannot succeed says why in one line and exits with 1', ()
     expect(said).not.toContain(token);
   });
 
-  it('a token without operators', async () => {
+  it('a token without operators (telegram.md 21)', async () => {
     const said = await refusalOf({
       ...elsewhere(),
       TELEGRAM_BOT_TOKEN: BOT_TOKEN,

@@ -225,7 +225,7 @@ describe('an update that no tap of ours made', () => {
   });
 });
 
-describe('an action too long for a message', () => {
+describe('telegram.md 15: an action too long for a message', () => {
   const command = `echo ${'0123456789abcdef'.repeat(1280)} | sha256sum`;
 
   async function documentOf(approval: ApprovalJson): Promise<{ sha256: string; text: string }> {
@@ -265,7 +265,7 @@ describe('an action too long for a message', () => {
   });
 });
 
-describe('the warning before the timeout', () => {
+describe('telegram.md 18: the warning before the timeout', () => {
   const warningOf = ({ id }: ApprovalJson) =>
     stage.database.query<{ available_at: Date }>(
       `select available_at from outbox where approval_id = $1 and kind = 'warning'`,

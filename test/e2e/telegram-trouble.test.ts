@@ -113,7 +113,7 @@ describe.each([
     end: () => backdrop.chat.change('chats', { chat: Number(CHAT_ID), missing: false }),
     reason: /chat/,
   },
-])('$trouble', ({ begin, end, reason }) => {
+])('telegram.md 1 and 21: $trouble', ({ begin, end, reason }) => {
   afterEach(end);
 
   it('leaves the service serving, degraded, with one error event, and is noticed when it ends', async () => {

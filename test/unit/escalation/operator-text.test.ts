@@ -47,7 +47,7 @@ describe('messages with words from outside', () => {
   });
 });
 
-describe('the warning before the timeout', () => {
+describe('telegram.md 18: the warning before the timeout', () => {
   it('says what, how long and until when, relative and absolute', () => {
     const warning = renderWarning(anApproval(), NOW);
     expect(warning.text).toBe(
