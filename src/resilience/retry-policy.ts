@@ -56,16 +56,17 @@ export class RetryPolicy {
    *   for a call; the signal's reason when aborted during a wait.
    */
   async execute<T>(operation: () => Promise<T>, { signal, onRetry }: RetryCall = {}): Promise<T> {
-    for (let attempt = 1; ; attempt++) {
+    for (let attempt = 1; attempt <= this.settings.maxAttempts; attempt++) {
       try {
         return await operation();
       } catch (error) {
-        const waitMs = attempt > this.settings.maxAttempts ? null : this.waitMs(error, attempt);
+        const waitMs = this.waitMs(error, attempt);
         if (waitMs === null || signal?.aborted) throw error;
         if (onRetry) notify(onRetry, { attempt, waitMs, error });
         await pause(waitMs, signal);
       }
     }
+    return operation();
   }
 
   /** Null: not to be tried again inside this call. */
