@@ -40,12 +40,12 @@ export class TelegramRig {
 
   static async start(
     more: Readonly<Record<string, string>> = {},
-    { limits = NO_LIMITS, databaseUrl = (url: string) => url } = {},
+    { limits = NO_LIMITS, through = (url: string) => Promise.resolve(url) } = {},
   ): Promise<TelegramRig> {
     const database = await createTestDatabase();
     const sandbox = await startSandbox({ port: 0, limits });
     const environment = { ...telegramEnvironment(sandbox.url), ...HASTE, ...more };
-    const app = await startTestApp(databaseUrl(database.url), environment);
+    const app = await startTestApp(await through(database.url), environment);
     return new TelegramRig(database, sandbox, new SandboxClient(sandbox.url), environment, app);
   }
 
