@@ -12,8 +12,8 @@ const SLOT_LIFE_MS = 15_000;
 const LIMITS = { perSecond: 4, chatPerSecond: 1000, groupPerMinute: 5 };
 const CHAT_BURST = 3;
 const URGENCY = { digest: -1, notice: -1, card: 0, outcome: 1, warning: 2 } as const;
-const RUNS = 25;
-const MAX_COMMANDS = 40;
+const RUNS = 40;
+const MAX_COMMANDS = 60;
 
 const ENVIRONMENT = {
   DATABASE_POOL_SIZE: '2',
@@ -370,24 +370,26 @@ function pick<T>(items: readonly T[], index: number): T {
 
 const chat = fc.constantFrom(...CHATS);
 const index = fc.nat({ max: 30 });
+const times = <T>(count: number, arbitrary: T): T[] => Array.from({ length: count }, () => arbitrary);
+/** Weighed so that leases often run out while their holders live on. */
 const commands = fc.commands(
   [
-    chat.map(enqueue),
+    ...times(2, chat.map(enqueue)),
     fc.constant(GROUP).map(enqueue),
     index.map(settle),
-    index.map(claim),
-    index.map(claim),
-    index.map(finish),
+    ...times(6, index.map(claim)),
+    ...times(3, index.map(finish)),
     index.map(showCard),
     fc.tuple(index, fc.constantFrom(0, 5_000, 40_000)).map((args) => postpone(...args)),
     index.map(bury),
     index.map(renew),
-    index.map(release),
+    ...times(2, index.map(release)),
     index.map(crash),
     fc.constant(replay),
     fc.tuple(chat, fc.constantFrom(null, 3_000, 100_000)).map((args) => pauseLane(...args)),
     chat.map(laneWorks),
-    fc.constantFrom(1, 7, 20, 40, 70).map(pass),
+    ...times(2, fc.constantFrom(1, 7, 20).map(pass)),
+    ...times(2, fc.constantFrom(31, 70).map(pass)),
   ],
   { maxCommands: MAX_COMMANDS, size: 'max' },
 );
