@@ -56,13 +56,6 @@ const terminateAll = (): Promise<Struck[]> =>
      from pg_stat_activity where datname = current_database() and application_name like 'countersign%'`,
   );
 
-const listens = async (): Promise<boolean> => {
-  const found = await backdrop.database.query(
-    `select 1 from pg_stat_activity where datname = current_database() and application_name = 'countersign-listener'`,
-  );
-  return found.length > 0;
-};
-
 const ready = (): Promise<true> =>
   until('it is ready', async () => (await api.call(null, 'GET', '/health/ready')).status === 200).then(
     () => true,
@@ -124,8 +117,10 @@ it('every connection ended between all steps, LISTEN and one in a transaction in
     const asked = await Promise.all(asking);
     ids.push(...asked);
     waiters.push(...asked.map(settled));
-    await until('it listens again', listens);
-    expect((await terminateInTransaction()).filter(({ listening }) => listening)).toHaveLength(1);
+    // A connection that was ended may still be listed: only what was struck counts.
+    await until('LISTEN is struck, and a transaction', async () =>
+      (await terminateInTransaction()).some(({ ended, listening }) => ended && listening),
+    );
     const cards = await Promise.all(asked.map((id) => chat.card(id, 2, 30_000)));
     const taps = cards.map(({ messageId }) => chat.press(messageId, 'Approve'));
     await terminateAll();
@@ -143,6 +138,8 @@ it('every connection ended between all steps, LISTEN and one in a transaction in
     try {
       await database.query(`select 1 from leases where name = 'send-budget' for update`);
       await until('a transaction waits', async () => {
+        // Inside a transaction, the list of sessions stays as it was first seen.
+        await database.query('select pg_stat_clear_snapshot()');
         const waiting = await database.query(
           `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
         );

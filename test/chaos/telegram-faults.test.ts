@@ -213,6 +213,10 @@ describe('a chat that refuses', () => {
     expect(unreachable()).toBe(told + 1);
     const [decided = '', ...open] = ids;
     expect((await stage.api.decide(decided, 'approved')).body.status).toBe('approved');
+    // A refusal on its way would be told after the recovery, and so be news again.
+    await until('nothing is on its way', async () =>
+      (await callsSince('sendMessage', before)).every(({ status }) => status !== null),
+    );
     await end();
     // The rest of the chat's pause is not what is tested.
     await stage.database.query(`update lanes set available_at = now()`);
