@@ -63,6 +63,9 @@ const apiKey = z
 
 const OPERATOR = /^(\d{1,19})(?::([^,:]{1,64}))?$/;
 
+/** Anonymous group admins and messages of linked channels write under these: nobody in particular. */
+const SHARED_IDS = new Set(['1087968824', '777000', '136817688']);
+
 const operators = z.string().transform((value, context): readonly TelegramOperator[] => {
   const found = new Map<string, TelegramOperator>();
   for (const entry of value
@@ -74,6 +77,8 @@ const operators = z.string().transform((value, context): readonly TelegramOperat
       context.addIssue(
         `"${entry}" is neither a numeric Telegram user id nor id:name (usernames do not count)`,
       );
+    } else if (SHARED_IDS.has(id)) {
+      context.addIssue(`${id} is an id that Telegram shares among people; name persons`);
     } else if (found.has(id)) {
       context.addIssue(`operator ${id} is listed twice`);
     } else {

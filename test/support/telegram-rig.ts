@@ -28,6 +28,13 @@ const ANSWERABLE_MS = 15_000;
 /** More faults than a test can use up. */
 export const ALWAYS = 1_000_000;
 
+interface BreakerJson {
+  readonly state: string;
+  readonly consecutiveFailures: number;
+  readonly totalFailures: number;
+  readonly totalSuccesses: number;
+}
+
 /** The whole service in this process between a real PostgreSQL and a Bot API that misbehaves on demand. */
 export class TelegramRig {
   private constructor(
@@ -137,12 +144,8 @@ export class TelegramRig {
     return (await this.chat.calls(method)).filter(({ params }) => String(params.chat_id) === String(chat));
   }
 
-  async breaker(): Promise<{ state: string; consecutiveFailures: number; totalFailures: number }> {
-    const answer = await this.api.call<{ state: string; consecutiveFailures: number; totalFailures: number }>(
-      'operator',
-      'GET',
-      '/api/diagnostics/circuit-breaker',
-    );
+  async breaker(): Promise<BreakerJson> {
+    const answer = await this.api.call<BreakerJson>('operator', 'GET', '/api/diagnostics/circuit-breaker');
     return answer.body;
   }
 }

@@ -371,3 +371,11 @@ describe('secrets in files', () => {
     expect(namesOf({ AGENT_API_KEY_FILE: file('short', 'short') })).toEqual(['AGENT_API_KEY']);
   });
 });
+
+describe('operators', () => {
+  it.each(['1087968824', '777000', '136817688:Channel'])('are never an id that people share (%s)', (id) => {
+    expect(() => parseConfig({ ...TELEGRAM, TELEGRAM_OPERATORS: id })).toThrow(
+      /TELEGRAM_OPERATORS: .*shares among people/,
+    );
+  });
+});
