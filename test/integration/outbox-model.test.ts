@@ -9,6 +9,8 @@ const PRIVATE = '42';
 const CHATS = [GROUP, PRIVATE] as const;
 const LEASE_MS = 30_000;
 const SLOT_LIFE_MS = 15_000;
+/** A slot that ended longer ago is in no window any more, and every claim deletes it. */
+const SLOT_KEPT_MS = 60_000;
 const LIMITS = { perSecond: 4, chatPerSecond: 1000, groupPerMinute: 5 };
 const CHAT_BURST = 3;
 const URGENCY = { digest: -1, notice: -1, card: 0, outcome: 1, warning: 2 } as const;
@@ -205,6 +207,8 @@ const claim = (index: number): Command =>
 /** @returns once the claim is known to be allowed, and the most urgent that was. */
 async function claimOnce(model: Model, { outbox }: OutboxReplica): Promise<void> {
   const { value, at } = await timed(model, () => outbox.claim());
+  // What is forgotten cannot be released any more.
+  model.slots = model.slots.filter(({ end }) => !surelyBefore(later(end, SLOT_KEPT_MS), at));
   const surely = model.works.filter((w) => !w.dead && surelyBefore(model.readyAt(w), at));
   if (value.work === null) {
     expect(surely).toEqual([]);
