@@ -1,4 +1,4 @@
-import type { Approval, SettledApproval } from './approval';
+import type { Acknowledgement, Approval, SettledApproval } from './approval';
 
 /** A request was stored. In memory only: it may wake, count and log, and nothing that must happen hangs on it. */
 export class ApprovalEnqueued {
@@ -8,4 +8,9 @@ export class ApprovalEnqueued {
 /** This replica settled a request. In memory only, as above; the durable consequences were written with it. */
 export class ApprovalSettled {
   constructor(readonly approval: SettledApproval) {}
+}
+
+/** This replica noted what the agent did with the answer. In memory only, as above. */
+export class ApprovalAcknowledged {
+  constructor(readonly outcome: Acknowledgement) {}
 }

@@ -40,6 +40,10 @@ export class DecisionBodyDto extends createZodDto(
 
 export class CancelBodyDto extends createZodDto(z.strictObject({ reason })) {}
 
+export class AcknowledgementBodyDto extends createZodDto(
+  z.strictObject({ outcome: z.enum(['resumed', 'gone'], 'must be resumed or gone') }),
+) {}
+
 export class WaitQueryDto extends createZodDto(z.strictObject({ wait: seconds })) {}
 
 export class IdParamDto extends createZodDto(z.strictObject({ id: z.uuid('must be a UUID') })) {}

@@ -1,6 +1,7 @@
 import type { JsonObject } from '../kernel/json';
 import {
   unansweredReason,
+  type Acknowledgement,
   type Actor,
   type Approval,
   type ApprovalRequest,
@@ -24,6 +25,7 @@ export interface ApprovalRow {
   settled_by_id: string | null;
   settled_by_name: string | null;
   reason: string | null;
+  acknowledged: Acknowledgement | null;
 }
 
 export interface SnapshotRow extends ApprovalRow {
@@ -61,7 +63,7 @@ export function toApproval(row: ApprovalRow): Approval {
     expiresAt: row.expires_at,
   };
   if (row.status === 'pending') return { ...request, status: 'pending' };
-  const { settled_at: settledAt, settled_by_kind: kind, settled_by_id: id } = row;
+  const { settled_at: settledAt, settled_by_kind: kind, settled_by_id: id, acknowledged } = row;
   if (settledAt === null || kind === null || id === null)
     throw new Error(`approval ${row.id} is half settled`);
   const by: Actor = { kind, id, name: row.settled_by_name ?? id };
@@ -69,11 +71,18 @@ export function toApproval(row: ApprovalRow): Approval {
   switch (row.status) {
     case 'approved':
     case 'rejected':
-      return { ...request, status: row.status, settledAt, decision: { by, reason } };
+      return { ...request, status: row.status, settledAt, decision: { by, reason }, acknowledged };
     case 'cancelled':
-      return { ...request, status: row.status, settledAt, by, reason };
+      return { ...request, status: row.status, settledAt, by, reason, acknowledged };
     case 'expired':
-      return { ...request, status: row.status, settledAt, by, reason: unansweredReason(request) };
+      return {
+        ...request,
+        status: row.status,
+        settledAt,
+        by,
+        reason: unansweredReason(request),
+        acknowledged,
+      };
   }
 }
 

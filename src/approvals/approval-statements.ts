@@ -7,7 +7,7 @@ export const SETTLED_CHANNEL = 'approval_settled';
 const IDS_PER_NOTIFY = 200;
 
 const APPROVAL = `id, status, key_id, request, input_digest, correlation_id, created_at, expires_at,
-  settled_at, settled_by_kind, settled_by_id, settled_by_name, reason`;
+  settled_at, settled_by_kind, settled_by_id, settled_by_name, reason, acknowledged`;
 
 /** JavaScript dates hold milliseconds; what is stored must be what is shown. */
 const NOW = `date_trunc('milliseconds', now())`;
@@ -92,6 +92,31 @@ export const EXPLAIN: Statement = {
     ${AGAIN}
   )
   select id from explained`,
+};
+
+/**
+ * Parameters: id, key, outcome, chat. Who was thought gone may come back; who went on stays so. Its edit yields to
+ * cards and outcomes.
+ */
+export const ACKNOWLEDGE: Statement = {
+  name: 'approval-acknowledge',
+  text: `
+  with told as (
+    update approvals set acknowledged = $3
+    where id = $1 and key_id = $2 and status <> 'pending'
+      and (acknowledged is null or (acknowledged = 'gone' and $3 = 'resumed'))
+    returning ${APPROVAL}
+  ), audited as (
+    insert into audit_log (at, type, actor, approval_id, correlation_id, data)
+    select ${NOW}, 'approval.acknowledged', 'api:' || key_id, id, correlation_id,
+      json_build_object('outcome', acknowledged)::text
+    from told
+  ), outcome as (
+    insert into outbox (approval_id, kind, chat_id, urgency, created_at, available_at)
+    select id, 'outcome', $4::bigint, 2, now(), now() from told where $4::bigint is not null
+    ${AGAIN}
+  )
+  select ${APPROVAL} from told`,
 };
 
 const EXPIRE = (due: string, chatId: string) => `

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../kernel/json';
-import type { Actor, Approval, ApprovalStatus, SettledApproval, Verdict } from './approval';
+import type { Acknowledgement, Actor, Approval, ApprovalStatus, SettledApproval, Verdict } from './approval';
 
 /** What an agent asks, before the database gave it an id and its times. */
 export interface NewApproval {
@@ -81,6 +81,13 @@ export abstract class ApprovalStore {
    * @returns whether there was one to give it to.
    */
   abstract explain(id: string, by: Actor, reason: string): Promise<boolean>;
+
+  /**
+   * Notes what the agent with this key did once the request had settled.
+   *
+   * @returns the approval when that was news, null when it was not, or there was nothing to note it on.
+   */
+  abstract acknowledge(id: string, keyId: string, outcome: Acknowledgement): Promise<SettledApproval | null>;
 
   /** Ends up to `limit` requests that are past `expiresAt` + grace; rows another replica holds are left to it. */
   abstract expireDue(limit: number): Promise<SettledApproval[]>;

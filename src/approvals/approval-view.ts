@@ -66,7 +66,7 @@ export function viewOf(approval: Approval): z.infer<typeof approvalViewSchema> {
         ? { by: actorView(approval.decision.by), reason: approval.decision.reason }
         : null,
     reason: 'reason' in approval ? approval.reason : null,
-    acknowledged: null,
+    acknowledged: approval.status === 'pending' ? null : approval.acknowledged,
     receipt: null,
   };
 }

@@ -14,6 +14,9 @@ export const TIMEOUT_ACTOR: Actor = { kind: 'system', id: 'timeout', name: 'time
 
 export type Verdict = 'approved' | 'rejected';
 
+/** What the agent did once the request had settled: it heard and went on, or it will not. */
+export type Acknowledgement = 'resumed' | 'gone';
+
 export interface Decision {
   readonly by: Actor;
   readonly reason: string | null;
@@ -44,12 +47,18 @@ export interface ApprovalRequest {
 export type Approval = ApprovalRequest &
   (
     | { readonly status: 'pending' }
-    | { readonly status: Verdict; readonly settledAt: Date; readonly decision: Decision }
+    | {
+        readonly status: Verdict;
+        readonly settledAt: Date;
+        readonly decision: Decision;
+        readonly acknowledged: Acknowledgement | null;
+      }
     | {
         readonly status: 'expired' | 'cancelled';
         readonly settledAt: Date;
         readonly by: Actor;
         readonly reason: string | null;
+        readonly acknowledged: Acknowledgement | null;
       }
   );
 
@@ -74,6 +83,24 @@ export class Expired extends DomainError {
 
   constructor(readonly approval: Approval) {
     super('approval.expired', `The approval expired at ${approval.expiresAt.toISOString()}.`);
+  }
+}
+
+/** There is nothing to acknowledge yet; carries the true state. */
+export class NotSettled extends DomainError {
+  override readonly name = 'NotSettled';
+
+  constructor(readonly approval: Approval) {
+    super('approval.not-settled', 'The approval is still pending; acknowledge it once it has settled.');
+  }
+}
+
+/** The agent said that it went on, and now says otherwise; carries the true state. */
+export class AlreadyAcknowledged extends DomainError {
+  override readonly name = 'AlreadyAcknowledged';
+
+  constructor(readonly approval: SettledApproval) {
+    super('approval.already-acknowledged', 'The approval is already acknowledged as resumed.');
   }
 }
 
@@ -102,7 +129,7 @@ export function decide(
     throw new AlreadySettled(approval);
   }
   if (now >= approval.expiresAt) throw new Expired(approval);
-  return { ...approval, status: verdict, settledAt: now, decision: { by, reason } };
+  return { ...approval, status: verdict, settledAt: now, decision: { by, reason }, acknowledged: null };
 }
 
 /**
@@ -116,7 +143,7 @@ export function cancel(approval: Approval, by: Actor, reason: string | null, now
     throw new AlreadySettled(approval);
   }
   if (now >= approval.expiresAt) throw new Expired(approval);
-  return { ...approval, status: 'cancelled', settledAt: now, by, reason };
+  return { ...approval, status: 'cancelled', settledAt: now, by, reason, acknowledged: null };
 }
 
 /** Ends a request that nobody decided by `expiresAt` + grace; leaves every other as it is. */
@@ -128,7 +155,20 @@ export function expire(approval: Approval, gracePeriodMs: number, now: Date): Ap
     settledAt: now,
     by: TIMEOUT_ACTOR,
     reason: unansweredReason(approval),
+    acknowledged: null,
   };
+}
+
+/**
+ * The agent says what became of the answer. Who was thought gone may still come back and go on; whoever went on
+ * cannot be gone afterwards. The same again changes nothing.
+ *
+ * @throws NotSettled while the request is pending, AlreadyAcknowledged when a resumed agent is said to be gone.
+ */
+export function acknowledge(approval: Approval, outcome: Acknowledgement): SettledApproval {
+  if (!isSettled(approval)) throw new NotSettled(approval);
+  if (approval.acknowledged === 'resumed' && outcome === 'gone') throw new AlreadyAcknowledged(approval);
+  return approval.acknowledged === outcome ? approval : { ...approval, acknowledged: outcome };
 }
 
 /** Says that nobody answered, which is not "no". */

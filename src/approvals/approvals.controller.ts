@@ -15,6 +15,7 @@ import { callerGone } from '../http/caller-gone';
 import { InvalidInput } from '../kernel/errors';
 import { currentCorrelationId } from '../logging/correlation';
 import {
+  AcknowledgementBodyDto,
   CancelBodyDto,
   DecisionBodyDto,
   EnqueueBodyDto,
@@ -26,6 +27,7 @@ import {
 import type { Approval } from './approval';
 import { ApprovalPageView, ApprovalView, viewOf } from './approval-view';
 import { ApprovalStream } from './approval-stream';
+import { AcknowledgeApprovalCommand } from './commands/acknowledge-approval';
 import { CancelApprovalCommand } from './commands/cancel-approval';
 import { DecideApprovalCommand } from './commands/decide-approval';
 import { EnqueueApprovalCommand } from './commands/enqueue-approval';
@@ -159,6 +161,21 @@ export class ApprovalsController {
       new CancelApprovalCommand({ cause: 'requested', id, by, reason: reason ?? null }),
     );
     return viewOf((await this.queries.execute(new GetApprovalQuery(id, viewerOf(caller)))).approval);
+  }
+
+  @Post(':id/ack')
+  @HttpCode(200)
+  @Allow('agent')
+  @ApiOperation({ summary: 'Say that the agent heard and went on, or will not' })
+  @ApiOkResponse({ type: ApprovalView })
+  async acknowledge(
+    @Param() { id }: IdParamDto,
+    @Body() { outcome }: AcknowledgementBodyDto,
+    @Caller() caller: Identity,
+  ) {
+    // Settles what is overdue: the agent may have seen the time run out before anybody here did.
+    await this.queries.execute(new GetApprovalQuery(id, viewerOf(caller)));
+    return viewOf(await this.commands.execute(new AcknowledgeApprovalCommand(id, caller.keyId, outcome)));
   }
 
   private awaited(id: string, waitSeconds: number, caller: Identity, reply: FastifyReply): Promise<Approval> {

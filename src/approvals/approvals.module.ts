@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { ApprovalStore } from './approval-store';
 import { ApprovalStream } from './approval-stream';
 import { ApprovalsController } from './approvals.controller';
+import { AcknowledgeApprovalHandler } from './commands/acknowledge-approval';
 import { CancelApprovalHandler } from './commands/cancel-approval';
 import { DecideApprovalHandler } from './commands/decide-approval';
 import { EnqueueApprovalHandler } from './commands/enqueue-approval';
@@ -21,6 +22,7 @@ import { TimeoutSweeper } from './timeout-sweeper';
     DecideApprovalHandler,
     CancelApprovalHandler,
     ExplainRejectionHandler,
+    AcknowledgeApprovalHandler,
     GetApprovalHandler,
     ListApprovalsHandler,
     AwaitSettlementHandler,

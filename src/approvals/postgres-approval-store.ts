@@ -3,7 +3,7 @@ import { CONFIG, type Config } from '../config/environment';
 import { Database, type Statement } from '../database/database';
 import { canonicalize } from '../kernel/canonical-json';
 import { DomainError } from '../kernel/errors';
-import type { Actor, SettledApproval } from './approval';
+import type { Acknowledgement, Actor, SettledApproval } from './approval';
 import {
   toApproval,
   toColumnText,
@@ -14,6 +14,7 @@ import {
   type SnapshotRow,
 } from './approval-rows';
 import {
+  ACKNOWLEDGE,
   COUNT_PENDING,
   ENQUEUE,
   EXPLAIN,
@@ -123,6 +124,11 @@ export class PostgresApprovalStore extends ApprovalStore {
   async explain(id: string, by: Actor, reason: string): Promise<boolean> {
     const values = [id, by.kind, by.id, toColumnText(reason), this.chatId];
     return (await this.database.query(EXPLAIN, values)).length > 0;
+  }
+
+  async acknowledge(id: string, keyId: string, outcome: Acknowledgement): Promise<SettledApproval | null> {
+    const [row] = await this.database.query<ApprovalRow>(ACKNOWLEDGE, [id, keyId, outcome, this.chatId]);
+    return row ? toSettled(row) : null;
   }
 
   async expireDue(limit: number): Promise<SettledApproval[]> {

@@ -1,5 +1,6 @@
 import {
   unansweredReason,
+  type Acknowledgement,
   type Actor,
   type Approval,
   type ApprovalRequest,
@@ -18,8 +19,6 @@ export interface Card extends RichText {
   readonly document: ActionDocument | null;
 }
 
-export type Acknowledgement = 'resumed' | 'gone';
-
 const MAX_NAME_LENGTH = 80;
 const MAX_REASON_LENGTH = 400;
 
@@ -36,15 +35,12 @@ export function renderCard(
   return pendingCard(cardContent(approval), options.notices ?? []);
 }
 
-/** The card of a settled approval: outcome, who, when and why, and still what it was about. */
-export function renderOutcome(
-  approval: SettledApproval,
-  options: { readonly acknowledged?: Acknowledgement | null } = {},
-): RichText {
+/** The card of a settled approval: outcome, who, when and why, what it was about, and what the agent did then. */
+export function renderOutcome(approval: SettledApproval): RichText {
   const content = cardContent(approval);
   const surroundings: Surroundings = {
     heading: (tool) => [...outcome(approval), rich`${bold('Tool')}: ${tool}`],
-    closing: options.acknowledged ? [acknowledgement(options.acknowledged)] : [],
+    closing: approval.acknowledged === null ? [] : [acknowledgement(approval.acknowledged)],
     document: pendingCard(content, []).document,
   };
   const complete = surroundings.document ? undefined : completeBody(content, surroundings);

@@ -5,7 +5,7 @@ import {
   type OnApplicationBootstrap,
 } from '@nestjs/common';
 import { EventBus } from '@nestjs/cqrs';
-import { ApprovalEnqueued, ApprovalSettled } from '../approvals/approval-events';
+import { ApprovalAcknowledged, ApprovalEnqueued, ApprovalSettled } from '../approvals/approval-events';
 import { CONFIG, telegramOf, type Config } from '../config/environment';
 import { describeError, Log } from '../logging/log';
 import { Escalation } from './escalation';
@@ -21,6 +21,9 @@ const MAX_IN_FLIGHT = 16;
 const RENEWALS_PER_LEASE = 3;
 /** What failed here, and not at Telegram, comes back after this. */
 const RETRY_MS = 1_000;
+
+/** What was written into the outbox together with one of these can be done now. */
+const LEAVING_WORK = [ApprovalEnqueued, ApprovalSettled, ApprovalAcknowledged];
 
 /** Takes work from the outbox, does it, and gives back what failed. Any number of replicas side by side. */
 @Injectable()
@@ -46,7 +49,7 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
   onApplicationBootstrap(): void {
     // An event is a hint, no more: what it says stands in the outbox, and the poll finds it anyway.
     this.events.subscribe((event) => {
-      if (event instanceof ApprovalEnqueued || event instanceof ApprovalSettled) this.wake();
+      if (LEAVING_WORK.some((kind) => event instanceof kind)) this.wake();
     });
     this.chat.onReachable(() => this.wake());
     const renewEveryMs = (this.config.escalation.leaseSeconds * 1000) / RENEWALS_PER_LEASE;

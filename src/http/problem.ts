@@ -1,6 +1,6 @@
 import { ArgumentsHost, Catch, HttpException, Injectable, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { AlreadySettled, Expired } from '../approvals/approval';
+import { AlreadyAcknowledged, AlreadySettled, Expired, NotSettled } from '../approvals/approval';
 import { viewOf } from '../approvals/approval-view';
 import { DomainError, InvalidInput, type DomainCode } from '../kernel/errors';
 import { currentCorrelationId } from '../logging/correlation';
@@ -14,6 +14,8 @@ const HTTP_STATUS = {
   'approval.not-found': 404,
   'approval.already-settled': 409,
   'approval.expired': 409,
+  'approval.not-settled': 409,
+  'approval.already-acknowledged': 409,
   'idempotency.body-differs': 422,
   'approval.too-many-pending': 429,
   'database.unavailable': 503,
@@ -68,7 +70,12 @@ function httpCode(status: number): string {
 
 function extensions(error: DomainError): object {
   if (error instanceof InvalidInput) return { errors: error.errors };
-  if (error instanceof AlreadySettled || error instanceof Expired)
+  if (
+    error instanceof AlreadySettled ||
+    error instanceof Expired ||
+    error instanceof NotSettled ||
+    error instanceof AlreadyAcknowledged
+  )
     return { approval: viewOf(error.approval) };
   return {};
 }

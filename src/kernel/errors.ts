@@ -4,6 +4,8 @@ export type DomainCode =
   | 'approval.not-found'
   | 'approval.already-settled'
   | 'approval.expired'
+  | 'approval.not-settled'
+  | 'approval.already-acknowledged'
   | 'approval.too-many-pending'
   | 'idempotency.body-differs'
   | 'access.unauthenticated'

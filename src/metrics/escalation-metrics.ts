@@ -1,10 +1,11 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { InjectMetric } from '@willsoto/nestjs-prometheus';
 import { Counter, Histogram } from 'prom-client';
-import type { SettledApproval } from '../approvals/approval';
+import type { Acknowledgement, SettledApproval } from '../approvals/approval';
 import type { CardDelivered } from '../escalation/escalation-events';
 import type { TelegramAttempted } from '../telegram/telegram-events';
 import {
+  ACKNOWLEDGEMENTS,
   CHANNELS,
   FINAL_STATUSES,
   TELEGRAM_FAILURE_REASONS,
@@ -27,6 +28,7 @@ export class EscalationMetrics implements OnModuleInit {
   @InjectMetric('escalation_response_time_seconds') private readonly responseTime!: Histogram;
   @InjectMetric('escalation_initializations_total') private readonly begun!: Counter;
   @InjectMetric('escalation_completions_total') private readonly completions!: Counter;
+  @InjectMetric('escalation_acknowledgements_total') private readonly acknowledgements!: Counter;
   @InjectMetric('escalation_decision_seconds') private readonly decisionTime!: Histogram;
   @InjectMetric('escalation_delivery_seconds') private readonly deliveryTime!: Histogram;
   @InjectMetric('telegram_api_requests_total') private readonly requests!: Counter;
@@ -45,6 +47,7 @@ export class EscalationMetrics implements OnModuleInit {
       for (const reason of TELEGRAM_FAILURE_REASONS) this.failures.inc({ method, reason }, 0);
     }
     for (const status of FINAL_STATUSES) this.completions.inc({ status }, 0);
+    for (const outcome of ACKNOWLEDGEMENTS) this.acknowledgements.inc({ outcome }, 0);
     for (const channel of CHANNELS) this.decisionTime.zero({ channel });
   }
 
@@ -79,6 +82,10 @@ export class EscalationMetrics implements OnModuleInit {
       { channel: approval.decision.by.kind === 'telegram' ? 'telegram' : 'api' },
       seconds,
     );
+  }
+
+  acknowledged(outcome: Acknowledgement): void {
+    this.acknowledgements.inc({ outcome });
   }
 
   delivered({ latencyMs }: CardDelivered): void {

@@ -1,6 +1,6 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { EventBus, type IEvent } from '@nestjs/cqrs';
-import { ApprovalEnqueued, ApprovalSettled } from '../approvals/approval-events';
+import { ApprovalAcknowledged, ApprovalEnqueued, ApprovalSettled } from '../approvals/approval-events';
 import { CardDelivered } from '../escalation/escalation-events';
 import { TelegramAttempted } from '../telegram/telegram-events';
 import { EscalationMetrics } from './escalation-metrics';
@@ -26,6 +26,7 @@ export class MetricsRecorder implements OnModuleInit {
   private record(event: IEvent): void {
     if (event instanceof ApprovalEnqueued) this.metrics.enqueued();
     else if (event instanceof ApprovalSettled) this.metrics.settled(event.approval);
+    else if (event instanceof ApprovalAcknowledged) this.metrics.acknowledged(event.outcome);
     else if (event instanceof TelegramAttempted) this.metrics.attempted(event);
     else if (event instanceof CardDelivered) this.metrics.delivered(event);
   }

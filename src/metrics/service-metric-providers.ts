@@ -50,6 +50,12 @@ export function serviceMetricProviders(registry: Registry): Provider[] {
       buckets: DECISION_BUCKETS_SECONDS,
       registers,
     }),
+    makeCounterProvider({
+      name: 'escalation_acknowledgements_total',
+      help: 'Answers of which the agent, or its connection, told this replica what became of them.',
+      labelNames: ['outcome'],
+      registers,
+    }),
     makeGaugeProvider({
       name: 'escalation_oldest_pending_seconds',
       help: 'Age of the oldest approval that waits for a decision, from the database; 0 without any.',

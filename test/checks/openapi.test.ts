@@ -39,6 +39,7 @@ describe('the document', () => {
     ['get', '/api/approvals/{id}/events'],
     ['post', '/api/approvals/{id}/decision'],
     ['post', '/api/approvals/{id}/cancel'],
+    ['post', '/api/approvals/{id}/ack'],
     ['get', '/health'],
     ['get', '/health/live'],
     ['get', '/health/ready'],
@@ -64,6 +65,7 @@ describe('the document', () => {
     ['get', '/api/approvals/{id}', '200'],
     ['post', '/api/approvals/{id}/decision', '200'],
     ['post', '/api/approvals/{id}/cancel', '200'],
+    ['post', '/api/approvals/{id}/ack', '200'],
   ] as const)('says what %s %s answers with %s', (method, path, status) => {
     const response = document.paths[path]?.[method]?.responses[status];
     expect(JSON.stringify(response)).toContain('#/components/schemas/');

@@ -13,6 +13,7 @@ export interface ApprovalJson {
     readonly reason: string | null;
   } | null;
   readonly reason: string | null;
+  readonly acknowledged: 'resumed' | 'gone' | null;
   readonly [field: string]: unknown;
 }
 
@@ -81,6 +82,10 @@ export class Api {
       decision,
       ...(reason ? { reason } : {}),
     });
+  }
+
+  acknowledge(id: string, outcome: 'resumed' | 'gone'): Promise<Answer<ApprovalJson>> {
+    return this.call('agent', 'POST', `/api/approvals/${id}/ack`, { outcome });
   }
 
   cancel(id: string, reason?: string, role: 'agent' | 'operator' = 'agent'): Promise<Answer<ApprovalJson>> {

@@ -1,9 +1,12 @@
 import {
+  acknowledge,
+  AlreadyAcknowledged,
   AlreadySettled,
   cancel,
   decide,
   Expired,
   expire,
+  NotSettled,
   TIMEOUT_ACTOR,
   unansweredReason,
   type Actor,
@@ -58,6 +61,7 @@ describe('deciding', () => {
         status: verdict,
         settledAt: at(-1),
         decision: { by: OLIVIA, reason: 'because' },
+        acknowledged: null,
       });
     },
   );
@@ -103,6 +107,7 @@ describe('cancelling', () => {
       settledAt: at(-1),
       by: KEY_ONE,
       reason: 'not needed',
+      acknowledged: null,
     });
   });
 
@@ -133,6 +138,7 @@ describe('expiring', () => {
       settledAt: EXPIRES,
       by: TIMEOUT_ACTOR,
       reason: 'nobody answered within 30 minutes',
+      acknowledged: null,
     });
   });
 
@@ -144,6 +150,33 @@ describe('expiring', () => {
 
   it.each([approved, rejected, cancelled, expired])('leaves what is $status as it is', (settled) => {
     expect(expire(settled, 0, at(1e9))).toBe(settled);
+  });
+});
+
+describe('acknowledging', () => {
+  const settled = expire(pending, 0, EXPIRES);
+
+  it('is refused while the request is pending', () => {
+    expect(thrownBy(() => acknowledge(pending, 'gone'))).toBeInstanceOf(NotSettled);
+  });
+
+  it.each([approved, rejected, cancelled, expired])(
+    'notes on what is $status what the agent did',
+    (ended) => {
+      expect(acknowledge(ended, 'resumed')).toEqual({ ...ended, acknowledged: 'resumed' });
+      expect(acknowledge(ended, 'gone')).toEqual({ ...ended, acknowledged: 'gone' });
+    },
+  );
+
+  it('changes nothing when it is said again', () => {
+    const resumed = acknowledge(settled, 'resumed');
+    expect(acknowledge(resumed, 'resumed')).toBe(resumed);
+  });
+
+  it('lets an agent that was thought gone come back, and none that went on be gone', () => {
+    expect(acknowledge(acknowledge(settled, 'gone'), 'resumed').acknowledged).toBe('resumed');
+    const resumed = acknowledge(settled, 'resumed');
+    expect(thrownBy(() => acknowledge(resumed, 'gone'))).toBeInstanceOf(AlreadyAcknowledged);
   });
 });
 

@@ -1,5 +1,11 @@
 import fc from 'fast-check';
-import type { Actor, Approval, ApprovalRequest, SettledApproval } from '../../../src/approvals/approval';
+import type {
+  Acknowledgement,
+  Actor,
+  Approval,
+  ApprovalRequest,
+  SettledApproval,
+} from '../../../src/approvals/approval';
 import type { JsonObject, JsonValue } from '../../../src/kernel/json';
 import { hostileText } from './hostile-text';
 
@@ -30,12 +36,16 @@ export function anApproval(changes: Partial<ApprovalRequest> = {}): Approval {
 export function settled(
   approval: Approval,
   status: 'approved' | 'rejected' | 'expired' | 'cancelled',
-  { by = ALICE, reason = null }: { by?: Actor; reason?: string | null } = {},
+  {
+    by = ALICE,
+    reason = null,
+    acknowledged = null,
+  }: { by?: Actor; reason?: string | null; acknowledged?: Acknowledgement | null } = {},
 ): SettledApproval {
   const settledAt = new Date('2026-08-01T12:03:10Z');
   return status === 'approved' || status === 'rejected'
-    ? { ...approval, status, settledAt, decision: { by, reason } }
-    : { ...approval, status, settledAt, by, reason };
+    ? { ...approval, status, settledAt, decision: { by, reason }, acknowledged }
+    : { ...approval, status, settledAt, by, reason, acknowledged };
 }
 
 const json: fc.Arbitrary<JsonValue> = fc.letrec<{ value: JsonValue }>((tie) => ({

@@ -58,7 +58,7 @@ describe('every card', () => {
         fc.option(hostileText.map((text) => text.repeat(5))),
         fc.constantFrom('resumed', 'gone', null),
         (approval, status, by, reason, acknowledged) => {
-          expectSound(renderOutcome(settled(approval, status, { by, reason }), { acknowledged }));
+          expectSound(renderOutcome(settled(approval, status, { by, reason, acknowledged })));
         },
       ),
       { numRuns: 200 },
@@ -410,7 +410,7 @@ describe('telegram.md 19: the card of a settled approval', () => {
     ['resumed', '🟢 Agent resumed'],
     ['gone', '⚫ Agent gone'],
   ] as const)('says what the agent did: %s', (acknowledged, line) => {
-    expect(renderOutcome(settled(pending, 'approved'), { acknowledged }).text).toContain(`\n${line}`);
+    expect(renderOutcome(settled(pending, 'approved', { acknowledged })).text).toContain(`\n${line}`);
   });
 
   it('still points to the document that carried the action', () => {

@@ -1,3 +1,4 @@
+import { ApprovalAcknowledged } from '../../../src/approvals/approval-events';
 import { CardDelivered } from '../../../src/escalation/escalation-events';
 import { eachTestItsMetrics, enqueued, settled } from './metered';
 
@@ -107,4 +108,11 @@ it('ten thousand agents leave the scrape as large as one does', async () => {
   const after = await metered().scrape();
   expect(after.samples).toHaveLength(before);
   expect(after.value('escalation_queue_enqueue_total')).toBe(10_001);
+});
+
+it('counts what agents did with the answer, from zero on', async () => {
+  metered().happened(new ApprovalAcknowledged('gone'));
+  const scrape = await metered().scrape();
+  expect(scrape.value('escalation_acknowledgements_total', { outcome: 'gone' })).toBe(1);
+  expect(scrape.value('escalation_acknowledgements_total', { outcome: 'resumed' })).toBe(0);
 });

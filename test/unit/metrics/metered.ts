@@ -59,10 +59,11 @@ export function settled(
 ): ApprovalSettled {
   const settledAt = new Date(asked.createdAt.getTime() + afterSeconds * 1000);
   const by = { kind, id: '1', name: 'Olivia' };
+  const acknowledged = null;
   return new ApprovalSettled(
     status === 'approved' || status === 'rejected'
-      ? { ...asked, status, settledAt, decision: { by, reason: null } }
-      : { ...asked, status, settledAt, by, reason: null },
+      ? { ...asked, status, settledAt, decision: { by, reason: null }, acknowledged }
+      : { ...asked, status, settledAt, by, reason: null, acknowledged },
   );
 }
 
