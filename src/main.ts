@@ -2,10 +2,20 @@ import 'reflect-metadata';
 import { startApp } from './app';
 import { loadConfig } from './config/config.module';
 import { createLog, describeError } from './logging/log';
+import { createRedactor, type Redact } from './logging/redact';
+
+let redact: Redact = createRedactor();
 
 async function main(): Promise<void> {
   const config = loadConfig();
+  redact = createRedactor(config.log.secrets);
   const log = createLog(config.log);
+  // Node would print the error with all its properties, which may hold requests.
+  process.on('uncaughtException', (error) => {
+    const fields = { error: describeError(error), stack: error instanceof Error ? error.stack : undefined };
+    log.event('fatal', 'service.crashed', fields, 'an error that nobody handled ends the service');
+    process.exit(1);
+  });
   const starting = startApp(config, log);
   let stopping = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -31,6 +41,6 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  process.stderr.write(`countersign: ${describeError(error)}\n`);
+  process.stderr.write(`countersign: ${redact(describeError(error))}\n`);
   process.exit(1);
 });

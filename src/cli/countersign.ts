@@ -2,6 +2,7 @@
 import 'reflect-metadata';
 import { Command } from 'commander';
 import { describeError } from '../logging/log';
+import { createRedactor } from '../logging/redact';
 import { BUILD } from '../metrics/build';
 import { Findings } from './output';
 
@@ -24,6 +25,6 @@ async function main(): Promise<void> {
 
 main().catch((error: unknown) => {
   if (error instanceof Findings) process.exit(EXIT_FINDINGS);
-  process.stderr.write(`countersign: ${describeError(error)}\n`);
+  process.stderr.write(`countersign: ${createRedactor()(describeError(error))}\n`);
   process.exit(EXIT_FAILED);
 });

@@ -278,6 +278,16 @@ function telegramSettings(env: Environment) {
   };
 }
 
+/** What must not be logged: the secrets as they are, and the parts of them that can stand alone. */
+function secretsIn(env: Environment): string[] {
+  return SECRETS.flatMap((name) => {
+    const value = env[name];
+    if (value === undefined) return [];
+    if (name === 'TELEGRAM_BOT_TOKEN') return [value, value.slice(value.indexOf(':') + 1)];
+    return name.startsWith('DATABASE_') ? [value, new URL(value).password] : [value];
+  });
+}
+
 function configurationOf(env: Environment, terminal: boolean) {
   return {
     http: { host: env.HOST, port: env.PORT, loopback: isLoopback(env.HOST) },
@@ -322,7 +332,11 @@ function configurationOf(env: Environment, terminal: boolean) {
     audit: { checkpointFile: env.AUDIT_CHECKPOINT_FILE ?? join(env.DATA_DIR, 'audit-checkpoints.jsonl') },
     metrics: { public: env.METRICS_PUBLIC },
     sandbox: { port: env.SANDBOX_PORT },
-    log: { level: env.LOG_LEVEL, format: env.LOG_FORMAT ?? (terminal ? 'pretty' : 'json') },
+    log: {
+      level: env.LOG_LEVEL,
+      format: env.LOG_FORMAT ?? (terminal ? ('pretty' as const) : ('json' as const)),
+      secrets: secretsIn(env),
+    },
     tracing: { endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT ?? null },
   };
 }

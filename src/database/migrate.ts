@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { loadConfig } from '../config/config.module';
 import { createLog, describeError } from '../logging/log';
+import { createRedactor } from '../logging/redact';
 import { locateDatabase } from './database-location';
 import { migrate, revertMigration } from './migrations';
 
@@ -24,7 +25,7 @@ async function main(direction: string | undefined): Promise<void> {
 main(process.argv[2]).then(
   () => process.exit(0),
   (error: unknown) => {
-    process.stderr.write(`countersign: ${describeError(error)}\n`);
+    process.stderr.write(`countersign: ${createRedactor()(describeError(error))}\n`);
     process.exit(1);
   },
 );

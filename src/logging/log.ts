@@ -1,6 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import { pino, type DestinationStream, type Logger } from 'pino';
 import { currentCorrelationId } from './correlation';
+import { createRedactor } from './redact';
 
 export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
 
@@ -22,12 +23,24 @@ export function describeError(error: unknown): string {
   return `${error.message || error.name}${inner}${cause}`;
 }
 
-export function createLog(
-  options: { level: LogLevel; format: 'json' | 'pretty' },
-  sink?: DestinationStream,
-): Log {
+function standardOutput(format: 'json' | 'pretty'): DestinationStream {
+  if (format === 'json') return pino.destination({ dest: 1, sync: false });
+  const options = { ignore: 'event', messageFormat: '{event}  {msg}', singleLine: true };
+  return pino.transport({ target: 'pino-pretty', options });
+}
+
+export interface LogOptions {
+  readonly level: LogLevel;
+  readonly format: 'json' | 'pretty';
+  /** Values that must not appear in any line, beside all that looks like a secret. */
+  readonly secrets?: readonly string[];
+}
+
+/** Every line is redacted as a whole on its way out, so that no field, message or stack goes around it. */
+export function createLog({ level, format, secrets }: LogOptions, sink = standardOutput(format)): Log {
+  const redact = createRedactor(secrets);
   const settings = {
-    level: options.level,
+    level,
     base: null,
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: label }) },
@@ -36,14 +49,10 @@ export function createLog(
       return correlationId === null ? {} : { correlationId };
     },
   };
-  if (sink) return new Log(pino(settings, sink));
-  if (options.format === 'json') return new Log(pino(settings, pino.destination({ dest: 1, sync: false })));
   return new Log(
-    pino({
-      ...settings,
-      transport: {
-        target: 'pino-pretty',
-        options: { ignore: 'event', messageFormat: '{event}  {msg}', singleLine: true },
+    pino(settings, {
+      write: (line: string) => {
+        sink.write(redact(line));
       },
     }),
   );

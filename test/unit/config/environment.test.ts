@@ -54,7 +54,7 @@ describe('defaults', () => {
       audit: { checkpointFile: join('.data', 'audit-checkpoints.jsonl') },
       metrics: { public: false },
       sandbox: { port: 8081 },
-      log: { level: 'info', format: 'json' },
+      log: { level: 'info', format: 'json', secrets: [] },
       tracing: { endpoint: null },
     });
   });
