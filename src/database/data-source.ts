@@ -9,13 +9,16 @@ import {
   SendSlotEntity,
 } from '../escalation/escalation.entities';
 import { CreateApprovals1795464000000 } from '../../migrations/1795464000000-CreateApprovals';
-import { AddLanes1795464000002 } from '../../migrations/1795464000002-AddLanes';
 import { CreateEscalation1795464000001 } from '../../migrations/1795464000001-CreateEscalation';
+import { AddLanes1795464000002 } from '../../migrations/1795464000002-AddLanes';
+import { CountLostDocuments1795464000008 } from '../../migrations/1795464000008-CountLostDocuments';
 
 /** A request must not hang on a database that does not answer; five seconds, then 503. */
 const CONNECT_TIMEOUT_MS = 5_000;
 /** No statement of ours is long; one that is has gone wrong. */
 const STATEMENT_TIMEOUT_MS = 30_000;
+/** Our transactions never rest; a replica that is frozen inside one must not hold its locks against the others. */
+const IDLE_IN_TRANSACTION_TIMEOUT_MS = 5_000;
 /** PostgreSQL ends a long statement itself; when not even that arrives, the socket is dead and shows no error. */
 const SILENCE_MS = 2_000;
 
@@ -41,7 +44,12 @@ export function createDataSource(
       LaneEntity,
       SendSlotEntity,
     ],
-    migrations: [CreateApprovals1795464000000, CreateEscalation1795464000001, AddLanes1795464000002],
+    migrations: [
+      CreateApprovals1795464000000,
+      CreateEscalation1795464000001,
+      AddLanes1795464000002,
+      CountLostDocuments1795464000008,
+    ],
     migrationsTransactionMode: 'all',
     applicationName: 'countersign',
     connectTimeoutMS: CONNECT_TIMEOUT_MS,
@@ -50,7 +58,7 @@ export function createDataSource(
       ...(statementTimeoutMs !== null && {
         statement_timeout: statementTimeoutMs,
         query_timeout: statementTimeoutMs + SILENCE_MS,
-        idle_in_transaction_session_timeout: statementTimeoutMs,
+        idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
       }),
     },
     // TypeORM's own pool error handler logs; the pool replaces the connection by itself.

@@ -63,6 +63,12 @@ const ATTACHED: Statement = {
   text: `update cards set document_message_id = $2, document_sha256 = $3 where id = $1`,
 };
 
+/** The upload is of unknown fate: once more, but not for ever (telegram.md 6). */
+const DOCUMENT_LOST: Statement = {
+  name: 'card-document-lost',
+  text: `update cards set documents_lost = documents_lost + 1 where id = $1 returning documents_lost`,
+};
+
 /** Parameters: card, message, display digest. It stands in the chat, but not complete: no Approve yet. */
 const SHOWN: Statement = {
   name: 'card-shown',
@@ -174,6 +180,12 @@ export class CardStore {
 
   async attached(card: Card, document: AttachedDocument): Promise<void> {
     await this.database.query(ATTACHED, [card.id, document.messageId, document.sha256]);
+  }
+
+  /** @returns how many uploads of the card's document are of unknown fate by now. */
+  async documentLost(card: Card): Promise<number> {
+    const [row] = await this.database.query<{ documents_lost: number }>(DOCUMENT_LOST, [card.id]);
+    return row?.documents_lost ?? 0;
   }
 
   /** The card stands in the chat without Approve, because its document could not be uploaded yet. */

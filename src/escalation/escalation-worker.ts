@@ -21,6 +21,11 @@ const MAX_IN_FLIGHT = 16;
 const RENEWALS_PER_LEASE = 3;
 /** What failed here, and not at Telegram, comes back after this. */
 const RETRY_MS = 1_000;
+/**
+ * A send of unknown fate shows the connection unwell, not the chat: while that lasts the breaker keeps everything
+ * back, and when it is over the chat must not wait on.
+ */
+const UNKNOWN_FATE_PAUSE_MS = 1_000;
 
 /** What was written into the outbox together with one of these can be done now. */
 const LEAVING_WORK = [ApprovalEnqueued, ApprovalSettled, ApprovalAcknowledged];
@@ -157,9 +162,10 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
     }
     // One line for each try would bury the one that matters, which the chat itself has written.
     this.log.event('debug', 'escalation.postponed', { ...fields, scope }, 'tried again later');
-    if (error instanceof ChatFailure && (scope === 'chat' || scope === 'unknown')) {
+    if (error instanceof ChatFailure && scope === 'chat') {
       await this.outbox.pauseLane(chatId, error.told.retryAfterMs ?? null);
     }
+    if (scope === 'unknown') await this.outbox.pauseLane(chatId, UNKNOWN_FATE_PAUSE_MS);
     if (scope === null)
       this.log.event('error', 'escalation.failed', fields, 'this failed here, not at Telegram; tried again');
     return this.outbox.postpone(work, scope === null ? RETRY_MS : 0, message);

@@ -87,6 +87,10 @@ export class CardEntity {
   @Column('text', { name: 'document_sha256', nullable: true })
   documentSha256!: string | null;
 
+  /** Uploads of the document whose fate is unknown. */
+  @Column('integer', { name: 'documents_lost', default: 0 })
+  documentsLost!: number;
+
   @Column('text', { name: 'display_digest', nullable: true })
   displayDigest!: string | null;
 

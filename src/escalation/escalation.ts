@@ -169,8 +169,11 @@ export class Escalation implements BeforeApplicationShutdown {
       await this.remember(() => this.cards.attached(card, { messageId, sha256: document.sha256 }));
       return { failed: null };
     } catch (error) {
-      if (error instanceof ChatFailure) return { failed: error };
-      throw error;
+      if (!(error instanceof ChatFailure)) throw error;
+      if (error.scope !== 'unknown') return { failed: error };
+      const lost = await this.remember(() => this.cards.documentLost(card));
+      if (lost < MAX_LOST_SENDS) return { failed: error };
+      return { failed: new ChatFailure('message', 'the document was sent twice and no answer came') };
     }
   }
 

@@ -219,8 +219,8 @@ const REPLAY: Statement = {
     update outbox set dead_at = null, available_at = now(), lease_token = lease_token + 1
     where dead_at is not null and ($1::bigint is null or id = $1) returning id, approval_id
   ), forgiven as (
-    update cards set sending_at = null from replayed
-    where cards.approval_id = replayed.approval_id and message_id is null
+    update cards set documents_lost = 0, sending_at = case when message_id is null then null else sending_at end
+    from replayed where cards.approval_id = replayed.approval_id
   )
   select id from replayed`,
 };

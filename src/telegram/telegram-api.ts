@@ -15,6 +15,7 @@ import { TelegramAttempted } from './telegram-events';
 import {
   circuitOpenFailure,
   noRoomFailure,
+  stoppedFailure,
   TelegramFailure,
   timeoutFailure,
   toTelegramFailure,
@@ -86,19 +87,23 @@ export class TelegramApi implements OnModuleDestroy {
   ): Promise<Result> {
     const { budget, timeoutMs = CALL_TIMEOUT_MS, ...guarded } = options;
     const signal = guarded.signal ? AbortSignal.any([guarded.signal, this.stop.signal]) : this.stop.signal;
+    const progress = { attempts: 0, underWay: false, failure: null as TelegramFailure | null };
     try {
       const withRoom = budget ? await this.withRoom(method, budget, signal) : withoutRoom;
-      let attempts = 0;
       const attempt = (during: AbortSignal): Promise<Result> => {
-        const isRetry = ++attempts > 1;
-        return withRoom(isRetry, during, () =>
-          this.attempt<Result>(
-            method,
-            payload,
-            AbortSignal.any([during, AbortSignal.timeout(timeoutMs)]),
-            isRetry,
-          ),
-        );
+        const isRetry = ++progress.attempts > 1;
+        return withRoom(isRetry, during, async () => {
+          progress.underWay = true;
+          try {
+            const inTime = AbortSignal.any([during, AbortSignal.timeout(timeoutMs)]);
+            return await this.attempt<Result>(method, payload, inTime, isRetry);
+          } catch (error) {
+            progress.failure = toTelegramFailure(method, error);
+            throw progress.failure;
+          } finally {
+            progress.underWay = false;
+          }
+        });
       };
       return await this.guard.execute(attempt, {
         ...guarded,
@@ -111,6 +116,8 @@ export class TelegramApi implements OnModuleDestroy {
       // Our own trouble, found while looking for room, says nothing about Telegram.
       if (error instanceof DomainError) throw error;
       if (error instanceof CircuitOpenError) throw circuitOpenFailure(method);
+      // Ended while it waited and nothing was on its way: its fate is known.
+      if (signal.aborted && !progress.underWay) throw progress.failure ?? stoppedFailure(method);
       throw error instanceof CallTimeoutError ? timeoutFailure(method) : toTelegramFailure(method, error);
     }
   }

@@ -59,6 +59,11 @@ export function circuitOpenFailure(method: string): TelegramFailure {
   );
 }
 
+/** Ended before its first attempt. */
+export function stoppedFailure(method: string): TelegramFailure {
+  return new TelegramFailure(method, 'network', 'not tried, the caller stops', null, null, null, false);
+}
+
 /** The token as it stands in URLs: its number is no secret, the rest is. */
 const TOKEN = /(\d{5,20}):[A-Za-z0-9_-]{20,}/g;
 

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { createDataSource } from '../../src/database/data-source';
 import type { Work } from '../../src/escalation/outbox-store';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { openOutbox, type OutboxReplica } from '../support/outbox-rig';
@@ -210,4 +211,18 @@ describe('telegram.md 17: of a backlog above one minute of the chat’s budget',
     expect(await claimed()).toMatchObject({ kind: 'card', chatId: GROUP });
     expect(await database.query(`select 1 from outbox where kind = 'digest'`)).toEqual([]);
   });
+});
+
+it('a replica that is frozen in the middle of a claim loses its lock on the budget, and the others go on', async () => {
+  const source = createDataSource(database.url, 1);
+  await source.initialize();
+  const frozen = source.createQueryRunner();
+  await frozen.startTransaction();
+  await frozen.query(`select 1 from leases where name = 'send-budget' for update`);
+  await add('card');
+  // Resolves once PostgreSQL has ended the idle transaction.
+  expect((await claimed()).kind).toBe('card');
+  await expect(frozen.query('select 1')).rejects.toThrow();
+  await frozen.release();
+  await source.destroy();
 });

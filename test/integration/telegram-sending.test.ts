@@ -153,6 +153,29 @@ describe('telegram.md 6: a send whose outcome is unknown', () => {
     expect(await rig.statusOf(approval)).toBe('rejected');
   });
 
+  it('of a document is resent once as well; then the request is a dead letter, and can still be rejected', async () => {
+    await rig.chat.fault({ method: 'sendDocument', reset: 'after', count: ALWAYS });
+    const approval = await rig.asked({ toolInput: { command: 'x'.repeat(20_000) } });
+    await until('it is dead', async () => (await rig.outboxOf(approval))[0]?.dead);
+    expect(await rig.calls('sendDocument')).toHaveLength(2);
+    const [card] = await rig.chat.cardsOf(approval.id);
+    expect(card && buttonsOf(card).join()).toMatch(/^\S* ?Reject$/);
+    await rig.chat.press(card?.messageId ?? 0, 'Reject');
+    expect(await rig.statusOf(approval)).toBe('rejected');
+  });
+
+  it('a stop that ends the wait between two attempts leaves no doubt: nothing was on its way', async () => {
+    await rig.restart({ TELEGRAM_RETRY_INITIAL_DELAY_MS: '60000', TELEGRAM_RETRY_MAX_DELAY_MS: '60000' });
+    await rig.chat.fault({ method: 'sendMessage', status: 503 });
+    const approval = await rig.asked();
+    await until('it waits', () => rig.events('telegram.retry').length > 0);
+    await rig.restart();
+    await rig.worked(approval);
+    expect(await rig.chat.cardsOf(approval.id)).toHaveLength(1);
+    const rows = await rig.database.query(`select 1 from cards where approval_id = $1`, [approval.id]);
+    expect(rows).toHaveLength(1);
+  });
+
   it('of an edit is simply repeated: done twice it shows once', async () => {
     const { approval, card } = await rig.shown();
     await rig.chat.fault({ method: 'editMessageText', reset: 'after' });
