@@ -107,7 +107,12 @@ function documentNote({ fileName, sha256 }: ActionDocument): RichText {
   return rich`📄 ${bold('Complete in the document')} ${fileName}, SHA-256 ${sha256}`;
 }
 
-function warningsFor({ toolName, toolInput, cwd }: ApprovalRequest): RichText[] {
+/** What about an action may look like something else than it is. */
+export function warningsFor({
+  toolName,
+  toolInput,
+  cwd,
+}: Pick<ApprovalRequest, 'toolName' | 'toolInput' | 'cwd'>): RichText[] {
   const text = [toolName, cwd ?? '', ...stringsOf(toolInput)].join('\n');
   const found = lookAlikes(text);
   const shown = found.slice(0, MAX_WARNED_WORDS).map(({ word, characters }) => {

@@ -75,6 +75,15 @@ module.exports = {
       '(\\.entity|\\.entities)\\.ts$',
       '^migrations/',
     ]),
+    {
+      name: 'the-client-runs-on-any-agent’s-machine',
+      severity: 'error',
+      from: { path: '^src/connectors/client(/|\\.ts$)' },
+      to: {
+        path: '^src/|node_modules/@nestjs',
+        pathNot: ['^src/connectors/client(/|\\.ts$)', '^src/kernel/', '^src/receipts/verify-receipt\\.ts$'],
+      },
+    },
     library('cockatiel-stays-in-resilience', 'cockatiel', ['^src/resilience/']),
     library('telegraf-stays-in-telegram', 'telegraf|nestjs-telegraf', ['^src/telegram/']),
     {

@@ -1,0 +1,83 @@
+import type { Approval } from '../../connectors/client/approval-wire';
+import { actionParts, labelOf, type ActionPart } from '../../escalation/action-parts';
+import { warningsFor } from '../../escalation/card-body';
+import { beginning } from '../../escalation/excerpt';
+import { span, utc } from '../../escalation/moments';
+import { shortId } from '../../escalation/short-id';
+import { visibleLine } from '../../escalation/visible-text';
+
+const LABEL_WIDTH = 22;
+const LISTED_NAME_LENGTH = 20;
+const LISTED_ACTION_LENGTH = 60;
+
+const moment = (time: string): string => utc(new Date(time));
+const field = (label: string, value: string): string => `${`${label}:`.padEnd(LABEL_WIDTH)} ${value}`;
+
+/**
+ * Everything an operator's card shows, for a terminal: the whole action, what cannot be seen made visible. Every line of
+ * a block is marked, so that nothing in it can pose as one of ours.
+ */
+export function approvalLines(approval: Approval): string[] {
+  const { toolName, toolInput, cwd, summary, agentId, sessionId, metadata } = approval;
+  return [
+    field('Request', `${shortId(approval.id)}  (${approval.id})`),
+    field('Status', approval.status),
+    ...outcomeLines(approval),
+    field('Tool', visibleLine(toolName)),
+    ...actionParts(toolName, toolInput).flatMap(partLines),
+    ...warningsFor({ toolName, toolInput, cwd }).map(({ text }) => text),
+    ...(cwd === null ? [] : [field('Directory', visibleLine(cwd))]),
+    ...(summary === null ? [] : [field('Summary by the agent', visibleLine(summary))]),
+    field('Agent', visibleLine(agentId)),
+    field('Session', visibleLine(sessionId)),
+    ...(Object.keys(metadata).length === 0 ? [] : [field('Metadata', visibleLine(JSON.stringify(metadata)))]),
+    field('Asked', moment(approval.createdAt)),
+    field('Expires', `${moment(approval.expiresAt)} (${lifetime(approval)} after the request)`),
+    field('Digest', approval.inputDigest),
+  ];
+}
+
+/** One line each: id, status, when it was asked, agent, tool, and how the action begins. */
+export function listLines(approvals: readonly Approval[]): string[] {
+  return approvals.map((approval) => {
+    const [first] = actionParts(approval.toolName, approval.toolInput);
+    const name = (text: string): string =>
+      beginning(visibleLine(text), LISTED_NAME_LENGTH).padEnd(LISTED_NAME_LENGTH);
+    const action = beginning(first?.shown.split('\n').join('\\n') ?? '', LISTED_ACTION_LENGTH);
+    return [
+      shortId(approval.id),
+      approval.status.padEnd('cancelled'.length),
+      moment(approval.createdAt),
+      name(approval.agentId),
+      name(approval.toolName),
+      action,
+    ].join('  ');
+  });
+}
+
+/** How a request ended: `approved by Olivia (Telegram id 1): looks fine`. */
+export function endingOf({ status, decision, reason }: Approval): string {
+  if (decision === null) return reason === null ? status : `${status}: ${visibleLine(reason)}`;
+  const { by } = decision;
+  const id = `${by.kind === 'telegram' ? 'Telegram id' : 'API key'} ${visibleLine(by.id)}`;
+  const because = decision.reason === null ? '' : `: ${visibleLine(decision.reason)}`;
+  return `${status} by ${visibleLine(by.name)} (${id})${because}`;
+}
+
+function outcomeLines(approval: Approval): string[] {
+  if (approval.settledAt === null) return [];
+  const { acknowledged } = approval;
+  return [
+    field('Ended', `${moment(approval.settledAt)}, ${endingOf(approval)}`),
+    ...(acknowledged === null ? [] : [field('Acknowledged', acknowledged)]),
+  ];
+}
+
+function partLines(part: ActionPart): string[] {
+  if (part.layout === 'line' || part.shown === '') return [field(labelOf(part), part.shown)];
+  return [`${labelOf(part)}:`, ...part.shown.split('\n').map((line) => `  │ ${line}`)];
+}
+
+function lifetime({ createdAt, expiresAt }: Approval): string {
+  return span(Date.parse(createdAt), Date.parse(expiresAt));
+}

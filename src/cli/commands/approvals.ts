@@ -1,0 +1,119 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { Approval } from '../../connectors/client/approval-wire';
+import type { CountersignClient } from '../../connectors/client';
+import { ServiceRefused } from '../../connectors/client/service-errors';
+import { approvalLines, endingOf, listLines } from '../approvals/approval-text';
+import { findApproval, NoSuchApproval } from '../approvals/find-approval';
+import { Findings, show } from '../output';
+import { clientFor, withServiceOptions, type ServiceOptions } from '../service-options';
+
+const STATUSES = ['pending', 'approved', 'rejected', 'expired', 'cancelled'] as const;
+const MAX_LISTED = 200;
+
+interface ListOptions extends ServiceOptions {
+  readonly status: (typeof STATUSES)[number] | 'any';
+  readonly limit: number;
+}
+
+interface DecisionOptions extends ServiceOptions {
+  readonly reason?: string;
+}
+
+/** `countersign approvals`: what operators do when Telegram is away. */
+export function approvalsCommand(): Command {
+  return new Command('approvals')
+    .description('Requests: list, show, approve, reject, cancel')
+    .addCommand(
+      withServiceOptions(
+        new Command('list').description('Requests, newest first; the pending ones by default'),
+      )
+        .addOption(new Option('--status <status>', 'which').choices([...STATUSES, 'any']).default('pending'))
+        .option('--limit <n>', `at most so many, up to ${MAX_LISTED}`, limit, 50)
+        .action(list),
+    )
+    .addCommand(
+      withServiceOptions(
+        new Command('show')
+          .description('One request, with its complete action')
+          .argument('<id>', 'short or full id'),
+      ).action((id: string, options: ServiceOptions) =>
+        about(options, async (client) => {
+          const approval = await findApproval(client, id);
+          show(approval, approvalLines(approval), options);
+        }),
+      ),
+    )
+    .addCommand(
+      ending('approve', 'Approve a request; needs an operator’s key', (client, id, reason) =>
+        client.decide(id, 'approved', reason),
+      ),
+    )
+    .addCommand(
+      ending('reject', 'Reject a request; needs an operator’s key', (client, id, reason) =>
+        client.decide(id, 'rejected', reason),
+      ),
+    )
+    .addCommand(
+      ending('cancel', 'Take a request back, undecided', (client, id, reason) => client.cancel(id, reason)),
+    );
+}
+
+function ending(
+  name: string,
+  description: string,
+  end: (client: CountersignClient, id: string, reason?: string) => Promise<Approval>,
+): Command {
+  return withServiceOptions(new Command(name).description(description).argument('<id>', 'short or full id'))
+    .option('--reason <text>', 'why; the agent and the operators read it')
+    .action((id: string, options: DecisionOptions) =>
+      about(options, async (client) => {
+        const asked = await findApproval(client, id);
+        const ended = await end(client, asked.id, options.reason);
+        show(ended, approvalLines(ended), options);
+      }),
+    );
+}
+
+function list(options: ListOptions): Promise<void> {
+  return about(options, async (client) => {
+    const { status, limit: most } = options;
+    const page = await client.list({ limit: most, ...(status === 'any' ? {} : { status }) });
+    const none = status === 'any' ? 'No requests.' : `No ${status} requests.`;
+    const more = page.nextCursor === null ? [] : ['… and more; --limit shows up to 200'];
+    show(page, page.items.length === 0 ? [none] : [...listLines(page.items), ...more], options);
+  });
+}
+
+/**
+ * Runs it with a client. What the service refuses is a finding, shown; what could not be done at all goes on as an error.
+ *
+ * @throws Findings, and whatever else the act throws.
+ */
+async function about(
+  options: ServiceOptions,
+  act: (client: CountersignClient) => Promise<void>,
+): Promise<void> {
+  try {
+    await act(clientFor(options));
+  } catch (error) {
+    if (error instanceof NoSuchApproval) refuse(options, { code: 'approval.not-found' }, error.message);
+    if (!(error instanceof ServiceRefused)) throw error;
+    if (error.status === 401) throw new Error('the service does not know this API key', { cause: error });
+    if (error.status === 403)
+      throw new Error('this API key may not do that: deciding needs an operator’s', { cause: error });
+    const standing = error.approval === undefined ? '' : ` It stands as ${endingOf(error.approval)}.`;
+    refuse(options, { code: error.code, approval: error.approval ?? null }, `${error.message}${standing}`);
+  }
+}
+
+function refuse(options: ServiceOptions, result: object, message: string): never {
+  if (options.json === true) show({ error: { ...result, message } }, [], options);
+  else process.stderr.write(`countersign: ${message}\n`);
+  throw new Findings(message);
+}
+
+function limit(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1 && value <= MAX_LISTED) return value;
+  throw new InvalidArgumentError(`It must be a whole number from 1 to ${MAX_LISTED}.`);
+}

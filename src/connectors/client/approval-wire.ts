@@ -1,0 +1,67 @@
+import { z } from 'zod';
+import type { JsonObject } from '../../kernel/json';
+
+const jsonObject = z.custom<JsonObject>(
+  (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  'must be a JSON object',
+);
+const actor = z.object({ kind: z.enum(['telegram', 'api']), id: z.string(), name: z.string() });
+
+/** The approval as the service sends it. Members that a later service adds are let through. */
+export const approvalSchema = z.looseObject({
+  id: z.uuid(),
+  status: z.enum(['pending', 'approved', 'rejected', 'expired', 'cancelled']),
+  agentId: z.string(),
+  sessionId: z.string(),
+  toolName: z.string(),
+  toolInput: jsonObject,
+  toolUseId: z.string().nullable(),
+  summary: z.string().nullable(),
+  cwd: z.string().nullable(),
+  metadata: jsonObject,
+  inputDigest: z.string(),
+  createdAt: z.iso.datetime(),
+  expiresAt: z.iso.datetime(),
+  settledAt: z.iso.datetime().nullable(),
+  decision: z.object({ by: actor, reason: z.string().nullable() }).nullable(),
+  reason: z.string().nullable(),
+  acknowledged: z.enum(['resumed', 'gone']).nullable(),
+  receipt: z.string().nullable(),
+});
+
+export const approvalPageSchema = z.object({
+  items: z.array(approvalSchema),
+  nextCursor: z.string().nullable(),
+});
+
+/** Members of a problem document that a caller acts on; everything in it is the service's word for people. */
+export const problemSchema = z.object({
+  code: z.string(),
+  detail: z.string().optional(),
+  errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+  approval: approvalSchema.optional(),
+});
+
+export type Approval = z.infer<typeof approvalSchema>;
+export type ApprovalStatus = Approval['status'];
+export type ApprovalPage = z.infer<typeof approvalPageSchema>;
+
+/** What an agent asks; `POST /api/approvals` documents each member. */
+export interface Ask {
+  readonly agentId: string;
+  readonly sessionId: string;
+  readonly toolName: string;
+  readonly toolInput: JsonObject;
+  readonly toolUseId?: string;
+  readonly summary?: string;
+  readonly cwd?: string;
+  readonly timeoutSeconds?: number;
+  readonly metadata?: JsonObject;
+}
+
+/** Which approvals to list; newest first. */
+export interface ApprovalFilter {
+  readonly status?: ApprovalStatus;
+  readonly agentId?: string;
+  readonly sessionId?: string;
+}

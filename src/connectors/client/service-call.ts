@@ -1,0 +1,93 @@
+import type { z } from 'zod';
+import { problemSchema } from './approval-wire';
+import { ServiceRefused, ServiceUnreachable } from './service-errors';
+
+/** A call that does not wait for an operator is answered within this, or never. */
+const ANSWER_WITHIN_MS = 15_000;
+
+export interface ServiceCall {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly body?: object;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** How long the service may hold the answer, beyond the time that any call may take. */
+  readonly heldMs?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The service's address and the key that every call carries. */
+export interface ServiceDoor {
+  readonly url: string;
+  readonly key: string;
+}
+
+/**
+ * One HTTP call, its answer checked against the schema.
+ *
+ * @throws ServiceUnreachable, ServiceRefused, or the signal's reason when it is aborted.
+ */
+export async function callService<Schema extends z.ZodType>(
+  door: ServiceDoor,
+  call: ServiceCall,
+  schema: Schema,
+): Promise<z.infer<Schema>> {
+  const { status, headers, text } = await exchange(door, call);
+  if (status === 429 || status >= 500) {
+    const seconds = Number(headers.get('retry-after') ?? Number.NaN);
+    const retryAfterMs = Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : undefined;
+    throw new ServiceUnreachable(`the service answered ${status}${because(text)}`, retryAfterMs);
+  }
+  if (status >= 400) throw refusal(status, text);
+  const parsed = schema.safeParse(jsonOf(text));
+  // Not ours: a proxy's page, or half an answer. What cannot be read is never a yes.
+  if (!parsed.success) throw new ServiceUnreachable(`what answered at ${door.url} is not Countersign`);
+  return parsed.data;
+}
+
+async function exchange(door: ServiceDoor, call: ServiceCall) {
+  const patience = AbortSignal.timeout(ANSWER_WITHIN_MS + (call.heldMs ?? 0));
+  try {
+    const response = await fetch(`${door.url}${call.path}`, {
+      method: call.method,
+      headers: {
+        authorization: `Bearer ${door.key}`,
+        ...(call.body ? { 'content-type': 'application/json' } : {}),
+        ...call.headers,
+      },
+      ...(call.body ? { body: JSON.stringify(call.body) } : {}),
+      // The key belongs to one address.
+      redirect: 'error',
+      signal: call.signal ? AbortSignal.any([call.signal, patience]) : patience,
+    });
+    return { status: response.status, headers: response.headers, text: await response.text() };
+  } catch (cause) {
+    call.signal?.throwIfAborted();
+    throw new ServiceUnreachable(`no answer from ${door.url}`, undefined, { cause });
+  }
+}
+
+function refusal(status: number, text: string): ServiceRefused {
+  const problem = problemSchema.safeParse(jsonOf(text)).data;
+  return new ServiceRefused(
+    status,
+    problem?.code ?? 'unknown',
+    `the service refused (${status})${because(text)}`,
+    problem?.approval,
+  );
+}
+
+/** The service's own words on what is wrong, where it has any. */
+function because(text: string): string {
+  const problem = problemSchema.safeParse(jsonOf(text)).data;
+  const faults = problem?.errors?.map(({ path, message }) => (path === '' ? message : `${path} ${message}`));
+  const detail = faults?.join('; ') ?? problem?.detail;
+  return detail === undefined ? '' : `: ${detail}`;
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined; // no schema takes it
+  }
+}

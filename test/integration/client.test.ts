@@ -1,0 +1,157 @@
+import { createServer, request as httpRequest, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { approvalSchema, type Approval } from '../../src/connectors/client/approval-wire';
+import { ServiceRefused, ServiceUnreachable } from '../../src/connectors/client/service-errors';
+import { CountersignClient } from '../../src/connectors/client';
+import { SystemClock } from '../../src/kernel/clock';
+import { Api } from '../support/api';
+import { startTestApp, type TestApp } from '../support/app';
+import { createTestDatabase, type TestDatabase } from '../support/database';
+import { Scrape } from '../support/scrape';
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy';
+import { until } from '../support/until';
+import { AGENT_KEY } from '../support/well-known';
+
+let database: TestDatabase;
+let app: TestApp;
+let api: Api;
+let wire: TcpProxy;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  app = await startTestApp(database.url);
+  api = new Api(app.url);
+  wire = await startTcpProxy(app.url);
+});
+afterAll(async () => {
+  await wire.close();
+  await app.close();
+  await database.drop();
+});
+
+const clientAt = (url: string): CountersignClient => new CountersignClient({ url, key: AGENT_KEY });
+const ask = (sessionId: string) => ({
+  agentId: 'client',
+  sessionId,
+  toolName: 'Bash',
+  toolInput: { command: 'x' },
+});
+
+/** A server that gives every request this answer. */
+async function answering(
+  answer: Parameters<typeof createServer>[1],
+): Promise<{ url: string; server: Server }> {
+  const server = createServer(answer as never);
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+}
+
+const close = (server: Server): Promise<unknown> => {
+  server.closeAllConnections();
+  return new Promise((done) => server.close(done));
+};
+
+it('asks once although the answer to the first try was lost', async () => {
+  let tries = 0;
+  const { server, url } = await answering((incoming, outgoing) => {
+    const lost = ++tries === 1;
+    const { method, headers } = incoming;
+    const onward = httpRequest(`${app.url}${incoming.url ?? ''}`, { method, headers }, (answer) => {
+      if (lost) return void outgoing.destroy();
+      outgoing.writeHead(answer.statusCode ?? 0, answer.headers);
+      answer.pipe(outgoing);
+    });
+    incoming.pipe(onward);
+  });
+  const approval = await clientAt(url).enqueue(ask('lost-reply'));
+  await close(server);
+  expect(tries).toBe(2);
+  const { body } = await api.call<{ items: Approval[] }>(
+    'agent',
+    'GET',
+    '/api/approvals?sessionId=lost-reply',
+  );
+  expect(body.items.map(({ id }) => id)).toEqual([approval.id]);
+});
+
+it('hears of a decision that was taken while the network was cut', async () => {
+  const client = clientAt(wire.url.replace(/\/$/, ''));
+  const approval = await client.enqueue(ask('cut'));
+  const settled = client.settled(approval);
+  await until('the call waits', async () => {
+    const metrics = new Scrape(await (await fetch(`${app.url}/metrics`)).text());
+    return metrics.value('escalation_waiters') > 0;
+  });
+  wire.cut();
+  await api.decide(approval.id, 'approved');
+  wire.mend();
+  expect((await settled).status).toBe('approved');
+});
+
+it('ends a wait at once when its signal is aborted', async () => {
+  const client = clientAt(app.url);
+  const stop = new AbortController();
+  const settled = client.settled(await client.enqueue(ask('abort')), { signal: stop.signal });
+  stop.abort(new Error('no longer wanted'));
+  await expect(settled).rejects.toThrow('no longer wanted');
+});
+
+it('gives up a wait that cannot be heard when the request has surely expired', async () => {
+  class LeapingClock extends SystemClock {
+    private leaps = 0;
+    override monotonicMs(): number {
+      return super.monotonicMs() + 600_000 * this.leaps++;
+    }
+  }
+  const approval = await clientAt(app.url).enqueue(ask('deaf'));
+  const deaf = new CountersignClient({ url: 'http://127.0.0.1:1', key: AGENT_KEY }, new LeapingClock());
+  await expect(deaf.settled(approval)).rejects.toThrow(ServiceUnreachable);
+});
+
+it.each([
+  ['a page', 200, '<html>Sign in</html>'],
+  ['nothing', 200, ''],
+  ['half an answer', 200, '{"id":"0190a0b0-0000-7000-8000-000000000000","status":"approv'],
+  ['another JSON', 200, '{"status":"approved"}'],
+  ['a 500', 500, '{"status":"approved"}'],
+  ['a 503 page', 503, '<html>'],
+])('takes %s for no answer', async (_what, status, text) => {
+  const { server, url } = await answering((_incoming, outgoing) => void outgoing.writeHead(status).end(text));
+  await expect(clientAt(url).get('0190a0b0-0000-7000-8000-000000000000')).rejects.toThrow(ServiceUnreachable);
+  await close(server);
+});
+
+it('follows no redirect: the key goes to one address only', async () => {
+  let visits = 0;
+  const elsewhere = await answering((_incoming, outgoing) => {
+    visits++;
+    outgoing.end('{}');
+  });
+  const { server, url } = await answering((_incoming, outgoing) => {
+    outgoing.writeHead(307, { location: elsewhere.url }).end();
+  });
+  await expect(clientAt(url).get('x')).rejects.toThrow(ServiceUnreachable);
+  expect(visits).toBe(0);
+  await Promise.all([close(server), close(elsewhere.server)]);
+});
+
+it('passes on what the service refuses, with the true state', async () => {
+  const client = clientAt(app.url);
+  const { id } = await client.enqueue(ask('refused'));
+  await api.decide(id, 'rejected');
+  const refusal = await client.cancel(id).catch((error: unknown) => error);
+  expect(refusal).toBeInstanceOf(ServiceRefused);
+  expect(refusal).toMatchObject({ code: 'approval.already-settled', approval: { id, status: 'rejected' } });
+});
+
+it('asks again after a 503 when it says so', async () => {
+  let tries = 0;
+  const body = JSON.stringify(approvalSchema.parse((await api.enqueue()).body));
+  const { server, url } = await answering((_incoming, outgoing) => {
+    if (++tries === 1) outgoing.writeHead(503, { 'retry-after': '1' }).end('{}');
+    else outgoing.end(body);
+  });
+  await clientAt(url).enqueue(ask('busy'));
+  expect(tries).toBe(2);
+  await close(server);
+});
