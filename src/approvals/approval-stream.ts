@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
 import type { FastifyReply } from 'fastify';
 import { callerGone } from '../http/caller-gone';
+import { answerUnder } from '../http/correlation-header';
 import { describeError, Log } from '../logging/log';
 import type { Approval } from './approval';
 import { viewOf } from './approval-view';
@@ -25,6 +26,7 @@ export class ApprovalStream {
   async send(id: string, viewer: Viewer, reply: FastifyReply): Promise<void> {
     const { approval } = await this.queries.execute(new GetApprovalQuery(id, viewer));
     const gone = callerGone(reply);
+    answerUnder(approval.correlationId, reply);
     reply.hijack();
     const out = reply.raw;
     const headers = Object.entries(reply.getHeaders()).filter(

@@ -12,6 +12,7 @@ import type { FastifyReply } from 'fastify';
 import { actorOf, type Identity } from '../access/identity';
 import { Allow, Caller } from '../http/access.guard';
 import { callerGone } from '../http/caller-gone';
+import { answerUnder } from '../http/correlation-header';
 import { InvalidInput } from '../kernel/errors';
 import { currentCorrelationId } from '../logging/correlation';
 import {
@@ -178,8 +179,15 @@ export class ApprovalsController {
     return viewOf(await this.commands.execute(new AcknowledgeApprovalCommand(id, caller.keyId, outcome)));
   }
 
-  private awaited(id: string, waitSeconds: number, caller: Identity, reply: FastifyReply): Promise<Approval> {
-    const viewer = viewerOf(caller);
-    return this.queries.execute(new AwaitSettlementQuery(id, viewer, waitSeconds * 1000, callerGone(reply)));
+  private async awaited(
+    id: string,
+    waitSeconds: number,
+    caller: Identity,
+    reply: FastifyReply,
+  ): Promise<Approval> {
+    const query = new AwaitSettlementQuery(id, viewerOf(caller), waitSeconds * 1000, callerGone(reply));
+    const approval = await this.queries.execute(query);
+    answerUnder(approval.correlationId, reply);
+    return approval;
   }
 }

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { ApprovalLog } from './approval-log';
 import { ApprovalStore } from './approval-store';
 import { ApprovalStream } from './approval-stream';
 import { ApprovalsController } from './approvals.controller';
@@ -29,6 +30,7 @@ import { TimeoutSweeper } from './timeout-sweeper';
     SettlementFeed,
     TimeoutSweeper,
     ApprovalStream,
+    ApprovalLog,
   ],
   exports: [SettlementFeed, TimeoutSweeper],
 })

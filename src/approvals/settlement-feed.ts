@@ -2,6 +2,7 @@ import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap
 import { CommandBus } from '@nestjs/cqrs';
 import { NotificationListener } from '../database/notification-listener';
 import { Clock } from '../kernel/clock';
+import { withCorrelation } from '../logging/correlation';
 import { describeError, Log } from '../logging/log';
 import { isSettled, type SettledApproval } from './approval';
 import { SETTLED_CHANNEL } from './approval-statements';
@@ -153,14 +154,24 @@ export class SettlementFeed implements OnApplicationBootstrap, BeforeApplication
       this.toRead.clear();
       try {
         for (const { approval } of await this.store.findMany(ids)) {
-          if (!isSettled(approval)) continue;
-          for (const waiter of this.waiting.get(approval.id) ?? []) waiter.answer(approval);
+          if (isSettled(approval)) this.answer(approval);
         }
       } catch (error) {
         this.complain(error);
       }
     }
     this.reading = false;
+  }
+
+  private answer(approval: SettledApproval): void {
+    const { id: approvalId, status, correlationId } = approval;
+    const waiters = this.waiting.get(approvalId);
+    if (!waiters) return;
+    for (const waiter of waiters) waiter.answer(approval);
+    const fields = { approvalId, status, waiters: waiters.size };
+    withCorrelation(correlationId, () =>
+      this.log.event('info', 'approval.answered', fields, 'those who wait are told the outcome'),
+    );
   }
 
   private complain(error: unknown): void {

@@ -7,6 +7,7 @@ import {
 import { EventBus } from '@nestjs/cqrs';
 import { ApprovalAcknowledged, ApprovalEnqueued, ApprovalSettled } from '../approvals/approval-events';
 import { CONFIG, telegramOf, type Config } from '../config/environment';
+import { withNewCorrelation } from '../logging/correlation';
 import { describeError, Log } from '../logging/log';
 import { Escalation } from './escalation';
 import { ChatFailure, OperatorChat } from './operator-chat';
@@ -106,7 +107,7 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
     const claim = await this.outbox.claim();
     if (claim.work === null) return Math.min(POLL_MS, Math.max(1, claim.waitMs ?? POLL_MS));
     const { work } = claim;
-    const done = this.do(work).finally(() => {
+    const done = withNewCorrelation(() => this.do(work)).finally(() => {
       this.inFlight.delete(work);
       this.wake();
     });

@@ -6,7 +6,7 @@ import { GetApprovalQuery } from '../approvals/queries/get-approval';
 import { CONFIG, type Config } from '../config/environment';
 import { isUnavailable } from '../database/database';
 import { Clock } from '../kernel/clock';
-import { withCorrelation } from '../logging/correlation';
+import { joinCorrelation } from '../logging/correlation';
 import { Log } from '../logging/log';
 import type { ActionDocument } from './action-document';
 import { callbackData, newNonce } from './callback-data';
@@ -64,7 +64,8 @@ export class Escalation implements BeforeApplicationShutdown {
       return this.outbox.finish(work);
     }
     const { approval } = await this.queries.execute(new GetApprovalQuery(work.approvalId, 'everything'));
-    return withCorrelation(approval.correlationId, () => this.tellOf(approval, work));
+    joinCorrelation(approval.correlationId);
+    return this.tellOf(approval, work);
   }
 
   private async tellChat(work: ChatWork): Promise<void> {

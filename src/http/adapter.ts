@@ -4,7 +4,8 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { InvalidInput } from '../kernel/errors';
 import { parseStrictJson, StrictJsonError } from '../kernel/strict-json';
-import { correlationIdFrom, withCorrelation } from '../logging/correlation';
+import { namedCorrelationId, withCorrelation, withNewCorrelation } from '../logging/correlation';
+import { CORRELATION_HEADER } from './correlation-header';
 import { PROBLEM_TYPE, problemOf, sendProblem } from './problem';
 
 /** Larger bodies get 413 before they are parsed. */
@@ -23,9 +24,13 @@ function parsed(body: Buffer): unknown {
 }
 
 function correlated(request: FastifyRequest, reply: FastifyReply, work: () => void): void {
-  const id = correlationIdFrom(request.headers['x-correlation-id'], request.headers.traceparent);
-  void reply.header('x-correlation-id', id);
-  withCorrelation(id, work);
+  const named = namedCorrelationId(request.headers['x-correlation-id'], request.headers.traceparent);
+  const begin = (id: string) => {
+    void reply.header(CORRELATION_HEADER, id);
+    work();
+  };
+  if (named === null) withNewCorrelation(begin);
+  else withCorrelation(named, () => begin(named));
 }
 
 /** What Node refuses before there is a request: a code of its own, or bytes that are not HTTP. */
@@ -33,16 +38,15 @@ const REFUSED_STATUS: Record<string, number> = { HPE_HEADER_OVERFLOW: 431, ERR_H
 
 function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
   if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
-  const id = correlationIdFrom(undefined, undefined);
   const refusal = new HttpException(error.message, REFUSED_STATUS[error.code ?? ''] ?? 400);
-  const document = withCorrelation(id, () => problemOf(refusal));
+  const document = withNewCorrelation(() => problemOf(refusal));
   const body = JSON.stringify(document);
   socket.end(
     [
       `HTTP/1.1 ${document.status} ${document.title}`,
       `content-type: ${PROBLEM_TYPE}`,
       `content-length: ${Buffer.byteLength(body)}`,
-      `x-correlation-id: ${id}`,
+      `${CORRELATION_HEADER}: ${document.correlationId}`,
       'connection: close',
       '',
       body,

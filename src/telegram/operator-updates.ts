@@ -31,6 +31,7 @@ import {
 import { ChatFailure, OperatorChat, type Button, type MessageText } from '../escalation/operator-chat';
 import { shortId } from '../escalation/short-id';
 import { Clock } from '../kernel/clock';
+import { currentCorrelationId, joinCorrelation } from '../logging/correlation';
 import { describeError, Log } from '../logging/log';
 import { TelegramApi } from './telegram-api';
 
@@ -103,8 +104,12 @@ export class OperatorUpdates {
     const result = await this.commands.execute(
       new TapCardCommand(data, where.chatId, where.messageId, operator),
     );
-    if (result.kind === 'unknown-button') await this.refuse(result.kind, from.id, message);
-    else this.logTap(from.id, result);
+    if (result.kind === 'unknown-button') {
+      await this.refuse(result.kind, from.id, message);
+    } else {
+      joinCorrelation(result.approval.correlationId);
+      this.logTap(from.id, result);
+    }
     return this.answer(id, answerTo(result), result.kind !== 'decided');
   }
 
@@ -229,7 +234,7 @@ export class OperatorUpdates {
       type: 'telegram.tap-refused',
       actor: `telegram:${userId}`,
       approvalId: null,
-      correlationId: null,
+      correlationId: currentCorrelationId(),
       data: { result, chatId: String(message?.chat.id ?? ''), messageId: message?.message_id ?? null },
     });
     this.log.event('warn', 'telegram.tap', { user: userId, result }, 'a tap was refused');
@@ -256,14 +261,8 @@ export class OperatorUpdates {
     );
   }
 
-  private logTap(userId: number, result: TapResult): void {
-    const approval =
-      'approval' in result ? { approvalId: result.approval.id, status: result.approval.status } : {};
-    this.log.event(
-      'info',
-      'telegram.tap',
-      { user: userId, result: result.kind, ...approval },
-      'an operator tapped',
-    );
+  private logTap(userId: number, { kind, approval }: Exclude<TapResult, { kind: 'unknown-button' }>): void {
+    const fields = { user: userId, result: kind, approvalId: approval.id, status: approval.status };
+    this.log.event('info', 'telegram.tap', fields, 'an operator tapped');
   }
 }

@@ -3,6 +3,7 @@ import { InjectBot } from 'nestjs-telegraf';
 import { Telegraf } from 'telegraf';
 import type { Update } from 'telegraf/types';
 import { isUnavailable } from '../database/database';
+import { withNewCorrelation } from '../logging/correlation';
 import { describeError, Log } from '../logging/log';
 
 /** Hands updates to the handlers. What they do is idempotent, so an update may come any number of times. */
@@ -22,7 +23,12 @@ export class UpdateHandler {
    * @throws DomainError `database.unavailable`: nothing was done, and Telegram must send it again. Any other
    * failure is logged and over: it would fail again, and keep back the updates behind it.
    */
-  async handle(update: Update): Promise<void> {
+  handle(update: Update): Promise<void> {
+    // Every update is a cause of its own, until it turns out which approval it is about.
+    return withNewCorrelation(() => this.handled(update));
+  }
+
+  private async handled(update: Update): Promise<void> {
     try {
       await this.bot.handleUpdate(update);
     } catch (error) {

@@ -280,3 +280,17 @@ describe('stopping', () => {
     expect(leaving.feed.size).toBe(0);
   });
 });
+
+it('an answer is logged once for all who wait, under the id of the request that asked', async () => {
+  const { body } = await agent.enqueue({}, { 'X-Correlation-Id': 'waited-for' });
+  const waiting = { waitMs: 30_000, endsInMs: 30_000, signal: new AbortController().signal };
+  const waiters = [here.feed.register(body.id), here.feed.register(body.id)];
+  const answered = Promise.all(waiters.map((each) => each.settled(waiting)));
+  await operator.decide(body.id, 'rejected');
+  await answered;
+  waiters.forEach((each) => each.release());
+  const lines = here.events.filter(
+    ({ event, approvalId }) => event === 'approval.answered' && approvalId === body.id,
+  );
+  expect(lines).toMatchObject([{ correlationId: 'waited-for', status: 'rejected', waiters: 2 }]);
+});

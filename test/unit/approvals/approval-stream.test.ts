@@ -36,7 +36,12 @@ function stream(awaiting: () => Promise<Approval>) {
     execute: (query: unknown) =>
       query instanceof AwaitSettlementQuery ? awaiting() : Promise.resolve({ approval: pending }),
   } as unknown as QueryBus;
-  const reply = { raw, hijack: () => undefined, getHeaders: () => ({}) } as unknown as FastifyReply;
+  const reply = {
+    raw,
+    header: () => undefined,
+    hijack: () => undefined,
+    getHeaders: () => ({}),
+  } as unknown as FastifyReply;
   const log = createLog({ level: 'info', format: 'json' }, { write: (line) => void logged.push(line) });
   const sent = new ApprovalStream(queries, log).send('id', 'everything', reply);
   return { raw, logged, sent };

@@ -1,0 +1,46 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { EventBus } from '@nestjs/cqrs';
+import { currentCorrelationId, withCorrelation } from '../logging/correlation';
+import { Log } from '../logging/log';
+import type { Approval, SettledApproval } from './approval';
+import { ApprovalEnqueued, ApprovalSettled } from './approval-events';
+
+/** Tells the beginning and the end of every approval, under the id of the request that asked for it. */
+@Injectable()
+export class ApprovalLog implements OnModuleInit {
+  constructor(
+    private readonly events: EventBus,
+    private readonly log: Log,
+  ) {}
+
+  onModuleInit(): void {
+    this.events.subscribe((event) => {
+      if (event instanceof ApprovalEnqueued) this.enqueued(event.approval);
+      else if (event instanceof ApprovalSettled) this.settled(event.approval);
+    });
+  }
+
+  private enqueued({ id: approvalId, correlationId, keyId, agentId, toolName }: Approval): void {
+    const fields = { approvalId, keyId, agentId, toolName };
+    withCorrelation(correlationId, () =>
+      this.log.event('info', 'approval.enqueued', fields, 'an agent asks for approval'),
+    );
+  }
+
+  private settled(approval: SettledApproval): void {
+    const { id: approvalId, correlationId, status, createdAt, settledAt } = approval;
+    const { kind, id } = 'decision' in approval ? approval.decision.by : approval.by;
+    const cause = currentCorrelationId();
+    const fields = {
+      approvalId,
+      status,
+      by: `${kind}:${id}`,
+      seconds: (settledAt.getTime() - createdAt.getTime()) / 1000,
+      // A decision by API is a request of its own, and its caller was told another id.
+      ...(kind === 'api' && cause !== correlationId ? { causedBy: cause } : {}),
+    };
+    withCorrelation(correlationId, () =>
+      this.log.event('info', 'approval.settled', fields, `the approval is ${status}`),
+    );
+  }
+}
