@@ -34,27 +34,50 @@ const AFTERMATH = (chatId: string) => `
   )
   select ${APPROVAL} from ended, (select count(sent) from woken) as all_woken`;
 
-/** Parameters: key, agent, session, request, digest, correlation, idempotency key, body digest, seconds, chat, cap. */
+/**
+ * Many requests at once. Parameters, each an array with a value for each request: key, agent, session, request, digest,
+ * correlation, idempotency key, body digest, seconds; then chat, cap, and the keys whose pending requests are counted.
+ *
+ * In the order of the idempotency keys, so that two replicas with the same ones never wait for each other.
+ */
 export const ENQUEUE: Statement = {
   name: 'approval-enqueue',
   text: `
-  with new as (
+  with input as materialized (
+    select *, uuid_v7(${NOW}) as id
+    from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[],
+      $9::float8[]) with ordinality
+      as t (key_id, agent_id, session_id, request, input_digest, correlation_id, idempotency_key, body_digest,
+        seconds, place)
+  ), counted as materialized (
+    select key_id, (select count(*) from approvals a where a.key_id = k.key_id and a.status = 'pending') as pending
+    from unnest($12::text[]) as k (key_id)
+  ), admitted as (
+    select i.*, pending from (select *, row_number() over (partition by key_id order by place) as nth from input) as i
+      left join counted using (key_id)
+    where pending is null or pending + nth <= $11::bigint
+  ), new as (
     insert into approvals (id, key_id, agent_id, session_id, request, input_digest, correlation_id,
       idempotency_key, body_digest, created_at, expires_at)
-    select uuid_v7(${NOW}), $1, $2, $3, $4, $5, $6, $7, $8, ${NOW}, ${NOW} + make_interval(secs => $9)
-    where (select count(*) from approvals where key_id = $1 and status = 'pending') < $11::bigint
+    select id, key_id, agent_id, session_id, request, input_digest, correlation_id, idempotency_key, body_digest,
+      ${NOW}, ${NOW} + make_interval(secs => seconds)
+    from admitted order by key_id, idempotency_key
     on conflict (key_id, idempotency_key) where idempotency_key is not null do nothing
-    returning ${APPROVAL}
+    returning id, created_at, expires_at
+  ), stored as (
+    select place, key_id, correlation_id, input_digest, new.* from new join input using (id)
   ), card as (
     insert into outbox (approval_id, kind, chat_id, urgency, created_at, available_at)
-    select id, 'card', $10::bigint, 0, now(), now() from new where $10::bigint is not null
+    select id, 'card', $10::bigint, 0, now(), now() from stored where $10::bigint is not null order by place
   ), audited as (
     insert into audit_log (at, type, actor, approval_id, correlation_id, data)
     select created_at, 'approval.enqueued', 'api:' || key_id, id, correlation_id,
       json_build_object('inputDigest', input_digest)::text
-    from new
+    from stored order by place
   )
-  select ${APPROVAL} from new`,
+  select input.place::int, stored.id, created_at, expires_at, pending::int
+  from input left join stored using (place) left join counted on counted.key_id = input.key_id
+  order by place`,
 };
 
 export const FIND_BY_IDEMPOTENCY_KEY: Statement = {

@@ -1,9 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '../config/environment';
-import { Database, type Statement } from '../database/database';
+import { Database, isUnavailable, type Statement } from '../database/database';
 import { canonicalize } from '../kernel/canonical-json';
 import { DomainError } from '../kernel/errors';
-import type { Acknowledgement, Actor, SettledApproval } from './approval';
+import type { Acknowledgement, Actor, ApprovalRequest, SettledApproval } from './approval';
 import {
   toApproval,
   toColumnText,
@@ -34,6 +34,24 @@ import {
   type SettleAttempt,
   type Snapshot,
 } from './approval-store';
+import { EnqueueBatches, type BatchItem } from './enqueue-batches';
+import { PendingHeadroom } from './pending-headroom';
+
+/** What the caller asked, with the text that is stored. */
+interface NewRow extends BatchItem {
+  readonly request: NewApproval;
+  readonly text: string;
+}
+
+type StoredAs = Pick<ApprovalRequest, 'id' | 'createdAt' | 'expiresAt'>;
+
+/** No id: not stored. `pending`: of the key, before this statement, where it was counted. */
+interface EnqueuedRow {
+  readonly id: string | null;
+  readonly created_at: Date | null;
+  readonly expires_at: Date | null;
+  readonly pending: number | null;
+}
 
 const changedTo = (approval: SettledApproval): SettleAttempt => ({
   changed: true,
@@ -46,6 +64,11 @@ export class PostgresApprovalStore extends ApprovalStore {
   private readonly chatId: string | null;
   private readonly graceSeconds: number;
   private readonly maxPending: number;
+  private readonly headroom: PendingHeadroom;
+  private readonly enqueues = new EnqueueBatches<NewRow, StoredAs | null>(
+    (items) => this.enqueueAll(items),
+    (error) => !isUnavailable(error),
+  );
 
   constructor(
     private readonly database: Database,
@@ -55,26 +78,44 @@ export class PostgresApprovalStore extends ApprovalStore {
     this.chatId = config.telegram?.chatId ?? null;
     this.graceSeconds = config.approvals.gracePeriodSeconds;
     this.maxPending = config.approvals.maxPendingPerAgent;
+    this.headroom = new PendingHeadroom(this.maxPending);
   }
 
   async enqueue(request: NewApproval): Promise<Enqueued> {
     const { agentId, sessionId, toolName, toolInput, toolUseId, summary, cwd, metadata } = request;
-    const text: RequestText = { agentId, sessionId, toolName, toolInput, toolUseId, summary, cwd, metadata };
-    const [row] = await this.database.query<ApprovalRow>(ENQUEUE, [
-      request.keyId,
-      toColumnText(agentId),
-      toColumnText(sessionId),
-      canonicalize({ ...text }),
-      request.inputDigest,
-      request.correlationId,
-      request.idempotency?.key ?? null,
-      request.idempotency?.bodyDigest ?? null,
-      request.timeoutSeconds,
+    const asked: RequestText = { agentId, sessionId, toolName, toolInput, toolUseId, summary, cwd, metadata };
+    const text = canonicalize({ ...asked });
+    const stored = await this.enqueues.add({ request, text, size: text.length });
+    if (stored === null) return this.replay(request);
+    const { keyId, inputDigest, correlationId } = request;
+    const approval = { ...asked, ...stored, keyId, inputDigest, correlationId, status: 'pending' } as const;
+    return { approval, replayed: false };
+  }
+
+  private async enqueueAll(items: readonly NewRow[]): Promise<(StoredAs | null)[]> {
+    const requests = items.map(({ request }) => request);
+    const counted = this.headroom.unsure(requests.map(({ keyId }) => keyId));
+    const rows = await this.database.query<EnqueuedRow>(ENQUEUE, [
+      requests.map(({ keyId }) => keyId),
+      requests.map(({ agentId }) => toColumnText(agentId)),
+      requests.map(({ sessionId }) => toColumnText(sessionId)),
+      items.map(({ text }) => text),
+      requests.map(({ inputDigest }) => inputDigest),
+      requests.map(({ correlationId }) => correlationId),
+      requests.map(({ idempotency }) => idempotency?.key ?? null),
+      requests.map(({ idempotency }) => idempotency?.bodyDigest ?? null),
+      requests.map(({ timeoutSeconds }) => timeoutSeconds),
       this.chatId,
       this.maxPending,
+      counted,
     ]);
-    if (row) return { approval: toApproval(row), replayed: false };
-    return this.replay(request);
+    rows.forEach(({ pending }, place) => {
+      const keyId = requests[place]?.keyId;
+      if (keyId !== undefined && pending !== null) this.headroom.counted(keyId, pending + rows.length);
+    });
+    return rows.map(({ id, created_at: createdAt, expires_at: expiresAt }) =>
+      id === null || createdAt === null || expiresAt === null ? null : { id, createdAt, expiresAt },
+    );
   }
 
   /** Nothing was inserted: the key was used before, or the agent has too much open. */
