@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isUnavailable } from '../database/database';
 import { describeError, type Log } from '../logging/log';
 import { TelegramFailure } from './telegram-failure';
 import type { TelegramPart, TelegramStatus } from './telegram-status';
@@ -48,7 +49,9 @@ export class Patience {
     const message = describeError(error);
     this.failures++;
     // What Telegram says itself will not pass by itself: no waiting for a third time.
-    if (refused || (answered && error.reason !== 'conflict') || this.failures >= NEWS_AFTER_FAILURES) {
+    const news = refused || (answered && error.reason !== 'conflict') || this.failures >= NEWS_AFTER_FAILURES;
+    // Where our database is away, Telegram is not to blame, and health tells of the database.
+    if (news && !isUnavailable(error)) {
       this.status.report(this.part, refused ? 'Telegram refuses the bot token' : `${this.part}: ${message}`);
     }
     this.log.event('debug', 'telegram.step-failed', { part: this.part, error: message }, 'tried again later');

@@ -6,6 +6,7 @@ import { OperatorChat } from '../escalation/operator-chat';
 import { ResilienceModule } from '../resilience/resilience.module';
 import { OperatorUpdates } from './operator-updates';
 import { showsTelegramUnwell } from './retryability';
+import { SendingCheck } from './sending-check';
 import { TelegramApi } from './telegram-api';
 import { TelegramChat } from './telegram-chat';
 import { TelegramProbe } from './telegram-probe';
@@ -41,6 +42,7 @@ export class TelegramModule {
         UpdateHandler,
         telegram.webhook === null ? UpdatePoller : WebhookEndpoint,
         TelegramProbe,
+        SendingCheck,
       ],
       exports: [OperatorChat],
     };

@@ -92,6 +92,6 @@ it(`after an outage with ${PENDING} pending: every card comes in the order of ur
   expect(Math.max(...overtaken)).toBeLessThanOrEqual(4 * SIDE_BY_SIDE);
 
   expect(service.eventsNamed('telegram.unreachable')).toHaveLength(1);
-  expect(service.eventsNamed('telegram.reached')).toHaveLength(1);
+  await until('the recovery is told', () => service.eventsNamed('telegram.reached').length === 1);
   expect((await chat.calls('sendMessage')).filter(({ status }) => status === 429)).toEqual([]);
 }, 180_000);

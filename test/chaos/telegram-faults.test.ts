@@ -225,7 +225,7 @@ describe('a chat that refuses', () => {
     for (const id of open) expect(await stage.chat.cardsOf(id)).toHaveLength(1);
     expect(await stage.chat.cardsOf(decided)).toEqual([]);
     expect(unreachable()).toBe(told + 1);
-    expect(stage.service.eventsNamed('telegram.reached').length).toBeGreaterThan(0);
+    await until('the recovery is told', () => stage.service.eventsNamed('telegram.reached').length > 0);
   });
 
   it('a group that became another: open cards are made again there, a tap there counts, and so do new requests', async () => {

@@ -1,4 +1,5 @@
 import { ALWAYS, TelegramRig } from '../support/telegram-rig';
+import { STEADY_MS } from '../../src/telegram/telegram-status';
 import { until } from '../support/until';
 
 /** Enqueueing never waits for Telegram; far less than its shortest time limit, far more than a busy machine needs. */
@@ -79,14 +80,18 @@ describe('while Telegram does not answer at all', () => {
     // A message that gets through and a poll that comes home: the trouble of earlier tests is over.
     await rig.shown();
     await rig.chat.say('hello');
-    await until('all is well', async () => {
-      const { body } = await rig.api.call<{ details: { telegram: { degraded?: boolean } } }>(
-        null,
-        'GET',
-        '/health',
-      );
-      return body.details.telegram.degraded === undefined;
-    });
+    await until(
+      'all is well',
+      async () => {
+        const { body } = await rig.api.call<{ details: { telegram: { degraded?: boolean } } }>(
+          null,
+          'GET',
+          '/health',
+        );
+        return body.details.telegram.degraded === undefined;
+      },
+      2 * STEADY_MS,
+    );
     const told = rig.events('telegram.unreachable').length;
     await down();
     for (let n = 0; n < 5; n++) await rig.asked();

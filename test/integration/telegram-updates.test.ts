@@ -1,4 +1,5 @@
 import { parseCallbackData } from '../../src/escalation/callback-data';
+import { STEADY_MS } from '../../src/telegram/telegram-status';
 import type { ApprovalJson } from '../support/api';
 import { buttonsOf, type ChatMessage } from '../support/sandbox-client';
 import { ALWAYS, TelegramRig } from '../support/telegram-rig';
@@ -336,8 +337,10 @@ describe('telegram.md 21: a card that cannot be delivered', () => {
     await rig.chat.change('chats', { chat: GROUP, blocked: false });
     await rig.database.query(`update lanes set available_at = now()`);
     await rig.shown();
-    await until('it is in reach again', async () =>
-      /^telegram_service_health 1$/m.test(await (await fetch(`${rig.app.url}/metrics`)).text()),
+    await until(
+      'it is in reach again',
+      async () => /^telegram_service_health 1$/m.test(await (await fetch(`${rig.app.url}/metrics`)).text()),
+      2 * STEADY_MS,
     );
     expect(rig.events('telegram.unreachable')).toHaveLength(told);
     expect(rig.app.rawLog.join('\n')).not.toContain(BOT_TOKEN.split(':')[1]);

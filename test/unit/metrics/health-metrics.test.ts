@@ -1,3 +1,4 @@
+import { STEADY_MS } from '../../../src/telegram/telegram-status';
 import { eachTestItsMetrics } from './metered';
 
 const metered = eachTestItsMetrics();
@@ -26,13 +27,15 @@ it('Telegram on is 1 once every part of the way works', async () => {
   expect(scrape.value('telegram_enabled')).toBe(1);
 });
 
-it('any broken part of the way to the operators is 0, until it is mended', async () => {
-  const { telegram } = metered();
+it('any broken part of the way to the operators is 0, until it is mended and stays so', async () => {
+  const { telegram, clock } = metered();
   telegram.enable();
   telegram.report('token', null);
   telegram.report('chat', 'the chat cannot be reached');
   expect((await metered().scrape()).value('telegram_service_health')).toBe(0);
   telegram.report('chat', null);
+  expect((await metered().scrape()).value('telegram_service_health')).toBe(0);
+  clock.advance(STEADY_MS);
   expect((await metered().scrape()).value('telegram_service_health')).toBe(1);
 });
 
