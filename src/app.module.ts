@@ -12,8 +12,10 @@ import { HealthModule } from './health/health.module';
 import { HttpModule } from './http/http.module';
 import type { Log } from './logging/log';
 import { LoggingModule } from './logging/logging.module';
+import { BUILD } from './metrics/build';
 import { MetricsModule } from './metrics/metrics.module';
 import { TelegramModule } from './telegram/telegram.module';
+import { TracingModule } from './tracing/tracing.module';
 
 @Module({})
 export class AppModule {
@@ -23,6 +25,7 @@ export class AppModule {
       imports: [
         ConfigModule.with(config),
         LoggingModule.with(log),
+        TracingModule.of({ name: 'countersign', version: BUILD.version }),
         DatabaseModule.at(location),
         CqrsModule.forRoot(),
         ScheduleModule.forRoot(),

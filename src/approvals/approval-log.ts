@@ -2,15 +2,17 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { EventBus } from '@nestjs/cqrs';
 import { currentCorrelationId, withCorrelation } from '../logging/correlation';
 import { Log } from '../logging/log';
+import { Tracing } from '../tracing/tracing';
 import type { Approval, SettledApproval } from './approval';
 import { ApprovalEnqueued, ApprovalSettled } from './approval-events';
 
-/** Tells the beginning and the end of every approval, under the id of the request that asked for it. */
+/** Tells log and trace the beginning and the end of every approval, under the id of the request that asked for it. */
 @Injectable()
 export class ApprovalLog implements OnModuleInit {
   constructor(
     private readonly events: EventBus,
     private readonly log: Log,
+    private readonly tracing: Tracing,
   ) {}
 
   onModuleInit(): void {
@@ -39,6 +41,11 @@ export class ApprovalLog implements OnModuleInit {
       // A decision by API is a request of its own, and its caller was told another id.
       ...(kind === 'api' && cause !== correlationId ? { causedBy: cause } : {}),
     };
+    // The part of the trace that people take.
+    this.tracing.past(approval.traceparent, 'approval.pending', createdAt, settledAt, {
+      'approval.id': approvalId,
+      'approval.status': status,
+    });
     withCorrelation(correlationId, () =>
       this.log.event('info', 'approval.settled', fields, `the approval is ${status}`),
     );

@@ -18,6 +18,7 @@ export interface ApprovalRow {
   request: string;
   input_digest: string;
   correlation_id: string;
+  traceparent: string | null;
   created_at: Date;
   expires_at: Date;
   settled_at: Date | null;
@@ -59,6 +60,7 @@ export function toApproval(row: ApprovalRow): Approval {
     keyId: row.key_id,
     inputDigest: row.input_digest,
     correlationId: row.correlation_id,
+    traceparent: row.traceparent,
     createdAt: row.created_at,
     expiresAt: row.expires_at,
   };

@@ -6,7 +6,7 @@ export const SETTLED_CHANNEL = 'approval_settled';
 /** NOTIFY carries less than 8000 bytes; 200 ids of 36 characters and their commas fit. */
 const IDS_PER_NOTIFY = 200;
 
-const APPROVAL = `id, status, key_id, request, input_digest, correlation_id, created_at, expires_at,
+const APPROVAL = `id, status, key_id, request, input_digest, correlation_id, traceparent, created_at, expires_at,
   settled_at, settled_by_kind, settled_by_id, settled_by_name, reason, acknowledged`;
 
 /** JavaScript dates hold milliseconds; what is stored must be what is shown. */
@@ -36,7 +36,8 @@ const AFTERMATH = (chatId: string) => `
 
 /**
  * Many requests at once. Parameters, each an array with a value for each request: key, agent, session, request, digest,
- * correlation, idempotency key, body digest, seconds; then chat, cap, and the keys whose pending requests are counted.
+ * correlation, idempotency key, body digest, seconds, traceparent; then chat, cap, and the keys whose pending requests
+ * are counted.
  *
  * In the order of the idempotency keys, so that two replicas with the same ones never wait for each other.
  */
@@ -46,21 +47,21 @@ export const ENQUEUE: Statement = {
   with input as materialized (
     select *, uuid_v7(${NOW}) as id
     from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[],
-      $9::float8[]) with ordinality
+      $9::float8[], $10::text[]) with ordinality
       as t (key_id, agent_id, session_id, request, input_digest, correlation_id, idempotency_key, body_digest,
-        seconds, place)
+        seconds, traceparent, place)
   ), counted as materialized (
     select key_id, (select count(*) from approvals a where a.key_id = k.key_id and a.status = 'pending') as pending
-    from unnest($12::text[]) as k (key_id)
+    from unnest($13::text[]) as k (key_id)
   ), admitted as (
     select i.*, pending from (select *, row_number() over (partition by key_id order by place) as nth from input) as i
       left join counted using (key_id)
-    where pending is null or pending + nth <= $11::bigint
+    where pending is null or pending + nth <= $12::bigint
   ), new as (
     insert into approvals (id, key_id, agent_id, session_id, request, input_digest, correlation_id,
-      idempotency_key, body_digest, created_at, expires_at)
+      idempotency_key, body_digest, traceparent, created_at, expires_at)
     select id, key_id, agent_id, session_id, request, input_digest, correlation_id, idempotency_key, body_digest,
-      ${NOW}, ${NOW} + make_interval(secs => seconds)
+      traceparent, ${NOW}, ${NOW} + make_interval(secs => seconds)
     from admitted order by key_id, idempotency_key
     on conflict (key_id, idempotency_key) where idempotency_key is not null do nothing
     returning id, created_at, expires_at
@@ -68,7 +69,7 @@ export const ENQUEUE: Statement = {
     select place, key_id, correlation_id, input_digest, new.* from new join input using (id)
   ), card as (
     insert into outbox (approval_id, kind, chat_id, urgency, created_at, available_at)
-    select id, 'card', $10::bigint, 0, now(), now() from stored where $10::bigint is not null order by place
+    select id, 'card', $11::bigint, 0, now(), now() from stored where $11::bigint is not null order by place
   ), audited as (
     insert into audit_log (at, type, actor, approval_id, correlation_id, data)
     select created_at, 'approval.enqueued', 'api:' || key_id, id, correlation_id,

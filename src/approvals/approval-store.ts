@@ -15,6 +15,7 @@ export interface NewApproval {
   readonly inputDigest: string;
   readonly timeoutSeconds: number;
   readonly correlationId: string;
+  readonly traceparent: string | null;
   /** The caller's Idempotency-Key and the SHA-256 of the RFC 8785 form of the body it came with. */
   readonly idempotency: { readonly key: string; readonly bodyDigest: Buffer } | null;
 }

@@ -42,6 +42,9 @@ export class ApprovalEntity {
   @Column('text', { name: 'correlation_id' })
   correlationId!: string;
 
+  @Column('text', { nullable: true })
+  traceparent!: string | null;
+
   @Column('text', { name: 'idempotency_key', nullable: true })
   idempotencyKey!: string | null;
 

@@ -39,6 +39,8 @@ export interface ApprovalRequest {
   /** `sha256:` and the hex SHA-256 of the RFC 8785 form of {toolName, toolInput, cwd}. */
   readonly inputDigest: string;
   readonly correlationId: string;
+  /** Where its trace goes on, as a W3C `traceparent`; null: it is not traced. */
+  readonly traceparent: string | null;
   readonly createdAt: Date;
   readonly expiresAt: Date;
 }

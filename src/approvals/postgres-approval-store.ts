@@ -87,9 +87,9 @@ export class PostgresApprovalStore extends ApprovalStore {
     const text = canonicalize({ ...asked });
     const stored = await this.enqueues.add({ request, text, size: text.length });
     if (stored === null) return this.replay(request);
-    const { keyId, inputDigest, correlationId } = request;
-    const approval = { ...asked, ...stored, keyId, inputDigest, correlationId, status: 'pending' } as const;
-    return { approval, replayed: false };
+    const { keyId, inputDigest, correlationId, traceparent } = request;
+    const rest = { keyId, inputDigest, correlationId, traceparent, status: 'pending' } as const;
+    return { approval: { ...asked, ...stored, ...rest }, replayed: false };
   }
 
   private async enqueueAll(items: readonly NewRow[]): Promise<(StoredAs | null)[]> {
@@ -105,6 +105,7 @@ export class PostgresApprovalStore extends ApprovalStore {
       requests.map(({ idempotency }) => idempotency?.key ?? null),
       requests.map(({ idempotency }) => idempotency?.bodyDigest ?? null),
       requests.map(({ timeoutSeconds }) => timeoutSeconds),
+      requests.map(({ traceparent }) => traceparent),
       this.chatId,
       this.maxPending,
       counted,

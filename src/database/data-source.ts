@@ -11,6 +11,7 @@ import {
 import { CreateApprovals1795464000000 } from '../../migrations/1795464000000-CreateApprovals';
 import { CreateEscalation1795464000001 } from '../../migrations/1795464000001-CreateEscalation';
 import { AddLanes1795464000002 } from '../../migrations/1795464000002-AddLanes';
+import { AddTraceparent1795464000003 } from '../../migrations/1795464000003-AddTraceparent';
 import { CountLostDocuments1795464000008 } from '../../migrations/1795464000008-CountLostDocuments';
 
 /** A request must not hang on a database that does not answer; five seconds, then 503. */
@@ -48,6 +49,7 @@ export function createDataSource(
       CreateApprovals1795464000000,
       CreateEscalation1795464000001,
       AddLanes1795464000002,
+      AddTraceparent1795464000003,
       CountLostDocuments1795464000008,
     ],
     migrationsTransactionMode: 'all',

@@ -8,6 +8,7 @@ import { isUnavailable } from '../database/database';
 import { Clock } from '../kernel/clock';
 import { joinCorrelation } from '../logging/correlation';
 import { Log } from '../logging/log';
+import { Tracing } from '../tracing/tracing';
 import type { ActionDocument } from './action-document';
 import { callbackData, newNonce } from './callback-data';
 import { CardStore, type Card } from './card-store';
@@ -50,6 +51,7 @@ export class Escalation implements BeforeApplicationShutdown {
     private readonly events: EventBus,
     private readonly clock: Clock,
     private readonly log: Log,
+    private readonly tracing: Tracing,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
@@ -65,7 +67,12 @@ export class Escalation implements BeforeApplicationShutdown {
     }
     const { approval } = await this.queries.execute(new GetApprovalQuery(work.approvalId, 'everything'));
     joinCorrelation(approval.correlationId);
-    return this.tellOf(approval, work);
+    return this.tracing.resume(
+      approval.traceparent,
+      `escalation.${work.kind}`,
+      { 'approval.id': approval.id },
+      () => this.tellOf(approval, work),
+    );
   }
 
   private async tellChat(work: ChatWork): Promise<void> {

@@ -33,6 +33,7 @@ import { shortId } from '../escalation/short-id';
 import { Clock } from '../kernel/clock';
 import { currentCorrelationId, joinCorrelation } from '../logging/correlation';
 import { describeError, Log } from '../logging/log';
+import { Tracing } from '../tracing/tracing';
 import { TelegramApi } from './telegram-api';
 
 type Tapped = NarrowedContext<Context, TelegramUpdate.CallbackQueryUpdate<CallbackQuery.DataQuery>>;
@@ -82,6 +83,7 @@ export class OperatorUpdates {
     private readonly refusals: RefusalLog,
     private readonly clock: Clock,
     private readonly log: Log,
+    private readonly tracing: Tracing,
     @Inject(CONFIG) config: Config,
   ) {
     this.operators = new Map(config.telegram?.operators.map(({ id, name }) => [id, name]));
@@ -104,13 +106,15 @@ export class OperatorUpdates {
     const result = await this.commands.execute(
       new TapCardCommand(data, where.chatId, where.messageId, operator),
     );
+    const answer = () => this.answer(id, answerTo(result), result.kind !== 'decided');
     if (result.kind === 'unknown-button') {
       await this.refuse(result.kind, from.id, message);
-    } else {
-      joinCorrelation(result.approval.correlationId);
-      this.logTap(from.id, result);
+      return answer();
     }
-    return this.answer(id, answerTo(result), result.kind !== 'decided');
+    const { correlationId, traceparent } = result.approval;
+    joinCorrelation(correlationId);
+    this.logTap(from.id, result);
+    return this.tracing.resume(traceparent, 'telegram.tap', { result: result.kind }, answer);
   }
 
   @Command('pending')

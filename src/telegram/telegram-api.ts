@@ -10,6 +10,7 @@ import { describeError, Log } from '../logging/log';
 import { CircuitBreakerService, CircuitOpenError } from '../resilience/circuit-breaker';
 import { CallTimeoutError } from '../resilience/call-timeout';
 import { createGuard, type Guard, type GuardedCall } from '../resilience/compose';
+import { Tracing } from '../tracing/tracing';
 import { retryability } from './retryability';
 import { TelegramAttempted } from './telegram-events';
 import {
@@ -63,6 +64,7 @@ export class TelegramApi implements OnModuleDestroy {
     private readonly events: EventBus,
     private readonly clock: Clock,
     private readonly log: Log,
+    private readonly tracing: Tracing,
     @Inject(CONFIG) config: Config,
   ) {
     const { retry } = telegramOf(config);
@@ -168,7 +170,9 @@ export class TelegramApi implements OnModuleDestroy {
   ): Promise<Result> {
     const startedAt = this.clock.monotonicMs();
     try {
-      const result = await this.request<Result>(method, payload, signal);
+      const result = await this.tracing.call(`telegram.${method}`, { retry: isRetry }, () =>
+        this.request<Result>(method, payload, signal),
+      );
       this.tell(method, startedAt, isRetry, null);
       return result;
     } catch (error) {

@@ -52,7 +52,10 @@ export class TelegramStatus implements BeforeApplicationShutdown {
 
   /** @param reason what is wrong, or null when the part works. */
   report(part: TelegramPart, reason: string | null): void {
-    if (reason === null) return this.mended(part);
+    if (reason === null) {
+      this.mended(part);
+      return;
+    }
     this.note(part, { reason, told: true, wellSinceMs: null });
     if (!this.announced) {
       const fields = { part, reason };

@@ -44,11 +44,17 @@ module.exports = {
           '^src/config/environment\\.ts$',
           '^src/approvals/(approval|approval-events|approval-store|settlement-feed)\\.ts$',
           '^src/approvals/(commands|queries)/',
+          '^src/tracing/tracing\\.ts$',
         ],
       },
     },
     only('config-stands-alone', 'config', ['^src/kernel/']),
     only('logging-stands-alone', 'logging', ['^src/kernel/']),
+    only('tracing-knows-no-domain', 'tracing', [
+      '^src/kernel/',
+      '^src/logging/',
+      '^src/config/environment\\.ts$',
+    ]),
     only('resilience-is-generic', 'resilience', ['^src/kernel/']),
     only('sandbox-is-a-program-of-its-own', 'sandbox', ['^src/kernel/']),
     {

@@ -23,8 +23,10 @@ module.exports = {
       },
     ],
   },
-  // These publish ES modules only; Node requires them, Jest must compile them.
-  transformIgnorePatterns: ['/node_modules/(?!(jose|canonicalize)/)', '/dist/'],
+  // A dynamic import names the compiled file.
+  moduleNameMapper: { '^\\./otlp-tracing\\.js$': '<rootDir>/src/tracing/otlp-tracing.ts' },
+  // These publish ES modules only, or import them while they run; Node does that, Jest must compile them.
+  transformIgnorePatterns: ['/node_modules/(?!(jose|canonicalize|@opentelemetry)/)', '/dist/'],
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.data'],
   // Room for a loaded machine: what is waited for is a condition, and usually there at once.
   testTimeout: 90_000,

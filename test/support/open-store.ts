@@ -47,6 +47,7 @@ export function newApproval(more: Partial<NewApproval> = {}): NewApproval {
     inputDigest: inputDigest({ toolName, toolInput, cwd }),
     timeoutSeconds: 600,
     correlationId: 'test',
+    traceparent: null,
     idempotency: null,
     ...more,
   };

@@ -5,6 +5,7 @@ import { CONFIG, type Config } from '../../config/environment';
 import { canonicalize, inputDigest } from '../../kernel/canonical-json';
 import { InvalidInput } from '../../kernel/errors';
 import type { JsonObject, JsonValue } from '../../kernel/json';
+import { Tracing } from '../../tracing/tracing';
 import { ApprovalEnqueued } from '../approval-events';
 import { ApprovalStore, type Enqueued } from '../approval-store';
 
@@ -38,10 +39,16 @@ export class EnqueueApprovalHandler implements ICommandHandler<EnqueueApprovalCo
   constructor(
     private readonly store: ApprovalStore,
     private readonly events: EventBus,
+    private readonly tracing: Tracing,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
-  async execute({ body, keyId, idempotencyKey, correlationId }: EnqueueApprovalCommand): Promise<Enqueued> {
+  execute(command: EnqueueApprovalCommand): Promise<Enqueued> {
+    return this.tracing.begin('approval.enqueue', {}, () => this.enqueue(command));
+  }
+
+  private async enqueue(command: EnqueueApprovalCommand): Promise<Enqueued> {
+    const { body, keyId, idempotencyKey, correlationId } = command;
     const { agentId, sessionId, toolName, toolInput, toolUseId = null, summary = null, cwd = null } = body;
     const enqueued = await this.store.enqueue({
       keyId,
@@ -56,6 +63,7 @@ export class EnqueueApprovalHandler implements ICommandHandler<EnqueueApprovalCo
       inputDigest: inputDigest({ toolName, toolInput, cwd }),
       timeoutSeconds: this.timeoutSeconds(body.timeoutSeconds),
       correlationId,
+      traceparent: this.tracing.current,
       idempotency: idempotencyKey === null ? null : { key: idempotencyKey, bodyDigest: digestOf(body) },
     });
     if (!enqueued.replayed) this.events.publish(new ApprovalEnqueued(enqueued.approval));

@@ -35,6 +35,7 @@ const pending: Approval = {
   metadata: {},
   inputDigest: 'sha256:00',
   correlationId: 'test',
+  traceparent: null,
   createdAt: CREATED,
   expiresAt: EXPIRES,
   status: 'pending',

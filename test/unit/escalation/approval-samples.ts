@@ -26,6 +26,7 @@ export function anApproval(changes: Partial<ApprovalRequest> = {}): Approval {
     metadata: {},
     inputDigest: `sha256:${'0'.repeat(64)}`,
     correlationId: 'correlation-1',
+    traceparent: null,
     createdAt: new Date('2026-08-01T12:00:00Z'),
     expiresAt: new Date('2026-08-01T12:30:00Z'),
     ...changes,

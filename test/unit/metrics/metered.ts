@@ -45,6 +45,7 @@ const asked = {
   metadata: {},
   inputDigest: 'sha256:0',
   correlationId: 'correlation',
+  traceparent: null,
   createdAt: new Date('2026-01-01T00:00:00.000Z'),
   expiresAt: new Date('2026-01-01T00:30:00.000Z'),
 };
