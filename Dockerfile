@@ -8,6 +8,7 @@ COPY tsconfig.json nest-cli.json ./
 COPY migrations migrations
 COPY src src
 RUN npm run build
+RUN mkdir bin data && chmod +x dist/src/cli/countersign.js && ln -s ../dist/src/cli/countersign.js bin/countersign
 
 FROM base AS dependencies
 # Without development tools, and without the embedded PostgreSQL: the database is another container's.
@@ -15,11 +16,17 @@ RUN npm ci --omit=dev --omit=optional
 
 FROM node:20.20.2-bookworm-slim
 WORKDIR /app
-ENV NODE_ENV=production HOST=0.0.0.0
+ENV NODE_ENV=production HOST=0.0.0.0 DATA_DIR=/data PATH=/app/bin:$PATH
 COPY package.json ./
+# The sandbox's chat page; the sandbox is in the image for trials, and the service never loads it.
+COPY --from=build /app/src/sandbox/page src/sandbox/page
 COPY --from=dependencies /app/node_modules node_modules
 COPY --from=build /app/dist dist
-USER node
+COPY --from=build /app/bin bin
+# Generated keys and exported checkpoints; the only place that is written to. A volume mounted here inherits its owner.
+COPY --from=build --chown=1000:1000 --chmod=0700 /app/data /data
+# The image's user "node", by number: an orchestrator can see that it is not root.
+USER 1000:1000
 EXPOSE 3000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 3000}/health/ready`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]

@@ -1,9 +1,11 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule } from './app.module';
 import type { Config } from './config/environment';
 import { locateDatabase } from './database/database-location';
 import { migrate } from './database/migrations';
+import { Departure } from './health/departure';
 import { createHttpAdapter } from './http/adapter';
 import { serveApiDocs } from './http/api-docs';
 import { NestLog, type Log } from './logging/log';
@@ -24,6 +26,12 @@ function addressOf(url: string): string {
   return `${host}${pathname}`;
 }
 
+/** Ready turns to 503 first, so that no new traffic is sent to a replica that leaves; nobody is turned away yet. */
+async function giveNotice(app: NestFastifyApplication, seconds: number): Promise<void> {
+  app.get(Departure).announce();
+  await delay(seconds * 1_000);
+}
+
 /**
  * Stops the modules and HTTP. Node waits for every connection, and one that was in use when it began to wait is
  * later kept alive for its idle client; whoever does not take the answer for long is cut off.
@@ -42,7 +50,9 @@ async function drain(app: NestFastifyApplication): Promise<void> {
 export async function startApp(config: Config, log: Log): Promise<RunningApp> {
   const location = await locateDatabase(config, log);
   let app: NestFastifyApplication | null = null;
+  let listening = false;
   const close = async () => {
+    if (app && listening) await giveNotice(app, config.shutdown.noticeSeconds);
     if (app) await drain(app);
     await location.close();
   };
@@ -66,6 +76,7 @@ export async function startApp(config: Config, log: Log): Promise<RunningApp> {
     await app.listen(port, host).catch((error: unknown) => {
       throw new Error(`cannot listen on HOST ${host}, PORT ${port}`, { cause: error });
     });
+    listening = true;
     return { url: await app.getUrl(), close };
   } catch (error) {
     await close();

@@ -104,6 +104,7 @@ export interface TelegramOperator {
 export const environmentSchema = z.object({
   HOST: z.string().default('127.0.0.1'),
   PORT: integer(0, 65_535, 3000),
+  SHUTDOWN_NOTICE_SECONDS: integer(0, 300, 0),
   DATABASE_URL: postgresUrl.optional(),
   DATABASE_MIGRATION_URL: postgresUrl.optional(),
   DATABASE_POOL_SIZE: integer(1, 1000, 10),
@@ -291,6 +292,7 @@ function secretsIn(env: Environment): string[] {
 function configurationOf(env: Environment, terminal: boolean) {
   return {
     http: { host: env.HOST, port: env.PORT, loopback: isLoopback(env.HOST) },
+    shutdown: { noticeSeconds: env.SHUTDOWN_NOTICE_SECONDS },
     dataDir: env.DATA_DIR,
     database: {
       url: env.DATABASE_URL ?? null,

@@ -1,4 +1,4 @@
-import { Controller, Get, UseFilters, type BeforeApplicationShutdown } from '@nestjs/common';
+import { Controller, Get, UseFilters } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import {
   HealthCheck,
@@ -12,6 +12,7 @@ import { TimeoutSweeper } from '../approvals/timeout-sweeper';
 import { MigrationState } from '../database/migration-state';
 import { Allow } from '../http/access.guard';
 import { TelegramStatus } from '../telegram/telegram-status';
+import { Departure } from './departure';
 import { HealthFilter } from './health.filter';
 
 /** Twice this is the longest that an answer takes. */
@@ -22,9 +23,7 @@ const DATABASE_TIMEOUT_MS = 1_000;
 @Controller('health')
 @UseFilters(HealthFilter)
 @Allow('anyone')
-export class HealthController implements BeforeApplicationShutdown {
-  private stopping = false;
-
+export class HealthController {
   constructor(
     private readonly health: HealthCheckService,
     private readonly indicator: HealthIndicatorService,
@@ -32,12 +31,8 @@ export class HealthController implements BeforeApplicationShutdown {
     private readonly migrations: MigrationState,
     private readonly sweeper: TimeoutSweeper,
     private readonly telegram: TelegramStatus,
+    private readonly departure: Departure,
   ) {}
-
-  /** Ready turns to 503 first, so that no new traffic is sent to a replica that leaves. */
-  beforeApplicationShutdown(): void {
-    this.stopping = true;
-  }
 
   @Get('live')
   @HealthCheck({ swaggerDocumentation: false })
@@ -64,7 +59,7 @@ export class HealthController implements BeforeApplicationShutdown {
 
   private serving(): HealthIndicatorResult {
     const check = this.indicator.check('serving');
-    return this.stopping ? check.down({ reason: 'shutting down' }) : check.up();
+    return this.departure.announced ? check.down({ reason: 'shutting down' }) : check.up();
   }
 
   /**

@@ -76,6 +76,8 @@ export function createHttpAdapter(): FastifyAdapter {
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
     forceCloseConnections: 'idle',
+    // What has reached us when we close is answered as ever, and told to connect anew the next time.
+    return503OnClosing: false,
     routerOptions: { maxParamLength: 200 },
     // Requests that never become one for Nest: bad URLs and headers, and bytes that are no request at all.
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>

@@ -4,7 +4,7 @@ const DEFAULT_PORT = 8081;
 
 void main();
 
-/** The Telegram sandbox as a program of its own: `npm run sandbox`, port in `SANDBOX_PORT`. */
+/** The Telegram sandbox as a program of its own: `npm run sandbox`, port in `SANDBOX_PORT`, address in `HOST`. */
 async function main(): Promise<void> {
   const port = readPort(process.env.SANDBOX_PORT);
   if (port === null) {
@@ -12,7 +12,7 @@ async function main(): Promise<void> {
     return;
   }
   try {
-    const sandbox = await startSandbox({ port });
+    const sandbox = await startSandbox({ port, ...(process.env.HOST ? { host: process.env.HOST } : {}) });
     console.log(`Telegram sandbox: chat page ${sandbox.url}/  (use TELEGRAM_API_ROOT=${sandbox.url})`);
     const stop = (): void => {
       void sandbox.close().then(() => process.exit(0));

@@ -99,6 +99,19 @@ describe('SIGTERM', () => {
     for (const outcome of outcomes) expect(['200 object', '503 object', 'no connection']).toContain(outcome);
   });
 
+  it('is told by readiness first: during the notice everything is served as ever', async () => {
+    const { service, api } = await started({ SHUTDOWN_NOTICE_SECONDS: '2' });
+    const { body: approval } = await api.enqueue();
+    const parked = api.get(approval.id, 55);
+    service.signal('SIGTERM');
+    await until('it is not ready', async () => (await fetch(`${service.url}/health/ready`)).status === 503);
+    expect((await fetch(`${service.url}/health/live`)).status).toBe(200);
+    expect((await api.enqueue()).status).toBe(201);
+    expect((await api.decide(approval.id, 'approved')).status).toBe(200);
+    expect((await parked).body.status).toBe('approved');
+    expect(await service.ended).toEqual({ code: 0, signal: null });
+  });
+
   it('is not held up by clients that keep their connection, whatever they were doing on it', async () => {
     const { service, api } = await started();
     const { body: approval } = await api.enqueue();
