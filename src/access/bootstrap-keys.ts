@@ -4,9 +4,7 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { ConfigurationError, type Config } from '../config/environment';
 import type { Log } from '../logging/log';
-
-/** 256 bits, in 43 characters that need no quoting anywhere. */
-const KEY_BYTES = 32;
+import { newKey } from './api-key';
 
 const keyFileSchema = z.object({ agent: z.string().min(32), operator: z.string().min(32) });
 
@@ -26,10 +24,7 @@ function readKeyFile(path: string): BootstrapKeys {
 }
 
 function makeKeyFile(path: string): BootstrapKeys {
-  const keys = {
-    agent: `csa_${randomBytes(KEY_BYTES).toString('base64url')}`,
-    operator: `cso_${randomBytes(KEY_BYTES).toString('base64url')}`,
-  };
+  const keys = { agent: newKey('agent'), operator: newKey('operator') };
   const unfinished = `${path}.${randomBytes(4).toString('hex')}`;
   writeFileSync(unfinished, `${JSON.stringify(keys, null, 2)}\n`, { mode: 0o600, flag: 'wx' });
   renameSync(unfinished, path);
@@ -37,20 +32,23 @@ function makeKeyFile(path: string): BootstrapKeys {
 }
 
 /**
- * The keys of the environment; with none there, on a loopback host, a pair kept in `DATA_DIR/keys.json`.
+ * The keys of the environment; with none there, on a loopback host, a pair kept in `DATA_DIR/keys.json`, which is
+ * made when there is no key anywhere. `issued`: there are keys that were made with the command line.
  *
- * @throws ConfigurationError when there are none and the service would listen beyond this machine.
+ * @throws ConfigurationError when there is no key anywhere and the service would listen beyond this machine.
  */
-export function bootstrapKeys(config: Config, log: Log): BootstrapKeys {
+export function bootstrapKeys(config: Config, log: Log, issued: boolean): BootstrapKeys {
   if (config.keys.agent !== null || config.keys.operator !== null) return config.keys;
   if (!config.http.loopback) {
+    if (issued) return config.keys;
     throw new ConfigurationError([
-      `AGENT_API_KEY, OPERATOR_API_KEY: required when HOST (${config.http.host}) is not a loopback address`,
+      `AGENT_API_KEY, OPERATOR_API_KEY: required when HOST (${config.http.host}) is not a loopback address and no key was made with "countersign keys add"`,
     ]);
   }
   const path = resolve(join(config.dataDir, 'keys.json'));
-  mkdirSync(config.dataDir, { recursive: true });
   const found = existsSync(path);
+  if (issued && !found) return config.keys;
+  mkdirSync(config.dataDir, { recursive: true });
   const keys = found ? readKeyFile(path) : makeKeyFile(path);
   log.event(
     'info',

@@ -1,12 +1,13 @@
 import type { Actor } from '../approvals/approval';
-
-export type Role = 'agent' | 'operator' | 'observer';
+import type { Role } from './api-key';
+import type { Standing } from './standing';
 
 /** The holder of an API key. */
 export interface Identity {
   readonly keyId: string;
   readonly role: Role;
   readonly name: string;
+  readonly standing: Standing;
 }
 
 export function actorOf(identity: Identity): Actor {

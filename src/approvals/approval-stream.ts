@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
 import type { FastifyReply } from 'fastify';
+import type { Identity } from '../access/identity';
 import { callerGone } from '../http/caller-gone';
 import { answerUnder } from '../http/correlation-header';
 import { describeError, Log } from '../logging/log';
@@ -23,9 +24,9 @@ export class ApprovalStream {
   ) {}
 
   /** @throws DomainError `approval.not-found`, before anything is sent. */
-  async send(id: string, viewer: Viewer, reply: FastifyReply): Promise<void> {
+  async send(id: string, viewer: Viewer, caller: Identity, reply: FastifyReply): Promise<void> {
     const { approval } = await this.queries.execute(new GetApprovalQuery(id, viewer));
-    const gone = callerGone(reply);
+    const gone = callerGone(reply, caller);
     answerUnder(approval.correlationId, reply);
     reply.hijack();
     const out = reply.raw;
@@ -39,21 +40,24 @@ export class ApprovalStream {
       'x-accel-buffering': 'no',
     });
     out.write(eventOf(approval));
-    if (approval.status === 'pending') await this.follow(id, viewer, out, gone);
+    if (approval.status === 'pending') await this.follow(id, viewer, caller, out, gone);
     out.end();
   }
 
   private async follow(
     id: string,
     viewer: Viewer,
+    { standing }: Identity,
     out: FastifyReply['raw'],
     gone: AbortSignal,
   ): Promise<void> {
     const heartbeat = setInterval(() => out.write(': still pending\n\n'), HEARTBEAT_MS);
     try {
       const approval = await this.queries.execute(new AwaitSettlementQuery(id, viewer, Infinity, gone));
-      // Still pending means that the caller is gone or this replica stops; the caller reconnects.
-      if (approval.status !== 'pending') out.write(eventOf(approval));
+      // Still pending means that the caller or its key is gone, or this replica stops; the caller reconnects.
+      if (approval.status === 'pending') return;
+      await standing.confirm();
+      out.write(eventOf(approval));
     } catch (error) {
       // The stream ends without a settled event: the caller reconnects and asks again.
       this.log.event('warn', 'stream.failed', { error: describeError(error) }, 'an event stream ended early');

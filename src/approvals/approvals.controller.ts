@@ -131,7 +131,7 @@ export class ApprovalsController {
     @Caller() caller: Identity,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    await this.stream.send(id, viewerOf(caller), reply);
+    await this.stream.send(id, viewerOf(caller), caller, reply);
   }
 
   @Post(':id/decision')
@@ -185,8 +185,10 @@ export class ApprovalsController {
     caller: Identity,
     reply: FastifyReply,
   ): Promise<Approval> {
-    const query = new AwaitSettlementQuery(id, viewerOf(caller), waitSeconds * 1000, callerGone(reply));
+    const gone = callerGone(reply, caller);
+    const query = new AwaitSettlementQuery(id, viewerOf(caller), waitSeconds * 1000, gone);
     const approval = await this.queries.execute(query);
+    await caller.standing.confirm();
     answerUnder(approval.correlationId, reply);
     return approval;
   }

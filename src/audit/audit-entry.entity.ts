@@ -1,6 +1,8 @@
 import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
 
 @Entity('audit_log')
+// Over an expression, which TypeORM cannot say: the migration makes it.
+@Index('uq_audit_log_flood', { synchronize: false })
 export class AuditEntryEntity {
   @PrimaryGeneratedColumn('identity', {
     type: 'bigint',

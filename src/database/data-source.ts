@@ -1,4 +1,5 @@
 import { DataSource } from 'typeorm';
+import { ApiKeyEntity } from '../access/api-key.entity';
 import { ApprovalEntity } from '../approvals/approval.entity';
 import { AuditEntryEntity } from '../audit/audit-entry.entity';
 import {
@@ -9,6 +10,7 @@ import {
   SendSlotEntity,
 } from '../escalation/escalation.entities';
 import { CreateApprovals1795464000000 } from '../../migrations/1795464000000-CreateApprovals';
+import { AddApiKeys1795464000004 } from '../../migrations/1795464000004-AddApiKeys';
 import { CreateEscalation1795464000001 } from '../../migrations/1795464000001-CreateEscalation';
 import { AddLanes1795464000002 } from '../../migrations/1795464000002-AddLanes';
 import { AddTraceparent1795464000003 } from '../../migrations/1795464000003-AddTraceparent';
@@ -44,12 +46,14 @@ export function createDataSource(
       LeaseEntity,
       LaneEntity,
       SendSlotEntity,
+      ApiKeyEntity,
     ],
     migrations: [
       CreateApprovals1795464000000,
       CreateEscalation1795464000001,
       AddLanes1795464000002,
       AddTraceparent1795464000003,
+      AddApiKeys1795464000004,
       CountLostDocuments1795464000008,
     ],
     migrationsTransactionMode: 'all',

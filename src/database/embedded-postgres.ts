@@ -4,9 +4,9 @@ import { lockDirectory, type DirectoryLock } from './embedded/directory-lock';
 import { confirmHome, findHome, makeHome, openDataDir, type Home } from './embedded/home';
 import { boundLog, endPostmaster, startPostmaster } from './embedded/postmaster';
 import { isRunning } from './embedded/processes';
-import { findPostmaster, type Postmaster } from './embedded/running-postmaster';
+import { findPostmaster, runningPostmaster, type Postmaster } from './embedded/running-postmaster';
 
-export { EmbeddedPostgresError } from './embedded/embedded-postgres-error';
+export { DirectoryInUse, EmbeddedPostgresError } from './embedded/embedded-postgres-error';
 
 /** How soon a server that died by itself is noticed. */
 const WATCH_MS = 250;
@@ -134,4 +134,15 @@ export async function startEmbeddedPostgres(options: {
     await lock.release();
     throw error;
   }
+}
+
+/** Where the PostgreSQL of a `DATA_DIR` serves now, for who works beside its service; null when it does not run. */
+export async function joinEmbeddedPostgres(
+  dataDir: string,
+): Promise<Pick<EmbeddedPostgres, 'url' | 'ownerUrl'> | null> {
+  const home = await findHome(await openDataDir(dataDir));
+  if (home === null) return null;
+  const credentials = await readCredentials(home.cluster);
+  const running = await runningPostmaster(home, credentials);
+  return running && urlsOf(credentials, running.port);
 }

@@ -8,7 +8,8 @@ import {
 } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
-import type { Identity, Role } from '../access/identity';
+import type { Role } from '../access/api-key';
+import type { Identity } from '../access/identity';
 import { KeyRing } from '../access/key-ring';
 import { CONFIG, type Config } from '../config/environment';
 import { DomainError } from '../kernel/errors';
@@ -44,7 +45,7 @@ export class AccessGuard implements CanActivate {
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
-  canActivate(context: ExecutionContext): boolean {
+  canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     if (context.getType<string>() !== 'http') return true;
     const roles = this.reflector.getAllAndOverride<readonly Audience[] | undefined>(ROLES, [
       context.getHandler(),
@@ -55,6 +56,16 @@ export class AccessGuard implements CanActivate {
     const request = context.switchToHttp().getRequest<FastifyRequest & Identified>();
     const [, key] = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '') ?? [];
     const identity = key === undefined ? null : this.keys.identify(key);
+    return identity instanceof Promise
+      ? identity.then((found) => this.admit(request, found, roles))
+      : this.admit(request, identity, roles);
+  }
+
+  private admit(
+    request: Identified,
+    identity: Identity | null,
+    roles: readonly Audience[] | undefined,
+  ): boolean {
     if (!identity) {
       throw new DomainError('access.unauthenticated', 'Send a valid API key: "Authorization: Bearer KEY".');
     }

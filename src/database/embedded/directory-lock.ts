@@ -3,7 +3,7 @@ import { link, open, readdir, readFile, rename, rm, stat, writeFile } from 'node
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
-import { codeOf, EmbeddedPostgresError } from './embedded-postgres-error';
+import { codeOf, DirectoryInUse } from './embedded-postgres-error';
 import { isRunning, pidSpace, startTimeOf } from './processes';
 
 /** The owner shows life this often, for those who cannot see its PID. */
@@ -77,7 +77,7 @@ async function tryToTake(directory: string, mine: string): Promise<number | null
     const path = join(directory, `${PREFIX}${newest}`);
     const holder = holderSchema.parse(JSON.parse(await readFile(path, 'utf8')));
     if (await isHeld(path, holder, mine)) {
-      throw new EmbeddedPostgresError(
+      throw new DirectoryInUse(
         `${directory} is in use by another Countersign service (PID ${holder.pid}); stop it, or give this one a DATA_DIR of its own`,
       );
     }
@@ -114,7 +114,7 @@ async function take(directory: string, mine: string): Promise<number> {
  * Every holder takes the next number with `link`, which only one can; the newest number is the lock, and it
  * counts as long as its process runs. Nothing that may be alive is ever removed, so racing starts are safe.
  *
- * @throws EmbeddedPostgresError naming the directory and the owner's PID when another service holds it.
+ * @throws DirectoryInUse naming the directory and the owner's PID when another service holds it.
  */
 export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   const holder: Holder = {

@@ -76,15 +76,22 @@ export async function becomesReady(
 }
 
 /** The server that runs on the cluster, once it serves; null when none runs, or it was just ending. */
-export async function findPostmaster(home: Home, credentials: Credentials): Promise<Postmaster | null> {
+export async function runningPostmaster(home: Home, credentials: Credentials): Promise<Postmaster | null> {
   const found = await readPidFile(home);
   if (found === null || !isRunning(found.pid)) return null;
-  if (!worksIn(found.pid, await realpath(home.cluster))) {
+  if (!worksIn(found.pid, await realpath(home.cluster))) return null;
+  const server = { pid: found.pid, port: found.port, startedAt: startTimeOf(found.pid), adopted: true };
+  const isGone = (): boolean => !isRunning(server.pid, server.startedAt);
+  return (await becomesReady(home, server, credentials, isGone)) ? server : null;
+}
+
+/** The same for the holder of the directory's lock, who then may start one: nothing is left in its way. */
+export async function findPostmaster(home: Home, credentials: Credentials): Promise<Postmaster | null> {
+  const found = await readPidFile(home);
+  if (found && isRunning(found.pid) && !worksIn(found.pid, await realpath(home.cluster))) {
     // The number went to another process, for whose sake PostgreSQL would refuse to start.
     await rm(join(home.cluster, 'postmaster.pid'), { force: true });
     return null;
   }
-  const server = { pid: found.pid, port: found.port, startedAt: startTimeOf(found.pid), adopted: true };
-  const isGone = (): boolean => !isRunning(server.pid, server.startedAt);
-  return (await becomesReady(home, server, credentials, isGone)) ? server : null;
+  return runningPostmaster(home, credentials);
 }

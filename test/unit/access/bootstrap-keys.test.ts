@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bootstrapKeys } from '../../../src/access/bootstrap-keys';
 import { KeyRing } from '../../../src/access/key-ring';
+import type { KeyStore } from '../../../src/access/key-store';
 import { ConfigurationError, parseConfig } from '../../../src/config/environment';
+import { SystemClock } from '../../../src/kernel/clock';
 import { createLog } from '../../../src/logging/log';
 
 const AGENT = 'a'.repeat(32);
@@ -12,8 +14,8 @@ const OPERATOR = 'o'.repeat(32);
 let dataDir: string;
 let lines: string[];
 const log = createLog({ level: 'trace', format: 'json' }, { write: (line) => void lines.push(line) });
-const keysWith = (env: Record<string, string> = {}) =>
-  bootstrapKeys(parseConfig({ DATA_DIR: dataDir, ...env }), log);
+const keysWith = (env: Record<string, string> = {}, issued = false) =>
+  bootstrapKeys(parseConfig({ DATA_DIR: dataDir, ...env }), log, issued);
 const file = () => join(dataDir, 'keys.json');
 
 beforeEach(() => {
@@ -76,15 +78,27 @@ describe('with keys in the environment', () => {
   });
 });
 
+describe('with keys made by the command line', () => {
+  it('no pair is made, and another host than loopback will do', () => {
+    const none = { agent: null, operator: null };
+    expect(keysWith({}, true)).toEqual(none);
+    expect(keysWith({ HOST: '0.0.0.0' }, true)).toEqual(none);
+    expect(() => readdirSync(dataDir)).toThrow('ENOENT');
+  });
+
+  it('a pair that was made before still counts', () => {
+    const pair = keysWith();
+    expect(keysWith({}, true)).toEqual(pair);
+  });
+});
+
 describe('the key ring', () => {
-  it('knows a key by its role, and nothing by anything else', () => {
-    const ring = new KeyRing(
-      parseConfig({ DATA_DIR: dataDir, AGENT_API_KEY: AGENT, OPERATOR_API_KEY: OPERATOR }),
-      log,
-    );
-    expect(ring.identify(AGENT)).toMatchObject({ role: 'agent' });
-    expect(ring.identify(OPERATOR)).toMatchObject({ role: 'operator' });
-    expect(ring.identify(AGENT)?.keyId).not.toBe(ring.identify(OPERATOR)?.keyId);
+  it('knows a key by its role, and nothing by anything else', async () => {
+    const none = { active: () => Promise.resolve([]) } as unknown as KeyStore;
+    const config = parseConfig({ DATA_DIR: dataDir, AGENT_API_KEY: AGENT, OPERATOR_API_KEY: OPERATOR });
+    const ring = await KeyRing.open(none, new SystemClock(), log, config);
+    expect(ring.identify(AGENT)).toMatchObject({ role: 'agent', keyId: 'bootstrap-agent' });
+    expect(ring.identify(OPERATOR)).toMatchObject({ role: 'operator', keyId: 'bootstrap-operator' });
     for (const key of ['', 'null', AGENT.slice(1), `${AGENT} `, AGENT.toUpperCase()]) {
       expect(ring.identify(key)).toBeNull();
     }

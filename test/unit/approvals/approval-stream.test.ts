@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { QueryBus } from '@nestjs/cqrs';
 import type { FastifyReply } from 'fastify';
+import { Standing } from '../../../src/access/standing';
 import type { Approval } from '../../../src/approvals/approval';
 import { ApprovalStream } from '../../../src/approvals/approval-stream';
 import { AwaitSettlementQuery } from '../../../src/approvals/queries/await-settlement';
@@ -29,7 +30,7 @@ class Raw extends EventEmitter {
   end = () => void (this.ended = true);
 }
 
-function stream(awaiting: () => Promise<Approval>) {
+function stream(awaiting: () => Promise<Approval>, standing = new Standing()) {
   const raw = new Raw();
   const logged: string[] = [];
   const queries = {
@@ -43,7 +44,8 @@ function stream(awaiting: () => Promise<Approval>) {
     getHeaders: () => ({}),
   } as unknown as FastifyReply;
   const log = createLog({ level: 'info', format: 'json' }, { write: (line) => void logged.push(line) });
-  const sent = new ApprovalStream(queries, log).send('id', 'everything', reply);
+  const caller = { keyId: 'k', role: 'agent', name: 'k', standing } as const;
+  const sent = new ApprovalStream(queries, log).send('id', 'everything', caller, reply);
   return { raw, logged, sent };
 }
 
@@ -79,4 +81,16 @@ it('a stream that can no longer be followed ends, says so in the log, and stops 
   expect(raw.ended).toBe(true);
   expect(logged.join('')).toContain('stream.failed');
   expect(jest.getTimerCount()).toBe(0);
+});
+
+it('a stream whose key was revoked ends without the settled event', async () => {
+  let settle: (approval: Approval) => void = () => undefined;
+  const standing = new Standing();
+  const { raw, sent } = stream(() => new Promise((resolve) => (settle = resolve)), standing);
+  await jest.advanceTimersByTimeAsync(0);
+  standing.end();
+  settle(settled);
+  await sent;
+  expect(raw.written).toHaveLength(1);
+  expect(raw.ended).toBe(true);
 });

@@ -1,6 +1,7 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { FastifyReply } from 'fastify';
+import { Standing } from '../../../src/access/standing';
 import { callerGone } from '../../../src/http/caller-gone';
 import { until } from '../../support/until';
 
@@ -14,6 +15,7 @@ beforeAll(async () => {
 afterEach(() => responses.splice(0));
 afterAll(() => new Promise((resolve) => server.close(resolve)));
 
+const holderOf = (standing: Standing) => ({ keyId: 'k', role: 'agent', name: 'k', standing }) as const;
 const replyTo = (response: ServerResponse) => ({ raw: response }) as unknown as FastifyReply;
 
 async function call(): Promise<{ response: ServerResponse; hangUp: () => void }> {
@@ -26,7 +28,7 @@ async function call(): Promise<{ response: ServerResponse; hangUp: () => void }>
 
 it('the signal fires when the caller hangs up', async () => {
   const { response, hangUp } = await call();
-  const gone = callerGone(replyTo(response));
+  const gone = callerGone(replyTo(response), holderOf(new Standing()));
   expect(gone.aborted).toBe(false);
   hangUp();
   await until('the signal fired', () => gone.aborted);
@@ -36,5 +38,28 @@ it('the signal has fired already for a caller that hung up before anybody asked'
   const { response, hangUp } = await call();
   hangUp();
   await until('the connection closed', () => response.destroyed);
-  expect(callerGone(replyTo(response)).aborted).toBe(true);
+  expect(callerGone(replyTo(response), holderOf(new Standing())).aborted).toBe(true);
+});
+
+it('the signal fires when the key of the caller is revoked, and at once for one that was', async () => {
+  const { response, hangUp } = await call();
+  const standing = new Standing();
+  const gone = callerGone(replyTo(response), holderOf(standing));
+  await standing.confirm();
+  expect(gone.aborted).toBe(false);
+  expect(standing.end()).toBe(1);
+  expect(gone.aborted).toBe(true);
+  expect(callerGone(replyTo(response), holderOf(standing)).aborted).toBe(true);
+  await expect(standing.confirm()).rejects.toMatchObject({ code: 'access.unauthenticated' });
+  hangUp();
+});
+
+it('a call that is over is forgotten by the key', async () => {
+  const { response, hangUp } = await call();
+  const standing = new Standing();
+  callerGone(replyTo(response), holderOf(standing));
+  response.end();
+  await until('the answer is out', () => response.closed);
+  expect(standing.end()).toBe(0);
+  hangUp();
 });

@@ -1,0 +1,31 @@
+import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
+
+/** One API key made with the command line; the key itself is nowhere but with its holder. */
+@Entity('api_keys')
+@Check('ck_api_keys_role', `role in ('agent', 'operator', 'observer')`)
+@Index('uq_api_keys_digest', ['digest'], { unique: true })
+export class ApiKeyEntity {
+  /** Never given again, not even after the key was revoked: approvals and the audit log name it. */
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'pk_api_keys' })
+  name!: string;
+
+  @Column('text')
+  role!: string;
+
+  @Column('text', { nullable: true })
+  owner!: string | null;
+
+  /** SHA-256 of the key. */
+  @Column('bytea')
+  digest!: Buffer;
+
+  @Column('timestamptz', { name: 'created_at' })
+  createdAt!: Date;
+
+  @Column('timestamptz', { name: 'revoked_at', nullable: true })
+  revokedAt!: Date | null;
+
+  /** Right to within some seconds: uses are noted together. */
+  @Column('timestamptz', { name: 'last_used_at', nullable: true })
+  lastUsedAt!: Date | null;
+}

@@ -1,0 +1,45 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { z } from 'zod';
+
+export const ROLES = ['agent', 'operator', 'observer'] as const;
+
+export type Role = (typeof ROLES)[number];
+
+/** 256 bits, in 43 characters that need no quoting anywhere. */
+const KEY_BYTES = 32;
+
+/** Tells people, and scanners for leaked secrets, what they have found. */
+const PREFIX: Readonly<Record<Role, string>> = { agent: 'csa_', operator: 'cso_', observer: 'csv_' };
+
+export function newKey(role: Role): string {
+  return `${PREFIX[role]}${randomBytes(KEY_BYTES).toString('base64url')}`;
+}
+
+/**
+ * What is kept of a key. A plain fast hash, because a key is 256 random bits and no password: there is nothing to
+ * guess (docs/adr/0012).
+ */
+export function digestOf(key: string): Buffer {
+  return createHash('sha256').update(key).digest();
+}
+
+/** Keys of the environment and of `keys.json` are known under these. */
+export const BOOTSTRAP_PREFIX = 'bootstrap-';
+
+export const keyNameSchema = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/,
+    'must be 1 to 63 of A-Z a-z 0-9 . _ - and begin with a letter or digit',
+  )
+  .refine(
+    (name) => !name.toLowerCase().startsWith(BOOTSTRAP_PREFIX),
+    `must not begin with ${BOOTSTRAP_PREFIX}, which is for the keys of the environment`,
+  );
+
+export const ownerSchema = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}$/,
+    'must be 1 to 100 of A-Z a-z 0-9 . _ @ + - and begin with a letter or digit',
+  );

@@ -1,0 +1,105 @@
+import { userInfo } from 'node:os';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { z } from 'zod';
+import { digestOf, keyNameSchema, newKey, ownerSchema, ROLES, type Role } from '../../access/api-key';
+import { KeyStore, type KeyRecord } from '../../access/key-store';
+import { besideService } from '../join-service';
+import { show } from '../output';
+
+interface Format {
+  readonly json?: boolean;
+}
+
+/** In the audit log: who sat at the machine, as far as it knows. */
+const actor = (): string => `cli:${userInfo().username}`;
+
+const checkedBy = (schema: z.ZodType<string>) => (value: string) => {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new InvalidArgumentError(`It ${parsed.error.issues.map(({ message }) => message).join('; ')}.`);
+};
+
+const withKeys = <T>(work: (keys: KeyStore) => Promise<T>): Promise<T> =>
+  besideService(({ database }) => work(new KeyStore(database)));
+
+const describe = ({ role, owner }: KeyRecord): string => (owner === null ? role : `${role}, owner ${owner}`);
+
+async function add(options: Format & { role: Role; name: string; owner?: string }): Promise<void> {
+  const { role, name, owner = null } = options;
+  const key = newKey(role);
+  const added = await withKeys((keys) => keys.add({ name, role, owner, digest: digestOf(key) }, actor()));
+  if (added === null) {
+    throw new Error(`the name ${name} is taken, and stays so after a key is revoked; choose another`);
+  }
+  const { createdAt } = added;
+  show(
+    { name, role, owner, key, createdAt },
+    [
+      `Key ${name} (${describe(added)}) counts from now on, on every replica within a second.`,
+      `It is shown this once:`,
+      key,
+    ],
+    options,
+  );
+}
+
+const moment = (date: Date | null, none: string): string => date?.toISOString() ?? none;
+
+/** Columns as wide as their widest cell. */
+function table(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+async function list(options: Format): Promise<void> {
+  const keys = await withKeys((store) => store.list());
+  const rows = keys.map(({ name, role, owner, createdAt, lastUsedAt, revokedAt }) => [
+    name,
+    role,
+    owner ?? '-',
+    moment(createdAt, '-'),
+    moment(lastUsedAt, 'never'),
+    moment(revokedAt, '-'),
+  ]);
+  const head = ['NAME', 'ROLE', 'OWNER', 'CREATED', 'LAST USED', 'REVOKED'];
+  show({ keys }, keys.length === 0 ? ['There are no keys.'] : table([head, ...rows]), options);
+}
+
+async function revoke(name: string, options: Format): Promise<void> {
+  const key = await withKeys((keys) => keys.revoke(name, actor()));
+  if (key === null) throw new Error(`there is no key named ${name}; "countersign keys list" shows all`);
+  show(
+    { name, revokedAt: key.revokedAt },
+    [
+      `Key ${name} (${describe(key)}) was revoked at ${moment(key.revokedAt, '')}; no replica takes it a second later.`,
+    ],
+    options,
+  );
+}
+
+const command = (name: string, description: string): Command =>
+  new Command(name).description(description).option('--json', 'print the result as JSON');
+
+/** `countersign keys …`: on `DATABASE_URL` or `DATA_DIR`, whether or not the service runs. */
+export function keysCommand(): Command {
+  return new Command('keys')
+    .description('API keys: make, list, revoke')
+    .addCommand(
+      command('add', 'Make a key and show it once')
+        .addOption(new Option('--role <role>', 'what it is for').choices(ROLES).makeOptionMandatory())
+        .requiredOption('--name <name>', 'what it is called, for ever', checkedBy(keyNameSchema))
+        .option(
+          '--owner <owner>',
+          "whose it is: an operator's key decides nothing that an agent's key of the same owner asked",
+          checkedBy(ownerSchema),
+        )
+        .action(add),
+    )
+    .addCommand(command('list', 'Show all keys, and never what they are').action(list))
+    .addCommand(command('revoke', 'End a key').argument('<name>').action(revoke));
+}
