@@ -1,6 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { ScheduleModule } from '@nestjs/schedule';
+import { AccessModule } from './access/access.module';
 import { ApprovalsModule } from './approvals/approvals.module';
 import { ConfigModule } from './config/config.module';
 import type { Config } from './config/environment';
@@ -29,6 +30,7 @@ export class AppModule {
         DatabaseModule.at(location),
         CqrsModule.forRoot(),
         ScheduleModule.forRoot(),
+        AccessModule,
         HttpModule,
         ApprovalsModule,
         TelegramModule.with(config),

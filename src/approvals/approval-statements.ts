@@ -86,6 +86,11 @@ export const FIND_BY_IDEMPOTENCY_KEY: Statement = {
   text: `select ${APPROVAL}, body_digest from approvals where key_id = $1 and idempotency_key = $2`,
 };
 
+/** Whoever owns the key that asked does not decide with another of their own; keys without an owner are not compared. */
+const SAME_OWNER = `$2 in ('approved', 'rejected') and $3 = 'api' and exists (
+      select from api_keys as asker join api_keys as decider on lower(decider.owner) = lower(asker.owner)
+      where asker.name = approvals.key_id and decider.name = $4)`;
+
 /** Parameters: id, status, actor kind, actor id, actor name, reason, chat. */
 export const SETTLE: Statement = {
   name: 'approval-settle',
@@ -93,9 +98,24 @@ export const SETTLE: Statement = {
   with ended as (
     update approvals set status = $2, settled_at = ${NOW}, settled_by_kind = $3, settled_by_id = $4,
       settled_by_name = $5, reason = $6
-    where id = $1 and status = 'pending' and expires_at > now()
+    where id = $1 and status = 'pending' and expires_at > now() and not (${SAME_OWNER})
     returning ${APPROVAL}
   ), ${AFTERMATH('$7::bigint')}`,
+};
+
+/** Parameters: id, status, actor kind, actor id. Answers when that is why nothing was settled, and writes it down. */
+export const REFUSE_SAME_OWNER: Statement = {
+  name: 'approval-refuse-same-owner',
+  text: `
+  with refused as (
+    select id, correlation_id from approvals where id = $1 and status = 'pending' and ${SAME_OWNER}
+  ), audited as (
+    insert into audit_log (at, type, actor, approval_id, correlation_id, data)
+    select ${NOW}, 'approval.decision-refused', $3 || ':' || $4, id, correlation_id,
+      json_build_object('reason', 'same-owner', 'decision', $2::text)::text
+    from refused
+  )
+  select id from refused`,
 };
 
 /** Parameters: id, actor kind, actor id, reason, chat. */

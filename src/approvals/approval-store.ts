@@ -70,9 +70,16 @@ export abstract class ApprovalStore {
   abstract enqueue(request: NewApproval): Promise<Enqueued>;
 
   /**
+   * What an earlier call with this Idempotency-Key made; null when there was none.
+   *
+   * @throws DomainError `idempotency.body-differs`.
+   */
+  abstract replay(request: NewApproval): Promise<Enqueued | null>;
+
+  /**
    * Settles a request that is pending: as asked before `expiresAt`, as expired after `expiresAt` + grace.
    *
-   * @throws DomainError `approval.not-found`.
+   * @throws DomainError `approval.not-found`; `access.same-owner` for a decision with a key of the asker's owner.
    */
   abstract settle(id: string, outcome: Outcome): Promise<SettleAttempt>;
 

@@ -23,6 +23,7 @@ import {
   FIND_BY_IDEMPOTENCY_KEY,
   FIND_MANY,
   LIST,
+  REFUSE_SAME_OWNER,
   SETTLE,
 } from './approval-statements';
 import {
@@ -86,7 +87,7 @@ export class PostgresApprovalStore extends ApprovalStore {
     const asked: RequestText = { agentId, sessionId, toolName, toolInput, toolUseId, summary, cwd, metadata };
     const text = canonicalize({ ...asked });
     const stored = await this.enqueues.add({ request, text, size: text.length });
-    if (stored === null) return this.replay(request);
+    if (stored === null) return this.earlierOrTooMany(request);
     const { keyId, inputDigest, correlationId, traceparent } = request;
     const rest = { keyId, inputDigest, correlationId, traceparent, status: 'pending' } as const;
     return { approval: { ...asked, ...stored, ...rest }, replayed: false };
@@ -120,19 +121,23 @@ export class PostgresApprovalStore extends ApprovalStore {
   }
 
   /** Nothing was inserted: the key was used before, or the agent has too much open. */
-  private async replay({ keyId, idempotency }: NewApproval): Promise<Enqueued> {
+  private async earlierOrTooMany(request: NewApproval): Promise<Enqueued> {
+    const earlier = await this.replay(request);
+    if (earlier) return earlier;
+    throw new DomainError(
+      'approval.too-many-pending',
+      `This key has ${this.maxPending} requests pending; wait for decisions or cancel some.`,
+    );
+  }
+
+  async replay({ keyId, idempotency }: NewApproval): Promise<Enqueued | null> {
     const [earlier] = idempotency
       ? await this.database.query<ApprovalRow & { body_digest: Buffer }>(FIND_BY_IDEMPOTENCY_KEY, [
           keyId,
           idempotency.key,
         ])
       : [];
-    if (!idempotency || !earlier) {
-      throw new DomainError(
-        'approval.too-many-pending',
-        `This key has ${this.maxPending} requests pending; wait for decisions or cancel some.`,
-      );
-    }
+    if (!idempotency || !earlier) return null;
     if (!earlier.body_digest.equals(idempotency.bodyDigest)) {
       throw new DomainError(
         'idempotency.body-differs',
@@ -157,7 +162,15 @@ export class PostgresApprovalStore extends ApprovalStore {
     const snapshot = await this.find(id);
     if (!snapshot) throw new DomainError('approval.not-found', 'There is no approval with this id.');
     const { approval, now, endsInMs } = snapshot;
-    if (approval.status !== 'pending' || endsInMs > 0) return { changed: false, approval, now };
+    if (approval.status !== 'pending') return { changed: false, approval, now };
+    if ((await this.database.query(REFUSE_SAME_OWNER, [id, status, by.kind, by.id])).length > 0) {
+      throw new DomainError(
+        'access.same-owner',
+        'The key that asked and this one belong to the same owner; somebody else must decide.',
+      );
+    }
+    if (endsInMs > 0)
+      return now >= approval.expiresAt ? { changed: false, approval, now } : this.settle(id, outcome);
     // Too late: the request ends here and now, so that the caller is shown the true state.
     const [expired] = await this.expireOverdue([id]);
     return expired ? changedTo(expired) : this.settle(id, outcome);

@@ -1,27 +1,67 @@
 import { Injectable } from '@nestjs/common';
 import { Database, type Statement } from '../database/database';
+import { Clock } from '../kernel/clock';
 import type { JsonObject } from '../kernel/json';
 
-const RECORD: Statement = {
-  name: 'audit-record-refusal',
-  text: `
+const RECORD = `
   insert into audit_log (at, type, actor, approval_id, correlation_id, data)
-  values (date_trunc('milliseconds', now()), $1, $2, $3, $4, $5)`,
-};
+  values (date_trunc('milliseconds', now()), $1, $2, $3, $4, $5)`;
+
+const RECORD_EACH: Statement = { name: 'audit-record-refusal', text: RECORD };
+
+/** Once a minute, type and actor, over all replicas: `uq_audit_log_flood` sees to it. */
+const RECORD_FLOOD: Statement = { name: 'audit-record-flood', text: `${RECORD} on conflict do nothing` };
+
+const MINUTE_MS = 60_000;
+/** Actors that are told apart within a minute; the rest of a flood from everywhere is one row. */
+const MAX_ACTORS = 1_000;
+
+export interface Refusal {
+  readonly type: string;
+  readonly actor: string;
+  readonly approvalId: string | null;
+  readonly correlationId: string | null;
+  readonly data: JsonObject;
+}
+
+/** What can be caused without end: by anybody, or by going on beyond a limit. The index names the same. */
+export type Flood = Refusal & { readonly type: 'access.unauthenticated' | 'access.rate-limited' };
+
+const valuesOf = ({ type, actor, approvalId, correlationId, data }: Refusal): unknown[] => [
+  type,
+  actor,
+  approvalId,
+  correlationId,
+  JSON.stringify(data),
+];
 
 /** Attempts that were refused; what succeeds writes its audit row in its own statement. */
 @Injectable()
 export class RefusalLog {
-  constructor(private readonly database: Database) {}
+  private minute = 0;
+  private readonly told = new Set<string>();
 
-  async record(refusal: {
-    readonly type: string;
-    readonly actor: string;
-    readonly approvalId: string | null;
-    readonly correlationId: string | null;
-    readonly data: JsonObject;
-  }): Promise<void> {
-    const { type, actor, approvalId, correlationId, data } = refusal;
-    await this.database.query(RECORD, [type, actor, approvalId, correlationId, JSON.stringify(data)]);
+  constructor(
+    private readonly database: Database,
+    private readonly clock: Clock,
+  ) {}
+
+  async record(refusal: Refusal): Promise<void> {
+    await this.database.query(RECORD_EACH, valuesOf(refusal));
+  }
+
+  /** The first of the actor's in this minute is written down; the others cost no query. */
+  async recordFlood(flood: Flood): Promise<void> {
+    const minute = Math.floor(this.clock.now().getTime() / MINUTE_MS);
+    if (minute !== this.minute) this.told.clear();
+    this.minute = minute;
+    const actor = this.told.size < MAX_ACTORS ? flood.actor : 'ip:others';
+    const cause = `${flood.type} ${actor}`;
+    if (this.told.has(cause) || this.told.has(`${flood.type} ${flood.actor}`)) return;
+    this.told.add(cause);
+    await this.database.query(RECORD_FLOOD, valuesOf({ ...flood, actor })).catch((error: unknown) => {
+      this.told.delete(cause);
+      throw error;
+    });
   }
 }

@@ -38,6 +38,11 @@ export function notOperatorAnswer(userId: string): string {
   return `🚫 You are not an operator here (your Telegram id: ${beginning(visibleLine(userId), MAX_NAME_LENGTH)}). Nothing was decided.`;
 }
 
+/** For an operator who decides faster than the limit allows. */
+export function tooManyAnswer(retryAfterSeconds: number): string {
+  return `⏳ Too many decisions. Nothing was decided; tap again in ${retryAfterSeconds} s.`;
+}
+
 /** For a button that is not, or no longer, of our making. */
 export function unknownButtonAnswer(): string {
   return '❓ This button is not valid any more. See /pending for what waits.';

@@ -10,9 +10,9 @@ import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
 import type { Role } from '../access/api-key';
 import type { Identity } from '../access/identity';
+import { Gatekeeper } from '../access/gatekeeper';
 import { KeyRing } from '../access/key-ring';
 import { CONFIG, type Config } from '../config/environment';
-import { DomainError } from '../kernel/errors';
 
 const ROLES = 'countersign:roles';
 
@@ -36,12 +36,17 @@ export const Caller = createParamDecorator((_: unknown, context: ExecutionContex
   return identity;
 });
 
+type Call = FastifyRequest & Identified;
+
+const attemptOf = ({ method, routeOptions }: Call) => ({ method, route: routeOptions.url ?? '' });
+
 /** Bearer key → identity → role; deny is the default. */
 @Injectable()
 export class AccessGuard implements CanActivate {
   constructor(
     private readonly reflector: Reflector,
     private readonly keys: KeyRing,
+    private readonly gatekeeper: Gatekeeper,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
@@ -53,29 +58,28 @@ export class AccessGuard implements CanActivate {
     ]);
     if (roles?.includes('anyone')) return true;
     if (roles?.includes('scraper') && (this.config.metrics.public || this.config.http.loopback)) return true;
-    const request = context.switchToHttp().getRequest<FastifyRequest & Identified>();
-    const [, key] = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '') ?? [];
+    const call = context.switchToHttp().getRequest<Call>();
+    const [, key] = /^Bearer +(\S+) *$/i.exec(call.headers.authorization ?? '') ?? [];
     const identity = key === undefined ? null : this.keys.identify(key);
     return identity instanceof Promise
-      ? identity.then((found) => this.admit(request, found, roles))
-      : this.admit(request, identity, roles);
+      ? identity.then((found) => this.admit(call, found, roles))
+      : this.admit(call, identity, roles);
   }
 
   private admit(
-    request: Identified,
+    call: Call,
     identity: Identity | null,
     roles: readonly Audience[] | undefined,
-  ): boolean {
+  ): boolean | Promise<never> {
     if (!identity) {
-      throw new DomainError('access.unauthenticated', 'Send a valid API key: "Authorization: Bearer KEY".');
+      const advice = 'Send a valid API key: "Authorization: Bearer KEY".';
+      return this.gatekeeper.turnAwayStranger(call.ip, attemptOf(call), advice);
     }
     if (!roles?.includes(identity.role)) {
-      throw new DomainError(
-        'access.forbidden',
-        `This needs a key with the role ${rolesIn(roles).join(' or ') || 'none'}; yours is ${identity.role}.`,
-      );
+      const { id } = (call.params ?? {}) as { id?: unknown };
+      return this.gatekeeper.turnAwayHolder(identity, attemptOf(call), id, rolesIn(roles));
     }
-    request.identity = identity;
+    call.identity = identity;
     return true;
   }
 }

@@ -2,7 +2,7 @@ import { ArgumentsHost, Catch, HttpException, Injectable, type ExceptionFilter }
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AlreadyAcknowledged, AlreadySettled, Expired, NotSettled } from '../approvals/approval';
 import { viewOf } from '../approvals/approval-view';
-import { DomainError, InvalidInput, type DomainCode } from '../kernel/errors';
+import { DomainError, InvalidInput, RateLimited, type DomainCode } from '../kernel/errors';
 import { currentCorrelationId } from '../logging/correlation';
 import { describeError, Log } from '../logging/log';
 
@@ -11,6 +11,8 @@ const HTTP_STATUS = {
   'request.invalid': 400,
   'access.unauthenticated': 401,
   'access.forbidden': 403,
+  'access.same-owner': 403,
+  'access.rate-limited': 429,
   'approval.not-found': 404,
   'approval.already-settled': 409,
   'approval.expired': 409,
@@ -39,7 +41,7 @@ const TITLE: Record<number, string> = {
   503: 'Service Unavailable',
 };
 
-/** Seconds after which a caller that was told "too many" or "unavailable" may sensibly try again. */
+/** Seconds after which a caller may sensibly try again, where nobody knows better. */
 const RETRY_AFTER_SECONDS = 5;
 
 /** An RFC 9457 problem document. */
@@ -50,6 +52,8 @@ export interface Problem {
   readonly code: string;
   readonly detail: string;
   readonly correlationId: string;
+  /** With "too many": whole seconds until the next one is taken. */
+  readonly retryAfterSeconds?: number;
   readonly [extension: string]: unknown;
 }
 
@@ -70,6 +74,7 @@ function httpCode(status: number): string {
 
 function extensions(error: DomainError): object {
   if (error instanceof InvalidInput) return { errors: error.errors };
+  if (error instanceof RateLimited) return { retryAfterSeconds: error.retryAfterSeconds };
   if (
     error instanceof AlreadySettled ||
     error instanceof Expired ||
@@ -124,7 +129,7 @@ export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 export function sendProblem(reply: FastifyReply, document: Problem): void {
   if (document.status === 401) void reply.header('www-authenticate', 'Bearer');
   if (document.status === 429 || document.status === 503) {
-    void reply.header('retry-after', String(RETRY_AFTER_SECONDS));
+    void reply.header('retry-after', String(document.retryAfterSeconds ?? RETRY_AFTER_SECONDS));
   }
   void reply.status(document.status).header('content-type', PROBLEM_TYPE).send(JSON.stringify(document));
 }

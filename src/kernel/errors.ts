@@ -10,6 +10,8 @@ export type DomainCode =
   | 'idempotency.body-differs'
   | 'access.unauthenticated'
   | 'access.forbidden'
+  | 'access.same-owner'
+  | 'access.rate-limited'
   | 'database.unavailable';
 
 /** One thing wrong with an input: where (dotted path, empty for the whole) and what, in plain words. */
@@ -28,6 +30,20 @@ export class DomainError extends Error {
     options?: ErrorOptions,
   ) {
     super(message, options);
+  }
+}
+
+/** Too much in too short a time. */
+export class RateLimited extends DomainError {
+  override readonly name = 'RateLimited';
+
+  /** `what`: what there was too much of, in plural. */
+  constructor(
+    what: string,
+    /** Whole seconds after which the next one is taken. */
+    readonly retryAfterSeconds: number,
+  ) {
+    super('access.rate-limited', `Too many ${what}; try again in ${retryAfterSeconds} s.`);
   }
 }
 

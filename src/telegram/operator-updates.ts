@@ -3,7 +3,7 @@ import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { Action, Command, Ctx, On, Update } from 'nestjs-telegraf';
 import type { Context, NarrowedContext } from 'telegraf';
 import type { CallbackQuery, Message, Update as TelegramUpdate } from 'telegraf/types';
-import { isSettled, type Actor } from '../approvals/approval';
+import { isSettled, type Actor, type Approval } from '../approvals/approval';
 import { ListApprovalsQuery, type ApprovalPage } from '../approvals/queries/list-approvals';
 import { RefusalLog } from '../audit/refusal-log';
 import { CONFIG, type Config } from '../config/environment';
@@ -26,6 +26,7 @@ import {
   expiredAnswer,
   notOperatorAnswer,
   settledAnswer,
+  tooManyAnswer,
   unknownButtonAnswer,
 } from '../escalation/tap-answers';
 import { ChatFailure, OperatorChat, type Button, type MessageText } from '../escalation/operator-chat';
@@ -50,6 +51,8 @@ function answerTo(result: TapResult): string {
       return isSettled(result.approval)
         ? settledAnswer(result.approval)
         : expiredAnswer(result.approval.expiresAt);
+    case 'too-many':
+      return tooManyAnswer(result.retryAfterSeconds);
     case 'unknown-button':
       return unknownButtonAnswer();
   }
@@ -107,8 +110,11 @@ export class OperatorUpdates {
       new TapCardCommand(data, where.chatId, where.messageId, operator),
     );
     const answer = () => this.answer(id, answerTo(result), result.kind !== 'decided');
-    if (result.kind === 'unknown-button') {
-      await this.refuse(result.kind, from.id, message);
+    if (!('approval' in result)) {
+      if (result.kind === 'unknown-button') await this.refuse(result.kind, from.id, message);
+      // A limit is written down where it is counted, once a minute.
+      else
+        this.log.event('warn', 'telegram.tap', { user: from.id, result: result.kind }, 'a tap came too soon');
       return answer();
     }
     const { correlationId, traceparent } = result.approval;
@@ -265,7 +271,7 @@ export class OperatorUpdates {
     );
   }
 
-  private logTap(userId: number, { kind, approval }: Exclude<TapResult, { kind: 'unknown-button' }>): void {
+  private logTap(userId: number, { kind, approval }: Extract<TapResult, { approval: Approval }>): void {
     const fields = { user: userId, result: kind, approvalId: approval.id, status: approval.status };
     this.log.event('info', 'telegram.tap', fields, 'an operator tapped');
   }

@@ -1,6 +1,5 @@
 import { Global, Module, type DynamicModule } from '@nestjs/common';
 import { TelegrafModule } from 'nestjs-telegraf';
-import { RefusalLog } from '../audit/refusal-log';
 import type { Config } from '../config/environment';
 import { OperatorChat } from '../escalation/operator-chat';
 import { ResilienceModule } from '../resilience/resilience.module';
@@ -36,7 +35,6 @@ export class TelegramModule {
       providers: [
         TelegramApi,
         { provide: OperatorChat, useClass: TelegramChat },
-        RefusalLog,
         OperatorUpdates,
         BotConnection,
         UpdateHandler,

@@ -10,8 +10,9 @@ import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Update } from 'telegraf/types';
 import { z } from 'zod';
+import { Gatekeeper } from '../access/gatekeeper';
 import { CONFIG, telegramOf, type Config } from '../config/environment';
-import { DomainError, InvalidInput } from '../kernel/errors';
+import { InvalidInput } from '../kernel/errors';
 import { Log } from '../logging/log';
 import { ALLOWED_UPDATES } from './allowed-updates';
 import { BotConnection, UNGUARDED } from './bot-connection';
@@ -43,6 +44,7 @@ export class WebhookEndpoint implements OnModuleInit, OnApplicationBootstrap, Be
     private readonly connection: BotConnection,
     private readonly handler: UpdateHandler,
     private readonly status: TelegramStatus,
+    private readonly gatekeeper: Gatekeeper,
     private readonly log: Log,
     @Inject(CONFIG) private readonly config: Config,
   ) {
@@ -60,11 +62,16 @@ export class WebhookEndpoint implements OnModuleInit, OnApplicationBootstrap, Be
     fastify.post(
       WEBHOOK_PATH,
       {
-        onRequest: (request, reply, done) => {
-          const refusal = this.refusal(request);
+        onRequest: async (request, reply) => {
+          if (this.knowsTheSecret(request)) return;
           // Else the rest of the body would be read, only to keep the connection for the next request.
-          if (refusal) void reply.header('connection', 'close');
-          done(refusal);
+          void reply.header('connection', 'close');
+          const attempt = { method: request.method, route: WEBHOOK_PATH };
+          await this.gatekeeper.turnAwayStranger(
+            request.ip,
+            attempt,
+            'The webhook secret is missing or wrong.',
+          );
         },
       },
       async (request) => {
@@ -88,10 +95,9 @@ export class WebhookEndpoint implements OnModuleInit, OnApplicationBootstrap, Be
   }
 
   /** Digests have one length, so that comparing them takes one time. */
-  private refusal(request: FastifyRequest): DomainError | undefined {
+  private knowsTheSecret(request: FastifyRequest): boolean {
     const given = request.headers[SECRET_HEADER];
-    if (typeof given === 'string' && timingSafeEqual(digest(given), this.secret)) return undefined;
-    return new DomainError('access.unauthenticated', 'The webhook secret is missing or wrong.');
+    return typeof given === 'string' && timingSafeEqual(digest(given), this.secret);
   }
 
   private async register(): Promise<void> {

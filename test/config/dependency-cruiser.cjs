@@ -42,7 +42,7 @@ module.exports = {
         pathNot: [
           '^src/kernel/',
           '^src/config/environment\\.ts$',
-          '^src/approvals/(approval|approval-events|approval-store|settlement-feed)\\.ts$',
+          '^src/approvals/(approval|approval-events|approval-store|rate-limits|settlement-feed)\\.ts$',
           '^src/approvals/(commands|queries)/',
           '^src/tracing/tracing\\.ts$',
         ],

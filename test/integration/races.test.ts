@@ -3,6 +3,7 @@ import { AlreadySettled, Expired, type Actor, type Approval } from '../../src/ap
 import { ApprovalSettled } from '../../src/approvals/approval-events';
 import { CancelApprovalCommand, CancelApprovalHandler } from '../../src/approvals/commands/cancel-approval';
 import { DecideApprovalCommand, DecideApprovalHandler } from '../../src/approvals/commands/decide-approval';
+import type { RateLimits } from '../../src/approvals/rate-limits';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { newApproval, openTestStore, type OpenStore } from '../support/open-store';
 import { shuffled, seededRandom } from '../support/random';
@@ -25,6 +26,12 @@ interface Told {
   readonly shown: Approval;
 }
 
+const UNLIMITED: RateLimits = {
+  ask: () => Promise.resolve(),
+  giveBack: () => Promise.resolve(),
+  decide: () => Promise.resolve(),
+};
+
 class Replica {
   readonly settledEvents: ApprovalSettled[] = [];
   private readonly decideHandler: DecideApprovalHandler;
@@ -35,7 +42,7 @@ class Replica {
       if (event instanceof ApprovalSettled) this.settledEvents.push(event);
     };
     const events = { publish, publishAll: (all: unknown[]) => all.forEach(publish) } as unknown as EventBus;
-    this.decideHandler = new DecideApprovalHandler(open.store, events);
+    this.decideHandler = new DecideApprovalHandler(open.store, UNLIMITED, events);
     this.cancelHandler = new CancelApprovalHandler(open.store, events);
   }
 

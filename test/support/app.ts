@@ -28,6 +28,9 @@ export function serviceEnvironment(
     DATA_DIR: `/tmp/countersign-test-data-${randomBytes(4).toString('hex')}`,
     AGENT_API_KEY: AGENT_KEY,
     OPERATOR_API_KEY: OPERATOR_KEY,
+    // What is tested is not the pace, unless a test says so.
+    RATE_LIMIT_AGENT_PER_MINUTE: '1000000',
+    RATE_LIMIT_OPERATOR_PER_MINUTE: '1000000',
     LOG_LEVEL: 'debug',
     LOG_FORMAT: 'json',
     ...more,

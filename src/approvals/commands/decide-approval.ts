@@ -2,11 +2,13 @@ import { Command, CommandHandler, EventBus, type ICommandHandler } from '@nestjs
 import { decide, type Actor, type DecidedApproval, type Verdict } from '../approval';
 import { ApprovalSettled } from '../approval-events';
 import { ApprovalStore } from '../approval-store';
+import { RateLimits } from '../rate-limits';
 
 /**
  * An operator's verdict. Authorise the operator before sending it.
  *
- * Rejects with AlreadySettled, Expired, or DomainError `approval.not-found`.
+ * Rejects with AlreadySettled, Expired, RateLimited, or DomainError `approval.not-found`; and with
+ * `access.same-owner` when the operator's key and the one that asked belong to the same owner.
  */
 export class DecideApprovalCommand extends Command<DecidedApproval> {
   constructor(
@@ -23,10 +25,12 @@ export class DecideApprovalCommand extends Command<DecidedApproval> {
 export class DecideApprovalHandler implements ICommandHandler<DecideApprovalCommand> {
   constructor(
     private readonly store: ApprovalStore,
+    private readonly limits: RateLimits,
     private readonly events: EventBus,
   ) {}
 
   async execute({ id, by, verdict, reason }: DecideApprovalCommand): Promise<DecidedApproval> {
+    await this.limits.decide(by);
     const attempt = await this.store.settle(id, { status: verdict, by, reason });
     if (attempt.changed) this.events.publish(new ApprovalSettled(attempt.approval));
     // The pure rule says what this attempt means: done, done before, or refused.

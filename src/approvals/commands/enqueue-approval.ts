@@ -7,7 +7,8 @@ import { InvalidInput } from '../../kernel/errors';
 import type { JsonObject, JsonValue } from '../../kernel/json';
 import { Tracing } from '../../tracing/tracing';
 import { ApprovalEnqueued } from '../approval-events';
-import { ApprovalStore, type Enqueued } from '../approval-store';
+import { ApprovalStore, type Enqueued, type NewApproval } from '../approval-store';
+import { RateLimits } from '../rate-limits';
 
 /** What the caller sent; absent members are null. */
 export interface EnqueueBody {
@@ -38,6 +39,7 @@ export class EnqueueApprovalCommand extends Command<Enqueued> {
 export class EnqueueApprovalHandler implements ICommandHandler<EnqueueApprovalCommand> {
   constructor(
     private readonly store: ApprovalStore,
+    private readonly limits: RateLimits,
     private readonly events: EventBus,
     private readonly tracing: Tracing,
     @Inject(CONFIG) private readonly config: Config,
@@ -50,7 +52,7 @@ export class EnqueueApprovalHandler implements ICommandHandler<EnqueueApprovalCo
   private async enqueue(command: EnqueueApprovalCommand): Promise<Enqueued> {
     const { body, keyId, idempotencyKey, correlationId } = command;
     const { agentId, sessionId, toolName, toolInput, toolUseId = null, summary = null, cwd = null } = body;
-    const enqueued = await this.store.enqueue({
+    const enqueued = await this.ask({
       keyId,
       agentId,
       sessionId,
@@ -67,6 +69,20 @@ export class EnqueueApprovalHandler implements ICommandHandler<EnqueueApprovalCo
       idempotency: idempotencyKey === null ? null : { key: idempotencyKey, bodyDigest: digestOf(body) },
     });
     if (!enqueued.replayed) this.events.publish(new ApprovalEnqueued(enqueued.approval));
+    return enqueued;
+  }
+
+  /** A repetition is no new request: it does not count, and is answered beyond the limit too, since it waits on. */
+  private async ask(request: NewApproval): Promise<Enqueued> {
+    try {
+      await this.limits.ask(request.keyId);
+    } catch (error) {
+      const earlier = await this.store.replay(request);
+      if (earlier) return earlier;
+      throw error;
+    }
+    const enqueued = await this.store.enqueue(request);
+    if (enqueued.replayed) await this.limits.giveBack(request.keyId);
     return enqueued;
   }
 

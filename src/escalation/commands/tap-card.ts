@@ -7,6 +7,7 @@ import {
   type DecidedApproval,
 } from '../../approvals/approval';
 import { DecideApprovalCommand } from '../../approvals/commands/decide-approval';
+import { RateLimited } from '../../kernel/errors';
 import { parseCallbackData } from '../callback-data';
 import { CardStore } from '../card-store';
 
@@ -15,6 +16,8 @@ export type TapResult =
   | { readonly kind: 'decided'; readonly approval: DecidedApproval }
   /** Somebody, or time, was faster; `approval` is the true state. */
   | { readonly kind: 'too-late'; readonly approval: Approval }
+  /** The operator decides faster than one person may. */
+  | { readonly kind: 'too-many'; readonly retryAfterSeconds: number }
   /** No button of ours, or not where we put it. */
   | { readonly kind: 'unknown-button' };
 
@@ -49,6 +52,8 @@ export class TapCardHandler implements ICommandHandler<TapCardCommand> {
     } catch (error) {
       if (error instanceof AlreadySettled || error instanceof Expired)
         return { kind: 'too-late', approval: error.approval };
+      if (error instanceof RateLimited)
+        return { kind: 'too-many', retryAfterSeconds: error.retryAfterSeconds };
       throw error;
     }
   }

@@ -1,0 +1,69 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
+import type { Actor } from '../approvals/approval';
+import { RateLimits } from '../approvals/rate-limits';
+import { RefusalLog } from '../audit/refusal-log';
+import { CONFIG, type Config } from '../config/environment';
+import { RateLimited } from '../kernel/errors';
+import { currentCorrelationId } from '../logging/correlation';
+
+const MINUTE_SECONDS = 60;
+
+export const perMinute = (points: number): RateLimiterMemory =>
+  new RateLimiterMemory({ points, duration: MINUTE_SECONDS });
+
+/** Takes a point. @throws RateLimited, with the time until the next one is there. */
+export async function take(limiter: RateLimiterMemory, subject: string, what: string): Promise<void> {
+  await limiter.consume(subject).catch((refusal: unknown) => {
+    if (!(refusal instanceof RateLimiterRes)) throw refusal;
+    throw new RateLimited(what, Math.max(1, Math.ceil(refusal.msBeforeNext / 1000)));
+  });
+}
+
+/**
+ * Limits of this replica, counted in its memory: behind a balancer, N replicas take up to N times as much. What
+ * holds over all of them is the number of pending requests (docs/adr/0013).
+ */
+@Injectable()
+export class ProcessRateLimits extends RateLimits {
+  private readonly asks: RateLimiterMemory;
+  private readonly decisions: RateLimiterMemory;
+
+  constructor(
+    private readonly refusals: RefusalLog,
+    @Inject(CONFIG) { rateLimits }: Config,
+  ) {
+    super();
+    this.asks = perMinute(rateLimits.agentPerMinute);
+    this.decisions = perMinute(rateLimits.operatorPerMinute);
+  }
+
+  async ask(keyId: string): Promise<void> {
+    await this.count(this.asks, `api:${keyId}`, 'requests');
+  }
+
+  async giveBack(keyId: string): Promise<void> {
+    await this.asks.reward(`api:${keyId}`);
+  }
+
+  async decide({ kind, id }: Actor): Promise<void> {
+    await this.count(this.decisions, `${kind}:${id}`, 'decisions');
+  }
+
+  private async count(limiter: RateLimiterMemory, actor: string, what: string): Promise<void> {
+    try {
+      await take(limiter, actor, what);
+    } catch (error) {
+      const correlationId = currentCorrelationId();
+      const data = { what };
+      await this.refusals.recordFlood({
+        type: 'access.rate-limited',
+        actor,
+        approvalId: null,
+        correlationId,
+        data,
+      });
+      throw error;
+    }
+  }
+}

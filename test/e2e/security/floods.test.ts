@@ -1,0 +1,199 @@
+import { Api, requestBody, type ApprovalJson } from '../../support/api';
+import { createTestDatabase, type TestDatabase } from '../../support/database';
+import { issueKey, keyIs } from '../../support/keys';
+import { openTestApp, type OpenApp } from '../../support/open-app';
+import { until } from '../../support/until';
+import { OPERATOR_KEY } from '../../support/well-known';
+
+const PER_MINUTE = 20;
+const DECISIONS_PER_MINUTE = 5;
+const FLOOD = 1_000;
+const CALLERS = 50;
+
+let database: TestDatabase;
+let app: OpenApp;
+const agents: Record<string, Api> = {};
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  app = await openTestApp(database.url, {
+    RATE_LIMIT_AGENT_PER_MINUTE: String(PER_MINUTE),
+    RATE_LIMIT_OPERATOR_PER_MINUTE: String(DECISIONS_PER_MINUTE),
+    LOG_LEVEL: 'info',
+  });
+  for (const name of ['flooder', 'neighbour', 'repeater', 'waiter', 'clicker']) {
+    const key = await issueKey(database, name === 'clicker' ? 'operator' : 'agent', name);
+    await keyIs(true, app.url, key);
+    agents[name] = new Api(app.url, { agent: key, operator: name === 'clicker' ? key : OPERATOR_KEY });
+  }
+});
+afterAll(async () => {
+  await app.close();
+  await database.drop();
+});
+
+function the(name: string): Api {
+  const api = agents[name];
+  if (!api) throw new Error(`nobody is called ${name}`);
+  return api;
+}
+
+const storedBy = async (name: string) =>
+  (
+    await database.query<{ count: number }>(
+      `select count(*)::int as count from approvals where key_id = $1`,
+      [name],
+    )
+  )[0]?.count;
+
+const refusalsOf = (actor: string, type: string) =>
+  database.query<{ data: string }>(`select data from audit_log where actor = $1 and type = $2 order by seq`, [
+    actor,
+    type,
+  ]);
+
+/** Uses up what one may do within a minute. */
+async function exhaust(api: Api): Promise<ApprovalJson[]> {
+  const made: ApprovalJson[] = [];
+  for (;;) {
+    const { status, body } = await api.enqueue();
+    if (status !== 201) return made;
+    made.push(body);
+  }
+}
+
+it('security 17: floods are bounded per agent: a thousand enqueues, 429 with Retry-After, and other agents unharmed', async () => {
+  let left = FLOOD;
+  const counts: Record<number, number> = {};
+  const retryAfter = new Set<string | null>();
+  const flooding = async () => {
+    while (left-- > 0) {
+      const { status, headers } = await the('flooder').enqueue();
+      counts[status] = (counts[status] ?? 0) + 1;
+      if (status === 429) retryAfter.add(headers.get('retry-after'));
+    }
+  };
+  const flood = Promise.all(Array.from({ length: CALLERS }, flooding));
+  for (let n = 0; n < 10; n++) expect((await the('neighbour').enqueue()).status).toBe(201);
+  await flood;
+  // A window may end while it goes on.
+  const windows = Math.ceil((counts[201] ?? 0) / PER_MINUTE);
+  expect(windows).toBeLessThanOrEqual(2);
+  expect(counts).toEqual({ 201: windows * PER_MINUTE, 429: FLOOD - windows * PER_MINUTE });
+  expect(await storedBy('flooder')).toBe(windows * PER_MINUTE);
+  for (const seconds of retryAfter) {
+    expect(Number(seconds)).toBeGreaterThanOrEqual(1);
+    expect(Number(seconds)).toBeLessThanOrEqual(60);
+  }
+  // Written down, and not a thousand times: once a minute.
+  const rows = await refusalsOf('api:flooder', 'access.rate-limited');
+  expect(rows.length).toBeGreaterThanOrEqual(1);
+  expect(rows.length).toBeLessThanOrEqual(windows + 1);
+});
+
+it('security 17: beyond the limit, reads, waits, cancellations and repetitions go on', async () => {
+  const api = the('waiter');
+  const key = { 'idempotency-key': 'once' };
+  expect((await api.enqueue({}, key)).status).toBe(201);
+  const [first] = await exhaust(api);
+  const id = first?.id ?? '';
+  expect((await api.get(id)).status).toBe(200);
+  const waiting = api.get(id, 30);
+  await until('it waits', () => app.feed.size === 1);
+  expect((await api.cancel(id)).status).toBe(200);
+  expect((await waiting).body.status).toBe('cancelled');
+  const repeated = await api.enqueue({}, key);
+  expect([repeated.status, repeated.headers.get('idempotent-replayed')]).toEqual([200, 'true']);
+  expect((await api.enqueue({ summary: 'other' }, key)).status).toBe(422);
+  expect((await api.enqueue({}, { 'idempotency-key': 'new' })).status).toBe(429);
+});
+
+it('security 17: a repetition does not count as a request', async () => {
+  const api = the('repeater');
+  const key = { 'idempotency-key': 'again' };
+  await api.enqueue({}, key);
+  for (let n = 0; n < PER_MINUTE; n++) expect((await api.enqueue({}, key)).status).toBe(200);
+  expect((await exhaust(api)).length).toBe(PER_MINUTE - 1);
+});
+
+it('security 17: decisions are bounded per operator, and other operators unharmed', async () => {
+  const ids: string[] = [];
+  for (let n = 0; n <= DECISIONS_PER_MINUTE; n++) ids.push((await the('neighbour').enqueue()).body.id);
+  const last = ids.pop() ?? '';
+  for (const id of ids) expect((await the('clicker').decide(id, 'rejected')).status).toBe(200);
+  const refused = await the('clicker').decide(last, 'approved');
+  expect([refused.status, refused.body.code]).toEqual([429, 'access.rate-limited']);
+  expect(Number(refused.headers.get('retry-after'))).toBe(refused.body.retryAfterSeconds);
+  expect((await the('neighbour').get(last)).body.status).toBe('pending');
+  // Taking back is no decision, and somebody else's pace is their own.
+  expect((await the('clicker').get(last)).status).toBe(200);
+  expect((await new Api(app.url).decide(last, 'rejected')).status).toBe(200);
+  expect(await refusalsOf('api:clicker', 'access.rate-limited')).toHaveLength(1);
+});
+
+it('security 17: the cap on pending requests holds under concurrency to within the connections of the pools', async () => {
+  const CAP = 20;
+  const POOL = 10;
+  const capped = await openTestApp(database.url, {
+    APPROVAL_MAX_PENDING_PER_AGENT: String(CAP),
+    DATABASE_POOL_SIZE: String(POOL),
+  });
+  try {
+    const key = await issueKey(database, 'agent', 'capped');
+    await keyIs(true, capped.url, key);
+    const api = new Api(capped.url, { agent: key, operator: OPERATOR_KEY });
+    const answers = await Promise.all(Array.from({ length: 200 }, () => api.enqueue()));
+    const stored = answers.filter(({ status }) => status === 201).length;
+    expect(stored).toBeGreaterThanOrEqual(CAP);
+    expect(stored).toBeLessThan(CAP + POOL);
+    for (const { status, body } of answers)
+      if (status !== 201) expect([status, body.code]).toEqual([429, 'approval.too-many-pending']);
+    // And exactly, for whoever asks one after the other.
+    expect((await api.enqueue()).status).toBe(429);
+  } finally {
+    await capped.close();
+  }
+});
+
+describe('security 17: what has no identity is bounded too', () => {
+  it('calls without a valid key are one row a minute, and then "too many"', async () => {
+    const call = (key: string | null) =>
+      fetch(`${app.url}/api/approvals`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...(key && { authorization: `Bearer ${key}` }) },
+        body: JSON.stringify(requestBody()),
+      });
+    const statuses = new Set<number>();
+    for (let n = 0; n < 700; n += CALLERS) {
+      const calls = Array.from({ length: CALLERS }, (_, i) => call(i % 2 ? null : `csa_${'x'.repeat(43)}`));
+      for (const { status } of await Promise.all(calls)) statuses.add(status);
+    }
+    expect([...statuses].sort()).toEqual([401, 429]);
+    // The first may be from before, by the set-up.
+    const rows = await refusalsOf('ip:127.0.0.1', 'access.unauthenticated');
+    expect(rows.length).toBeGreaterThanOrEqual(1);
+    expect(rows.length).toBeLessThanOrEqual(3);
+    for (const { data } of rows) expect(data).toMatch(/^\{"method":"(GET|POST)","route":"\/api\/[a-z/]+"\}$/);
+    // Who has a key is not held up by those who have none.
+    expect((await new Api(app.url).enqueue()).status).toBe(201);
+  });
+
+  it('every attempt with a key of the wrong role is a row, which names the request', async () => {
+    const { body } = await the('neighbour').enqueue();
+    const { status } = await the('neighbour').call('agent', 'POST', `/api/approvals/${body.id}/decision`, {
+      decision: 'approved',
+    });
+    expect(status).toBe(403);
+    const rows = await database.query<{ actor: string; id: string; data: string; correlation: string }>(
+      `select actor, approval_id as id, data, correlation_id as correlation from audit_log
+       where type = 'access.forbidden' and approval_id is not null`,
+    );
+    expect(rows).toMatchObject([{ actor: 'api:neighbour', id: body.id }]);
+    expect(JSON.parse(rows[0]?.data ?? '')).toEqual({
+      method: 'POST',
+      route: '/api/approvals/:id/decision',
+      role: 'agent',
+    });
+    expect(rows[0]?.correlation).toMatch(/./);
+  });
+});

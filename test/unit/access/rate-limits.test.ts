@@ -1,0 +1,54 @@
+import { ProcessRateLimits } from '../../../src/access/process-rate-limits';
+import type { RefusalLog } from '../../../src/audit/refusal-log';
+import { parseConfig } from '../../../src/config/environment';
+import type { RateLimited } from '../../../src/kernel/errors';
+
+const refusals = { recordFlood: () => Promise.resolve() } as unknown as RefusalLog;
+const limits = () =>
+  new ProcessRateLimits(
+    refusals,
+    parseConfig({ RATE_LIMIT_AGENT_PER_MINUTE: '3', RATE_LIMIT_OPERATOR_PER_MINUTE: '1' }),
+  );
+
+beforeEach(() => jest.useFakeTimers());
+afterEach(() => jest.useRealTimers());
+
+const refusalOf = (attempt: Promise<void>): Promise<RateLimited> =>
+  attempt.then(
+    () => {
+      throw new Error('it was allowed');
+    },
+    (error: unknown) => error as RateLimited,
+  );
+
+it('what is over the limit is refused until exactly the time that is told', async () => {
+  const all = limits();
+  for (let n = 0; n < 3; n++) {
+    await all.ask('agent');
+    jest.setSystemTime(Date.now() + 5_000);
+  }
+  const { code, retryAfterSeconds } = await refusalOf(all.ask('agent'));
+  expect({ code, retryAfterSeconds }).toEqual({ code: 'access.rate-limited', retryAfterSeconds: 45 });
+  jest.setSystemTime(Date.now() + 44_000);
+  expect((await refusalOf(all.ask('agent'))).retryAfterSeconds).toBe(1);
+  jest.setSystemTime(Date.now() + 1_000);
+  await all.ask('agent');
+});
+
+it('every agent and every operator has a limit of their own', async () => {
+  const all = limits();
+  await all.decide({ kind: 'api', id: '7', name: 'x' });
+  await all.decide({ kind: 'telegram', id: '7', name: 'x' });
+  await all.decide({ kind: 'telegram', id: '8', name: 'x' });
+  expect((await refusalOf(all.decide({ kind: 'telegram', id: '7', name: 'y' }))).message).toBe(
+    'Too many decisions; try again in 60 s.',
+  );
+});
+
+it('what is given back may be used again', async () => {
+  const all = limits();
+  for (let n = 0; n < 10; n++) {
+    await all.ask('agent');
+    await all.giveBack('agent');
+  }
+});
