@@ -171,11 +171,16 @@ const EXPIRE = (due: string, chatId: string) => `
     returning ${APPROVAL}
   ), ${AFTERMATH(chatId)}`;
 
-/** Parameters: grace in seconds, limit, chat. */
+/**
+ * Parameters: grace in seconds, limit, chat, and for how many seconds at most a request has been due. While an old
+ * snapshot is held, the index keeps an entry for everything that was ever pending: without the last one, a sweep that
+ * finds nothing would step over them all.
+ */
 export const EXPIRE_DUE: Statement = {
   name: 'approval-expire-due',
   text: EXPIRE(
     `select id as due_id from approvals where status = 'pending' and expires_at <= now() - make_interval(secs => $1)
+       and expires_at > now() - make_interval(secs => $1 + $4)
      order by expires_at limit $2 for update skip locked`,
     '$3::bigint',
   ),

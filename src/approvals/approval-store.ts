@@ -97,8 +97,11 @@ export abstract class ApprovalStore {
    */
   abstract acknowledge(id: string, keyId: string, outcome: Acknowledgement): Promise<SettledApproval | null>;
 
-  /** Ends up to `limit` requests that are past `expiresAt` + grace; rows another replica holds are left to it. */
-  abstract expireDue(limit: number): Promise<SettledApproval[]>;
+  /**
+   * Ends up to `limit` requests that are past `expiresAt` + grace; rows another replica holds are left to it.
+   * `dueForAtMostSeconds`: older ones are left out; default: none.
+   */
+  abstract expireDue(limit: number, dueForAtMostSeconds?: number): Promise<SettledApproval[]>;
 
   /** Ends those of the given requests that are past `expiresAt` + grace. */
   abstract expireOverdue(ids: readonly string[]): Promise<SettledApproval[]>;

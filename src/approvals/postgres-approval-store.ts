@@ -38,6 +38,9 @@ import {
 import { EnqueueBatches, type BatchItem } from './enqueue-batches';
 import { PendingHeadroom } from './pending-headroom';
 
+/** A thousand years: as far back as anything can be. */
+const FOREVER_SECONDS = 1_000 * 365 * 86_400;
+
 /** What the caller asked, with the text that is stored. */
 interface NewRow extends BatchItem {
   readonly request: NewApproval;
@@ -186,24 +189,16 @@ export class PostgresApprovalStore extends ApprovalStore {
     return row ? toSettled(row) : null;
   }
 
-  async expireDue(limit: number): Promise<SettledApproval[]> {
-    return this.expire(EXPIRE_DUE, limit);
+  async expireDue(limit: number, dueForAtMostSeconds = FOREVER_SECONDS): Promise<SettledApproval[]> {
+    return this.expire(EXPIRE_DUE, [this.graceSeconds, limit, this.chatId, dueForAtMostSeconds]);
   }
 
   async expireOverdue(ids: readonly string[]): Promise<SettledApproval[]> {
-    return this.expire(EXPIRE_OVERDUE, ids);
+    return this.expire(EXPIRE_OVERDUE, [this.graceSeconds, ids, this.chatId]);
   }
 
-  private async expire(
-    statement: Statement,
-    selection: number | readonly string[],
-  ): Promise<SettledApproval[]> {
-    const rows = await this.database.query<ApprovalRow>(statement, [
-      this.graceSeconds,
-      selection,
-      this.chatId,
-    ]);
-    return rows.map(toSettled);
+  private async expire(statement: Statement, values: readonly unknown[]): Promise<SettledApproval[]> {
+    return (await this.database.query<ApprovalRow>(statement, values)).map(toSettled);
   }
 
   async find(id: string): Promise<Snapshot | null> {

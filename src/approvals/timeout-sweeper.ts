@@ -15,6 +15,14 @@ const JOB = 'timeout-sweep';
 /** A sweep that has not succeeded for this many intervals is late, and health says so. */
 const LATE_AFTER_INTERVALS = 3;
 
+/** Sweeps look back no further than to the last one that found everything; every so many of them look at all. */
+const SWEEPS_PER_FULL_SWEEP = 12;
+/**
+ * How much further they look: what another transaction held then, or had not committed, must have ended meanwhile
+ * (a statement of ours takes 30 s at the most).
+ */
+const LOOK_BACK_MARGIN_SECONDS = 60;
+
 export interface SweeperHealth {
   readonly healthy: boolean;
   /** Seconds since the last sweep that went through. */
@@ -31,6 +39,7 @@ export class TimeoutSweeper implements OnApplicationBootstrap, BeforeApplication
   private running: Promise<void> | null = null;
   private succeededAtMs: number;
   private durationMs = 0;
+  private sweepsUntilFull = 0;
   private failing = false;
 
   constructor(
@@ -75,13 +84,18 @@ export class TimeoutSweeper implements OnApplicationBootstrap, BeforeApplication
 
   private async sweepAll(): Promise<void> {
     const startedAtMs = this.clock.monotonicMs();
+    const full = this.sweepsUntilFull <= 0;
+    const dueForAtMostSeconds = full
+      ? undefined
+      : (startedAtMs - this.succeededAtMs) / 1000 + LOOK_BACK_MARGIN_SECONDS;
     try {
       let ended: readonly unknown[];
       do {
         ended = await this.commands.execute(
-          new CancelApprovalCommand({ cause: 'timeout', limit: this.batchSize }),
+          new CancelApprovalCommand({ cause: 'timeout', limit: this.batchSize, dueForAtMostSeconds }),
         );
       } while (ended.length === this.batchSize);
+      this.sweepsUntilFull = full ? SWEEPS_PER_FULL_SWEEP : this.sweepsUntilFull - 1;
       this.succeededAtMs = this.clock.monotonicMs();
       this.durationMs = this.succeededAtMs - startedAtMs;
       if (this.failing) this.log.event('info', 'sweep.recovered', {}, 'the sweep works again');

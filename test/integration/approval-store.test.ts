@@ -372,6 +372,15 @@ describe('expiring', () => {
     expect((await replica.store.find(ids[3]))?.approval.status).toBe('pending');
   });
 
+  it('leaves out what has been due for longer than it was told to look back', async () => {
+    await expireAll();
+    const [recent, old] = [await enqueue(), await enqueue()];
+    await expireAt(recent, '-50 seconds');
+    await expireAt(old, '-70 seconds');
+    expect((await replica.store.expireDue(10, 60)).map(({ id }) => id)).toEqual([recent]);
+    expect((await replica.store.expireDue(10)).map(({ id }) => id)).toEqual([old]);
+  });
+
   it('leaves a row that another replica holds to it, and does not wait', async () => {
     await expireAll();
     const [held, free] = [await enqueue(), await enqueue()];

@@ -1,5 +1,6 @@
 import type { CommandBus } from '@nestjs/cqrs';
 import { SchedulerRegistry } from '@nestjs/schedule';
+import { CancelApprovalCommand } from '../../src/approvals/commands/cancel-approval';
 import { TimeoutSweeper } from '../../src/approvals/timeout-sweeper';
 import { parseConfig } from '../../src/config/environment';
 import { createLog } from '../../src/logging/log';
@@ -142,7 +143,7 @@ describe('the sweeper itself', () => {
   let events: LogLine[];
 
   /** A sweeper on a clock of its own, over the given bus. */
-  function sweeperOver(execute: () => Promise<readonly unknown[]>) {
+  function sweeperOver(execute: (command: CancelApprovalCommand) => Promise<readonly unknown[]>) {
     clock = new FakeClock();
     events = [];
     const log = createLog(
@@ -154,6 +155,29 @@ describe('the sweeper itself', () => {
     const bus = { execute } as unknown as CommandBus;
     return { sweeper: new TimeoutSweeper(bus, registry, clock, log, config), registry };
   }
+
+  it('looks at everything first and every thirteenth time, else a minute beyond the last that went through', async () => {
+    const asked: (number | undefined)[] = [];
+    let away = false;
+    const { sweeper } = sweeperOver(({ cancellation }) => {
+      if (away) return Promise.reject(new Error('away'));
+      asked.push((cancellation as { dueForAtMostSeconds?: number }).dueForAtMostSeconds);
+      return Promise.resolve([]);
+    });
+    const sweepAfter = (seconds: number) => {
+      clock.advance(seconds * 1000);
+      return sweeper.sweep();
+    };
+    await sweeper.sweep();
+    await sweepAfter(5);
+    away = true;
+    await sweepAfter(5);
+    away = false;
+    await sweepAfter(5);
+    expect(asked).toEqual([undefined, 65, 70]);
+    for (let n = 0; n < 11; n++) await sweepAfter(5);
+    expect(asked.flatMap((seconds, n) => (seconds === undefined ? [n] : []))).toEqual([0, 13]);
+  });
 
   it('joins a sweep that runs already', async () => {
     let runs = 0;

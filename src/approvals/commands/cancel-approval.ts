@@ -8,8 +8,8 @@ export type Cancellation =
   | { readonly cause: 'requested'; readonly id: string; readonly by: Actor; readonly reason: string | null }
   /** Those of these ids whose time is up. */
   | { readonly cause: 'timeout'; readonly ids: readonly string[] }
-  /** The next that are due, up to this many. */
-  | { readonly cause: 'timeout'; readonly limit: number };
+  /** The next that are due, up to this many; where told, only those that have been due for no longer. */
+  | { readonly cause: 'timeout'; readonly limit: number; readonly dueForAtMostSeconds?: number | undefined };
 
 /**
  * Ends requests without a decision; answers with those it ended.
@@ -33,7 +33,7 @@ export class CancelApprovalHandler implements ICommandHandler<CancelApprovalComm
     if (cancellation.cause === 'requested') return [await this.take(cancellation)];
     return 'ids' in cancellation
       ? this.announced(await this.store.expireOverdue(cancellation.ids))
-      : this.announced(await this.store.expireDue(cancellation.limit));
+      : this.announced(await this.store.expireDue(cancellation.limit, cancellation.dueForAtMostSeconds));
   }
 
   private async take({ id, by, reason }: Cancellation & { cause: 'requested' }): Promise<Approval> {
