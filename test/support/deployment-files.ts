@@ -1,0 +1,46 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+import { CHECKOUT } from './processes';
+
+export interface AlertRule {
+  readonly alert: string;
+  readonly expr: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+export interface Panel {
+  readonly id: number;
+  readonly type: string;
+  readonly title: string;
+  readonly targets?: readonly { readonly expr: string }[];
+}
+
+export const PROMETHEUS_DIRECTORY = join(CHECKOUT, 'deploy/prometheus');
+export const RUNBOOKS = join(CHECKOUT, 'docs/runbooks');
+
+export const fileText = (path: string): string => readFileSync(join(CHECKOUT, path), 'utf8');
+
+/** What the file holds; its reader says which part of that matters, and fails where it is not there. */
+export const yamlFile = (path: string, options: { merge?: boolean } = {}): unknown =>
+  parse(fileText(path), options);
+
+export function alertRules(): AlertRule[] {
+  const { groups } = yamlFile('deploy/prometheus/alerts.yml') as { groups: { rules: AlertRule[] }[] };
+  return groups.flatMap(({ rules }) => rules);
+}
+
+export function dashboardPanels(): Panel[] {
+  return (JSON.parse(fileText('deploy/grafana/countersign.json')) as { panels: Panel[] }).panels;
+}
+
+/** The pages of `docs/runbooks` that belong to an alert. */
+export const runbookPages = (): string[] =>
+  readdirSync(RUNBOOKS).filter((name) => name.endsWith('.md') && name !== 'README.md');
+
+/** What a page tells to type, block by block. */
+export function runbookCommands(page: string): string[] {
+  const text = readFileSync(join(RUNBOOKS, page), 'utf8');
+  return [...text.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, commands = '']) => commands);
+}
