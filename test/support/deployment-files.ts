@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parse } from 'yaml';
+import { readDeployed, yamlOf } from './deployment';
 import { CHECKOUT } from './processes';
 
 export interface AlertRule {
@@ -20,11 +20,8 @@ export interface Panel {
 export const PROMETHEUS_DIRECTORY = join(CHECKOUT, 'deploy/prometheus');
 export const RUNBOOKS = join(CHECKOUT, 'docs/runbooks');
 
-export const fileText = (path: string): string => readFileSync(join(CHECKOUT, path), 'utf8');
-
 /** What the file holds; its reader says which part of that matters, and fails where it is not there. */
-export const yamlFile = (path: string, options: { merge?: boolean } = {}): unknown =>
-  parse(fileText(path), options);
+export const yamlFile = (path: string): unknown => yamlOf(path)[0];
 
 export function alertRules(): AlertRule[] {
   const { groups } = yamlFile('deploy/prometheus/alerts.yml') as { groups: { rules: AlertRule[] }[] };
@@ -32,7 +29,7 @@ export function alertRules(): AlertRule[] {
 }
 
 export function dashboardPanels(): Panel[] {
-  return (JSON.parse(fileText('deploy/grafana/countersign.json')) as { panels: Panel[] }).panels;
+  return (JSON.parse(readDeployed('deploy/grafana/countersign.json')) as { panels: Panel[] }).panels;
 }
 
 /** The pages of `docs/runbooks` that belong to an alert. */

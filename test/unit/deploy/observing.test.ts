@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { CHECKOUT } from '../../support/processes';
-import { dashboardPanels, fileText, yamlFile } from '../../support/deployment-files';
+import { readDeployed } from '../../support/deployment';
+import { dashboardPanels, yamlFile } from '../../support/deployment-files';
 
 interface ComposeService {
   readonly command?: readonly string[];
@@ -9,7 +10,7 @@ interface ComposeService {
   readonly environment?: Readonly<Record<string, string>>;
 }
 
-const { services } = yamlFile('docker-compose.yml', { merge: true }) as {
+const { services } = yamlFile('docker-compose.yml') as {
   services: Readonly<Record<string, ComposeService>>;
 };
 const replicas = Object.keys(services).filter((name) => name.startsWith('countersign-'));
@@ -67,7 +68,7 @@ it('has a dashboard with a question in every panel, and each panel once', () => 
   );
   const mute = panels.filter(({ type, targets = [] }) => type !== 'row' && targets.length === 0);
   expect(mute).toEqual([]);
-  expect(fileText('deploy/grafana/countersign.json')).not.toMatch(
+  expect(readDeployed('deploy/grafana/countersign.json')).not.toMatch(
     /"uid": "(?!\$\{datasource\}|countersign")/,
   );
 });
