@@ -27,11 +27,15 @@ export interface ApprovalRow {
   settled_by_name: string | null;
   reason: string | null;
   acknowledged: Acknowledgement | null;
+  /** Null while there is none; the same as absent where a statement does not ask for it. */
+  receipt?: string | null;
 }
 
 export interface SnapshotRow extends ApprovalRow {
   now: Date;
   ends_in_ms: number;
+  /** The digest of the card that was shown, as far as the statement asks for it. */
+  display_digest: string | null;
 }
 
 /** The part of a request that the caller wrote, as it is stored: RFC 8785 text. */
@@ -65,26 +69,20 @@ export function toApproval(row: ApprovalRow): Approval {
     expiresAt: row.expires_at,
   };
   if (row.status === 'pending') return { ...request, status: 'pending' };
-  const { settled_at: settledAt, settled_by_kind: kind, settled_by_id: id, acknowledged } = row;
+  const { settled_at: settledAt, settled_by_kind: kind, settled_by_id: id } = row;
   if (settledAt === null || kind === null || id === null)
     throw new Error(`approval ${row.id} is half settled`);
   const by: Actor = { kind, id, name: row.settled_by_name ?? id };
   const reason = fromColumnText(row.reason);
+  const ending = { ...request, settledAt, receipt: row.receipt ?? null, acknowledged: row.acknowledged };
   switch (row.status) {
     case 'approved':
     case 'rejected':
-      return { ...request, status: row.status, settledAt, decision: { by, reason }, acknowledged };
+      return { ...ending, status: row.status, decision: { by, reason } };
     case 'cancelled':
-      return { ...request, status: row.status, settledAt, by, reason, acknowledged };
+      return { ...ending, status: row.status, by, reason };
     case 'expired':
-      return {
-        ...request,
-        status: row.status,
-        settledAt,
-        by,
-        reason: unansweredReason(request),
-        acknowledged,
-      };
+      return { ...ending, status: row.status, by, reason: unansweredReason(request) };
   }
 }
 

@@ -91,15 +91,21 @@ const SAME_OWNER = `$2 in ('approved', 'rejected') and $3 = 'api' and exists (
       select from api_keys as asker join api_keys as decider on lower(decider.owner) = lower(asker.owner)
       where asker.name = approvals.key_id and decider.name = $4)`;
 
-/** Parameters: id, status, actor kind, actor id, actor name, reason, chat. */
+/** A receipt's time is read before it is signed and settles with it; from longer ago, it is read again. */
+const READ_AT_MOST_SECONDS_AGO = 5;
+
+/** Parameters: id, status, actor kind, actor id, actor name, reason, chat, the database's time, receipt. */
 export const SETTLE: Statement = {
   name: 'approval-settle',
   text: `
   with ended as (
-    update approvals set status = $2, settled_at = ${NOW}, settled_by_kind = $3, settled_by_id = $4,
+    update approvals set status = $2, settled_at = $8, settled_by_kind = $3, settled_by_id = $4,
       settled_by_name = $5, reason = $6
     where id = $1 and status = 'pending' and expires_at > now() and not (${SAME_OWNER})
+      and $8::timestamptz between now() - make_interval(secs => ${READ_AT_MOST_SECONDS_AGO}) and now()
     returning ${APPROVAL}
+  ), signed as (
+    insert into receipts (approval_id, jws) select id, $9 from ended on conflict (approval_id) do nothing
   ), ${AFTERMATH('$7::bigint')}`,
 };
 
@@ -149,7 +155,7 @@ export const ACKNOWLEDGE: Statement = {
     update approvals set acknowledged = $3
     where id = $1 and key_id = $2 and status <> 'pending'
       and (acknowledged is null or (acknowledged = 'gone' and $3 = 'resumed'))
-    returning ${APPROVAL}
+    returning id, key_id, correlation_id, acknowledged
   ), audited as (
     insert into audit_log (at, type, actor, approval_id, correlation_id, data)
     select ${NOW}, 'approval.acknowledged', 'api:' || key_id, id, correlation_id,
@@ -160,7 +166,7 @@ export const ACKNOWLEDGE: Statement = {
     select id, 'outcome', $4::bigint, 2, now(), now() from told where $4::bigint is not null
     ${AGAIN}
   )
-  select ${APPROVAL} from told`,
+  select id from told`,
 };
 
 const EXPIRE = (due: string, chatId: string) => `
@@ -199,20 +205,37 @@ export const EXPIRE_OVERDUE: Statement = {
   ),
 };
 
+/** Of the newest card in the chat; as long as its document is missing, of what it shows without. */
+const SHOWN_DIGEST = `(
+    select case when sent_at is null then incomplete_digest else display_digest end from cards
+    where approval_id = approvals.id and message_id is not null order by cards.id desc limit 1)`;
+
+const RECEIPT = `(select jws from receipts where approval_id = approvals.id)`;
+
 const SNAPSHOT = `${APPROVAL}, now() as now,
+  case when status <> 'pending' then ${RECEIPT} end as receipt,
   (extract(epoch from expires_at - now()) * 1000)::float8 + 1000 * $1::float8 as ends_in_ms`;
+
+/** The digest is for those whose receipt has still to be made. */
+const TO_BE_SIGNED = `case when status <> 'pending' and not exists ${RECEIPT} then ${SHOWN_DIGEST} end as display_digest`;
 
 /** Parameters: grace in seconds, ids. */
 export const FIND_MANY: Statement = {
   name: 'approval-find-many',
-  text: `select ${SNAPSHOT} from approvals where id = any($2::uuid[])`,
+  text: `select ${SNAPSHOT}, ${TO_BE_SIGNED} from approvals where id = any($2::uuid[])`,
+};
+
+/** Parameters: grace in seconds, id. */
+export const FIND_TO_SETTLE: Statement = {
+  name: 'approval-find-to-settle',
+  text: `select ${SNAPSHOT}, ${SHOWN_DIGEST} as display_digest from approvals where id = $2`,
 };
 
 /** Parameters: grace in seconds, key, status, agent, session, before id, limit; null filters nothing. */
 export const LIST: Statement = {
   name: 'approval-list',
   text: `
-  select ${SNAPSHOT} from approvals
+  select ${SNAPSHOT}, ${TO_BE_SIGNED} from approvals
   where ($2::text is null or key_id = $2) and ($3::text is null or status = $3)
     and ($4::text is null or agent_id = $4) and ($5::text is null or session_id = $5)
     and ($6::uuid is null or id < $6)

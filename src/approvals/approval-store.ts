@@ -31,6 +31,8 @@ export interface Outcome {
   readonly status: Verdict | 'cancelled';
   readonly by: Actor;
   readonly reason: string | null;
+  /** Of the card that was tapped; without one, of the card in the chat, if there is any. */
+  readonly displayDigest?: string | null;
 }
 
 /** An approval as it stands, read at the database's `now`. */
@@ -60,7 +62,10 @@ export interface ApprovalFilter {
   readonly limit: number;
 }
 
-/** Where approvals live. Every transition is one conditional statement on the database's time. */
+/**
+ * Where approvals live. Every transition is one conditional statement on the database's time. Reading a
+ * settled approval gives it its receipt, if it has none: DomainError `receipt.unavailable` when that fails.
+ */
 export abstract class ApprovalStore {
   /**
    * Stores the request with its first card and its audit row, all or nothing; returns after COMMIT.
@@ -77,9 +82,11 @@ export abstract class ApprovalStore {
   abstract replay(request: NewApproval): Promise<Enqueued | null>;
 
   /**
-   * Settles a request that is pending: as asked before `expiresAt`, as expired after `expiresAt` + grace.
+   * Settles a request that is pending: as asked and with its receipt before `expiresAt`, as expired after
+   * `expiresAt` + grace.
    *
-   * @throws DomainError `approval.not-found`; `access.same-owner` for a decision with a key of the asker's owner.
+   * @throws DomainError `approval.not-found`, `receipt.unavailable`; `access.same-owner` for a decision with a key of
+   * the asker's owner.
    */
   abstract settle(id: string, outcome: Outcome): Promise<SettleAttempt>;
 
@@ -99,11 +106,11 @@ export abstract class ApprovalStore {
 
   /**
    * Ends up to `limit` requests that are past `expiresAt` + grace; rows another replica holds are left to it.
-   * `dueForAtMostSeconds`: older ones are left out; default: none.
+   * `dueForAtMostSeconds`: older ones are left out; default: none. Receipts are made when they are first read.
    */
   abstract expireDue(limit: number, dueForAtMostSeconds?: number): Promise<SettledApproval[]>;
 
-  /** Ends those of the given requests that are past `expiresAt` + grace. */
+  /** Ends those of the given requests that are past `expiresAt` + grace; receipts as above. */
   abstract expireOverdue(ids: readonly string[]): Promise<SettledApproval[]>;
 
   abstract find(id: string): Promise<Snapshot | null>;

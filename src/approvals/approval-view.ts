@@ -1,7 +1,7 @@
 import { createZodDto } from 'nestjs-zod';
 import { z } from 'zod';
 import type { JsonObject } from '../kernel/json';
-import type { Actor, Approval } from './approval';
+import { isSettled, type Actor, type Approval } from './approval';
 
 /** A JSON object, taken as it is: no copy, no key dropped, so that what is digested is what was sent. */
 export const jsonObjectSchema = z
@@ -32,7 +32,7 @@ export const approvalViewSchema = z.strictObject({
   decision: z.strictObject({ by: actor, reason: z.string().nullable() }).nullable(),
   reason: z.string().nullable(),
   acknowledged: z.enum(['resumed', 'gone']).nullable(),
-  receipt: z.string().nullable(),
+  receipt: z.string().nullable().meta({ description: 'Compact JWS, once settled.' }),
 });
 
 /** The approval as callers see it. */
@@ -44,8 +44,10 @@ const actorView = ({ kind, id, name }: Actor) => ({
   name,
 });
 
+/** @throws Error for a settled approval without its receipt: an answer without evidence must not go out. */
 export function viewOf(approval: Approval): z.infer<typeof approvalViewSchema> {
-  const settled = approval.status === 'pending' ? null : approval.settledAt.toISOString();
+  const settled = isSettled(approval) ? approval : null;
+  if (settled && settled.receipt === null) throw new Error(`approval ${approval.id} has no receipt`);
   return {
     id: approval.id,
     status: approval.status,
@@ -60,14 +62,14 @@ export function viewOf(approval: Approval): z.infer<typeof approvalViewSchema> {
     inputDigest: approval.inputDigest,
     createdAt: approval.createdAt.toISOString(),
     expiresAt: approval.expiresAt.toISOString(),
-    settledAt: settled,
+    settledAt: settled?.settledAt.toISOString() ?? null,
     decision:
       'decision' in approval
         ? { by: actorView(approval.decision.by), reason: approval.decision.reason }
         : null,
     reason: 'reason' in approval ? approval.reason : null,
-    acknowledged: approval.status === 'pending' ? null : approval.acknowledged,
-    receipt: null,
+    acknowledged: settled?.acknowledged ?? null,
+    receipt: settled?.receipt ?? null,
   };
 }
 

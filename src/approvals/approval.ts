@@ -45,23 +45,23 @@ export interface ApprovalRequest {
   readonly expiresAt: Date;
 }
 
+interface Ending {
+  readonly settledAt: Date;
+  /** The signed statement of it, a compact JWS; null while it has none, and then it is not answered to anybody. */
+  readonly receipt: string | null;
+  readonly acknowledged: Acknowledgement | null;
+}
+
 /** States are a union: an impossible row cannot be written down. */
 export type Approval = ApprovalRequest &
   (
     | { readonly status: 'pending' }
-    | {
-        readonly status: Verdict;
-        readonly settledAt: Date;
-        readonly decision: Decision;
-        readonly acknowledged: Acknowledgement | null;
-      }
-    | {
+    | (Ending & { readonly status: Verdict; readonly decision: Decision })
+    | (Ending & {
         readonly status: 'expired' | 'cancelled';
-        readonly settledAt: Date;
         readonly by: Actor;
         readonly reason: string | null;
-        readonly acknowledged: Acknowledgement | null;
-      }
+      })
   );
 
 export type SettledApproval = Exclude<Approval, { status: 'pending' }>;
@@ -131,7 +131,14 @@ export function decide(
     throw new AlreadySettled(approval);
   }
   if (now >= approval.expiresAt) throw new Expired(approval);
-  return { ...approval, status: verdict, settledAt: now, decision: { by, reason }, acknowledged: null };
+  return {
+    ...approval,
+    status: verdict,
+    settledAt: now,
+    receipt: null,
+    decision: { by, reason },
+    acknowledged: null,
+  };
 }
 
 /**
@@ -139,13 +146,21 @@ export function decide(
  *
  * @throws AlreadySettled when another ending stands, Expired from `expiresAt` on.
  */
-export function cancel(approval: Approval, by: Actor, reason: string | null, now: Date): Approval {
+export function cancel(approval: Approval, by: Actor, reason: string | null, now: Date): SettledApproval {
   if (isSettled(approval)) {
     if (approval.status === 'cancelled' && sameActor(approval.by, by)) return approval;
     throw new AlreadySettled(approval);
   }
   if (now >= approval.expiresAt) throw new Expired(approval);
-  return { ...approval, status: 'cancelled', settledAt: now, by, reason, acknowledged: null };
+  return {
+    ...approval,
+    status: 'cancelled',
+    settledAt: now,
+    receipt: null,
+    by,
+    reason,
+    acknowledged: null,
+  };
 }
 
 /** Ends a request that nobody decided by `expiresAt` + grace; leaves every other as it is. */
@@ -155,6 +170,7 @@ export function expire(approval: Approval, gracePeriodMs: number, now: Date): Ap
     ...approval,
     status: 'expired',
     settledAt: now,
+    receipt: null,
     by: TIMEOUT_ACTOR,
     reason: unansweredReason(approval),
     acknowledged: null,

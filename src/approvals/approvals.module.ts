@@ -8,6 +8,7 @@ import { CancelApprovalHandler } from './commands/cancel-approval';
 import { DecideApprovalHandler } from './commands/decide-approval';
 import { EnqueueApprovalHandler } from './commands/enqueue-approval';
 import { ExplainRejectionHandler } from './commands/explain-rejection';
+import { ReceiptsModule } from '../receipts/receipts.module';
 import { PostgresApprovalStore } from './postgres-approval-store';
 import { AwaitSettlementHandler } from './queries/await-settlement';
 import { GetApprovalHandler } from './queries/get-approval';
@@ -16,6 +17,7 @@ import { SettlementFeed } from './settlement-feed';
 import { TimeoutSweeper } from './timeout-sweeper';
 
 @Module({
+  imports: [ReceiptsModule],
   controllers: [ApprovalsController],
   providers: [
     { provide: ApprovalStore, useClass: PostgresApprovalStore },

@@ -3,7 +3,17 @@ import { CONFIG, type Config } from '../config/environment';
 import { Database, isUnavailable, type Statement } from '../database/database';
 import { canonicalize } from '../kernel/canonical-json';
 import { DomainError } from '../kernel/errors';
-import type { Acknowledgement, Actor, ApprovalRequest, SettledApproval } from './approval';
+import { Receipts } from '../receipts/receipts';
+import {
+  cancel,
+  decide,
+  isSettled,
+  type Acknowledgement,
+  type Actor,
+  type Approval,
+  type ApprovalRequest,
+  type SettledApproval,
+} from './approval';
 import {
   toApproval,
   toColumnText,
@@ -22,6 +32,7 @@ import {
   EXPIRE_OVERDUE,
   FIND_BY_IDEMPOTENCY_KEY,
   FIND_MANY,
+  FIND_TO_SETTLE,
   LIST,
   REFUSE_SAME_OWNER,
   SETTLE,
@@ -57,11 +68,12 @@ interface EnqueuedRow {
   readonly pending: number | null;
 }
 
-const changedTo = (approval: SettledApproval): SettleAttempt => ({
-  changed: true,
-  approval,
-  now: approval.settledAt,
-});
+/** The approval as it will stand; the statement that makes it so may still find it otherwise. */
+function settledBy({ status, by, reason }: Outcome, approval: Approval, now: Date): SettledApproval {
+  return status === 'cancelled'
+    ? cancel(approval, by, reason, now)
+    : decide(approval, by, status, reason, now);
+}
 
 @Injectable()
 export class PostgresApprovalStore extends ApprovalStore {
@@ -76,6 +88,7 @@ export class PostgresApprovalStore extends ApprovalStore {
 
   constructor(
     private readonly database: Database,
+    private readonly receipts: Receipts,
     @Inject(CONFIG) config: Config,
   ) {
     super();
@@ -151,32 +164,78 @@ export class PostgresApprovalStore extends ApprovalStore {
   }
 
   async settle(id: string, outcome: Outcome): Promise<SettleAttempt> {
-    const { status, by, reason } = outcome;
-    const [row] = await this.database.query<ApprovalRow>(SETTLE, [
-      id,
-      status,
+    const [row] = await this.database.query<SnapshotRow>(FIND_TO_SETTLE, [this.graceSeconds, id]);
+    const [snapshot] = row ? await this.answerable([row]) : [];
+    if (!row || !snapshot) throw new DomainError('approval.not-found', 'There is no approval with this id.');
+    const { approval, now, endsInMs } = snapshot;
+    if (isSettled(approval)) return { changed: false, approval, now };
+    if (now < approval.expiresAt) {
+      const settled = await this.signed(settledBy(outcome, approval, now), outcome, row);
+      if (await this.settleAs(settled, outcome)) return { changed: true, approval: settled, now };
+    }
+    await this.refuseSameOwner(id, outcome);
+    // In the time of grace nothing can be done any more, and the request has not ended yet.
+    if (now >= approval.expiresAt && endsInMs > 0) return { changed: false, approval, now };
+    if (endsInMs <= 0) return this.settleLate(id, outcome);
+    // Somebody was faster, or the time that was signed is too long ago: once more from what stands now.
+    return this.settle(id, outcome);
+  }
+
+  private async signed(
+    approval: SettledApproval,
+    { displayDigest }: Outcome,
+    row: SnapshotRow,
+  ): Promise<SettledApproval> {
+    const shown = { approval, displayDigest: displayDigest ?? row.display_digest };
+    return { ...approval, receipt: await this.receipts.sign(shown) };
+  }
+
+  private async refuseSameOwner(id: string, { status, by }: Outcome): Promise<void> {
+    if ((await this.database.query(REFUSE_SAME_OWNER, [id, status, by.kind, by.id])).length === 0) return;
+    throw new DomainError(
+      'access.same-owner',
+      'The key that asked and this one belong to the same owner; somebody else must decide.',
+    );
+  }
+
+  private async settleAs(approval: SettledApproval, { by, reason }: Outcome): Promise<boolean> {
+    const rows = await this.database.query(SETTLE, [
+      approval.id,
+      approval.status,
       by.kind,
       by.id,
       by.name,
       reason === null ? null : toColumnText(reason),
       this.chatId,
+      approval.settledAt,
+      approval.receipt,
     ]);
-    if (row) return changedTo(toSettled(row));
+    return rows.length > 0;
+  }
+
+  /** The request ends here and now, so that the caller is shown the true state. */
+  private async settleLate(id: string, outcome: Outcome): Promise<SettleAttempt> {
+    const expired = await this.expireOverdue([id]);
     const snapshot = await this.find(id);
-    if (!snapshot) throw new DomainError('approval.not-found', 'There is no approval with this id.');
-    const { approval, now, endsInMs } = snapshot;
-    if (approval.status !== 'pending') return { changed: false, approval, now };
-    if ((await this.database.query(REFUSE_SAME_OWNER, [id, status, by.kind, by.id])).length > 0) {
-      throw new DomainError(
-        'access.same-owner',
-        'The key that asked and this one belong to the same owner; somebody else must decide.',
-      );
-    }
-    if (endsInMs > 0)
-      return now >= approval.expiresAt ? { changed: false, approval, now } : this.settle(id, outcome);
-    // Too late: the request ends here and now, so that the caller is shown the true state.
-    const [expired] = await this.expireOverdue([id]);
-    return expired ? changedTo(expired) : this.settle(id, outcome);
+    return expired.length > 0 && snapshot && isSettled(snapshot.approval)
+      ? { changed: true, approval: snapshot.approval, now: snapshot.now }
+      : this.settle(id, outcome);
+  }
+
+  /** Whoever reads a settled approval gets its receipt; those that have none are given theirs, all in one go. */
+  private async answerable(rows: readonly SnapshotRow[]): Promise<Snapshot[]> {
+    const snapshots = rows.map(toSnapshot);
+    const unsigned = snapshots.flatMap(({ approval }, i) =>
+      isSettled(approval) && approval.receipt === null
+        ? [{ approval, displayDigest: rows[i]?.display_digest ?? null }]
+        : [],
+    );
+    if (unsigned.length === 0) return snapshots;
+    const receipts = await this.receipts.issue(unsigned);
+    return snapshots.map((snapshot) => {
+      const receipt = receipts.get(snapshot.approval.id);
+      return receipt === undefined ? snapshot : { ...snapshot, approval: { ...snapshot.approval, receipt } };
+    });
   }
 
   async explain(id: string, by: Actor, reason: string): Promise<boolean> {
@@ -185,8 +244,9 @@ export class PostgresApprovalStore extends ApprovalStore {
   }
 
   async acknowledge(id: string, keyId: string, outcome: Acknowledgement): Promise<SettledApproval | null> {
-    const [row] = await this.database.query<ApprovalRow>(ACKNOWLEDGE, [id, keyId, outcome, this.chatId]);
-    return row ? toSettled(row) : null;
+    const noted = await this.database.query(ACKNOWLEDGE, [id, keyId, outcome, this.chatId]);
+    const snapshot = noted.length > 0 ? await this.find(id) : null;
+    return snapshot && isSettled(snapshot.approval) ? snapshot.approval : null;
   }
 
   async expireDue(limit: number, dueForAtMostSeconds = FOREVER_SECONDS): Promise<SettledApproval[]> {
@@ -208,7 +268,7 @@ export class PostgresApprovalStore extends ApprovalStore {
 
   async findMany(ids: readonly string[]): Promise<Snapshot[]> {
     const rows = await this.database.query<SnapshotRow>(FIND_MANY, [this.graceSeconds, ids]);
-    return rows.map(toSnapshot);
+    return this.answerable(rows);
   }
 
   async list(filter: ApprovalFilter): Promise<Snapshot[]> {
@@ -221,7 +281,7 @@ export class PostgresApprovalStore extends ApprovalStore {
       filter.beforeId,
       filter.limit,
     ]);
-    return rows.map(toSnapshot);
+    return this.answerable(rows);
   }
 
   async countPending(): Promise<number> {

@@ -21,6 +21,7 @@ const SECRETS = [
   'DATABASE_MIGRATION_URL',
   'AGENT_API_KEY',
   'OPERATOR_API_KEY',
+  'APPROVAL_SIGNING_KEY',
   'TELEGRAM_BOT_TOKEN',
   'TELEGRAM_WEBHOOK_SECRET',
 ] as const;
@@ -111,6 +112,10 @@ export const environmentSchema = z.object({
   DATA_DIR: z.string().default('.data'),
   AGENT_API_KEY: apiKey.optional(),
   OPERATOR_API_KEY: apiKey.optional(),
+  APPROVAL_SIGNING_KEY: z
+    .string()
+    .startsWith('-----BEGIN PRIVATE KEY-----', 'must be an Ed25519 private key in PEM form (PKCS #8)')
+    .optional(),
   TELEGRAM_BOT_TOKEN: z
     .string()
     .regex(/^\d{1,20}:[A-Za-z0-9_-]{30,}$/, 'is not a bot token (digits, a colon, 30 or more characters)')
@@ -300,6 +305,7 @@ function configurationOf(env: Environment, terminal: boolean) {
       poolSize: env.DATABASE_POOL_SIZE,
     },
     keys: { agent: env.AGENT_API_KEY ?? null, operator: env.OPERATOR_API_KEY ?? null },
+    signing: { key: env.APPROVAL_SIGNING_KEY ?? null },
     telegram: telegramSettings(env),
     breaker: {
       consecutiveFailures: env.CIRCUIT_BREAKER_CONSECUTIVE_FAILURES,

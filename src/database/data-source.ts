@@ -9,11 +9,13 @@ import {
   OutboxEntity,
   SendSlotEntity,
 } from '../escalation/escalation.entities';
+import { ReceiptEntity, SigningKeyEntity } from '../receipts/receipts.entities';
 import { CreateApprovals1795464000000 } from '../../migrations/1795464000000-CreateApprovals';
 import { AddApiKeys1795464000004 } from '../../migrations/1795464000004-AddApiKeys';
 import { CreateEscalation1795464000001 } from '../../migrations/1795464000001-CreateEscalation';
 import { AddLanes1795464000002 } from '../../migrations/1795464000002-AddLanes';
 import { AddTraceparent1795464000003 } from '../../migrations/1795464000003-AddTraceparent';
+import { AddReceipts1795464000005 } from '../../migrations/1795464000005-AddReceipts';
 import { CountLostDocuments1795464000008 } from '../../migrations/1795464000008-CountLostDocuments';
 
 /** A request must not hang on a database that does not answer; five seconds, then 503. */
@@ -47,6 +49,8 @@ export function createDataSource(
       LaneEntity,
       SendSlotEntity,
       ApiKeyEntity,
+      SigningKeyEntity,
+      ReceiptEntity,
     ],
     migrations: [
       CreateApprovals1795464000000,
@@ -54,6 +58,7 @@ export function createDataSource(
       AddLanes1795464000002,
       AddTraceparent1795464000003,
       AddApiKeys1795464000004,
+      AddReceipts1795464000005,
       CountLostDocuments1795464000008,
     ],
     migrationsTransactionMode: 'all',

@@ -4,11 +4,13 @@ import type { Verdict } from '../approvals/approval';
 /** Bound to one card; 128 bits cannot be guessed (telegram.md 13). */
 const NONCE_BYTES = 16;
 const VERSION = '1';
-const FORMAT = /^1:([ar]):([A-Za-z0-9_-]{22})$/;
+const FORMAT = /^1:([arx]):([A-Za-z0-9_-]{22})$/;
 
 export interface Tap {
   readonly verdict: Verdict;
   readonly nonce: string;
+  /** The card shows or has attached the whole action; one that does not yet can only be rejected. */
+  readonly complete: boolean;
 }
 
 /** A button under the list of pending requests: the next page, or one request's card. */
@@ -33,12 +35,13 @@ export function newNonce(): string {
   return randomBytes(NONCE_BYTES).toString('base64url');
 }
 
-export function callbackData({ verdict, nonce }: Tap): string {
-  return `${VERSION}:${verdict === 'approved' ? 'a' : 'r'}:${nonce}`;
+export function callbackData({ verdict, nonce, complete }: Tap): string {
+  return `${VERSION}:${verdict === 'approved' ? 'a' : complete ? 'r' : 'x'}:${nonce}`;
 }
 
 /** Null for anything that is not of our making. */
 export function parseCallbackData(data: string): Tap | null {
   const [, action, nonce] = FORMAT.exec(data) ?? [];
-  return nonce === undefined ? null : { verdict: action === 'a' ? 'approved' : 'rejected', nonce };
+  if (nonce === undefined) return null;
+  return { verdict: action === 'a' ? 'approved' : 'rejected', nonce, complete: action !== 'x' };
 }

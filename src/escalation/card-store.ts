@@ -12,6 +12,9 @@ export interface Card {
   readonly messageId: string | null;
   /** The uploaded document that carries the whole action, where the card alone cannot. */
   readonly document: AttachedDocument | null;
+  /** What the complete card shows, and what it shows until its document is there; known before it is sent. */
+  readonly displayDigest: string | null;
+  readonly incompleteDigest: string | null;
 }
 
 export interface AttachedDocument {
@@ -28,25 +31,28 @@ interface CardRow {
   message_id: string | null;
   document_message_id: string | null;
   document_sha256: string | null;
+  display_digest: string | null;
+  incomplete_digest: string | null;
 }
 
-const CARD = 'id, approval_id, chat_id, nonce, message_id, document_message_id, document_sha256';
+const CARD = `id, approval_id, chat_id, nonce, message_id, document_message_id, document_sha256,
+  display_digest, incomplete_digest`;
 
 /**
- * Parameters: approval, chat, nonce for a new one. A card whose send is of unknown fate is never taken up again;
+ * Parameters: approval, chat, nonce for a new one, display digest. A card whose send is of unknown fate is never taken up again;
  * the one with this nonce is, since whoever begins it a second time did not hear that it had begun.
  */
 const BEGIN: Statement = {
   name: 'card-begin',
   text: `
   with taken_up as (
-    update cards set sending_at = now() where id = (
+    update cards set sending_at = now(), display_digest = $4 where id = (
       select id from cards where approval_id = $1 and chat_id = $2
         and (message_id is not null or sending_at is null or nonce = $3) order by id desc limit 1)
     returning ${CARD}
   ), new as (
-    insert into cards (approval_id, chat_id, nonce, created_at, sending_at)
-    select $1, $2, $3, now(), now() where not exists (select 1 from taken_up) returning ${CARD}
+    insert into cards (approval_id, chat_id, nonce, display_digest, created_at, sending_at)
+    select $1, $2, $3, $4, now(), now() where not exists (select 1 from taken_up) returning ${CARD}
   )
   select *, (select count(*)::int from cards where approval_id = $1 and chat_id = $2
     and message_id is null and sending_at is not null and nonce <> $3) as lost
@@ -69,10 +75,15 @@ const DOCUMENT_LOST: Statement = {
   text: `update cards set documents_lost = documents_lost + 1 where id = $1 returning documents_lost`,
 };
 
-/** Parameters: card, message, display digest. It stands in the chat, but not complete: no Approve yet. */
+const INCOMPLETE: Statement = {
+  name: 'card-incomplete',
+  text: `update cards set incomplete_digest = $2 where id = $1`,
+};
+
+/** It stands in the chat, but not complete: no Approve yet. */
 const SHOWN: Statement = {
   name: 'card-shown',
-  text: `update cards set message_id = $2, display_digest = $3 where id = $1`,
+  text: `update cards set message_id = $2 where id = $1`,
 };
 
 /** Work that is being done right now is done once more: its lease token no longer fits. */
@@ -80,7 +91,7 @@ const AGAIN = `on conflict (approval_id, kind)
     do update set available_at = excluded.available_at, lease_token = outbox.lease_token + 1, dead_at = null`;
 
 /**
- * Parameters: card, message, display digest, work, lease token, warning lead in seconds.
+ * Parameters: card, message, work, lease token, warning lead in seconds.
  *
  * The share lock orders this against a settlement: either that sees our message id, or we see its status.
  */
@@ -91,16 +102,16 @@ const SENT: Statement = {
     select a.id, a.status, a.created_at, a.expires_at from approvals a
     where a.id = (select approval_id from cards where id = $1) for share
   ), card as (
-    update cards set message_id = $2, display_digest = $3, sent_at = now() where id = $1 returning chat_id
+    update cards set message_id = $2, sent_at = now() where id = $1 returning chat_id
   ), done as (
-    delete from outbox where id = $4 and lease_token = $5
+    delete from outbox where id = $3 and lease_token = $4
   ), next as (
     insert into outbox (approval_id, kind, chat_id, urgency, created_at, available_at)
     select approval.id, 'outcome', card.chat_id, 1, now(), now() from approval, card where status <> 'pending'
     union all
-    select approval.id, 'warning', card.chat_id, 2, now(), expires_at - make_interval(secs => $6)
+    select approval.id, 'warning', card.chat_id, 2, now(), expires_at - make_interval(secs => $5)
     from approval, card
-    where status = 'pending' and $6 > 0 and expires_at - created_at >= make_interval(secs => 2 * $6)
+    where status = 'pending' and $5 > 0 and expires_at - created_at >= make_interval(secs => 2 * $5)
     ${AGAIN}
   )
   select 1`,
@@ -143,6 +154,8 @@ const toCard = (row: CardRow): Card => ({
     row.document_message_id === null || row.document_sha256 === null
       ? null
       : { messageId: row.document_message_id, sha256: row.document_sha256 },
+  displayDigest: row.display_digest,
+  incompleteDigest: row.incomplete_digest,
 });
 
 /** The message shows the outcome now, or is gone. */
@@ -162,13 +175,20 @@ export class CardStore {
   constructor(private readonly database: Database) {}
 
   /**
-   * Remembers the nonce before anything is sent, so that a tap on a message of unknown fate is understood.
+   * Remembers nonce and digest before anything is sent, so that a tap on a message of unknown fate is understood
+   * and bound to what it shows.
    * Takes up again what surely was not sent, or was sent without its document. May be repeated with its nonce.
    *
    * @returns the card, and how many earlier sends of it are of unknown fate.
    */
-  async begin(approvalId: string, chatId: string, nonce: string): Promise<{ card: Card; lost: number }> {
-    const [row] = await this.database.query<CardRow & { lost: number }>(BEGIN, [approvalId, chatId, nonce]);
+  async begin(
+    approvalId: string,
+    chatId: string,
+    nonce: string,
+    displayDigest: string,
+  ): Promise<{ card: Card; lost: number }> {
+    const values = [approvalId, chatId, nonce, displayDigest];
+    const [row] = await this.database.query<CardRow & { lost: number }>(BEGIN, values);
     if (!row) throw new Error('beginning a card returned no row');
     return { card: toCard(row), lost: row.lost };
   }
@@ -188,27 +208,19 @@ export class CardStore {
     return row?.documents_lost ?? 0;
   }
 
-  /** The card stands in the chat without Approve, because its document could not be uploaded yet. */
-  async shown(card: Card, messageId: string, displayDigest: string): Promise<void> {
-    await this.database.query(SHOWN, [card.id, messageId, displayDigest]);
+  /** Before the card is sent without its document, which could not be uploaded yet: what it shows without. */
+  async incomplete(card: Card, digest: string): Promise<void> {
+    await this.database.query(INCOMPLETE, [card.id, digest]);
+  }
+
+  /** The card stands in the chat without Approve. */
+  async shown(card: Card, messageId: string): Promise<void> {
+    await this.database.query(SHOWN, [card.id, messageId]);
   }
 
   /** The card stands in the chat, complete: ends the work, and enqueues what follows from it. */
-  async sent(
-    card: Card,
-    messageId: string,
-    displayDigest: string,
-    work: ApprovalWork,
-    warningSeconds: number,
-  ): Promise<void> {
-    await this.database.query(SENT, [
-      card.id,
-      messageId,
-      displayDigest,
-      work.id,
-      work.leaseToken,
-      warningSeconds,
-    ]);
+  async sent(card: Card, messageId: string, work: ApprovalWork, warningSeconds: number): Promise<void> {
+    await this.database.query(SENT, [card.id, messageId, work.id, work.leaseToken, warningSeconds]);
   }
 
   async findByNonce(nonce: string): Promise<Card | null> {

@@ -94,6 +94,10 @@ export class CardEntity {
   @Column('text', { name: 'display_digest', nullable: true })
   displayDigest!: string | null;
 
+  /** Of what it shows until its document is there. */
+  @Column('text', { name: 'incomplete_digest', nullable: true })
+  incompleteDigest!: string | null;
+
   @Column('timestamptz', { name: 'created_at' })
   createdAt!: Date;
 

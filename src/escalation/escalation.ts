@@ -28,13 +28,13 @@ const INCOMPLETE_NOTICE = 'The complete action could not be attached yet. Approv
 
 const approve = (nonce: string): Button => ({
   text: '✅ Approve',
-  data: callbackData({ verdict: 'approved', nonce }),
+  data: callbackData({ verdict: 'approved', nonce, complete: true }),
   style: 'success',
 });
 
-const reject = (nonce: string): Button => ({
+const reject = (nonce: string, complete = true): Button => ({
   text: '❌ Reject',
-  data: callbackData({ verdict: 'rejected', nonce }),
+  data: callbackData({ verdict: 'rejected', nonce, complete }),
   style: 'danger',
 });
 
@@ -126,21 +126,24 @@ export class Escalation implements BeforeApplicationShutdown {
   private async showCard(approval: Approval, work: ApprovalWork): Promise<void> {
     // Settled before anybody saw it: there is nothing left to ask.
     if (isSettled(approval)) return this.outbox.finish(work);
+    const complete = renderCard(approval);
+    const { document } = complete;
+    const digest = displayDigest(complete.text, document?.sha256);
     const nonce = newNonce();
-    const { card, lost } = await this.remember(() => this.cards.begin(approval.id, work.chatId, nonce));
+    const { card, lost } = await this.remember(() =>
+      this.cards.begin(approval.id, work.chatId, nonce, digest),
+    );
     if (lost > 0) await this.checkBeforeResend(card, lost);
-    const { document } = renderCard(approval);
-    const upload = document && !card.document ? await this.upload(card, approval, document, work.slot) : null;
-    const shown = renderCard(approval, upload?.failed ? { notices: [INCOMPLETE_NOTICE] } : {});
-    const buttons = upload?.failed ? [reject(card.nonce)] : [approve(card.nonce), reject(card.nonce)];
-    const messageId = await this.put(card, shown, buttons, upload ? null : work.slot);
-    const digest = displayDigest(shown.text, document?.sha256);
+    const missing = card.document?.sha256 === document?.sha256 ? null : document;
+    const upload = missing && (await this.upload(card, approval, missing, work.slot));
     if (upload?.failed) {
-      await this.remember(() => this.cards.shown(card, messageId, digest));
+      await this.showIncomplete(approval, card);
       throw upload.failed;
     }
+    const buttons = [approve(card.nonce), reject(card.nonce)];
+    const messageId = await this.put(card, complete, buttons, upload ? null : work.slot);
     const { warningSeconds } = this.config.approvals;
-    await this.remember(() => this.cards.sent(card, messageId, digest, work, warningSeconds));
+    await this.remember(() => this.cards.sent(card, messageId, work, warningSeconds));
     this.events.publish(
       new CardDelivered(approval.id, this.clock.now().getTime() - approval.createdAt.getTime()),
     );
@@ -150,6 +153,14 @@ export class Escalation implements BeforeApplicationShutdown {
       { approvalId: approval.id, messageId },
       'the card is in the chat',
     );
+  }
+
+  /** What there is, to be rejected or waited for. */
+  private async showIncomplete(approval: Approval, card: Card): Promise<void> {
+    const shown = renderCard(approval, { notices: [INCOMPLETE_NOTICE] });
+    await this.remember(() => this.cards.incomplete(card, displayDigest(shown.text)));
+    const messageId = await this.put(card, shown, [reject(card.nonce, false)], null);
+    await this.remember(() => this.cards.shown(card, messageId));
   }
 
   /** While Telegram does not answer, the one repetition would be lost like the send before it. */

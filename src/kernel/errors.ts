@@ -8,6 +8,7 @@ export type DomainCode =
   | 'approval.already-acknowledged'
   | 'approval.too-many-pending'
   | 'idempotency.body-differs'
+  | 'receipt.unavailable'
   | 'access.unauthenticated'
   | 'access.forbidden'
   | 'access.same-owner'

@@ -3,6 +3,7 @@ import { InjectMetric } from '@willsoto/nestjs-prometheus';
 import { Counter, Histogram } from 'prom-client';
 import type { Acknowledgement, SettledApproval } from '../approvals/approval';
 import type { CardDelivered } from '../escalation/escalation-events';
+import type { ReceiptsFailed } from '../receipts/receipt-events';
 import type { TelegramAttempted } from '../telegram/telegram-events';
 import {
   ACKNOWLEDGEMENTS,
@@ -31,6 +32,7 @@ export class EscalationMetrics implements OnModuleInit {
   @InjectMetric('escalation_acknowledgements_total') private readonly acknowledgements!: Counter;
   @InjectMetric('escalation_decision_seconds') private readonly decisionTime!: Histogram;
   @InjectMetric('escalation_delivery_seconds') private readonly deliveryTime!: Histogram;
+  @InjectMetric('receipts_failures_total') private readonly receiptFailures!: Counter;
   @InjectMetric('telegram_api_requests_total') private readonly requests!: Counter;
   @InjectMetric('telegram_api_failures_total') private readonly failures!: Counter;
   @InjectMetric('telegram_api_retry_attempts_total') private readonly retries!: Counter;
@@ -90,6 +92,10 @@ export class EscalationMetrics implements OnModuleInit {
 
   delivered({ latencyMs }: CardDelivered): void {
     this.deliveryTime.observe(latencyMs / 1000);
+  }
+
+  receiptsFailed({ count }: ReceiptsFailed): void {
+    this.receiptFailures.inc(count);
   }
 
   attempted({ method: name, durationMs, failure, isRetry }: TelegramAttempted): void {

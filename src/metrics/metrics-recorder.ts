@@ -2,6 +2,7 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { EventBus, type IEvent } from '@nestjs/cqrs';
 import { ApprovalAcknowledged, ApprovalEnqueued, ApprovalSettled } from '../approvals/approval-events';
 import { CardDelivered } from '../escalation/escalation-events';
+import { ReceiptsFailed } from '../receipts/receipt-events';
 import { TelegramAttempted } from '../telegram/telegram-events';
 import { EscalationMetrics } from './escalation-metrics';
 import { Harmless } from './harmless';
@@ -29,5 +30,6 @@ export class MetricsRecorder implements OnModuleInit {
     else if (event instanceof ApprovalAcknowledged) this.metrics.acknowledged(event.outcome);
     else if (event instanceof TelegramAttempted) this.metrics.attempted(event);
     else if (event instanceof CardDelivered) this.metrics.delivered(event);
+    else if (event instanceof ReceiptsFailed) this.metrics.receiptsFailed(event);
   }
 }

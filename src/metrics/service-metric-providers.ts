@@ -110,6 +110,11 @@ export function serviceMetricProviders(registry: Registry): Provider[] {
         this.set(feed.size);
       },
     }),
+    makeCounterProvider({
+      name: 'receipts_failures_total',
+      help: 'Receipts that this replica could not sign or keep; what they are for was not answered.',
+      registers,
+    }),
     makeGaugeProvider({
       name: 'approval_sweep_lag_seconds',
       help: 'Since the last sweep of overdue approvals that went through on this replica.',

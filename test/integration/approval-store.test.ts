@@ -297,10 +297,38 @@ describe('settling', () => {
       const id = await enqueue();
       // Within one transaction now() stands still: expires_at = now() is exactly the moment of expiry.
       await database.query('begin');
-      await database.query(`update approvals set expires_at = now() where id = $1`, [id]);
-      const rows = await database.query(SETTLE.text, [id, status, 'api', 'olivia', 'Olivia', null, '-1']);
+      const [{ now } = { now: null }] = await database.query<{ now: Date }>(`select now() as now`);
+      const settleWhenLeft = async (left: string) => {
+        await database.query(`update approvals set expires_at = now() + $2::interval where id = $1`, [
+          id,
+          left,
+        ]);
+        const values = [id, status, 'api', 'olivia', 'Olivia', null, '-1', now, 'a.b.c'];
+        return database.query(SETTLE.text, values);
+      };
+      const late = await settleWhenLeft('0');
+      const inTime = await settleWhenLeft('1 microsecond');
       await database.query('rollback');
-      expect(rows).toEqual([]);
+      expect(late).toEqual([]);
+      expect(inTime).toHaveLength(1);
+    },
+  );
+
+  it.each(['-6 seconds', '1 second'])(
+    'at a time that was signed %s from now by the clock of the database changes nothing',
+    async (away) => {
+      const id = await enqueue();
+      const settleAt = async (moment: string) => {
+        const [{ at } = { at: null }] = await database.query<{ at: Date }>(
+          `select now() + $1::interval as at`,
+          [moment],
+        );
+        const values = [id, 'approved', 'api', 'olivia', 'Olivia', null, '-1', at, 'a.b.c'];
+        return database.query(SETTLE.text, values);
+      };
+      expect(await settleAt(away)).toEqual([]);
+      expect(await count(`receipts where approval_id = $1`, id)).toBe(0);
+      expect(await settleAt('-4 seconds')).toHaveLength(1);
     },
   );
 

@@ -274,8 +274,8 @@ const finish = (index: number): Command =>
 const showCard = (index: number): Command =>
   withHeld('show card', index, async ({ work, ...held }, model, { cards }) => {
     if (work.kind !== 'card') return;
-    const { card } = await cards.begin(work.approvalId, work.chatId, `${work.id}-${model.now()}`);
-    const { at } = await timed(model, () => cards.sent(card, '7', 'sha256:0', work, 0));
+    const { card } = await cards.begin(work.approvalId, work.chatId, `${work.id}-${model.now()}`, 'sha256:0');
+    const { at } = await timed(model, () => cards.sent(card, '7', work, 0));
     end(model, { work, ...held });
     const approval = model.approvals.find(({ id }) => id === work.approvalId);
     if (approval && !approval.pending) model.add('outcome', approval.id, approval.chat, at);

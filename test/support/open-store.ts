@@ -1,9 +1,17 @@
+import type { EventBus } from '@nestjs/cqrs';
 import { PostgresApprovalStore } from '../../src/approvals/postgres-approval-store';
 import { inputDigest } from '../../src/kernel/canonical-json';
 import type { NewApproval } from '../../src/approvals/approval-store';
 import { parseConfig } from '../../src/config/environment';
 import { createDataSource } from '../../src/database/data-source';
 import { Database } from '../../src/database/database';
+import { SystemClock } from '../../src/kernel/clock';
+import { createLog } from '../../src/logging/log';
+import { ReceiptStore } from '../../src/receipts/receipt-store';
+import { Receipts } from '../../src/receipts/receipts';
+import { SigningKey } from '../../src/receipts/signing-key';
+import { SigningKeyStore } from '../../src/receipts/signing-key-store';
+import { SigningKeys } from '../../src/receipts/signing-keys';
 import { BOT_TOKEN, CHAT_ID } from './app';
 
 export interface OpenStore {
@@ -24,11 +32,24 @@ export async function openTestStore(
   databaseUrl: string,
   more: Record<string, string> = {},
 ): Promise<OpenStore> {
-  const config = parseConfig({ ...TELEGRAM_ON, ...more });
+  const config = parseConfig({ APPROVAL_SIGNING_KEY: SigningKey.generate(), ...TELEGRAM_ON, ...more });
   const source = createDataSource(databaseUrl, config.database.poolSize);
   await source.initialize();
   const database = new Database(source);
-  return { store: new PostgresApprovalStore(database, config), database, close: () => source.destroy() };
+  const log = createLog({ level: 'fatal', format: 'json' });
+  const keys = new SigningKeys(new SigningKeyStore(database), new SystemClock(), log, config);
+  await keys.onModuleInit();
+  const receipts = new Receipts(
+    keys,
+    new ReceiptStore(database),
+    { publish: () => undefined } as unknown as EventBus,
+    log,
+  );
+  return {
+    store: new PostgresApprovalStore(database, receipts, config),
+    database,
+    close: () => source.destroy(),
+  };
 }
 
 /** What the store is given for a request about which nothing matters. */

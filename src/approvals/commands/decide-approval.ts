@@ -7,8 +7,8 @@ import { RateLimits } from '../rate-limits';
 /**
  * An operator's verdict. Authorise the operator before sending it.
  *
- * Rejects with AlreadySettled, Expired, RateLimited, or DomainError `approval.not-found`; and with
- * `access.same-owner` when the operator's key and the one that asked belong to the same owner.
+ * Rejects with AlreadySettled, Expired, RateLimited, or DomainError `approval.not-found`, `receipt.unavailable`; and
+ * with `access.same-owner` when the operator's key and the one that asked belong to the same owner.
  */
 export class DecideApprovalCommand extends Command<DecidedApproval> {
   constructor(
@@ -16,6 +16,8 @@ export class DecideApprovalCommand extends Command<DecidedApproval> {
     readonly by: Actor,
     readonly verdict: Verdict,
     readonly reason: string | null,
+    /** Of the card that was tapped; null: of the card in the chat, if there is one. */
+    readonly displayDigest: string | null = null,
   ) {
     super();
   }
@@ -29,9 +31,9 @@ export class DecideApprovalHandler implements ICommandHandler<DecideApprovalComm
     private readonly events: EventBus,
   ) {}
 
-  async execute({ id, by, verdict, reason }: DecideApprovalCommand): Promise<DecidedApproval> {
+  async execute({ id, by, verdict, reason, displayDigest }: DecideApprovalCommand): Promise<DecidedApproval> {
     await this.limits.decide(by);
-    const attempt = await this.store.settle(id, { status: verdict, by, reason });
+    const attempt = await this.store.settle(id, { status: verdict, by, reason, displayDigest });
     if (attempt.changed) this.events.publish(new ApprovalSettled(attempt.approval));
     // The pure rule says what this attempt means: done, done before, or refused.
     return decide(attempt.approval, by, verdict, reason, attempt.now);

@@ -47,7 +47,8 @@ export class TapCardHandler implements ICommandHandler<TapCardCommand> {
       return { kind: 'unknown-button' };
     if (card.messageId === null) await this.cards.adopt(card, messageId);
     try {
-      const command = new DecideApprovalCommand(card.approvalId, by, tap.verdict, null);
+      const digest = tap.complete ? card.displayDigest : card.incompleteDigest;
+      const command = new DecideApprovalCommand(card.approvalId, by, tap.verdict, null, digest);
       return { kind: 'decided', approval: await this.commands.execute(command) };
     } catch (error) {
       if (error instanceof AlreadySettled || error instanceof Expired)

@@ -16,6 +16,7 @@ const settled = {
   ...pending,
   status: 'cancelled',
   settledAt: new Date(1000),
+  receipt: 'a.b.c',
   by: { kind: 'api', id: 'x', name: 'x' },
   reason: null,
 } as unknown as Approval;

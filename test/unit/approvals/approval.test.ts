@@ -61,6 +61,7 @@ describe('deciding', () => {
         ...pending,
         status: verdict,
         settledAt: at(-1),
+        receipt: null,
         decision: { by: OLIVIA, reason: 'because' },
         acknowledged: null,
       });
@@ -106,6 +107,7 @@ describe('cancelling', () => {
       ...pending,
       status: 'cancelled',
       settledAt: at(-1),
+      receipt: null,
       by: KEY_ONE,
       reason: 'not needed',
       acknowledged: null,
@@ -137,6 +139,7 @@ describe('expiring', () => {
       ...pending,
       status: 'expired',
       settledAt: EXPIRES,
+      receipt: null,
       by: TIMEOUT_ACTOR,
       reason: 'nobody answered within 30 minutes',
       acknowledged: null,

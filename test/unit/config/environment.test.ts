@@ -30,6 +30,7 @@ describe('defaults', () => {
       dataDir: '.data',
       database: { url: null, migrationUrl: null, poolSize: 10 },
       keys: { agent: null, operator: null },
+      signing: { key: null },
       telegram: null,
       breaker: {
         consecutiveFailures: 5,

@@ -45,8 +45,8 @@ export function settled(
 ): SettledApproval {
   const settledAt = new Date('2026-08-01T12:03:10Z');
   return status === 'approved' || status === 'rejected'
-    ? { ...approval, status, settledAt, decision: { by, reason }, acknowledged }
-    : { ...approval, status, settledAt, by, reason, acknowledged };
+    ? { ...approval, status, settledAt, receipt: 'a.b.c', decision: { by, reason }, acknowledged }
+    : { ...approval, status, settledAt, receipt: 'a.b.c', by, reason, acknowledged };
 }
 
 const json: fc.Arbitrary<JsonValue> = fc.letrec<{ value: JsonValue }>((tie) => ({

@@ -63,8 +63,8 @@ export function settled(
   const acknowledged = null;
   return new ApprovalSettled(
     status === 'approved' || status === 'rejected'
-      ? { ...asked, status, settledAt, decision: { by, reason: null }, acknowledged }
-      : { ...asked, status, settledAt, by, reason: null, acknowledged },
+      ? { ...asked, status, settledAt, receipt: null, decision: { by, reason: null }, acknowledged }
+      : { ...asked, status, settledAt, receipt: null, by, reason: null, acknowledged },
   );
 }
 

@@ -1,0 +1,28 @@
+import { Query, QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
+import { Clock } from '../../kernel/clock';
+import type { KeySet } from '../key-set';
+import { SigningKeyStore } from '../signing-key-store';
+
+/** Anybody may ask for the keys, as often as they like: the database is asked once a second at most. */
+const FRESH_MS = 1_000;
+
+/** Every public key, the retired ones too: what they signed stays evidence. */
+export class PublishedKeysQuery extends Query<KeySet> {}
+
+@QueryHandler(PublishedKeysQuery)
+export class PublishedKeysHandler implements IQueryHandler<PublishedKeysQuery> {
+  private latest: { readonly keys: Promise<KeySet>; readonly atMs: number } | null = null;
+
+  constructor(
+    private readonly store: SigningKeyStore,
+    private readonly clock: Clock,
+  ) {}
+
+  execute(): Promise<KeySet> {
+    const now = this.clock.monotonicMs();
+    if (this.latest && now - this.latest.atMs <= FRESH_MS) return this.latest.keys;
+    const keys = this.store.all().then((all) => ({ keys: all }));
+    this.latest = { keys, atMs: now };
+    return keys;
+  }
+}

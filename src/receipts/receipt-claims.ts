@@ -1,0 +1,75 @@
+import { z } from 'zod';
+import type { SettledApproval } from '../approvals/approval';
+
+/** The header's `typ`: nothing else that the service signs can pass for a receipt. */
+export const RECEIPT_TYPE = 'countersign-receipt+jwt';
+export const RECEIPT_ISSUER = 'countersign';
+/** How long after the settlement a receipt may be acted on; as evidence it stays valid. */
+export const RECEIPT_USE_SECONDS = 24 * 60 * 60;
+/** Of the rules by which claims are derived from an approval. */
+const BINDING_VERSION = 1;
+
+const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
+const seconds = z.int().min(0);
+
+export const receiptClaimsSchema = z
+  .strictObject({
+    iss: z.literal(RECEIPT_ISSUER),
+    /** The agent that may act on it: its `agentId`. */
+    aud: z.string(),
+    /** Differs for every receipt: who acts on receipts accepts each only once. */
+    jti: z.uuid(),
+    approvalId: z.uuid(),
+    agentId: z.string(),
+    sessionId: z.string(),
+    toolName: z.string(),
+    inputDigest: digest,
+    /** Of the card the operator saw; null when no card was shown. */
+    displayDigest: digest.nullable(),
+    status: z.enum(['approved', 'rejected', 'expired', 'cancelled']),
+    /** Null when nobody decided. */
+    decidedBy: z
+      .strictObject({ kind: z.enum(['telegram', 'api']), id: z.string(), name: z.string() })
+      .nullable(),
+    /** Seconds since 1970, of the settlement; so are `nbf`, and `exp` a day later. */
+    iat: seconds,
+    nbf: seconds,
+    exp: seconds,
+    bindingVersion: z.literal(BINDING_VERSION),
+  })
+  .refine(({ aud, agentId }) => aud === agentId, 'is for another agent than it names')
+  .refine(
+    ({ iat, nbf, exp }) => nbf === iat && exp === iat + RECEIPT_USE_SECONDS,
+    'has times that do not belong together',
+  );
+
+/** What a receipt states (security.md). */
+export type ReceiptClaims = z.infer<typeof receiptClaimsSchema>;
+
+/** `jti`: a new UUID. `displayDigest`: of the card that was shown, if one was. */
+export function receiptClaims(
+  approval: SettledApproval,
+  displayDigest: string | null,
+  jti: string,
+): ReceiptClaims {
+  const { id, agentId, sessionId, toolName, inputDigest, status, settledAt } = approval;
+  const iat = Math.floor(settledAt.getTime() / 1000);
+  const by = 'decision' in approval ? approval.decision.by : null;
+  return {
+    iss: RECEIPT_ISSUER,
+    aud: agentId,
+    jti,
+    approvalId: id,
+    agentId,
+    sessionId,
+    toolName,
+    inputDigest,
+    displayDigest,
+    status,
+    decidedBy: by && { kind: by.kind === 'telegram' ? by.kind : 'api', id: by.id, name: by.name },
+    iat,
+    nbf: iat,
+    exp: iat + RECEIPT_USE_SECONDS,
+    bindingVersion: BINDING_VERSION,
+  };
+}

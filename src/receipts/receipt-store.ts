@@ -1,0 +1,30 @@
+import { Injectable } from '@nestjs/common';
+import { Database, type Statement } from '../database/database';
+
+/** Parameters: approvals, receipts; in the order of the ids, so that two of these never wait for each other. */
+const KEEP: Statement = {
+  name: 'receipt-keep',
+  text: `
+  insert into receipts (approval_id, jws)
+  select * from unnest($1::uuid[], $2::text[]) as made (approval_id, jws) order by approval_id
+  on conflict (approval_id) do nothing`,
+};
+
+const FIND: Statement = {
+  name: 'receipt-find',
+  text: `select approval_id, jws from receipts where approval_id = any($1::uuid[])`,
+};
+
+/** One receipt for each settled approval, and never a second one. */
+@Injectable()
+export class ReceiptStore {
+  constructor(private readonly database: Database) {}
+
+  /** @returns what is stored by then, by approval: somebody else may have been faster. */
+  async keep(receipts: ReadonlyMap<string, string>): Promise<ReadonlyMap<string, string>> {
+    const ids = [...receipts.keys()];
+    await this.database.query(KEEP, [ids, [...receipts.values()]]);
+    const rows = await this.database.query<{ approval_id: string; jws: string }>(FIND, [ids]);
+    return new Map(rows.map(({ approval_id: id, jws }) => [id, jws]));
+  }
+}

@@ -1,0 +1,71 @@
+import { randomUUID } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { EventBus } from '@nestjs/cqrs';
+import type { SettledApproval } from '../approvals/approval';
+import { isUnavailable } from '../database/database';
+import { DomainError } from '../kernel/errors';
+import { describeError, Log } from '../logging/log';
+import { RECEIPT_TYPE, receiptClaims } from './receipt-claims';
+import { ReceiptsFailed } from './receipt-events';
+import { ReceiptStore } from './receipt-store';
+import { SigningKeys } from './signing-keys';
+
+/** A settled approval, and the digest of the card that was shown for it. */
+export interface Shown {
+  readonly approval: SettledApproval;
+  readonly displayDigest: string | null;
+}
+
+/** Signs what was settled. Without a receipt nothing is answered: who asks is told to ask again. */
+@Injectable()
+export class Receipts {
+  constructor(
+    private readonly keys: SigningKeys,
+    private readonly store: ReceiptStore,
+    private readonly events: EventBus,
+    private readonly log: Log,
+  ) {}
+
+  /** @throws DomainError `receipt.unavailable`. */
+  sign(shown: Shown): Promise<string> {
+    return this.orUnavailable(1, () => this.signed(shown));
+  }
+
+  /**
+   * Signs and keeps the receipts of approvals that have none yet.
+   *
+   * @returns the receipt of each, by its id; an earlier one where there is one by now.
+   * @throws DomainError `receipt.unavailable`, `database.unavailable`.
+   */
+  issue(all: readonly Shown[]): Promise<ReadonlyMap<string, string>> {
+    return this.orUnavailable(all.length, async () =>
+      this.store.keep(
+        new Map(
+          await Promise.all(all.map(async (each) => [each.approval.id, await this.signed(each)] as const)),
+        ),
+      ),
+    );
+  }
+
+  private signed({ approval, displayDigest }: Shown): Promise<string> {
+    return this.keys.sign(RECEIPT_TYPE, receiptClaims(approval, displayDigest, randomUUID()));
+  }
+
+  private async orUnavailable<T>(count: number, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      this.events.publish(new ReceiptsFailed(count));
+      this.log.event(
+        'error',
+        'receipts.failed',
+        { count, error: describeError(error) },
+        'receipts could not be made; the decision is not given without',
+      );
+      if (isUnavailable(error)) throw error;
+      throw new DomainError('receipt.unavailable', 'The receipt cannot be made now; try again shortly.', {
+        cause: error,
+      });
+    }
+  }
+}

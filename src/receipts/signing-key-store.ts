@@ -1,0 +1,90 @@
+import { Injectable } from '@nestjs/common';
+import { Database, type Statement } from '../database/database';
+import { SIGNING_ALGORITHM, type PublicKey } from './key-set';
+import type { SigningKey } from './signing-key';
+
+/** How long a key goes on signing after its rotation was asked for: every replica has long changed by then. */
+export const ROTATION_OVERLAP_SECONDS = 300;
+
+const PUBLISH: Statement = {
+  name: 'signing-key-publish',
+  text: `insert into signing_keys (kid, public_key, published_at) values ($1, $2, now()) on conflict do nothing`,
+};
+
+/** A key without a time of retirement is in use somewhere, or may be. */
+const STATE: Statement = {
+  name: 'signing-key-state',
+  text: `
+  select retired_at is not null as retiring,
+    coalesce(extract(epoch from retired_at - now()) * 1000, 0)::float8 as left_ms
+  from signing_keys where kid = $1`,
+};
+
+const KEEP: Statement = {
+  name: 'signing-key-keep',
+  text: `update signing_keys set retired_at = null where kid = $1 and retired_at is not null returning kid`,
+};
+
+const RETIRE_ALL: Statement = {
+  name: 'signing-key-retire-all',
+  text: `
+  update signing_keys set retired_at = date_trunc('seconds', now()) + make_interval(secs => $1)
+  where retired_at is null returning kid`,
+};
+
+const ALL: Statement = {
+  name: 'signing-key-all',
+  text: `
+  select kid, public_key, extract(epoch from retired_at)::float8 as retired_seconds
+  from signing_keys order by published_at desc, kid`,
+};
+
+/** The public half of every key that any replica signs or signed with. Private keys never come here. */
+@Injectable()
+export class SigningKeyStore {
+  constructor(private readonly database: Database) {}
+
+  /** Before its first signature, so that whoever gets one can verify it on any replica. */
+  async publish({ kid, x }: SigningKey): Promise<void> {
+    await this.database.query(PUBLISH, [kid, x]);
+  }
+
+  /** Milliseconds until the key retires, negative afterwards; null when nobody asked for that. */
+  async retiresInMs(kid: string): Promise<number | null> {
+    const [row] = await this.database.query<{ retiring: boolean; left_ms: number }>(STATE, [kid]);
+    return row?.retiring === true ? row.left_ms : null;
+  }
+
+  /** The key stays in use: there is none to follow it. @returns whether it was about to retire. */
+  async keep(kid: string): Promise<boolean> {
+    return (await this.database.query(KEEP, [kid])).length > 0;
+  }
+
+  /**
+   * Asks every replica for a new key; those now in use retire after {@link ROTATION_OVERLAP_SECONDS}.
+   *
+   * @returns the ids of the keys that retire.
+   */
+  async retireAll(): Promise<string[]> {
+    const rows = await this.database.query<{ kid: string }>(RETIRE_ALL, [ROTATION_OVERLAP_SECONDS]);
+    return rows.map(({ kid }) => kid);
+  }
+
+  /** Retired ones too: what they signed stays evidence. Newest first. */
+  async all(): Promise<PublicKey[]> {
+    const rows = await this.database.query<{
+      kid: string;
+      public_key: string;
+      retired_seconds: number | null;
+    }>(ALL, []);
+    return rows.map(({ kid, public_key: x, retired_seconds: exp }) => ({
+      kty: 'OKP',
+      crv: 'Ed25519',
+      use: 'sig',
+      alg: SIGNING_ALGORITHM,
+      kid,
+      x,
+      ...(exp === null ? {} : { exp }),
+    }));
+  }
+}

@@ -1,0 +1,44 @@
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { calculateJwkThumbprint, CompactSign } from 'jose';
+import { SIGNING_ALGORITHM } from './key-set';
+
+/** A private key. It signs, and does not come out: it is in no JSON and in no log. */
+export class SigningKey {
+  readonly #privateKey: KeyObject;
+
+  private constructor(
+    privateKey: KeyObject,
+    /** The RFC 7638 thumbprint of the public key. */
+    readonly kid: string,
+    /** The public key: 32 bytes, base64url. */
+    readonly x: string,
+  ) {
+    this.#privateKey = privateKey;
+  }
+
+  /** @throws Error, which does not quote it, when the text is not an Ed25519 private key in PEM (PKCS #8). */
+  static async from(pem: string): Promise<SigningKey> {
+    let privateKey: KeyObject;
+    try {
+      privateKey = createPrivateKey(pem);
+    } catch {
+      // Without the cause, which may quote the key.
+      throw new Error('is not a private key in PEM form (PKCS #8)');
+    }
+    if (privateKey.asymmetricKeyType !== 'ed25519') throw new Error('is not an Ed25519 key');
+    const { x = '' } = createPublicKey(privateKey).export({ format: 'jwk' });
+    return new SigningKey(privateKey, await calculateJwkThumbprint({ kty: 'OKP', crv: 'Ed25519', x }), x);
+  }
+
+  /** A new one, as PEM for the file it is kept in. */
+  static generate(): string {
+    return generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' }).toString();
+  }
+
+  /** A compact JWS over the JSON form of the payload. */
+  sign(type: string, payload: object): Promise<string> {
+    return new CompactSign(Buffer.from(JSON.stringify(payload)))
+      .setProtectedHeader({ alg: SIGNING_ALGORITHM, typ: type, kid: this.kid })
+      .sign(this.#privateKey);
+  }
+}

@@ -1,0 +1,85 @@
+import { inputDigest, type BoundInput } from '../kernel/canonical-json';
+import type { KeySet } from './key-set';
+import { RECEIPT_TYPE, receiptClaimsSchema, type ReceiptClaims } from './receipt-claims';
+import { SignatureRefused, verifySignature } from './verify-signature';
+
+/** How far ahead of this machine's clock the service's may be; nothing is granted at the other end. */
+const CLOCK_TOLERANCE_SECONDS = 60;
+
+/** What a connector is about to do, from its own knowledge: nothing of it taken from the answer it got. */
+export interface ExpectedUse {
+  readonly approvalId: string;
+  readonly agentId: string;
+  readonly sessionId: string;
+  /** The very call that would run; its digest is worked out here. */
+  readonly action: BoundInput;
+}
+
+/** A receipt does not allow what it was presented for. The tool must not run. */
+export class ReceiptRefused extends Error {
+  override readonly name = 'ReceiptRefused';
+}
+
+/**
+ * What a receipt states, whenever that was: genuine, signed by one of the keys while that was in use. For evidence;
+ * it allows nothing by itself, see {@link verifyReceipt}.
+ *
+ * @throws ReceiptRefused when it is not a receipt of ours.
+ */
+export async function readReceipt(receipt: string, keys: KeySet): Promise<ReceiptClaims> {
+  try {
+    const { payload, key } = await verifySignature(receipt, RECEIPT_TYPE, keys);
+    const parsed = receiptClaimsSchema.safeParse(payload);
+    if (!parsed.success) throw new SignatureRefused('the claims are not those of a receipt');
+    if (key.exp !== undefined && parsed.data.iat > key.exp) {
+      throw new SignatureRefused('the key was retired before the date of the receipt');
+    }
+    return parsed.data;
+  } catch (error) {
+    if (!(error instanceof SignatureRefused)) throw error;
+    throw new ReceiptRefused(`The receipt is refused: ${error.message}.`, { cause: error });
+  }
+}
+
+/**
+ * For connectors, before a tool runs: the receipt is genuine, says "approved", speaks of this request, agent,
+ * session and exactly this action, and may still be used. Run the tool after it resolved, and only then; run it once
+ * for each receipt ({@link UsedReceipts}).
+ *
+ * @param keys of `/.well-known/jwks.json`; get them again, once, when the key is unknown: it may be new.
+ * @throws ReceiptRefused when any of it does not hold.
+ */
+export async function verifyReceipt(
+  receipt: string,
+  keys: KeySet,
+  expected: ExpectedUse,
+  now: Date,
+): Promise<ReceiptClaims> {
+  const claims = await readReceipt(receipt, keys);
+  const nowSeconds = now.getTime() / 1000;
+  const faults: [boolean, string][] = [
+    [claims.status !== 'approved', `it says ${claims.status}`],
+    [claims.approvalId !== expected.approvalId, 'it is for another request'],
+    [claims.agentId !== expected.agentId, 'it is for another agent'],
+    [claims.sessionId !== expected.sessionId, 'it is for another session'],
+    [claims.toolName !== expected.action.toolName, 'it is for another tool'],
+    [claims.inputDigest !== inputDigest(expected.action), 'it is for another action'],
+    [claims.nbf > nowSeconds + CLOCK_TOLERANCE_SECONDS, 'it is not valid yet'],
+    [claims.exp <= nowSeconds, 'it is too old to be acted on'],
+  ];
+  const [, fault] = faults.find(([holds]) => holds) ?? [];
+  if (fault !== undefined) throw new ReceiptRefused(`The receipt is refused: ${fault}.`);
+  return claims;
+}
+
+/** Remembers which receipts were acted on, for as long as they could be presented again. */
+export class UsedReceipts {
+  private readonly expiries = new Map<string, number>();
+
+  /** @throws ReceiptRefused the second time. */
+  use({ jti, exp }: Pick<ReceiptClaims, 'jti' | 'exp'>, now: Date): void {
+    for (const [used, until] of this.expiries) if (until <= now.getTime() / 1000) this.expiries.delete(used);
+    if (this.expiries.has(jti)) throw new ReceiptRefused('The receipt is refused: it was used before.');
+    this.expiries.set(jti, exp);
+  }
+}

@@ -1,0 +1,57 @@
+import { compactVerify, importJWK } from 'jose';
+import { z } from 'zod';
+import type { JsonValue } from '../kernel/json';
+import { parseStrictJson } from '../kernel/strict-json';
+import { SIGNING_ALGORITHM, type KeySet, type PublicKey } from './key-set';
+
+/** What is presented is not what this service signed, and why: the message is for whoever presented it. */
+export class SignatureRefused extends Error {
+  override readonly name = 'SignatureRefused';
+}
+
+const textOf = (bytes: string): string => Buffer.from(bytes, 'base64url').toString('utf8');
+
+/** The key named by a header that says exactly what ours say: no other algorithm, no key of its own, no `crit`. */
+function keyFor(header: string, type: string, { keys }: KeySet): PublicKey {
+  const expected = z.strictObject({
+    alg: z.literal(SIGNING_ALGORITHM),
+    typ: z.literal(type),
+    kid: z.string(),
+  });
+  let parsed: z.ZodSafeParseResult<z.infer<typeof expected>>;
+  try {
+    parsed = expected.safeParse(parseStrictJson(textOf(header)));
+  } catch (cause) {
+    throw new SignatureRefused('the header cannot be read', { cause });
+  }
+  if (!parsed.success) {
+    throw new SignatureRefused(`the header is not {alg: ${SIGNING_ALGORITHM}, typ: ${type}, kid}`);
+  }
+  const { kid } = parsed.data;
+  const key = keys.find((each) => each.kid === kid);
+  if (!key) throw new SignatureRefused(`no key with the id ${kid} is known`);
+  return key;
+}
+
+/**
+ * The payload of a compact JWS of this type, signed by one of the keys, and that key.
+ *
+ * @throws SignatureRefused for anything else.
+ */
+export async function verifySignature(
+  token: string,
+  type: string,
+  keys: KeySet,
+): Promise<{ payload: JsonValue; key: PublicKey }> {
+  const [header, , signature, ...more] = token.split('.');
+  if (!header || !signature || more.length > 0) throw new SignatureRefused('it is not a compact JWS');
+  const key = keyFor(header, type, keys);
+  try {
+    const { kty, crv, x } = key;
+    const publicKey = await importJWK({ kty, crv, x }, SIGNING_ALGORITHM);
+    const { payload } = await compactVerify(token, publicKey, { algorithms: [SIGNING_ALGORITHM] });
+    return { payload: parseStrictJson(payload), key };
+  } catch (cause) {
+    throw new SignatureRefused('the signature does not fit', { cause });
+  }
+}
