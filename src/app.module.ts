@@ -5,6 +5,7 @@ import { AccessModule } from './access/access.module';
 import { ApprovalsModule } from './approvals/approvals.module';
 import { ConfigModule } from './config/config.module';
 import type { Config } from './config/environment';
+import { ConnectorsModule } from './connectors/connectors.module';
 import type { DatabaseLocation } from './database/database-location';
 import { DatabaseModule } from './database/database.module';
 import { DiagnosticsModule } from './diagnostics/diagnostics.module';
@@ -33,6 +34,7 @@ export class AppModule {
         AccessModule,
         HttpModule,
         ApprovalsModule,
+        ConnectorsModule,
         TelegramModule.with(config),
         EscalationModule.with(config),
         HealthModule,

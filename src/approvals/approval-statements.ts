@@ -109,6 +109,32 @@ export const SETTLE: Statement = {
   ), ${AFTERMATH('$7::bigint')}`,
 };
 
+/**
+ * Parameters: id, actor kind, actor id, actor name, reason, how many had departed when the last one did, chat. Whoever
+ * joined since then waits.
+ */
+export const SETTLE_ABANDONED: Statement = {
+  name: 'approval-settle-abandoned',
+  text: `
+  with ended as (
+    update approvals set status = 'cancelled', settled_at = ${NOW}, settled_by_kind = $2, settled_by_id = $3,
+      settled_by_name = $4, reason = $5
+    where id = $1 and status = 'pending' and expires_at > now() and departed = $6 and joined + 1 = departed
+    returning ${APPROVAL}
+  ), ${AFTERMATH('$7::bigint')}`,
+};
+
+export const JOIN: Statement = {
+  name: 'approval-join',
+  text: `update approvals set joined = joined + 1 where id = $1 and status = 'pending'`,
+};
+
+export const DEPART: Statement = {
+  name: 'approval-depart',
+  text: `update approvals set departed = departed + 1 where id = $1 and status = 'pending'
+    returning joined, departed`,
+};
+
 /** Parameters: id, status, actor kind, actor id. Answers when that is why nothing was settled, and writes it down. */
 export const REFUSE_SAME_OWNER: Statement = {
   name: 'approval-refuse-same-owner',

@@ -1,5 +1,13 @@
 import type { JsonObject } from '../kernel/json';
-import type { Acknowledgement, Actor, Approval, ApprovalStatus, SettledApproval, Verdict } from './approval';
+import type {
+  Acknowledgement,
+  Actor,
+  Approval,
+  ApprovalStatus,
+  Departure,
+  SettledApproval,
+  Verdict,
+} from './approval';
 
 /** What an agent asks, before the database gave it an id and its times. */
 export interface NewApproval {
@@ -89,6 +97,23 @@ export abstract class ApprovalStore {
    * the asker's owner.
    */
   abstract settle(id: string, outcome: Outcome): Promise<SettleAttempt>;
+
+  /** One more caller waits for a request that was asked before. */
+  abstract join(id: string): Promise<void>;
+
+  /**
+   * A caller no longer waits.
+   *
+   * @returns null while others wait, or when there is nothing to wait for.
+   */
+  abstract depart(id: string): Promise<Departure | null>;
+
+  /**
+   * Cancels a pending request for which nobody has waited since that departure.
+   *
+   * @returns null when somebody came back, or the request ended otherwise.
+   */
+  abstract abandon(id: string, since: Departure, by: Actor, reason: string): Promise<SettledApproval | null>;
 
   /**
    * Gives a rejection by this operator the reason it lacks.

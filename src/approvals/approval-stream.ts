@@ -4,6 +4,7 @@ import type { FastifyReply } from 'fastify';
 import type { Identity } from '../access/identity';
 import { callerGone } from '../http/caller-gone';
 import { answerUnder } from '../http/correlation-header';
+import { hijack } from '../http/hijack';
 import { describeError, Log } from '../logging/log';
 import type { Approval } from './approval';
 import { viewOf } from './approval-view';
@@ -28,13 +29,8 @@ export class ApprovalStream {
     const { approval } = await this.queries.execute(new GetApprovalQuery(id, viewer));
     const gone = callerGone(reply, caller);
     answerUnder(approval.correlationId, reply);
-    reply.hijack();
-    const out = reply.raw;
-    const headers = Object.entries(reply.getHeaders()).filter(
-      (entry): entry is [string, string] => entry[1] !== undefined,
-    );
+    const out = hijack(reply);
     out.writeHead(200, {
-      ...Object.fromEntries(headers),
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-store',
       'x-accel-buffering': 'no',

@@ -75,4 +75,12 @@ export class ApprovalEntity {
 
   @Column('text', { nullable: true })
   acknowledged!: string | null;
+
+  /** How often a caller came to wait after the one that asked. */
+  @Column('integer', { default: 0 })
+  joined!: number;
+
+  /** How many of all these no longer wait. */
+  @Column('integer', { default: 0 })
+  departed!: number;
 }

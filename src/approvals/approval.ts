@@ -17,6 +17,9 @@ export type Verdict = 'approved' | 'rejected';
 /** What the agent did once the request had settled: it heard and went on, or it will not. */
 export type Acknowledgement = 'resumed' | 'gone';
 
+/** Which departure of a caller left nobody waiting: the request is abandoned only if nobody came back since. */
+export type Departure = number;
+
 export interface Decision {
   readonly by: Actor;
   readonly reason: string | null;

@@ -6,8 +6,10 @@ import { ApprovalsController } from './approvals.controller';
 import { AcknowledgeApprovalHandler } from './commands/acknowledge-approval';
 import { CancelApprovalHandler } from './commands/cancel-approval';
 import { DecideApprovalHandler } from './commands/decide-approval';
+import { DepartFromApprovalHandler } from './commands/depart-from-approval';
 import { EnqueueApprovalHandler } from './commands/enqueue-approval';
 import { ExplainRejectionHandler } from './commands/explain-rejection';
+import { JoinApprovalHandler } from './commands/join-approval';
 import { ReceiptsModule } from '../receipts/receipts.module';
 import { PostgresApprovalStore } from './postgres-approval-store';
 import { AwaitSettlementHandler } from './queries/await-settlement';
@@ -26,6 +28,8 @@ import { TimeoutSweeper } from './timeout-sweeper';
     CancelApprovalHandler,
     ExplainRejectionHandler,
     AcknowledgeApprovalHandler,
+    JoinApprovalHandler,
+    DepartFromApprovalHandler,
     GetApprovalHandler,
     ListApprovalsHandler,
     AwaitSettlementHandler,

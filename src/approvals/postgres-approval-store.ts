@@ -12,6 +12,7 @@ import {
   type Actor,
   type Approval,
   type ApprovalRequest,
+  type Departure,
   type SettledApproval,
 } from './approval';
 import {
@@ -26,6 +27,7 @@ import {
 import {
   ACKNOWLEDGE,
   COUNT_PENDING,
+  DEPART,
   ENQUEUE,
   EXPLAIN,
   EXPIRE_DUE,
@@ -33,9 +35,11 @@ import {
   FIND_BY_IDEMPOTENCY_KEY,
   FIND_MANY,
   FIND_TO_SETTLE,
+  JOIN,
   LIST,
   REFUSE_SAME_OWNER,
   SETTLE,
+  SETTLE_ABANDONED,
 } from './approval-statements';
 import {
   ApprovalStore,
@@ -236,6 +240,21 @@ export class PostgresApprovalStore extends ApprovalStore {
       const receipt = receipts.get(snapshot.approval.id);
       return receipt === undefined ? snapshot : { ...snapshot, approval: { ...snapshot.approval, receipt } };
     });
+  }
+
+  async join(id: string): Promise<void> {
+    await this.database.query(JOIN, [id]);
+  }
+
+  async depart(id: string): Promise<Departure | null> {
+    const [row] = await this.database.query<{ joined: number; departed: number }>(DEPART, [id]);
+    return row && row.departed === row.joined + 1 ? row.departed : null;
+  }
+
+  async abandon(id: string, since: Departure, by: Actor, reason: string): Promise<SettledApproval | null> {
+    const values = [id, by.kind, by.id, by.name, toColumnText(reason), since, this.chatId];
+    const [row] = await this.database.query<ApprovalRow>(SETTLE_ABANDONED, values);
+    return row ? toSettled(row) : null;
   }
 
   async explain(id: string, by: Actor, reason: string): Promise<boolean> {

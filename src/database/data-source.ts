@@ -12,6 +12,7 @@ import {
 import { ReceiptEntity, SigningKeyEntity } from '../receipts/receipts.entities';
 import { CreateApprovals1795464000000 } from '../../migrations/1795464000000-CreateApprovals';
 import { AddApiKeys1795464000004 } from '../../migrations/1795464000004-AddApiKeys';
+import { CountWaitingCallers1795464000007 } from '../../migrations/1795464000007-CountWaitingCallers';
 import { CreateEscalation1795464000001 } from '../../migrations/1795464000001-CreateEscalation';
 import { AddLanes1795464000002 } from '../../migrations/1795464000002-AddLanes';
 import { AddTraceparent1795464000003 } from '../../migrations/1795464000003-AddTraceparent';
@@ -59,6 +60,7 @@ export function createDataSource(
       AddTraceparent1795464000003,
       AddApiKeys1795464000004,
       AddReceipts1795464000005,
+      CountWaitingCallers1795464000007,
       CountLostDocuments1795464000008,
     ],
     migrationsTransactionMode: 'all',

@@ -3,6 +3,7 @@ import type { ActionDocument } from './action-document';
 import { actionParts, actionText, labelOf, stringsOf, type ActionPart } from './action-parts';
 import { excerpt, type Excerpt } from './excerpt';
 import { hasRightToLeftLetters, lookAlikes } from './look-alikes';
+import { unguardedMode } from './permission-mode';
 import { bold, join, MAX_MESSAGE_LENGTH, pre, rich, words, type RichText } from './rich-text';
 import { shortId } from './short-id';
 import { shorten } from './shorten';
@@ -39,7 +40,7 @@ export function cardContent(request: ApprovalRequest): CardContent {
   return {
     request,
     parts: actionParts(request.toolName, request.toolInput),
-    warnings: warningsFor(request),
+    warnings: [...warningsFor(request), ...modeWarning(request)],
   };
 }
 
@@ -105,6 +106,16 @@ function showExcerpt(whole: string, { head, tail, leftOut }: Excerpt): RichText[
 
 function documentNote({ fileName, sha256 }: ActionDocument): RichText {
   return rich`📄 ${bold('Complete in the document')} ${fileName}, SHA-256 ${sha256}`;
+}
+
+/** What may happen to the action without an answer. */
+function modeWarning({ metadata }: ApprovalRequest): RichText[] {
+  const mode = unguardedMode(metadata);
+  if (mode === null) return [];
+  const shown = shorten(visibleLine(mode), SHORT.name);
+  return [
+    rich`🚨 ${bold('Permission mode')} ${shown}: if this service failed, the agent would run it unasked`,
+  ];
 }
 
 /** What about an action may look like something else than it is. */

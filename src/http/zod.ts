@@ -1,5 +1,5 @@
 import { createZodValidationPipe } from 'nestjs-zod';
-import type { ZodError } from 'zod';
+import type { ZodError, ZodType } from 'zod';
 import { InvalidInput, type InputFault } from '../kernel/errors';
 
 function dotted(path: readonly PropertyKey[]): string {
@@ -16,6 +16,13 @@ function faultsOf(error: ZodError): InputFault[] {
       ? issue.keys.map((key) => ({ path: dotted([...issue.path, key]), message: 'unknown field' }))
       : [{ path: dotted(issue.path), message: issue.message }],
   );
+}
+
+/** The value as its schema has it. @throws InvalidInput naming every fault. */
+export function parsed<Output>(schema: ZodType<Output>, value: unknown): Output {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  throw new InvalidInput(faultsOf(result.error));
 }
 
 /** Bodies, queries and ids are what their schema says, or the caller is told every fault at once. */

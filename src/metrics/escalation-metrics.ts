@@ -2,6 +2,8 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { InjectMetric } from '@willsoto/nestjs-prometheus';
 import { Counter, Histogram } from 'prom-client';
 import type { Acknowledgement, SettledApproval } from '../approvals/approval';
+import { ANSWER_KINDS } from '../connectors/answers';
+import { CONNECTORS, type ConnectorAnswered } from '../connectors/connector-events';
 import type { CardDelivered } from '../escalation/escalation-events';
 import type { ReceiptsFailed } from '../receipts/receipt-events';
 import type { TelegramAttempted } from '../telegram/telegram-events';
@@ -30,6 +32,7 @@ export class EscalationMetrics implements OnModuleInit {
   @InjectMetric('escalation_initializations_total') private readonly begun!: Counter;
   @InjectMetric('escalation_completions_total') private readonly completions!: Counter;
   @InjectMetric('escalation_acknowledgements_total') private readonly acknowledgements!: Counter;
+  @InjectMetric('connector_answers_total') private readonly answers!: Counter;
   @InjectMetric('escalation_decision_seconds') private readonly decisionTime!: Histogram;
   @InjectMetric('escalation_delivery_seconds') private readonly deliveryTime!: Histogram;
   @InjectMetric('receipts_failures_total') private readonly receiptFailures!: Counter;
@@ -50,6 +53,8 @@ export class EscalationMetrics implements OnModuleInit {
     }
     for (const status of FINAL_STATUSES) this.completions.inc({ status }, 0);
     for (const outcome of ACKNOWLEDGEMENTS) this.acknowledgements.inc({ outcome }, 0);
+    for (const connector of CONNECTORS)
+      for (const answer of ANSWER_KINDS) this.answers.inc({ connector, answer }, 0);
     for (const channel of CHANNELS) this.decisionTime.zero({ channel });
   }
 
@@ -88,6 +93,10 @@ export class EscalationMetrics implements OnModuleInit {
 
   acknowledged(outcome: Acknowledgement): void {
     this.acknowledgements.inc({ outcome });
+  }
+
+  answered({ connector, kind }: ConnectorAnswered): void {
+    this.answers.inc({ connector, answer: kind });
   }
 
   delivered({ latencyMs }: CardDelivered): void {

@@ -1,6 +1,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { EventBus, type IEvent } from '@nestjs/cqrs';
 import { ApprovalAcknowledged, ApprovalEnqueued, ApprovalSettled } from '../approvals/approval-events';
+import { ConnectorAnswered } from '../connectors/connector-events';
 import { CardDelivered } from '../escalation/escalation-events';
 import { ReceiptsFailed } from '../receipts/receipt-events';
 import { TelegramAttempted } from '../telegram/telegram-events';
@@ -28,6 +29,7 @@ export class MetricsRecorder implements OnModuleInit {
     if (event instanceof ApprovalEnqueued) this.metrics.enqueued();
     else if (event instanceof ApprovalSettled) this.metrics.settled(event.approval);
     else if (event instanceof ApprovalAcknowledged) this.metrics.acknowledged(event.outcome);
+    else if (event instanceof ConnectorAnswered) this.metrics.answered(event);
     else if (event instanceof TelegramAttempted) this.metrics.attempted(event);
     else if (event instanceof CardDelivered) this.metrics.delivered(event);
     else if (event instanceof ReceiptsFailed) this.metrics.receiptsFailed(event);

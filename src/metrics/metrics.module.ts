@@ -2,6 +2,7 @@ import { Module, type DynamicModule, type MiddlewareConsumer, type NestModule } 
 import { PrometheusModule } from '@willsoto/nestjs-prometheus';
 import { Registry } from 'prom-client';
 import { ApprovalsModule } from '../approvals/approvals.module';
+import { ConnectorsModule } from '../connectors/connectors.module';
 import { Backlog } from './backlog';
 import { BacklogStore } from './backlog-store';
 import { BREAKER, breakerProvider, BreakerWatch } from './breaker';
@@ -39,7 +40,7 @@ export class MetricsModule implements NestModule {
     return {
       module: MetricsModule,
       global: true,
-      imports: [library, ApprovalsModule],
+      imports: [library, ApprovalsModule, ConnectorsModule],
       providers: [
         { provide: Registry, useValue: registry },
         ...metrics,

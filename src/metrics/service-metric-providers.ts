@@ -3,6 +3,8 @@ import { makeCounterProvider, makeGaugeProvider, makeHistogramProvider } from '@
 import type { Registry } from 'prom-client';
 import { SettlementFeed } from '../approvals/settlement-feed';
 import { TimeoutSweeper } from '../approvals/timeout-sweeper';
+import { CONNECTORS } from '../connectors/connector-events';
+import { HeldCalls } from '../connectors/held-calls';
 import { Database } from '../database/database';
 import { TelegramStatus } from '../telegram/telegram-status';
 import { Backlog } from './backlog';
@@ -113,6 +115,22 @@ export function serviceMetricProviders(registry: Registry): Provider[] {
     makeCounterProvider({
       name: 'receipts_failures_total',
       help: 'Receipts that this replica could not sign or keep; what they are for was not answered.',
+      registers,
+    }),
+    makeGaugeProvider({
+      name: 'connector_waiting',
+      help: 'Agents that wait at a connector of this replica, by connector.',
+      labelNames: ['connector'],
+      registers,
+      inject: [HeldCalls],
+      collect(calls: HeldCalls) {
+        for (const connector of CONNECTORS) this.set({ connector }, calls.waitingFor(connector));
+      },
+    }),
+    makeCounterProvider({
+      name: 'connector_answers_total',
+      help: 'Calls that ended at a connector of this replica, by what the agent was told; only approved lets a tool run.',
+      labelNames: ['connector', 'answer'],
       registers,
     }),
     makeGaugeProvider({

@@ -70,6 +70,12 @@ module.exports = {
       to: { path: '^src/(approvals|escalation)/.*-store\\.ts$' },
     },
     {
+      name: 'connectors-act-through-commands-and-queries',
+      severity: 'error',
+      from: { path: '^src/connectors/', pathNot: MODULES },
+      to: { path: '-store\\.ts$' },
+    },
+    {
       name: 'controllers-act-through-commands-and-queries',
       severity: 'error',
       from: { path: '\\.controller\\.ts$' },

@@ -1,11 +1,19 @@
 import { Command, CommandHandler, EventBus, type ICommandHandler } from '@nestjs/cqrs';
-import { cancel, type Actor, type Approval, type SettledApproval } from '../approval';
+import { cancel, type Actor, type Approval, type Departure, type SettledApproval } from '../approval';
 import { ApprovalSettled } from '../approval-events';
 import { ApprovalStore } from '../approval-store';
 
 /** Why requests end without a decision: somebody took one back, or time took them. */
 export type Cancellation =
   | { readonly cause: 'requested'; readonly id: string; readonly by: Actor; readonly reason: string | null }
+  /** Everybody who waited hung up, and nobody has come back since that departure. */
+  | {
+      readonly cause: 'abandoned';
+      readonly id: string;
+      readonly since: Departure;
+      readonly by: Actor;
+      readonly reason: string;
+    }
   /** Those of these ids whose time is up. */
   | { readonly cause: 'timeout'; readonly ids: readonly string[] }
   /** The next that are due, up to this many; where told, only those that have been due for no longer. */
@@ -14,7 +22,7 @@ export type Cancellation =
 /**
  * Ends requests without a decision; answers with those it ended.
  *
- * A requested one rejects with AlreadySettled, Expired, or DomainError `approval.not-found`.
+ * An abandoned one stands when somebody came back. A requested one rejects with AlreadySettled, Expired, or DomainError `approval.not-found`.
  */
 export class CancelApprovalCommand extends Command<readonly Approval[]> {
   constructor(readonly cancellation: Cancellation) {
@@ -31,6 +39,11 @@ export class CancelApprovalHandler implements ICommandHandler<CancelApprovalComm
 
   async execute({ cancellation }: CancelApprovalCommand): Promise<readonly Approval[]> {
     if (cancellation.cause === 'requested') return [await this.take(cancellation)];
+    if (cancellation.cause === 'abandoned') {
+      const { id, since, by, reason } = cancellation;
+      const abandoned = await this.store.abandon(id, since, by, reason);
+      return this.announced(abandoned ? [abandoned] : []);
+    }
     return 'ids' in cancellation
       ? this.announced(await this.store.expireOverdue(cancellation.ids))
       : this.announced(await this.store.expireDue(cancellation.limit, cancellation.dueForAtMostSeconds));

@@ -23,13 +23,18 @@ export interface EnqueueBody {
   readonly metadata?: JsonObject | undefined;
 }
 
-/** Asks the operators; answers once the request is stored, with what stands. */
+/**
+ * Asks the operators; answers once the request is stored, with what stands.
+ *
+ * `sameWith`: what must be equal when the idempotency key comes again, all of the body or only what would be done.
+ */
 export class EnqueueApprovalCommand extends Command<Enqueued> {
   constructor(
     readonly body: EnqueueBody,
     readonly keyId: string,
     readonly idempotencyKey: string | null,
     readonly correlationId: string,
+    readonly sameWith: 'body' | 'action' = 'body',
   ) {
     super();
   }
@@ -50,8 +55,9 @@ export class EnqueueApprovalHandler implements ICommandHandler<EnqueueApprovalCo
   }
 
   private async enqueue(command: EnqueueApprovalCommand): Promise<Enqueued> {
-    const { body, keyId, idempotencyKey, correlationId } = command;
+    const { body, keyId, idempotencyKey, correlationId, sameWith } = command;
     const { agentId, sessionId, toolName, toolInput, toolUseId = null, summary = null, cwd = null } = body;
+    const action = { toolName, toolInput, cwd };
     const enqueued = await this.ask({
       keyId,
       agentId,
@@ -62,11 +68,14 @@ export class EnqueueApprovalHandler implements ICommandHandler<EnqueueApprovalCo
       summary,
       cwd,
       metadata: body.metadata ?? {},
-      inputDigest: inputDigest({ toolName, toolInput, cwd }),
+      inputDigest: inputDigest(action),
       timeoutSeconds: this.timeoutSeconds(body.timeoutSeconds),
       correlationId,
       traceparent: this.tracing.current,
-      idempotency: idempotencyKey === null ? null : { key: idempotencyKey, bodyDigest: digestOf(body) },
+      idempotency:
+        idempotencyKey === null
+          ? null
+          : { key: idempotencyKey, bodyDigest: digestOf(sameWith === 'body' ? { ...body } : action) },
     });
     if (!enqueued.replayed) this.events.publish(new ApprovalEnqueued(enqueued.approval));
     return enqueued;
@@ -96,8 +105,8 @@ export class EnqueueApprovalHandler implements ICommandHandler<EnqueueApprovalCo
   }
 }
 
-function digestOf(body: EnqueueBody): Buffer {
-  const sent = Object.entries(body).filter(
+function digestOf(members: Readonly<Record<string, JsonValue | undefined>>): Buffer {
+  const sent = Object.entries(members).filter(
     (member): member is [string, JsonValue] => member[1] !== undefined,
   );
   return createHash('sha256')

@@ -1,0 +1,91 @@
+import { unansweredReason, type Approval, type SettledApproval } from '../approvals/approval';
+import { DomainError } from '../kernel/errors';
+
+/** How a held call ended: with the request, or with the wait. */
+export type Ending =
+  | { readonly kind: 'settled'; readonly approval: SettledApproval }
+  /** The time of the call was up, this replica stops, or the caller hung up; the request may go on. */
+  | { readonly kind: 'deadline' | 'stopping' | 'gone'; readonly approval: Approval };
+
+export const ANSWER_KINDS = [
+  'approved',
+  'rejected',
+  'expired',
+  'cancelled',
+  'deadline',
+  'stopping',
+  'gone',
+  'failed',
+] as const;
+
+/** What an agent is told. `allow` is true only for an approval; on any doubt the tool does not run. */
+export interface Answer {
+  readonly kind: (typeof ANSWER_KINDS)[number];
+  readonly allow: boolean;
+  /** For the model: who said what, or that nobody said anything, which is not "no". */
+  readonly message: string;
+}
+
+const NOBODY_SAID_NO = 'It was not approved, and nobody said no';
+
+function settledMessage(approval: SettledApproval): string {
+  switch (approval.status) {
+    case 'approved':
+    case 'rejected': {
+      const { by, reason } = approval.decision;
+      const verdict = approval.status === 'approved' ? 'Approved' : 'Rejected';
+      return `${verdict} by ${by.name}${reason === null ? ', without a reason.' : `: ${reason}`}`;
+    }
+    case 'expired':
+      return `Countersign: ${unansweredReason(approval)}. ${NOBODY_SAID_NO}; ask again if it is still needed.`;
+    case 'cancelled': {
+      const why = approval.reason === null ? '' : ` (${approval.reason})`;
+      return `Countersign: the request was cancelled by ${approval.by.name}${why}. ${NOBODY_SAID_NO}.`;
+    }
+  }
+}
+
+function stillOpen({ expiresAt }: Approval): string {
+  return `${NOBODY_SAID_NO}: the request stays open until ${expiresAt.toISOString()}, and the same call joins it.`;
+}
+
+export function answerTo({ kind, approval }: Ending): Answer {
+  switch (kind) {
+    case 'settled':
+      return {
+        kind: approval.status,
+        allow: approval.status === 'approved',
+        message: settledMessage(approval),
+      };
+    case 'deadline':
+      return { kind, allow: false, message: `Countersign: nobody has answered yet. ${stillOpen(approval)}` };
+    case 'stopping':
+      return {
+        kind,
+        allow: false,
+        message: `Countersign: restarting, nobody decided. ${stillOpen(approval)}`,
+      };
+    case 'gone':
+      return { kind, allow: false, message: `Countersign: the caller hung up. ${stillOpen(approval)}` };
+  }
+}
+
+/** What the caller may know of an error: a domain's message is written for it, any other stays here. */
+function explanation(error: unknown): string {
+  if (!(error instanceof DomainError)) return 'something went wrong in the service; its log tells what';
+  return error.code === 'idempotency.body-differs'
+    ? 'the same tool use was asked about before, with another action'
+    : error.message.replace(/\.$/, '');
+}
+
+export function failure(reason: string): Answer {
+  return {
+    kind: 'failed',
+    allow: false,
+    message: `Countersign could not ask: ${reason}. Nobody approved it.`,
+  };
+}
+
+export function failureOf(error: unknown): Answer {
+  return failure(explanation(error));
+}

@@ -1,0 +1,89 @@
+import { z } from 'zod';
+import type { Identity } from '../access/identity';
+import { jsonObjectSchema } from '../approvals/approval-view';
+import { parsed } from '../http/zod';
+import type { Answer } from './answers';
+import type { Question } from './held-calls';
+
+/** The events whose answer decides whether a tool runs. */
+const GATING_EVENTS = ['PreToolUse', 'PermissionRequest'] as const;
+
+export type GatingEvent = (typeof GATING_EVENTS)[number];
+
+const label = z.string().min(1, 'must not be empty').max(200, 'must have at most 200 characters');
+
+/** What the client sends, as far as it is used here; it may send more, and newer versions do. */
+const payloadSchema = z.object({
+  hook_event_name: z.enum(GATING_EVENTS),
+  session_id: label,
+  prompt_id: label.nullish(),
+  cwd: z.string().min(1, 'must not be empty').max(4096, 'must have at most 4096 characters').nullish(),
+  permission_mode: label.nullish(),
+  tool_name: label,
+  tool_input: jsonObjectSchema,
+  tool_use_id: label.nullish(),
+  agent_id: label.nullish(),
+  agent_type: label.nullish(),
+});
+
+export type HookPayload = z.infer<typeof payloadSchema>;
+
+/**
+ * Which event must be answered; null for one that is named and gates nothing. What names none cannot be told from a
+ * question, and is treated as one.
+ */
+export function gatingEventOf(body: unknown): GatingEvent | null {
+  const name = (body as { hook_event_name?: unknown } | null | undefined)?.hook_event_name;
+  if (typeof name !== 'string') return 'PreToolUse';
+  return GATING_EVENTS.find((event) => event === name) ?? null;
+}
+
+/** @throws InvalidInput naming every fault. */
+export function parseHook(body: unknown): HookPayload {
+  return parsed(payloadSchema, body);
+}
+
+export function questionOf(payload: HookPayload, { name }: Identity): Question {
+  const { hook_event_name: event, session_id: sessionId, tool_use_id: toolUseId, cwd } = payload;
+  const { tool_name: toolName, tool_input: toolInput, permission_mode: permissionMode } = payload;
+  const claudeCode = Object.fromEntries(
+    Object.entries({
+      event,
+      permissionMode,
+      subagentId: payload.agent_id,
+      subagentType: payload.agent_type,
+    }).filter((member): member is [string, string] => typeof member[1] === 'string'),
+  );
+  // In another mode the card says something else, so it is another question.
+  const asked = { event, sessionId, permissionMode: permissionMode ?? null };
+  return {
+    connector: 'hook',
+    body: { agentId: name, sessionId, toolName, toolInput, toolUseId, cwd, metadata: { claudeCode } },
+    identity:
+      typeof toolUseId === 'string'
+        ? { ...asked, toolUseId }
+        : { ...asked, promptId: payload.prompt_id ?? null, toolName, toolInput, cwd: cwd ?? null },
+    unique: typeof toolUseId === 'string',
+  };
+}
+
+/** The answer in the form that the client expects for its event. */
+export function hookOutput(event: GatingEvent, { allow, message }: Answer): object {
+  switch (event) {
+    case 'PreToolUse':
+      return {
+        hookSpecificOutput: {
+          hookEventName: event,
+          permissionDecision: allow ? 'allow' : 'deny',
+          permissionDecisionReason: message,
+        },
+      };
+    case 'PermissionRequest':
+      return {
+        hookSpecificOutput: {
+          hookEventName: event,
+          decision: allow ? { behavior: 'allow' } : { behavior: 'deny', message },
+        },
+      };
+  }
+}

@@ -1,0 +1,13 @@
+import type { Answer } from './answers';
+
+export const CONNECTORS = ['hook', 'mcp'] as const;
+
+export type Connector = (typeof CONNECTORS)[number];
+
+/** A held call was answered, or ended without. In memory only: it counts. */
+export class ConnectorAnswered {
+  constructor(
+    readonly connector: Connector,
+    readonly kind: Answer['kind'],
+  ) {}
+}

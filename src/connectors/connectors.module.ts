@@ -1,0 +1,21 @@
+import { Module, type MiddlewareConsumer, type NestModule } from '@nestjs/common';
+import { ClaudeCodeHookController } from './claude-code-hook.controller';
+import { Heartbeats } from './heartbeats';
+import { HeldCalls } from './held-calls';
+import { HookNeverFails } from './hook-never-fails';
+import { McpController } from './mcp.controller';
+import { McpEndpoint } from './mcp-endpoint';
+
+@Module({
+  controllers: [ClaudeCodeHookController, McpController],
+  providers: [HeldCalls, Heartbeats, HookNeverFails, McpEndpoint],
+  exports: [HeldCalls],
+})
+export class ConnectorsModule implements NestModule {
+  constructor(private readonly hook: HookNeverFails) {}
+
+  /** The first moment at which modules stand and routes do not. */
+  configure(_consumer: MiddlewareConsumer): void {
+    this.hook.attach();
+  }
+}

@@ -1,0 +1,335 @@
+import type { ApprovalJson } from '../support/api';
+import { Api } from '../support/api';
+import { createTestDatabase, type TestDatabase } from '../support/database';
+import { callHook, permissionRequest, preToolUse, verdictOf, type HookCall } from '../support/hook-client';
+import { openTestApp, type OpenApp } from '../support/open-app';
+import { startSandboxProcess, type Program } from '../support/processes';
+import { buttonsOf, SandboxClient } from '../support/sandbox-client';
+import { Scrape } from '../support/scrape';
+import { until } from '../support/until';
+import { OPERATOR_KEY, telegramEnvironment } from '../support/well-known';
+
+let database: TestDatabase;
+let sandbox: Program;
+let chat: SandboxClient;
+let here: OpenApp;
+let there: OpenApp;
+let api: Api;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  const { program, url } = await startSandboxProcess();
+  sandbox = program;
+  chat = new SandboxClient(url);
+  await chat.liftLimits();
+  here = await openTestApp(database.url, telegramEnvironment(url));
+  there = await openTestApp(database.url, telegramEnvironment(url));
+  api = new Api(here.url);
+});
+afterAll(async () => {
+  await Promise.all([here.close(), there.close()]);
+  await sandbox.stop();
+  await database.drop();
+});
+
+const hook = (payload: unknown, headers?: Record<string, string>) => callHook(here.url, payload, headers);
+
+async function newest(): Promise<ApprovalJson> {
+  const { body } = await api.call<{ items: ApprovalJson[] }>('agent', 'GET', '/api/approvals?limit=1');
+  if (!body.items[0]) throw new Error('nothing was asked');
+  return body.items[0];
+}
+
+const count = async (): Promise<number> =>
+  (await database.query<{ count: number }>('select count(*)::int as count from approvals'))[0]?.count ?? 0;
+
+/** The request that the payload asked for, once it is stored. */
+const requestOf = ({ tool_use_id: id }: Record<string, unknown>): Promise<ApprovalJson> =>
+  until('the request', async () => {
+    const { body } = await api.call<{ items: ApprovalJson[] }>('agent', 'GET', '/api/approvals?limit=20');
+    return body.items.find(({ toolUseId }) => toolUseId === id);
+  });
+
+const waiters = (count: number, at = here) => until(`${count} waiting`, () => at.feed.size === count);
+
+/** A hook that surely waits. */
+async function waiting(payload = preToolUse()): Promise<{ call: HookCall; request: ApprovalJson }> {
+  const before = here.feed.size;
+  const call = await hook(payload);
+  await waiters(before + 1);
+  return { call, request: payload.tool_use_id === undefined ? await newest() : await requestOf(payload) };
+}
+
+const settledAs = (id: string, status: string) =>
+  until(status, async () => {
+    const { body } = await api.get(id);
+    return body.status === status && body;
+  });
+
+const acknowledged = (id: string) =>
+  until('the acknowledgement', async () => (await api.get(id)).body.acknowledged);
+
+describe('PreToolUse', () => {
+  it('asks for exactly the tool use, with the name of the key as agent', async () => {
+    const { call, request } = await waiting();
+    expect(request).toMatchObject({
+      agentId: 'bootstrap-agent',
+      sessionId: 'f3b1c7a4-0000-4000-8000-000000000001',
+      toolName: 'Bash',
+      toolInput: { command: 'npm run deploy', description: 'Deploy the shop' },
+      cwd: '/srv/shop',
+      metadata: { claudeCode: { event: 'PreToolUse', permissionMode: 'default' } },
+    });
+    await api.decide(request.id, 'rejected');
+    await call.answer;
+  });
+
+  it('is answered with allow after a tap on Approve, and the card says that the agent resumed', async () => {
+    const { call, request } = await waiting();
+    expect(call.status).toBe(200);
+    expect(call.headers['content-type']).toMatch(/^application\/json/);
+    const card = await chat.card(request.id);
+    await chat.press(card.messageId, 'Approve');
+    expect(await call.answer).toEqual({
+      hookSpecificOutput: {
+        hookEventName: 'PreToolUse',
+        permissionDecision: 'allow',
+        permissionDecisionReason: 'Approved by Olivia, without a reason.',
+      },
+    });
+    expect(await acknowledged(request.id)).toBe('resumed');
+    const shown = await chat.find(
+      'the last line',
+      ({ messageId, text }) => messageId === card.messageId && text.includes('Agent resumed'),
+    );
+    expect(buttonsOf(shown)).toEqual([]);
+  });
+
+  it('is answered with deny and the reason of the operator', async () => {
+    const { call, request } = await waiting();
+    await api.decide(request.id, 'rejected', 'not on a Friday');
+    const { allow, message } = verdictOf(await call.answer);
+    expect(allow).toBe(false);
+    expect(message).toContain('not on a Friday');
+    expect(await acknowledged(request.id)).toBe('resumed');
+  });
+
+  it('is told "nobody answered" and not "no" when the time runs out', async () => {
+    const { call, request } = await waiting();
+    await database.query(
+      `update approvals set expires_at = created_at + interval '1 millisecond' where id = $1`,
+      [request.id],
+    );
+    await api.get(request.id);
+    const { allow, message } = verdictOf(await call.answer);
+    expect(allow).toBe(false);
+    expect(message).toMatch(/nobody answered within/);
+    expect(message).toMatch(/nobody said no/);
+    expect(message).not.toMatch(/rejected/i);
+  });
+
+  it('is told who cancelled', async () => {
+    const { call, request } = await waiting();
+    await api.cancel(request.id, 'wrong branch', 'operator');
+    expect(verdictOf(await call.answer)).toEqual({
+      allow: false,
+      message: expect.stringMatching(/cancelled by .*wrong branch/) as string,
+    });
+  });
+
+  it('is answered by the deadline that the call asked for, and the request lives on', async () => {
+    const payload = preToolUse();
+    const call = await hook(payload, { 'countersign-wait-seconds': '1' });
+    const { allow, message } = verdictOf(await call.answer);
+    expect(allow).toBe(false);
+    expect(message).toMatch(/nobody has answered yet.*stays open/);
+    const request = await requestOf(payload);
+    expect(request).toMatchObject({ status: 'pending', acknowledged: null });
+    const again = await hook(payload);
+    await api.decide(request.id, 'approved');
+    expect(verdictOf(await again.answer).allow).toBe(true);
+  });
+});
+
+describe('a retry', () => {
+  it('joins the same request, at any replica, and both are answered', async () => {
+    const payload = preToolUse();
+    const before = await count();
+    const { call, request } = await waiting(payload);
+    const second = await callHook(there.url, payload);
+    await waiters(1, there);
+    expect(await count()).toBe(before + 1);
+    await api.decide(request.id, 'approved');
+    for (const each of [call, second]) expect(verdictOf(await each.answer).allow).toBe(true);
+  });
+
+  it('after the answer hears the same answer', async () => {
+    const payload = preToolUse();
+    const { call, request } = await waiting(payload);
+    await api.decide(request.id, 'rejected', 'no');
+    const first = await call.answer;
+    expect(await (await hook(payload)).answer).toEqual(first);
+  });
+
+  it('of the same tool use with another action is denied', async () => {
+    const payload = preToolUse();
+    const { call, request } = await waiting(payload);
+    const other = await hook({ ...payload, tool_input: { command: 'rm -rf /' } });
+    expect(verdictOf(await other.answer)).toEqual({
+      allow: false,
+      message: expect.stringContaining('another action') as string,
+    });
+    await api.decide(request.id, 'approved');
+    expect(verdictOf(await call.answer).allow).toBe(true);
+  });
+
+  it('in another permission mode is another question, because its card says so', async () => {
+    const payload = preToolUse();
+    const { call, request } = await waiting(payload);
+    const bypassing = await hook({ ...payload, permission_mode: 'bypassPermissions' });
+    await waiters(2);
+    const other = await newest();
+    expect(other.id).not.toBe(request.id);
+    expect((await chat.card(other.id)).text).toContain('Permission mode bypassPermissions');
+    expect((await chat.card(request.id)).text).not.toContain('Permission mode');
+    expect(here.events.some(({ event }) => event === 'connector.unguarded-mode')).toBe(true);
+    for (const { id } of [request, other]) await api.decide(id, 'rejected');
+    await Promise.all([call.answer, bypassing.answer]);
+  });
+});
+
+describe('PermissionRequest', () => {
+  it('is answered in its own form', async () => {
+    const { call, request } = await waiting(permissionRequest());
+    await api.decide(request.id, 'approved');
+    expect(await call.answer).toEqual({
+      hookSpecificOutput: { hookEventName: 'PermissionRequest', decision: { behavior: 'allow' } },
+    });
+    const denied = await waiting(permissionRequest());
+    await api.decide(denied.request.id, 'rejected', 'no');
+    expect(await denied.call.answer).toEqual({
+      hookSpecificOutput: {
+        hookEventName: 'PermissionRequest',
+        decision: { behavior: 'deny', message: 'Rejected by bootstrap-operator: no' },
+      },
+    });
+  });
+
+  it('joins the same question while nobody has heard the answer, and asks anew afterwards', async () => {
+    const payload = permissionRequest({ prompt_id: 'prompt-2' });
+    const { call, request } = await waiting(payload);
+    const retry = await hook(payload);
+    await waiters(2);
+    expect((await newest()).id).toBe(request.id);
+    await api.decide(request.id, 'approved');
+    await Promise.all([call.answer, retry.answer]);
+    await acknowledged(request.id);
+
+    const { call: next, request: another } = await waiting(payload);
+    expect(another.id).not.toBe(request.id);
+    await api.decide(another.id, 'rejected');
+    expect(verdictOf(await next.answer).allow).toBe(false);
+  });
+});
+
+describe('a hang-up', () => {
+  it('cancels the request after five seconds, unless it was joined again somewhere', async () => {
+    const kept = preToolUse();
+    const { call: lost, request: abandoned } = await waiting();
+    const { call: broken, request: joined } = await waiting(kept);
+    // Whoever hangs up while another call waits takes nothing away.
+    const { call: one, request: shared } = await waiting();
+    const both = await hook(preToolUse({ tool_use_id: shared.toolUseId }));
+    await waiters(4);
+    const atMs = performance.now();
+    for (const { hangUp } of [lost, broken, both]) hangUp();
+    await waiters(1);
+    const again = await callHook(there.url, kept);
+    await waiters(1, there);
+
+    const { reason } = await settledAs(abandoned.id, 'cancelled');
+    expect(performance.now() - atMs).toBeGreaterThan(4_900);
+    expect(reason).toBe('the agent hung up');
+    expect(await acknowledged(abandoned.id)).toBe('gone');
+    for (const { id } of [joined, shared]) {
+      expect((await api.get(id)).body.status).toBe('pending');
+      await api.decide(id, 'approved');
+    }
+    expect(verdictOf(await again.answer).allow).toBe(true);
+    expect(verdictOf(await one.answer).allow).toBe(true);
+  });
+});
+
+describe('whatever goes wrong', () => {
+  const denied = async (call: HookCall, message: RegExp) => {
+    expect(call.status).toBe(200);
+    expect(verdictOf(await call.answer)).toEqual({
+      allow: false,
+      message: expect.stringMatching(message) as string,
+    });
+  };
+
+  it.each([
+    ['no JSON', '{"hook_event_name":', {}],
+    ['duplicate keys', '{"hook_event_name":"PreToolUse","session_id":"a","session_id":"b"}', {}],
+    ['an empty body', '', {}],
+    ['a list', '[]', {}],
+    ['an oversize body', JSON.stringify(preToolUse({ tool_input: { command: 'x'.repeat(300_000) } })), {}],
+    ['another media type', JSON.stringify(preToolUse()), { 'content-type': 'text/plain' }],
+    ['no session', JSON.stringify(preToolUse({ session_id: undefined })), {}],
+    ['an input that is no object', JSON.stringify(preToolUse({ tool_input: 'ls' })), {}],
+    ['no time to wait', JSON.stringify(preToolUse()), { 'countersign-wait-seconds': '0' }],
+    ['a wait that is no number', JSON.stringify(preToolUse()), { 'countersign-wait-seconds': 'soon' }],
+    ['a bad key', JSON.stringify(preToolUse()), { authorization: 'Bearer wrong' }],
+    ['an operator key', JSON.stringify(preToolUse()), { authorization: `Bearer ${OPERATOR_KEY}` }],
+  ])('%s is a 200 that denies and asks nobody', async (_what, body, headers) => {
+    const before = await count();
+    await denied(await hook(body, headers), /^Countersign could not ask: .*Nobody approved it\.$/);
+    expect(await count()).toBe(before);
+  });
+
+  it('PermissionRequest is denied in its own form', async () => {
+    const call = await hook(permissionRequest({ tool_input: null }));
+    expect((await call.answer).hookSpecificOutput?.decision?.behavior).toBe('deny');
+    const unknown = await hook(permissionRequest(), { authorization: 'Bearer wrong' });
+    expect((await unknown.answer).hookSpecificOutput?.decision?.behavior).toBe('deny');
+  });
+
+  it('too many pending requests are a denial', async () => {
+    const full = await openTestApp(database.url, { APPROVAL_MAX_PENDING_PER_AGENT: '1' });
+    const { body } = await api.enqueue();
+    try {
+      await denied(await callHook(full.url, preToolUse()), /pending/);
+    } finally {
+      await full.close();
+      await api.cancel(body.id);
+    }
+  });
+
+  it('members that newer clients send change nothing', async () => {
+    const { call, request } = await waiting(preToolUse({ novelty: { deep: [1] }, tool_input: {} }));
+    await api.decide(request.id, 'approved');
+    expect(verdictOf(await call.answer).allow).toBe(true);
+  });
+
+  it('events that gate nothing get no opinion', async () => {
+    const call = await hook(preToolUse({ hook_event_name: 'PostToolUse' }));
+    expect([call.status, await call.answer]).toEqual([200, {}]);
+  });
+});
+
+it('counts who waits, and what they were told', async () => {
+  const { call, request } = await waiting();
+  const waitingNow = await Scrape.of(here.url);
+  expect(waitingNow.value('connector_waiting', { connector: 'hook' })).toBe(1);
+  const before = waitingNow.value('connector_answers_total', { connector: 'hook', answer: 'approved' });
+  await api.decide(request.id, 'approved');
+  await call.answer;
+  await until('it is counted', async () => {
+    const scrape = await Scrape.of(here.url);
+    return (
+      scrape.value('connector_answers_total', { connector: 'hook', answer: 'approved' }) === before + 1 &&
+      scrape.value('connector_waiting', { connector: 'hook' }) === 0
+    );
+  });
+});
