@@ -1,4 +1,5 @@
 import { ApprovalAcknowledged } from '../../../src/approvals/approval-events';
+import { ConnectorAnswered } from '../../../src/connectors/connector-events';
 import { CardDelivered } from '../../../src/escalation/escalation-events';
 import { eachTestItsMetrics, enqueued, settled } from './metered';
 
@@ -115,4 +116,13 @@ it('counts what agents did with the answer, from zero on', async () => {
   const scrape = await metered().scrape();
   expect(scrape.value('escalation_acknowledgements_total', { outcome: 'gone' })).toBe(1);
   expect(scrape.value('escalation_acknowledgements_total', { outcome: 'resumed' })).toBe(0);
+});
+
+it('counts what agents were told at a connector, from zero on, and who waits there', async () => {
+  metered().happened(new ConnectorAnswered('mcp', 'rejected'));
+  metered().world.held.hook = 3;
+  const scrape = await metered().scrape();
+  expect(scrape.value('connector_answers_total', { connector: 'mcp', answer: 'rejected' })).toBe(1);
+  expect(scrape.value('connector_answers_total', { connector: 'hook', answer: 'failed' })).toBe(0);
+  expect(scrape.value('connector_waiting', { connector: 'hook' })).toBe(3);
 });

@@ -6,6 +6,8 @@ import { ApprovalEnqueued, ApprovalSettled } from '../../../src/approvals/approv
 import { SettlementFeed } from '../../../src/approvals/settlement-feed';
 import { TimeoutSweeper } from '../../../src/approvals/timeout-sweeper';
 import { parseConfig } from '../../../src/config/environment';
+import type { Connector } from '../../../src/connectors/connector-events';
+import { HeldCalls } from '../../../src/connectors/held-calls';
 import { Database } from '../../../src/database/database';
 import { createLog, Log } from '../../../src/logging/log';
 import { Backlog } from '../../../src/metrics/backlog';
@@ -78,6 +80,7 @@ export async function startMetered() {
     backlog: NOTHING_WAITS,
     sweeper: { healthy: true, lagSeconds: 0, durationSeconds: 0 },
     waiters: 0,
+    held: { hook: 0, mcp: 0 },
     pool: { max: 10, total: 0, idle: 0, waiting: 0 },
   };
   const testing = await Test.createTestingModule({
@@ -95,6 +98,7 @@ export async function startMetered() {
           },
         },
       },
+      { provide: HeldCalls, useValue: { waitingFor: (connector: Connector) => world.held[connector] } },
       {
         provide: Database,
         useValue: {
