@@ -64,7 +64,7 @@ export class ClaudeCodeHookController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const event = gatingEventOf(body);
-    const gone = callerGone(reply);
+    const gone = callerGone(reply, caller);
     const open = new OpenAnswer(reply, this.heartbeats);
     if (event === null) {
       this.log.event(

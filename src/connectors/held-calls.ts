@@ -71,7 +71,7 @@ export class HeldCalls implements BeforeApplicationShutdown {
   /**
    * Asks, or joins the same question, and waits. Rejects like EnqueueApprovalCommand and AwaitSettlementQuery.
    *
-   * @param wait.signal aborts when the caller hangs up
+   * @param wait.signal aborts when the caller hangs up or its key is revoked
    */
   async ask(
     question: Question,
@@ -132,10 +132,15 @@ export class HeldCalls implements BeforeApplicationShutdown {
     const until = this.clock.monotonicMs() + ms;
     const viewer = { keyId: caller.keyId };
     const approval = await this.queries.execute(new AwaitSettlementQuery(id, viewer, ms, signal));
-    if (isSettled(approval)) return { kind: 'settled', approval };
-    const kind = signal.aborted ? 'gone' : this.clock.monotonicMs() >= until ? 'deadline' : 'stopping';
-    await this.depart(approval, caller, kind === 'gone');
-    return { kind, approval };
+    const ending = ((): Ending => {
+      if (isSettled(approval)) return { kind: 'settled', approval };
+      if (signal.aborted) return { kind: 'gone', approval };
+      return { kind: this.clock.monotonicMs() >= until ? 'deadline' : 'stopping', approval };
+    })();
+    if (ending.kind !== 'settled') await this.depart(approval, caller, ending.kind === 'gone');
+    // A key that was revoked meanwhile is told nothing, least of all an approval.
+    await caller.standing.confirm();
+    return ending;
   }
 
   private async depart({ id }: Approval, caller: Identity, abandoned: boolean): Promise<void> {

@@ -66,7 +66,7 @@ export class McpEndpoint {
   async serve(request: FastifyRequest, reply: FastifyReply, body: unknown, caller: Identity): Promise<void> {
     const known = request.headers[SESSION_HEADER];
     const session = typeof known === 'string' && SESSION_ID.test(known) ? known : randomUUID();
-    const gone = callerGone(reply);
+    const gone = callerGone(reply, caller);
     const raw = hijack(reply);
     if ((body as { method?: unknown } | null)?.method === 'initialize')
       raw.setHeader(SESSION_HEADER, session);

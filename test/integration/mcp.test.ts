@@ -24,7 +24,7 @@ async function connect(
   });
   const connected = new Client({ name: 'test', version: '1' });
   clients.push(connected);
-  await connected.connect(transport as Parameters<Client['connect']>[0]);
+  await connected.connect(transport);
   return { client: connected, sessionId: transport.sessionId };
 }
 

@@ -40,8 +40,8 @@ export function preToolUse(more: Record<string, unknown> = {}): Record<string, u
 }
 
 export function permissionRequest(more: Record<string, unknown> = {}): Record<string, unknown> {
-  const { tool_use_id: _, ...payload } = preToolUse({ hook_event_name: 'PermissionRequest', ...more });
-  return { permission_suggestions: [], ...payload };
+  const asked = preToolUse({ hook_event_name: 'PermissionRequest', permission_suggestions: [], ...more });
+  return Object.fromEntries(Object.entries(asked).filter(([name]) => name !== 'tool_use_id'));
 }
 
 export function callHook(
