@@ -24,7 +24,7 @@ const OPERATOR_KEY = 'held-calls-operator-'.padEnd(40, 'o');
 const require = createRequire(import.meta.url);
 const DIST = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'dist', 'src');
 
-let round = 0;
+const round = process.argv[5] ?? '0';
 
 const payloads = {
   hook: (n) => ({
@@ -81,6 +81,8 @@ async function agents(url, kind) {
   }
 }
 
+let rounds = 0;
+
 async function until(what, condition) {
   for (let tries = 0; tries < 600; tries++) {
     if (await condition()) return;
@@ -116,7 +118,7 @@ async function measure(url, kind) {
     );
   await waiting();
   const before = await used();
-  const child = spawn(process.execPath, [fileURLToPath(import.meta.url), 'agents', url, kind], {
+  const child = spawn(process.execPath, [fileURLToPath(import.meta.url), 'agents', url, kind, String((rounds += 1))], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const answeredAt = new Map();

@@ -1,8 +1,9 @@
+import { Standing } from '../../../src/access/standing';
 import { gatingEventOf, hookOutput, parseHook, questionOf } from '../../../src/connectors/claude-code-hook';
 import { InvalidInput } from '../../../src/kernel/errors';
 import { permissionRequest, preToolUse } from '../../support/hook-client';
 
-const caller = { keyId: 'key-1', role: 'agent', name: 'ci' } as const;
+const caller = { keyId: 'key-1', role: 'agent', name: 'ci', standing: new Standing() } as const;
 const questionFor = (payload: unknown) => questionOf(parseHook(payload), caller);
 
 describe('which event must be answered', () => {
