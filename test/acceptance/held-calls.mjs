@@ -118,9 +118,13 @@ async function measure(url, kind) {
     );
   await waiting();
   const before = await used();
-  const child = spawn(process.execPath, [fileURLToPath(import.meta.url), 'agents', url, kind, String((rounds += 1))], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const child = spawn(
+    process.execPath,
+    [fileURLToPath(import.meta.url), 'agents', url, kind, String((rounds += 1))],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
   const answeredAt = new Map();
   createInterface({ input: child.stdout }).on('line', (line) => {
     const [, n, at] = line.split(' ');
