@@ -2,6 +2,7 @@ import { chmodSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startEmbeddedPostgres } from '../../src/database/embedded-postgres';
+import { makeTemplate } from './database';
 
 /** One real PostgreSQL for the whole run; every test file makes databases of its own in it. */
 export default async function globalSetup(): Promise<void> {
@@ -15,4 +16,5 @@ export default async function globalSetup(): Promise<void> {
     stop: () => postgres.stop(),
     dataDir,
   };
+  await makeTemplate();
 }
