@@ -16,6 +16,7 @@ import type { Log } from './logging/log';
 import { LoggingModule } from './logging/logging.module';
 import { BUILD } from './metrics/build';
 import { MetricsModule } from './metrics/metrics.module';
+import { RetentionModule } from './retention/retention.module';
 import { TelegramModule } from './telegram/telegram.module';
 import { TracingModule } from './tracing/tracing.module';
 
@@ -37,6 +38,7 @@ export class AppModule {
         ConnectorsModule,
         TelegramModule.with(config),
         EscalationModule.with(config),
+        RetentionModule,
         HealthModule,
         MetricsModule.create(),
         DiagnosticsModule,

@@ -33,6 +33,7 @@ export class EscalationMetrics implements OnModuleInit {
   @InjectMetric('escalation_completions_total') private readonly completions!: Counter;
   @InjectMetric('escalation_acknowledgements_total') private readonly acknowledgements!: Counter;
   @InjectMetric('connector_answers_total') private readonly answers!: Counter;
+  @InjectMetric('approval_retention_removed_total') private readonly removals!: Counter;
   @InjectMetric('escalation_decision_seconds') private readonly decisionTime!: Histogram;
   @InjectMetric('escalation_delivery_seconds') private readonly deliveryTime!: Histogram;
   @InjectMetric('receipts_failures_total') private readonly receiptFailures!: Counter;
@@ -97,6 +98,10 @@ export class EscalationMetrics implements OnModuleInit {
 
   answered({ connector, kind }: ConnectorAnswered): void {
     this.answers.inc({ connector, answer: kind });
+  }
+
+  removed(count: number): void {
+    this.removals.inc(count);
   }
 
   delivered({ latencyMs }: CardDelivered): void {

@@ -4,6 +4,7 @@ import { ApprovalAcknowledged, ApprovalEnqueued, ApprovalSettled } from '../appr
 import { ConnectorAnswered } from '../connectors/connector-events';
 import { CardDelivered } from '../escalation/escalation-events';
 import { ReceiptsFailed } from '../receipts/receipt-events';
+import { ApprovalsRemoved } from '../retention/retention-events';
 import { TelegramAttempted } from '../telegram/telegram-events';
 import { EscalationMetrics } from './escalation-metrics';
 import { Harmless } from './harmless';
@@ -33,5 +34,6 @@ export class MetricsRecorder implements OnModuleInit {
     else if (event instanceof TelegramAttempted) this.metrics.attempted(event);
     else if (event instanceof CardDelivered) this.metrics.delivered(event);
     else if (event instanceof ReceiptsFailed) this.metrics.receiptsFailed(event);
+    else if (event instanceof ApprovalsRemoved) this.metrics.removed(event.count);
   }
 }

@@ -3,6 +3,7 @@ import { PrometheusModule } from '@willsoto/nestjs-prometheus';
 import { Registry } from 'prom-client';
 import { ApprovalsModule } from '../approvals/approvals.module';
 import { ConnectorsModule } from '../connectors/connectors.module';
+import { RetentionModule } from '../retention/retention.module';
 import { Backlog } from './backlog';
 import { BacklogStore } from './backlog-store';
 import { BREAKER, breakerProvider, BreakerWatch } from './breaker';
@@ -40,7 +41,7 @@ export class MetricsModule implements NestModule {
     return {
       module: MetricsModule,
       global: true,
-      imports: [library, ApprovalsModule, ConnectorsModule],
+      imports: [library, ApprovalsModule, ConnectorsModule, RetentionModule],
       providers: [
         { provide: Registry, useValue: registry },
         ...metrics,

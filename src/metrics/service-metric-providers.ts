@@ -6,6 +6,7 @@ import { TimeoutSweeper } from '../approvals/timeout-sweeper';
 import { CONNECTORS } from '../connectors/connector-events';
 import { HeldCalls } from '../connectors/held-calls';
 import { Database } from '../database/database';
+import { RetentionJob } from '../retention/retention-job';
 import { TelegramStatus } from '../telegram/telegram-status';
 import { Backlog } from './backlog';
 import { BREAKER, type Breaker } from './breaker';
@@ -149,6 +150,20 @@ export function serviceMetricProviders(registry: Registry): Provider[] {
       inject: [TimeoutSweeper],
       collect(sweeper: TimeoutSweeper) {
         this.set(sweeper.health().durationSeconds);
+      },
+    }),
+    makeCounterProvider({
+      name: 'approval_retention_removed_total',
+      help: 'Approvals that this replica removed because APPROVAL_RETENTION_DAYS had passed since they settled.',
+      registers,
+    }),
+    makeGaugeProvider({
+      name: 'approval_retention_lag_seconds',
+      help: 'Since this replica last removed all that is kept no longer, or left that to another; looked at every 600 s.',
+      registers,
+      inject: [RetentionJob],
+      collect(job: RetentionJob) {
+        this.set(job.lagSeconds);
       },
     }),
     makeGaugeProvider({

@@ -21,6 +21,7 @@ import { PendingEstimate } from '../../../src/metrics/pending-estimate';
 import { serviceMetricProviders } from '../../../src/metrics/service-metric-providers';
 import { Clock } from '../../../src/kernel/clock';
 import { CircuitBreakerService } from '../../../src/resilience/circuit-breaker';
+import { RetentionJob } from '../../../src/retention/retention-job';
 import { TelegramStatus } from '../../../src/telegram/telegram-status';
 import { FakeClock } from '../../support/fake-clock';
 import { Scrape } from '../../support/scrape';
@@ -79,6 +80,7 @@ export async function startMetered() {
   const world = {
     backlog: NOTHING_WAITS,
     sweeper: { healthy: true, lagSeconds: 0, durationSeconds: 0 },
+    retention: { lagSeconds: 0 },
     waiters: 0,
     held: { hook: 0, mcp: 0 },
     pool: { max: 10, total: 0, idle: 0, waiting: 0 },
@@ -89,6 +91,7 @@ export async function startMetered() {
       ...escalationMetricProviders(registry),
       ...serviceMetricProviders(registry),
       { provide: BacklogStore, useValue: { count: () => Promise.resolve(world.backlog) } },
+      { provide: RetentionJob, useValue: world.retention },
       { provide: TimeoutSweeper, useValue: { health: () => world.sweeper } },
       {
         provide: SettlementFeed,

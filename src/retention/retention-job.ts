@@ -1,0 +1,116 @@
+import {
+  Inject,
+  Injectable,
+  type BeforeApplicationShutdown,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
+import { EventBus } from '@nestjs/cqrs';
+import { SchedulerRegistry } from '@nestjs/schedule';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CONFIG, type Config } from '../config/environment';
+import { LeaseStore } from '../database/lease-store';
+import { Clock } from '../kernel/clock';
+import { describeError, Log } from '../logging/log';
+import { ApprovalsRemoved } from './retention-events';
+import { RetentionStore } from './retention-store';
+
+const JOB = 'retention';
+/** Also after a restart nothing is kept much longer than it should be, and a look that finds nothing costs nothing. */
+const EVERY_MS = 10 * 60_000;
+/** One replica at a time; taken again before each batch, which ends long before this. */
+const LEASE_SECONDS = 60;
+/** Few enough that nobody who decides meanwhile notices: a batch takes some ten milliseconds. */
+const BATCH_SIZE = 200;
+/** After each batch the database is left to the others for this many times as long. */
+const REST_PER_WORK = 4;
+/** Before every id. */
+const NO_ID = '00000000-0000-0000-0000-000000000000';
+
+/** Removes what was settled more than `APPROVAL_RETENTION_DAYS` ago, in small batches, so that tables stay bounded. */
+@Injectable()
+export class RetentionJob implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly days: number;
+  private readonly stop = new AbortController();
+  private running: Promise<void> | null = null;
+  private succeededAtMs: number;
+  private failing = false;
+
+  constructor(
+    private readonly store: RetentionStore,
+    private readonly leases: LeaseStore,
+    private readonly scheduler: SchedulerRegistry,
+    private readonly events: EventBus,
+    private readonly clock: Clock,
+    private readonly log: Log,
+    @Inject(CONFIG) config: Config,
+  ) {
+    this.days = config.approvals.retentionDays;
+    this.succeededAtMs = clock.monotonicMs();
+  }
+
+  onApplicationBootstrap(): void {
+    this.scheduler.addInterval(
+      JOB,
+      setInterval(() => void this.run(), EVERY_MS),
+    );
+  }
+
+  /** Ends after the batch that is under way. */
+  async beforeApplicationShutdown(): Promise<void> {
+    if (this.scheduler.doesExist('interval', JOB)) this.scheduler.deleteInterval(JOB);
+    this.stop.abort();
+    await this.running;
+  }
+
+  /** Since this replica last removed all there was, or left it to another. */
+  get lagSeconds(): number {
+    return (this.clock.monotonicMs() - this.succeededAtMs) / 1000;
+  }
+
+  /** Removes all there is to remove, unless another replica is doing so; a call during a run joins it. Never rejects. */
+  run(): Promise<void> {
+    this.running ??= this.removeAll().finally(() => (this.running = null));
+    return this.running;
+  }
+
+  private async removeAll(): Promise<void> {
+    const startedAtMs = this.clock.monotonicMs();
+    let approvals = 0;
+    try {
+      let lastId: string | null = NO_ID;
+      while (lastId !== null && !this.stop.signal.aborted && (await this.leases.take(JOB, LEASE_SECONDS))) {
+        const beganAtMs = this.clock.monotonicMs();
+        const removed = await this.store.remove(this.days, BATCH_SIZE, lastId);
+        approvals += removed.count;
+        this.events.publish(new ApprovalsRemoved(removed.count));
+        lastId = removed.count < BATCH_SIZE ? null : removed.lastId;
+        if (lastId === null) await this.store.removeDeadLetters(this.days);
+        else await this.rest(REST_PER_WORK * (this.clock.monotonicMs() - beganAtMs));
+      }
+      await this.leases.release(JOB);
+      this.succeededAtMs = this.clock.monotonicMs();
+      this.failing = false;
+    } catch (error) {
+      if (!this.failing) {
+        const fields = { error: describeError(error) };
+        this.log.event(
+          'error',
+          'retention.failed',
+          fields,
+          'old approvals are not removed; it is tried again',
+        );
+      }
+      this.failing = true;
+    }
+    if (approvals > 0) {
+      const seconds = (this.clock.monotonicMs() - startedAtMs) / 1000;
+      const fields = { approvals, olderThanDays: this.days, seconds };
+      this.log.event('info', 'retention.removed', fields, 'approvals that are kept no longer were removed');
+    }
+  }
+
+  /** Cut short when the service stops. */
+  private async rest(ms: number): Promise<void> {
+    await sleep(ms, undefined, { signal: this.stop.signal }).catch(() => undefined);
+  }
+}

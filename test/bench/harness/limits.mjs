@@ -1,0 +1,33 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+
+/** performance.md, rows 5, 6 and 16. */
+const WANTED = 10_000;
+/** What a process has open beside its waiters: libraries, log, database, pipes. */
+const OTHER_FILES = 500;
+
+const openFiles = () => {
+  const limit = execFileSync('sh', ['-c', 'ulimit -n'], { encoding: 'utf8' }).trim();
+  return limit === 'unlimited' ? Infinity : Number(limit);
+};
+
+/** Each waiter to one server takes one port of ours. */
+function ports() {
+  try {
+    const [first, last] = readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').trim().split(/\s+/);
+    return last - first - OTHER_FILES;
+  } catch {
+    return 16_000; // IANA's range, less than which no system has
+  }
+}
+
+/** How many waiters this machine lets one process hold: ten thousand, or a warning and fewer. */
+export function waiters() {
+  const possible = Math.min(openFiles() - OTHER_FILES, ports());
+  if (possible >= WANTED) return WANTED;
+  const scaled = Math.max(300, Math.floor(possible / 100) * 100);
+  process.stderr.write(
+    `\nbench: only ${scaled} of ${WANTED} waiters: ulimit -n is ${openFiles()}, and ${ports()} local ports are free; raise them for the figures that are meant\n`,
+  );
+  return scaled;
+}
