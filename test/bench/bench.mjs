@@ -41,8 +41,15 @@ function judged({ n, ratios, also = true, ...more }) {
   return { n, name, ratio, spread, target, gated, ok: holds(ratio) && also, ...more };
 }
 
+/** Cut short: what was started ends with us, PostgreSQL too. */
+function endCleanly(stage) {
+  for (const signal of ['SIGINT', 'SIGTERM'])
+    process.once(signal, () => void stage.close().finally(() => process.exit(1)));
+}
+
 async function measureAll({ only, rounds }, progress) {
   const stage = await Stage.open();
+  endCleanly(stage);
   const results = [];
   try {
     for (const { rows, measure } of GROUPS) {

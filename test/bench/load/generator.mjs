@@ -4,7 +4,7 @@ import { serve } from '../harness/rpc.mjs';
 import { median, quantile } from '../harness/statistics.mjs';
 import { Connection } from './connection.mjs';
 import { Parking } from './parking.mjs';
-import { decisionRequest, enqueueRequest, readRequest } from './requests.mjs';
+import { decisionRequest, enqueueRequest, readRequest, request } from './requests.mjs';
 
 /** Long enough for a call on an idle service to be parked before the decision is sent. */
 const PARKED_AFTER_MS = 25;
@@ -20,20 +20,24 @@ const summary = (latencies, failures, seconds) => ({
   max: Math.max(...latencies.slice(0, 100_000)),
 });
 
-/** Every connection asks again as soon as it is answered, for as long as it lasts. */
-async function enqueue({ target, path, key, connections, seconds, status = 201 }) {
-  const opened = await Promise.all(Array.from({ length: connections }, () => Connection.open(target)));
+const open = (target, connections) =>
+  Promise.all(Array.from({ length: connections }, () => Connection.open(target)));
+
+/** Every connection asks again as soon as it is answered: for so many seconds, or so many times in all. */
+async function enqueue({ target, path, key, connections, seconds = Infinity, count = Infinity }) {
+  const opened = await open(target, connections);
   const latencies = [];
   let failures = 0;
+  let left = count;
   const startedAt = performance.now();
   const endsAt = startedAt + seconds * 1000;
   await Promise.all(
     opened.map(async (connection) => {
-      for (let now = performance.now(); now < endsAt;) {
+      for (let now = performance.now(); now < endsAt && left-- > 0;) {
         const sentAt = now;
         const answer = await connection.send(enqueueRequest(path, key, unique++));
         now = performance.now();
-        if (answer.status === status) latencies.push(now - sentAt);
+        if (answer.status === 201) latencies.push(now - sentAt);
         else failures++;
       }
     }),
@@ -42,6 +46,77 @@ async function enqueue({ target, path, key, connections, seconds, status = 201 }
   for (const connection of opened) connection.close();
   if (latencies.length === 0) throw new Error(`all ${failures} requests to ${path} failed`);
   return summary(latencies, failures, took);
+}
+
+/** So many a second, whether or not earlier ones are answered. */
+async function paced({ target, path, key, perSecond, seconds }) {
+  const free = [];
+  const latencies = [];
+  let failures = 0;
+  const one = async () => {
+    const sentAt = performance.now();
+    const connection = free.pop() ?? (await Connection.open(target));
+    const { status } = await connection.send(enqueueRequest(path, key, unique++));
+    free.push(connection);
+    if (status === 201) latencies.push(performance.now() - sentAt);
+    else failures++;
+  };
+  const startedAt = performance.now();
+  const asked = [];
+  for (let n = 0; n < perSecond * seconds; n++) {
+    await sleep(startedAt + (n * 1000) / perSecond - performance.now());
+    asked.push(one());
+  }
+  await Promise.all(asked);
+  for (const connection of free) connection.close();
+  return summary(latencies, failures, seconds);
+}
+
+/** Agents that ask, wait until somebody approves, and ask again; times are from the asking to the hearing. */
+async function journeys({ target, keys, agents, each }) {
+  const latencies = [];
+  let failures = 0;
+  const startedAt = performance.now();
+  await Promise.all(
+    Array.from({ length: agents }, async () => {
+      const [agent, operator] = await open(target, 2);
+      for (let n = 0; n < each; n++) {
+        const sentAt = performance.now();
+        const asked = await agent.send(enqueueRequest('/api/approvals', keys.agent, unique++));
+        const { id } = JSON.parse(asked.body);
+        const heard = agent.send(readRequest(id, keys.agent, 55));
+        const decided = await operator.send(decisionRequest(id, keys.operator));
+        const { status, body } = await heard;
+        const approved = status === 200 && body.includes('"status":"approved"');
+        if (asked.status === 201 && decided.status === 200 && approved)
+          latencies.push(performance.now() - sentAt);
+        else failures++;
+      }
+      agent.close();
+      operator.close();
+    }),
+  );
+  return summary(latencies, failures, (performance.now() - startedAt) / 1000);
+}
+
+/** Sends each call once. @returns how many answers there were of each status; 0: the connection was lost. */
+async function calls({ target, calls: asked, connections }) {
+  const left = asked.map(({ method, path, key, body, idempotencyKey }) =>
+    request(method, path, key, body, idempotencyKey ? `Idempotency-Key: ${idempotencyKey}\r\n` : ''),
+  );
+  const answers = {};
+  await Promise.all(
+    Array.from({ length: connections }, async () => {
+      let connection = await Connection.open(target);
+      for (let bytes = left.pop(); bytes; bytes = left.pop()) {
+        const { status } = await connection.send(bytes).catch(() => ({ status: 0 }));
+        answers[status] = (answers[status] ?? 0) + 1;
+        if (connection.socket.destroyed) connection = await Connection.open(target);
+      }
+      connection.close();
+    }),
+  );
+  return answers;
 }
 
 /** One request after the other on one connection. */
@@ -121,6 +196,9 @@ const parking = new Parking();
 
 serve({
   enqueue,
+  paced,
+  journeys,
+  calls,
   enqueueSlowly,
   read,
   decide,
@@ -129,5 +207,5 @@ serve({
   park: (options) => parking.park(options),
   parked: () => parking.state(),
   emptied: () => parking.emptied(),
-  leave: () => parking.leave(),
+  leave: (count) => parking.leave(count),
 });

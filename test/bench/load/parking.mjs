@@ -8,17 +8,17 @@ const AT_ONCE = 100;
 export class Parking {
   cars = new Set();
 
-  /** `kind`: `poll` (asks again after 55 s) or `stream`. Resolves once every request is on its way. */
-  async park({ target, key, ids, kind = 'poll' }) {
+  /** `kind`: `poll` or `stream`; `slow`: never reads what comes. Resolves once every request is on its way. */
+  async park({ target, key, ids, kind = 'poll', slow = false }) {
     const queue = ids.map((id) => (kind === 'stream' ? streamRequest(id, key) : readRequest(id, key, 55)));
     await Promise.all(
       Array.from({ length: AT_ONCE }, async () => {
-        for (let bytes = queue.pop(); bytes; bytes = queue.pop()) await this.one(target, bytes);
+        for (let bytes = queue.pop(); bytes; bytes = queue.pop()) await this.one(target, bytes, slow);
       }),
     );
   }
 
-  one(target, bytes) {
+  one(target, bytes, slow) {
     return new Promise((resolve, reject) => {
       const socket = connect({ ...target, noDelay: true });
       const car = { socket, answeredAt: 0, bytes: 0, reset: false };
@@ -28,10 +28,12 @@ export class Parking {
         car.reset = true;
         reject(error);
       });
-      socket.on('data', (chunk) => {
-        car.answeredAt = performance.now();
-        car.bytes += chunk.length;
-      });
+      if (slow) socket.pause();
+      else
+        socket.on('data', (chunk) => {
+          car.answeredAt = performance.now();
+          car.bytes += chunk.length;
+        });
       socket.on('close', () => {
         car.closed = true;
         this.onClose?.();
@@ -56,8 +58,11 @@ export class Parking {
     return this.state();
   }
 
-  async leave() {
-    for (const { socket } of this.cars) socket.destroy();
-    this.cars.clear();
+  /** Hangs up: so many of those that came first, or all. */
+  leave(count = Infinity) {
+    for (const car of [...this.cars].slice(0, count)) {
+      car.socket.destroy();
+      this.cars.delete(car);
+    }
   }
 }
