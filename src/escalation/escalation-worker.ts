@@ -40,6 +40,8 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
   private renewals: NodeJS.Timeout | null = null;
   private wakeUp: () => void = () => undefined;
   private woken = false;
+  /** Work waits for room in the budget: news of more of it changes nothing until then. */
+  private full = false;
   private failing = false;
 
   constructor(
@@ -55,7 +57,7 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
   onApplicationBootstrap(): void {
     // An event is a hint, no more: what it says stands in the outbox, and the poll finds it anyway.
     this.events.subscribe((event) => {
-      if (LEAVING_WORK.some((kind) => event instanceof kind)) this.wake();
+      if (!this.full && LEAVING_WORK.some((kind) => event instanceof kind)) this.wake();
     });
     this.chat.onReachable(() => this.wake());
     const renewEveryMs = (this.config.escalation.leaseSeconds * 1000) / RENEWALS_PER_LEASE;
@@ -105,6 +107,7 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
   private async next(): Promise<number> {
     if (!this.chat.reachable || this.inFlight.size >= MAX_IN_FLIGHT) return POLL_MS;
     const claim = await this.outbox.claim();
+    this.full = claim.work === null && claim.waitMs !== null;
     if (claim.work === null) return Math.min(POLL_MS, Math.max(1, claim.waitMs ?? POLL_MS));
     const { work } = claim;
     const done = withNewCorrelation(() => this.do(work)).finally(() => {

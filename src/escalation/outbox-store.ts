@@ -52,19 +52,30 @@ interface WorkRow {
 
 /**
  * $4: lease in seconds. The most urgent, then the oldest work of a chat that may be written to and has room in
- * the budget; takes the room with it.
+ * the budget; takes the room with it. Chats, and in each its next work, are found by steps through the index: however
+ * long the backlog, a claim reads a few rows.
  */
 const CLAIM: Statement = {
   name: 'outbox-claim',
   text: `
-  with ${FREE_AT}, ready as materialized (
+  with recursive ${FREE_AT}, waiting as (
+    (select chat_id from outbox where dead_at is null order by chat_id limit 1)
+    union all
+    select (select chat_id from outbox where dead_at is null and chat_id > waiting.chat_id order by chat_id limit 1)
+    from waiting where chat_id is not null
+  ), ready as materialized (
     select chat_id, greatest(overall.free_at, chats.free_at, lanes.available_at) as free_at
-    from (select distinct chat_id from outbox where dead_at is null and available_at <= now()) as waiting
-      left join chats using (chat_id) left join lanes using (chat_id) cross join overall
+    from waiting left join chats using (chat_id) left join lanes using (chat_id) cross join overall
+    where exists (select 1 from outbox as due
+      where due.chat_id = waiting.chat_id and due.dead_at is null and due.available_at <= now())
   ), next as (
-    select o.id from outbox o join ready using (chat_id) cross join clock
-    where o.dead_at is null and o.available_at <= now() and (ready.free_at is null or ready.free_at <= t)
-    order by o.urgency, o.id limit 1 for update of o skip locked
+    select first.id from ready cross join clock cross join lateral (
+      select id, urgency from outbox
+      where chat_id = ready.chat_id and dead_at is null and available_at <= now()
+      order by urgency, id limit 1 for update skip locked
+    ) as first
+    where ready.free_at is null or ready.free_at <= t
+    order by first.urgency, first.id limit 1
   ), taken as (
     update outbox set available_at = now() + make_interval(secs => $4::float8), lease_token = lease_token + 1,
       attempts = attempts + 1
