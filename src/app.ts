@@ -36,7 +36,7 @@ async function giveNotice(app: NestFastifyApplication, seconds: number): Promise
  * Stops the modules and HTTP. Node waits for every connection, and one that was in use when it began to wait is
  * later kept alive for its idle client; whoever does not take the answer for long is cut off.
  */
-async function drain(app: NestFastifyApplication): Promise<void> {
+export async function drain(app: NestFastifyApplication): Promise<void> {
   const server = app.getHttpServer();
   const idle = setInterval(() => server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);
   const late = setTimeout(() => server.closeAllConnections(), DRAIN_MS);

@@ -4,15 +4,13 @@ import type { FastifyReply } from 'fastify';
 import type { Identity } from '../access/identity';
 import { callerGone } from '../http/caller-gone';
 import { answerUnder } from '../http/correlation-header';
+import { Heartbeats } from '../http/heartbeats';
 import { hijack } from '../http/hijack';
 import { describeError, Log } from '../logging/log';
 import type { Approval } from './approval';
 import { viewOf } from './approval-view';
 import { AwaitSettlementQuery } from './queries/await-settlement';
 import { GetApprovalQuery, type Viewer } from './queries/get-approval';
-
-/** Keeps proxies from closing a quiet stream. */
-const HEARTBEAT_MS = 15_000;
 
 const eventOf = (approval: Approval) => `event: approval\ndata: ${JSON.stringify(viewOf(approval))}\n\n`;
 
@@ -21,6 +19,7 @@ const eventOf = (approval: Approval) => `event: approval\ndata: ${JSON.stringify
 export class ApprovalStream {
   constructor(
     private readonly queries: QueryBus,
+    private readonly heartbeats: Heartbeats,
     private readonly log: Log,
   ) {}
 
@@ -47,7 +46,7 @@ export class ApprovalStream {
     out: FastifyReply['raw'],
     gone: AbortSignal,
   ): Promise<void> {
-    const heartbeat = setInterval(() => out.write(': still pending\n\n'), HEARTBEAT_MS);
+    const stopBeating = this.heartbeats.start(() => out.write(': still pending\n\n'));
     try {
       const approval = await this.queries.execute(new AwaitSettlementQuery(id, viewer, Infinity, gone));
       // Still pending means that the caller or its key is gone, or this replica stops; the caller reconnects.
@@ -58,7 +57,7 @@ export class ApprovalStream {
       // The stream ends without a settled event: the caller reconnects and asks again.
       this.log.event('warn', 'stream.failed', { error: describeError(error) }, 'an event stream ended early');
     } finally {
-      clearInterval(heartbeat);
+      stopBeating();
     }
   }
 }

@@ -11,7 +11,7 @@ import { parsed } from '../http/zod';
 import { describeError, Log } from '../logging/log';
 import { answerTo, failureOf, type Answer, type Ending } from './answers';
 import { gatingEventOf, hookOutput, parseHook, questionOf } from './claude-code-hook';
-import { Heartbeats } from './heartbeats';
+import { Heartbeats } from '../http/heartbeats';
 import { HeldCalls } from './held-calls';
 import { OpenAnswer } from './open-answer';
 

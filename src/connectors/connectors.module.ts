@@ -1,6 +1,5 @@
 import { Module, type MiddlewareConsumer, type NestModule } from '@nestjs/common';
 import { ClaudeCodeHookController } from './claude-code-hook.controller';
-import { Heartbeats } from './heartbeats';
 import { HeldCalls } from './held-calls';
 import { HookNeverFails } from './hook-never-fails';
 import { McpController } from './mcp.controller';
@@ -8,7 +7,7 @@ import { McpEndpoint } from './mcp-endpoint';
 
 @Module({
   controllers: [ClaudeCodeHookController, McpController],
-  providers: [HeldCalls, Heartbeats, HookNeverFails, McpEndpoint],
+  providers: [HeldCalls, HookNeverFails, McpEndpoint],
   exports: [HeldCalls],
 })
 export class ConnectorsModule implements NestModule {

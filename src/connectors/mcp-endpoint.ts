@@ -26,7 +26,7 @@ import type { JsonObject } from '../kernel/json';
 import { describeError, Log } from '../logging/log';
 import { BUILD } from '../metrics/build';
 import { answerTo, failureOf } from './answers';
-import { Heartbeats } from './heartbeats';
+import { Heartbeats } from '../http/heartbeats';
 import { HeldCalls } from './held-calls';
 import { APPROVAL_TOOLS, type ApprovalTool, type Outcome } from './mcp-tools';
 

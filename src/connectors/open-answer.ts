@@ -1,6 +1,6 @@
 import type { FastifyReply } from 'fastify';
 import { answerTaken, hijack } from '../http/hijack';
-import type { Heartbeats } from './heartbeats';
+import type { Heartbeats } from '../http/heartbeats';
 
 /**
  * A JSON answer whose headers are sent at once, and white space from time to time until it is known: JSON allows it

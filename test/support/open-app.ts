@@ -2,6 +2,7 @@ import type { Abstract, Type } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { drain } from '../../src/app';
 import { AppModule } from '../../src/app.module';
 import { ApprovalStore } from '../../src/approvals/approval-store';
 import { SettlementFeed } from '../../src/approvals/settlement-feed';
@@ -60,6 +61,6 @@ export async function openTestApp(databaseUrl: string, more: Record<string, stri
       return lines.map((line) => JSON.parse(line) as LogLine);
     },
     get,
-    close: () => app.close(),
+    close: () => drain(app),
   };
 }

@@ -5,6 +5,7 @@ import { Standing } from '../../../src/access/standing';
 import type { Approval } from '../../../src/approvals/approval';
 import { ApprovalStream } from '../../../src/approvals/approval-stream';
 import { AwaitSettlementQuery } from '../../../src/approvals/queries/await-settlement';
+import { Heartbeats } from '../../../src/http/heartbeats';
 import { createLog } from '../../../src/logging/log';
 
 const pending = {
@@ -46,7 +47,7 @@ function stream(awaiting: () => Promise<Approval>, standing = new Standing()) {
   } as unknown as FastifyReply;
   const log = createLog({ level: 'info', format: 'json' }, { write: (line) => void logged.push(line) });
   const caller = { keyId: 'k', role: 'agent', name: 'k', standing } as const;
-  const sent = new ApprovalStream(queries, log).send('id', 'everything', caller, reply);
+  const sent = new ApprovalStream(queries, new Heartbeats(), log).send('id', 'everything', caller, reply);
   return { raw, logged, sent };
 }
 

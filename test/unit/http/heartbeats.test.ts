@@ -1,4 +1,4 @@
-import { Heartbeats } from '../../../src/connectors/heartbeats';
+import { Heartbeats } from '../../../src/http/heartbeats';
 
 beforeEach(() => jest.useFakeTimers());
 afterEach(() => jest.useRealTimers());
