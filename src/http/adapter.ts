@@ -7,6 +7,7 @@ import { parseStrictJson, StrictJsonError } from '../kernel/strict-json';
 import { namedCorrelationId, withCorrelation, withNewCorrelation } from '../logging/correlation';
 import { CORRELATION_HEADER } from './correlation-header';
 import { PROBLEM_TYPE, problemOf, sendProblem } from './problem';
+import { securityHeaders } from './security-headers';
 
 /** Larger bodies get 413 before they are parsed. */
 export const BODY_LIMIT_BYTES = 256 * 1024;
@@ -14,6 +15,12 @@ export const BODY_LIMIT_BYTES = 256 * 1024;
 const KEEP_ALIVE_TIMEOUT_MS = 72_000;
 /** A request must arrive within this; slow senders do not hold sockets for ever. */
 const REQUEST_TIMEOUT_MS = 30_000;
+/** Its headers within this, which is far less work than a body on a slow line. */
+const HEADERS_TIMEOUT_MS = 5_000;
+/** How often both are looked at; Node's own 30 s would let slow senders have twice their time. */
+const TIMEOUT_CHECK_MS = 1_000;
+
+const SECURITY_HEADERS = securityHeaders();
 
 function parsed(body: Buffer): unknown {
   try {
@@ -26,7 +33,7 @@ function parsed(body: Buffer): unknown {
 function correlated(request: FastifyRequest, reply: FastifyReply, work: () => void): void {
   const named = namedCorrelationId(request.headers['x-correlation-id'], request.headers.traceparent);
   const begin = (id: string) => {
-    void reply.header(CORRELATION_HEADER, id);
+    void reply.headers(SECURITY_HEADERS).header(CORRELATION_HEADER, id);
     work();
   };
   if (named === null) withNewCorrelation(begin);
@@ -47,6 +54,7 @@ function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
       `content-type: ${PROBLEM_TYPE}`,
       `content-length: ${Buffer.byteLength(body)}`,
       `${CORRELATION_HEADER}: ${document.correlationId}`,
+      ...Object.entries(SECURITY_HEADERS).map(([name, value]) => `${name}: ${value}`),
       'connection: close',
       '',
       body,
@@ -75,6 +83,7 @@ export function createHttpAdapter(): FastifyAdapter {
     bodyLimit: BODY_LIMIT_BYTES,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
+    http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: TIMEOUT_CHECK_MS },
     forceCloseConnections: 'idle',
     // What has reached us when we close is answered as ever, and told to connect anew the next time.
     return503OnClosing: false,
