@@ -3,8 +3,16 @@ import { InjectBot } from 'nestjs-telegraf';
 import { Telegraf } from 'telegraf';
 import type { Update } from 'telegraf/types';
 import { isUnavailable } from '../database/database';
+import { DomainError } from '../kernel/errors';
 import { withNewCorrelation } from '../logging/correlation';
 import { describeError, Log } from '../logging/log';
+
+/** The database is away, or Telegram is before we know who the bot is; raw, the latter would look like our fault. */
+function unavailable(error: unknown): DomainError {
+  if (error instanceof DomainError) return error;
+  const message = 'The update cannot be handled now; send it again.';
+  return new DomainError('database.unavailable', message, { cause: error });
+}
 
 /** Hands updates to the handlers. What they do is idempotent, so an update may come any number of times. */
 @Injectable()
@@ -32,7 +40,7 @@ export class UpdateHandler {
     try {
       await this.bot.handleUpdate(update);
     } catch (error) {
-      if (isUnavailable(error)) throw error;
+      if (isUnavailable(error)) throw unavailable(error);
       const fields = { updateId: update.update_id, error: describeError(error) };
       this.log.event('error', 'telegram.update-failed', fields, 'an update could not be handled');
     }

@@ -1,0 +1,283 @@
+import * as fc from 'fast-check';
+import {
+  callbackData,
+  newNonce,
+  parseCallbackData,
+  parseListTap,
+} from '../../../src/escalation/callback-data';
+import { ConfigurationError, parseConfig } from '../../../src/config/environment';
+import { freePort } from '../../support/processes';
+import type { ChatMessage } from '../../support/sandbox-client';
+import { TelegramRig } from '../../support/telegram-rig';
+import { until } from '../../support/until';
+import { BOT_TOKEN, CHAT_ID, OPERATOR_ID, STRANGER_ID, telegramEnvironment } from '../../support/well-known';
+
+const SECRET = 'a-secret-of-the-webhook_0123456789';
+const DECISIONS_PER_MINUTE = 20;
+
+let rig: TelegramRig;
+
+beforeAll(async () => {
+  const port = String(await freePort());
+  rig = await TelegramRig.start({
+    PORT: port,
+    TELEGRAM_MODE: 'webhook',
+    TELEGRAM_WEBHOOK_URL: `http://127.0.0.1:${port}/telegram/webhook`,
+    TELEGRAM_WEBHOOK_SECRET: SECRET,
+    RATE_LIMIT_OPERATOR_PER_MINUTE: String(DECISIONS_PER_MINUTE),
+    APPROVAL_SWEEP_INTERVAL_SECONDS: '3600',
+  });
+  await until('the webhook is set', async () => (await rig.chat.calls('setWebhook')).length > 0);
+});
+afterAll(() => rig.close());
+
+let updateId = 810_000_000;
+
+interface Tap {
+  readonly data: string;
+  readonly from?: object;
+  readonly chat?: number;
+  readonly messageId?: number;
+  readonly message?: object;
+}
+
+const tapOf = ({
+  data,
+  from = { id: OPERATOR_ID },
+  chat = Number(CHAT_ID),
+  messageId = 1,
+  message = {},
+}: Tap) => ({
+  update_id: updateId++,
+  callback_query: {
+    id: String(updateId),
+    from: { is_bot: false, first_name: 'Olivia', username: 'olivia', ...from },
+    message: { message_id: messageId, chat: { id: chat, type: 'supergroup' }, date: 0, text: '', ...message },
+    chat_instance: '1',
+    data,
+  },
+});
+
+const deliver = (update: unknown, secret: string | null = SECRET): Promise<Response> =>
+  fetch(`${rig.app.url}/telegram/webhook`, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      ...(secret && { 'x-telegram-bot-api-secret-token': secret }),
+    },
+    body: JSON.stringify(update),
+  });
+
+const dataOf = (card: ChatMessage, button: string): string =>
+  card.buttons.flat().find(({ text }) => text.includes(button))?.data ?? '';
+
+const refusalsBy = (id: number) =>
+  rig.database.query(`select 1 from audit_log where type = 'telegram.tap-refused' and actor = $1`, [
+    `telegram:${id}`,
+  ]);
+
+describe('security 1: only listed numeric ids decide', () => {
+  it.each([
+    ['another member of the group', { id: STRANGER_ID }],
+    ['a member with the name of an operator', { id: 20, first_name: 'Olivia', username: 'olivia' }],
+    ['an id that begins like that of an operator', { id: 11 }],
+    ['an id in text', { id: '1' + '0'.repeat(15) }],
+    ['a negative id', { id: -1 }],
+    ['a bot', { id: 21, is_bot: true }],
+    ['the anonymous admin', { id: 1_087_968_824 }],
+    ['Telegram itself', { id: 777_000 }],
+  ])('%s taps: an alert, still pending, audited', async (_who, from) => {
+    const { approval, card } = await rig.shown();
+    const before = (await refusalsBy(Number(from.id))).length;
+    const update = tapOf({ data: dataOf(card, 'Approve'), from, messageId: card.messageId });
+    expect((await deliver(update)).status).toBe(200);
+    expect(await rig.statusOf(approval)).toBe('pending');
+    expect(await refusalsBy(Number(from.id))).toHaveLength(before + 1);
+    const answers = await rig.chat.calls('answerCallbackQuery');
+    const answer = answers.find(({ params }) => params.callback_query_id === update.callback_query.id);
+    expect(answer?.params.show_alert).toBe(true);
+    expect(answer?.params.text).toMatch(/not an operator/);
+  });
+});
+
+it.each([
+  [{}, /TELEGRAM_OPERATORS: required when TELEGRAM_BOT_TOKEN is set/],
+  [{ TELEGRAM_OPERATORS: '' }, /TELEGRAM_OPERATORS: required/],
+  [{ TELEGRAM_OPERATORS: ' , ' }, /TELEGRAM_OPERATORS: required/],
+  [{ TELEGRAM_OPERATORS: '@olivia' }, /neither a numeric Telegram user id/],
+  [{ TELEGRAM_OPERATORS: '-1001' }, /neither a numeric Telegram user id/],
+  [{ TELEGRAM_OPERATORS: '1087968824' }, /shares among people/],
+  [{ TELEGRAM_OPERATORS: '777000' }, /shares among people/],
+])('security 2: empty operators means nobody: %j refuses to start', (operators, message) => {
+  // Empty is unset, as compose files pass it.
+  const environment = { ...telegramEnvironment('http://127.0.0.1:9'), TELEGRAM_OPERATORS: '' };
+  const start = () => parseConfig({ ...environment, ...operators });
+  expect(start).toThrow(ConfigurationError);
+  expect(start).toThrow(message);
+});
+
+describe('security 3: messages sent as a chat or by anonymous admins never decide', () => {
+  it.each([
+    ['a channel', { id: 136_817_688 }, { sender_chat: { id: -1005, type: 'channel' } }],
+    [
+      'an anonymous admin',
+      { id: 1_087_968_824, is_bot: true },
+      { sender_chat: { id: Number(CHAT_ID), type: 'supergroup' } },
+    ],
+    ['a linked channel', { id: 777_000 }, { sender_chat: { id: -1005, type: 'channel' } }],
+    [
+      'an operator who writes as the group',
+      { id: OPERATOR_ID },
+      { sender_chat: { id: Number(CHAT_ID), type: 'supergroup' } },
+    ],
+  ])('a reply by %s gives no reason', async (_who, from, more) => {
+    const { approval, card } = await rig.shown();
+    await rig.api.decide(approval.id, 'rejected');
+    const chat = { id: Number(CHAT_ID), type: 'supergroup', title: 'g' };
+    const message = {
+      message_id: 900_000 + updateId,
+      date: 0,
+      chat,
+      from: { is_bot: false, first_name: 'x', ...from },
+      text: 'because',
+      reply_to_message: { message_id: card.messageId, date: 0, chat },
+      ...more,
+    };
+    expect((await deliver({ update_id: updateId++, message })).status).toBe(200);
+    expect((await rig.api.get(approval.id)).body.decision?.reason).toBeNull();
+  });
+});
+
+describe('security 4: the webhook secret is mandatory', () => {
+  it.each([
+    ['none', null],
+    ['an empty one', ''],
+    ['a wrong one', 'x'.repeat(SECRET.length)],
+    ['one that lacks its last character', SECRET.slice(0, -1)],
+    ['one in other case', SECRET.toUpperCase()],
+  ])('a tap with %s is 401 and decides nothing', async (_what, secret) => {
+    const { approval, card } = await rig.shown();
+    const update = tapOf({ data: dataOf(card, 'Approve'), messageId: card.messageId });
+    expect((await deliver(update, secret)).status).toBe(401);
+    expect(await rig.statusOf(approval)).toBe('pending');
+  });
+
+  it('attempts without it are on record, once a source and minute', async () => {
+    const rows = await rig.database.query<{ data: string }>(
+      `select data from audit_log where type = 'access.unauthenticated' and actor = 'ip:127.0.0.1'`,
+    );
+    expect(rows.length).toBeGreaterThanOrEqual(1);
+    expect(rows.length).toBeLessThanOrEqual(3);
+    expect(JSON.parse(rows[0]?.data ?? '')).toEqual({ method: 'POST', route: '/telegram/webhook' });
+  });
+
+  it('without one configured there is no webhook mode', () => {
+    const environment = { ...telegramEnvironment('http://127.0.0.1:9'), TELEGRAM_MODE: 'webhook' };
+    expect(() => parseConfig(environment)).toThrow(
+      /TELEGRAM_WEBHOOK_SECRET: required when TELEGRAM_MODE is webhook/,
+    );
+  });
+});
+
+describe('security 5: forged, replayed, reordered updates have no effect', () => {
+  it('random tokens, a valid one in another chat or on another message: still pending', async () => {
+    const { approval, card } = await rig.shown();
+    const data = dataOf(card, 'Approve');
+    const here = { data, messageId: card.messageId };
+    const forged = [
+      { ...here, chat: -1002 },
+      { ...here, messageId: card.messageId + 1 },
+      { ...here, data: callbackData({ verdict: 'approved', nonce: newNonce(), complete: true }) },
+      { ...here, data: `1:a:${approval.id}` },
+      { ...here, data: `${data} ` },
+      { ...here, data: data.replace('1:a:', '2:a:') },
+      { ...here, data: data.replace('1:a:', '1:A:') },
+      { ...here, data: '' },
+    ];
+    for (const tap of forged) expect((await deliver(tapOf(tap))).status).toBe(200);
+    expect(await rig.statusOf(approval)).toBe('pending');
+  });
+
+  it('the same update twice, and its opposite after it: the first counts', async () => {
+    const { approval, card } = await rig.shown();
+    const update = tapOf({ data: dataOf(card, 'Reject'), messageId: card.messageId });
+    const opposite = tapOf({ data: dataOf(card, 'Approve'), messageId: card.messageId });
+    for (const each of [update, update, opposite, { ...opposite, update_id: 1 }, update]) await deliver(each);
+    expect(await rig.statusOf(approval)).toBe('rejected');
+    const rows = await rig.database.query(
+      `select 1 from audit_log where approval_id = $1 and type <> 'approval.enqueued'`,
+      [approval.id],
+    );
+    expect(rows).toHaveLength(1);
+  });
+
+  it('callback tokens: what is made is understood, at most 64 bytes, and nothing else is', () => {
+    const buttons = fc.constantFrom(
+      { verdict: 'approved', complete: true } as const,
+      { verdict: 'rejected', complete: true } as const,
+      { verdict: 'rejected', complete: false } as const,
+    );
+    fc.assert(
+      fc.property(buttons, (button) => {
+        const tap = { ...button, nonce: newNonce() };
+        const data = callbackData(tap);
+        expect(Buffer.byteLength(data)).toBeLessThanOrEqual(64);
+        expect(parseCallbackData(data)).toEqual(tap);
+        expect(parseListTap(data)).toBeNull();
+      }),
+    );
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', maxLength: 80 }), (data) => {
+        const tap = parseCallbackData(data);
+        if (tap !== null) expect(callbackData(tap)).toBe(data);
+      }),
+      { numRuns: 1000 },
+    );
+    fc.assert(
+      fc.property(
+        buttons,
+        fc.nat(25),
+        fc.string({ unit: 'binary', minLength: 1, maxLength: 3 }),
+        (button, at, put) => {
+          const data = callbackData({ ...button, nonce: newNonce() });
+          const tap = parseCallbackData(data.slice(0, at) + put + data.slice(at));
+          expect(tap).toBeNull();
+        },
+      ),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('callback tokens do not repeat', () => {
+    expect(new Set(Array.from({ length: 10_000 }, newNonce)).size).toBe(10_000);
+  });
+});
+
+describe('security 7: expired never approves', () => {
+  it.each(['1 millisecond', '1 hour'])('a tap %s after expiry, the sweeper stopped', async (late) => {
+    const { approval, card } = await rig.shown();
+    await rig.database.query(
+      `update approvals set created_at = created_at - interval '2 hours',
+         expires_at = date_trunc('milliseconds', now()) - $2::interval where id = $1`,
+      [approval.id, late],
+    );
+    await deliver(tapOf({ data: dataOf(card, 'Approve'), messageId: card.messageId }));
+    expect(await rig.statusOf(approval)).toBe('expired');
+    const decided = await rig.api.decide(approval.id, 'approved');
+    expect([decided.status, (decided.body.approval as { status: string }).status]).toEqual([409, 'expired']);
+  });
+});
+
+it('security 17: decisions are bounded per operator in Telegram too: an alert, and nothing is decided', async () => {
+  const { approval, card } = await rig.shown();
+  // Taps on what is decided already count as well: what is bounded is the attempts.
+  const { card: other } = await rig.shown();
+  const answered: unknown[] = [];
+  for (let n = 0; n <= DECISIONS_PER_MINUTE; n++)
+    await deliver(tapOf({ data: dataOf(other, 'Reject'), messageId: other.messageId }));
+  await deliver(tapOf({ data: dataOf(card, 'Approve'), messageId: card.messageId }));
+  for (const { params } of await rig.chat.calls('answerCallbackQuery')) answered.push(params.text);
+  expect(answered.at(-1)).toMatch(/^⏳ Too many decisions\. Nothing was decided; tap again in \d+ s\.$/);
+  expect(await rig.statusOf(approval)).toBe('pending');
+  expect(rig.app.rawLog.join('\n')).not.toContain(BOT_TOKEN.split(':')[1]);
+});
