@@ -3,6 +3,7 @@ import { CqrsModule } from '@nestjs/cqrs';
 import { ScheduleModule } from '@nestjs/schedule';
 import { AccessModule } from './access/access.module';
 import { ApprovalsModule } from './approvals/approvals.module';
+import { AuditModule } from './audit/audit.module';
 import { ConfigModule } from './config/config.module';
 import type { Config } from './config/environment';
 import { ConnectorsModule } from './connectors/connectors.module';
@@ -35,6 +36,7 @@ export class AppModule {
         AccessModule,
         HttpModule,
         ApprovalsModule,
+        AuditModule,
         ConnectorsModule,
         TelegramModule.with(config),
         EscalationModule.with(config),

@@ -5,11 +5,13 @@ import { describeError } from '../logging/log';
 import { createRedactor } from '../logging/redact';
 import { BUILD } from '../metrics/build';
 import { approvalsCommand } from './commands/approvals';
+import { auditCommand } from './commands/audit';
 import { keysCommand } from './commands/keys';
+import { receiptCommand } from './commands/receipt';
 import { Findings } from './output';
 
 /** Every subcommand is a file in `commands/` that exports a function returning its `Command`. */
-const SUBCOMMANDS: readonly (() => Command)[] = [approvalsCommand, keysCommand];
+const SUBCOMMANDS: readonly (() => Command)[] = [approvalsCommand, auditCommand, keysCommand, receiptCommand];
 
 /** The exit code of a command that did what it was asked and found something wrong. */
 const EXIT_FINDINGS = 1;

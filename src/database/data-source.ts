@@ -2,6 +2,7 @@ import { DataSource } from 'typeorm';
 import { ApiKeyEntity } from '../access/api-key.entity';
 import { ApprovalEntity } from '../approvals/approval.entity';
 import { AuditEntryEntity } from '../audit/audit-entry.entity';
+import { AuditCheckpointEntity, AuditSealEntity } from '../audit/audit-seals.entities';
 import {
   CardEntity,
   LaneEntity,
@@ -17,6 +18,7 @@ import { CreateEscalation1795464000001 } from '../../migrations/1795464000001-Cr
 import { AddLanes1795464000002 } from '../../migrations/1795464000002-AddLanes';
 import { AddTraceparent1795464000003 } from '../../migrations/1795464000003-AddTraceparent';
 import { AddReceipts1795464000005 } from '../../migrations/1795464000005-AddReceipts';
+import { AddAuditSeals1795464000006 } from '../../migrations/1795464000006-AddAuditSeals';
 import { CountLostDocuments1795464000008 } from '../../migrations/1795464000008-CountLostDocuments';
 
 /** A request must not hang on a database that does not answer; five seconds, then 503. */
@@ -44,6 +46,8 @@ export function createDataSource(
     entities: [
       ApprovalEntity,
       AuditEntryEntity,
+      AuditSealEntity,
+      AuditCheckpointEntity,
       OutboxEntity,
       CardEntity,
       LeaseEntity,
@@ -60,6 +64,7 @@ export function createDataSource(
       AddTraceparent1795464000003,
       AddApiKeys1795464000004,
       AddReceipts1795464000005,
+      AddAuditSeals1795464000006,
       CountWaitingCallers1795464000007,
       CountLostDocuments1795464000008,
     ],

@@ -9,6 +9,22 @@ const roleOf = (url: string): string => decodeURIComponent(new URL(url).username
 /** `"` doubled, as PostgreSQL quotes identifiers. */
 const quoted = (identifier: string): string => `"${identifier.replaceAll('"', '""')}"`;
 
+/** What the service writes once and never again: only the owner could change it. */
+const APPEND_ONLY = ['audit_log', 'audit_seals', 'audit_checkpoints'];
+
+/** One string, so one transaction: the service's role is never allowed more than in the end. */
+function grantsFor(service: string): string {
+  const role = quoted(service);
+  const append = APPEND_ONLY.join(', ');
+  return [
+    `grant usage on schema public to ${role}`,
+    `grant select, insert, update, delete on all tables in schema public to ${role}`,
+    `revoke update, delete, truncate on ${append} from ${role}`,
+    `revoke update on receipts from ${role}`,
+    `grant execute on function audit_prune(timestamptz) to ${role}`,
+  ].join('; ');
+}
+
 async function underLock<T>(
   ownerUrl: string,
   work: (source: ReturnType<typeof createDataSource>) => Promise<T>,
@@ -37,10 +53,7 @@ export async function migrate(ownerUrl: string, serviceUrl = ownerUrl): Promise<
     const done = await source.runMigrations({ transaction: 'all' });
     const service = roleOf(serviceUrl);
     if (service !== '' && service !== roleOf(ownerUrl)) {
-      await source.query(`grant usage on schema public to ${quoted(service)}`);
-      await source.query(
-        `grant select, insert, update, delete on all tables in schema public to ${quoted(service)}`,
-      );
+      await source.query(grantsFor(service));
     }
     return done.map((migration) => migration.name);
   });

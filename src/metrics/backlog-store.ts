@@ -15,16 +15,24 @@ export interface BacklogCounts {
   readonly outboxDead: number;
   /** Since the oldest card or outcome that is not in the chat yet came to be; 0 without any. */
   readonly outboxOldestSeconds: number;
+  /** Rows of the audit log that have no seal yet. */
+  readonly auditUnsealed: number;
+  /** Since the oldest of them was written; 0 without any. */
+  readonly auditSealLagSeconds: number;
 }
 
+/** Rows committed out of order by more than this have been sealed or noticed by the sealer's own looks. */
+const AUDIT_WINDOW = 10_000;
+
 /**
- * Both counts read live work only: the partial index of pending approvals, and the outbox, whose finished rows are
- * deleted. Work whose time has not come was never leased and lies in the future (warnings, mostly).
+ * All counts read live work only: the partial index of pending approvals, the outbox, whose finished rows are
+ * deleted, and the end of the audit log. Work whose time has not come was never leased and lies in the future (warnings, mostly).
  */
 const COUNT: Statement = {
   name: 'metrics-backlog',
   text: `
-  select pending, "oldestPendingSeconds", "outboxDue", "outboxScheduled", "outboxDead", "outboxOldestSeconds"
+  select pending, "oldestPendingSeconds", "outboxDue", "outboxScheduled", "outboxDead", "outboxOldestSeconds",
+    "auditUnsealed", "auditSealLagSeconds"
   from (
     select count(*)::int as pending,
       coalesce(extract(epoch from now() - min(created_at)), 0)::float8 as "oldestPendingSeconds"
@@ -40,7 +48,13 @@ const COUNT: Statement = {
       select kind, created_at, dead_at is not null as dead, attempts = 0 and available_at > now() as later
       from outbox
     ) as work
-  ) as outbox`,
+  ) as outbox, (
+    select count(*)::int as "auditUnsealed",
+      coalesce(extract(epoch from now() - min(at)), 0)::float8 as "auditSealLagSeconds"
+    from audit_log a
+    where a.seq > (select coalesce(max(seq), 0) from audit_seals) - ${AUDIT_WINDOW}
+      and not exists (select 1 from audit_seals s where s.seq = a.seq)
+  ) as audit`,
 };
 
 @Injectable()

@@ -1,6 +1,7 @@
 import { Module, type DynamicModule, type MiddlewareConsumer, type NestModule } from '@nestjs/common';
 import { PrometheusModule } from '@willsoto/nestjs-prometheus';
 import { Registry } from 'prom-client';
+import { AuditModule } from '../audit/audit.module';
 import { ApprovalsModule } from '../approvals/approvals.module';
 import { ConnectorsModule } from '../connectors/connectors.module';
 import { RetentionModule } from '../retention/retention.module';
@@ -41,7 +42,7 @@ export class MetricsModule implements NestModule {
     return {
       module: MetricsModule,
       global: true,
-      imports: [library, ApprovalsModule, ConnectorsModule, RetentionModule],
+      imports: [library, ApprovalsModule, ConnectorsModule, RetentionModule, AuditModule],
       providers: [
         { provide: Registry, useValue: registry },
         ...metrics,

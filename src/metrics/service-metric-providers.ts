@@ -5,6 +5,7 @@ import { SettlementFeed } from '../approvals/settlement-feed';
 import { TimeoutSweeper } from '../approvals/timeout-sweeper';
 import { CONNECTORS } from '../connectors/connector-events';
 import { HeldCalls } from '../connectors/held-calls';
+import { AuditVerification } from '../audit/audit-verification';
 import { Database } from '../database/database';
 import { RetentionJob } from '../retention/retention-job';
 import { TelegramStatus } from '../telegram/telegram-status';
@@ -102,6 +103,34 @@ export function serviceMetricProviders(registry: Registry): Provider[] {
       inject: [Backlog],
       collect(backlog: Backlog) {
         return backlog.show(this, ({ outboxOldestSeconds }) => outboxOldestSeconds);
+      },
+    }),
+    makeGaugeProvider({
+      name: 'audit_unsealed_rows',
+      help: 'Rows of the audit log without a seal, from the database; a second after the last write there are none.',
+      registers,
+      inject: [Backlog],
+      collect(backlog: Backlog) {
+        return backlog.show(this, ({ auditUnsealed }) => auditUnsealed);
+      },
+    }),
+    makeGaugeProvider({
+      name: 'audit_seal_lag_seconds',
+      help: 'Age of the oldest row of the audit log without a seal, from the database; 0 without any.',
+      registers,
+      inject: [Backlog],
+      collect(backlog: Backlog) {
+        return backlog.show(this, ({ auditSealLagSeconds }) => auditSealLagSeconds);
+      },
+    }),
+    makeGaugeProvider({
+      name: 'audit_chain_ok',
+      help: '1 when the audit log was whole at its last verification by this replica, 0 when not; absent before.',
+      registers,
+      inject: [AuditVerification],
+      collect({ latest }: AuditVerification) {
+        if (latest === null) this.remove();
+        else this.set(latest ? 1 : 0);
       },
     }),
     makeGaugeProvider({

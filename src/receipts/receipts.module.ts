@@ -9,6 +9,6 @@ import { SigningKeys } from './signing-keys';
 @Module({
   controllers: [JwksController],
   providers: [SigningKeyStore, SigningKeys, ReceiptStore, Receipts, PublishedKeysHandler],
-  exports: [Receipts, SigningKeys],
+  exports: [Receipts, SigningKeys, SigningKeyStore],
 })
 export class ReceiptsModule {}

@@ -25,11 +25,18 @@ const KEEP: Statement = {
   text: `update signing_keys set retired_at = null where kid = $1 and retired_at is not null returning kid`,
 };
 
+/** Parameters: seconds, actor. */
 const RETIRE_ALL: Statement = {
   name: 'signing-key-retire-all',
   text: `
-  update signing_keys set retired_at = date_trunc('seconds', now()) + make_interval(secs => $1)
-  where retired_at is null returning kid`,
+  with retired as (
+    update signing_keys set retired_at = date_trunc('seconds', now()) + make_interval(secs => $1)
+    where retired_at is null returning kid
+  ), audited as (
+    insert into audit_log (at, type, actor, data)
+    select date_trunc('milliseconds', now()), 'signing-key.rotated', $2, json_build_object('kid', kid)::text from retired
+  )
+  select kid from retired`,
 };
 
 const ALL: Statement = {
@@ -63,10 +70,11 @@ export class SigningKeyStore {
   /**
    * Asks every replica for a new key; those now in use retire after {@link ROTATION_OVERLAP_SECONDS}.
    *
+   * @param actor - for the audit log
    * @returns the ids of the keys that retire.
    */
-  async retireAll(): Promise<string[]> {
-    const rows = await this.database.query<{ kid: string }>(RETIRE_ALL, [ROTATION_OVERLAP_SECONDS]);
+  async retireAll(actor: string): Promise<string[]> {
+    const rows = await this.database.query<{ kid: string }>(RETIRE_ALL, [ROTATION_OVERLAP_SECONDS, actor]);
     return rows.map(({ kid }) => kid);
   }
 

@@ -197,7 +197,7 @@ describe('the keys', () => {
       const before = (await api.decide((await asked()).id, 'approved')).body;
       const replicas = [app, other].map((replica) => replica.get(SigningKeys));
       const old = replicas.map(({ kid }) => kid);
-      expect(new Set(await app.get(SigningKeyStore).retireAll())).toEqual(new Set(old));
+      expect(new Set(await app.get(SigningKeyStore).retireAll('cli:test'))).toEqual(new Set(old));
       // Their time is up at once, so that nothing is waited for.
       await database.query(
         `update signing_keys set retired_at = date_trunc('seconds', now()) + interval '1 second'`,

@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import type { z } from 'zod';
 import { digestOf, keyNameSchema, newKey, ownerSchema, ROLES, type Role } from '../../access/api-key';
 import { KeyStore, type KeyRecord } from '../../access/key-store';
+import { ROTATION_OVERLAP_SECONDS, SigningKeyStore } from '../../receipts/signing-key-store';
 import { besideService } from '../join-service';
 import { show } from '../output';
 
@@ -82,13 +83,26 @@ async function revoke(name: string, options: Format): Promise<void> {
   );
 }
 
+async function rotateSigning(options: Format): Promise<void> {
+  const retiring = await besideService(({ database }) => new SigningKeyStore(database).retireAll(actor()));
+  show(
+    { retiring, overlapSeconds: ROTATION_OVERLAP_SECONDS },
+    [
+      `Keys that sign receipts now and retire within ${ROTATION_OVERLAP_SECONDS / 60} minutes: ${retiring.join(', ') || 'none'}`,
+      'Every replica that runs makes itself a new one and signs with it soon; what the old ones signed stays valid.',
+      'A key that comes from APPROVAL_SIGNING_KEY stays in use: put a new one there, restart, and do this once more.',
+    ],
+    options,
+  );
+}
+
 const command = (name: string, description: string): Command =>
   new Command(name).description(description).option('--json', 'print the result as JSON');
 
 /** `countersign keys …`: on `DATABASE_URL` or `DATA_DIR`, whether or not the service runs. */
 export function keysCommand(): Command {
   return new Command('keys')
-    .description('API keys: make, list, revoke')
+    .description('API keys: make, list, revoke; the keys that sign receipts: rotate')
     .addCommand(
       command('add', 'Make a key and show it once')
         .addOption(new Option('--role <role>', 'what it is for').choices(ROLES).makeOptionMandatory())
@@ -101,5 +115,6 @@ export function keysCommand(): Command {
         .action(add),
     )
     .addCommand(command('list', 'Show all keys, and never what they are').action(list))
-    .addCommand(command('revoke', 'End a key').argument('<name>').action(revoke));
+    .addCommand(command('revoke', 'End a key').argument('<name>').action(revoke))
+    .addCommand(command('rotate-signing', 'Have receipts signed with new keys').action(rotateSigning));
 }

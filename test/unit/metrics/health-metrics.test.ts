@@ -1,3 +1,4 @@
+import { ReceiptsFailed } from '../../../src/receipts/receipt-events';
 import { STEADY_MS } from '../../../src/telegram/telegram-status';
 import { eachTestItsMetrics } from './metered';
 
@@ -53,6 +54,20 @@ it('shows the state of the breaker and counts its changes', async () => {
   expect(closed.value('circuit_breaker_state', { state: 'closed' })).toBe(1);
   expect(closed.value('circuit_breaker_transitions_total', { to: 'open' })).toBe(1);
   expect(closed.value('circuit_breaker_transitions_total', { to: 'closed' })).toBe(1);
+});
+
+it('the audit log is 1 or 0 once it was verified, and neither before', async () => {
+  expect((await metered().scrape()).all('audit_chain_ok')).toEqual([]);
+  metered().world.auditOk = true;
+  expect((await metered().scrape()).value('audit_chain_ok')).toBe(1);
+  metered().world.auditOk = false;
+  expect((await metered().scrape()).value('audit_chain_ok')).toBe(0);
+});
+
+it('counts receipts that could not be made', async () => {
+  expect((await metered().scrape()).value('receipts_failures_total')).toBe(0);
+  metered().happened(new ReceiptsFailed(3));
+  expect((await metered().scrape()).value('receipts_failures_total')).toBe(3);
 });
 
 it('shows waiters and the use of the pool', async () => {

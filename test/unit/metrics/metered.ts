@@ -8,6 +8,7 @@ import { TimeoutSweeper } from '../../../src/approvals/timeout-sweeper';
 import { parseConfig } from '../../../src/config/environment';
 import type { Connector } from '../../../src/connectors/connector-events';
 import { HeldCalls } from '../../../src/connectors/held-calls';
+import { AuditVerification } from '../../../src/audit/audit-verification';
 import { Database } from '../../../src/database/database';
 import { createLog, Log } from '../../../src/logging/log';
 import { Backlog } from '../../../src/metrics/backlog';
@@ -33,6 +34,8 @@ export const NOTHING_WAITS: BacklogCounts = {
   outboxScheduled: 0,
   outboxDead: 0,
   outboxOldestSeconds: 0,
+  auditUnsealed: 0,
+  auditSealLagSeconds: 0,
 };
 
 const asked = {
@@ -83,6 +86,7 @@ export async function startMetered() {
     retention: { lagSeconds: 0 },
     waiters: 0,
     held: { hook: 0, mcp: 0 },
+    auditOk: null as boolean | null,
     pool: { max: 10, total: 0, idle: 0, waiting: 0 },
   };
   const testing = await Test.createTestingModule({
@@ -115,6 +119,14 @@ export async function startMetered() {
       {
         provide: Log,
         useValue: createLog({ level: 'info', format: 'json' }, { write: (line) => void lines.push(line) }),
+      },
+      {
+        provide: AuditVerification,
+        useValue: {
+          get latest() {
+            return world.auditOk;
+          },
+        },
       },
       { provide: BREAKER, useValue: breaker },
       Backlog,

@@ -47,6 +47,8 @@ it('shows how long the oldest request waits, and what waits for Telegram', async
     outboxScheduled: 2,
     outboxDead: 1,
     outboxOldestSeconds: 12.25,
+    auditUnsealed: 4,
+    auditSealLagSeconds: 1.5,
   };
   metered().clock.advance(AGED_MS);
   const scrape = await metered().scrape();
@@ -54,5 +56,7 @@ it('shows how long the oldest request waits, and what waits for Telegram', async
   expect(scrape.value('escalation_outbox_depth')).toBe(7);
   expect(scrape.value('escalation_outbox_scheduled')).toBe(2);
   expect(scrape.value('escalation_outbox_dead')).toBe(1);
+  expect(scrape.value('audit_unsealed_rows')).toBe(4);
+  expect(scrape.value('audit_seal_lag_seconds')).toBe(1.5);
   expect(scrape.value('escalation_outbox_oldest_seconds')).toBe(12.25);
 });

@@ -1,0 +1,49 @@
+import { z } from 'zod';
+import type { KeySet } from '../receipts/key-set';
+import { verifySignature } from '../receipts/verify-signature';
+
+/** The header's `typ`: a checkpoint can never pass for a receipt. */
+export const CHECKPOINT_TYPE = 'countersign-checkpoint+jwt';
+
+export const checkpointSchema = z.strictObject({
+  iss: z.literal('countersign'),
+  /** Of the last seal by then. */
+  number: z.int().min(1),
+  /** Of the row under that seal. */
+  seq: z.int(),
+  hash: z.string().regex(/^sha256:[0-9a-f]{64}$/),
+  /** Seconds since 1970. */
+  iat: z.int(),
+});
+
+/** States how far the log had come at a time; once it is outside the database, what it covers cannot be rewritten. */
+export type Checkpoint = z.infer<typeof checkpointSchema>;
+
+const lineSchema = z.object({ checkpoint: z.string() });
+
+/** One line of a file of checkpoints. */
+export function checkpointLine(jws: string): string {
+  return `${JSON.stringify({ checkpoint: jws })}\n`;
+}
+
+/** The checkpoints in a file; lines that are none, such as one that a crash cut short, are left out. */
+export function checkpointLines(text: string): string[] {
+  return text.split('\n').flatMap((line) => {
+    const parsed = lineSchema.safeParse(jsonOf(line));
+    return parsed.success ? [parsed.data.checkpoint] : [];
+  });
+}
+
+function jsonOf(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return null; // no checkpoint either
+  }
+}
+
+/** @throws SignatureRefused, or ZodError, for what is no checkpoint signed by one of the keys. */
+export async function readCheckpoint(jws: string, keys: KeySet): Promise<Checkpoint> {
+  const { payload } = await verifySignature(jws, CHECKPOINT_TYPE, keys);
+  return checkpointSchema.parse(payload);
+}

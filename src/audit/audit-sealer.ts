@@ -1,0 +1,146 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { LeaseStore } from '../database/lease-store';
+import { Clock } from '../kernel/clock';
+import { describeError, Log } from '../logging/log';
+import { sealAll, type AuditRow, type Seal } from './audit-chain';
+import { AuditCheckpoints } from './audit-checkpoints';
+import { AuditStore } from './audit-store';
+import { SequenceGaps } from './sequence-gaps';
+
+const SEALER_LEASE = 'audit-sealer';
+/** A dead sealer is followed by another replica within this. */
+const LEASE_SECONDS = 3;
+/** Seals are at most a second behind: several looks a second, each a short index scan when there is nothing. */
+const LOOK_MS = 250;
+/** How often a replica that does not seal looks whether it should. */
+const STANDBY_MS = 1_000;
+/** Bounds how long one batch keeps this process from its other work. */
+const BATCH = 500;
+/** Everything is looked through once an hour, in case a row came to be later than any transaction may take. */
+const FULL_LOOK_MS = 3_600_000;
+
+/** Among this many numbers below the highest, those that are missing may belong to transactions that still run. */
+const IN_FLIGHT = 10_000;
+/** The lease is renewed this often, and not with every look. */
+const RENEW_MS = 1_000;
+
+interface Chain {
+  last: Pick<Seal, 'number' | 'hash'>;
+  /** Null while everything is looked through, from the beginning; `passed` is how far. */
+  gaps: SequenceGaps | null;
+  passed: number;
+}
+
+/** Gives every row of the audit log its seal, on one replica at a time, beside the writers and never in their way. */
+@Injectable()
+export class AuditSealer implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly stop = new AbortController();
+  private running: Promise<void> | null = null;
+  /** What is known of the chain; read anew with every lease and after every failure. */
+  private chain: Chain | null = null;
+  private holding = false;
+  private renewAtMs = 0;
+  private fullLookAtMs = 0;
+  private failing = false;
+
+  constructor(
+    private readonly store: AuditStore,
+    private readonly leases: LeaseStore,
+    private readonly checkpoints: AuditCheckpoints,
+    private readonly clock: Clock,
+    private readonly log: Log,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.running = this.run();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    this.stop.abort();
+    await this.running;
+  }
+
+  private async run(): Promise<void> {
+    while (!this.stop.signal.aborted) {
+      const restMs = await this.guarded(() => this.lead());
+      if (restMs > 0) await sleep(restMs, undefined, { signal: this.stop.signal }).catch(() => undefined);
+    }
+    await this.guarded(async () => {
+      if (this.holding) await this.leases.release(SEALER_LEASE);
+      return 0;
+    });
+  }
+
+  /** Seals one batch, if it is this replica's turn. @returns how long to rest, in milliseconds. */
+  private async lead(): Promise<number> {
+    const now = this.clock.monotonicMs();
+    if (!this.holding || now >= this.renewAtMs) {
+      this.holding = await this.leases.take(SEALER_LEASE, LEASE_SECONDS);
+      this.renewAtMs = now + RENEW_MS;
+    }
+    if (!this.holding) {
+      this.chain = null;
+      return STANDBY_MS;
+    }
+    this.chain ??= { last: await this.store.lastSeal(), gaps: null, passed: 0 };
+    if (this.chain.gaps && now >= this.fullLookAtMs) this.chain = { ...this.chain, gaps: null, passed: 0 };
+    const sealed = this.chain.gaps
+      ? await this.sealNew(this.chain, this.chain.gaps)
+      : await this.sealAll(this.chain);
+    await this.checkpoints.exportIfDue();
+    return sealed === BATCH ? 0 : LOOK_MS;
+  }
+
+  /** One batch of what came since the last look, rows that committed late among them. */
+  private async sealNew(chain: Chain, gaps: SequenceGaps): Promise<number> {
+    const now = this.clock.monotonicMs();
+    const rows = await this.sealed(chain, await this.store.unsealed(gaps.seenUpTo, gaps.open(now), BATCH));
+    gaps.saw(rows, now);
+    return rows.length;
+  }
+
+  /** One batch of everything that has no seal, however old. */
+  private async sealAll(chain: Chain): Promise<number> {
+    const upTo = await this.store.highestSeq();
+    const rows = await this.sealed(chain, await this.store.unsealed(chain.passed, [], BATCH));
+    chain.passed = rows.at(-1) ?? chain.passed;
+    if (rows.length === BATCH) return rows.length;
+    const now = this.clock.monotonicMs();
+    chain.gaps = new SequenceGaps(upTo, await this.store.missing(Math.max(1, upTo - IN_FLIGHT), upTo), now);
+    this.fullLookAtMs = now + FULL_LOOK_MS;
+    return rows.length;
+  }
+
+  /** @returns the numbers of the rows that have a seal now. */
+  private async sealed(chain: Chain, rows: readonly AuditRow[]): Promise<number[]> {
+    if (rows.length === 0) return [];
+    const seals = sealAll(chain.last, rows);
+    await this.store.seal(seals);
+    chain.last = seals.at(-1) ?? chain.last;
+    return rows.map(({ seq }) => seq);
+  }
+
+  /** Trouble is told once, and the chain is read anew before anything more is added to it. */
+  private async guarded(work: () => Promise<number>): Promise<number> {
+    try {
+      const restMs = await work();
+      this.failing = false;
+      return restMs;
+    } catch (error) {
+      this.chain = null;
+      this.holding = false;
+      if (!this.failing) {
+        const fields = { error: describeError(error) };
+        this.log.event(
+          'error',
+          'audit.sealing-failed',
+          fields,
+          'the audit log is not sealed; it is tried again',
+        );
+      }
+      this.failing = true;
+      return STANDBY_MS;
+    }
+  }
+}

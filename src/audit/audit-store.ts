@@ -1,0 +1,197 @@
+import { Injectable } from '@nestjs/common';
+import { Database, type Statement } from '../database/database';
+import { NOTHING_BEFORE, type AuditRow, type Seal } from './audit-chain';
+import type { SealedRow } from './chain-verifier';
+
+const ROW = `a.seq, to_char(a.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at, a.type, a.actor,
+  a.approval_id, a.correlation_id, a.data`;
+
+interface AuditColumns {
+  seq: string;
+  at: string;
+  type: string;
+  actor: string;
+  approval_id: string | null;
+  correlation_id: string | null;
+  data: string;
+}
+
+interface SealColumns {
+  number: string;
+  sealed_seq: string;
+  previous: string;
+  hash: string;
+}
+
+const toRow = (row: AuditColumns): AuditRow => ({
+  seq: Number(row.seq),
+  at: row.at,
+  type: row.type,
+  actor: row.actor,
+  approvalId: row.approval_id,
+  correlationId: row.correlation_id,
+  data: row.data,
+});
+
+const toSeal = (row: SealColumns): Seal => ({
+  number: Number(row.number),
+  seq: Number(row.sealed_seq),
+  previous: row.previous,
+  hash: row.hash,
+});
+
+/** Parameters: seq, seqs, limit. Rows above one seq, and those of the others that have come to be meanwhile. */
+const UNSEALED: Statement = {
+  name: 'audit-unsealed',
+  text: `
+  select ${ROW} from audit_log a
+  where (a.seq > $1 or a.seq = any($2::bigint[]))
+    and not exists (select 1 from audit_seals s where s.seq = a.seq)
+  order by a.seq limit $3`,
+};
+
+const LAST_SEAL: Statement = {
+  name: 'audit-last-seal',
+  text: `select number, seq as sealed_seq, previous, hash from audit_seals order by number desc limit 1`,
+};
+
+const HIGHEST: Statement = {
+  name: 'audit-highest',
+  text: `select coalesce(max(seq), 0) as seq from audit_log`,
+};
+
+/** Parameters: from, to. Numbers that no row has, so far. */
+const MISSING: Statement = {
+  name: 'audit-missing',
+  text: `
+  select seq from generate_series($1::bigint, $2::bigint) as seq
+  where not exists (select 1 from audit_log a where a.seq = seq.seq)`,
+};
+
+/** A second sealer, whose lease has lapsed, fails here on the number: nothing is sealed twice or between. */
+const SEAL: Statement = {
+  name: 'audit-seal',
+  text: `
+  insert into audit_seals (number, seq, previous, hash)
+  select * from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[])`,
+};
+
+/** Parameters: number, limit. */
+const SEALED: Statement = {
+  name: 'audit-sealed',
+  text: `
+  select s.number, s.seq as sealed_seq, s.previous, s.hash, ${ROW}
+  from audit_seals s left join audit_log a on a.seq = s.seq
+  where s.number > $1 order by s.number limit $2`,
+};
+
+/** Parameters: seq, limit. */
+const PAGE: Statement = {
+  name: 'audit-page',
+  text: `
+  select ${ROW}, s.hash from audit_log a left join audit_seals s on s.seq = a.seq
+  where a.seq > $1 order by a.seq limit $2`,
+};
+
+/** More than these are not counted to the end. */
+const MAX_COUNTED = 1_000_000;
+
+const COUNT_UNSEALED: Statement = {
+  name: 'audit-count-unsealed',
+  text: `
+  select count(*)::int as rows from (
+    select 1 from audit_log a where not exists (select 1 from audit_seals s where s.seq = a.seq) 
+    limit ${MAX_COUNTED}) as unsealed`,
+};
+
+const CHECKPOINT: Statement = {
+  name: 'audit-checkpoint',
+  text: `
+  insert into audit_checkpoints (number, hash, jws, exported_at) values ($1, $2, $3, now()) on conflict do nothing`,
+};
+
+const CHECKPOINT_AT: Statement = {
+  name: 'audit-checkpoint-at',
+  text: `select jws from audit_checkpoints where number = $1`,
+};
+
+const CHECKPOINTS: Statement = {
+  name: 'audit-checkpoints',
+  text: `select jws from audit_checkpoints order by number`,
+};
+
+/** Rows, their seals and the checkpoints. */
+@Injectable()
+export class AuditStore {
+  constructor(private readonly database: Database) {}
+
+  /** Rows without a seal: those above `afterSeq`, and those among `gaps`; by seq. */
+  async unsealed(afterSeq: number, gaps: readonly number[], limit: number): Promise<AuditRow[]> {
+    return (await this.database.query<AuditColumns>(UNSEALED, [afterSeq, gaps, limit])).map(toRow);
+  }
+
+  async highestSeq(): Promise<number> {
+    const [row] = await this.database.query<{ seq: string }>(HIGHEST, []);
+    return Number(row?.seq ?? 0);
+  }
+
+  /** The numbers from here to there that no row has: not yet, or never. */
+  async missing(fromSeq: number, toSeq: number): Promise<number[]> {
+    const rows = await this.database.query<{ seq: string }>(MISSING, [fromSeq, toSeq]);
+    return rows.map(({ seq }) => Number(seq));
+  }
+
+  /** The end of the chain; before its first seal, what that one has to follow. */
+  async lastSeal(): Promise<Seal> {
+    const [row] = await this.database.query<SealColumns>(LAST_SEAL, []);
+    return row ? toSeal(row) : { number: 0, seq: 0, previous: NOTHING_BEFORE, hash: NOTHING_BEFORE };
+  }
+
+  /** All or none. @throws when the chain has grown since it was read. */
+  async seal(seals: readonly Seal[]): Promise<void> {
+    await this.database.query(SEAL, [
+      seals.map(({ number }) => number),
+      seals.map(({ seq }) => seq),
+      seals.map(({ previous }) => previous),
+      seals.map(({ hash }) => hash),
+    ]);
+  }
+
+  /** Seals behind this number with their rows, in the order of the chain. */
+  async sealed(afterNumber: number, limit: number): Promise<SealedRow[]> {
+    const rows = await this.database.query<
+      SealColumns & { [Key in keyof AuditColumns]: AuditColumns[Key] | null }
+    >(SEALED, [afterNumber, limit]);
+    return rows.map((row) => ({
+      seal: toSeal(row),
+      row: row.seq === null ? null : toRow(row as AuditColumns),
+    }));
+  }
+
+  /** By seq, each with its hash; null until it is sealed. */
+  async page(afterSeq: number, limit: number): Promise<(AuditRow & { readonly hash: string | null })[]> {
+    const rows = await this.database.query<AuditColumns & { hash: string | null }>(PAGE, [afterSeq, limit]);
+    return rows.map((row) => ({ ...toRow(row), hash: row.hash }));
+  }
+
+  /** How many rows have no seal. */
+  async countUnsealed(): Promise<number> {
+    const [row] = await this.database.query<{ rows: number }>(COUNT_UNSEALED, []);
+    return row?.rows ?? 0;
+  }
+
+  /** A checkpoint was written to its file. */
+  async exported({ number, hash }: Pick<Seal, 'number' | 'hash'>, jws: string): Promise<void> {
+    await this.database.query(CHECKPOINT, [number, hash, jws]);
+  }
+
+  async checkpointAt(number: number): Promise<string | null> {
+    const [row] = await this.database.query<{ jws: string }>(CHECKPOINT_AT, [number]);
+    return row?.jws ?? null;
+  }
+
+  /** Every checkpoint that was exported, as it was signed. */
+  async checkpoints(): Promise<string[]> {
+    return (await this.database.query<{ jws: string }>(CHECKPOINTS, [])).map(({ jws }) => jws);
+  }
+}

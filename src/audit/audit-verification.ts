@@ -1,0 +1,59 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Injectable } from '@nestjs/common';
+import { SigningKeyStore } from '../receipts/signing-key-store';
+import { AuditCheckpoints } from './audit-checkpoints';
+import { AuditStore } from './audit-store';
+import type { SealedRow } from './chain-verifier';
+import { verifyChain, type ChainVerdict } from './verify-chain';
+
+/** Read and checked at one time: bounds memory, and how long other work waits. */
+const BATCH = 500;
+
+export interface Verified extends ChainVerdict {
+  readonly ok: boolean;
+  /** Rows under a seal, as far as they were read, and rows without. */
+  readonly rows: number;
+  readonly unsealed: number;
+}
+
+/** Compares the log with its seals, and these with every checkpoint that this replica can get hold of. */
+@Injectable()
+export class AuditVerification {
+  /** How the last one ended; null before the first. */
+  latest: boolean | null = null;
+  private running: Promise<Verified> | null = null;
+
+  constructor(
+    private readonly store: AuditStore,
+    private readonly checkpoints: AuditCheckpoints,
+    private readonly keys: SigningKeyStore,
+  ) {}
+
+  /** Reads the whole log, resting `pauseMs` after each batch; a call while one runs joins it. */
+  verify(pauseMs = 0): Promise<Verified> {
+    this.running ??= this.run(pauseMs).finally(() => (this.running = null));
+    return this.running;
+  }
+
+  private async run(pauseMs: number): Promise<Verified> {
+    const verdict = await verifyChain({
+      batches: this.batches(pauseMs),
+      checkpoints: await this.checkpoints.all(),
+      keys: { keys: await this.keys.all() },
+    });
+    const unsealed = await this.store.countUnsealed();
+    this.latest = verdict.firstBad === null;
+    return { ...verdict, ok: this.latest, rows: verdict.rows + unsealed, unsealed };
+  }
+
+  private async *batches(pauseMs: number): AsyncGenerator<readonly SealedRow[]> {
+    for (let after = 0; ;) {
+      const batch = await this.store.sealed(after, BATCH);
+      yield batch;
+      const last = batch.at(-1);
+      if (!last || batch.length < BATCH) return;
+      after = last.seal.number;
+      if (pauseMs > 0) await sleep(pauseMs);
+    }
+  }
+}

@@ -1,0 +1,40 @@
+import { z } from 'zod';
+
+const columns = {
+  seq: z.int(),
+  at: z.string().meta({ format: 'date-time' }),
+  type: z.string(),
+  actor: z.string(),
+  approvalId: z.uuid().nullable(),
+  correlationId: z.string().nullable(),
+};
+const nextAfter = z.int().nullable();
+
+/** For reading: what happened as JSON; `hash` is null until the row is sealed. */
+export const auditPageSchema = z.strictObject({
+  items: z.array(z.strictObject({ ...columns, data: z.unknown(), hash: z.string().nullable() })),
+  nextAfter,
+});
+
+/** For verifying: every column exactly as it is stored, under its seal. */
+export const sealedRowSchema = z.strictObject({
+  seal: z.strictObject({ number: z.int(), seq: z.int(), previous: z.string(), hash: z.string() }),
+  row: z.strictObject({ ...columns, data: z.string() }).nullable(),
+});
+
+export const sealedPageSchema = z.strictObject({
+  items: z.array(sealedRowSchema),
+  nextAfter,
+  unsealed: z.int().nullable(),
+});
+
+export const verifiedSchema = z.strictObject({
+  ok: z.boolean(),
+  rows: z.int(),
+  sealedUpTo: z.int().nullable(),
+  unsealed: z.int(),
+  firstBad: z.strictObject({ seq: z.int(), reason: z.string() }).nullable(),
+});
+
+export const checkpointSchema = z.strictObject({ checkpoint: z.string().nullable() });
+export const checkpointsSchema = z.strictObject({ checkpoints: z.array(z.string()) });

@@ -1,0 +1,93 @@
+import { Controller, Get, HttpCode, Post, Query } from '@nestjs/common';
+import { CommandBus, QueryBus } from '@nestjs/cqrs';
+import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { createZodDto } from 'nestjs-zod';
+import { z } from 'zod';
+import { Allow } from '../http/access.guard';
+import { dataOf, type AuditRow } from './audit-chain';
+import {
+  auditPageSchema,
+  checkpointSchema,
+  checkpointsSchema,
+  sealedPageSchema,
+  verifiedSchema,
+} from './audit-views';
+import { ExportCheckpointCommand } from './commands/export-checkpoint';
+import { AuditPageQuery } from './queries/audit-page';
+import { CheckpointsQuery } from './queries/checkpoints';
+import { SealedPageQuery } from './queries/sealed-page';
+import { VerifyAuditQuery } from './queries/verify-audit';
+
+const MAX_LIMIT = 1000;
+
+class AuditQueryDto extends createZodDto(
+  z.strictObject({
+    after: z
+      .string()
+      .regex(/^\d{1,15}$/, 'must be a whole number')
+      .transform(Number)
+      .default(0),
+    limit: z
+      .string()
+      .regex(/^\d{1,4}$/, `must be a whole number from 1 to ${MAX_LIMIT}`)
+      .transform(Number)
+      .refine((value) => value >= 1 && value <= MAX_LIMIT, `must be from 1 to ${MAX_LIMIT}`)
+      .default(100),
+  }),
+) {}
+
+class AuditPageView extends createZodDto(auditPageSchema) {}
+class SealedPageView extends createZodDto(sealedPageSchema) {}
+class VerifiedView extends createZodDto(verifiedSchema) {}
+class CheckpointView extends createZodDto(checkpointSchema) {}
+class CheckpointsView extends createZodDto(checkpointsSchema) {}
+
+const viewOf = (row: AuditRow & { readonly hash: string | null }) => ({ ...row, data: dataOf(row) });
+
+@ApiTags('audit')
+@ApiBearerAuth()
+@Controller('api/audit')
+@Allow('operator')
+export class AuditController {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly queries: QueryBus,
+  ) {}
+
+  @Get()
+  @ApiOperation({ summary: 'The audit log, oldest first; `hash` is null until the row is sealed' })
+  @ApiOkResponse({ type: AuditPageView })
+  async page(@Query() { after, limit }: AuditQueryDto) {
+    const rows = await this.queries.execute(new AuditPageQuery(after, limit));
+    return { items: rows.map(viewOf), nextAfter: rows.length === limit ? (rows.at(-1)?.seq ?? null) : null };
+  }
+
+  @Get('verify')
+  @ApiOperation({ summary: 'Whether the log is as it was sealed; reads all of it' })
+  @ApiOkResponse({ type: VerifiedView })
+  verify() {
+    return this.queries.execute(new VerifyAuditQuery());
+  }
+
+  @Get('sealed')
+  @ApiOperation({ summary: 'The chain of seals with their rows, in its order: what verifies offline' })
+  @ApiOkResponse({ type: SealedPageView })
+  sealed(@Query() { after, limit }: AuditQueryDto) {
+    return this.queries.execute(new SealedPageQuery(after, limit));
+  }
+
+  @Get('checkpoints')
+  @ApiOperation({ summary: 'Every exported checkpoint, as far as this replica has it' })
+  @ApiOkResponse({ type: CheckpointsView })
+  async checkpoints() {
+    return { checkpoints: await this.queries.execute(new CheckpointsQuery()) };
+  }
+
+  @Post('checkpoints')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Export a signed checkpoint now; the newest one, null while nothing is sealed' })
+  @ApiOkResponse({ type: CheckpointView })
+  async checkpoint() {
+    return { checkpoint: await this.commands.execute(new ExportCheckpointCommand()) };
+  }
+}

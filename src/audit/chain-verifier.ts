@@ -1,0 +1,101 @@
+import type { Checkpoint } from './audit-checkpoint';
+import { NOTHING_BEFORE, sealHash, type AuditRow, type Seal } from './audit-chain';
+
+/** A seal with the row under it; null when that is gone. */
+export interface SealedRow {
+  readonly seal: Seal;
+  readonly row: AuditRow | null;
+}
+
+/** The first row that is not as it was sealed. */
+export interface BadRow {
+  readonly seq: number;
+  readonly reason: string;
+}
+
+/**
+ * Goes through the seals in their order and finds the first that does not hold: pure, in constant memory.
+ *
+ * Checkpoints must be genuine; they catch what a chain cannot catch by itself: that all of it was computed anew,
+ * or that its end is missing.
+ */
+export class ChainVerifier {
+  private last: Pick<Seal, 'number' | 'hash'> | null = null;
+  private readonly checkpoints: ReadonlyMap<number, Checkpoint>;
+  private found: BadRow | null = null;
+  private rows = 0;
+  private highestSeq: number | null = null;
+
+  constructor(checkpoints: readonly Checkpoint[]) {
+    const known = new Map<number, Checkpoint>();
+    for (const each of checkpoints) {
+      const other = known.get(each.number);
+      if (other && other.hash !== each.hash) {
+        this.found ??= {
+          seq: each.seq,
+          reason: `two checkpoints of seal ${each.number} contradict each other`,
+        };
+      }
+      known.set(each.number, each);
+    }
+    this.checkpoints = known;
+  }
+
+  get sealedRows(): number {
+    return this.rows;
+  }
+
+  /** The highest `seq` under a seal; null without any. */
+  get sealedUpTo(): number | null {
+    return this.highestSeq;
+  }
+
+  get firstBad(): BadRow | null {
+    return this.found;
+  }
+
+  /** @returns whether it is worth going on. */
+  take({ seal, row }: SealedRow): boolean {
+    const reason = this.faultOf(seal, row);
+    if (reason !== null) this.found ??= { seq: seal.seq, reason };
+    this.last = seal;
+    this.rows++;
+    this.highestSeq = Math.max(this.highestSeq ?? seal.seq, seal.seq);
+    return this.found === null;
+  }
+
+  /** Every seal was taken. */
+  end(): void {
+    const reached = this.last?.number ?? 0;
+    const beyond = [...this.checkpoints.values()]
+      .filter(({ number }) => number > reached)
+      .sort((a, b) => a.number - b.number)[0];
+    if (this.found || !beyond) return;
+    this.found = {
+      seq: beyond.seq,
+      reason: `the end of the log is missing: a checkpoint covers ${beyond.number} seals, ${reached} are left`,
+    };
+  }
+
+  private faultOf(seal: Seal, row: AuditRow | null): string | null {
+    const before = this.last ?? this.beginning(seal);
+    if (before === null) return `rows before it are missing: no checkpoint ends at seal ${seal.number - 1}`;
+    if (seal.number !== before.number + 1) {
+      return `rows before it are missing: seal ${seal.number} follows seal ${before.number}`;
+    }
+    if (seal.previous !== before.hash) return 'the chain is broken before it';
+    if (row === null) return 'the row is missing';
+    if (sealHash(seal.number, seal.previous, row) !== seal.hash) return 'the row or its seal was altered';
+    const checkpoint = this.checkpoints.get(seal.number);
+    if (checkpoint && checkpoint.hash !== seal.hash) {
+      return 'the chain was computed anew: an exported checkpoint has another hash here';
+    }
+    return null;
+  }
+
+  /** What the first seal there is has to follow: nothing, or, where old rows were removed, a checkpoint. */
+  private beginning({ number }: Seal): Pick<Seal, 'number' | 'hash'> | null {
+    if (number === 1) return { number: 0, hash: NOTHING_BEFORE };
+    return this.checkpoints.get(number - 1) ?? null;
+  }
+}

@@ -1,0 +1,81 @@
+import { createReadStream } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { z } from 'zod';
+import { checkpointsSchema, sealedPageSchema, sealedRowSchema } from '../../audit/audit-views';
+import type { SealedRow } from '../../audit/chain-verifier';
+import { callService, type ServiceDoor } from '../../connectors/client/service-call';
+import { keySetSchema, type KeySet } from '../../receipts/key-set';
+
+/** Rows asked for at a time. */
+const PAGE = 1000;
+
+/** An audit log, wherever it is read from. */
+export interface LogSource {
+  readonly keys: KeySet;
+  /** Compact JWS. */
+  readonly checkpoints: readonly string[];
+  readonly batches: AsyncIterable<readonly SealedRow[]>;
+  /** How many rows have no seal; known when the batches are through. An export holds none. */
+  unsealed(): number;
+}
+
+/** The log of a running service. */
+export async function serviceLog(door: ServiceDoor): Promise<LogSource> {
+  const get = <Schema extends z.ZodType>(path: string, schema: Schema) =>
+    callService(door, { method: 'GET', path }, schema);
+  const { checkpoints } = await get('/api/audit/checkpoints', checkpointsSchema);
+  let unsealed = 0;
+  async function* batches() {
+    for (let after: number | null = 0; after !== null;) {
+      const page: z.infer<typeof sealedPageSchema> = await get(
+        `/api/audit/sealed?after=${after}&limit=${PAGE}`,
+        sealedPageSchema,
+      );
+      yield page.items;
+      after = page.nextAfter;
+      unsealed = page.unsealed ?? 0;
+    }
+  }
+  const keys = await get('/.well-known/jwks.json', keySetSchema);
+  return { keys, checkpoints, batches: batches(), unsealed: () => unsealed };
+}
+
+/** One line of an export: rows in the order of the chain, then the checkpoints, then the keys that signed them. */
+const lineSchema = z.union([
+  sealedRowSchema,
+  z.strictObject({ checkpoint: z.string() }),
+  z.strictObject({ keys: z.array(z.unknown()) }),
+]);
+
+async function* linesOf(path: string): AsyncGenerator<z.infer<typeof lineSchema>> {
+  let number = 0;
+  for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Infinity })) {
+    number++;
+    if (line === '') continue;
+    const parsed = lineSchema.safeParse(jsonOf(line));
+    if (!parsed.success) throw new Error(`${path}, line ${number}: is not a line of an audit export`);
+    yield parsed.data;
+  }
+}
+
+function jsonOf(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined; // no schema takes it
+  }
+}
+
+/** An export of `countersign audit export`; read twice, and never held in memory. */
+export async function exportedLog(path: string): Promise<LogSource> {
+  const checkpoints: string[] = [];
+  let keys: KeySet = { keys: [] };
+  for await (const line of linesOf(path)) {
+    if ('checkpoint' in line) checkpoints.push(line.checkpoint);
+    if ('keys' in line) keys = keySetSchema.parse(line);
+  }
+  async function* batches() {
+    for await (const line of linesOf(path)) if ('seal' in line) yield [line];
+  }
+  return { keys, checkpoints, batches: batches(), unsealed: () => 0 };
+}

@@ -1,0 +1,100 @@
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { checkpointLines } from '../../audit/audit-checkpoint';
+import { checkpointSchema } from '../../audit/audit-views';
+import { verifyChain } from '../../audit/verify-chain';
+import { callService } from '../../connectors/client/service-call';
+import { exportLog } from '../audit/export-log';
+import { exportedLog, serviceLog } from '../audit/log-source';
+import { readKeys } from '../key-set-file';
+import { Findings, show } from '../output';
+import { doorOf, withServiceOptions, type ServiceOptions } from '../service-options';
+
+/** How often a long run says how far it is. */
+const PROGRESS_EVERY_MS = 2_000;
+
+interface VerifyOptions extends ServiceOptions {
+  readonly file?: string;
+  readonly checkpoints?: string;
+  readonly jwks?: string;
+}
+
+/** `countersign audit`: the audit log, for whoever must be able to trust it. */
+export function auditCommand(): Command {
+  return new Command('audit')
+    .description('The audit log: verify, export, checkpoint')
+    .addCommand(
+      withServiceOptions(
+        new Command('verify').description('Read the whole log and say whether it is as it was sealed'),
+      )
+        .option('--file <export>', 'verify this export, without the service')
+        .option('--checkpoints <file>', 'a copy of the checkpoints that was kept elsewhere')
+        .option('--jwks <file>', 'the public keys, kept elsewhere; else those that come with the log')
+        .action(verify),
+    )
+    .addCommand(
+      withServiceOptions(
+        new Command('export').description('Write the log into a new file that verifies without the service'),
+      )
+        .argument('<file>', 'where to')
+        .action(writeExport),
+    )
+    .addCommand(
+      withServiceOptions(new Command('checkpoint').description('Export a signed checkpoint now')).action(
+        exportCheckpoint,
+      ),
+    );
+}
+
+/** To standard error, and only when it takes long. */
+function progress(what: string): (rows: number) => void {
+  let next = performance.now() + PROGRESS_EVERY_MS;
+  return (rows) => {
+    if (performance.now() < next) return;
+    next = performance.now() + PROGRESS_EVERY_MS;
+    process.stderr.write(`${what} ${rows} rows …\n`);
+  };
+}
+
+async function verify(options: VerifyOptions): Promise<void> {
+  const source =
+    options.file === undefined ? await serviceLog(doorOf(options)) : await exportedLog(options.file);
+  const kept =
+    options.checkpoints === undefined ? [] : checkpointLines(readFileSync(options.checkpoints, 'utf8'));
+  const log = {
+    batches: source.batches,
+    checkpoints: [...new Set([...source.checkpoints, ...kept])],
+    keys: options.jwks === undefined ? source.keys : readKeys(options.jwks),
+  };
+  const { rows: sealedRows, sealedUpTo, firstBad } = await verifyChain(log, progress('verified'));
+  const unsealed = source.unsealed();
+  const ok = firstBad === null;
+  const lines = ok
+    ? [
+        `The audit log holds: ${sealedRows} rows under seal, ${log.checkpoints.length} checkpoints fit.`,
+        ...(unsealed > 0 ? [`${unsealed} rows have no seal yet.`] : []),
+        ...(log.checkpoints.length === 0
+          ? ['Without a checkpoint, a log that was rewritten as a whole would hold too.']
+          : []),
+      ]
+    : [`The audit log does NOT hold. First bad row: seq ${firstBad.seq}: ${firstBad.reason}`];
+  show({ ok, rows: sealedRows + unsealed, sealedUpTo, unsealed, firstBad }, lines, options);
+  if (!ok) throw new Findings();
+}
+
+async function writeExport(file: string, options: ServiceOptions): Promise<void> {
+  const door = doorOf(options);
+  // So that the export ends with a checkpoint that covers it.
+  await callService(door, { method: 'POST', path: '/api/audit/checkpoints' }, checkpointSchema);
+  const rows = await exportLog(await serviceLog(door), file, progress('exported'));
+  show({ file, rows }, [`Wrote ${rows} rows to ${file}.`], options);
+}
+
+async function exportCheckpoint(options: ServiceOptions): Promise<void> {
+  const answer = await callService(
+    doorOf(options),
+    { method: 'POST', path: '/api/audit/checkpoints' },
+    checkpointSchema,
+  );
+  show(answer, [answer.checkpoint ?? 'Nothing is sealed yet.'], options);
+}
