@@ -17,33 +17,58 @@ const MAX_TRIES = 5;
 /** SQLSTATEs that say the database cannot serve now: shutdown, start-up, too many clients, read-only, disk full. */
 const UNAVAILABLE = new Set(['57P01', '57P02', '57P03', '53300', '25006', '53100', '57014']);
 
+/** What the socket to the database can fail with. */
+const SOCKET_ERRORS = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'ENOENT',
+  'EAI_AGAIN',
+]);
+
+/** What `pg` and `pg-pool` say of a connection that is gone; these errors have no code. */
+const CONNECTION_LOST =
+  /^(Connection terminated|timeout exceeded when trying to connect|timeout expired|Query read timeout|Client .* is not queryable|Cannot use a pool after calling end)/;
+
 function codeOf(error: unknown): string {
   const code = (error as { code?: unknown } | null)?.code;
   return typeof code === 'string' ? code : '';
 }
 
-/** Whether the error says that the database is away rather than that the statement is wrong. */
-export function isUnavailable(error: unknown): boolean {
-  if (error instanceof DomainError) return error.code === 'database.unavailable';
+/** Whether an error of the driver's says that the database is away rather than that the statement is wrong. */
+function isAway(error: unknown): boolean {
   const code = codeOf(error);
-  if (UNAVAILABLE.has(code) || RETRYABLE.has(code) || code.startsWith('08')) return true;
-  if (['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'ENOENT', 'EAI_AGAIN'].includes(code))
-    return true;
   return (
-    error instanceof Error &&
-    /connection terminated|timeout exceeded when trying to connect|query read timeout|not queryable|ended/i.test(
-      error.message,
-    )
+    UNAVAILABLE.has(code) ||
+    RETRYABLE.has(code) ||
+    code.startsWith('08') ||
+    SOCKET_ERRORS.has(code) ||
+    (error instanceof Error && CONNECTION_LOST.test(error.message))
   );
 }
 
-function translated(error: unknown): unknown {
-  return isUnavailable(error) && !(error instanceof DomainError)
-    ? new DomainError('database.unavailable', 'The database does not answer; try again shortly.', {
-        cause: error,
-      })
-    : error;
+/** Whether the database did not answer. Any other failure is none of the database's, however much it looks like one. */
+export function isUnavailable(error: unknown): boolean {
+  return error instanceof DomainError && error.code === 'database.unavailable';
 }
+
+/** The one door to the driver: only what fails behind it can say that the database is away. */
+async function driven<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    if (!isAway(error)) throw error;
+    const message = 'The database does not answer; try again shortly.';
+    throw new DomainError('database.unavailable', message, { cause: error });
+  }
+}
+
+const isRetryable = (error: unknown): boolean =>
+  isUnavailable(error) && RETRYABLE.has(codeOf((error as DomainError).cause));
 
 /** Connections of the pool at this moment. */
 export interface PoolUse {
@@ -97,12 +122,12 @@ export class Database {
     ) => Promise<T>,
   ): Promise<T> {
     return this.withRetry(async () => {
-      const client = await this.pool.connect();
+      const client = await driven(() => this.pool.connect());
       let broken = true;
       try {
-        await client.query('begin');
+        await driven(() => client.query('begin'));
         const result = await work((statement, values) => run(client, statement, values));
-        await client.query('commit');
+        await driven(() => client.query('commit'));
         broken = false;
         return result;
       } catch (error) {
@@ -122,7 +147,7 @@ export class Database {
       try {
         return await work();
       } catch (error) {
-        if (attempt >= MAX_TRIES || !RETRYABLE.has(codeOf(error))) throw translated(error);
+        if (attempt >= MAX_TRIES || !isRetryable(error)) throw error;
       }
     }
   }
@@ -133,6 +158,6 @@ async function run<Row extends QueryResultRow>(
   statement: Statement,
   values: readonly unknown[],
 ): Promise<Row[]> {
-  const result = await on.query<Row>({ ...statement, values: [...values] });
+  const result = await driven(() => on.query<Row>({ ...statement, values: [...values] }));
   return result.rows;
 }

@@ -21,6 +21,7 @@ const HTTP_STATUS = {
   'idempotency.body-differs': 422,
   'approval.too-many-pending': 429,
   'database.unavailable': 503,
+  'telegram.unavailable': 503,
   'receipt.unavailable': 503,
 } satisfies Record<DomainCode, number>;
 

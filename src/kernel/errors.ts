@@ -13,7 +13,8 @@ export type DomainCode =
   | 'access.forbidden'
   | 'access.same-owner'
   | 'access.rate-limited'
-  | 'database.unavailable';
+  | 'database.unavailable'
+  | 'telegram.unavailable';
 
 /** One thing wrong with an input: where (dotted path, empty for the whole) and what, in plain words. */
 export interface InputFault {

@@ -7,13 +7,6 @@ import { DomainError } from '../kernel/errors';
 import { withNewCorrelation } from '../logging/correlation';
 import { describeError, Log } from '../logging/log';
 
-/** The database is away, or Telegram is before we know who the bot is; raw, the latter would look like our fault. */
-function unavailable(error: unknown): DomainError {
-  if (error instanceof DomainError) return error;
-  const message = 'The update cannot be handled now; send it again.';
-  return new DomainError('database.unavailable', message, { cause: error });
-}
-
 /** Hands updates to the handlers. What they do is idempotent, so an update may come any number of times. */
 @Injectable()
 export class UpdateHandler {
@@ -28,8 +21,9 @@ export class UpdateHandler {
   }
 
   /**
-   * @throws DomainError `database.unavailable`: nothing was done, and Telegram must send it again. Any other
-   * failure is logged and over: it would fail again, and keep back the updates behind it.
+   * @throws DomainError `database.unavailable`, and `telegram.unavailable` until Telegram has said who the bot is:
+   * nothing was done, and Telegram must send it again. Any other failure is logged and over: it would fail again,
+   * and keep back the updates behind it.
    */
   handle(update: Update): Promise<void> {
     // Every update is a cause of its own, until it turns out which approval it is about.
@@ -37,10 +31,16 @@ export class UpdateHandler {
   }
 
   private async handled(update: Update): Promise<void> {
+    // Telegraf would ask Telegram itself, past the breaker, the time limit and the redaction.
+    if (!this.bot.botInfo)
+      throw new DomainError(
+        'telegram.unavailable',
+        'Telegram has not accepted the bot yet; send the update again.',
+      );
     try {
       await this.bot.handleUpdate(update);
     } catch (error) {
-      if (isUnavailable(error)) throw unavailable(error);
+      if (isUnavailable(error)) throw error;
       const fields = { updateId: update.update_id, error: describeError(error) };
       this.log.event('error', 'telegram.update-failed', fields, 'an update could not be handled');
     }

@@ -331,18 +331,28 @@ function send({ method, path, headers, body: bytes }: Call): Promise<Answer | nu
   });
 }
 
+/** MCP speaks JSON-RPC, also about a message that it could not take. */
+function isJsonRpcError({ status, text: said }: Answer): boolean {
+  if (status >= 500) return false;
+  const { jsonrpc, error } = JSON.parse(said) as { jsonrpc?: unknown; error?: Record<string, unknown> };
+  return jsonrpc === '2.0' && typeof error?.code === 'number' && typeof error.message === 'string';
+}
+
 /** What is wrong with an answer; null: nothing. */
-function faultOf({ status, headers, text: said }: Answer): string | null {
+function faultOf({ path }: Call, answer: Answer): string | null {
+  const { status, headers, text: said } = answer;
   // 503 is said by a service that is unwell, and here Telegram is away from the start.
   if (status >= 500 && status !== 503) return `it is ${status}`;
   // HEAD is answered without a body.
   if (status < 400 || said === '') return null;
+  if (/\n +at |node_modules/.test(said)) return 'it shows a stack trace';
+  if (secrets.some((secret) => secret !== CANARY && said.includes(secret))) return 'it shows a secret';
+  if (path.split('?')[0] === '/connectors/mcp' && isJsonRpcError(answer)) return null;
   if (!String(headers['content-type']).startsWith('application/problem+json'))
     return 'it is no problem document';
   const problem = JSON.parse(said) as Record<string, unknown>;
   if (problem.status !== status || typeof problem.code !== 'string')
     return 'the problem document is not that of the status';
-  if (/\n +at |node_modules/.test(said)) return 'it shows a stack trace';
   return null;
 }
 
@@ -359,7 +369,7 @@ it(
         const answer = await send(next);
         if (answer === null) continue;
         seen[answer.status] = (seen[answer.status] ?? 0) + 1;
-        const fault = faultOf(answer);
+        const fault = faultOf(next, answer);
         if (fault !== null)
           faults.push({
             fault,

@@ -1,5 +1,5 @@
 import { createDataSource } from '../../src/database/data-source';
-import { Database } from '../../src/database/database';
+import { Database, isUnavailable } from '../../src/database/database';
 import { Api } from '../support/api';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { openTestApp, type OpenApp } from '../support/open-app';
@@ -72,7 +72,7 @@ describe('the service, when the database', () => {
   });
 
   it('is away while a waiting request ends, answers the waiter after its return', async () => {
-    const { body } = await api.enqueue({ timeoutSeconds: 1 });
+    const { body } = await api.enqueue({ timeoutSeconds: 3 });
     const waiting = api.get(body.id, 50);
     await until('it waits', () => app.feed.size === 1);
     wire.cut();
@@ -109,6 +109,38 @@ describe('a statement', () => {
       await expect(new Database(source).query(slow, [])).rejects.toMatchObject({
         code: 'database.unavailable',
       });
+    } finally {
+      await source.destroy();
+    }
+  });
+});
+
+describe('only the driver says that the database is away', () => {
+  it.each([
+    Object.assign(new Error('connect ECONNREFUSED 149.154.167.220:443'), { code: 'ECONNREFUSED' }),
+    Object.assign(new Error('no such file'), { code: 'ENOENT' }),
+    new Error('Connection terminated unexpectedly'),
+    new Error('the response ended early'),
+  ])('$message, thrown by what a transaction does besides, stays what it is', async (other) => {
+    const source = createDataSource(database.url, 1);
+    await source.initialize();
+    try {
+      const thrown = await new Database(source)
+        .transaction(() => Promise.reject(other))
+        .catch((error: unknown) => error);
+      expect(thrown).toBe(other);
+      expect(isUnavailable(thrown)).toBe(false);
+    } finally {
+      await source.destroy();
+    }
+  });
+
+  it('and a statement that is wrong is wrong, whatever its message says', async () => {
+    const source = createDataSource(database.url, 1);
+    await source.initialize();
+    try {
+      const wrong = { name: 'wrong', text: `select 'Connection terminated: it has ended'::int` };
+      await expect(new Database(source).query(wrong, [])).rejects.toMatchObject({ code: '22P02' });
     } finally {
       await source.destroy();
     }
