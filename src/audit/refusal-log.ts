@@ -1,7 +1,9 @@
 import { Injectable } from '@nestjs/common';
+import { EventBus } from '@nestjs/cqrs';
 import { Database, type Statement } from '../database/database';
 import { Clock } from '../kernel/clock';
 import type { JsonObject } from '../kernel/json';
+import { AttemptRefused, type RefusalReason } from './refusal-events';
 
 const RECORD = `
   insert into audit_log (at, type, actor, approval_id, correlation_id, data)
@@ -16,8 +18,16 @@ const MINUTE_MS = 60_000;
 /** Actors that are told apart within a minute; the rest of a flood from everywhere is one row. */
 const MAX_ACTORS = 1_000;
 
+const REASONS = {
+  'access.unauthenticated': 'unauthenticated',
+  'access.forbidden': 'forbidden',
+  'access.rate-limited': 'rate-limited',
+  'telegram.tap-refused': 'bad-button',
+} satisfies Record<string, RefusalReason>;
+
 export interface Refusal {
-  readonly type: string;
+  readonly type: keyof typeof REASONS;
+  /** `telegram:` or `api:` and who; `ip:` and from where, when nobody knows. */
   readonly actor: string;
   readonly approvalId: string | null;
   readonly correlationId: string | null;
@@ -43,15 +53,18 @@ export class RefusalLog {
 
   constructor(
     private readonly database: Database,
+    private readonly events: EventBus,
     private readonly clock: Clock,
   ) {}
 
   async record(refusal: Refusal): Promise<void> {
+    this.count(refusal);
     await this.database.query(RECORD_EACH, valuesOf(refusal));
   }
 
   /** The first of the actor's in this minute is written down; the others cost no query. */
   async recordFlood(flood: Flood): Promise<void> {
+    this.count(flood);
     const minute = Math.floor(this.clock.now().getTime() / MINUTE_MS);
     if (minute !== this.minute) this.told.clear();
     this.minute = minute;
@@ -63,5 +76,11 @@ export class RefusalLog {
       this.told.delete(cause);
       throw error;
     });
+  }
+
+  private count({ type, actor }: Refusal): void {
+    this.events.publish(
+      new AttemptRefused(REASONS[type], actor.startsWith('telegram:') ? 'telegram' : 'api'),
+    );
   }
 }

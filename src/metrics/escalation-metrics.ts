@@ -2,6 +2,7 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { InjectMetric } from '@willsoto/nestjs-prometheus';
 import { Counter, Histogram } from 'prom-client';
 import type { Acknowledgement, SettledApproval } from '../approvals/approval';
+import { REFUSAL_REASONS, type AttemptRefused } from '../audit/refusal-events';
 import { ANSWER_KINDS } from '../connectors/answers';
 import { CONNECTORS, type ConnectorAnswered } from '../connectors/connector-events';
 import type { CardDelivered } from '../escalation/escalation-events';
@@ -37,6 +38,7 @@ export class EscalationMetrics implements OnModuleInit {
   @InjectMetric('escalation_decision_seconds') private readonly decisionTime!: Histogram;
   @InjectMetric('escalation_delivery_seconds') private readonly deliveryTime!: Histogram;
   @InjectMetric('receipts_failures_total') private readonly receiptFailures!: Counter;
+  @InjectMetric('access_refusals_total') private readonly refusals!: Counter;
   @InjectMetric('telegram_api_requests_total') private readonly requests!: Counter;
   @InjectMetric('telegram_api_failures_total') private readonly failures!: Counter;
   @InjectMetric('telegram_api_retry_attempts_total') private readonly retries!: Counter;
@@ -56,7 +58,10 @@ export class EscalationMetrics implements OnModuleInit {
     for (const outcome of ACKNOWLEDGEMENTS) this.acknowledgements.inc({ outcome }, 0);
     for (const connector of CONNECTORS)
       for (const answer of ANSWER_KINDS) this.answers.inc({ connector, answer }, 0);
-    for (const channel of CHANNELS) this.decisionTime.zero({ channel });
+    for (const channel of CHANNELS) {
+      this.decisionTime.zero({ channel });
+      for (const reason of REFUSAL_REASONS) this.refusals.inc({ reason, channel }, 0);
+    }
   }
 
   enqueued(): void {
@@ -110,6 +115,10 @@ export class EscalationMetrics implements OnModuleInit {
 
   receiptsFailed({ count }: ReceiptsFailed): void {
     this.receiptFailures.inc(count);
+  }
+
+  refused({ reason, channel }: AttemptRefused): void {
+    this.refusals.inc({ reason, channel });
   }
 
   attempted({ method: name, durationMs, failure, isRetry }: TelegramAttempted): void {

@@ -1,6 +1,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { EventBus, type IEvent } from '@nestjs/cqrs';
 import { ApprovalAcknowledged, ApprovalEnqueued, ApprovalSettled } from '../approvals/approval-events';
+import { AttemptRefused } from '../audit/refusal-events';
 import { ConnectorAnswered } from '../connectors/connector-events';
 import { CardDelivered } from '../escalation/escalation-events';
 import { ReceiptsFailed } from '../receipts/receipt-events';
@@ -34,6 +35,7 @@ export class MetricsRecorder implements OnModuleInit {
     else if (event instanceof TelegramAttempted) this.metrics.attempted(event);
     else if (event instanceof CardDelivered) this.metrics.delivered(event);
     else if (event instanceof ReceiptsFailed) this.metrics.receiptsFailed(event);
+    else if (event instanceof AttemptRefused) this.metrics.refused(event);
     else if (event instanceof ApprovalsRemoved) this.metrics.removed(event.count);
   }
 }

@@ -147,6 +147,12 @@ export function serviceMetricProviders(registry: Registry): Provider[] {
       help: 'Receipts that this replica could not sign or keep; what they are for was not answered.',
       registers,
     }),
+    makeCounterProvider({
+      name: 'access_refusals_total',
+      help: 'Attempts that this replica refused, by reason and the way they came; the audit log has one row a minute of a flood.',
+      labelNames: ['reason', 'channel'],
+      registers,
+    }),
     makeGaugeProvider({
       name: 'connector_waiting',
       help: 'Agents that wait at a connector of this replica, by connector.',

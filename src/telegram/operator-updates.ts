@@ -97,7 +97,7 @@ export class OperatorUpdates {
     const { id, data, from, message } = context.callbackQuery;
     const operator = this.operatorOf(from.id);
     if (!operator || !message) {
-      await this.refuse('not-an-operator', from.id, message);
+      await this.turnAway(from.id, message);
       return this.answer(id, notOperatorAnswer(String(from.id)), true);
     }
     const where = { chatId: String(message.chat.id), messageId: String(message.message_id) };
@@ -111,7 +111,7 @@ export class OperatorUpdates {
     );
     const answer = () => this.answer(id, answerTo(result), result.kind !== 'decided');
     if (!('approval' in result)) {
-      if (result.kind === 'unknown-button') await this.refuse(result.kind, from.id, message);
+      if (result.kind === 'unknown-button') await this.refuse(from.id, message);
       // A limit is written down where it is counted, once a minute.
       else
         this.log.event('warn', 'telegram.tap', { user: from.id, result: result.kind }, 'a tap came too soon');
@@ -234,20 +234,26 @@ export class OperatorUpdates {
       .catch((error: unknown) => this.complain(error));
   }
 
+  /** Whoever is in the chat can tap for ever: one row a person and minute, as of all who have no identity. */
+  private async turnAway(userId: number, message: Tapped['callbackQuery']['message']): Promise<void> {
+    const type = 'access.unauthenticated';
+    await this.refusals.recordFlood({ type, ...this.refusalOf('not-an-operator', userId, message) });
+  }
+
+  private async refuse(userId: number, message: Tapped['callbackQuery']['message']): Promise<void> {
+    const type = 'telegram.tap-refused';
+    await this.refusals.record({ type, ...this.refusalOf('unknown-button', userId, message) });
+  }
+
   /** A refused attempt is evidence: it is written down, and logged. */
-  private async refuse(
-    result: string,
-    userId: number,
-    message: Tapped['callbackQuery']['message'],
-  ): Promise<void> {
-    await this.refusals.record({
-      type: 'telegram.tap-refused',
+  private refusalOf(result: string, userId: number, message: Tapped['callbackQuery']['message']) {
+    this.log.event('warn', 'telegram.tap', { user: userId, result }, 'a tap was refused');
+    return {
       actor: `telegram:${userId}`,
       approvalId: null,
       correlationId: currentCorrelationId(),
       data: { result, chatId: String(message?.chat.id ?? ''), messageId: message?.message_id ?? null },
-    });
-    this.log.event('warn', 'telegram.tap', { user: userId, result }, 'a tap was refused');
+    };
   }
 
   /** The decision stands, whether or not its tapper can be told. */

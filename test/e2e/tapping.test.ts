@@ -127,7 +127,7 @@ describe('whoever is not an operator', () => {
     expect(await statusOf(approval)).toBe('pending');
     const rows = await stage.database.query<{ data: string }>(
       'select data from audit_log where type = $1 and actor = $2',
-      ['telegram.tap-refused', `telegram:${STRANGER_ID}`],
+      ['access.unauthenticated', `telegram:${STRANGER_ID}`],
     );
     expect(rows.map(({ data }) => JSON.parse(data) as unknown)).toEqual([
       { result: 'not-an-operator', chatId: CHAT_ID, messageId: card.messageId },

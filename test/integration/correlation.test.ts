@@ -84,7 +84,7 @@ it("keeps a stranger's tap apart, under an id that its log line and its audit ro
     rig.events('telegram.tap').find(({ result }) => result === 'not-an-operator'),
   );
   const rows = await rig.database.query(
-    `select 1 from audit_log where type = 'telegram.tap-refused' and correlation_id = $1`,
+    `select 1 from audit_log where type = 'access.unauthenticated' and correlation_id = $1`,
     [correlationId],
   );
   expect(rows).toHaveLength(1);

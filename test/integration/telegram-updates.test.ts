@@ -177,7 +177,7 @@ describe('telegram.md 11: a tap', () => {
     expect(await answerTo(id)).toMatch(/not an operator/i);
     expect(await rig.statusOf(approval)).toBe('pending');
     const refused = await rig.database.query(
-      `select 1 from audit_log where type = 'telegram.tap-refused' and actor = $1`,
+      `select 1 from audit_log where type = 'access.unauthenticated' and actor = $1`,
       [`telegram:${from.id}`],
     );
     expect(refused).not.toEqual([]);

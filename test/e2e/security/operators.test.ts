@@ -7,6 +7,7 @@ import {
 } from '../../../src/escalation/callback-data';
 import { ConfigurationError, parseConfig } from '../../../src/config/environment';
 import { freePort } from '../../support/processes';
+import { Scrape } from '../../support/scrape';
 import type { ChatMessage } from '../../support/sandbox-client';
 import { TelegramRig } from '../../support/telegram-rig';
 import { until } from '../../support/until';
@@ -72,7 +73,7 @@ const dataOf = (card: ChatMessage, button: string): string =>
   card.buttons.flat().find(({ text }) => text.includes(button))?.data ?? '';
 
 const refusalsBy = (id: number) =>
-  rig.database.query(`select 1 from audit_log where type = 'telegram.tap-refused' and actor = $1`, [
+  rig.database.query(`select 1 from audit_log where type = 'access.unauthenticated' and actor = $1`, [
     `telegram:${id}`,
   ]);
 
@@ -97,6 +98,26 @@ describe('security 1: only listed numeric ids decide', () => {
     const answer = answers.find(({ params }) => params.callback_query_id === update.callback_query.id);
     expect(answer?.params.show_alert).toBe(true);
     expect(answer?.params.text).toMatch(/not an operator/);
+  });
+
+  it('a member who taps without end is told so each time, and is one row a minute', async () => {
+    const TAPS = 50;
+    const { approval, card } = await rig.shown();
+    const tap = { data: dataOf(card, 'Approve'), from: { id: 23 }, messageId: card.messageId };
+    const taps = Array.from({ length: TAPS }, () => tapOf(tap));
+    for (const { status } of await Promise.all(taps.map((update) => deliver(update))))
+      expect(status).toBe(200);
+    expect(await rig.statusOf(approval)).toBe('pending');
+    const rows = await refusalsBy(23);
+    expect(rows.length).toBeGreaterThanOrEqual(1);
+    // A minute may end meanwhile.
+    expect(rows.length).toBeLessThanOrEqual(2);
+    const metrics = new Scrape(await (await fetch(`${rig.app.url}/metrics`)).text());
+    const counted = metrics.value('access_refusals_total', {
+      reason: 'unauthenticated',
+      channel: 'telegram',
+    });
+    expect(counted).toBeGreaterThanOrEqual(TAPS);
   });
 });
 
