@@ -8,10 +8,17 @@ import { approvalsCommand } from './commands/approvals';
 import { auditCommand } from './commands/audit';
 import { keysCommand } from './commands/keys';
 import { receiptCommand } from './commands/receipt';
+import { runCommand } from './commands/run';
 import { Findings } from './output';
 
 /** Every subcommand is a file in `commands/` that exports a function returning its `Command`. */
-const SUBCOMMANDS: readonly (() => Command)[] = [approvalsCommand, auditCommand, keysCommand, receiptCommand];
+const SUBCOMMANDS: readonly (() => Command)[] = [
+  approvalsCommand,
+  auditCommand,
+  keysCommand,
+  receiptCommand,
+  runCommand,
+];
 
 /** The exit code of a command that did what it was asked and found something wrong. */
 const EXIT_FINDINGS = 1;

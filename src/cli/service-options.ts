@@ -18,10 +18,10 @@ export function withUrlOption(command: Command): Command {
 }
 
 /** Adds the options of every command that calls the service. */
-export function withServiceOptions(command: Command): Command {
+export function withServiceOptions(command: Command, json = 'print the result as JSON'): Command {
   return withUrlOption(command)
     .addOption(new Option('--key <key>', 'API key; better from the environment').env('COUNTERSIGN_KEY'))
-    .option('--json', 'print the result as JSON');
+    .option('--json', json);
 }
 
 /** @throws Error when there is no key, or the URL is none. */

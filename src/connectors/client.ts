@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { SystemClock, type Clock } from '../kernel/clock';
+import { keySetSchema } from '../receipts/key-set';
+import { ReceiptRefused, verifyReceipt, type ExpectedUse } from '../receipts/verify-receipt';
 import {
   approvalPageSchema,
   approvalSchema,
@@ -10,6 +12,10 @@ import {
 } from './client/approval-wire';
 import { persistently } from './client/persistence';
 import { callService, type ServiceCall, type ServiceDoor } from './client/service-call';
+
+export type { Approval, ApprovalFilter, ApprovalPage, Ask } from './client/approval-wire';
+export { ServiceRefused, ServiceUnreachable } from './client/service-errors';
+export { ReceiptRefused } from '../receipts/verify-receipt';
 
 /** The longest that one call waits; the service allows no more. */
 const WAIT_SECONDS = 55;
@@ -47,11 +53,6 @@ export class CountersignClient {
     const { protocol, origin, pathname } = new URL(door.url);
     if (protocol !== 'http:' && protocol !== 'https:') throw new TypeError(`${door.url} is no http(s) URL`);
     this.door = { url: `${origin}${pathname.replace(/\/+$/, '')}`, key: door.key };
-  }
-
-  /** Where the service is, without a slash at the end. */
-  get url(): string {
-    return this.door.url;
   }
 
   /**
@@ -132,6 +133,30 @@ export class CountersignClient {
       { method: 'POST', path: `${pathOf(id)}/ack`, body: { outcome }, signal },
       NOTICE_PATIENCE_MS,
     );
+  }
+
+  /**
+   * That an approval allows exactly this use: its receipt is genuine, by the keys that the service has now, says
+   * "approved" of this very action, and may still be used. Act after it resolved, and once. Goes on for two minutes
+   * when the keys cannot be had.
+   *
+   * @throws ReceiptRefused when any of it does not hold.
+   */
+  async verify(
+    approval: Approval,
+    use: Omit<ExpectedUse, 'approvalId'>,
+    { signal }: CallOptions = {},
+  ): Promise<void> {
+    if (approval.receipt === null) throw new ReceiptRefused('The request has no receipt.');
+    const untilMs = this.clock.monotonicMs() + ASK_PATIENCE_MS;
+    const call = { method: 'GET', path: '/.well-known/jwks.json', signal } as const;
+    const keys = await persistently(() => callService(this.door, call, keySetSchema), {
+      clock: this.clock,
+      untilMs,
+      signal,
+    });
+    const expected = { ...use, approvalId: approval.id };
+    await verifyReceipt(approval.receipt, keys, expected, this.clock.now());
   }
 
   private repeat(call: ServiceCall, patienceMs: number): Promise<Approval> {

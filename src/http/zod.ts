@@ -1,3 +1,4 @@
+import type { PipeTransform, Type } from '@nestjs/common';
 import { createZodValidationPipe } from 'nestjs-zod';
 import type { ZodError, ZodType } from 'zod';
 import { InvalidInput, type InputFault } from '../kernel/errors';
@@ -26,6 +27,6 @@ export function parsed<Output>(schema: ZodType<Output>, value: unknown): Output 
 }
 
 /** Bodies, queries and ids are what their schema says, or the caller is told every fault at once. */
-export const InputPipe = createZodValidationPipe({
+export const InputPipe: Type<PipeTransform> = createZodValidationPipe({
   createValidationException: (error) => new InvalidInput(faultsOf(error as ZodError)),
 });

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { createServer, request as httpRequest, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { approvalSchema, type Approval } from '../../src/connectors/client/approval-wire';
@@ -7,6 +8,7 @@ import { SystemClock } from '../../src/kernel/clock';
 import { Api } from '../support/api';
 import { startTestApp, type TestApp } from '../support/app';
 import { createTestDatabase, type TestDatabase } from '../support/database';
+import { CHECKOUT } from '../support/processes';
 import { Scrape } from '../support/scrape';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy';
 import { until } from '../support/until';
@@ -50,6 +52,14 @@ const close = (server: Server): Promise<unknown> => {
   server.closeAllConnections();
   return new Promise((done) => server.close(done));
 };
+
+it('is what others import as countersign/client, and brings no framework along', () => {
+  const program = `
+    const { CountersignClient, ServiceRefused } = require('countersign/client');
+    console.log(typeof CountersignClient, typeof ServiceRefused, Object.keys(require.cache).some((path) => path.includes('@nestjs')));`;
+  const said = execFileSync(process.execPath, ['-e', program], { cwd: CHECKOUT, encoding: 'utf8' });
+  expect(said.trim()).toBe('function function false');
+});
 
 it('asks once although the answer to the first try was lost', async () => {
   let tries = 0;

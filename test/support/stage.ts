@@ -9,6 +9,8 @@ export interface Stage {
   readonly database: TestDatabase;
   readonly sandboxProgram: Program;
   readonly chat: SandboxClient;
+  /** What another service needs to play here. */
+  readonly environment: Readonly<Record<string, string>>;
   readonly service: Service;
   readonly api: Api;
 }
@@ -47,5 +49,5 @@ export async function setBackdrop(): Promise<Backdrop> {
 export async function setStage(more: Readonly<Record<string, string>> = {}): Promise<Stage> {
   const { environment, ...backdrop } = await setBackdrop();
   const service = await Service.start({ ...environment, ...more });
-  return { ...backdrop, service, api: new Api(service.url) };
+  return { ...backdrop, environment, service, api: new Api(service.url) };
 }

@@ -1,0 +1,120 @@
+import { realpathSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { Command, InvalidArgumentError } from 'commander';
+import type { CountersignClient } from '../../connectors/client';
+import { ServiceRefused } from '../../connectors/client/service-errors';
+import { ClaudeRun } from '../../connectors/subprocess/run-claude';
+import { SessionStore, type SessionFile } from '../../connectors/subprocess/session-store';
+import { readable } from '../../connectors/subprocess/transcript';
+import { eventLine } from '../run/terminal';
+import { stateDirectory } from '../run/state-directory';
+import { clientFor, withServiceOptions, type ServiceOptions } from '../service-options';
+
+/** Keys of ours that an agent's tools have no business with. */
+const OUR_KEYS = ['COUNTERSIGN_KEY', 'AGENT_API_KEY', 'OPERATOR_API_KEY'];
+
+/** Passed on to Claude Code. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
+
+interface RunOptions extends ServiceOptions {
+  readonly agent: string;
+  readonly cwd?: string;
+  readonly resume?: string;
+  readonly timeout?: number;
+  readonly claude: string;
+}
+
+/** `countersign run`: Claude Code, every tool under approval. */
+export function runCommand(): Command {
+  return withServiceOptions(
+    new Command('run').description('Run Claude Code with every tool under approval'),
+    'print Claude Code’s stream as it is',
+  )
+    .requiredOption('--agent <id>', 'what operators see as the agent')
+    .option('--cwd <dir>', 'where it works; default here, or where the resumed session did')
+    .option('--resume <session>', 'go on with a session, and ask again for what was denied')
+    .option('--timeout <seconds>', 'how long operators have for each call; default as the service', seconds)
+    .option('--claude <path>', 'the Claude Code program', 'claude')
+    .argument('[prompt...]', 'what it shall do; may be left out with --resume')
+    .action(run);
+}
+
+async function run(words: readonly string[], options: RunOptions): Promise<void> {
+  const client = clientFor(options);
+  const sessions = new SessionStore(stateDirectory());
+  const session =
+    options.resume === undefined ? null : await sessionOf(sessions, options.resume, options.agent);
+  const prompt = words.join(' ') || (session === null ? '' : askAgain(session));
+  if (prompt === '') throw new Error('no prompt: write what Claude Code shall do after --');
+  const cwd = workingDirectory(options.cwd ?? session?.cwd ?? process.cwd());
+  await requireAgent(client, options.agent);
+
+  const claude = new ClaudeRun({
+    ...{ client, sessions, cwd, prompt },
+    agentId: options.agent,
+    resume: session?.sessionId ?? null,
+    timeoutSeconds: options.timeout,
+    // A path is ours to resolve; a name is looked for in PATH.
+    claude: options.claude.includes('/') ? resolve(options.claude) : options.claude,
+    env: childEnvironment(),
+    onLine: (line) => {
+      const lines = options.json === true ? [line] : readable(line);
+      if (lines.length > 0) console.log(lines.join('\n'));
+    },
+    report: (event) => process.stderr.write(`${eventLine(event)}\n`),
+  });
+  // Nobody reads any more.
+  process.stdout.on('error', () => claude.signal('SIGTERM'));
+  for (const signal of SIGNALS) process.on(signal, () => claude.signal(signal));
+  process.exitCode = await claude.toItsEnd();
+}
+
+/** @throws SessionUnknown, or Error when the session is another agent's. */
+async function sessionOf(sessions: SessionStore, id: string, agentId: string): Promise<SessionFile> {
+  const session = await sessions.read(id);
+  if (session.agentId === agentId) return session;
+  throw new Error(`session ${id} is of agent ${session.agentId}, not of ${agentId}`);
+}
+
+/** What a resumed session is told when nobody says anything else. */
+function askAgain({ denials }: SessionFile): string {
+  if (denials.length === 0) return 'Go on.';
+  const listed = denials.map(({ toolName, toolUseId, why }) => `- ${toolName} (${toolUseId}): ${why}`);
+  return [
+    'Go on. These tool calls were denied:',
+    ...listed,
+    'Where nobody said no, make the same call again if it is still needed: the operators are asked again. What was rejected stays rejected.',
+  ].join('\n');
+}
+
+/** As operators are to read it: without symbolic links. @throws Error when it is no directory. */
+function workingDirectory(path: string): string {
+  const cwd = resolve(path);
+  if (statSync(cwd, { throwIfNoEntry: false })?.isDirectory() === true) return realpathSync(cwd);
+  throw new Error(`--cwd ${path}: there is no such directory`);
+}
+
+/** Rather now than at the first tool call. @throws Error, and what the client throws. */
+async function requireAgent(client: CountersignClient, agentId: string): Promise<void> {
+  try {
+    await client.list({ agentId, limit: 1 });
+  } catch (error) {
+    if (error instanceof ServiceRefused && error.status === 401) {
+      throw new Error('the service does not know this API key', { cause: error });
+    }
+    throw error;
+  }
+}
+
+function childEnvironment(): NodeJS.ProcessEnv {
+  const ours = new Set(OUR_KEYS.flatMap((name) => [name, `${name}_FILE`]));
+  const inherited = Object.entries(process.env).filter(([name]) => !ours.has(name));
+  // Every command then runs in the directory that the operators are shown.
+  return { ...Object.fromEntries(inherited), CLAUDE_BASH_MAINTAIN_PROJECT_WORKING_DIR: '1' };
+}
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1) return value;
+  throw new InvalidArgumentError('It must be a whole number of seconds, at least 1.');
+}

@@ -1,0 +1,22 @@
+import { span } from '../../escalation/moments';
+import type { Approval } from '../client/approval-wire';
+
+const NOBODY_SAID_NO = 'It was not approved, and nobody said no';
+
+/** What the model is told of a request that was not approved: who said no and why, or that nobody did. */
+export function denialOf({ status, decision, reason, createdAt, expiresAt }: Approval): string {
+  if (decision !== null) {
+    const why = decision.reason === null ? ', without a reason.' : `: ${decision.reason}`;
+    return `Rejected by ${decision.by.name}${why}`;
+  }
+  if (status === 'cancelled') {
+    return `Countersign: the request was cancelled${reason === null ? '' : ` (${reason})`}. ${NOBODY_SAID_NO}.`;
+  }
+  const within = span(Date.parse(createdAt), Date.parse(expiresAt));
+  return `Countersign: nobody answered within ${within}. ${NOBODY_SAID_NO}; ask again if it is still needed.`;
+}
+
+/** What the model is told when nobody could be asked, or no answer could be heard or believed. */
+export function failureOf(why: string): string {
+  return `Countersign: ${why}. ${NOBODY_SAID_NO}: the tool did not run because it could not be asked for.`;
+}

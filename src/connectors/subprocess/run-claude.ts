@@ -1,0 +1,157 @@
+import { inputDigest, type BoundInput } from '../../kernel/canonical-json';
+import type { CountersignClient } from '../client';
+import { ClaudeProcess } from './claude-process';
+import {
+  claudeArguments,
+  denial,
+  parseLine,
+  unsupported,
+  userMessage,
+  type PermissionDenial,
+} from './control-protocol';
+import { failureOf } from './denials';
+import { Grants } from './grants';
+import type { SessionStore } from './session-store';
+import { ToolGate, type GateEvent } from './tool-gate';
+
+export interface RunSettings {
+  readonly client: CountersignClient;
+  readonly sessions: SessionStore;
+  readonly agentId: string;
+  readonly cwd: string;
+  readonly prompt: string;
+  /** The session to go on with; null for a new one. */
+  readonly resume: string | null;
+  /** How long operators have; the service's default without it. */
+  readonly timeoutSeconds: number | undefined;
+  /** The program, and what it gets as environment. */
+  readonly claude: string;
+  readonly env: NodeJS.ProcessEnv;
+  /** Every line that Claude Code says, as it came. */
+  readonly onLine: (line: string) => void;
+  readonly report: (event: RunEvent) => void;
+}
+
+export type RunEvent =
+  | GateEvent
+  | { readonly kind: 'grants'; readonly count: number }
+  | { readonly kind: 'kept'; readonly sessionId: string; readonly path: string; readonly denied: number }
+  | { readonly kind: 'failed'; readonly message: string };
+
+/** One run of Claude Code under approval. */
+export class ClaudeRun {
+  private gate: ToolGate | null = null;
+  private sessionId: string | null = null;
+  private child: ClaudeProcess | null = null;
+  private kept: Promise<void> = Promise.resolve();
+  private path: string | null = null;
+  private grants = Grants.none;
+  private denials: readonly PermissionDenial[] = [];
+
+  constructor(private readonly settings: RunSettings) {}
+
+  /**
+   * @returns Claude Code's exit code, as a shell gives it.
+   * @throws ClaudeMissing, and what the client throws when the requests of an earlier run cannot be read.
+   */
+  async toItsEnd(): Promise<number> {
+    const { client, agentId, resume, claude, cwd, env, prompt } = this.settings;
+    if (resume !== null) {
+      this.grants = await Grants.of(client, agentId, resume);
+      if (this.grants.size > 0) this.settings.report({ kind: 'grants', count: this.grants.size });
+    }
+    const args = claudeArguments(resume);
+    const child = await ClaudeProcess.start({ file: claude, args, cwd, env }, (line) => this.hear(line));
+    this.child = child;
+    child.write(userMessage(prompt));
+    const exitCode = await child.ended;
+    child.reap();
+    await this.gate?.close('the agent has ended');
+    if (this.sessionId !== null) {
+      await this.kept;
+      await this.keep(this.sessionId);
+      const { sessionId, path } = this;
+      if (path !== null) this.settings.report({ kind: 'kept', sessionId, path, denied: this.denials.length });
+    }
+    return exitCode;
+  }
+
+  /** Passes a signal on. What is open is cancelled when Claude Code has ended of it. */
+  signal(signal: NodeJS.Signals): void {
+    this.child?.signal(signal);
+  }
+
+  private hear(line: string): void {
+    this.settings.onLine(line);
+    const said = parseLine(line);
+    switch (said.kind) {
+      case 'begun':
+        this.begin(said.sessionId);
+        break;
+      case 'asks':
+        if (this.gate) this.gate.ask(said.requestId, said.call);
+        else this.child?.write(denial(said.requestId, failureOf('the session has no id')));
+        break;
+      case 'unaskable':
+        this.child?.write((said.gating ? denial : unsupported)(said.requestId, failureOf(said.why)));
+        break;
+      case 'retracts':
+        this.gate?.retract(said.requestId);
+        break;
+      case 'ended':
+        this.denials = said.denials;
+        if (said.failure !== null) this.settings.report({ kind: 'failed', message: said.failure });
+        this.child?.finish();
+        break;
+      case 'other':
+        break;
+    }
+  }
+
+  private begin(sessionId: string): void {
+    if (this.gate) return;
+    this.sessionId = sessionId;
+    const { client, sessions, agentId, cwd, timeoutSeconds, report } = this.settings;
+    this.kept = this.keep(sessionId);
+    const reply = (line: string): void => this.child?.write(line);
+    const { grants } = this;
+    this.gate = new ToolGate({
+      client,
+      sessions,
+      agentId,
+      sessionId,
+      cwd,
+      timeoutSeconds,
+      grants,
+      reply,
+      report,
+    });
+  }
+
+  /** What `--resume` needs; written at the beginning too, for a run that is killed. */
+  private async keep(sessionId: string): Promise<void> {
+    const { sessions, agentId, cwd, report } = this.settings;
+    const denials = this.denials.map((denied) => ({
+      toolName: denied.toolName,
+      toolUseId: denied.toolUseId,
+      inputDigest: digestOf({ ...denied, cwd }),
+      why: this.gate?.denials.get(denied.toolUseId) ?? 'denied by Claude Code itself',
+    }));
+    const session = { version: 1, sessionId, agentId, cwd, denials } as const;
+    try {
+      this.path = await sessions.write(session);
+    } catch (error) {
+      report({ kind: 'trouble', message: `the session cannot be kept: ${(error as Error).message}` });
+    }
+  }
+}
+
+/** Null for what has no canonical form, and was therefore not asked. */
+function digestOf(call: BoundInput): string | null {
+  try {
+    return inputDigest(call);
+  } catch (error) {
+    if (error instanceof TypeError) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,193 @@
+import { sha256Hex } from '../../kernel/canonical-json';
+import { ReceiptRefused } from '../../receipts/verify-receipt';
+import type { CountersignClient } from '../client';
+import type { Approval } from '../client/approval-wire';
+import { ServiceRefused, ServiceUnreachable } from '../client/service-errors';
+import { allowance, denial, type ToolCall } from './control-protocol';
+import { denialOf, failureOf } from './denials';
+import type { Grants, PlacedCall } from './grants';
+import type { SessionStore } from './session-store';
+
+export interface GateSettings {
+  readonly client: CountersignClient;
+  readonly sessions: SessionStore;
+  readonly agentId: string;
+  readonly sessionId: string;
+  /** Where every tool runs. */
+  readonly cwd: string;
+  readonly timeoutSeconds: number | undefined;
+  readonly grants: Grants;
+  /** Sends a line to Claude Code. */
+  readonly reply: (line: string) => void;
+  readonly report: (event: GateEvent) => void;
+}
+
+/** What people at the terminal are told. */
+export type GateEvent =
+  | { readonly kind: 'asked' | 'joined'; readonly approval: Approval }
+  | { readonly kind: 'allowed'; readonly approval: Approval }
+  | { readonly kind: 'denied'; readonly toolName: string; readonly message: string }
+  | { readonly kind: 'retracted'; readonly approval: Approval | null; readonly why: string }
+  | { readonly kind: 'trouble'; readonly message: string };
+
+type Verdict =
+  | { readonly allow: true; readonly approval: Approval }
+  | { readonly allow: false; readonly approval: Approval | null; readonly message: string };
+
+/** An approval that has had its one use. */
+class UsedBefore extends Error {}
+
+/** How long a request that is no longer wanted is taken back for. */
+const RETRACT_WITHIN_MS = 10_000;
+
+/**
+ * Puts every tool call to the operators, each on its own. A tool is allowed when its request was approved, the receipt
+ * says so for exactly this call, and the approval was not used before. Whatever else happens is a denial.
+ */
+export class ToolGate {
+  private readonly open = new Map<string, AbortController>();
+  private readonly underWay = new Set<Promise<void>>();
+  /** Why calls were denied, by tool use. */
+  readonly denials = new Map<string, string>();
+
+  constructor(private readonly settings: GateSettings) {}
+
+  /** Answers in its own time. */
+  ask(requestId: string, call: ToolCall): void {
+    const stop = new AbortController();
+    this.open.set(requestId, stop);
+    this.follow(this.answer(requestId, { ...call, cwd: this.settings.cwd }, stop.signal));
+  }
+
+  /** The call is no longer wanted: its request is cancelled, and not answered. */
+  retract(requestId: string, why = 'the agent took the call back'): void {
+    this.open.get(requestId)?.abort(why);
+  }
+
+  /** The agent is gone: what is open is cancelled. Resolves when everybody has been told, or could not be. */
+  async close(why: string): Promise<void> {
+    for (const requestId of this.open.keys()) this.retract(requestId, why);
+    while (this.underWay.size > 0) await Promise.all(this.underWay);
+  }
+
+  private async answer(requestId: string, call: PlacedCall, signal: AbortSignal): Promise<void> {
+    const verdict = await this.verdictOn(requestId, call, signal);
+    const retracted = signal.aborted;
+    this.open.delete(requestId);
+    if (retracted) {
+      this.settings.report({ kind: 'retracted', approval: verdict.approval, why: String(signal.reason) });
+    } else if (verdict.allow) {
+      this.settings.reply(allowance(requestId, call.toolInput));
+      this.settings.report({ kind: 'allowed', approval: verdict.approval });
+    } else {
+      if (call.toolUseId !== null) this.denials.set(call.toolUseId, verdict.message);
+      this.settings.reply(denial(requestId, verdict.message));
+      this.settings.report({ kind: 'denied', toolName: call.toolName, message: verdict.message });
+    }
+    const { approval } = verdict;
+    if (approval !== null && approval.status !== 'pending') {
+      this.follow(this.acknowledge(approval, retracted ? 'gone' : 'resumed'));
+    }
+  }
+
+  /** Never rejects: every failure is a denial. */
+  private async verdictOn(requestId: string, call: PlacedCall, signal: AbortSignal): Promise<Verdict> {
+    try {
+      for (let left = this.settings.grants.take(call); left; left = this.settings.grants.take(call)) {
+        this.settings.report({ kind: 'joined', approval: left });
+        const verdict = await this.heard(left, call, signal).catch(askAnewIfUnusable);
+        if (verdict !== null) return verdict;
+      }
+      return await this.heard(await this.enqueue(requestId, call, signal), call, signal);
+    } catch (error) {
+      return { allow: false, approval: null, message: failureOf(reasonOf(error)) };
+    }
+  }
+
+  private async enqueue(requestId: string, call: PlacedCall, signal: AbortSignal): Promise<Approval> {
+    const { client, agentId, sessionId, timeoutSeconds } = this.settings;
+    const { toolName, toolInput, toolUseId, cwd } = call;
+    const ask = {
+      ...{ agentId, sessionId, toolName, toolInput, cwd },
+      ...(toolUseId === null ? {} : { toolUseId }),
+      ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }),
+    };
+    const idempotencyKey = sha256Hex(JSON.stringify([sessionId, requestId]));
+    try {
+      const approval = await client.enqueue(ask, { idempotencyKey, signal });
+      this.settings.report({ kind: 'asked', approval });
+      return approval;
+    } catch (error) {
+      // It may have been stored all the same: the key finds it, so that it can be taken back.
+      if (!signal.aborted) throw error;
+      const within = AbortSignal.timeout(RETRACT_WITHIN_MS);
+      return client.enqueue(ask, { idempotencyKey, signal: within });
+    }
+  }
+
+  /**
+   * @throws ReceiptRefused or UsedBefore for an approval that allows nothing, and what the client throws.
+   */
+  private async heard(asked: Approval, call: PlacedCall, signal: AbortSignal): Promise<Verdict> {
+    const { client, sessions, agentId, sessionId } = this.settings;
+    let settled: Approval;
+    try {
+      settled = await client.settled(asked, { signal });
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      return { allow: false, approval: await this.takenBack(asked, signal), message: '' };
+    }
+    if (settled.status !== 'approved') return { allow: false, approval: settled, message: denialOf(settled) };
+    try {
+      await client.verify(settled, { agentId, sessionId, action: call }, { signal });
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+    // Not used up for an agent that is gone.
+    if (signal.aborted) return { allow: false, approval: settled, message: '' };
+    if (!(await sessions.claim(sessionId, settled.id))) throw new UsedBefore('the approval was used before');
+    return { allow: true, approval: settled };
+  }
+
+  /** @returns the request as it stands after the attempt; as pending when nothing could be done. */
+  private async takenBack(asked: Approval, signal: AbortSignal): Promise<Approval> {
+    try {
+      return await this.settings.client.cancel(asked.id, String(signal.reason));
+    } catch (error) {
+      if (error instanceof ServiceRefused && error.approval) return error.approval;
+      this.settings.report({
+        kind: 'trouble',
+        message: `a request could not be cancelled: ${reasonOf(error)}`,
+      });
+      return asked;
+    }
+  }
+
+  private async acknowledge(approval: Approval, outcome: 'resumed' | 'gone'): Promise<void> {
+    if (approval.status === 'cancelled' && outcome === 'gone') return; // they know: it was us
+    try {
+      await this.settings.client.acknowledge(approval.id, outcome);
+    } catch (error) {
+      this.settings.report({
+        kind: 'trouble',
+        message: `the operators could not be told: ${reasonOf(error)}`,
+      });
+    }
+  }
+
+  private follow(work: Promise<void>): void {
+    const done = work.finally(() => this.underWay.delete(done));
+    this.underWay.add(done);
+  }
+}
+
+function askAnewIfUnusable(error: unknown): null {
+  if (error instanceof UsedBefore || error instanceof ReceiptRefused) return null;
+  throw error;
+}
+
+/** For the model and the terminal; only what was said to be read. */
+function reasonOf(error: unknown): string {
+  if (error instanceof ServiceUnreachable) return `the service cannot be reached (${error.message})`;
+  return error instanceof Error ? error.message.replace(/\.$/, '') : String(error);
+}

@@ -1,0 +1,66 @@
+import { z } from 'zod';
+import type { JsonObject } from '../../kernel/json';
+import { actionParts, actionText } from '../../escalation/action-parts';
+import { beginning } from '../../escalation/excerpt';
+import { visibleBlock, visibleLine } from '../../escalation/visible-text';
+
+/** Of a tool's result, so much is shown; the agent reads all of it. */
+const MAX_RESULT_LENGTH = 600;
+
+const text = z.object({ type: z.literal('text'), text: z.string() });
+const toolUse = z.object({
+  type: z.literal('tool_use'),
+  name: z.string(),
+  input: z.record(z.string(), z.unknown()),
+});
+const toolResult = z.object({
+  type: z.literal('tool_result'),
+  content: z.union([z.string(), z.array(z.unknown())]).optional(),
+  is_error: z.boolean().optional(),
+});
+const message = z.object({
+  type: z.enum(['assistant', 'user']),
+  message: z.object({ content: z.array(z.unknown()) }),
+});
+
+/** What one line of Claude Code's output reads like, its terminal controls made visible; nothing for most lines. */
+export function readable(line: string): string[] {
+  const parsed = message.safeParse(jsonOf(line)).data;
+  if (!parsed) return [];
+  return parsed.message.content.flatMap((block) =>
+    parsed.type === 'assistant' ? said(block) : returned(block),
+  );
+}
+
+function said(block: unknown): string[] {
+  const words = text.safeParse(block).data;
+  if (words) return [visibleBlock(words.text)];
+  const use = toolUse.safeParse(block).data;
+  if (!use) return [];
+  const parts = actionParts(use.name, use.input as JsonObject);
+  return [`→ ${visibleLine(use.name)}`, ...indented(actionText(parts))];
+}
+
+function returned(block: unknown): string[] {
+  const result = toolResult.safeParse(block).data;
+  if (!result) return [];
+  const { content = '', is_error: failed = false } = result;
+  const whole = typeof content === 'string' ? content : content.map(textIn).join('\n');
+  return [failed ? '← failed' : '← result', ...indented(beginning(visibleBlock(whole), MAX_RESULT_LENGTH))];
+}
+
+function textIn(block: unknown): string {
+  return text.safeParse(block).data?.text ?? '';
+}
+
+function indented(block: string): string[] {
+  return block === '' ? [] : block.split('\n').map((each) => `  │ ${each}`);
+}
+
+function jsonOf(line: string): unknown {
+  try {
+    return JSON.parse(line) as unknown;
+  } catch {
+    return undefined; // not for people
+  }
+}

@@ -1,0 +1,141 @@
+import type { ApprovalJson } from '../support/api';
+import { startModelEndpoint, type Block, type ModelEndpoint } from '../support/model-endpoint';
+import { freePort, processesOf, Service } from '../support/processes';
+import { setStage, strike, type Stage } from '../support/stage';
+import { until } from '../support/until';
+import { RealAgent, WAYS, type Way } from './agents';
+
+const withClaude = process.env.TEST_CLAUDE === undefined ? describe.skip : describe;
+
+const bash = (command: string): Block => ({ tool: 'Bash', input: { command } });
+
+withClaude('the real Claude Code', () => {
+  let stage: Stage;
+  let model: ModelEndpoint;
+  let port: string;
+
+  beforeAll(async () => {
+    port = String(await freePort());
+    [stage, model] = await Promise.all([
+      setStage({ PORT: port, APPROVAL_SWEEP_INTERVAL_SECONDS: '1' }),
+      startModelEndpoint(),
+    ]);
+  });
+  afterAll(async () => {
+    await strike();
+    await model.close();
+  });
+
+  const agentFor = (way: Way, more: object = {}): RealAgent =>
+    new RealAgent({ way, serviceUrl: stage.service.url, model, ...more });
+
+  /** The pending request for this command. */
+  const asked = (command: string): Promise<ApprovalJson> =>
+    until(`a request for ${command.slice(0, 60)}`, async () => {
+      const path = '/api/approvals?status=pending';
+      const { body } = await stage.api.call<{ items: ApprovalJson[] }>('operator', 'GET', path);
+      return body.items.find(({ toolInput }) => toolInput.command === command);
+    });
+
+  async function tap(id: string, button: 'Approve' | 'Reject'): Promise<void> {
+    await stage.chat.press((await stage.chat.card(id)).messageId, button);
+  }
+
+  describe.each(WAYS)('by %s', (way) => {
+    it('runs a command after Approve is tapped, and not before', async () => {
+      const agent = agentFor(way);
+      const program = agent.start([[bash('printf ran > allowed')]]);
+      const { id } = await asked('printf ran > allowed');
+      expect(agent.wrote('allowed')).toBeNull();
+      await tap(id, 'Approve');
+      expect((await program.ended).code).toBe(0);
+      expect(agent.wrote('allowed')).toBe('ran');
+      expect((await stage.api.get(id)).body.acknowledged).toBe('resumed');
+    });
+
+    it('does not run what was rejected; the model reads the reason', async () => {
+      const agent = agentFor(way);
+      const program = agent.start([[bash('printf ran > rejected')]]);
+      await stage.api.decide((await asked('printf ran > rejected')).id, 'rejected', 'not on a Friday');
+      await program.ended;
+      expect(agent.wrote('rejected')).toBeNull();
+      expect(agent.results.join('\n')).toContain('not on a Friday');
+    });
+
+    it('does not run what nobody answered in time; the model reads that nobody said no', async () => {
+      const agent = agentFor(way);
+      const program = agent.start([[bash('printf ran > unanswered')]]);
+      const { id } = await asked('printf ran > unanswered');
+      await stage.database.query(
+        `update approvals set expires_at = created_at + interval '1 millisecond' where id = $1`,
+        [id],
+      );
+      await program.ended;
+      expect(agent.wrote('unanswered')).toBeNull();
+      expect(agent.results.join('\n')).toMatch(/nobody (answered|decided).*nobody said no/is);
+    });
+
+    it('keeps calls of one turn apart', async () => {
+      const agent = agentFor(way);
+      const program = agent.start([
+        [bash('printf 1 > one'), bash('printf 2 > two'), bash('printf 3 > three')],
+      ]);
+      await stage.api.decide((await asked('printf 1 > one')).id, 'approved');
+      await stage.api.decide((await asked('printf 2 > two')).id, 'rejected');
+      await stage.api.decide((await asked('printf 3 > three')).id, 'approved');
+      await program.ended;
+      expect([agent.wrote('one'), agent.wrote('two'), agent.wrote('three')]).toEqual(['1', null, '3']);
+    });
+
+    it('runs a 20 kB command with invisible characters byte for byte, once somebody approved it', async () => {
+      const agent = agentFor(way);
+      const hostile = `a\u200b\u202eb\u{e0041}${'x'.repeat(20_000)}$(touch injected)`;
+      const command = `printf %s '${hostile}' > hostile`;
+      const program = agent.start([[bash(command)]]);
+      await tap((await asked(command)).id, 'Approve');
+      await program.ended;
+      expect(agent.wrote('hostile')).toBe(hostile);
+      expect(agent.wrote('injected')).toBeNull();
+    });
+
+    it('does not run what was asked of a service that is killed, in the default permission mode', async () => {
+      const agent = agentFor(way, { timeoutSeconds: 3 });
+      const program = agent.start([[bash('printf ran > orphaned')]]);
+      await asked('printf ran > orphaned');
+      await stage.service.kill();
+      await program.ended;
+      stage = { ...stage, service: await Service.start({ ...stage.environment, PORT: port }) };
+      expect(agent.wrote('orphaned')).toBeNull();
+      expect(processesOf(agent.work)).toEqual([]);
+    });
+  });
+
+  describe('by run', () => {
+    it('asks for what the user’s own settings and hooks would allow', async () => {
+      const agent = agentFor('run');
+      agent.allowEverything();
+      const program = agent.start([[bash('printf ran > allowed-by-settings')]]);
+      await stage.api.decide((await asked('printf ran > allowed-by-settings')).id, 'rejected');
+      await program.ended;
+      expect(agent.wrote('allowed-by-settings')).toBeNull();
+    });
+  });
+
+  describe('by hook, in a bypass mode, with the service away', () => {
+    const bypass = { args: ['--permission-mode', 'bypassPermissions'], env: { IS_SANDBOX: '1' } };
+    const away = { serviceUrl: 'http://127.0.0.1:1' };
+
+    it('the tool runs: this is why the documented settings switch bypass modes off', async () => {
+      const agent = agentFor('hook', { ...bypass, ...away });
+      await agent.start([[bash('printf ran > bypassed')]]).ended;
+      expect(agent.wrote('bypassed')).toBe('ran');
+    });
+
+    it('disableBypassPermissionsMode: the tool does not run', async () => {
+      const permissions = { disableBypassPermissionsMode: 'disable' };
+      const agent = agentFor('hook', { ...bypass, ...away, permissions });
+      await agent.start([[bash('printf ran > bypassed')]]).ended;
+      expect(agent.wrote('bypassed')).toBeNull();
+    });
+  });
+});

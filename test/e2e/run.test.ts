@@ -1,0 +1,130 @@
+import { Api, type ApprovalJson } from '../support/api';
+import { AgentMachine, type Call } from '../support/claude-run';
+import { freePort, processesOf, Service } from '../support/processes';
+import { setStage, strike, type Stage } from '../support/stage';
+import { until } from '../support/until';
+
+let stage: Stage;
+let service: Service;
+let api: Api;
+let port: string;
+
+beforeAll(async () => {
+  port = String(await freePort());
+  stage = await setStage({ PORT: port });
+  ({ service, api } = stage);
+});
+afterAll(strike);
+
+const bash = (command: string): Call => ({ input: { command } });
+
+async function all(query: string): Promise<readonly ApprovalJson[]> {
+  return (await api.call<{ items: ApprovalJson[] }>('operator', 'GET', `/api/approvals?${query}`)).body.items;
+}
+
+/** The pending request for this command. */
+function asked(command: string): Promise<ApprovalJson> {
+  return until(`a request for ${command.slice(0, 60)}`, async () =>
+    (await all('status=pending')).find(({ toolInput }) => toolInput.command === command),
+  );
+}
+
+/** The service as it was, after a kill. */
+async function startAgain(): Promise<void> {
+  service = await Service.start({ ...stage.environment, PORT: port });
+}
+
+it('shows what happens, runs what was approved, keeps our keys from the agent and ends with its exit code', async () => {
+  const machine = new AgentMachine(service.url);
+  const run = machine.runCli({ calls: [bash('printf ran > allowed # \u200b\u001b[2J')], exitCode: 3 });
+  const { id } = await asked('printf ran > allowed # \u200b\u001b[2J');
+  await api.decide(id, 'approved');
+  expect(await run.ended()).toBe(3);
+  expect(machine.wrote('allowed')).toBe('ran');
+  expect(run.program.output).toEqual(
+    expect.arrayContaining(['  │ printf ran > allowed # \\u{200b}\\u{1b}[2J', 'All done.']),
+  );
+  for (const hidden of ['\u200b', '\u001b']) expect(run.said).not.toContain(hidden);
+  expect(run.said).toContain('approved by');
+  expect(run.started.env).not.toContain('COUNTERSIGN_KEY');
+});
+
+it('passes SIGTERM on, cancels what is open, ends with the child’s code and leaves nothing running', async () => {
+  const machine = new AgentMachine(service.url);
+  const run = machine.runCli({ calls: [bash('touch terminated')] });
+  const { id } = await asked('touch terminated');
+  run.program.signal('SIGTERM');
+  expect(await run.ended()).toBe(143);
+  expect((await api.get(id)).body.status).toBe('cancelled');
+  expect(processesOf(machine.work)).toEqual([]);
+});
+
+it('outlives a killed service while it waits, and a service that stays away is no approval', async () => {
+  const machine = new AgentMachine(service.url);
+  const patient = machine.runCli({ calls: [bash('touch survived')] });
+  const forsaken = machine.runCli({ calls: [bash('touch orphaned')] }, ['--timeout', '2']);
+  const [{ id, sessionId }] = (await Promise.all([asked('touch survived'), asked('touch orphaned')])) as [
+    ApprovalJson & { sessionId: string },
+    ApprovalJson,
+  ];
+  await service.kill();
+  expect(await forsaken.ended()).toBe(0);
+  expect(forsaken.answers[0]?.message).toMatch(/cannot be reached.*nobody said no/i);
+  await startAgain();
+  await api.decide(id, 'approved');
+  expect(await patient.ended()).toBe(0);
+  expect([machine.wrote('survived'), machine.wrote('orphaned')]).toEqual(['', null]);
+  expect(await all(`sessionId=${sessionId}`)).toHaveLength(1);
+});
+
+it('that was killed while it waited leaves an approval for one such call of that session, and for nothing else', async () => {
+  const machine = new AgentMachine(service.url);
+  const command = 'echo late >> late';
+  const killed = machine.runCli({ calls: [bash(command)] });
+  const { id } = await asked(command);
+  const session = await machine.session();
+  await killed.program.kill();
+  await api.decide(id, 'approved');
+
+  await machine.run({ calls: [bash(command)] }, { timeoutSeconds: 1 }).ended();
+  await machine.run({ calls: [bash(`${command} `)] }, { resume: session, timeoutSeconds: 1 }).ended();
+  expect(machine.wrote('late')).toBeNull();
+
+  const resumed = machine.runCli({ calls: [bash(command), bash(command)] }, ['--resume', session]);
+  const second = await asked(command);
+  expect(second.id).not.toBe(id);
+  expect(machine.wrote('late')).toBe('late\n');
+  await api.decide(second.id, 'rejected');
+  await resumed.ended();
+
+  await machine.run({ calls: [bash(command)] }, { resume: session, timeoutSeconds: 1 }).ended();
+  expect(machine.wrote('late')).toBe('late\n');
+  expect((await api.get(id)).body.acknowledged).toBe('resumed');
+});
+
+describe('what cannot start', () => {
+  it.each([
+    ['no Claude Code', ['--claude', '/nowhere/claude'], {}, /Install it.*--claude/],
+    ['no such directory', ['--cwd', '/nowhere'], {}, /no such directory/],
+    [
+      'a session that is not kept',
+      ['--resume', '11111111-2222-4333-8444-555555555555'],
+      {},
+      /nothing usable is kept/,
+    ],
+    ['a session id that is a path', ['--resume', '../../etc/passwd'], {}, /cannot be the id/],
+    ['a key that is not known', [], { COUNTERSIGN_KEY: 'w'.repeat(40) }, /does not know this API key/],
+    ['a service that is away', ['--url', 'http://127.0.0.1:1'], {}, /127\.0\.0\.1:1/],
+  ])('%s exits 2 and says what to do', async (_what, args, env, says) => {
+    const run = new AgentMachine(service.url).runCli({}, args, env);
+    expect(await run.ended()).toBe(2);
+    expect(run.program.errors.join('\n')).toMatch(says);
+    expect(run.said).not.toMatch(/^\s+at /m);
+  });
+
+  it('a missing login is explained, with Claude Code’s exit code', async () => {
+    const run = new AgentMachine(service.url).runCli({ loggedOut: true });
+    expect(await run.ended()).toBe(1);
+    expect(run.program.errors.join('\n')).toMatch(/not logged in.*\/login/);
+  });
+});
