@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -78,7 +79,8 @@ function answer({ model, tools = [], messages }: Body, play: Play, response: Ser
       send('content_block_start', { index, content_block: { type: 'text', text: '' } });
       send('content_block_delta', { index, delta: { type: 'text_delta', text: block.text } });
     } else {
-      const id = `toolu_${play.next}_${index}`;
+      // As the real ones never twice: by MCP a call with a known id is a retry.
+      const id = `toolu_${randomUUID().replaceAll('-', '')}`;
       send('content_block_start', {
         index,
         content_block: { type: 'tool_use', id, name: block.tool, input: {} },
