@@ -93,7 +93,11 @@ module.exports = {
       from: { path: '^src/connectors/client(/|\\.ts$)' },
       to: {
         path: '^src/|node_modules/@nestjs',
-        pathNot: ['^src/connectors/client(/|\\.ts$)', '^src/kernel/', '^src/receipts/verify-receipt\\.ts$'],
+        pathNot: [
+          '^src/connectors/client(/|\\.ts$)',
+          '^src/kernel/',
+          '^src/receipts/(verify-receipt|key-set)\\.ts$',
+        ],
       },
     },
     library('cockatiel-stays-in-resilience', 'cockatiel', ['^src/resilience/']),

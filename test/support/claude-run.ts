@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from '
 import { join } from 'node:path';
 import { CountersignClient } from '../../src/connectors/client';
 import { ClaudeRun, type RunSettings } from '../../src/connectors/subprocess/run-claude';
-import { SessionStore } from '../../src/connectors/subprocess/session-store';
+import { SessionFiles } from '../../src/connectors/subprocess/session-files';
 import { startCli } from './cli';
 import { CHECKOUT, temporaryDirectory, type Program } from './processes';
 import { until } from './until';
@@ -52,7 +52,7 @@ export class AgentMachine {
     const { log, env } = this.prepare(script);
     return new LocalRun(log, {
       client: new CountersignClient({ url: this.url, key: AGENT_KEY }),
-      sessions: new SessionStore(this.sessions),
+      sessions: new SessionFiles(this.sessions),
       agentId: 'runner',
       cwd: this.work,
       prompt: 'do it',

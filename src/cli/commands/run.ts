@@ -4,7 +4,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import type { CountersignClient } from '../../connectors/client';
 import { ServiceRefused } from '../../connectors/client/service-errors';
 import { ClaudeRun } from '../../connectors/subprocess/run-claude';
-import { SessionStore, type SessionFile } from '../../connectors/subprocess/session-store';
+import { SessionFiles, type SessionFile } from '../../connectors/subprocess/session-files';
 import { readable } from '../../connectors/subprocess/transcript';
 import { eventLine } from '../run/terminal';
 import { stateDirectory } from '../run/state-directory';
@@ -41,7 +41,7 @@ export function runCommand(): Command {
 
 async function run(words: readonly string[], options: RunOptions): Promise<void> {
   const client = clientFor(options);
-  const sessions = new SessionStore(stateDirectory());
+  const sessions = new SessionFiles(stateDirectory());
   const session =
     options.resume === undefined ? null : await sessionOf(sessions, options.resume, options.agent);
   const prompt = words.join(' ') || (session === null ? '' : askAgain(session));
@@ -70,7 +70,7 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
 }
 
 /** @throws SessionUnknown, or Error when the session is another agent's. */
-async function sessionOf(sessions: SessionStore, id: string, agentId: string): Promise<SessionFile> {
+async function sessionOf(sessions: SessionFiles, id: string, agentId: string): Promise<SessionFile> {
   const session = await sessions.read(id);
   if (session.agentId === agentId) return session;
   throw new Error(`session ${id} is of agent ${session.agentId}, not of ${agentId}`);

@@ -11,12 +11,12 @@ import {
 } from './control-protocol';
 import { failureOf } from './denials';
 import { Grants } from './grants';
-import type { SessionStore } from './session-store';
+import type { SessionFiles } from './session-files';
 import { ToolGate, type GateEvent } from './tool-gate';
 
 export interface RunSettings {
   readonly client: CountersignClient;
-  readonly sessions: SessionStore;
+  readonly sessions: SessionFiles;
   readonly agentId: string;
   readonly cwd: string;
   readonly prompt: string;

@@ -6,11 +6,11 @@ import { ServiceRefused, ServiceUnreachable } from '../client/service-errors';
 import { allowance, denial, type ToolCall } from './control-protocol';
 import { denialOf, failureOf } from './denials';
 import type { Grants, PlacedCall } from './grants';
-import type { SessionStore } from './session-store';
+import type { SessionFiles } from './session-files';
 
 export interface GateSettings {
   readonly client: CountersignClient;
-  readonly sessions: SessionStore;
+  readonly sessions: SessionFiles;
   readonly agentId: string;
   readonly sessionId: string;
   /** Where every tool runs. */

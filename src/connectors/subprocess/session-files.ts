@@ -30,7 +30,7 @@ export class SessionUnknown extends Error {
 }
 
 /** Sessions and the approvals used in them, as files that only their owner reads. */
-export class SessionStore {
+export class SessionFiles {
   /** @param directory made when needed */
   constructor(private readonly directory: string) {}
 
