@@ -8,6 +8,7 @@ import {
   type Acknowledgement,
   type Approval,
   type Departure,
+  type SettledApproval,
 } from '../approvals/approval';
 import { AcknowledgeApprovalCommand } from '../approvals/commands/acknowledge-approval';
 import { CancelApprovalCommand } from '../approvals/commands/cancel-approval';
@@ -40,6 +41,11 @@ export interface Question {
 function isUnheard({ approval, endsInMs }: { approval: Approval; endsInMs: number }): boolean {
   if (!isSettled(approval)) return true;
   return 'decision' in approval && approval.acknowledged !== 'resumed' && endsInMs > 0;
+}
+
+/** Cancelled by the agent itself: its connection may still be there, but it no longer waits for this answer. */
+function isTakenBack(approval: SettledApproval): boolean {
+  return approval.status === 'cancelled' && approval.by.kind === 'api' && approval.by.id === approval.keyId;
 }
 
 /**
@@ -94,7 +100,9 @@ export class HeldCalls implements BeforeApplicationShutdown {
     this.events.publish(new ConnectorAnswered(connector, kind));
     const fields = { connector, approvalId: ending?.approval.id, answer: kind, taken };
     this.log.event('info', 'connector.answered', fields, 'a held call ended');
-    if (ending?.kind === 'settled') await this.acknowledge(ending.approval, taken ? 'resumed' : 'gone');
+    if (ending?.kind !== 'settled') return;
+    const heard = taken && !isTakenBack(ending.approval);
+    await this.acknowledge(ending.approval, heard ? 'resumed' : 'gone');
   }
 
   private async enqueue(question: Question, caller: Identity): Promise<Approval> {

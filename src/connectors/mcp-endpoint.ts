@@ -72,7 +72,8 @@ export class McpEndpoint {
       raw.setHeader(SESSION_HEADER, session);
     const server = this.serverFor({ caller, session, gone, taken: answerTaken(raw) });
     const transport = new StreamableHTTPServerTransport();
-    gone.addEventListener('abort', () => void server.close(), { once: true });
+    // Not when the key is revoked: that call still hears that it is denied.
+    raw.once('close', () => void server.close());
     await server.connect(transport);
     await transport.handleRequest(request.raw, raw, body ?? null);
   }

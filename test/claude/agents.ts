@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startCli } from '../support/cli';
 import type { Block, ModelEndpoint } from '../support/model-endpoint';
-import { Program, temporaryDirectory } from '../support/processes';
+import { CHECKOUT, Program, temporaryDirectory } from '../support/processes';
 import { AGENT_KEY } from '../support/well-known';
 
 /** The three ways by which Claude Code asks. */
@@ -78,16 +78,10 @@ export class RealAgent {
   }
 
   private settings(): void {
-    const { way, serviceUrl, permissions = {} } = this.asking;
-    const hook = {
-      type: 'http',
-      url: `${serviceUrl}/connectors/claude-code/hook`,
-      timeout: 1860,
-      headers: { Authorization: 'Bearer $COUNTERSIGN_KEY' },
-      allowedEnvVars: ['COUNTERSIGN_KEY'],
-    };
-    const hooks = way === 'hook' ? { PreToolUse: [{ matcher: '*', hooks: [hook] }] } : {};
-    this.writeSettings({ permissions, hooks });
+    const { way, permissions } = this.asking;
+    if (way !== 'hook') return;
+    const settings = JSON.parse(this.printed('README.md', '"PreToolUse"')) as object;
+    this.writeSettings(permissions === undefined ? settings : { ...settings, permissions });
   }
 
   private writeSettings(settings: object): void {
@@ -97,13 +91,15 @@ export class RealAgent {
 
   private mcp(): string[] {
     const path = join(this.home, 'mcp.json');
-    const server = {
-      type: 'http',
-      url: `${this.asking.serviceUrl}/connectors/mcp`,
-      headers: { Authorization: 'Bearer ${COUNTERSIGN_KEY}' },
-      timeout: 1_900_000,
-    };
-    writeFileSync(path, JSON.stringify({ mcpServers: { countersign: server } }));
+    writeFileSync(path, this.printed('docs/connectors.md', '"mcpServers"'));
     return ['--mcp-config', path, '--permission-prompt-tool', 'mcp__countersign__approve'];
+  }
+
+  /** The JSON with this in it, as the page prints it; only the address is that of this service. */
+  private printed(page: string, having: string): string {
+    const blocks = readFileSync(join(CHECKOUT, page), 'utf8').matchAll(/^ *```json\n(.*?)^ *```$/gms);
+    const block = [...blocks].map(([, json = '']) => json).find((json) => json.includes(having));
+    if (block === undefined) throw new Error(`${page} prints no JSON with ${having}`);
+    return block.replaceAll('http://127.0.0.1:3000', this.asking.serviceUrl);
   }
 }

@@ -126,14 +126,13 @@ withClaude('the real Claude Code', () => {
     const away = { serviceUrl: 'http://127.0.0.1:1' };
 
     it('the tool runs: this is why the documented settings switch bypass modes off', async () => {
-      const agent = agentFor('hook', { ...bypass, ...away });
+      const agent = agentFor('hook', { ...bypass, ...away, permissions: {} });
       await agent.start([[bash('printf ran > bypassed')]]).ended;
       expect(agent.wrote('bypassed')).toBe('ran');
     });
 
-    it('disableBypassPermissionsMode: the tool does not run', async () => {
-      const permissions = { disableBypassPermissionsMode: 'disable' };
-      const agent = agentFor('hook', { ...bypass, ...away, permissions });
+    it('disableBypassPermissionsMode, as printed: the tool does not run', async () => {
+      const agent = agentFor('hook', { ...bypass, ...away });
       await agent.start([[bash('printf ran > bypassed')]]).ended;
       expect(agent.wrote('bypassed')).toBeNull();
     });

@@ -2,6 +2,7 @@ import type { ApprovalJson } from '../support/api';
 import { Api } from '../support/api';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { callHook, permissionRequest, preToolUse, verdictOf, type HookCall } from '../support/hook-client';
+import { issueKey, keyIs, revokeKey } from '../support/keys';
 import { openTestApp, type OpenApp } from '../support/open-app';
 import { startSandboxProcess, type Program } from '../support/processes';
 import { buttonsOf, SandboxClient } from '../support/sandbox-client';
@@ -134,6 +135,20 @@ describe('PreToolUse', () => {
     expect(verdictOf(await call.answer)).toEqual({
       allow: false,
       message: expect.stringMatching(/cancelled by .*wrong branch/) as string,
+    });
+  });
+
+  it('of a key that is revoked is told no', async () => {
+    const key = await issueKey(database, 'agent', 'revoked-hook');
+    await keyIs(true, here.url, key);
+    const before = here.feed.size;
+    const call = await hook(preToolUse(), { authorization: `Bearer ${key}` });
+    await waiters(before + 1);
+    await revokeKey(database, 'revoked-hook');
+    expect(call.status).toBe(200);
+    expect(verdictOf(await call.answer)).toEqual({
+      allow: false,
+      message: expect.stringContaining('revoked') as string,
     });
   });
 

@@ -3,6 +3,7 @@ import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/
 import type { CallToolResult, Progress } from '@modelcontextprotocol/sdk/types.js';
 import { Api, type ApprovalJson } from '../support/api';
 import { createTestDatabase, type TestDatabase } from '../support/database';
+import { issueKey, keyIs, revokeKey } from '../support/keys';
 import { openTestApp, type OpenApp } from '../support/open-app';
 import { until } from '../support/until';
 import { AGENT_KEY, OPERATOR_KEY } from '../support/well-known';
@@ -205,6 +206,32 @@ describe('a cancelled call', () => {
     );
     expect(response.status).toBe(202);
     await until('cancelled', async () => (await api.get(request.id)).body.status === 'cancelled');
+    // Its stream is still open and takes an answer, but nobody goes on because of it.
+    expect(await acknowledged(request.id)).toBe('gone');
+  });
+});
+
+it('of a key that is revoked hears that it is denied, and not what is decided', async () => {
+  const key = await issueKey(database, 'agent', 'revoked-mcp');
+  await keyIs(true, here.url, key);
+  const before = here.feed.size;
+  const response = await post(
+    here.url,
+    {
+      jsonrpc: '2.0',
+      id: 1,
+      method: 'tools/call',
+      params: { name: 'approve', arguments: permission() },
+    },
+    { authorization: `Bearer ${key}` },
+  );
+  await until('it waits', () => here.feed.size === before + 1);
+  await revokeKey(database, 'revoked-mcp');
+  const [, data = ''] = /^data: (.*)$/m.exec(await response.text()) ?? [];
+  const { result } = JSON.parse(data) as { result: CallToolResult };
+  expect(decisionOf(result)).toEqual({
+    behavior: 'deny',
+    message: expect.stringContaining('revoked') as string,
   });
 });
 
