@@ -72,7 +72,7 @@ describe('the service, when the database', () => {
   });
 
   it('is away while a waiting request ends, answers the waiter after its return', async () => {
-    const { body } = await api.enqueue({ timeoutSeconds: 3 });
+    const { body } = await api.enqueue({ timeoutSeconds: 7 });
     const waiting = api.get(body.id, 50);
     await until('it waits', () => app.feed.size === 1);
     wire.cut();

@@ -30,6 +30,7 @@ describe('defaults', () => {
       dataDir: '.data',
       database: { url: null, migrationUrl: null, poolSize: 10 },
       keys: { agent: null, operator: null },
+      shutdown: { noticeSeconds: 0 },
       signing: { key: null },
       telegram: null,
       breaker: {
