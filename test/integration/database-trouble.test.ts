@@ -74,7 +74,10 @@ describe('the service, when the database', () => {
   it('is away while a waiting request ends, answers the waiter after its return', async () => {
     const { body } = await api.enqueue({ timeoutSeconds: 7 });
     const waiting = api.get(body.id, 50);
-    await until('it waits', () => app.feed.size === 1);
+    // Registered before its first read, which must be over: a call that fails there does not wait.
+    const database = app.get(Database);
+    const atRest = () => database.poolUse.idle === database.poolUse.total;
+    await until('it waits', () => app.feed.size === 1 && atRest());
     wire.cut();
     await until('the end could not be written', () =>
       app.events.some(({ event }) => event === 'waiters.read-failed'),
