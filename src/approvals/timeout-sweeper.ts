@@ -23,6 +23,9 @@ const SWEEPS_PER_FULL_SWEEP = 12;
  */
 const LOOK_BACK_MARGIN_SECONDS = 60;
 
+/** Batches side by side when much is due at once: one is written while the other is read. */
+const LANES = 2;
+
 export interface SweeperHealth {
   readonly healthy: boolean;
   /** Seconds since the last sweep that went through. */
@@ -82,6 +85,23 @@ export class TimeoutSweeper implements OnApplicationBootstrap, BeforeApplication
     };
   }
 
+  /** @returns whether there may be more that is due. */
+  private async endBatch(dueForAtMostSeconds: number | undefined): Promise<boolean> {
+    const ended = await this.commands.execute(
+      new CancelApprovalCommand({ cause: 'timeout', limit: this.batchSize, dueForAtMostSeconds }),
+    );
+    return ended.length === this.batchSize;
+  }
+
+  /** Rejects only when every lane has ended, so that none works on when the service has stopped. */
+  private async endAllBatches(dueForAtMostSeconds: number | undefined): Promise<void> {
+    const lanes = Array.from({ length: LANES }, async () => {
+      while (await this.endBatch(dueForAtMostSeconds));
+    });
+    await Promise.allSettled(lanes);
+    await Promise.all(lanes);
+  }
+
   private async sweepAll(): Promise<void> {
     const startedAtMs = this.clock.monotonicMs();
     const full = this.sweepsUntilFull <= 0;
@@ -89,12 +109,7 @@ export class TimeoutSweeper implements OnApplicationBootstrap, BeforeApplication
       ? undefined
       : (startedAtMs - this.succeededAtMs) / 1000 + LOOK_BACK_MARGIN_SECONDS;
     try {
-      let ended: readonly unknown[];
-      do {
-        ended = await this.commands.execute(
-          new CancelApprovalCommand({ cause: 'timeout', limit: this.batchSize, dueForAtMostSeconds }),
-        );
-      } while (ended.length === this.batchSize);
+      if (await this.endBatch(dueForAtMostSeconds)) await this.endAllBatches(dueForAtMostSeconds);
       this.sweepsUntilFull = full ? SWEEPS_PER_FULL_SWEEP : this.sweepsUntilFull - 1;
       this.succeededAtMs = this.clock.monotonicMs();
       this.durationMs = this.succeededAtMs - startedAtMs;
