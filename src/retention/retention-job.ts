@@ -76,17 +76,25 @@ export class RetentionJob implements OnApplicationBootstrap, BeforeApplicationSh
   private async removeAll(): Promise<void> {
     const startedAtMs = this.clock.monotonicMs();
     let approvals = 0;
+    let auditRows = 0;
+    let lastId = NO_ID;
     try {
-      let lastId: string | null = NO_ID;
-      while (lastId !== null && !this.stop.signal.aborted && (await this.leases.take(JOB, LEASE_SECONDS))) {
-        const beganAtMs = this.clock.monotonicMs();
+      await this.inBatches(async () => {
         const removed = await this.store.remove(this.days, BATCH_SIZE, lastId);
         approvals += removed.count;
+        lastId = removed.lastId ?? lastId;
         this.events.publish(new ApprovalsRemoved(removed.count));
-        lastId = removed.count < BATCH_SIZE ? null : removed.lastId;
-        if (lastId === null) await this.store.removeDeadLetters(this.days);
-        else await this.rest(REST_PER_WORK * (this.clock.monotonicMs() - beganAtMs));
-      }
+        return removed.count === BATCH_SIZE;
+      });
+      await this.inBatches(async () => {
+        const { removed, more } = await this.store.pruneAudit(this.days);
+        auditRows += removed;
+        return more;
+      });
+      await this.inBatches(async () => {
+        await this.store.removeDeadLetters(this.days);
+        return false;
+      });
       await this.leases.release(JOB);
       this.succeededAtMs = this.clock.monotonicMs();
       this.failing = false;
@@ -97,15 +105,24 @@ export class RetentionJob implements OnApplicationBootstrap, BeforeApplicationSh
           'error',
           'retention.failed',
           fields,
-          'old approvals are not removed; it is tried again',
+          'what is old cannot be removed; it is tried again',
         );
       }
       this.failing = true;
     }
-    if (approvals > 0) {
+    if (approvals + auditRows > 0) {
       const seconds = (this.clock.monotonicMs() - startedAtMs) / 1000;
-      const fields = { approvals, olderThanDays: this.days, seconds };
-      this.log.event('info', 'retention.removed', fields, 'approvals that are kept no longer were removed');
+      const fields = { approvals, auditRows, olderThanDays: this.days, seconds };
+      this.log.event('info', 'retention.removed', fields, 'what is kept no longer was removed');
+    }
+  }
+
+  /** Batch after batch while there is more, the lease is ours and the service runs. */
+  private async inBatches(removeSome: () => Promise<boolean>): Promise<void> {
+    while (!this.stop.signal.aborted && (await this.leases.take(JOB, LEASE_SECONDS))) {
+      const beganAtMs = this.clock.monotonicMs();
+      if (!(await removeSome())) return;
+      await this.rest(REST_PER_WORK * (this.clock.monotonicMs() - beganAtMs));
     }
   }
 

@@ -35,6 +35,12 @@ const REMOVE_DEAD_LETTERS: Statement = {
   delete from outbox where approval_id is null and dead_at < now() - make_interval(days => $1)`,
 };
 
+/** Parameters: days. Of the audit log only its owner removes: what lies before one exported checkpoint, a call each. */
+const PRUNE_AUDIT: Statement = {
+  name: 'retention-prune-audit',
+  text: `select removed::int, up_to is not null as more from audit_prune(now() - make_interval(days => $1))`,
+};
+
 export interface Removed {
   readonly count: number;
   /** Of the last that was removed; null when there was none. */
@@ -54,6 +60,12 @@ export class RetentionStore {
       afterId,
     ]);
     return { count: row?.removed ?? 0, lastId: row?.last_id ?? null };
+  }
+
+  /** Removes audit rows older than `days` that lie before the oldest exported checkpoint; `more`: it was reached. */
+  async pruneAudit(days: number): Promise<{ readonly removed: number; readonly more: boolean }> {
+    const [row] = await this.database.query<{ removed: number; more: boolean }>(PRUNE_AUDIT, [days]);
+    return row ?? { removed: 0, more: false };
   }
 
   async removeDeadLetters(days: number): Promise<void> {

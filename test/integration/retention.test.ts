@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import { AuditCheckpoints } from '../../src/audit/audit-checkpoints';
 import { RetentionJob } from '../../src/retention/retention-job';
 import { Api } from '../support/api';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { openTestApp, type OpenApp } from '../support/open-app';
 import { TELEGRAM_ON } from '../support/open-store';
 import { Scrape } from '../support/scrape';
+import { until } from '../support/until';
 
 const RETENTION_DAYS = 30;
 
@@ -55,7 +57,10 @@ async function aged(id: string, daysAgo: number): Promise<string> {
   return aged;
 }
 
-async function left(table: 'approvals' | 'cards' | 'receipts' | 'outbox', id: string): Promise<number> {
+async function left(
+  table: 'approvals' | 'cards' | 'receipts' | 'outbox' | 'audit_log',
+  id: string,
+): Promise<number> {
   const column = table === 'approvals' ? 'id' : 'approval_id';
   return (await database.query(`select 1 from ${table} where ${column} = $1`, [id])).length;
 }
@@ -111,6 +116,23 @@ it('works off more than a batch, and says and counts how many it removed', async
   expect(
     await database.query(`select 1 from approvals where settled_at < now() - interval '30 days'`),
   ).toEqual([]);
+});
+
+it('removes old rows of the audit log as far as an exported checkpoint covers them, and the rest verifies', async () => {
+  const old = await decided(RETENTION_DAYS - 1);
+  const unsealed = () =>
+    database.query(`select 1 from audit_log where seq not in (select seq from audit_seals)`);
+  await until('everything is sealed', async () => (await unsealed()).length === 0);
+  await database.query(`update audit_log set at = now() - interval '31 days'`);
+  await run();
+  expect(await left('audit_log', old)).toBe(2);
+  await app.get(AuditCheckpoints).export();
+  const { body: young } = await api.enqueue();
+  await run();
+  expect(await left('audit_log', old)).toBe(0);
+  expect(await left('audit_log', young.id)).toBe(1);
+  await until('everything is sealed', async () => (await unsealed()).length === 0);
+  expect((await api.call('operator', 'GET', '/api/audit/verify')).body).toMatchObject({ ok: true, rows: 1 });
 });
 
 it('removes dead letters about a chat after the same time', async () => {
