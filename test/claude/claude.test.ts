@@ -7,6 +7,10 @@ import { RealAgent, WAYS, type Way } from './agents';
 
 const withClaude = process.env.TEST_CLAUDE === undefined ? describe.skip : describe;
 
+/** Claude Code takes a second to its first question, and many times that on a machine that is busy. */
+const ASKS_WITHIN_MS = 60_000;
+jest.setTimeout(240_000);
+
 const bash = (command: string): Block => ({ tool: 'Bash', input: { command } });
 
 withClaude('the real Claude Code', () => {
@@ -31,11 +35,15 @@ withClaude('the real Claude Code', () => {
 
   /** The pending request for this command. */
   const asked = (command: string): Promise<ApprovalJson> =>
-    until(`a request for ${command.slice(0, 60)}`, async () => {
-      const path = '/api/approvals?status=pending';
-      const { body } = await stage.api.call<{ items: ApprovalJson[] }>('operator', 'GET', path);
-      return body.items.find(({ toolInput }) => toolInput.command === command);
-    });
+    until(
+      `a request for ${command.slice(0, 60)}`,
+      async () => {
+        const path = '/api/approvals?status=pending';
+        const { body } = await stage.api.call<{ items: ApprovalJson[] }>('operator', 'GET', path);
+        return body.items.find(({ toolInput }) => toolInput.command === command);
+      },
+      ASKS_WITHIN_MS,
+    );
 
   async function tap(id: string, button: 'Approve' | 'Reject'): Promise<void> {
     await stage.chat.press((await stage.chat.card(id)).messageId, button);
