@@ -2,6 +2,7 @@ import { HealthIndicatorService, TerminusModule, TypeOrmHealthIndicator } from '
 import { Test } from '@nestjs/testing';
 import { TimeoutSweeper } from '../../../src/approvals/timeout-sweeper';
 import { MigrationState } from '../../../src/database/migration-state';
+import { Departure } from '../../../src/health/departure';
 import { HealthController } from '../../../src/health/health.controller';
 import { TelegramStatus } from '../../../src/telegram/telegram-status';
 
@@ -19,6 +20,7 @@ async function readiness(...pings: ('up' | 'down')[]) {
       { provide: MigrationState, useValue: { pending: () => Promise.resolve([]) } },
       { provide: TimeoutSweeper, useValue: {} },
       { provide: TelegramStatus, useValue: {} },
+      Departure,
     ],
   })
     .overrideProvider(TypeOrmHealthIndicator)
