@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { inputDigest } from '../kernel/canonical-json';
 import { SystemClock, type Clock } from '../kernel/clock';
 import { keySetSchema } from '../receipts/key-set';
 import { ReceiptRefused, verifyReceipt, type ExpectedUse } from '../receipts/verify-receipt';
@@ -11,6 +12,7 @@ import {
   type Ask,
 } from './client/approval-wire';
 import { persistently } from './client/persistence';
+import { ServiceUnreachable } from './client/service-errors';
 import { callService, type ServiceCall, type ServiceDoor } from './client/service-call';
 
 export type { Approval, ApprovalFilter, ApprovalPage, Ask } from './client/approval-wire';
@@ -58,14 +60,22 @@ export class CountersignClient {
   /**
    * Asks. Goes on for two minutes when the service cannot be reached.
    *
+   * What comes back is for exactly this action: its digest is worked out anew here.
+   *
    * @param options.idempotencyKey the same key with the same ask is the same request, over crashes of the caller too
    */
-  enqueue(ask: Ask, options: CallOptions & { readonly idempotencyKey?: string } = {}): Promise<Approval> {
+  async enqueue(
+    ask: Ask,
+    options: CallOptions & { readonly idempotencyKey?: string } = {},
+  ): Promise<Approval> {
     const headers = { 'idempotency-key': options.idempotencyKey ?? randomUUID() };
-    return this.repeat(
+    const approval = await this.repeat(
       { method: 'POST', path: '/api/approvals', body: ask, headers, signal: options.signal },
       ASK_PATIENCE_MS,
     );
+    const { toolName, toolInput, cwd = null } = ask;
+    if (approval.inputDigest !== inputDigest({ toolName, toolInput, cwd })) throw notOurs(approval.id);
+    return approval;
   }
 
   /** The approval as it stands; one try. */
@@ -87,6 +97,8 @@ export class CountersignClient {
         untilMs,
         signal,
       });
+      // A cache or a confused proxy may answer with the approval of something else.
+      if (latest.id !== approval.id || latest.inputDigest !== approval.inputDigest) throw notOurs(latest.id);
     }
   }
 
@@ -168,6 +180,9 @@ export class CountersignClient {
     });
   }
 }
+
+const notOurs = (id: string): ServiceUnreachable =>
+  new ServiceUnreachable(`the answer is about another request: ${id}`);
 
 function pathOf(id: string): string {
   return `/api/approvals/${encodeURIComponent(id)}`;

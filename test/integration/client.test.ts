@@ -156,7 +156,7 @@ it('passes on what the service refuses, with the true state', async () => {
 
 it('asks again after a 503 when it says so', async () => {
   let tries = 0;
-  const body = JSON.stringify(approvalSchema.parse((await api.enqueue()).body));
+  const body = JSON.stringify(approvalSchema.parse((await api.enqueue(ask('busy'))).body));
   const { server, url } = await answering((_incoming, outgoing) => {
     if (++tries === 1) outgoing.writeHead(503, { 'retry-after': '1' }).end('{}');
     else outgoing.end(body);

@@ -1,3 +1,4 @@
+import { Agent, request } from 'node:http';
 import { Api, requestBody, type ApprovalJson } from '../../support/api';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 import { issueKey, keyIs } from '../../support/keys';
@@ -7,12 +8,15 @@ import { OPERATOR_KEY } from '../../support/well-known';
 
 const PER_MINUTE = 20;
 const DECISIONS_PER_MINUTE = 5;
-const FLOOD = 1_000;
+const FLOOD = 10_000;
 const CALLERS = 50;
+const BODY = JSON.stringify(requestBody());
 
 let database: TestDatabase;
 let app: OpenApp;
 const agents: Record<string, Api> = {};
+const keys: Record<string, string> = {};
+const connections = new Agent({ keepAlive: true, maxSockets: CALLERS });
 
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -24,10 +28,12 @@ beforeAll(async () => {
   for (const name of ['flooder', 'neighbour', 'repeater', 'waiter', 'clicker']) {
     const key = await issueKey(database, name === 'clicker' ? 'operator' : 'agent', name);
     await keyIs(true, app.url, key);
+    keys[name] = key;
     agents[name] = new Api(app.url, { agent: key, operator: name === 'clicker' ? key : OPERATOR_KEY });
   }
 });
 afterAll(async () => {
+  connections.destroy();
   await app.close();
   await database.drop();
 });
@@ -36,6 +42,20 @@ function the(name: string): Api {
   const api = agents[name];
   if (!api) throw new Error(`nobody is called ${name}`);
   return api;
+}
+
+/** With as little work on this side as there can be: what is measured out is a flood. */
+function ask(key: string): Promise<{ status: number; seconds: string | undefined }> {
+  return new Promise((resolve, reject) => {
+    const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
+    const call = request(`${app.url}/api/approvals`, { method: 'POST', headers, agent: connections });
+    call.on('error', reject).on('response', (answer) => {
+      answer.resume().on('end', () => {
+        resolve({ status: answer.statusCode ?? 0, seconds: answer.headers['retry-after'] });
+      });
+    });
+    call.end(BODY);
+  });
 }
 
 const storedBy = async (name: string) =>
@@ -62,15 +82,16 @@ async function exhaust(api: Api): Promise<ApprovalJson[]> {
   }
 }
 
-it('security 17: floods are bounded per agent: a thousand enqueues, 429 with Retry-After, and other agents unharmed', async () => {
+it('security 17: floods are bounded per agent: 10 000 enqueues: 429 with Retry-After, and other agents unharmed', async () => {
   let left = FLOOD;
   const counts: Record<number, number> = {};
-  const retryAfter = new Set<string | null>();
+  const retryAfter = new Set<string | undefined>();
+  const key = keys.flooder ?? '';
   const flooding = async () => {
     while (left-- > 0) {
-      const { status, headers } = await the('flooder').enqueue();
+      const { status, seconds } = await ask(key);
       counts[status] = (counts[status] ?? 0) + 1;
-      if (status === 429) retryAfter.add(headers.get('retry-after'));
+      if (status === 429) retryAfter.add(seconds);
     }
   };
   const flood = Promise.all(Array.from({ length: CALLERS }, flooding));
@@ -85,7 +106,7 @@ it('security 17: floods are bounded per agent: a thousand enqueues, 429 with Ret
     expect(Number(seconds)).toBeGreaterThanOrEqual(1);
     expect(Number(seconds)).toBeLessThanOrEqual(60);
   }
-  // Written down, and not a thousand times: once a minute.
+  // Written down, and not ten thousand times: once a minute.
   const rows = await refusalsOf('api:flooder', 'access.rate-limited');
   expect(rows.length).toBeGreaterThanOrEqual(1);
   expect(rows.length).toBeLessThanOrEqual(windows + 1);
