@@ -28,7 +28,12 @@ export class AuditCheckpoints {
   /** Exports one if the last is old enough. Never rejects: the log is sealed whether or not the file can be written. */
   async exportIfDue(): Promise<void> {
     const now = this.clock.monotonicMs();
-    if (now < this.dueAtMs) return;
+    if (now >= this.dueAtMs) await this.exportNow();
+  }
+
+  /** Exports one, unless the last covers everything that is sealed. Never rejects either. */
+  async exportNow(): Promise<void> {
+    const now = this.clock.monotonicMs();
     this.dueAtMs = now + EVERY_MS;
     try {
       await this.export();

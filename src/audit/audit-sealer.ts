@@ -9,12 +9,12 @@ import { AuditStore } from './audit-store';
 import { SequenceGaps } from './sequence-gaps';
 
 const SEALER_LEASE = 'audit-sealer';
-/** A dead sealer is followed by another replica within this. */
-const LEASE_SECONDS = 3;
+/** A dead sealer is followed by another replica within this and its next look: two seconds. */
+const LEASE_SECONDS = 1.5;
 /** Seals are at most a second behind: several looks a second, each a short index scan when there is nothing. */
 const LOOK_MS = 250;
 /** How often a replica that does not seal looks whether it should. */
-const STANDBY_MS = 1_000;
+const STANDBY_MS = 500;
 /** Bounds how long one batch keeps this process from its other work. */
 const BATCH = 500;
 /** Everything is looked through once an hour, in case a row came to be later than any transaction may take. */
@@ -23,7 +23,7 @@ const FULL_LOOK_MS = 3_600_000;
 /** Among this many numbers below the highest, those that are missing may belong to transactions that still run. */
 const IN_FLIGHT = 10_000;
 /** The lease is renewed this often, and not with every look. */
-const RENEW_MS = 1_000;
+const RENEW_MS = 500;
 
 interface Chain {
   last: Pick<Seal, 'number' | 'hash'>;
@@ -66,10 +66,16 @@ export class AuditSealer implements OnApplicationBootstrap, BeforeApplicationShu
       const restMs = await this.guarded(() => this.lead());
       if (restMs > 0) await sleep(restMs, undefined, { signal: this.stop.signal }).catch(() => undefined);
     }
-    await this.guarded(async () => {
-      if (this.holding) await this.leases.release(SEALER_LEASE);
-      return 0;
-    });
+    await this.guarded(() => this.leave());
+  }
+
+  /** The last rows get their seals, and a checkpoint that a restored or altered database is held against. */
+  private async leave(): Promise<number> {
+    if (!this.holding) return 0;
+    await this.seal(this.clock.monotonicMs());
+    await this.checkpoints.exportNow();
+    await this.leases.release(SEALER_LEASE);
+    return 0;
   }
 
   /** Seals one batch, if it is this replica's turn. @returns how long to rest, in milliseconds. */
@@ -83,13 +89,16 @@ export class AuditSealer implements OnApplicationBootstrap, BeforeApplicationShu
       this.chain = null;
       return STANDBY_MS;
     }
-    this.chain ??= { last: await this.store.lastSeal(), gaps: null, passed: 0 };
-    if (this.chain.gaps && now >= this.fullLookAtMs) this.chain = { ...this.chain, gaps: null, passed: 0 };
-    const sealed = this.chain.gaps
-      ? await this.sealNew(this.chain, this.chain.gaps)
-      : await this.sealAll(this.chain);
+    const sealed = await this.seal(now);
     await this.checkpoints.exportIfDue();
     return sealed === BATCH ? 0 : LOOK_MS;
+  }
+
+  /** One batch. @returns how many rows were in it. */
+  private async seal(now: number): Promise<number> {
+    this.chain ??= { last: await this.store.lastSeal(), gaps: null, passed: 0 };
+    if (this.chain.gaps && now >= this.fullLookAtMs) this.chain = { ...this.chain, gaps: null, passed: 0 };
+    return this.chain.gaps ? this.sealNew(this.chain, this.chain.gaps) : this.sealAll(this.chain);
   }
 
   /** One batch of what came since the last look, rows that committed late among them. */

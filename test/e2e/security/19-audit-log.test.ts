@@ -17,17 +17,19 @@ let app: TestApp;
 let api: Api;
 let service: Client;
 let checkpointFile: string;
+let environment: Record<string, string>;
 
 beforeAll(async () => {
   database = await createTestDatabase({ migrated: false });
   const dataDir = temporaryDirectory();
   checkpointFile = join(dataDir, 'audit-checkpoints.jsonl');
-  app = await startTestApp(database.serviceUrl, {
+  environment = {
     DATABASE_MIGRATION_URL: database.url,
     DATA_DIR: dataDir,
     RATE_LIMIT_AGENT_PER_MINUTE: '100000',
     RATE_LIMIT_OPERATOR_PER_MINUTE: '100000',
-  });
+  };
+  app = await startTestApp(database.serviceUrl, environment);
   api = new Api(app.url);
   service = new Client({ connectionString: database.serviceUrl });
   await service.connect();
@@ -211,6 +213,23 @@ describe('19. the audit log shows alteration', () => {
     writeFileSync(checkpointFile, forged);
     expect(await verify()).toMatchObject(bad(/not signed by a known key/));
     writeFileSync(checkpointFile, exported);
+  });
+
+  it('a service that stops has sealed its last row, and leaves a checkpoint of it', async () => {
+    await exportCheckpoint();
+    await api.enqueue();
+    await app.close();
+    const [last] = await database.query<{ seq: string; number: string }>(
+      `select (select max(seq) from audit_log) as seq, max(number) as number from audit_seals`,
+    );
+    const [, payload = ''] = (readFileSync(checkpointFile, 'utf8').trim().split('\n').at(-1) ?? '').split(
+      '.',
+    );
+    const checkpoint = JSON.parse(Buffer.from(payload, 'base64url').toString()) as Record<string, unknown>;
+    expect(checkpoint).toMatchObject({ seq: Number(last?.seq), number: Number(last?.number) });
+    app = await startTestApp(database.serviceUrl, environment);
+    api = new Api(app.url);
+    expect((await verify()).ok).toBe(true);
   });
 
   it('is for operators, in pages, with hashes', async () => {
