@@ -95,6 +95,23 @@ describe('every card', () => {
     );
   });
 
+  it('of another action has another text, or comes with another document', () => {
+    const shown = (command: string) => {
+      const { text, document } = renderCard(bash(command));
+      return displayDigest(text, document?.sha256);
+    };
+    // One character more, less or other, anywhere, is the least that can be hidden.
+    fc.assert(
+      fc.property(hostileText, fc.nat(), fc.nat(1), hostileText, (command, place, cut, put) => {
+        const at = place % (command.length + 1);
+        const other = command.slice(0, at) + put.slice(0, 2) + command.slice(at + cut);
+        fc.pre(other !== command && other.isWellFormed() && command.isWellFormed());
+        expect(shown(other)).not.toBe(shown(command));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
   it('is the same whenever it is made', () => {
     expect(renderCard(bash('ls'))).toEqual(renderCard(bash('ls')));
   });
