@@ -412,6 +412,12 @@ describe('telegram.md 14: HTML that Telegram refuses', () => {
     expect(buttonsOf(card)).toHaveLength(2);
     await rig.chat.press(card.messageId, 'Approve');
     expect(await rig.statusOf(approval)).toBe('approved');
+    // What was signed is what the Bot API holds, in this form too.
+    const { body } = await rig.api.get(approval.id);
+    const [, payload = ''] = String(body.receipt).split('.');
+    const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as { displayDigest: string };
+    const held = createHash('sha256').update(card.text).digest('hex');
+    expect(claims.displayDigest).toBe(`sha256:${held}`);
     expect(rig.events('telegram.html-refused')).not.toEqual([]);
   });
 
