@@ -6,6 +6,7 @@ import { createRedactor } from '../logging/redact';
 import { BUILD } from '../metrics/build';
 import { approvalsCommand } from './commands/approvals';
 import { auditCommand } from './commands/audit';
+import { doctorCommand } from './commands/doctor';
 import { keysCommand } from './commands/keys';
 import { receiptCommand } from './commands/receipt';
 import { runCommand } from './commands/run';
@@ -15,6 +16,7 @@ import { Findings } from './output';
 const SUBCOMMANDS: readonly (() => Command)[] = [
   approvalsCommand,
   auditCommand,
+  doctorCommand,
   keysCommand,
   receiptCommand,
   runCommand,

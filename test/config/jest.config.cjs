@@ -4,12 +4,13 @@ module.exports = {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
-  // They want the machine to themselves, or an installation: npm run test:chaos, test:load, test:claude.
+  // They want the machine to themselves, or an installation: npm run test:chaos, test:load, test:claude, test:deploy.
   testPathIgnorePatterns: [
     '/node_modules/',
     '<rootDir>/test/chaos/',
     '<rootDir>/test/load/',
     '<rootDir>/test/claude/',
+    '<rootDir>/test/deploy/',
   ],
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',

@@ -1,0 +1,47 @@
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Config } from '../../../config/environment';
+import { KeyStore, type KeyRecord } from '../../../access/key-store';
+import { error, seen, skipped, warning, type Check, type Finding } from '../check';
+
+const OTHERS_MAY = 0o077;
+const SECRET_FILES = ['keys.json', 'signing-key.pem'];
+
+/** Files of ours that hold secrets and that others on this machine could read. */
+function openFiles({ dataDir }: Config): Omit<Finding, 'check'>[] {
+  return SECRET_FILES.map((name) => join(dataDir, name))
+    .filter((path) => existsSync(path) && (statSync(path).mode & OTHERS_MAY) !== 0)
+    .map((path) => warning(`${path} can be read by others on this machine`, `chmod 600 ${path}`));
+}
+
+/** Somebody may ask, somebody may decide, and nobody else reads the keys. */
+export const keysCheck: Check = {
+  name: 'keys',
+  async examine({ reached, config }) {
+    if (reached.database === null) return skipped('needs the database');
+    const keys = (await new KeyStore(reached.database).list()).filter(({ revokedAt }) => revokedAt === null);
+    const { agent, operator } = config.keys;
+    const generated = agent === null && operator === null && existsSync(join(config.dataDir, 'keys.json'));
+    const none = (role: KeyRecord['role'], own: string | null) =>
+      own === null && !generated && !keys.some((key) => key.role === role);
+    const findings = openFiles(config);
+    if (none('agent', agent)) {
+      findings.push(
+        error('no agent has a key: nobody can ask', 'countersign keys add --role agent --name NAME'),
+      );
+    }
+    if (none('operator', operator) && config.telegram === null) {
+      findings.push(
+        error(
+          'no operator has a key, and Telegram is off: nobody can decide',
+          'countersign keys add --role operator --name NAME',
+        ),
+      );
+    }
+    const own = [agent, operator].filter((key) => key !== null).length;
+    return seen(
+      `${keys.length} made, ${generated ? 'a pair generated' : `${own} in the environment`}`,
+      ...findings,
+    );
+  },
+};

@@ -1,0 +1,49 @@
+import { z } from 'zod';
+import { BotApiRefusal, type BotApi } from '../bot-api';
+import { error, seen, skipped, warning, type Check } from '../check';
+
+const memberSchema = z.object({ status: z.string(), is_member: z.boolean().optional() });
+
+/** Whether the person sees the cards; null: Telegram does not know such a person in this chat. */
+async function isThere(telegram: BotApi, chatId: string, userId: string): Promise<boolean | null> {
+  try {
+    const question = { chat_id: chatId, user_id: Number(userId) };
+    const { status, is_member } = await telegram.ask('getChatMember', question, memberSchema);
+    return !['left', 'kicked'].includes(status) && is_member !== false;
+  } catch (reason) {
+    if (reason instanceof BotApiRefusal) return null;
+    throw reason;
+  }
+}
+
+/** Those who may decide can see what there is to decide. */
+export const telegramOperatorsCheck: Check = {
+  name: 'telegram-operators',
+  async examine({ telegram, config }) {
+    if (telegram === null || config.telegram === null) return skipped('Telegram is off');
+    const { chatId, operators } = config.telegram;
+    const reachable = await telegram.ask('getChat', { chat_id: chatId }, z.looseObject({})).then(
+      () => true,
+      () => false,
+    );
+    if (!reachable) return skipped('needs a chat that the bot reaches');
+    const findings = [];
+    let present = 0;
+    for (const { id, name } of operators) {
+      const there = await isThere(telegram, chatId, id);
+      if (there === true) present += 1;
+      else {
+        findings.push(
+          warning(
+            there === null
+              ? `operator ${name} (${id}) is nobody that Telegram knows in the chat`
+              : `operator ${name} (${id}) is not in the chat`,
+            'add the person to the chat, or correct TELEGRAM_OPERATORS: /whoami tells everybody their id',
+          ),
+        );
+      }
+    }
+    if (present === 0) findings.push(error('nobody in the chat may decide', 'add an operator to the chat'));
+    return seen(`${present} of ${operators.length} in the chat`, ...findings);
+  },
+};

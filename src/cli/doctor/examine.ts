@@ -1,0 +1,99 @@
+import { ConfigurationError, type Config } from '../../config/environment';
+import { describeError } from '../../logging/log';
+import { auditRightsCheck } from './checks/audit-rights';
+import { breakerCheck } from './checks/breaker';
+import { clockCheck } from './checks/clock';
+import { databaseCheck } from './checks/database';
+import { keysCheck } from './checks/keys';
+import { migrationsCheck } from './checks/migrations';
+import { queueCheck } from './checks/queue';
+import { serviceCheck } from './checks/service';
+import { telegramChatCheck } from './checks/telegram-chat';
+import { telegramOperatorsCheck } from './checks/telegram-operators';
+import { telegramTokenCheck } from './checks/telegram-token';
+import { telegramUpdatesCheck } from './checks/telegram-updates';
+import { error, seen, skipped, type Check, type Finding, type Observation } from './check';
+import { lookAround, type Surroundings } from './surroundings';
+
+/** Causes before their consequences. */
+const CHECKS: readonly Check[] = [
+  databaseCheck,
+  migrationsCheck,
+  auditRightsCheck,
+  keysCheck,
+  clockCheck,
+  serviceCheck,
+  telegramTokenCheck,
+  telegramChatCheck,
+  telegramOperatorsCheck,
+  telegramUpdatesCheck,
+  breakerCheck,
+  queueCheck,
+];
+
+/** SQLSTATEs of a table or a column that is not there. */
+const OLDER_SCHEMA = new Set(['42P01', '42703']);
+
+export interface Examined {
+  readonly check: string;
+  readonly state: Observation['state'];
+  readonly note: string;
+  readonly findings: readonly Finding[];
+}
+
+function named(check: string, { state, note, findings }: Observation): Examined {
+  return { check, state, note, findings: findings.map((finding) => ({ check, ...finding })) };
+}
+
+async function examined(check: Check, surroundings: Surroundings): Promise<Examined> {
+  const { name } = check;
+  try {
+    return named(name, await check.examine(surroundings));
+  } catch (reason) {
+    if (OLDER_SCHEMA.has(String((reason as { code?: unknown } | null)?.code))) {
+      return named(name, skipped('needs the schema of this version'));
+    }
+    return named(
+      name,
+      seen(
+        'unclear',
+        error(`could not be looked at: ${describeError(reason)}`, 'mend what it names and look again'),
+      ),
+    );
+  }
+}
+
+/**
+ * Looks at the whole installation, one check after the other, and changes nothing.
+ *
+ * @param load reads the configuration; @param onExamined hears of every check as soon as it is done
+ */
+export async function examineAll(
+  load: () => Config,
+  door: { readonly url?: string | undefined; readonly key?: string | undefined },
+  onExamined: (examined: Examined) => void,
+): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  const note = (each: Examined): void => {
+    findings.push(...each.findings);
+    onExamined(each);
+  };
+  let config: Config;
+  try {
+    config = load();
+  } catch (reason) {
+    const faults = reason instanceof ConfigurationError ? reason.faults : [describeError(reason)];
+    const fix =
+      'correct it where the service gets its environment; README.md, "Configuration", has every variable';
+    note(named('configuration', seen('wrong', ...faults.map((fault) => error(fault, fix)))));
+    return findings;
+  }
+  note(named('configuration', seen('valid')));
+  const surroundings = await lookAround(config, door);
+  try {
+    for (const check of CHECKS) note(await examined(check, surroundings));
+  } finally {
+    await surroundings.close();
+  }
+  return findings;
+}

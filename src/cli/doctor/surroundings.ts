@@ -1,0 +1,92 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { Config } from '../../config/environment';
+import { createDataSource } from '../../database/data-source';
+import { Database } from '../../database/database';
+import { joinEmbeddedPostgres } from '../../database/embedded-postgres';
+import { describeError } from '../../logging/log';
+import { BotApi } from './bot-api';
+import { ServiceDoor } from './service-door';
+
+/** The database, or why there is none to look at. */
+export type Reached =
+  | { readonly database: Database; readonly migrations: readonly string[]; readonly address: string }
+  | { readonly database: null; readonly reason: string; readonly fix: string };
+
+/** Everything that a check may look at. Nothing of it is started or changed for that. */
+export interface Surroundings {
+  readonly config: Config;
+  readonly reached: Reached;
+  readonly service: ServiceDoor;
+  /** Null: Telegram is off. */
+  readonly telegram: BotApi | null;
+  close(): Promise<void>;
+}
+
+const keyFileSchema = z.object({ operator: z.string() });
+
+/** The operator's key that a service made for itself; null when there is none, or it is not ours to read. */
+function generatedKey(dataDir: string): string | null {
+  try {
+    return keyFileSchema.parse(JSON.parse(readFileSync(join(dataDir, 'keys.json'), 'utf8'))).operator;
+  } catch {
+    return null; // the checks that need a key say so
+  }
+}
+
+/** Where the database is; null: it is the embedded one, and does not run. A directory that is not there is not made. */
+async function databaseUrl({ database, dataDir }: Config): Promise<string | null> {
+  if (database.url !== null) return database.url;
+  return existsSync(dataDir) ? ((await joinEmbeddedPostgres(dataDir))?.url ?? null) : null;
+}
+
+async function reach(config: Config): Promise<{ reached: Reached; close: () => Promise<void> }> {
+  const close = () => Promise.resolve();
+  const away = (reason: string, fix: string) => ({ reached: { database: null, reason, fix }, close });
+  try {
+    const url = await databaseUrl(config);
+    if (url === null) {
+      return away(
+        `the embedded PostgreSQL of ${config.dataDir} does not run`,
+        'start the service, which runs it; or set DATABASE_URL if it was to use another',
+      );
+    }
+    const source = createDataSource(url, 1);
+    await source.initialize();
+    const database = new Database(source);
+    await database.query({ name: 'doctor-read-only', text: 'set default_transaction_read_only = on' }, []);
+    const { host, pathname } = new URL(url);
+    return {
+      reached: {
+        database,
+        migrations: source.migrations.map((each) => each.name ?? each.constructor.name),
+        address: `${host}${pathname}`,
+      },
+      close: () => source.destroy(),
+    };
+  } catch (reason) {
+    return away(
+      `the database cannot be used: ${describeError(reason)}`,
+      'see that PostgreSQL runs, that its address is right in DATABASE_URL, and that it lets this role in; ' +
+        'docs/operations-runbook.md, "Database trouble"',
+    );
+  }
+}
+
+/** @param door where the service is, and a key for it; undefined: as the configuration says. */
+export async function lookAround(
+  config: Config,
+  door: { readonly url?: string | undefined; readonly key?: string | undefined },
+): Promise<Surroundings> {
+  const { reached, close } = await reach(config);
+  const url = door.url ?? `http://127.0.0.1:${config.http.port}`;
+  const key = door.key ?? config.keys.operator ?? generatedKey(config.dataDir);
+  return {
+    config,
+    reached,
+    service: new ServiceDoor(url.replace(/\/+$/, ''), key),
+    telegram: config.telegram && new BotApi(config.telegram.apiRoot, config.telegram.token),
+    close,
+  };
+}

@@ -1,0 +1,71 @@
+import { execFileSync } from 'node:child_process';
+import { chownSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { freePort, temporaryDirectory } from './processes';
+
+const VERSIONS = '/usr/lib/postgresql';
+const SUPERUSER_PASSWORD = 'superuser-of-the-test';
+
+/** A PostgreSQL server as Debian packages it, with the client programs of the same version; not the embedded one. */
+export interface DebianPostgres {
+  /** Its superuser's, in the database `postgres`. */
+  readonly url: string;
+  readonly port: number;
+  /** The same server, another role and database. */
+  urlOf(role: string, password: string, database: string): string;
+  stop(): void;
+}
+
+/** Where the newest version's programs are. @throws Error saying what to install when there are none. */
+export function debianBinaries(): string {
+  const versions = existsSync(VERSIONS) ? readdirSync(VERSIONS) : [];
+  const newest = versions
+    .filter((version) => existsSync(join(VERSIONS, version, 'bin/initdb')))
+    .toSorted((a, b) => Number(b) - Number(a))[0];
+  if (newest === undefined) throw new Error('no PostgreSQL here: apt-get install postgresql');
+  return join(VERSIONS, newest, 'bin');
+}
+
+/** PostgreSQL does not run as root; Debian's package has made a user for it. */
+function credentials(): { uid: number; gid: number } | null {
+  if (process.getuid?.() !== 0) return null;
+  const idOf = (flag: string): number => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }));
+  return { uid: idOf('-u'), gid: idOf('-g') };
+}
+
+/** A new cluster on a free port of loopback, with passwords, in a temporary directory. */
+export async function startDebianPostgres(): Promise<DebianPostgres> {
+  const binaries = debianBinaries();
+  const directory = join(temporaryDirectory('countersign-debian-'), 'postgres');
+  mkdirSync(directory);
+  const passwordFile = join(directory, 'password');
+  writeFileSync(passwordFile, SUPERUSER_PASSWORD);
+  const user = credentials();
+  if (user) for (const path of [directory, passwordFile]) chownSync(path, user.uid, user.gid);
+  const run = (program: string, args: readonly string[]): void => {
+    execFileSync(join(binaries, program), args, { cwd: directory, stdio: 'ignore', ...user });
+  };
+  const cluster = join(directory, 'cluster');
+  const port = await freePort();
+  run('initdb', [
+    '-D',
+    cluster,
+    '-U',
+    'postgres',
+    '--auth=scram-sha-256',
+    '--pwfile',
+    passwordFile,
+    '-E',
+    'UTF8',
+  ]);
+  const options = `-p ${port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=${directory}`;
+  run('pg_ctl', ['-D', cluster, '-w', '-l', join(directory, 'log'), '-o', options, 'start']);
+  const urlOf = (role: string, password: string, database: string): string =>
+    `postgres://${role}:${password}@127.0.0.1:${port}/${database}`;
+  return {
+    url: urlOf('postgres', SUPERUSER_PASSWORD, 'postgres'),
+    port,
+    urlOf,
+    stop: () => run('pg_ctl', ['-D', cluster, '-w', '-m', 'fast', 'stop']),
+  };
+}

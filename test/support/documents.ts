@@ -1,0 +1,142 @@
+import { spawn } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const ROOT = join(__dirname, '../..');
+const STEP_WITHIN_MS = 60_000;
+
+/**
+ * A fenced command whose info string says `run`, and the fence below it whose info string ends with `output`.
+ * `run background`: it goes on while the next ones run. `run exit=1`: it is to end with that code.
+ */
+export interface Step {
+  readonly line: number;
+  readonly command: string;
+  readonly expected: string | null;
+  readonly exitCode: number;
+  readonly background: boolean;
+}
+
+/** The steps of a document, in order. */
+export function stepsOf(path: string): Step[] {
+  const text = readFileSync(join(ROOT, path), 'utf8');
+  const fences = [...text.matchAll(/^( *)```(\w+)(?: ([^\n]*))?\n([\s\S]*?)^ *```$/gm)].map((match) => {
+    const [all, indent = '', language = '', info = '', body = ''] = match;
+    const lines = body.split('\n').map((line) => line.slice(line.startsWith(indent) ? indent.length : 0));
+    const end = match.index + all.length;
+    const line = text.slice(0, match.index).split('\n').length;
+    return {
+      start: match.index,
+      end,
+      line,
+      language,
+      words: info.split(' '),
+      body: lines.join('\n').trimEnd(),
+    };
+  });
+  return fences.flatMap((fence, index) => {
+    if (fence.language !== 'sh' || !fence.words.includes('run')) return [];
+    const next = fences[index + 1];
+    const told = next?.words.includes('output') === true && text.slice(fence.end, next.start).trim() === '';
+    return [
+      {
+        line: fence.line,
+        command: fence.body,
+        expected: told ? next.body : null,
+        exitCode: Number(/exit=(\d+)/.exec(fence.words.join(' '))?.[1] ?? 0),
+        background: fence.words.includes('background'),
+      },
+    ];
+  });
+}
+
+const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+
+/** Whether the output is the expected one: `…` in a line stands for anything in it, alone for any number of lines. */
+export function outputFits(expected: string, actual: string): boolean {
+  const lines = expected.trimEnd().split('\n');
+  const pattern = lines
+    .map((line) => {
+      if (line.trim() === '…') return '(?:[^\\n]*\\n)*';
+      return `${line.trimEnd().split('…').map(escaped).join('[^\\n]*')}[ \\t]*\\n`;
+    })
+    .join('');
+  return new RegExp(`^${pattern}$`, 'u').test(`${actual.trimEnd()}\n`);
+}
+
+export interface Ran {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** One shell after another, each going on with the variables and functions of the one before. */
+export class DocumentShell {
+  private readonly stateFile: string;
+
+  /** @param moved what stands in the document → where it is here. */
+  constructor(
+    private readonly cwd: string,
+    private readonly environment: Readonly<Record<string, string>>,
+    private readonly moved: Readonly<Record<string, string>>,
+    scratch: string,
+  ) {
+    this.stateFile = join(scratch, `shell-${Math.random().toString(36).slice(2)}`);
+    writeFileSync(this.stateFile, '');
+  }
+
+  private here(text: string): string {
+    return Object.entries(this.moved).reduce((done, [from, to]) => done.replaceAll(from, to), text);
+  }
+
+  /** What is in a document's words when it was said in ours. */
+  private there(text: string): string {
+    return Object.entries(this.moved).reduce((done, [from, to]) => done.replaceAll(to, from), text);
+  }
+
+  async run(step: Pick<Step, 'command' | 'background'>): Promise<Ran> {
+    const keep = step.background ? '' : `\ndeclare -px > ${this.stateFile}; declare -f >> ${this.stateFile}`;
+    const script = `set -euo pipefail\n. ${this.stateFile}\n${this.here(step.command)}${keep}\n`;
+    const shell = spawn('bash', ['-c', script], {
+      cwd: this.cwd,
+      env: { ...this.environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: STEP_WITHIN_MS,
+    });
+    let [out, err] = ['', ''];
+    shell.stdout.on('data', (chunk: Buffer) => (out += chunk.toString('utf8')));
+    shell.stderr.on('data', (chunk: Buffer) => (err += chunk.toString('utf8')));
+    const code = await new Promise<number | null>((ended) => shell.once('close', ended));
+    return { code, out: this.there(out), err: this.there(err) };
+  }
+}
+
+/**
+ * Runs every step of a document and compares.
+ *
+ * @param begun waits until what the background step began is under way; @returns what differs, one text a step
+ */
+export async function followDocument(
+  path: string,
+  shell: DocumentShell,
+  begun: () => Promise<unknown> = () => Promise.resolve(),
+): Promise<string[]> {
+  const differences: string[] = [];
+  const waiting: Promise<void>[] = [];
+  const judge = (step: Step, { code, out, err }: Ran): void => {
+    const told = `${path}:${step.line}\n$ ${step.command}`;
+    if (code !== step.exitCode) differences.push(`${told}\nended with ${String(code)}:\n${out}${err}`);
+    else if (step.expected !== null && !outputFits(step.expected, out))
+      differences.push(`${told}\nprinted:\n${out}\ninstead of:\n${step.expected}`);
+  };
+  for (const step of stepsOf(path)) {
+    const ran = shell.run(step).then((result) => judge(step, result));
+    if (!step.background) await ran;
+    else {
+      waiting.push(ran);
+      await begun();
+    }
+  }
+  await Promise.all(waiting);
+  return differences;
+}
