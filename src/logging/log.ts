@@ -42,7 +42,7 @@ export function createLog({ level, format, secrets }: LogOptions, sink = standar
   const settings = {
     level,
     base: null,
-    timestamp: () => `,"time":"${new Date().toISOString()}"`,
+    timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
     mixin: () => {
       const correlationId = currentCorrelationId();

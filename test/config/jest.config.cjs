@@ -4,9 +4,11 @@ module.exports = {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
-  // They want the machine to themselves, or an installation: npm run test:chaos, test:load, test:claude, test:deploy.
+  // They start every program as a process of its own, or want the machine to themselves, or an installation:
+  // npm run test:e2e, test:chaos, test:load, test:claude, test:deploy.
   testPathIgnorePatterns: [
     '/node_modules/',
+    '<rootDir>/test/e2e/[^/]+$',
     '<rootDir>/test/chaos/',
     '<rootDir>/test/load/',
     '<rootDir>/test/claude/',

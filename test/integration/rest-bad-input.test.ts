@@ -394,11 +394,11 @@ describe('whatever is sent', () => {
     const json = fc.jsonValue({ noUnicodeString: false, maxDepth: 5 });
     const nearly = fc.record(
       {
-        agentId: fc.oneof({ weight: 3, arbitrary: fc.string({ unit: 'binary', maxLength: 210 }) }, json),
-        sessionId: fc.oneof({ weight: 3, arbitrary: fc.string({ unit: 'grapheme', minLength: 1 }) }, json),
-        toolName: fc.oneof({ weight: 3, arbitrary: fc.string({ minLength: 1 }) }, json),
+        agentId: fc.oneof({ weight: 9, arbitrary: fc.string({ unit: 'binary', maxLength: 210 }) }, json),
+        sessionId: fc.oneof({ weight: 9, arbitrary: fc.string({ unit: 'grapheme', minLength: 1 }) }, json),
+        toolName: fc.oneof({ weight: 9, arbitrary: fc.string({ minLength: 1 }) }, json),
         toolInput: fc.oneof(
-          { weight: 3, arbitrary: fc.dictionary(fc.string({ unit: 'binary' }), json) },
+          { weight: 9, arbitrary: fc.dictionary(fc.string({ unit: 'binary' }), json) },
           json,
         ),
         toolUseId: fc.option(fc.string()),

@@ -1,4 +1,4 @@
-import { GROUP, OTHER_TOKEN, TOKEN, eachTestItsSandbox } from './sandbox-driver';
+import { GROUP, OTHER_TOKEN, TOKEN, eachTestItsSandbox } from '../support/sandbox-driver';
 
 const sandbox = eachTestItsSandbox();
 

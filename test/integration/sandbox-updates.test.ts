@@ -1,4 +1,4 @@
-import { GROUP, NO_LIMITS, OPERATOR, OTHER_TOKEN, TOKEN, eachTestItsSandbox } from './sandbox-driver';
+import { GROUP, NO_LIMITS, OPERATOR, OTHER_TOKEN, TOKEN, eachTestItsSandbox } from '../support/sandbox-driver';
 
 const CONFLICT = {
   code: 409,

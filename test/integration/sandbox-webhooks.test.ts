@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { GROUP, TOKEN, eachTestItsSandbox, type Update } from './sandbox-driver';
+import { GROUP, TOKEN, eachTestItsSandbox, type Update } from '../support/sandbox-driver';
 
 const SECRET = 'a-Secret_1';
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { GROUP, OTHER_TOKEN, TOKEN, eachTestItsSandbox, type SentMessage } from './sandbox-driver';
+import { GROUP, OTHER_TOKEN, TOKEN, eachTestItsSandbox, type SentMessage } from '../support/sandbox-driver';
 
 const sandbox = eachTestItsSandbox();
 
