@@ -1,4 +1,11 @@
-import { GROUP, NO_LIMITS, OPERATOR, OTHER_TOKEN, TOKEN, eachTestItsSandbox } from '../support/sandbox-driver';
+import {
+  GROUP,
+  NO_LIMITS,
+  OPERATOR,
+  OTHER_TOKEN,
+  TOKEN,
+  eachTestItsSandbox,
+} from '../support/sandbox-driver';
 
 const CONFLICT = {
   code: 409,
