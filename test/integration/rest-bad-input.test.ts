@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import * as fc from 'fast-check';
 import { randomUUID } from 'node:crypto';
 import { Api, requestBody } from '../support/api';
@@ -155,6 +156,22 @@ describe('a body of POST /api/approvals is refused, and nothing stored, when it 
       expectProblem(answer, { status: 415, code: 'request.media-type-unsupported' });
     }
     expectProblem(await api.call('agent', 'POST', '/api/approvals'), INVALID);
+    expect(await stored()).toBe(before);
+  });
+
+  it('a body that is compressed, which is named', async () => {
+    const before = await stored();
+    const answer = await api.call(
+      'agent',
+      'POST',
+      '/api/approvals',
+      gzipSync(JSON.stringify(requestBody())),
+      {
+        'content-encoding': 'gzip',
+      },
+    );
+    expectProblem(answer, { status: 415, code: 'request.media-type-unsupported' });
+    expect(answer.body.detail).toContain('gzip');
     expect(await stored()).toBe(before);
   });
 });
