@@ -203,6 +203,33 @@ describe('kill -9', () => {
     expect(await endingsOf(backdrop.database, ids)).toEqual(ids.map(() => ['approval.approved']));
     expect(await deadLetters(backdrop.database)).toEqual([]);
   });
+
+  it('of the replica that seals the audit log: another goes on with the same chain, and no row is left out', async () => {
+    const sealerAmong = (pids: readonly number[]): Promise<number> =>
+      until('one of them seals', async () => {
+        const [lease] = await backdrop.database.query<{ holder: string }>(
+          `select holder from leases where name = 'audit-sealer' and expires_at > now()`,
+        );
+        return pids.find((pid) => lease?.holder.includes(`:${pid}:`));
+      });
+    const both = await Promise.all([started(), started()]);
+    const sealer = await sealerAmong(both.map(({ service }) => service.pid));
+    const [victim, heir] = both[0].service.pid === sealer ? both : both.toReversed();
+    if (!victim || !heir) throw new Error('there are two');
+    const asking = ask(heir.api, 20);
+    await killed(victim.service);
+    await asking;
+    expect(await sealerAmong([heir.service.pid])).toBe(heir.service.pid);
+    const verified = await until('everything is sealed', async () => {
+      const { body } = await heir.api.call<{ ok: boolean; unsealed: number; firstBad: unknown }>(
+        'operator',
+        'GET',
+        '/api/audit/verify',
+      );
+      return body.unsealed === 0 && body;
+    });
+    expect(verified).toMatchObject({ ok: true, firstBad: null });
+  });
 });
 
 describe('SIGSTOP', () => {
