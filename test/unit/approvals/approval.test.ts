@@ -12,6 +12,7 @@ import {
   type Actor,
   type Approval,
 } from '../../../src/approvals/approval';
+import type { DomainError } from '../../../src/kernel/errors';
 
 const OLIVIA: Actor = { kind: 'telegram', id: '1', name: 'Olivia' };
 const OTTO: Actor = { kind: 'telegram', id: '2', name: 'Otto' };
@@ -195,4 +196,32 @@ describe('the reason of a timeout', () => {
     const expiresAt = new Date(CREATED.getTime() + seconds * 1000);
     expect(unansweredReason({ createdAt: CREATED, expiresAt })).toBe(text);
   });
+});
+
+it('a refusal says the true state in words, and which refusal it is', () => {
+  const resumed = acknowledge(approved, 'resumed');
+  const refusals = [
+    () => decide(approved, OTTO, 'rejected', null, at(-1)),
+    () => decide(pending, OLIVIA, 'approved', null, at(0)),
+    () => acknowledge(pending, 'resumed'),
+    () => acknowledge(resumed, 'gone'),
+  ].map((refused) => thrownBy(refused) as DomainError);
+  expect(refusals.map(({ name, code, message }) => [name, code, message])).toEqual([
+    ['AlreadySettled', 'approval.already-settled', 'The approval is already approved.'],
+    ['Expired', 'approval.expired', 'The approval expired at 2026-01-01T00:30:00.000Z.'],
+    [
+      'NotSettled',
+      'approval.not-settled',
+      'The approval is still pending; acknowledge it once it has settled.',
+    ],
+    [
+      'AlreadyAcknowledged',
+      'approval.already-acknowledged',
+      'The approval is already acknowledged as resumed.',
+    ],
+  ]);
+});
+
+it('a timeout is settled by the system', () => {
+  expect(TIMEOUT_ACTOR).toEqual({ kind: 'system', id: 'timeout', name: 'timeout' });
 });

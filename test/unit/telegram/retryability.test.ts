@@ -5,6 +5,7 @@ import {
   circuitOpenFailure,
   noRoomFailure,
   redactToken,
+  stoppedFailure,
   timeoutFailure,
   toTelegramFailure,
 } from '../../../src/telegram/telegram-failure';
@@ -157,5 +158,42 @@ describe('a failure', () => {
       toTelegramFailure('editMessageText', new TelegramError({ error_code: 400, description }));
     expect(said('Bad Request: message is not modified: …').isNotModified).toBe(true);
     expect(said('Bad Request: message to edit not found').isNotModified).toBe(false);
+    const elsewhere = new TelegramError({ error_code: 409, description: 'message is not modified' });
+    expect(toTelegramFailure('editMessageText', elsewhere).isNotModified).toBe(false);
+  });
+
+  it.each([
+    [400, 'bad-request'],
+    [401, 'unauthorized'],
+    [403, 'forbidden'],
+    [404, 'unauthorized'],
+    [409, 'conflict'],
+    [429, 'rate-limited'],
+    [499, 'bad-request'],
+    [500, 'server-error'],
+    [503, 'server-error'],
+  ])('of status %i has the reason %s, and names method and description', (status, reason) => {
+    expect(answered('sendMessage', status)).toMatchObject({ reason, message: 'sendMessage: said so' });
+  });
+
+  it('of a call that was not tried says so, and that nothing happened', () => {
+    const untried = [noRoomFailure('getMe'), circuitOpenFailure('getMe'), stoppedFailure('getMe')];
+    expect(untried.map(({ reason, message, outcomeUnknown }) => [reason, message, outcomeUnknown])).toEqual([
+      ['rate-limited', 'getMe: no room in the send budget', false],
+      ['circuit-open', 'getMe: not tried, the circuit is open', false],
+      ['network', 'getMe: not tried, the caller stops', false],
+    ]);
+  });
+
+  it('of a connection says what went wrong, also where what was thrown is no error', () => {
+    expect(system('getMe', 'EPIPE').message).toBe('getMe: request failed, reason: EPIPE');
+    expect(system('getMe', 'CERT_HAS_EXPIRED').outcomeUnknown).toBe(false);
+    expect(toTelegramFailure('getMe', 'thrown')).toMatchObject({
+      message: 'getMe: thrown',
+      outcomeUnknown: true,
+    });
+    const late = Object.assign(new Error('late'), { name: 'TimeoutError' });
+    expect(toTelegramFailure('getMe', late).message).toBe('getMe: no answer in time');
+    expect(toTelegramFailure('getMe', NOT_JSON).message).toBe('getMe: the answer is not JSON');
   });
 });
