@@ -82,11 +82,11 @@ const LEFT: Statement = {
   text: `
   with clock as materialized (select clock_timestamp() as t)
   select
-    greatest(0, $1::int - count(*) filter (where at > t - interval '1 second'))::int as per_second,
+    greatest(0, $1::int - count(*) filter (where at > t - interval '1 second'))::int as "perSecond",
     greatest(0, ${CHAT_BURST} - count(*) filter (where chat_id = $4::bigint
       and at > t - make_interval(secs => ${CHAT_BURST}.0 / $2::float8)))::int as chat,
     case when $4::bigint < 0 then greatest(0, $3::int - count(*) filter (where chat_id = $4::bigint
-      and at > t - interval '1 minute'))::int end as group_per_minute
+      and at > t - interval '1 minute'))::int end as "groupPerMinute"
   from clock left join send_slots on true`,
 };
 
@@ -123,16 +123,8 @@ export class SendBudget {
   }
 
   async left(chatId: string): Promise<BudgetLeft> {
-    const [row] = await this.database.query<{
-      per_second: number;
-      chat: number;
-      group_per_minute: number | null;
-    }>(LEFT, [...this.limits, chatId]);
-    return {
-      perSecond: row?.per_second ?? 0,
-      chat: row?.chat ?? 0,
-      groupPerMinute: row?.group_per_minute ?? null,
-    };
+    const [left] = await this.database.query<BudgetLeft>(LEFT, [...this.limits, chatId]);
+    return left ?? { perSecond: 0, chat: 0, groupPerMinute: null };
   }
 
   /** Waits for room for one call. @returns the slot, to be given back when the call has ended. */

@@ -23,9 +23,10 @@ async function replicaWith(
   perSecond: number,
   chatPerSecond: number,
   groupPerMinute: number,
+  poolSize = 4,
 ): Promise<OutboxReplica> {
   const replica = await openOutbox(database.url, {
-    DATABASE_POOL_SIZE: '4',
+    DATABASE_POOL_SIZE: String(poolSize),
     TELEGRAM_BUDGET_PER_SECOND: String(perSecond),
     TELEGRAM_BUDGET_CHAT_PER_SECOND: String(chatPerSecond),
     TELEGRAM_BUDGET_GROUP_PER_MINUTE: String(groupPerMinute),
@@ -172,6 +173,70 @@ describe('telegram.md 8: the send budget', () => {
     stop.abort(new Error('enough'));
     await expect(waiting).rejects.toThrow(/enough|aborted/);
     await expect(replica.budget.acquire(GROUP, stop.signal)).rejects.toThrow('enough');
+  });
+
+  it('says what is left in each window, calls under way included, and never less than nothing', async () => {
+    const { budget } = await replicaWith(30, 1, 20);
+    expect(await budget.left(GROUP)).toEqual({ perSecond: 30, chat: 3, groupPerMinute: 20 });
+    expect(await budget.left(PRIVATE)).toEqual({ perSecond: 30, chat: 3, groupPerMinute: null });
+    await endedAgo(GROUP, 4, 30);
+    await budget.acquire(GROUP, new AbortController().signal);
+    expect(await budget.left(GROUP)).toEqual({ perSecond: 29, chat: 2, groupPerMinute: 15 });
+    expect(await budget.left(PRIVATE)).toEqual({ perSecond: 29, chat: 3, groupPerMinute: null });
+    await endedAgo(GROUP, 40, 0);
+    expect(await budget.left(GROUP)).toEqual({ perSecond: 0, chat: 0, groupPerMinute: 0 });
+  });
+
+  it('knows what a chat takes in a minute', async () => {
+    const generous = (await replicaWith(30, 1, 100)).budget;
+    expect([generous.groupMinute, generous.privateMinute]).toEqual([60, 60]);
+    const usual = (await replicaWith(30, 1, 20)).budget;
+    expect([usual.groupMinute, usual.privateMinute]).toEqual([20, 60]);
+  });
+
+  it('holds a chat for as long as Telegram says, and a shorter hold ends no longer one', async () => {
+    const { budget } = await replicaWith(NO_LIMIT, NO_LIMIT, NO_LIMIT);
+    const heldSeconds = async (): Promise<number> => {
+      const [lane] = await database.query<{ seconds: number }>(
+        `select extract(epoch from available_at - now())::float8 as seconds from lanes where chat_id = $1`,
+        [GROUP],
+      );
+      return lane?.seconds ?? NaN;
+    };
+    await budget.hold(GROUP, 600_000);
+    expect(await heldSeconds()).toBeGreaterThan(500);
+    expect(await heldSeconds()).toBeLessThanOrEqual(600);
+    await budget.hold(GROUP, 1_000);
+    expect(await heldSeconds()).toBeGreaterThan(500);
+    await database.query('truncate lanes');
+  });
+
+  it('takes room that is given back early, long before the window would have had some', async () => {
+    const { budget } = await replicaWith(NO_LIMIT, NO_LIMIT, 1);
+    const forever = new AbortController().signal;
+    const unused = await budget.acquire(GROUP, forever);
+    const waiting = budget.acquire(GROUP, forever);
+    await budget.cancel(unused);
+    expect(await waiting).not.toBe(unused);
+  });
+
+  it('sends every statement prepared', async () => {
+    const replica = await replicaWith(NO_LIMIT, NO_LIMIT, NO_LIMIT, 1);
+    const { budget } = replica;
+    const slot = await budget.acquire(PRIVATE, new AbortController().signal);
+    await budget.release(slot);
+    await budget.cancel(slot);
+    await budget.hold(PRIVATE, 0);
+    await budget.left(PRIVATE);
+    const prepared = await replica.database.query<{ name: string }>(
+      { name: '', text: `select name from pg_prepared_statements where name <> ''` },
+      [],
+    );
+    const names = prepared.map(({ name }) => name).sort();
+    expect(names).toEqual(
+      ['cancel', 'forget', 'hold', 'left', 'lock', 'return', 'take'].map((what) => `budget-${what}`),
+    );
+    await database.query('truncate lanes');
   });
 
   it('is never exceeded by three replicas in parallel, and is used to the full', async () => {

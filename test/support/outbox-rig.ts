@@ -10,6 +10,7 @@ import { TELEGRAM_ON } from './open-store';
 export interface OutboxReplica {
   readonly outbox: OutboxStore;
   readonly budget: SendBudget;
+  readonly database: Database;
   readonly cards: CardStore;
   close(): Promise<void>;
 }
@@ -26,6 +27,7 @@ export async function openOutbox(
   return {
     outbox: new OutboxStore(database, budget, config),
     budget,
+    database,
     cards: new CardStore(database),
     close: () => source.destroy(),
   };
