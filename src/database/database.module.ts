@@ -5,6 +5,7 @@ import { createDataSource } from './data-source';
 import { Database } from './database';
 import { DatabaseLocation } from './database-location';
 import { LeaseStore } from './lease-store';
+import { MigrationState } from './migration-state';
 import { NotificationListener } from './notification-listener';
 
 @Global()
@@ -27,9 +28,10 @@ export class DatabaseModule {
         { provide: DatabaseLocation, useValue: location },
         Database,
         LeaseStore,
+        MigrationState,
         NotificationListener,
       ],
-      exports: [DatabaseLocation, Database, LeaseStore, NotificationListener],
+      exports: [DatabaseLocation, Database, LeaseStore, MigrationState, NotificationListener],
     };
   }
 }

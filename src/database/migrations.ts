@@ -1,5 +1,7 @@
-import { MigrationExecutor } from 'typeorm';
+import { MigrationExecutor, type DataSource, type Migration } from 'typeorm';
 import { createDataSource } from './data-source';
+import { Database } from './database';
+import { migrationsOf, readSchemaState } from './migration-state';
 
 /** Any constant will do; every replica must use the same one. */
 const MIGRATION_LOCK = 7_214_035_522;
@@ -12,23 +14,27 @@ const quoted = (identifier: string): string => `"${identifier.replaceAll('"', '"
 /** What the service writes once and never again: only the owner could change it. */
 const APPEND_ONLY = ['audit_log', 'audit_seals', 'audit_checkpoints'];
 
-/** One string, so one transaction: the service's role is never allowed more than in the end. */
-function grantsFor(service: string): string {
+/** SQLSTATE: the role may not. */
+const INSUFFICIENT_PRIVILEGE = '42501';
+
+/**
+ * One string, so one transaction: the service's role is never allowed more than in the end. Names the tables of this
+ * version: what a newer one has made is not ours to give.
+ */
+function grantsFor(service: string, tables: readonly string[]): string {
   const role = quoted(service);
   const append = APPEND_ONLY.join(', ');
   return [
     `grant usage on schema public to ${role}`,
-    `grant select, insert, update, delete on all tables in schema public to ${role}`,
+    `grant select on migrations to ${role}`,
+    `grant select, insert, update, delete on ${tables.join(', ')} to ${role}`,
     `revoke update, delete, truncate on ${append} from ${role}`,
     `revoke update on receipts from ${role}`,
     `grant execute on function audit_prune(timestamptz) to ${role}`,
   ].join('; ');
 }
 
-async function underLock<T>(
-  ownerUrl: string,
-  work: (source: ReturnType<typeof createDataSource>) => Promise<T>,
-): Promise<T> {
+async function underLock<T>(ownerUrl: string, work: (source: DataSource) => Promise<T>): Promise<T> {
   // Two connections: one holds the lock, the other migrates. Both may take long: a large table, a slow replica.
   const source = createDataSource(ownerUrl, 2, null);
   await source.initialize();
@@ -43,17 +49,36 @@ async function underLock<T>(
   }
 }
 
+/** @throws Error naming what is missing and who can make it, where the role is not the owner's. */
+async function runPending(source: DataSource, role: string): Promise<Migration[]> {
+  try {
+    return await source.runMigrations({ transaction: 'all' });
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== INSUFFICIENT_PRIVILEGE) throw error;
+    const missing = await readSchemaState(new Database(source), migrationsOf(source)).then(
+      ({ pending }) => `the schema lacks ${pending.join(', ')}, which the role ${role} may not make`,
+      // Restored from a backup: rights are not in it.
+      () => `the role ${role} has no rights to the schema`,
+    );
+    const fix =
+      'run the migrations as the owner first: "npm run migrate", or the migration job of the deployment';
+    throw new Error(`${missing}; ${fix}`, { cause: error });
+  }
+}
+
 /**
- * Brings the schema up to date, one replica at a time, and lets the service's role use it.
+ * Brings the schema up to date, one replica at a time, and lets the service's role use it. A schema that a newer version
+ * has migrated further is left as it is.
  *
  * @returns the names of the migrations that ran.
  */
 export async function migrate(ownerUrl: string, serviceUrl = ownerUrl): Promise<string[]> {
   return underLock(ownerUrl, async (source) => {
-    const done = await source.runMigrations({ transaction: 'all' });
+    const done = await runPending(source, roleOf(ownerUrl));
     const service = roleOf(serviceUrl);
     if (service !== '' && service !== roleOf(ownerUrl)) {
-      await source.query(grantsFor(service));
+      const tables = source.entityMetadatas.map(({ tablePath }) => tablePath);
+      await source.query(grantsFor(service, tables));
     }
     return done.map((migration) => migration.name);
   });

@@ -4,8 +4,7 @@ import { Database, type Statement } from '../database/database';
 const FACTS: Statement = {
   name: 'diagnostics-facts',
   text: `
-  select current_setting('server_version') as version, pg_database_size(current_database())::float8 as bytes,
-    (select coalesce(array_agg(name::text order by id), '{}') from migrations) as applied`,
+  select current_setting('server_version') as version, pg_database_size(current_database())::float8 as bytes`,
 };
 
 const PING: Statement = { name: 'diagnostics-ping', text: 'select 1' };
@@ -18,8 +17,6 @@ const HOLDER: Statement = {
 export interface DatabaseFacts {
   readonly serverVersion: string;
   readonly sizeBytes: number;
-  /** Names of migrations, oldest first. */
-  readonly applied: readonly string[];
 }
 
 export interface LeaseHolder {
@@ -33,9 +30,9 @@ export class DatabaseFactsStore {
   constructor(private readonly database: Database) {}
 
   async read(): Promise<DatabaseFacts> {
-    const [row] = await this.database.query<{ version: string; bytes: number; applied: string[] }>(FACTS, []);
+    const [row] = await this.database.query<{ version: string; bytes: number }>(FACTS, []);
     if (!row) throw new Error('the database told nothing about itself');
-    return { serverVersion: row.version, sizeBytes: row.bytes, applied: row.applied };
+    return { serverVersion: row.version, sizeBytes: row.bytes };
   }
 
   async ping(): Promise<void> {

@@ -20,12 +20,11 @@ export class DatabaseReport {
     // As it was, without the connections that this report takes.
     const pool = this.database.poolUse;
     try {
-      const { applied, serverVersion, sizeBytes } = await this.facts.read();
-      const pending = await this.migrations.pending();
+      const { serverVersion, sizeBytes } = await this.facts.read();
+      const migrations = await this.migrations.read();
       const startedAt = this.clock.monotonicMs();
       await this.facts.ping();
       const roundTripMs = this.clock.monotonicMs() - startedAt;
-      const migrations = { applied, pending };
       return { reachable: true, error: null, pool, migrations, serverVersion, sizeBytes, roundTripMs };
     } catch (error) {
       const unknown = { migrations: null, serverVersion: null, sizeBytes: null, roundTripMs: null };

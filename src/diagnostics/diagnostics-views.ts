@@ -49,7 +49,15 @@ export class DatabaseView extends createZodDto(
     reachable: z.boolean(),
     error: z.string().nullable(),
     pool: z.strictObject({ max: z.int(), total: z.int(), idle: z.int(), waiting: z.int() }),
-    migrations: z.strictObject({ applied: z.array(z.string()), pending: z.array(z.string()) }).nullable(),
+    migrations: z
+      .strictObject({
+        applied: z.array(z.string()),
+        pending: z.array(z.string()).meta({ description: 'This version needs them: it is not ready' }),
+        unknown: z
+          .array(z.string())
+          .meta({ description: 'Of a newer version, beside which this one goes on' }),
+      })
+      .nullable(),
     serverVersion: z.string().nullable(),
     sizeBytes: z.int().nullable(),
     roundTripMs: z.number().nullable(),

@@ -1,5 +1,4 @@
 import { Module } from '@nestjs/common';
-import { MigrationState } from '../database/migration-state';
 import { BreakerReport } from './breaker-report';
 import { DatabaseFactsStore } from './database-facts-store';
 import { DatabaseReport } from './database-report';
@@ -15,7 +14,6 @@ import { TelegramReport } from './telegram-report';
     MetricsReport,
     DatabaseReport,
     DatabaseFactsStore,
-    MigrationState,
     TelegramActivity,
     TelegramReport,
     BreakerReport,

@@ -5,6 +5,7 @@ import type { Config } from '../../config/environment';
 import { createDataSource } from '../../database/data-source';
 import { Database } from '../../database/database';
 import { joinEmbeddedPostgres } from '../../database/embedded-postgres';
+import { migrationsOf } from '../../database/migration-state';
 import { describeError } from '../../logging/log';
 import { BotApi } from './bot-api';
 import { ServiceDoor } from './service-door';
@@ -60,7 +61,7 @@ async function reach(config: Config): Promise<{ reached: Reached; close: () => P
     return {
       reached: {
         database,
-        migrations: source.migrations.map((each) => each.name ?? each.constructor.name),
+        migrations: migrationsOf(source),
         address: `${host}${pathname}`,
       },
       close: () => source.destroy(),

@@ -1,22 +1,14 @@
+import { readSchemaState } from '../../../database/migration-state';
 import { error, seen, skipped, type Check } from '../check';
 
-const EXISTS = {
-  name: 'doctor-has-migrations',
-  text: `select to_regclass('migrations') is not null as there`,
-};
-const APPLIED = { name: 'doctor-migrations', text: 'select name::text from migrations order by id' };
-
-/** The schema is the one that this version expects. Newer migrations do no harm: a neighbouring version made them. */
+/** The schema has what this version needs. More does no harm: the version after this one was here. */
 export const migrationsCheck: Check = {
   name: 'migrations',
   async examine({ reached }) {
     if (reached.database === null) return skipped('needs the database');
-    const { database, migrations } = reached;
-    const [table] = await database.query<{ there: boolean }>(EXISTS, []);
-    const applied = table?.there === true ? await database.query<{ name: string }>(APPLIED, []) : [];
-    const names = new Set(applied.map(({ name }) => name));
-    const pending = migrations.filter((name) => !names.has(name));
-    const note = `${applied.length} applied, ${pending.length} pending`;
+    const { applied, pending, unknown } = await readSchemaState(reached.database, reached.migrations);
+    const newer = unknown.length === 0 ? '' : `, of them ${unknown.join(', ')} by a newer version`;
+    const note = `${applied.length} applied, ${pending.length} pending${newer}`;
     if (pending.length === 0) return seen(note);
     return seen(
       note,
