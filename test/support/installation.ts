@@ -1,4 +1,4 @@
-import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startDebianPostgres, type DebianPostgres } from './debian-postgres';
 import { DocumentShell } from './documents';
@@ -32,7 +32,7 @@ function moveDeployment(to: string, here: (text: string) => string): void {
     const from = join(entry.parentPath, entry.name);
     const target = join(to, from.slice(CHECKOUT.length));
     mkdirSync(join(target, '..'), { recursive: true });
-    writeFileSync(target, here(readFileSync(from, 'utf8')));
+    writeFileSync(target, here(readFileSync(from, 'utf8')), { mode: statSync(from).mode });
   }
 }
 
@@ -52,7 +52,7 @@ export async function prepareInstallation(): Promise<Installation> {
     '127.0.0.1:5432': `127.0.0.1:${postgres.port}`,
     'http://127.0.0.1:8081': sandboxUrl,
     ...Object.fromEntries(
-      ['/opt/countersign', '/etc/', '/usr/local/bin', '/var/lib/countersign-data'].map((path) => [
+      ['/opt/countersign', '/etc/', '/usr/local/bin', '/var/lib/countersign-data', '/var/backups'].map((path) => [
         path,
         join(directory, path) + (path.endsWith('/') ? '/' : ''),
       ]),

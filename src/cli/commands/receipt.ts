@@ -25,7 +25,7 @@ export function receiptCommand(): Command {
       withUrlOption(
         new Command('verify')
           .description('Whether a receipt is genuine, and what it states; needs no API key')
-          .argument('<file>', 'the receipt, or - for standard input'),
+          .argument('<file>', 'the receipt, or several, one a line; - for standard input'),
       )
         .addOption(new Option('--jwks <file>', 'the public keys; without, the service is asked for them'))
         .option('--json', 'print the result as JSON')
@@ -34,8 +34,15 @@ export function receiptCommand(): Command {
 }
 
 async function verify(file: string, options: VerifyOptions): Promise<void> {
-  const receipt = readFileSync(file === '-' ? 0 : file, 'utf8').trim();
+  const receipts = readFileSync(file === '-' ? 0 : file, 'utf8')
+    .trim()
+    .split(/\s*\n\s*/);
   const keys = options.jwks === undefined ? await publishedKeys(options.url) : readKeys(options.jwks);
+  const [only = ''] = receipts;
+  await (receipts.length === 1 ? verifyOne(only, keys, options) : verifyAll(receipts, keys, options));
+}
+
+async function verifyOne(receipt: string, keys: KeySet, options: VerifyOptions): Promise<void> {
   let claims: ReceiptClaims;
   try {
     claims = await readReceipt(receipt, keys);
@@ -45,6 +52,25 @@ async function verify(file: string, options: VerifyOptions): Promise<void> {
     throw new Findings();
   }
   show({ ok: true, reason: null, claims }, linesOf(claims), options);
+}
+
+/** Of many, those that are not genuine are what matters. */
+async function verifyAll(receipts: readonly string[], keys: KeySet, options: VerifyOptions): Promise<void> {
+  const bad: { readonly line: number; readonly reason: string }[] = [];
+  for (const [index, receipt] of receipts.entries()) {
+    try {
+      await readReceipt(receipt, keys);
+    } catch (error) {
+      if (!(error instanceof ReceiptRefused)) throw error;
+      bad.push({ line: index + 1, reason: error.message });
+    }
+  }
+  const ok = bad.length === 0;
+  const lines = ok
+    ? [`All ${receipts.length} receipts are genuine.`]
+    : bad.map(({ line, reason }) => `line ${line}: ${reason}`);
+  show({ ok, receipts: receipts.length, bad }, lines, options);
+  if (!ok) throw new Findings();
 }
 
 async function publishedKeys(url: string): Promise<KeySet> {

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# A backup, while replicas serve: usage: backup.sh DIRECTORY
+# Writes countersign.dump and checkpoint.jsonl into the new directory. The checkpoint is signed before the dump is taken:
+# a dump whose audit log does not reach it is not this one. Keep a copy of it where the database's owner cannot write.
+# From the environment: DATABASE_MIGRATION_URL, the owner's. Needs pg_dump, at least as new as the server, and
+# countersign with an operator's key.
+set -euo pipefail
+directory=${1:?usage: backup.sh DIRECTORY}
+: "${DATABASE_MIGRATION_URL:?must be the address of the database, as its owner}"
+umask 077
+mkdir "$directory"
+countersign audit checkpoint --json > "$directory/checkpoint.jsonl" ||
+  echo "backup: no checkpoint, as the service gives none; a log rewritten as a whole would not show" >&2
+pg_dump --format=custom --file="$directory/countersign.dump.unfinished" "$DATABASE_MIGRATION_URL"
+# What bears the name is whole.
+mv "$directory/countersign.dump.unfinished" "$directory/countersign.dump"
+echo "Backed up to $directory: $(wc -c < "$directory/countersign.dump") bytes."
