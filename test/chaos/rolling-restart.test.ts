@@ -43,12 +43,16 @@ async function started(port: number): Promise<Service> {
 }
 
 beforeAll(async () => {
-  backdrop = await setBackdrop();
-  for (const port of [await freePort(), await freePort()]) {
-    replicas.push({ url: `http://127.0.0.1:${port}`, service: await started(port) });
-  }
-  balancer = await startBalancer(replicas.map(({ url }) => url));
+  const ports = [await freePort(), await freePort()];
+  const addressOf = (port: number): string => `http://127.0.0.1:${port}`;
+  balancer = await startBalancer(ports.map(addressOf));
   api = new Api(balancer.url);
+  backdrop = await setBackdrop();
+  for (const port of ports) replicas.push({ url: addressOf(port), service: await started(port) });
+  await until('both are in use', async () => {
+    await fetch(`${balancer.url}/health/live`);
+    return replicas.every(({ url }) => balancer.given(url) > 0);
+  });
 });
 afterAll(async () => {
   await strike();
