@@ -215,7 +215,9 @@ describe('a backup that was taken under load', () => {
     const environment = serviceEnvironment(elsewhere, 'data-elsewhere');
     const early = Service.launch({ ...environment, DATABASE_MIGRATION_URL: '' });
     expect(await early.ended).toMatchObject({ code: 1 });
-    expect(early.errors.join('\n')).toMatch(/role countersign has no rights.*run the migrations as the owner/);
+    expect(early.errors.join('\n')).toMatch(
+      /role countersign has no rights.*run the migrations as the owner/,
+    );
     const { DATABASE_URL = '', DATABASE_MIGRATION_URL = '', DATA_DIR = '' } = environment;
     expect(
       await run(process.execPath, [join(CHECKOUT, 'dist/src/database/migrate.js'), 'up'], {

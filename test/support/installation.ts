@@ -1,4 +1,13 @@
-import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { startDebianPostgres, type DebianPostgres } from './debian-postgres';
 import { DocumentShell } from './documents';
@@ -52,10 +61,9 @@ export async function prepareInstallation(): Promise<Installation> {
     '127.0.0.1:5432': `127.0.0.1:${postgres.port}`,
     'http://127.0.0.1:8081': sandboxUrl,
     ...Object.fromEntries(
-      ['/opt/countersign', '/etc/', '/usr/local/bin', '/var/lib/countersign-data', '/var/backups'].map((path) => [
-        path,
-        join(directory, path) + (path.endsWith('/') ? '/' : ''),
-      ]),
+      ['/opt/countersign', '/etc/', '/usr/local/bin', '/var/lib/countersign-data', '/var/backups'].map(
+        (path) => [path, join(directory, path) + (path.endsWith('/') ? '/' : '')],
+      ),
     ),
     ...Object.fromEntries(Object.entries(ports).map(([port, here]) => [port, String(here)])),
   };
