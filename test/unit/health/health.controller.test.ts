@@ -17,7 +17,10 @@ async function readiness(...pings: ('up' | 'down')[]) {
     imports: [TerminusModule.forRoot({ logger: false })],
     controllers: [HealthController],
     providers: [
-      { provide: MigrationState, useValue: { read: () => Promise.resolve({ applied: [], pending: [], unknown: [] }) } },
+      {
+        provide: MigrationState,
+        useValue: { read: () => Promise.resolve({ applied: [], pending: [], unknown: [] }) },
+      },
       { provide: TimeoutSweeper, useValue: {} },
       { provide: TelegramStatus, useValue: {} },
       Departure,
