@@ -36,7 +36,7 @@ const serving = (more: Record<string, string> = {}): Record<string, string> => (
 
 /** Everything that the rules of docs/deployment-guide.md allow a migration, done to every table there is. */
 async function migrateToTomorrow(): Promise<void> {
-  const { query } = backdrop.database;
+  const query = <Row extends object>(text: string): Promise<Row[]> => backdrop.database.query<Row>(text);
   const tables = await query<{ name: string }>(
     `select tablename::text as name from pg_tables where schemaname = 'public' and tablename <> 'migrations'`,
   );

@@ -1,4 +1,11 @@
-import { Agent, createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
+import {
+  Agent,
+  createServer,
+  request,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { pipeline } from 'node:stream';
 
@@ -30,6 +37,11 @@ async function isReady(url: string): Promise<boolean> {
   }
 }
 
+/** What a connection is told is not passed on to the next one. */
+function endToEnd(headers: IncomingHttpHeaders): IncomingHttpHeaders {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => name !== 'connection'));
+}
+
 /** Requests go round over the replicas that say they are ready; no request is sent twice, unless nobody took it. */
 export async function startBalancer(urls: readonly string[]): Promise<Balancer> {
   const replicas: Replica[] = urls.map((url) => ({ url, ready: false, given: 0 }));
@@ -38,7 +50,9 @@ export async function startBalancer(urls: readonly string[]): Promise<Balancer> 
   };
   await check();
   let checking = Promise.resolve();
-  const timer = setInterval(() => (checking = checking.then(check)), CHECK_MS);
+  const timer = setInterval(() => {
+    checking = checking.then(check);
+  }, CHECK_MS);
 
   let turn = 0;
   const next = (refused: ReadonlySet<Replica>): Replica | undefined => {
@@ -53,7 +67,7 @@ export async function startBalancer(urls: readonly string[]): Promise<Balancer> 
     if (!replica) return void answer.writeHead(503, { 'x-balancer': 'nobody is ready' }).end();
     const { hostname, port } = new URL(replica.url);
     const { method, url: path } = asked;
-    const { connection: _theirs, ...headers } = asked.headers;
+    const headers = endToEnd(asked.headers);
     const passedOn = request({ agent: oneRequestEach, hostname, port, method, path, headers });
     passedOn.on('socket', (socket) => {
       socket.once('connect', () => {
@@ -62,8 +76,7 @@ export async function startBalancer(urls: readonly string[]): Promise<Balancer> 
       });
     });
     passedOn.on('response', (told) => {
-      const { connection: _replicas, ...rest } = told.headers;
-      answer.writeHead(told.statusCode ?? 502, rest);
+      answer.writeHead(told.statusCode ?? 502, endToEnd(told.headers));
       pipeline(told, answer, (error) => {
         if (error) answer.destroy();
       });
