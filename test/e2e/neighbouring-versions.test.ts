@@ -36,16 +36,18 @@ const serving = (more: Record<string, string> = {}): Record<string, string> => (
 
 /** Everything that the rules of docs/deployment-guide.md allow a migration, done to every table there is. */
 async function migrateToTomorrow(): Promise<void> {
-  const query = <Row extends object>(text: string): Promise<Row[]> => backdrop.database.query<Row>(text);
-  const tables = await query<{ name: string }>(
+  const { database } = backdrop;
+  const tables = await database.query<{ name: string }>(
     `select tablename::text as name from pg_tables where schemaname = 'public' and tablename <> 'migrations'`,
   );
   for (const { name } of tables) {
-    await query(`alter table ${name} add column tomorrow text, add column tomorrows int not null default 1`);
-    await query(`create index ix_${name}_tomorrow on ${name} (tomorrows)`);
+    await database.query(
+      `alter table ${name} add column tomorrow text, add column tomorrows int not null default 1`,
+    );
+    await database.query(`create index ix_${name}_tomorrow on ${name} (tomorrows)`);
   }
-  await query(`create table tomorrow (id int constraint pk_tomorrow primary key)`);
-  await query(`insert into migrations (timestamp, name) values (1999999999999, $1)`, [TOMORROW]);
+  await database.query(`create table tomorrow (id int constraint pk_tomorrow primary key)`);
+  await database.query(`insert into migrations (timestamp, name) values (1999999999999, $1)`, [TOMORROW]);
 }
 
 async function waited(api: Api, id: string): Promise<string> {
