@@ -56,6 +56,9 @@ function isTakenBack(approval: SettledApproval): boolean {
 export class HeldCalls implements BeforeApplicationShutdown {
   private readonly waiting = new Map<Connector, number>(CONNECTORS.map((connector) => [connector, 0]));
   private readonly abandoning = new Set<NodeJS.Timeout>();
+  /** One after the other: many that hang up at once must not keep the database from those who decide. */
+  private abandoned: Promise<void> = Promise.resolve();
+  private stopping = false;
 
   constructor(
     private readonly commands: CommandBus,
@@ -67,6 +70,7 @@ export class HeldCalls implements BeforeApplicationShutdown {
 
   /** What would be cancelled now may be joined at another replica instead, or it expires. */
   beforeApplicationShutdown(): void {
+    this.stopping = true;
     for (const timer of this.abandoning) clearTimeout(timer);
   }
 
@@ -157,13 +161,14 @@ export class HeldCalls implements BeforeApplicationShutdown {
       if (!abandoned || since === null) return;
       const timer = setTimeout(() => {
         this.abandoning.delete(timer);
-        void this.abandon(id, since, caller);
+        this.abandoned = this.abandoned.then(() => this.abandon(id, since, caller));
       }, ABANDONED_AFTER_MS);
       this.abandoning.add(timer.unref());
     });
   }
 
   private async abandon(id: string, since: Departure, caller: Identity): Promise<void> {
+    if (this.stopping) return;
     await this.noted('an abandoned request', async () => {
       const reason = 'the agent hung up';
       await this.commands.execute(
