@@ -1,12 +1,19 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, request as httpRequest, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { dirname, join } from 'node:path';
+import { runCommand } from '../../src/cli/commands/run';
+import { eventLine } from '../../src/cli/run/terminal';
+import type { RunEvent } from '../../src/connectors/subprocess/run-claude';
 import { Api, type ApprovalJson } from '../support/api';
 import { startTestApp, type TestApp } from '../support/app';
 import { AgentMachine, type Call } from '../support/claude-run';
 import { createTestDatabase, type TestDatabase } from '../support/database';
-import { cleanUp } from '../support/processes';
+import { printed } from '../support/documents';
+import { cleanUp, temporaryDirectory } from '../support/processes';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy';
 import { until } from '../support/until';
+import { AGENT_KEY } from '../support/well-known';
 
 let database: TestDatabase;
 let app: TestApp;
@@ -64,14 +71,6 @@ it('does not run what was rejected, and tells the model who said no and why', as
   expect(await run.ended()).toBe(0);
   expect(machine.wrote('rejected')).toBeNull();
   expect(run.answers[0]?.message).toMatch(/^Rejected by .*not on a Friday/);
-});
-
-it('tells the model that nobody answered, which is not no', async () => {
-  const machine = new AgentMachine(url);
-  const run = machine.run({ calls: [bash('touch unanswered')] }, { timeoutSeconds: 1 });
-  expect(await run.ended()).toBe(0);
-  expect(machine.wrote('unanswered')).toBeNull();
-  expect(run.answers[0]?.message).toMatch(/nobody answered within 1 s.*nobody said no/i);
 });
 
 it('keeps parallel calls apart', async () => {
@@ -149,15 +148,66 @@ it('asks once and hears of the decision, although the network was cut while it w
   expect(await all(`sessionId=${sessionId}`)).toHaveLength(1);
 });
 
-it('lists denied calls in the session file, and asks again in the resumed session', async () => {
+it('tells the model that nobody answered, which is not no, keeps that, and asks again in the resumed session', async () => {
   const machine = new AgentMachine(url);
-  await machine.run({ calls: [bash('touch again')] }, { timeoutSeconds: 1 }).ended();
+  const run = machine.run({ calls: [bash('touch again')] }, { timeoutSeconds: 1 });
+  expect(await run.ended()).toBe(0);
+  expect(machine.wrote('again')).toBeNull();
+  expect(run.answers[0]?.message).toMatch(/nobody answered within 1 s.*nobody said no/i);
   const session = await machine.session();
   expect(machine.sessionFile(session).text).toContain('nobody answered');
   const resumed = machine.run({ calls: [bash('touch again')] }, { resume: session });
   await api.decide((await asked('touch again')).id, 'approved');
   await resumed.ended();
   expect(machine.wrote('again')).toBe('');
+});
+
+it('explains a missing login, and ends with Claude Code’s exit code', async () => {
+  const said: string[] = [];
+  const report = (event: RunEvent): void => void said.push(eventLine(event));
+  expect(await new AgentMachine(url).run({ loggedOut: true }, { report }).ended()).toBe(1);
+  expect(said.join('\n')).toMatch(/not logged in.*\/login/);
+});
+
+describe('at a shell, what cannot start says what to do', () => {
+  let folder: string;
+
+  beforeAll(() => {
+    folder = temporaryDirectory('countersign-shell-');
+    process.env.XDG_STATE_HOME = join(folder, 'state');
+    process.env.CLAUDE_CONFIG_DIR = join(folder, 'user/.claude');
+  });
+
+  const atShell = (...args: readonly string[]): Promise<unknown> => {
+    const own = ['--agent', 'runner', '--claude', '/nowhere/claude', '--url', url, '--key', AGENT_KEY];
+    return runCommand().parseAsync([...own, ...args, '--', 'do', 'it'], { from: 'user' });
+  };
+
+  it.each([
+    ['no such directory', ['--cwd', '/nowhere'], /no such directory/],
+    [
+      'a session that is not kept',
+      ['--resume', '11111111-2222-4333-8444-555555555555'],
+      /nothing usable is kept/,
+    ],
+    ['a session id that is a path', ['--resume', '../../etc/passwd'], /cannot be the id/],
+    ['a key that is not known', ['--key', 'w'.repeat(40)], /does not know this API key/],
+    ['a service that is away', ['--url', 'http://127.0.0.1:1'], /127\.0\.0\.1:1/],
+  ])('%s', async (_what, args, says) => {
+    await expect(atShell(...args)).rejects.toThrow(says);
+  });
+
+  it.each(['user/.claude/settings.json', 'work/.claude/settings.json', 'work/.claude/settings.local.json'])(
+    'the hook, as README.md prints it, in %s',
+    async (name) => {
+      const path = join(folder, name);
+      mkdirSync(join(folder, 'work'), { recursive: true });
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, printed('README.md', 'json', '"PreToolUse"'));
+      await expect(atShell('--cwd', join(folder, 'work'))).rejects.toThrow(path);
+      rmSync(path);
+    },
+  );
 });
 
 describe('a service that lies about the outcome', () => {
@@ -191,26 +241,22 @@ describe('a service that lies about the outcome', () => {
     liar.close();
   });
 
-  it.each([
-    ['says approved without a receipt', () => ({ status: 'approved', receipt: null })],
-    ['says approved with the receipt of the rejection', () => ({ status: 'approved' })],
-    [
-      'gives the receipt of another approval',
-      (other: ApprovalJson) => ({ status: 'approved', receipt: other.receipt }),
-    ],
-  ])('runs nothing when it %s', async (_what, forged) => {
-    const { id: otherId } = (await api.enqueue({ agentId: 'runner', toolInput: { command: 'touch lied' } }))
-      .body;
-    const other = (await api.decide(otherId, 'approved')).body;
-    lie = (told) => (told.settledAt === null ? told : { ...told, ...forged(other) });
+  it('runs nothing when it says approved without a receipt, or with that of the rejection or of another', async () => {
+    const { id } = (await api.enqueue({ agentId: 'runner', toolInput: { command: 'touch lied' } })).body;
+    const { receipt } = (await api.decide(id, 'approved')).body;
+    const lies: Readonly<Record<string, object>> = {
+      'touch lied # without': { status: 'approved', receipt: null },
+      'touch lied # own': { status: 'approved' },
+      'touch lied # other': { status: 'approved', receipt },
+    };
+    lie = (told) => (told.settledAt === null ? told : { ...told, ...lies[String(told.toolInput.command)] });
     const machine = new AgentMachine(lyingUrl);
-    const run = machine.run({ calls: [bash('touch lied')] });
-    await api.decide((await asked('touch lied')).id, 'rejected');
+    const commands = Object.keys(lies);
+    const run = machine.run({ parallel: true, calls: commands.map(bash) });
+    for (const command of commands) await api.decide((await asked(command)).id, 'rejected');
     expect(await run.ended()).toBe(0);
     expect(machine.wrote('lied')).toBeNull();
-    expect(run.answers[0]).toMatchObject({
-      behavior: 'deny',
-      message: expect.stringContaining('receipt') as string,
-    });
+    const refused = { behavior: 'deny', message: expect.stringContaining('receipt') as string };
+    expect(run.answers).toEqual([refused, refused, refused]);
   });
 });

@@ -17,10 +17,17 @@ export interface Step {
   readonly background: boolean;
 }
 
-/** The steps of a document, in order. */
-export function stepsOf(path: string): Step[] {
-  const text = readFileSync(join(ROOT, path), 'utf8');
-  const fences = [...text.matchAll(/^( *)```(\w+)(?: ([^\n]*))?\n([\s\S]*?)^ *```$/gm)].map((match) => {
+interface Fence {
+  readonly start: number;
+  readonly end: number;
+  readonly line: number;
+  readonly language: string;
+  readonly words: readonly string[];
+  readonly body: string;
+}
+
+function fencesOf(text: string): Fence[] {
+  return [...text.matchAll(/^( *)```(\w+)(?: ([^\n]*))?\n([\s\S]*?)^ *```$/gm)].map((match) => {
     const [all, indent = '', language = '', info = '', body = ''] = match;
     const lines = body.split('\n').map((line) => line.slice(line.startsWith(indent) ? indent.length : 0));
     const end = match.index + all.length;
@@ -34,6 +41,20 @@ export function stepsOf(path: string): Step[] {
       body: lines.join('\n').trimEnd(),
     };
   });
+}
+
+/** What a document prints in this language with this in it. @throws Error when it prints nothing like it. */
+export function printed(path: string, language: string, having: string): string {
+  const fences = fencesOf(readFileSync(join(ROOT, path), 'utf8'));
+  const fence = fences.find((each) => each.language === language && each.body.includes(having));
+  if (!fence) throw new Error(`${path} prints no ${language} with ${having}`);
+  return fence.body;
+}
+
+/** The steps of a document, in order. */
+export function stepsOf(path: string): Step[] {
+  const text = readFileSync(join(ROOT, path), 'utf8');
+  const fences = fencesOf(text);
   return fences.flatMap((fence, index) => {
     if (fence.language !== 'sh' || !fence.words.includes('run')) return [];
     const next = fences[index + 1];

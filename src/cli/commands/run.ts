@@ -6,6 +6,7 @@ import { ServiceRefused } from '../../connectors/client/service-errors';
 import { ClaudeRun } from '../../connectors/subprocess/run-claude';
 import { SessionFiles, type SessionFile } from '../../connectors/subprocess/session-files';
 import { readable } from '../../connectors/subprocess/transcript';
+import { requireNoHook } from '../run/claude-settings';
 import { eventLine } from '../run/terminal';
 import { stateDirectory } from '../run/state-directory';
 import { clientFor, withServiceOptions, type ServiceOptions } from '../service-options';
@@ -47,6 +48,7 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
   const prompt = words.join(' ') || (session === null ? '' : askAgain(session));
   if (prompt === '') throw new Error('no prompt: write what Claude Code shall do after --');
   const cwd = workingDirectory(options.cwd ?? session?.cwd ?? process.cwd());
+  requireNoHook(cwd);
   await requireAgent(client, options.agent);
 
   const claude = new ClaudeRun({
