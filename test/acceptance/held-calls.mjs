@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process';
 import console from 'node:console';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -110,13 +110,14 @@ async function used() {
 }
 
 async function measure(url, kind) {
-  const waiting = async () =>
-    Number(
-      (await (await fetch(`${url}/metrics`)).text()).match(
-        new RegExp(`^connector_waiting\\{connector="${kind}"\\} (\\d+)`, 'm'),
-      )?.[1],
-    );
-  await waiting();
+  const held = async () => {
+    const text = await (await fetch(`${url}/metrics`)).text();
+    return {
+      calls: Number(new RegExp(`^connector_waiting\\{connector="${kind}"\\} (\\d+)`, 'm').exec(text)?.[1]),
+      waiters: Number(/^escalation_waiters (\d+)/m.exec(text)?.[1]),
+    };
+  };
+  await held();
   const before = await used();
   const child = spawn(
     process.execPath,
@@ -130,7 +131,8 @@ async function measure(url, kind) {
     const [, n, at] = line.split(' ');
     answeredAt.set(Number(n), Number(at));
   });
-  await until('all wait', async () => (await waiting()) === AGENTS);
+  // Those that still ask hold more than those that wait.
+  await until('all wait', async () => (await held()).waiters === AGENTS);
   const kilobytes = ((await used()) - before) / AGENTS / 1024;
 
   const { items } = await call(url, OPERATOR_KEY, 'GET', '/api/approvals?status=pending&limit=200');
@@ -144,13 +146,19 @@ async function measure(url, kind) {
   }
   child.kill('SIGKILL');
   await once(child, 'exit');
-  await until('all are gone', async () => (await waiting()) === 0);
+  await until('all are gone', async () => (await held()).calls === 0);
+  await until('nothing is open', async () => {
+    const left = await call(url, OPERATOR_KEY, 'GET', '/api/approvals?status=pending&limit=1');
+    return left.items.length === 0;
+  });
   delays.sort((a, b) => a - b);
   return { kilobytes, p95: delays[Math.floor(delays.length * 0.95)] };
 }
 
 async function main() {
   const dataDir = mkdtempSync(join(tmpdir(), 'countersign-held-calls-'));
+  // Where root runs this, PostgreSQL's user must be able to pass.
+  chmodSync(dataDir, 0o711);
   const { startApp } = require(join(DIST, 'app.js'));
   const { parseConfig } = require(join(DIST, 'config/environment.js'));
   const { createLog } = require(join(DIST, 'logging/log.js'));
