@@ -1,13 +1,29 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startCli } from '../support/cli';
+import { printed } from '../support/documents';
 import type { Block, ModelEndpoint } from '../support/model-endpoint';
-import { CHECKOUT, Program, temporaryDirectory } from '../support/processes';
+import { Program, temporaryDirectory } from '../support/processes';
 import { AGENT_KEY } from '../support/well-known';
 
 /** The three ways by which Claude Code asks. */
 export const WAYS = ['run', 'hook', 'mcp'] as const;
 export type Way = (typeof WAYS)[number];
+
+/** Claude Code takes a second to its first question, and many times that on a machine that is busy. */
+export const ASKS_WITHIN_MS = 240_000;
+
+/** Of a Claude Code that knows nobody but this model. */
+export function claudeEnvironment(home: string, modelUrl: string): Record<string, string> {
+  return {
+    HOME: home,
+    ANTHROPIC_BASE_URL: modelUrl,
+    ANTHROPIC_API_KEY: 'none-is-needed-here',
+    DISABLE_TELEMETRY: '1',
+    DISABLE_AUTOUPDATER: '1',
+    CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
+  };
+}
 
 export interface Asking {
   readonly way: Way;
@@ -16,7 +32,8 @@ export interface Asking {
   /** Seconds that operators have; the service's default without it. Only `run` can say it. */
   readonly timeoutSeconds?: number;
   readonly args?: readonly string[];
-  readonly permissions?: object;
+  /** Members that the printed settings are used without. */
+  readonly without?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -37,12 +54,7 @@ export class RealAgent {
     this.results = results;
     const claude = process.env.TEST_CLAUDE ?? '';
     const env = {
-      HOME: this.home,
-      ANTHROPIC_BASE_URL: url,
-      ANTHROPIC_API_KEY: 'none-is-needed-here',
-      DISABLE_TELEMETRY: '1',
-      DISABLE_AUTOUPDATER: '1',
-      CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
+      ...claudeEnvironment(this.home, url),
       COUNTERSIGN_URL: serviceUrl,
       COUNTERSIGN_KEY: AGENT_KEY,
       ...more,
@@ -78,10 +90,10 @@ export class RealAgent {
   }
 
   private settings(): void {
-    const { way, permissions } = this.asking;
+    const { way, without = [] } = this.asking;
     if (way !== 'hook') return;
-    const settings = JSON.parse(this.printed('README.md', '"PreToolUse"')) as object;
-    this.writeSettings(permissions === undefined ? settings : { ...settings, permissions });
+    const kept = (name: string, value: unknown): unknown => (without.includes(name) ? undefined : value);
+    this.writeSettings(JSON.parse(this.printed('README.md', '"PreToolUse"'), kept) as object);
   }
 
   private writeSettings(settings: object): void {
@@ -97,9 +109,6 @@ export class RealAgent {
 
   /** The JSON with this in it, as the page prints it; only the address is that of this service. */
   private printed(page: string, having: string): string {
-    const blocks = readFileSync(join(CHECKOUT, page), 'utf8').matchAll(/^ *```json\n(.*?)^ *```$/gms);
-    const block = [...blocks].map(([, json = '']) => json).find((json) => json.includes(having));
-    if (block === undefined) throw new Error(`${page} prints no JSON with ${having}`);
-    return block.replaceAll('http://127.0.0.1:3000', this.asking.serviceUrl);
+    return printed(page, 'json', having).replaceAll('http://127.0.0.1:3000', this.asking.serviceUrl);
   }
 }

@@ -3,13 +3,11 @@ import { startModelEndpoint, type Block, type ModelEndpoint } from '../support/m
 import { freePort, processesOf, Service } from '../support/processes';
 import { setStage, strike, type Stage } from '../support/stage';
 import { until } from '../support/until';
-import { RealAgent, WAYS, type Way } from './agents';
+import { ASKS_WITHIN_MS, RealAgent, WAYS, type Way } from './agents';
 
 const withClaude = process.env.TEST_CLAUDE === undefined ? describe.skip : describe;
 
-/** Claude Code takes a second to its first question, and many times that on a machine that is busy. */
-const ASKS_WITHIN_MS = 60_000;
-jest.setTimeout(240_000);
+jest.setTimeout(600_000);
 
 const bash = (command: string): Block => ({ tool: 'Bash', input: { command } });
 
@@ -74,10 +72,7 @@ withClaude('the real Claude Code', () => {
       const agent = agentFor(way);
       const program = agent.start([[bash('printf ran > unanswered')]]);
       const { id } = await asked('printf ran > unanswered');
-      await stage.database.query(
-        `update approvals set expires_at = created_at + interval '1 millisecond' where id = $1`,
-        [id],
-      );
+      await stage.database.query(`update approvals set expires_at = now() where id = $1`, [id]);
       await program.ended;
       expect(agent.wrote('unanswered')).toBeNull();
       expect(agent.results.join('\n')).toMatch(/nobody (answered|decided).*nobody said no/is);
@@ -133,16 +128,22 @@ withClaude('the real Claude Code', () => {
     const bypass = { args: ['--permission-mode', 'bypassPermissions'], env: { IS_SANDBOX: '1' } };
     const away = { serviceUrl: 'http://127.0.0.1:1' };
 
-    it('the tool runs: this is why the documented settings switch bypass modes off', async () => {
-      const agent = agentFor('hook', { ...bypass, ...away, permissions: {} });
+    it.each([
+      [
+        'runs without the guards of the printed settings: this is why they are there',
+        ['permissions', 'onFailure'],
+        'ran',
+      ],
+      [
+        'does not run with the mode switched off as printed, also where onFailure is not known',
+        ['onFailure'],
+        null,
+      ],
+      ['does not run with the settings as printed', [], null],
+    ])('the tool %s', async (_what, without, written) => {
+      const agent = agentFor('hook', { ...bypass, ...away, without });
       await agent.start([[bash('printf ran > bypassed')]]).ended;
-      expect(agent.wrote('bypassed')).toBe('ran');
-    });
-
-    it('disableBypassPermissionsMode, as printed: the tool does not run', async () => {
-      const agent = agentFor('hook', { ...bypass, ...away });
-      await agent.start([[bash('printf ran > bypassed')]]).ended;
-      expect(agent.wrote('bypassed')).toBeNull();
+      expect(agent.wrote('bypassed')).toBe(written);
     });
   });
 });

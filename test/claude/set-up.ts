@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import globalSetup from '../support/global-setup';
 
-const PACKAGE = '@anthropic-ai/claude-code';
+/** The newest, whatever Node.js it wants for its own launcher: the program in it needs none. */
+const PACKAGE = `@anthropic-ai/claude-code@${process.env.CLAUDE_VERSION ?? 'latest'}`;
 
 /** As for all tests, and the real Claude Code in a folder of its own; without it the tests are skipped, loudly. */
 export default async function setUp(): Promise<void> {

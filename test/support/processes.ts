@@ -11,7 +11,7 @@ export const CHECKOUT = resolve(__dirname, '../..');
 const SERVICE = join(CHECKOUT, 'dist/src/main.js');
 const SANDBOX = join(CHECKOUT, 'dist/src/sandbox/main.js');
 /** A start takes about two seconds, and several times that on a machine that is busy with other tests. */
-const READY_WITHIN_MS = 30_000;
+const READY_WITHIN_MS = 80_000;
 jest.setTimeout(90_000);
 
 export interface LogLine {
