@@ -57,7 +57,9 @@ export async function startApp(config: Config, log: Log): Promise<RunningApp> {
     await location.close();
   };
   try {
-    const migrations = await migrate(location.ownerUrl, location.url).catch((error: unknown) => {
+    const migrations = await migrate(location.ownerUrl, location.url, (names) =>
+      log.event('info', 'database.migrating', { migrations: names }, 'bringing the schema up to date'),
+    ).catch((error: unknown) => {
       throw new Error(`the database at ${addressOf(location.ownerUrl)} cannot be used`, { cause: error });
     });
     if (migrations.length > 0)

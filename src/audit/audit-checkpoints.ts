@@ -12,6 +12,16 @@ import { AuditStore } from './audit-store';
 const EVERY_MS = 600_000;
 const RETRY_MS = 60_000;
 
+/** The checkpoints in a file; none when it is not there. @throws Error when it cannot be read. */
+export async function checkpointsInFile(path: string): Promise<string[]> {
+  try {
+    return checkpointLines(await readFile(path, 'utf8'));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
 /** Signs how far the log has come, and writes that to a file outside the database. */
 @Injectable()
 export class AuditCheckpoints {
@@ -81,18 +91,12 @@ export class AuditCheckpoints {
 
   /** Every checkpoint that the database or this replica's file knows, as it was signed. */
   async all(): Promise<string[]> {
-    return [...new Set([...(await this.store.checkpoints()), ...(await this.inFile())])];
-  }
-
-  private async inFile(): Promise<string[]> {
-    let text: string;
-    try {
-      text = await readFile(this.config.audit.checkpointFile, 'utf8');
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-      throw error;
-    }
-    return checkpointLines(text);
+    return [
+      ...new Set([
+        ...(await this.store.checkpoints()),
+        ...(await checkpointsInFile(this.config.audit.checkpointFile)),
+      ]),
+    ];
   }
 
   private async append(jws: string): Promise<void> {

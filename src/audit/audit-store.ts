@@ -1,7 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { Database, type Statement } from '../database/database';
 import { NOTHING_BEFORE, type AuditRow, type Seal } from './audit-chain';
 import type { SealedRow } from './chain-verifier';
+
+/** Read and checked at one time: bounds memory, and how long other work waits. */
+const BATCH = 500;
 
 const ROW = `a.seq, to_char(a.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at, a.type, a.actor,
   a.approval_id, a.correlation_id, a.data`;
@@ -166,6 +170,18 @@ export class AuditStore {
       seal: toSeal(row),
       row: row.seq === null ? null : toRow(row as AuditColumns),
     }));
+  }
+
+  /** All of them so, in batches, with a rest of `pauseMs` after each. */
+  async *allSealed(pauseMs = 0): AsyncGenerator<readonly SealedRow[]> {
+    for (let after = 0; ;) {
+      const batch = await this.sealed(after, BATCH);
+      yield batch;
+      const last = batch.at(-1);
+      if (!last || batch.length < BATCH) return;
+      after = last.seal.number;
+      if (pauseMs > 0) await sleep(pauseMs);
+    }
   }
 
   /** By seq, each with its hash; null until it is sealed. */

@@ -1,13 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { SigningKeyStore } from '../receipts/signing-key-store';
 import { AuditCheckpoints } from './audit-checkpoints';
 import { AuditStore } from './audit-store';
-import type { SealedRow } from './chain-verifier';
 import { verifyChain, type ChainVerdict } from './verify-chain';
-
-/** Read and checked at one time: bounds memory, and how long other work waits. */
-const BATCH = 500;
 
 export interface Verified extends ChainVerdict {
   readonly ok: boolean;
@@ -37,23 +32,12 @@ export class AuditVerification {
 
   private async run(pauseMs: number): Promise<Verified> {
     const verdict = await verifyChain({
-      batches: this.batches(pauseMs),
+      batches: this.store.allSealed(pauseMs),
       checkpoints: await this.checkpoints.all(),
       keys: { keys: await this.keys.all() },
     });
     const unsealed = await this.store.countUnsealed();
     this.latest = verdict.firstBad === null;
     return { ...verdict, ok: this.latest, rows: verdict.rows + unsealed, unsealed };
-  }
-
-  private async *batches(pauseMs: number): AsyncGenerator<readonly SealedRow[]> {
-    for (let after = 0; ;) {
-      const batch = await this.store.sealed(after, BATCH);
-      yield batch;
-      const last = batch.at(-1);
-      if (!last || batch.length < BATCH) return;
-      after = last.seal.number;
-      if (pauseMs > 0) await sleep(pauseMs);
-    }
   }
 }

@@ -1,3 +1,6 @@
+/** How often a long run says how far it is. */
+const PROGRESS_EVERY_MS = 2_000;
+
 /** Thrown by a command that has shown what it found wrong; the process exits with 1 and prints nothing more. */
 export class Findings extends Error {
   override readonly name = 'Findings';
@@ -6,4 +9,14 @@ export class Findings extends Error {
 /** Prints the result: as one JSON document with `--json`, else as the lines for people. */
 export function show(result: object, lines: readonly string[], options: { readonly json?: boolean }): void {
   console.log(options.json === true ? JSON.stringify(result) : lines.join('\n'));
+}
+
+/** Says how far a long run is: on standard error, and only when it takes long. */
+export function progress(what: string): (rows: number) => void {
+  let next = performance.now() + PROGRESS_EVERY_MS;
+  return (rows) => {
+    if (performance.now() < next) return;
+    next = performance.now() + PROGRESS_EVERY_MS;
+    process.stderr.write(`${what} ${rows} rows …\n`);
+  };
 }

@@ -14,7 +14,9 @@ async function main(direction: string | undefined): Promise<void> {
       const name = await revertMigration(location.ownerUrl);
       console.log(name === null ? 'There was no migration to take back.' : `Took back ${name}.`);
     } else {
-      const done = await migrate(location.ownerUrl, location.url);
+      const done = await migrate(location.ownerUrl, location.url, (names) =>
+        console.log(`Running ${names.length} migrations: ${names.join(', ')} …`),
+      );
       console.log(done.length === 0 ? 'The schema is up to date.' : `Ran ${done.join(', ')}.`);
     }
   } finally {

@@ -50,8 +50,14 @@ async function underLock<T>(ownerUrl: string, work: (source: DataSource) => Prom
 }
 
 /** @throws Error naming what is missing and who can make it, where the role is not the owner's. */
-async function runPending(source: DataSource, role: string): Promise<Migration[]> {
+async function runPending(
+  source: DataSource,
+  role: string,
+  begin: (names: readonly string[]) => void,
+): Promise<Migration[]> {
   try {
+    const { pending } = await readSchemaState(new Database(source), migrationsOf(source));
+    if (pending.length > 0) begin(pending);
     return await source.runMigrations({ transaction: 'all' });
   } catch (error) {
     if ((error as { code?: unknown }).code !== INSUFFICIENT_PRIVILEGE) throw error;
@@ -70,11 +76,16 @@ async function runPending(source: DataSource, role: string): Promise<Migration[]
  * Brings the schema up to date, one replica at a time, and lets the service's role use it. A schema that a newer version
  * has migrated further is left as it is.
  *
+ * @param begin hears what is to be run, before it is: it may take long
  * @returns the names of the migrations that ran.
  */
-export async function migrate(ownerUrl: string, serviceUrl = ownerUrl): Promise<string[]> {
+export async function migrate(
+  ownerUrl: string,
+  serviceUrl = ownerUrl,
+  begin: (names: readonly string[]) => void = () => undefined,
+): Promise<string[]> {
   return underLock(ownerUrl, async (source) => {
-    const done = await runPending(source, roleOf(ownerUrl));
+    const done = await runPending(source, roleOf(ownerUrl), begin);
     const service = roleOf(serviceUrl);
     if (service !== '' && service !== roleOf(ownerUrl)) {
       const tables = source.entityMetadatas.map(({ tablePath }) => tablePath);

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { DocumentShell, followDocument } from '../support/documents';
+import { DocumentShell, followDocument, stepsOf, unexplainedCommands } from '../support/documents';
 import { prepareInstallation, type Installation } from '../support/installation';
 import { CHECKOUT, cleanUp, freePort, Program, temporaryDirectory } from '../support/processes';
 import { until } from '../support/until';
@@ -20,8 +20,20 @@ afterAll(async () => {
   await cleanUp();
 });
 
+/** What a document left in the background asks, and the next commands decide. */
+async function somebodyWaits(url: string, key: string): Promise<void> {
+  await until('a request is pending', async () => {
+    const answer = await fetch(`${url}/api/approvals?status=pending`, {
+      headers: { authorization: `Bearer ${key}` },
+    });
+    return ((await answer.json()) as { items: unknown[] }).items.length > 0;
+  });
+}
+
 it('docs/deployment-guide.md, followed word for word, ends with two replicas that work', async () => {
-  expect(await followDocument('docs/deployment-guide.md', machine.shell())).toEqual([]);
+  const key = join(machine.directory, 'etc/countersign/operator-api-key');
+  const begun = () => somebodyWaits(machine.replica('3001'), readFileSync(key, 'utf8').trim());
+  expect(await followDocument('docs/deployment-guide.md', machine.shell(), begun)).toEqual([]);
   for (const port of ['3001', '3002'] as const) {
     expect((await fetch(`${machine.replica(port)}/health/ready`)).status).toBe(200);
   }
@@ -31,48 +43,77 @@ it('docs/operations-runbook.md says what its commands say', async () => {
   expect(await followDocument('docs/operations-runbook.md', machine.shell())).toEqual([]);
 });
 
-it('README.md says what its commands say', async () => {
-  const home = join(temporaryDirectory('countersign-readme-'), 'countersign');
-  mkdirSync(home);
-  for (const part of ['package.json', 'tsconfig.json', 'src', 'migrations', 'dist']) {
-    cpSync(join(CHECKOUT, part), join(home, part), {
-      recursive: true,
-      preserveTimestamps: true,
-    });
-  }
-  symlinkSync(join(CHECKOUT, 'node_modules'), join(home, 'node_modules'));
-  const port = await freePort();
-  const service = new Program(process.execPath, ['dist/src/main.js'], { PORT: String(port) }, home);
-  const url = `http://127.0.0.1:${port}`;
-  await until(
-    'the service is ready',
-    () =>
-      fetch(`${url}/health/ready`).then(
-        ({ ok }) => ok,
-        () => false,
-      ),
-    60_000,
-  );
-  const environment = {
-    PATH: process.env.PATH ?? '',
-    HOME: home,
-    COUNTERSIGN_URL: url,
-  };
-  const shell = new DocumentShell(home, environment, { 'http://127.0.0.1:3000': url }, home);
-  expect(await followDocument('README.md', shell)).toEqual([]);
-  await service.stop();
+describe('beside a service on its defaults', () => {
+  let home: string;
+  let service: Program;
+  let url: string;
+
+  beforeAll(async () => {
+    home = join(temporaryDirectory('countersign-readme-'), 'countersign');
+    mkdirSync(home);
+    for (const part of ['package.json', 'tsconfig.json', 'src', 'migrations', 'dist']) {
+      cpSync(join(CHECKOUT, part), join(home, part), {
+        recursive: true,
+        preserveTimestamps: true,
+      });
+    }
+    symlinkSync(join(CHECKOUT, 'node_modules'), join(home, 'node_modules'));
+    const port = await freePort();
+    service = new Program(process.execPath, ['dist/src/main.js'], { PORT: String(port) }, home);
+    url = `http://127.0.0.1:${port}`;
+    await until(
+      'the service is ready',
+      () =>
+        fetch(`${url}/health/ready`).then(
+          ({ ok }) => ok,
+          () => false,
+        ),
+      60_000,
+    );
+  });
+  afterAll(() => service.stop());
+
+  it.each(['README.md', 'docs/connectors.md'])('%s says what its commands say', async (page) => {
+    const environment = {
+      PATH: process.env.PATH ?? '',
+      HOME: home,
+      COUNTERSIGN_URL: url,
+    };
+    const shell = new DocumentShell(home, environment, { 'http://127.0.0.1:3000': url }, home);
+    const { operator } = JSON.parse(readFileSync(join(home, '.data/keys.json'), 'utf8')) as {
+      operator: string;
+    };
+    expect(await followDocument(page, shell, () => somebodyWaits(url, operator))).toEqual([]);
+  });
 });
 
-it('every document that has commands to run is followed here', () => {
-  const marked = execFileSync('git', ['grep', '-lE', '^ *```sh run', '--', '*.md'], {
-    cwd: CHECKOUT,
-    encoding: 'utf8',
-  });
-  expect(
-    marked
+describe('every document', () => {
+  const pages = (pattern: string) =>
+    execFileSync('git', ['grep', '-lE', pattern, '--', '*.md'], {
+      cwd: CHECKOUT,
+      encoding: 'utf8',
+    })
       .trim()
       .split('\n')
+      // The commands of these are run with the fault that they are for.
       .filter((path) => !path.startsWith('docs/runbooks/'))
-      .toSorted(),
-  ).toEqual(['README.md', 'docs/deployment-guide.md', 'docs/operations-runbook.md']);
+      .toSorted();
+
+  it('that has commands to run is followed here, all of them', () => {
+    const followed = pages('^ *```sh run');
+    expect(followed).toEqual([
+      'README.md',
+      'docs/connectors.md',
+      'docs/deployment-guide.md',
+      'docs/operations-runbook.md',
+    ]);
+    for (const path of followed) {
+      const marked = readFileSync(join(CHECKOUT, path), 'utf8').match(/^ *```sh run/gm);
+      expect([path, stepsOf(path).length]).toEqual([path, marked?.length]);
+    }
+  });
+
+  it('says of every other command why it is not run', () => {
+    expect(pages('^ *```(sh|bash|shell|console)').flatMap(unexplainedCommands)).toEqual([]);
+  });
 });

@@ -27,6 +27,7 @@ beforeAll(async () => {
   environment = {
     ...telegramEnvironment(url),
     DATABASE_URL: database.serviceUrl,
+    DATA_DIR: temporaryDirectory(),
   };
   app = await startTestApp(database.serviceUrl, environment);
   await until('it polls', async () => (await chat.calls('getUpdates')).length > 0);
@@ -75,6 +76,7 @@ describe('countersign doctor', () => {
       COUNTERSIGN_URL: app.url,
       COUNTERSIGN_KEY: OPERATOR_KEY,
       AGENT_API_KEY: 'a'.repeat(40),
+      OPERATOR_API_KEY: OPERATOR_KEY,
     };
     const { code, out } = await cli(['doctor'], env);
     expect(out).toMatch(/^✓ telegram-updates +polled by /m);
@@ -231,5 +233,11 @@ describe('countersign doctor', () => {
     const { found, fixes } = await diagnose({ AGENT_API_KEY: '' });
     expect(found).toContain('keys: no agent has a key: nobody can ask');
     expect(fixes).toContain('countersign keys add --role agent --name NAME');
+  });
+
+  it('says that nobody could decide without Telegram when no operator has a key', async () => {
+    const { found, fixes } = await diagnose({ OPERATOR_API_KEY: '' });
+    expect(found).toContainEqual(expect.stringMatching(/^keys: no operator has a key/));
+    expect(fixes).toContain('countersign keys add --role operator --name NAME');
   });
 });

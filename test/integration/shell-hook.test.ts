@@ -15,7 +15,7 @@ let script: string;
 
 beforeAll(async () => {
   const page = readFileSync(join(CHECKOUT, 'docs/connectors.md'), 'utf8');
-  const [, text] = /```sh\n(#!\/bin\/sh\n.*?)```/s.exec(page) ?? [];
+  const [, text] = /```sh[^\n]*\n(#!\/bin\/sh\n.*?)```/s.exec(page) ?? [];
   if (text === undefined) throw new Error('the page has no script');
   script = join(temporaryDirectory(), 'hook.sh');
   writeFileSync(script, text);

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { environmentSchema, parseConfig, type Config } from '../../src/config/environment';
+import { SigningKey } from '../../src/receipts/signing-key';
 import { AGENT_KEY, BOT_TOKEN, OPERATOR_KEY } from './well-known';
 
 const ROOT = join(__dirname, '../..');
@@ -34,6 +35,7 @@ export const SECRET_VALUES: Readonly<Record<string, string>> = {
   DATABASE_MIGRATION_URL: 'postgres://countersign_owner:secret@postgres:5432/countersign',
   AGENT_API_KEY: AGENT_KEY,
   OPERATOR_API_KEY: OPERATOR_KEY,
+  APPROVAL_SIGNING_KEY: SigningKey.generate(),
   TELEGRAM_BOT_TOKEN: BOT_TOKEN,
 };
 

@@ -6,8 +6,9 @@ const ROOT = join(__dirname, '../..');
 const STEP_WITHIN_MS = 60_000;
 
 /**
- * A fenced command whose info string says `run`, and the fence below it whose info string ends with `output`.
+ * A fenced command whose info string begins with `run`, and the fence below it whose info string ends with `output`.
  * `run background`: it goes on while the next ones run. `run exit=1`: it is to end with that code.
+ * `not run: REASON` is what any other one says.
  */
 export interface Step {
   readonly line: number;
@@ -56,7 +57,7 @@ export function stepsOf(path: string): Step[] {
   const text = readFileSync(join(ROOT, path), 'utf8');
   const fences = fencesOf(text);
   return fences.flatMap((fence, index) => {
-    if (fence.language !== 'sh' || !fence.words.includes('run')) return [];
+    if (fence.language !== 'sh' || fence.words[0] !== 'run') return [];
     const next = fences[index + 1];
     const told = next?.words.includes('output') === true && text.slice(fence.end, next.start).trim() === '';
     return [
@@ -69,6 +70,17 @@ export function stepsOf(path: string): Step[] {
       },
     ];
   });
+}
+
+/** The first lines of the fenced commands that are neither run nor say why not, as `path:line`. */
+export function unexplainedCommands(path: string): string[] {
+  return readFileSync(join(ROOT, path), 'utf8')
+    .split('\n')
+    .flatMap((line, index) =>
+      /^ *```(sh|bash|shell|console)\b/.test(line) && !/^ *```sh (run( |$)|not run: \S)/.test(line)
+        ? [`${path}:${index + 1}`]
+        : [],
+    );
 }
 
 const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');

@@ -7,11 +7,8 @@ import { callService } from '../../connectors/client/service-call';
 import { exportLog } from '../audit/export-log';
 import { exportedLog, serviceLog } from '../audit/log-source';
 import { readKeys } from '../key-set-file';
-import { Findings, show } from '../output';
+import { Findings, progress, show } from '../output';
 import { doorOf, withServiceOptions, type ServiceOptions } from '../service-options';
-
-/** How often a long run says how far it is. */
-const PROGRESS_EVERY_MS = 2_000;
 
 interface VerifyOptions extends ServiceOptions {
   readonly file?: string;
@@ -44,16 +41,6 @@ export function auditCommand(): Command {
         exportCheckpoint,
       ),
     );
-}
-
-/** To standard error, and only when it takes long. */
-function progress(what: string): (rows: number) => void {
-  let next = performance.now() + PROGRESS_EVERY_MS;
-  return (rows) => {
-    if (performance.now() < next) return;
-    next = performance.now() + PROGRESS_EVERY_MS;
-    process.stderr.write(`${what} ${rows} rows …\n`);
-  };
 }
 
 async function verify(options: VerifyOptions): Promise<void> {

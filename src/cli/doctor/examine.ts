@@ -1,5 +1,6 @@
 import { ConfigurationError, type Config } from '../../config/environment';
 import { describeError } from '../../logging/log';
+import { auditChainCheck } from './checks/audit-chain';
 import { auditRightsCheck } from './checks/audit-rights';
 import { breakerCheck } from './checks/breaker';
 import { clockCheck } from './checks/clock';
@@ -8,6 +9,7 @@ import { keysCheck } from './checks/keys';
 import { migrationsCheck } from './checks/migrations';
 import { queueCheck } from './checks/queue';
 import { serviceCheck } from './checks/service';
+import { signingKeyCheck } from './checks/signing-key';
 import { telegramChatCheck } from './checks/telegram-chat';
 import { telegramOperatorsCheck } from './checks/telegram-operators';
 import { telegramTokenCheck } from './checks/telegram-token';
@@ -21,6 +23,7 @@ const CHECKS: readonly Check[] = [
   migrationsCheck,
   auditRightsCheck,
   keysCheck,
+  signingKeyCheck,
   clockCheck,
   serviceCheck,
   telegramTokenCheck,
@@ -29,6 +32,7 @@ const CHECKS: readonly Check[] = [
   telegramUpdatesCheck,
   breakerCheck,
   queueCheck,
+  auditChainCheck,
 ];
 
 /** SQLSTATEs of a table or a column that is not there. */

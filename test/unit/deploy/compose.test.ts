@@ -141,6 +141,11 @@ describe('docker-compose.yml', () => {
     expect(proxied).toEqual(expect.arrayContaining(replicas.map(([name]) => `${name}:3000`)));
   });
 
+  it('gives all replicas one key to sign with', () => {
+    for (const [, replica] of replicas)
+      expect(configurationOf(environmentOf(replica)).signing.key).toBe(SECRET_VALUES.APPROVAL_SIGNING_KEY);
+  });
+
   it('gives the owner’s database URL to the migrations only', () => {
     const holders = services.filter(([, { secrets = [] }]) => secrets.includes('database-migration-url'));
     expect(holders.map(([name]) => name)).toEqual(['migrate']);

@@ -3,6 +3,7 @@ import {
   configurationOf,
   environmentFile,
   isThere,
+  SECRET_VALUES,
   servedPaths,
   unknownVariables,
   yamlOf,
@@ -194,7 +195,7 @@ describe.each(pods)('deploy/kubernetes, %s', (_what, spec) => {
 describe('deploy/kubernetes', () => {
   const [main] = deployment.spec.template.spec.containers;
 
-  it('starts with what the config map and the container set', () => {
+  it('starts with what the config map and the container set, one key to sign with for all pods', () => {
     const files = service.plan.configMapGenerator?.flatMap(({ envs }) => envs) ?? [];
     const configured = Object.assign(
       {},
@@ -204,6 +205,7 @@ describe('deploy/kubernetes', () => {
     const environment = { ...configured, ...environmentOf(deployment.spec.template.spec) };
     const config = configurationOf({ HOST: '0.0.0.0', ...environment });
     expect(config.telegram?.operators).not.toEqual([]);
+    expect(config.signing.key).toBe(SECRET_VALUES.APPROVAL_SIGNING_KEY);
     expect(deployment.spec.template.spec.terminationGracePeriodSeconds).toBeGreaterThan(
       config.shutdown.noticeSeconds + 20,
     );

@@ -98,6 +98,10 @@ describe('deploy/systemd/countersign@.service', () => {
     expect(Number(unit?.all('TimeoutStopSec')[0])).toBeGreaterThan(notice + 20);
   });
 
+  it('signs with a key that all replicas share', () => {
+    expect(unit?.environment.APPROVAL_SIGNING_KEY_FILE).toBe('%d/approval-signing-key');
+  });
+
   it('has a directory of its own for what it keeps', () => {
     expect(unit?.environment.DATA_DIR).toBe(`/var/lib/${unit?.all('StateDirectory')[0] ?? ''}`);
   });

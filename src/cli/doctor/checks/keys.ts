@@ -30,12 +30,12 @@ export const keysCheck: Check = {
         error('no agent has a key: nobody can ask', 'countersign keys add --role agent --name NAME'),
       );
     }
-    if (none('operator', operator) && config.telegram === null) {
+    if (none('operator', operator)) {
+      const fix = 'countersign keys add --role operator --name NAME';
       findings.push(
-        error(
-          'no operator has a key, and Telegram is off: nobody can decide',
-          'countersign keys add --role operator --name NAME',
-        ),
+        config.telegram === null
+          ? error('no operator has a key, and Telegram is off: nobody can decide', fix)
+          : warning('no operator has a key: nobody can decide while Telegram is away', fix),
       );
     }
     const own = [agent, operator].filter((key) => key !== null).length;

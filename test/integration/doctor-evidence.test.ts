@@ -1,0 +1,203 @@
+import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { examineAll } from '../../src/cli/doctor/examine';
+import { parseConfig } from '../../src/config/environment';
+import { SigningKey } from '../../src/receipts/signing-key';
+import { Api } from '../support/api';
+import { serviceEnvironment, startTestApp, type TestApp } from '../support/app';
+import { createTestDatabase, type TestDatabase } from '../support/database';
+import { cleanUp, freePort, temporaryDirectory } from '../support/processes';
+import { until } from '../support/until';
+
+let database: TestDatabase;
+let app: TestApp;
+let dataDir: string;
+let keyFile: string;
+let approvalId: string;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  dataDir = temporaryDirectory();
+  keyFile = join(dataDir, 'signing-key.pem');
+  app = await startTestApp(database.url, { DATA_DIR: dataDir });
+  const api = new Api(app.url);
+  approvalId = (await api.enqueue()).body.id;
+  await api.decide(approvalId, 'approved');
+  await until('every row is sealed', async () => {
+    const [row] = await database.query<{ open: number }>(
+      `select ((select count(*) from audit_log) - (select count(*) from audit_seals))::int as open`,
+    );
+    return row?.open === 0;
+  });
+  // What is looked at stands still from here on.
+  await app.close();
+});
+afterAll(async () => {
+  await database.drop();
+  await cleanUp();
+});
+
+/** What one check says. */
+async function diagnose(check: string, more: Record<string, string> = {}) {
+  const notes: string[] = [];
+  const env = serviceEnvironment(database.url, { DATA_DIR: dataDir, ...more });
+  const findings = await examineAll(
+    () => parseConfig(env),
+    { url: `http://127.0.0.1:${await freePort()}` },
+    (each) => {
+      if (each.check === check) notes.push(each.note);
+    },
+  );
+  return { note: notes.join(), findings: findings.filter((each) => each.check === check) };
+}
+
+/** Does it to the database, and undoes it. */
+async function changed(change: string, undo: string, look: () => Promise<void>): Promise<void> {
+  await database.query(change);
+  await look().finally(() => database.query(undo));
+}
+
+const finding = (severity: string, message: RegExp, fix: RegExp) => [
+  {
+    severity,
+    message: expect.stringMatching(message) as string,
+    fix: expect.stringMatching(fix) as string,
+  },
+];
+
+describe('the doctor’s look at the audit log', () => {
+  it('reads all of it, and finds nothing where it holds', async () => {
+    const { note, findings } = await diagnose('audit-chain');
+    expect(findings).toEqual([]);
+    expect(note).toMatch(/^[1-9]\d* rows hold, 0 not sealed yet$/);
+  });
+
+  it('names the row that was altered', async () => {
+    const [row] = await database.query<{ seq: string; actor: string }>(
+      `select seq, actor from audit_log where type = 'approval.approved'`,
+    );
+    expect(row).toBeDefined();
+    await changed(
+      `update audit_log set actor = 'telegram:666' where seq = ${row?.seq}`,
+      `update audit_log set actor = '${row?.actor}' where seq = ${row?.seq}`,
+      async () =>
+        expect((await diagnose('audit-chain')).findings).toMatchObject(
+          finding(
+            'error',
+            new RegExp(`seq ${row?.seq} on: the row or its seal was altered`),
+            /CountersignAuditBroken/,
+          ),
+        ),
+    );
+  });
+
+  it('holds it against the checkpoints that are outside the database', async () => {
+    await changed(
+      `create table kept as select * from audit_checkpoints; create table cut as select * from audit_seals;
+       delete from audit_checkpoints; delete from audit_seals where number = (select max(number) from audit_seals)`,
+      `insert into audit_checkpoints select * from kept; delete from audit_seals; insert into audit_seals select * from cut;
+       drop table kept, cut`,
+      async () =>
+        expect((await diagnose('audit-chain')).findings).toMatchObject(
+          finding('error', /the end of the log is missing/, /AUDIT_CHECKPOINT_FILE/),
+        ),
+    );
+  });
+
+  it('says that nobody seals', async () => {
+    await changed(
+      `insert into audit_log (at, type, actor, data) values (now() - interval '5 minutes', 'test', 'test:1', '{}')`,
+      `delete from audit_log where type = 'test'`,
+      async () =>
+        expect((await diagnose('audit-chain')).findings).toMatchObject(
+          finding('warning', /^1 rows have no seal yet, the oldest for 30\d s/, /CountersignAuditUnsealed/),
+        ),
+    );
+  });
+});
+
+describe('the doctor’s look at the signing key', () => {
+  const pem = SigningKey.generate();
+
+  it('finds nothing where the key is in use and the receipts verify', async () => {
+    const { note, findings } = await diagnose('signing-key');
+    expect(findings).toEqual([]);
+    expect(note).toMatch(/signing-key\.pem; the newest 1 receipts looked at$/);
+  });
+
+  it.each([
+    [
+      'is not there',
+      () => rmSync(keyFile),
+      'warning',
+      /is not there, and this installation has signed/,
+      /bring it back/,
+    ],
+    [
+      'cannot be read',
+      () => writeFileSync(keyFile, 'rubbish'),
+      'error',
+      /nothing can be signed: .*PEM/,
+      /openssl genpkey/,
+    ],
+    [
+      'is another one',
+      () => writeFileSync(keyFile, pem),
+      'warning',
+      /was never in use/,
+      /restart the replicas/,
+    ],
+  ])('says what to do when the file %s', async (_what, harm, severity, message, fix) => {
+    const kept = readFileSync(keyFile);
+    harm();
+    const { findings } = await diagnose('signing-key').finally(() =>
+      writeFileSync(keyFile, kept, { mode: 0o600 }),
+    );
+    expect(findings).toMatchObject(finding(severity, message, fix));
+    expect(JSON.stringify(findings)).not.toContain(pem.split('\n')[1]);
+  });
+
+  it('says what to do when APPROVAL_SIGNING_KEY is no key', async () => {
+    const { findings } = await diagnose('signing-key', {
+      APPROVAL_SIGNING_KEY: '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----',
+    });
+    expect(findings).toMatchObject(
+      finding('error', /APPROVAL_SIGNING_KEY is not a private key/, /openssl genpkey/),
+    );
+  });
+
+  it('notices receipts that nobody can verify', async () => {
+    await changed(
+      `create table kept as select * from signing_keys; update signing_keys set kid = 'another'`,
+      `delete from signing_keys; insert into signing_keys select * from kept; drop table kept`,
+      async () => {
+        const { findings } = await diagnose('signing-key');
+        expect(findings).toContainEqual(
+          expect.objectContaining({
+            severity: 'error',
+            message: expect.stringContaining(`the receipt of ${approvalId} does not verify`) as string,
+          }),
+        );
+      },
+    );
+  });
+
+  it('notices that every replica has a key of its own', async () => {
+    await changed(
+      `insert into signing_keys (kid, public_key, published_at) values ('another', '${'A'.repeat(43)}', now())`,
+      `delete from signing_keys where kid = 'another'`,
+      async () =>
+        expect((await diagnose('signing-key')).findings).toMatchObject(
+          finding('warning', /^2 signing keys count as in use/, /one APPROVAL_SIGNING_KEY.*rotate-signing/),
+        ),
+    );
+  });
+
+  it('notices a key that others on the machine may read', async () => {
+    chmodSync(keyFile, 0o644);
+    const { findings } = await diagnose('keys').finally(() => chmodSync(keyFile, 0o600));
+    expect(findings).toMatchObject(
+      finding('warning', /signing-key\.pem can be read by others/, /^chmod 600 /),
+    );
+  });
+});
