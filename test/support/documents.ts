@@ -128,7 +128,10 @@ export class DocumentShell {
   }
 
   async run(step: Pick<Step, 'command' | 'background'>): Promise<Ran> {
-    const keep = step.background ? '' : `\ndeclare -px > ${this.stateFile}; declare -f >> ${this.stateFile}`;
+    // Plain variables, exported or not, as they are: a command that needs one exported must say so.
+    const keep = step.background
+      ? ''
+      : `\n{ declare -p | grep -E '^declare -[-x] '; declare -f; } > ${this.stateFile}`;
     const script = `set -euo pipefail\n. ${this.stateFile}\n${this.here(step.command)}${keep}\n`;
     const shell = spawn('bash', ['-c', script], {
       cwd: this.cwd,
