@@ -15,6 +15,7 @@ import {
   type ServerNotification,
   type ServerRequest,
 } from '@modelcontextprotocol/sdk/types.js';
+import { AjvJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/ajv';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { actorOf, type Identity } from '../access/identity';
 import { AlreadySettled, Expired, type Approval } from '../approvals/approval';
@@ -33,6 +34,8 @@ import { APPROVAL_TOOLS, type ApprovalTool, type Outcome } from './mcp-tools';
 const SESSION_HEADER = 'mcp-session-id';
 const SESSION_ID = /^[\x21-\x7e]{1,200}$/;
 const PAGE_SIZE = 200;
+/** One for all servers: each would make its own, which is twice what a waiting call costs otherwise. */
+const VALIDATOR = new AjvJsonSchemaValidator();
 
 type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>;
 
@@ -81,7 +84,7 @@ export class McpEndpoint {
   private serverFor(exchange: Exchange): McpServer {
     const mcp = new McpServer(
       { name: 'countersign', version: BUILD.version },
-      { capabilities: { tools: {} } },
+      { capabilities: { tools: {} }, jsonSchemaValidator: VALIDATOR },
     );
     // Its own registry would refuse bad arguments in its own words; a permission prompt must always decide.
     const { server } = mcp;
