@@ -76,6 +76,10 @@ async function emptyDatabase(name: string): Promise<string> {
 const serviceEnvironment = (at: Site, dataDir: string): Record<string, string> => ({
   ...telegramEnvironment(chat.url),
   ...HASTE,
+  // The load is more than a chat takes; what its cards say is looked at, and not when.
+  TELEGRAM_BUDGET_PER_SECOND: '1000',
+  TELEGRAM_BUDGET_CHAT_PER_SECOND: '1000',
+  TELEGRAM_BUDGET_GROUP_PER_MINUTE: '10000',
   DATABASE_URL: at.serviceUrl,
   DATABASE_MIGRATION_URL: at.ownerUrl(),
   DATA_DIR: within(dataDir),
@@ -149,7 +153,6 @@ describe('a backup that was taken under load', () => {
     over = true;
     await load;
     after = await settled();
-    await chat.card(after.id, 0);
     expect(await backUp('backup')).toMatchObject({ code: 1 });
   });
 
