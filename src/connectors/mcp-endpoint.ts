@@ -34,7 +34,7 @@ import { APPROVAL_TOOLS, type ApprovalTool, type Outcome } from './mcp-tools';
 const SESSION_HEADER = 'mcp-session-id';
 const SESSION_ID = /^[\x21-\x7e]{1,200}$/;
 const PAGE_SIZE = 200;
-/** One for all servers: each would make its own, which is twice what a waiting call costs otherwise. */
+/** One for all servers: each would make its own, which is a quarter of what a waiting call costs. */
 const VALIDATOR = new AjvJsonSchemaValidator();
 
 type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>;
