@@ -25,7 +25,8 @@ function spawnDetached(file: string, args: readonly string[], runAs: RunAs): Chi
     cwd: '/',
     env: PROGRAM_ENVIRONMENT,
     detached: true,
-    timeout: PROGRAM_TIMEOUT_MS,
+    // The option `timeout` keeps the process alive for as long when the program could not be started.
+    signal: AbortSignal.timeout(PROGRAM_TIMEOUT_MS),
   });
 }
 
