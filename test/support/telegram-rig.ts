@@ -80,13 +80,17 @@ export class TelegramRig {
   async wipe(): Promise<void> {
     await this.chat.clearFaults();
     await this.chat.change('limits', { callbackAnswerMs: ANSWERABLE_MS });
-    await fetch(`${this.sandbox.url}/sandbox/calls`, { method: 'DELETE' });
     await this.database.query(
       `update approvals set status = 'cancelled', settled_at = now(), settled_by_kind = 'system',
          settled_by_id = 'test', settled_by_name = 'test' where status = 'pending'`,
     );
     await this.database.query(`delete from outbox`);
+    await until('no call of an earlier test is under way', async () => {
+      const slots = await this.database.query(`select 1 from send_slots where at > clock_timestamp()`);
+      return slots.length === 0;
+    });
     await this.database.query(`delete from lanes`);
+    await fetch(`${this.sandbox.url}/sandbox/calls`, { method: 'DELETE' });
     await this.api.call('operator', 'POST', '/api/diagnostics/circuit-breaker', { action: 'reset' });
   }
 

@@ -84,6 +84,18 @@ it('says once that the table is away, and once that it is back', async () => {
   expect(events).toEqual(['access.keys-unreadable', 'access.keys-readable']);
 });
 
+it('a read that took so long that it is stale when it comes is followed by another, and nobody is refused', async () => {
+  const slowly = () => {
+    clock.advance(1500);
+    return Promise.resolve(table);
+  };
+  const active = jest.spyOn(store, 'active').mockImplementationOnce(slowly).mockImplementationOnce(slowly);
+  clock.advance(1001);
+  expect(await known()).toMatchObject({ keyId: 'deployer' });
+  expect(active).toHaveBeenCalledTimes(3);
+  jest.restoreAllMocks();
+});
+
 it('waits no longer than its patience for a read that does not come back', async () => {
   jest.spyOn(store, 'active').mockReturnValueOnce(new Promise(() => undefined));
   clock.advance(1001);
