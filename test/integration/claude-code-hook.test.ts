@@ -273,6 +273,38 @@ describe('a hang-up', () => {
     expect(verdictOf(await again.answer).allow).toBe(true);
     expect(verdictOf(await one.answer).allow).toBe(true);
   });
+
+  it('of hundreds at once cancels every request, with two connections to the database', async () => {
+    const AGENTS = 300;
+    const crowd = await openTestApp(database.url, {
+      DATABASE_POOL_SIZE: '2',
+      APPROVAL_MAX_PENDING_PER_AGENT: '1000',
+      RATE_LIMIT_AGENT_PER_MINUTE: '100000',
+    });
+    try {
+      const calls = await Promise.all(
+        Array.from({ length: AGENTS }, () => callHook(crowd.url, preToolUse({ session_id: 'the crowd' }))),
+      );
+      await waiters(AGENTS, crowd);
+      for (const { hangUp } of calls) hangUp();
+      await until(
+        'every request is cancelled and acknowledged',
+        async () => {
+          const { status } = await new Api(crowd.url).call('operator', 'GET', '/api/approvals?limit=1');
+          expect(status).toBe(200);
+          const [left] = await database.query<{ count: number }>(
+            `select count(*)::int as count from approvals
+             where session_id = 'the crowd' and (status <> 'cancelled' or acknowledged is distinct from 'gone')`,
+          );
+          return left?.count === 0;
+        },
+        60_000,
+      );
+      expect(crowd.events.filter(({ event }) => event === 'connector.note-failed')).toEqual([]);
+    } finally {
+      await crowd.close();
+    }
+  });
 });
 
 describe('whatever goes wrong', () => {
