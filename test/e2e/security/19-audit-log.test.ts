@@ -139,7 +139,10 @@ describe('19. the audit log shows alteration', () => {
     ['one space in what happened', `data = replace(data, ':', ': ')`],
     ['who did it', `actor = 'telegram:2'`],
     ['when, by a microsecond', `at = at + interval '1 microsecond'`],
-    ['its kind', `type = 'approval.rejected'`],
+    [
+      'its kind',
+      `type = case type when 'approval.rejected' then 'approval.approved' else 'approval.rejected' end`,
+    ],
     ['which request', `approval_id = null`],
     ['its correlation', `correlation_id = 'x'`],
   ])('an update of %s is found, and the row is named', async (_what, change) => {
