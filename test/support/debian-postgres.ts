@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chownSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chownSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort, temporaryDirectory } from './processes';
 
@@ -13,6 +13,8 @@ export interface DebianPostgres {
   readonly port: number;
   /** The same server, another role and database. */
   urlOf(role: string, password: string, database: string): string;
+  /** The command that starts it again, word by word. */
+  readonly startCommand: readonly string[];
   stop(): void;
 }
 
@@ -58,14 +60,20 @@ export async function startDebianPostgres(): Promise<DebianPostgres> {
     '-E',
     'UTF8',
   ]);
-  const options = `-p ${port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=${directory}`;
-  run('pg_ctl', ['-D', cluster, '-w', '-l', join(directory, 'log'), '-o', options, 'start']);
+  appendFileSync(
+    join(cluster, 'postgresql.conf'),
+    `port = ${port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = '${directory}'\n`,
+  );
+  const start = ['-D', cluster, '-w', '-l', join(directory, 'log'), 'start'];
+  run('pg_ctl', start);
+  const asItsUser = user ? ['setpriv', `--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups'] : [];
   const urlOf = (role: string, password: string, database: string): string =>
     `postgres://${role}:${password}@127.0.0.1:${port}/${database}`;
   return {
     url: urlOf('postgres', SUPERUSER_PASSWORD, 'postgres'),
     port,
     urlOf,
+    startCommand: [...asItsUser, join(binaries, 'pg_ctl'), ...start],
     stop: () => run('pg_ctl', ['-D', cluster, '-w', '-m', 'fast', 'stop']),
   };
 }

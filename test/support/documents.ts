@@ -12,6 +12,8 @@ const STEP_WITHIN_MS = 60_000;
  */
 export interface Step {
   readonly line: number;
+  /** The heading of the second level that it stands under. */
+  readonly section: string;
   readonly command: string;
   readonly expected: string | null;
   readonly exitCode: number;
@@ -60,9 +62,11 @@ export function stepsOf(path: string): Step[] {
     if (fence.language !== 'sh' || fence.words[0] !== 'run') return [];
     const next = fences[index + 1];
     const told = next?.words.includes('output') === true && text.slice(fence.end, next.start).trim() === '';
+    const headings = [...text.slice(0, fence.start).matchAll(/^## (.+)$/gm)];
     return [
       {
         line: fence.line,
+        section: headings.at(-1)?.[1] ?? '',
         command: fence.body,
         expected: told ? next.body : null,
         exitCode: Number(/exit=(\d+)/.exec(fence.words.join(' '))?.[1] ?? 0),
@@ -152,8 +156,16 @@ export class DocumentShell {
  *
  * @param begun waits until what the background step began is under way; @returns what differs, one text a step
  */
-export async function followDocument(
+export const followDocument = (
   path: string,
+  shell: DocumentShell,
+  begun?: () => Promise<unknown>,
+): Promise<string[]> => followSteps(path, stepsOf(path), shell, begun);
+
+/** The same with some of its steps. */
+export async function followSteps(
+  path: string,
+  steps: readonly Step[],
   shell: DocumentShell,
   begun: () => Promise<unknown> = () => Promise.resolve(),
 ): Promise<string[]> {
@@ -165,7 +177,7 @@ export async function followDocument(
     else if (step.expected !== null && !outputFits(step.expected, out))
       differences.push(`${told}\nprinted:\n${out}\ninstead of:\n${step.expected}`);
   };
-  for (const step of stepsOf(path)) {
+  for (const step of steps) {
     const ran = shell.run(step).then((result) => judge(step, result));
     if (!step.background) await ran;
     else {

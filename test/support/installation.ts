@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { startDebianPostgres, type DebianPostgres } from './debian-postgres';
-import { DocumentShell } from './documents';
+import { DocumentShell, followSteps, stepsOf } from './documents';
 import { CHECKOUT, freePort, startSandboxProcess, temporaryDirectory } from './processes';
 import { SandboxClient } from './sandbox-client';
 
@@ -23,8 +23,21 @@ export interface Installation {
   readonly directory: string;
   shell(): DocumentShell;
   /** The address of one replica, by the port that it has in the documents. */
-  replica(port: '3001' | '3002'): string;
+  replica(port: ReplicaPort): string;
+  /** The process of a replica, as systemd started it last. */
+  pidOf(port: ReplicaPort): number;
+  /** What is in a file, by the path that it has in the documents. */
+  read(path: string): string;
+  /** Ends everything that runs on it, but for the sandbox. */
+  stop(): Promise<void>;
 }
+
+/** As the replicas have them in the documents. */
+export const REPLICA_PORTS = ['3001', '3002'] as const;
+
+type ReplicaPort = (typeof REPLICA_PORTS)[number];
+
+const GUIDE = 'docs/deployment-guide.md';
 
 function program(path: string, text: string): void {
   writeFileSync(path, text);
@@ -86,26 +99,47 @@ export async function prepareInstallation(): Promise<Installation> {
     join(directory, 'bin/runuser'),
     `#!/bin/sh\nshift 3\nexport PGHOST=127.0.0.1 PGPORT=${port} PGUSER=postgres PGPASSWORD=${password}\nexec "$@"\n`,
   );
-  writeFileSync(
-    join(directory, 'etc/systemd/system/haproxy.service'),
-    [
+  program(join(directory, 'bin/journalctl'), `#!/bin/sh\nexec cat ${directory}/state/countersign@*/log\n`);
+  const units = {
+    haproxy: [
       `EnvironmentFile=${directory}/etc/default/haproxy`,
       `ExecStart=haproxy -db -f ${directory}/etc/haproxy/haproxy.cfg`,
       `WorkingDirectory=${directory}`,
-    ].join('\n'),
-  );
+    ],
+    postgresql: ['Type=oneshot', `ExecStart=${postgres.startCommand.join(' ')}`, 'WorkingDirectory=/'],
+  };
+  for (const [name, lines] of Object.entries(units)) {
+    writeFileSync(join(directory, `etc/systemd/system/${name}.service`), lines.join('\n'));
+  }
   const environment = {
     PATH: `${directory}/bin:${directory}/usr/local/bin:${process.env.PATH ?? ''}`,
     HOME: directory,
     UNITS: join(directory, 'etc/systemd/system'),
     STATE: join(directory, 'state'),
   };
+  const shell = () => new DocumentShell(directory, environment, moved, join(directory, 'state'));
   return {
     postgres,
     chat,
     moved,
     directory,
-    shell: () => new DocumentShell(directory, environment, moved, join(directory, 'state')),
+    shell,
     replica: (name) => `http://127.0.0.1:${ports[name]}`,
+    pidOf: (name) => Number(readFileSync(join(directory, `state/countersign@${ports[name]}/pid`), 'utf8')),
+    read: (path) => readFileSync(here(path), 'utf8').trim(),
+    stop: async () => {
+      const command = 'systemctl stop haproxy countersign@3001 countersign@3002';
+      await shell().run({ command, background: false });
+      postgres.stop();
+    },
   };
+}
+
+/** Two replicas at work: the guide's sections about secrets and systemd, followed. @throws Error with what differs. */
+export async function install(): Promise<Installation> {
+  const machine = await prepareInstallation();
+  const steps = stepsOf(GUIDE).filter(({ section }) => /^[23]\. /.test(section));
+  const differences = await followSteps(GUIDE, steps, machine.shell());
+  if (differences.length > 0) throw new Error(differences.join('\n\n'));
+  return machine;
 }

@@ -1,6 +1,7 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { Transform } from 'node:stream';
 
-/** A wire between the service and PostgreSQL that can be cut, frozen and mended. */
+/** A wire between the service and PostgreSQL that can be cut, frozen, slowed down and mended. */
 export interface TcpProxy {
   /** The database's address by way of the proxy. */
   readonly url: string;
@@ -11,6 +12,8 @@ export interface TcpProxy {
    * coming from this port.
    */
   freeze(clientPort?: number): void;
+  /** Everything takes this much longer on its way, in each direction; 0: no longer than it does. */
+  slow(delayMs: number): void;
   /** New connections work again; the cut and frozen ones stay dead. */
   mend(): void;
   close(): Promise<void>;
@@ -20,6 +23,15 @@ export async function startTcpProxy(databaseUrl: string): Promise<TcpProxy> {
   const target = new URL(databaseUrl);
   const pairs = new Set<{ near: Socket; far: Socket }>();
   let broken = false;
+  let delayMs = 0;
+  /** What is on the wire when it slows down or mends keeps its order. */
+  const wire = () =>
+    new Transform({
+      transform: (chunk: Buffer, _encoding, passed) => {
+        if (delayMs === 0) passed(null, chunk);
+        else setTimeout(passed, delayMs, null, chunk);
+      },
+    });
 
   const server = createServer((near) => {
     if (broken) return void near.destroy();
@@ -35,7 +47,7 @@ export async function startTcpProxy(databaseUrl: string): Promise<TcpProxy> {
         pairs.delete(pair);
         other.destroy();
       });
-      one.pipe(other);
+      one.pipe(wire()).pipe(other);
     }
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -60,6 +72,9 @@ export async function startTcpProxy(databaseUrl: string): Promise<TcpProxy> {
         if (clientPort !== undefined && far.localPort !== clientPort) continue;
         for (const socket of [near, far]) socket.unpipe().pause();
       }
+    },
+    slow: (ms) => {
+      delayMs = ms;
     },
     mend: () => {
       broken = false;
