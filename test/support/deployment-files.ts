@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { readDeployed, yamlOf } from './deployment';
 import { CHECKOUT } from './processes';
@@ -6,6 +6,7 @@ import { CHECKOUT } from './processes';
 export interface AlertRule {
   readonly alert: string;
   readonly expr: string;
+  readonly for?: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
 }
@@ -35,9 +36,3 @@ export function dashboardPanels(): Panel[] {
 /** The pages of `docs/runbooks` that belong to an alert. */
 export const runbookPages = (): string[] =>
   readdirSync(RUNBOOKS).filter((name) => name.endsWith('.md') && name !== 'README.md');
-
-/** What a page tells to type, block by block. */
-export function runbookCommands(page: string): string[] {
-  const text = readFileSync(join(RUNBOOKS, page), 'utf8');
-  return [...text.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, commands = '']) => commands);
-}

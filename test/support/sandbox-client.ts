@@ -29,7 +29,7 @@ export const buttonsOf = (message: ChatMessage): string[] => message.buttons.fla
 export class SandboxClient {
   constructor(
     readonly url: string,
-    private readonly chat = Number(CHAT_ID),
+    readonly chat = Number(CHAT_ID),
   ) {}
 
   private async control<T>(method: string, path: string, body?: object): Promise<T> {

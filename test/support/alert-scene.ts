@@ -1,0 +1,84 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Client } from 'pg';
+import { Api } from './api';
+import { followSteps, stepsOf } from './documents';
+import { hurriedRules } from './hurried-alerts';
+import { install, REPLICA_PORTS, type Installation } from './installation';
+import { Prometheus, type ActiveAlert } from './prometheus';
+import { startTcpProxy, type TcpProxy } from './tcp-proxy';
+
+/** The shortest hurried window, five seconds, has five scrapes in it; a scrape waits up to a second for the database. */
+const EVERY_SECOND = { scrape_interval: '1s', scrape_timeout: '1s', evaluation_interval: '1s' };
+
+/** One installation, its Prometheus, and the person on call at its shell. */
+export class Scene {
+  readonly shell;
+  readonly api: Api;
+  private readonly sessions: Client[] = [];
+  private readonly wires: TcpProxy[] = [];
+
+  private constructor(
+    readonly machine: Installation,
+    readonly prometheus: Prometheus,
+  ) {
+    this.shell = machine.shell();
+    this.api = new Api(machine.replica('3001'), {
+      agent: machine.read('/etc/countersign/agent-api-key'),
+      operator: machine.read('/etc/countersign/operator-api-key'),
+    });
+  }
+
+  static async set(): Promise<Scene> {
+    const machine = await install();
+    const replicas = REPLICA_PORTS.map((port) => machine.replica(port));
+    const differences = { global: EVERY_SECOND, rules: hurriedRules() };
+    return new Scene(machine, await Prometheus.start(replicas, differences));
+  }
+
+  async strike(): Promise<void> {
+    await this.prometheus.stop();
+    await Promise.all(this.sessions.map((session) => session.end()));
+    await this.machine.stop();
+    await Promise.all(this.wires.map((wire) => wire.close()));
+  }
+
+  /** Types it at the shell of the person on call. @throws Error when it fails. */
+  async type(command: string): Promise<void> {
+    const { code, err } = await this.shell.run({ command, background: false });
+    if (code !== 0) throw new Error(`${command}: ended with ${String(code)}\n${err}`);
+  }
+
+  /** Runs the commands of a page, or of one section of it. @throws Error with what they print instead. */
+  async follow(page: string, section?: string): Promise<void> {
+    const path = `docs/runbooks/${page}.md`;
+    const steps = stepsOf(path).filter((step) => section === undefined || step.section === section);
+    const differences = await followSteps(path, steps, this.shell);
+    if (differences.length > 0) throw new Error(differences.join('\n\n'));
+  }
+
+  async firing(alert: string): Promise<ActiveAlert | undefined> {
+    const alerts = await this.prometheus.alerts();
+    return alerts.find(({ state, labels }) => state === 'firing' && labels.alertname === alert);
+  }
+
+  /** A session of this role, which outlives what it is used for until somebody ends it. */
+  async session(role: 'service' | 'owner'): Promise<Client> {
+    const file = { service: 'database-url', owner: 'database-migration-url' }[role];
+    const client = new Client({ connectionString: this.machine.read(`/etc/countersign/${file}`) });
+    client.on('error', () => undefined);
+    await client.connect();
+    this.sessions.push(client);
+    return client;
+  }
+
+  /** Puts a wire between the replicas and their database. */
+  async wire(): Promise<TcpProxy> {
+    const wire = await startTcpProxy(this.machine.read('/etc/countersign/database-url'));
+    this.wires.push(wire);
+    writeFileSync(join(this.machine.directory, 'etc/countersign/database-url'), wire.url);
+    await this.type('systemctl restart countersign@3001 countersign@3002');
+    await this.follow('CountersignDatabaseDown', 'Resolved when');
+    return wire;
+  }
+}

@@ -1,0 +1,165 @@
+import { appendFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Scene } from './alert-scene';
+import { ALWAYS, ask, asked } from './chaos';
+import { REPLICA_PORTS } from './installation';
+import { processesOf } from './processes';
+import { until } from './until';
+
+/** As `deploy/systemd/countersign.env` lists them. */
+const OLIVIA = 4711;
+
+/** How it goes on after the fault. */
+interface Course {
+  /** Goes on while the alert, and its end, are waited for. */
+  readonly meanwhile?: () => unknown;
+  /** What the page asks of people before the commands of its fix, or instead of them. */
+  readonly beforeFix?: () => unknown;
+  /** The same, before the commands that show that it is over. */
+  readonly afterFix?: () => unknown;
+}
+
+/** Makes the fault. */
+export type Story = (scene: Scene) => Promise<Course>;
+
+/** For every alert: its fault as it comes about, and what people do about it. */
+export const STORIES: Readonly<Record<string, Story>> = {
+  /** A typing error in the configuration shows when the replicas are started the next time. */
+  CountersignDown: async ({ machine }) => {
+    const file = join(machine.directory, 'etc/countersign/countersign.env');
+    const right = machine.read('/etc/countersign/countersign.env');
+    appendFileSync(file, 'APPROVAL_SWEEP_INTERVAL_SECOND=5\n');
+    for (const port of REPLICA_PORTS) process.kill(machine.pidOf(port), 'SIGKILL');
+    await machine.shell().run({
+      command: 'systemctl restart countersign@3001 countersign@3002',
+      background: false,
+    });
+    const replicas = join(machine.directory, 'state/countersign@');
+    await until('they have ended again', () => processesOf(replicas).length === 0);
+    return {
+      beforeFix: () => {
+        writeFileSync(file, `${right}\n`);
+      },
+    };
+  },
+
+  CountersignDatabaseDown: ({ machine }) => {
+    machine.postgres.stop();
+    return Promise.resolve({});
+  },
+
+  CountersignQueueGrowing: async ({ api, prometheus }) => {
+    await until(
+      'there is a time to compare with',
+      () => prometheus.has('escalation_queue_size offset 15s'),
+      60_000,
+    );
+    await ask(api, 25);
+    return {};
+  },
+
+  CountersignNobodyAnswers: async ({ api }) => {
+    await asked(api);
+    return {};
+  },
+
+  /** Somebody removes the bot from the chat. */
+  CountersignCardsUndelivered: async ({ api, machine: { chat } }) => {
+    await chat.change('chats', { chat: chat.chat, blocked: true });
+    await asked(api);
+    return { beforeFix: () => chat.change('chats', { chat: chat.chat, blocked: false }) };
+  },
+
+  CountersignDeadLetters: async ({ api, machine: { chat } }) => {
+    await chat.fault({ method: 'sendMessage', status: 400, description: 'Bad Request: BUTTON_DATA_INVALID' });
+    await asked(api);
+    return {};
+  },
+
+  /** The bot's token is revoked while nobody asks for anything. */
+  CountersignTelegramDown: async (scene) => {
+    const { chat } = scene.machine;
+    await chat.fault({ method: '*', status: 401, count: ALWAYS });
+    return {
+      beforeFix: async () => {
+        await scene.type(`TOKEN=123456789:${'another-token-of-the-same-bot'.repeat(2)}`);
+        await chat.clearFaults();
+      },
+    };
+  },
+
+  CountersignBreakerOpen: async ({ api, machine: { chat } }) => {
+    await chat.fault({ method: '*', status: 503, count: ALWAYS });
+    await ask(api, 3);
+    return { beforeFix: () => chat.clearFaults() };
+  },
+
+  /** Somebody leaves a transaction open. */
+  CountersignSweeperLate: async (scene) => {
+    const session = await scene.session('service');
+    await session.query('begin');
+    await session.query('lock table approvals in exclusive mode');
+    return {};
+  },
+
+  CountersignHighTimeoutRatio: async ({ api, machine: { chat } }) => {
+    for (let n = 0; n < 3; n++) await asked(api, { timeoutSeconds: 1 });
+    return {
+      beforeFix: async () => {
+        for (const id of await ask(api, 4)) {
+          const { messageId } = await chat.card(id);
+          await chat.press(messageId, 'Approve', OLIVIA);
+        }
+      },
+    };
+  },
+
+  /** Somebody with the owner's password turns a rejection into an approval. */
+  CountersignAuditBroken: async (scene) => {
+    const { id } = await asked(scene.api);
+    await scene.api.decide(id, 'rejected');
+    await scene.follow('README');
+    await scene.type('mkdir -p /var/backups/countersign');
+    await scene.type('countersign audit export /var/backups/countersign/audit-log.jsonl');
+    const owner = await scene.session('owner');
+    const alter = (from: string, to: string) =>
+      owner.query('update audit_log set type = $2 where type = $1', [from, to]);
+    await alter('approval.rejected', 'approval.approved');
+    return { afterFix: () => alter('approval.approved', 'approval.rejected') };
+  },
+
+  /** Somebody leaves a transaction open, in the middle of maintenance. */
+  CountersignAuditUnsealed: async (scene) => {
+    const session = await scene.session('owner');
+    await session.query('begin');
+    await session.query('lock table audit_seals in exclusive mode');
+    await asked(scene.api);
+    return {};
+  },
+
+  CountersignReceiptsFailing: async (scene) => {
+    const { api } = scene;
+    await (await scene.session('owner')).query('revoke insert on receipts from countersign');
+    const { id: undecided } = await asked(api);
+    expect((await api.decide(undecided, 'approved')).status).toBe(500);
+    expect((await api.get(undecided)).body.status).toBe('pending');
+    const { id } = await asked(api, { timeoutSeconds: 1 });
+    await until('how it ended is not told', async () => (await api.get(id)).status === 503);
+    // Its agent goes on asking.
+    return { meanwhile: () => api.get(id) };
+  },
+
+  /** The network between the service and its database becomes slow. */
+  CountersignSlowResponses: async (scene) => {
+    const wire = await scene.wire();
+    wire.slow(200);
+    const readers = Array.from({ length: 4 });
+    return {
+      meanwhile: () =>
+        Promise.all(readers.map(() => scene.api.call('operator', 'GET', '/api/approvals?limit=1'))),
+      beforeFix: () => {
+        wire.slow(0);
+      },
+    };
+  },
+};
