@@ -1,6 +1,10 @@
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
-import type { CallToolResult, Progress } from '@modelcontextprotocol/sdk/types.js';
+import {
+  LATEST_PROTOCOL_VERSION,
+  type CallToolResult,
+  type Progress,
+} from '@modelcontextprotocol/sdk/types.js';
 import { Api, type ApprovalJson } from '../support/api';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { issueKey, keyIs, revokeKey } from '../support/keys';
@@ -191,6 +195,28 @@ describe('a cancelled call', () => {
     await other.result;
   });
 
+  it('is not cancelled from another session, where the same id is another call', async () => {
+    const { client: one } = await connect(here.url);
+    const { result, request } = await calling('request_approval', { question: 'Whose?' }, one);
+    const { mcp } = request.metadata as { mcp: { requestId: number } };
+    const params = { requestId: mcp.requestId };
+    const response = await post(here.url, { jsonrpc: '2.0', method: 'notifications/cancelled', params });
+    expect(response.status).toBe(202);
+    await api.decide(request.id, 'approved');
+    expect((await result).structuredContent).toMatchObject({ approved: true });
+  });
+
+  it('is cancelled when its client hangs up', async () => {
+    const controller = new AbortController();
+    const before = here.feed.size;
+    await post(here.url, callOf('request_approval', { question: 'Gone?' }), {}, controller.signal);
+    await until('it waits', () => here.feed.size === before + 1);
+    const { id } = await newest();
+    controller.abort();
+    await until('cancelled', async () => (await api.get(id)).body.status === 'cancelled');
+    expect(await acknowledged(id)).toBe('gone');
+  });
+
   it('is cancelled by the notification at another replica', async () => {
     const { client: one, sessionId } = await connect(here.url);
     const { request } = await calling('request_approval', { question: 'Elsewhere?' }, one);
@@ -208,6 +234,51 @@ describe('a cancelled call', () => {
     await until('cancelled', async () => (await api.get(request.id)).body.status === 'cancelled');
     // Its stream is still open and takes an answer, but nobody goes on because of it.
     expect(await acknowledged(request.id)).toBe('gone');
+  });
+});
+
+describe('a quiet call', () => {
+  beforeEach(() => {
+    // All but the intervals, on which the signs of life are.
+    jest.useFakeTimers({
+      doNotFake: [
+        'Date',
+        'hrtime',
+        'nextTick',
+        'performance',
+        'queueMicrotask',
+        'setImmediate',
+        'clearImmediate',
+        'setTimeout',
+        'clearTimeout',
+      ],
+    });
+  });
+  afterEach(() => jest.useRealTimers());
+
+  it.each([
+    [
+      'progress where the client asked for it',
+      { progressToken: 'p' },
+      /"progress":2/,
+      /"progressToken":"p","progress":1\b/,
+    ],
+    ['a comment where it did not', {}, /^:.*\n\n/m, /^$/],
+  ])('shows %s, every 15 s', async (_what, meta, later, atOnce) => {
+    const before = here.feed.size;
+    const response = await post(here.url, callOf('request_approval', { question: 'Still there?' }, meta));
+    await until('it waits', () => here.feed.size === before + 1);
+    let text = '';
+    const read = (async () => {
+      const decoder = new TextDecoder();
+      for await (const chunk of response.body ?? []) text += decoder.decode(chunk as Uint8Array);
+    })();
+    await until('what comes at once', () => atOnce.test(text));
+    expect(text).not.toMatch(later);
+    jest.advanceTimersByTime(15_000);
+    await until('a sign of life', () => later.test(text));
+    await api.decide((await newest()).id, 'rejected');
+    await read;
   });
 });
 
@@ -235,9 +306,37 @@ it('of a key that is revoked hears that it is denied, and not what is decided', 
   });
 });
 
-function post(url: string, message: unknown, headers: Record<string, string> = {}): Promise<Response> {
+const ping = (id: string | number) => ({ jsonrpc: '2.0', id, method: 'ping' });
+
+const initialize = (protocolVersion: string) => ({
+  jsonrpc: '2.0',
+  id: 'first',
+  method: 'initialize',
+  params: { protocolVersion, capabilities: {}, clientInfo: { name: 'test', version: '1' } },
+});
+
+/** Always with the id 1, as every client begins. */
+const callOf = (name: string, args: object, meta: object = {}) => ({
+  jsonrpc: '2.0',
+  id: 1,
+  method: 'tools/call',
+  params: { name, arguments: args, _meta: meta },
+});
+
+const messagesIn = async (response: Response): Promise<unknown[]> =>
+  [...(await response.text()).matchAll(/^event: message\ndata: (.*)\n\n/gm)].map(
+    ([, data = '']) => JSON.parse(data) as unknown,
+  );
+
+function post(
+  url: string,
+  message: unknown,
+  headers: Record<string, string> = {},
+  signal: AbortSignal | null = null,
+): Promise<Response> {
   return fetch(`${url}/connectors/mcp`, {
     method: 'POST',
+    signal,
     headers: {
       authorization: `Bearer ${AGENT_KEY}`,
       'content-type': 'application/json',
@@ -262,10 +361,105 @@ describe('the endpoint', () => {
 
   it.each([
     ['no JSON', '{'],
-    ['no message', '{}'],
     ['an empty body', ''],
   ])('refuses %s', async (_what, body) => {
     expect((await post(here.url, body)).status).toBe(400);
+  });
+
+  it.each<[string, unknown, Record<string, string>, number, number]>([
+    ['null', 'null', {}, 400, -32700],
+    ['no message', {}, {}, 400, -32700],
+    ['no message among others', [ping(1), {}], {}, 400, -32700],
+    ['more than 100 messages', Array.from({ length: 101 }, (_, id) => ping(id)), {}, 400, -32600],
+    ['an initialization among others', [initialize('2025-06-18'), ping(2)], {}, 400, -32600],
+    [
+      'a protocol version that it does not know',
+      ping(1),
+      { 'mcp-protocol-version': '1999-12-31' },
+      400,
+      -32000,
+    ],
+    ['a client that takes no events', ping(1), { accept: 'application/json' }, 406, -32000],
+    ['a client that takes nothing but events', ping(1), { accept: 'text/event-stream' }, 406, -32000],
+  ])('refuses %s in the words of JSON-RPC', async (_what, message, headers, status, code) => {
+    const response = await post(here.url, message, headers);
+    expect(response.status).toBe(status);
+    expect(await response.json()).toEqual({
+      jsonrpc: '2.0',
+      error: { code, message: expect.any(String) as string },
+      id: null,
+    });
+  });
+
+  it.each([
+    ['another media type', { 'content-type': 'text/plain' }, '{}'],
+    ['no media type and no body', {}, null],
+  ])('refuses %s', async (_what, headers, body) => {
+    const response = await fetch(`${here.url}/connectors/mcp`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${AGENT_KEY}`,
+        accept: 'application/json, text/event-stream',
+        ...headers,
+      },
+      body,
+    });
+    expect(response.status).toBe(415);
+  });
+
+  it.each([
+    ['2024-11-05', '2024-11-05'],
+    ['1999-12-31', LATEST_PROTOCOL_VERSION],
+  ])('asked for protocol version %s, speaks %s and names a session', async (asked, spoken) => {
+    const response = await post(here.url, initialize(asked), { 'mcp-protocol-version': '1999-12-31' });
+    expect(response.headers.get('content-type')).toMatch(/^text\/event-stream/);
+    expect(response.headers.get('mcp-session-id')).toMatch(/./);
+    expect(await messagesIn(response)).toMatchObject([
+      { id: 'first', result: { protocolVersion: spoken, serverInfo: { name: 'countersign' } } },
+    ]);
+  });
+
+  it('takes a notification without an answer', async () => {
+    const response = await post(here.url, { jsonrpc: '2.0', method: 'notifications/initialized' });
+    expect(response.status).toBe(202);
+    expect(await response.text()).toBe('');
+  });
+
+  it('answers every request of a batch, then ends', async () => {
+    const response = await post(here.url, [
+      ping('a'),
+      { jsonrpc: '2.0', method: 'notifications/initialized' },
+      ping(0),
+      { jsonrpc: '2.0', id: 2, method: 'prompts/list' },
+      { jsonrpc: '2.0', id: 3, method: 'tools/call', params: {} },
+    ]);
+    const answers = await messagesIn(response);
+    expect(answers).toHaveLength(4);
+    expect(answers).toEqual(
+      expect.arrayContaining([
+        { jsonrpc: '2.0', id: 'a', result: {} },
+        { jsonrpc: '2.0', id: 0, result: {} },
+        expect.objectContaining({ id: 2, error: { code: -32601, message: 'Method not found' } }),
+        expect.objectContaining({
+          id: 3,
+          error: expect.objectContaining({ code: expect.any(Number) as number }) as object,
+        }),
+      ]),
+    );
+  });
+
+  it('tells calls with the same id apart', async () => {
+    const before = here.feed.size;
+    const responses = await Promise.all(
+      ['one', 'another'].map((question) => post(here.url, callOf('request_approval', { question }))),
+    );
+    await until('both wait', () => here.feed.size === before + 2);
+    const { body } = await api.call<{ items: ApprovalJson[] }>('agent', 'GET', '/api/approvals?limit=2');
+    for (const { id, toolInput } of body.items)
+      await api.decide(id, 'rejected', `not ${(toolInput as { question: string }).question}`);
+    const [one, another] = await Promise.all(responses.map(messagesIn));
+    expect(one).toMatchObject([{ id: 1, result: { structuredContent: { reason: 'not one' } } }]);
+    expect(another).toMatchObject([{ id: 1, result: { structuredContent: { reason: 'not another' } } }]);
   });
 
   it('knows no other tool', async () => {
