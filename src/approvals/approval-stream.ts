@@ -4,8 +4,8 @@ import type { FastifyReply } from 'fastify';
 import type { Identity } from '../access/identity';
 import { callerGone } from '../http/caller-gone';
 import { answerUnder } from '../http/correlation-header';
+import { openEventStream } from '../http/event-stream';
 import { Heartbeats } from '../http/heartbeats';
-import { hijack } from '../http/hijack';
 import { describeError, Log } from '../logging/log';
 import type { Approval } from './approval';
 import { viewOf } from './approval-view';
@@ -28,12 +28,7 @@ export class ApprovalStream {
     const { approval } = await this.queries.execute(new GetApprovalQuery(id, viewer));
     const gone = callerGone(reply, caller);
     answerUnder(approval.correlationId, reply);
-    const out = hijack(reply);
-    out.writeHead(200, {
-      'content-type': 'text/event-stream; charset=utf-8',
-      'cache-control': 'no-store',
-      'x-accel-buffering': 'no',
-    });
+    const out = openEventStream(reply);
     out.write(eventOf(approval));
     if (approval.status === 'pending') await this.follow(id, viewer, caller, out, gone);
     out.end();

@@ -1,63 +1,59 @@
 import { randomUUID } from 'node:crypto';
-import { Injectable } from '@nestjs/common';
+import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
-import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
 import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js';
 import {
   CallToolRequestSchema,
   CancelledNotificationSchema,
   ErrorCode,
+  isInitializeRequest,
+  isJSONRPCRequest,
   ListToolsRequestSchema,
   McpError,
   type CallToolResult,
   type CancelledNotification,
+  type RequestId,
   type ServerNotification,
   type ServerRequest,
 } from '@modelcontextprotocol/sdk/types.js';
-import { AjvJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/ajv';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { actorOf, type Identity } from '../access/identity';
 import { AlreadySettled, Expired, type Approval } from '../approvals/approval';
 import { CancelApprovalCommand } from '../approvals/commands/cancel-approval';
 import { ListApprovalsQuery, type ApprovalPage } from '../approvals/queries/list-approvals';
 import { callerGone } from '../http/caller-gone';
-import { answerTaken, hijack } from '../http/hijack';
+import { openEventStream } from '../http/event-stream';
+import { Heartbeats } from '../http/heartbeats';
+import { answerTaken } from '../http/hijack';
 import type { JsonObject } from '../kernel/json';
 import { describeError, Log } from '../logging/log';
 import { BUILD } from '../metrics/build';
 import { answerTo, failureOf } from './answers';
-import { Heartbeats } from '../http/heartbeats';
 import { HeldCalls } from './held-calls';
+import { McpRefusal, messagesOf } from './mcp-messages';
 import { APPROVAL_TOOLS, type ApprovalTool, type Outcome } from './mcp-tools';
+import { McpTransport, type Asked } from './mcp-transport';
 
 const SESSION_HEADER = 'mcp-session-id';
 const SESSION_ID = /^[\x21-\x7e]{1,200}$/;
 const PAGE_SIZE = 200;
-/** One for all servers: each would make its own, which is a quarter of what a waiting call costs. */
-const VALIDATOR = new AjvJsonSchemaValidator();
 
 type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>;
 
-/** One POST: who sent it, and whether that caller is still there. */
-interface Exchange {
-  readonly caller: Identity;
-  readonly session: string;
-  readonly gone: AbortSignal;
-  readonly taken: Promise<boolean>;
-}
-
 /** Whether the call with this id asked for it. */
-function isAskedBy({ metadata }: Approval, requestId: unknown): boolean {
+function isAskedBy({ metadata }: Approval, requestId: RequestId): boolean {
   return (metadata.mcp as JsonObject | undefined)?.requestId === requestId;
 }
 
 /**
- * MCP over Streamable HTTP. Every POST has a server of its own and the session is only a name that the client keeps,
- * so any replica serves any call, and a restart ends no session.
+ * MCP over Streamable HTTP. The session is only a name that the client keeps, so any replica serves any call, and a
+ * restart ends no session.
  */
 @Injectable()
-export class McpEndpoint {
+export class McpEndpoint implements OnModuleInit {
+  private readonly transport = new McpTransport();
+
   constructor(
     private readonly calls: HeldCalls,
     private readonly commands: CommandBus,
@@ -66,71 +62,76 @@ export class McpEndpoint {
     private readonly log: Log,
   ) {}
 
-  async serve(request: FastifyRequest, reply: FastifyReply, body: unknown, caller: Identity): Promise<void> {
-    const known = request.headers[SESSION_HEADER];
-    const session = typeof known === 'string' && SESSION_ID.test(known) ? known : randomUUID();
-    const gone = callerGone(reply, caller);
-    const raw = hijack(reply);
-    if ((body as { method?: unknown } | null)?.method === 'initialize')
-      raw.setHeader(SESSION_HEADER, session);
-    const server = this.serverFor({ caller, session, gone, taken: answerTaken(raw) });
-    const transport = new StreamableHTTPServerTransport();
-    // Not when the key is revoked: that call still hears that it is denied.
-    raw.once('close', () => void server.close());
-    await server.connect(transport);
-    await transport.handleRequest(request.raw, raw, body ?? null);
-  }
-
-  private serverFor(exchange: Exchange): McpServer {
-    const mcp = new McpServer(
-      { name: 'countersign', version: BUILD.version },
-      { capabilities: { tools: {} }, jsonSchemaValidator: VALIDATOR },
-    );
+  /** Never closed: that would silence the calls that a stop must still deny. */
+  async onModuleInit(): Promise<void> {
     // Its own registry would refuse bad arguments in its own words; a permission prompt must always decide.
-    const { server } = mcp;
-    server.onerror = (error) =>
-      this.log.event(
-        'debug',
-        'connector.mcp-error',
-        { error: describeError(error) },
-        'an MCP message was not understood',
-      );
+    const { server } = new McpServer(
+      { name: 'countersign', version: BUILD.version },
+      { capabilities: { tools: {} } },
+    );
+    server.onerror = (error) => this.failed(error, 'an MCP message was not understood');
     server.setRequestHandler(ListToolsRequestSchema, () => ({
       tools: [...APPROVAL_TOOLS.values()].map(({ definition }) => definition),
     }));
     server.setRequestHandler(CallToolRequestSchema, ({ params }, extra) => {
       const tool = APPROVAL_TOOLS.get(params.name);
       if (!tool) throw new McpError(ErrorCode.InvalidParams, `There is no tool ${params.name}`);
-      return this.call(tool, params.arguments, exchange, extra);
+      return this.call(tool, params.arguments, extra);
     });
-    server.setNotificationHandler(CancelledNotificationSchema, (notification) =>
-      this.cancelled(notification, exchange),
-    );
-    return mcp;
+    await server.connect(this.transport);
   }
 
-  private async call(
-    tool: ApprovalTool,
-    args: unknown,
-    exchange: Exchange,
-    extra: Extra,
-  ): Promise<CallToolResult> {
-    const stop = this.showProgress(extra);
-    const outcome = await this.outcomeOf(tool, args, exchange, extra);
+  async serve(request: FastifyRequest, reply: FastifyReply, body: unknown, caller: Identity): Promise<void> {
+    try {
+      await this.take(request, reply, body, caller);
+    } catch (error) {
+      if (!(error instanceof McpRefusal)) throw error;
+      const { status, code, message } = error;
+      this.failed(error, 'an MCP message was not taken');
+      void reply.status(status).send({ jsonrpc: '2.0', error: { code, message }, id: null });
+    }
+  }
+
+  private async take(
+    { headers }: FastifyRequest,
+    reply: FastifyReply,
+    body: unknown,
+    caller: Identity,
+  ): Promise<void> {
+    const messages = messagesOf(headers, body);
+    const known = headers[SESSION_HEADER];
+    const session = typeof known === 'string' && SESSION_ID.test(known) ? known : randomUUID();
+    for (const message of messages) {
+      const cancellation = CancelledNotificationSchema.safeParse(message);
+      if (cancellation.success) await this.cancelled(cancellation.data, caller, session);
+    }
+    const requests = messages.filter(isJSONRPCRequest);
+    if (requests.length === 0) return void reply.status(202).send();
+    if (requests.some(isInitializeRequest)) void reply.header(SESSION_HEADER, session);
+    const gone = callerGone(reply, caller);
+    const stream = openEventStream(reply);
+    const exchange = { caller, session, gone, stream, unanswered: requests.length };
+    for (const each of requests) this.transport.receive(each, exchange);
+  }
+
+  private async call(tool: ApprovalTool, args: unknown, extra: Extra): Promise<CallToolResult> {
+    const asked = this.transport.asked(extra.requestId);
+    const { stream } = asked.exchange;
+    const stop = this.showProgress(extra, stream);
+    const outcome = await this.outcomeOf(tool, args, asked);
     stop();
     const { answer, ending } = outcome;
-    void exchange.taken.then((taken) => this.calls.answered('mcp', answer, ending, taken));
+    void answerTaken(stream).then((taken) => this.calls.answered('mcp', answer, ending, taken));
     return tool.result(outcome);
   }
 
   private async outcomeOf(
     tool: ApprovalTool,
     args: unknown,
-    { caller, session, gone }: Exchange,
-    { requestId }: Extra,
+    { id, exchange: { caller, session, gone } }: Asked,
   ): Promise<Outcome> {
     try {
-      const question = tool.question(args, { name: caller.name, session, requestId });
+      const question = tool.question(args, { name: caller.name, session, requestId: id });
       const ending = await this.calls.ask(question, caller, { ms: Infinity, signal: gone });
       return { answer: answerTo(ending), ending };
     } catch (error) {
@@ -144,39 +145,38 @@ export class McpEndpoint {
     }
   }
 
-  /** At once and from time to time, where the client asked for it; comments keep the stream open where it did not. */
-  private showProgress({ _meta, sendNotification }: Extra): () => void {
+  /** Progress at once and from time to time, where the client asked for it; comments where it did not. */
+  private showProgress({ _meta, sendNotification }: Extra, stream: FastifyReply['raw']): () => void {
     const progressToken = _meta?.progressToken;
-    if (progressToken === undefined) return () => undefined;
+    if (progressToken === undefined) return this.heartbeats.start(() => stream.write(': still pending\n\n'));
     let progress = 0;
     const show = (): void => {
       progress += 1;
       const params = { progressToken, progress, message: 'waiting for an operator' };
       sendNotification({ method: 'notifications/progress', params }).catch((error: unknown) =>
-        this.log.event(
-          'debug',
-          'connector.mcp-error',
-          { error: describeError(error) },
-          'progress was not sent',
-        ),
+        this.failed(error, 'progress was not sent'),
       );
     };
     show();
     return this.heartbeats.start(show);
   }
 
+  private failed(error: unknown, what: string): void {
+    this.log.event('debug', 'connector.mcp-error', { error: describeError(error) }, what);
+  }
+
   /** May come to another replica than the call that it cancels: the database knows which request that asked for. */
-  private async cancelled({ params }: CancelledNotification, { caller, session }: Exchange): Promise<void> {
-    const reason = `the client took the call back${params.reason === undefined ? '' : `: ${params.reason}`}`;
-    for (const { id } of await this.pendingOf(caller, session, params.requestId)) {
+  private async cancelled(
+    { params: { requestId, reason } }: CancelledNotification,
+    caller: Identity,
+    session: string,
+  ): Promise<void> {
+    if (requestId === undefined) return;
+    const why = `the client took the call back${reason === undefined ? '' : `: ${reason}`}`.slice(0, 1000);
+    for (const { id } of await this.pendingOf(caller, session, requestId)) {
       try {
         await this.commands.execute(
-          new CancelApprovalCommand({
-            cause: 'requested',
-            id,
-            by: actorOf(caller),
-            reason: reason.slice(0, 1000),
-          }),
+          new CancelApprovalCommand({ cause: 'requested', id, by: actorOf(caller), reason: why }),
         );
       } catch (error) {
         // It ended a moment before: whoever waits for it has heard how.
@@ -185,7 +185,7 @@ export class McpEndpoint {
     }
   }
 
-  private async pendingOf({ keyId }: Identity, sessionId: string, requestId: unknown): Promise<Approval[]> {
+  private async pendingOf({ keyId }: Identity, sessionId: string, requestId: RequestId): Promise<Approval[]> {
     const found: Approval[] = [];
     let beforeId: string | null = null;
     do {

@@ -11,13 +11,11 @@ export class OpenAnswer {
   private readonly stopBeating: () => void;
 
   constructor(reply: FastifyReply, heartbeats: Heartbeats) {
-    const raw = hijack(reply);
-    raw.writeHead(200, {
+    const raw = hijack(reply, {
       'content-type': 'application/json; charset=utf-8',
       'cache-control': 'no-store',
       'x-accel-buffering': 'no',
     });
-    raw.flushHeaders();
     this.raw = raw;
     this.stopBeating = heartbeats.start(() => raw.write(' '));
   }

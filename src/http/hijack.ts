@@ -1,11 +1,15 @@
+import type { OutgoingHttpHeaders } from 'node:http';
 import type { FastifyReply } from 'fastify';
 
-/** Takes the answer out of Fastify's hands, to be written piece by piece; the headers set so far come along. */
-export function hijack(reply: FastifyReply): FastifyReply['raw'] {
+/**
+ * Takes the answer out of Fastify's hands, to be written piece by piece; the headers set so far come along. Its head
+ * leaves at once: a client that sees no answer begin within a minute may give up. No header is set on its own, since
+ * Node would keep each of them for as long as the answer is open.
+ */
+export function hijack(reply: FastifyReply, headers: OutgoingHttpHeaders): FastifyReply['raw'] {
   reply.hijack();
-  for (const [name, value] of Object.entries(reply.getHeaders())) {
-    if (value !== undefined) reply.raw.setHeader(name, value);
-  }
+  reply.raw.writeHead(200, { ...(reply.getHeaders() as OutgoingHttpHeaders), ...headers });
+  reply.raw.flushHeaders();
   return reply.raw;
 }
 

@@ -206,6 +206,17 @@ describe('a cancelled call', () => {
     expect((await result).structuredContent).toMatchObject({ approved: true });
   });
 
+  it('is none of those asked over REST, when the notification names no call', async () => {
+    const { body: asked } = await api.enqueue({ sessionId: 'shared' });
+    const response = await post(
+      here.url,
+      { jsonrpc: '2.0', method: 'notifications/cancelled', params: {} },
+      { 'mcp-session-id': 'shared' },
+    );
+    expect(response.status).toBe(202);
+    expect((await api.get(asked.id)).body.status).toBe('pending');
+  });
+
   it('is cancelled when its client hangs up', async () => {
     const controller = new AbortController();
     const before = here.feed.size;
@@ -414,6 +425,7 @@ describe('the endpoint', () => {
     const response = await post(here.url, initialize(asked), { 'mcp-protocol-version': '1999-12-31' });
     expect(response.headers.get('content-type')).toMatch(/^text\/event-stream/);
     expect(response.headers.get('mcp-session-id')).toMatch(/./);
+    expect(response.headers.get('x-frame-options')).toBe('DENY');
     expect(await messagesIn(response)).toMatchObject([
       { id: 'first', result: { protocolVersion: spoken, serverInfo: { name: 'countersign' } } },
     ]);

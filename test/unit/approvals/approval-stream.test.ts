@@ -28,6 +28,7 @@ class Raw extends EventEmitter {
   ended = false;
   destroyed = false;
   writeHead = () => this;
+  flushHeaders = () => undefined;
   write = (text: string) => this.written.push(text);
   end = () => void (this.ended = true);
 }

@@ -1,0 +1,67 @@
+import type { Transport, TransportSendOptions } from '@modelcontextprotocol/sdk/shared/transport.js';
+import type { JSONRPCMessage, JSONRPCRequest, RequestId } from '@modelcontextprotocol/sdk/types.js';
+import type { FastifyReply } from 'fastify';
+import type { Identity } from '../access/identity';
+
+/** One POST with requests: who sent it, where its answers go, and how many are owed. */
+export interface Exchange {
+  readonly caller: Identity;
+  readonly session: string;
+  readonly gone: AbortSignal;
+  readonly stream: FastifyReply['raw'];
+  unanswered: number;
+}
+
+/** A request as its client named it. */
+export interface Asked {
+  readonly id: RequestId;
+  readonly exchange: Exchange;
+}
+
+const eventOf = (message: JSONRPCMessage): string => `event: message\ndata: ${JSON.stringify(message)}\n\n`;
+
+/**
+ * All POSTs as one connection: a server and a transport of the SDK for each would be most of what a waiting call costs.
+ * Every client counts its requests from the same number on, so here each has a number of ours until it is answered.
+ * Only requests pass: what else a client sends names requests by its own numbers.
+ */
+export class McpTransport implements Transport {
+  onmessage?: NonNullable<Transport['onmessage']>;
+  private readonly unanswered = new Map<RequestId, Asked>();
+  private numbers = 0;
+
+  start(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  receive(request: JSONRPCRequest, exchange: Exchange): void {
+    const number = (this.numbers += 1);
+    this.unanswered.set(number, { id: request.id, exchange });
+    this.onmessage?.({ ...request, id: number });
+  }
+
+  /** @throws Error for a request that was answered, or never asked. */
+  asked(number: RequestId | undefined): Asked {
+    const asked = number === undefined ? undefined : this.unanswered.get(number);
+    if (!asked) throw new Error('an MCP message belongs to no open request');
+    return asked;
+  }
+
+  send(message: JSONRPCMessage, options?: TransportSendOptions): Promise<void> {
+    if ('method' in message) {
+      this.asked(options?.relatedRequestId).exchange.stream.write(eventOf(message));
+      return Promise.resolve();
+    }
+    const { id, exchange } = this.asked(message.id);
+    this.unanswered.delete(message.id as RequestId);
+    exchange.unanswered -= 1;
+    const event = eventOf({ ...message, id });
+    if (exchange.unanswered > 0) exchange.stream.write(event);
+    else exchange.stream.end(event);
+    return Promise.resolve();
+  }
+}
