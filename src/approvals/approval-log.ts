@@ -3,7 +3,7 @@ import { EventBus } from '@nestjs/cqrs';
 import { currentCorrelationId, withCorrelation } from '../logging/correlation';
 import { Log } from '../logging/log';
 import { Tracing } from '../tracing/tracing';
-import type { Approval, SettledApproval } from './approval';
+import type { Approval, Settlement } from './approval';
 import { ApprovalEnqueued, ApprovalSettled } from './approval-events';
 
 /** Tells log and trace the beginning and the end of every approval, under the id of the request that asked for it. */
@@ -29,7 +29,7 @@ export class ApprovalLog implements OnModuleInit {
     );
   }
 
-  private settled(approval: SettledApproval): void {
+  private settled(approval: Settlement): void {
     const { id: approvalId, correlationId, status, createdAt, settledAt } = approval;
     const { kind, id } = 'decision' in approval ? approval.decision.by : approval.by;
     const cause = currentCorrelationId();

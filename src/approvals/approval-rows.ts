@@ -1,5 +1,6 @@
 import type { JsonObject } from '../kernel/json';
 import {
+  TIMEOUT_ACTOR,
   unansweredReason,
   type Acknowledgement,
   type Actor,
@@ -7,6 +8,7 @@ import {
   type ApprovalRequest,
   type ApprovalStatus,
   type SettledApproval,
+  type Settlement,
 } from './approval';
 import type { Snapshot } from './approval-store';
 
@@ -91,6 +93,21 @@ export function toSettled(row: ApprovalRow): SettledApproval {
   if (approval.status === 'pending') throw new Error(`approval ${row.id} is pending after it was settled`);
   return approval;
 }
+
+/** The columns that make the end of a request whose time was up. */
+export type ExpiredRow = Pick<ApprovalRow, 'id' | 'correlation_id' | 'traceparent' | 'created_at'> & {
+  settled_at: Date;
+};
+
+export const toExpired = (row: ExpiredRow): Settlement => ({
+  id: row.id,
+  correlationId: row.correlation_id,
+  traceparent: row.traceparent,
+  createdAt: row.created_at,
+  settledAt: row.settled_at,
+  status: 'expired',
+  by: TIMEOUT_ACTOR,
+});
 
 export function toSnapshot(row: SnapshotRow): Snapshot {
   return { approval: toApproval(row), now: row.now, endsInMs: row.ends_in_ms };

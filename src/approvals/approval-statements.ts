@@ -17,7 +17,7 @@ const AGAIN = `on conflict (approval_id, kind)
     do update set available_at = now(), lease_token = outbox.lease_token + 1, dead_at = null`;
 
 /** What follows an `ended` list of settled rows: audit row, outcome edit, wake-up; one transaction. */
-const AFTERMATH = (chatId: string) => `
+const AFTERMATH = (chatId: string, answered = APPROVAL) => `
   audited as (
     insert into audit_log (at, type, actor, approval_id, correlation_id, data)
     select settled_at, 'approval.' || status, settled_by_kind || ':' || settled_by_id, id, correlation_id,
@@ -32,7 +32,7 @@ const AFTERMATH = (chatId: string) => `
       select id, (row_number() over () - 1) / ${IDS_PER_NOTIFY} as part from ended) as parts
     group by part
   )
-  select ${APPROVAL} from ended, (select count(sent) from woken) as all_woken`;
+  select ${answered} from ended, (select count(sent) from woken) as all_woken`;
 
 /**
  * Many requests at once. Parameters, each an array with a value for each request: key, agent, session, request, digest,
@@ -195,24 +195,47 @@ export const ACKNOWLEDGE: Statement = {
   select id from told`,
 };
 
-const EXPIRE = (due: string, chatId: string) => `
-  with due as (${due}), ended as (
-    update approvals as a set status = 'expired', settled_at = ${NOW}, settled_by_kind = 'system',
-      settled_by_id = 'timeout', settled_by_name = 'timeout'
-    from due where a.id = due.due_id
-    returning ${APPROVAL}
-  ), ${AFTERMATH(chatId)}`;
+/** What was asked is not read: nobody is answered with it, and for thousands it is most of the work. */
+const SETTLEMENT = `id, correlation_id, traceparent, created_at, settled_at`;
 
 /**
- * Parameters: grace in seconds, limit, chat, and for how many seconds at most a request has been due. While an old
- * snapshot is held, the index keeps an entry for everything that was ever pending: without the last one, a sweep that
- * finds nothing would step over them all.
+ * The ids come as an array, so that PostgreSQL finds each by the primary key: for a join with a few hundred it reads all
+ * of a table that it thinks small, for every batch.
  */
+const EXPIRE = (due: string, chatId: string) => `
+  with due as (${due}), ended as (
+    update approvals set status = 'expired', settled_at = ${NOW}, settled_by_kind = 'system',
+      settled_by_id = 'timeout', settled_by_name = 'timeout'
+    where id = any(array(select due_id from due))
+    returning ${SETTLEMENT}, status, settled_by_kind, settled_by_id, settled_by_name, reason, input_digest
+  ), ${AFTERMATH(chatId, SETTLEMENT)}`;
+
+/** Due is what expired by this moment: the time of grace has passed since. */
+const DUE_BY = `now() - make_interval(secs => $1)`;
+
+/**
+ * Due after a moment; null: ever. A moment that is yet to come was seen before the clock was set back, and counts as
+ * none.
+ *
+ * While an old snapshot is held, the index keeps an entry for everything that was ever pending: a sweep that begins
+ * anew each time would step over them all.
+ */
+const DUE_AFTER = (after: string) => `status = 'pending' and expires_at <= ${DUE_BY}
+  and expires_at > case when ${after}::timestamptz <= ${DUE_BY} then ${after} else '-infinity' end`;
+
+/** Parameters: grace in seconds, after. Locks nothing and leaves out nothing: what another replica holds is due as well. */
+export const LOOK_FOR_DUE: Statement = {
+  name: 'approval-look-for-due',
+  text: `
+  select exists (select from approvals where ${DUE_AFTER('$2')}) as due,
+    date_trunc('milliseconds', ${DUE_BY}) as until`,
+};
+
+/** Parameters: grace in seconds, limit, chat, after. */
 export const EXPIRE_DUE: Statement = {
   name: 'approval-expire-due',
   text: EXPIRE(
-    `select id as due_id from approvals where status = 'pending' and expires_at <= now() - make_interval(secs => $1)
-       and expires_at > now() - make_interval(secs => $1 + $4)
+    `select id as due_id from approvals where ${DUE_AFTER('$4')}
      order by expires_at limit $2 for update skip locked`,
     '$3::bigint',
   ),

@@ -6,6 +6,7 @@ import type {
   ApprovalStatus,
   Departure,
   SettledApproval,
+  Settlement,
   Verdict,
 } from './approval';
 
@@ -58,6 +59,13 @@ export interface Snapshot {
 export type SettleAttempt =
   | { readonly changed: true; readonly approval: SettledApproval; readonly now: Date }
   | { readonly changed: false; readonly approval: Approval; readonly now: Date };
+
+/** What was due when the database was looked at. */
+export interface DueLook {
+  readonly due: boolean;
+  /** As far as was looked: what has an `expiresAt` up to here was seen. */
+  readonly until: Date;
+}
 
 export interface ApprovalFilter {
   /** Only requests created with this key; null: all. */
@@ -129,14 +137,17 @@ export abstract class ApprovalStore {
    */
   abstract acknowledge(id: string, keyId: string, outcome: Acknowledgement): Promise<SettledApproval | null>;
 
+  /** Whether anything became due after a moment; null: ever. Such that another replica is just ending count. */
+  abstract lookForDue(after: Date | null): Promise<DueLook>;
+
   /**
-   * Ends up to `limit` requests that are past `expiresAt` + grace; rows another replica holds are left to it.
-   * `dueForAtMostSeconds`: older ones are left out; default: none. Receipts are made when they are first read.
+   * Ends up to `limit` requests that are past `expiresAt` + grace, and became so after a moment; null: all. Rows another
+   * replica holds are left to it. Receipts are made when they are first read.
    */
-  abstract expireDue(limit: number, dueForAtMostSeconds?: number): Promise<SettledApproval[]>;
+  abstract expireDue(limit: number, after: Date | null): Promise<Settlement[]>;
 
   /** Ends those of the given requests that are past `expiresAt` + grace; receipts as above. */
-  abstract expireOverdue(ids: readonly string[]): Promise<SettledApproval[]>;
+  abstract expireOverdue(ids: readonly string[]): Promise<Settlement[]>;
 
   abstract find(id: string): Promise<Snapshot | null>;
 

@@ -69,6 +69,16 @@ export type Approval = ApprovalRequest &
 
 export type SettledApproval = Exclude<Approval, { status: 'pending' }>;
 
+/** What the end of a request says without what was asked; every settled approval says it. */
+export type Settlement = Pick<
+  SettledApproval,
+  'id' | 'correlationId' | 'traceparent' | 'createdAt' | 'settledAt'
+> &
+  (
+    | { readonly status: Verdict; readonly decision: Decision }
+    | { readonly status: 'expired' | 'cancelled'; readonly by: Actor }
+  );
+
 export type DecidedApproval = Extract<Approval, { status: Verdict }>;
 
 export type ApprovalStatus = Approval['status'];

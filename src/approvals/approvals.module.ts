@@ -15,6 +15,7 @@ import { PostgresApprovalStore } from './postgres-approval-store';
 import { AwaitSettlementHandler } from './queries/await-settlement';
 import { GetApprovalHandler } from './queries/get-approval';
 import { ListApprovalsHandler } from './queries/list-approvals';
+import { LookForDueHandler } from './queries/look-for-due';
 import { SettlementFeed } from './settlement-feed';
 import { TimeoutSweeper } from './timeout-sweeper';
 
@@ -32,6 +33,7 @@ import { TimeoutSweeper } from './timeout-sweeper';
     DepartFromApprovalHandler,
     GetApprovalHandler,
     ListApprovalsHandler,
+    LookForDueHandler,
     AwaitSettlementHandler,
     SettlementFeed,
     TimeoutSweeper,

@@ -14,13 +14,16 @@ import {
   type ApprovalRequest,
   type Departure,
   type SettledApproval,
+  type Settlement,
 } from './approval';
 import {
   toApproval,
   toColumnText,
+  toExpired,
   toSettled,
   toSnapshot,
   type ApprovalRow,
+  type ExpiredRow,
   type RequestText,
   type SnapshotRow,
 } from './approval-rows';
@@ -37,6 +40,7 @@ import {
   FIND_TO_SETTLE,
   JOIN,
   LIST,
+  LOOK_FOR_DUE,
   REFUSE_SAME_OWNER,
   SETTLE,
   SETTLE_ABANDONED,
@@ -44,6 +48,7 @@ import {
 import {
   ApprovalStore,
   type ApprovalFilter,
+  type DueLook,
   type Enqueued,
   type NewApproval,
   type Outcome,
@@ -52,9 +57,6 @@ import {
 } from './approval-store';
 import { EnqueueBatches, type BatchItem } from './enqueue-batches';
 import { PendingHeadroom } from './pending-headroom';
-
-/** A thousand years: as far back as anything can be. */
-const FOREVER_SECONDS = 1_000 * 365 * 86_400;
 
 /** What the caller asked, with the text that is stored. */
 interface NewRow extends BatchItem {
@@ -268,16 +270,22 @@ export class PostgresApprovalStore extends ApprovalStore {
     return snapshot && isSettled(snapshot.approval) ? snapshot.approval : null;
   }
 
-  async expireDue(limit: number, dueForAtMostSeconds = FOREVER_SECONDS): Promise<SettledApproval[]> {
-    return this.expire(EXPIRE_DUE, [this.graceSeconds, limit, this.chatId, dueForAtMostSeconds]);
+  async lookForDue(after: Date | null): Promise<DueLook> {
+    const [look] = await this.database.query<DueLook>(LOOK_FOR_DUE, [this.graceSeconds, after]);
+    if (!look) throw new Error('a look that answers nothing');
+    return look;
   }
 
-  async expireOverdue(ids: readonly string[]): Promise<SettledApproval[]> {
+  async expireDue(limit: number, after: Date | null): Promise<Settlement[]> {
+    return this.expire(EXPIRE_DUE, [this.graceSeconds, limit, this.chatId, after]);
+  }
+
+  async expireOverdue(ids: readonly string[]): Promise<Settlement[]> {
     return this.expire(EXPIRE_OVERDUE, [this.graceSeconds, ids, this.chatId]);
   }
 
-  private async expire(statement: Statement, values: readonly unknown[]): Promise<SettledApproval[]> {
-    return (await this.database.query<ApprovalRow>(statement, values)).map(toSettled);
+  private async expire(statement: Statement, values: readonly unknown[]): Promise<Settlement[]> {
+    return (await this.database.query<ExpiredRow>(statement, values)).map(toExpired);
   }
 
   async find(id: string): Promise<Snapshot | null> {

@@ -4,24 +4,28 @@ import {
   type BeforeApplicationShutdown,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
-import { CommandBus } from '@nestjs/cqrs';
+import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { SchedulerRegistry } from '@nestjs/schedule';
 import { CONFIG, type Config } from '../config/environment';
 import { Clock } from '../kernel/clock';
 import { describeError, Log } from '../logging/log';
 import { CancelApprovalCommand } from './commands/cancel-approval';
+import { LookForDueQuery } from './queries/look-for-due';
 
 const JOB = 'timeout-sweep';
 /** A sweep that has not succeeded for this many intervals is late, and health says so. */
 const LATE_AFTER_INTERVALS = 3;
 
-/** Sweeps look back no further than to the last one that found everything; every so many of them look at all. */
-const SWEEPS_PER_FULL_SWEEP = 12;
 /**
- * How much further they look: what another transaction held then, or had not committed, must have ended meanwhile
- * (a statement of ours takes 30 s at the most).
+ * A sweep begins shortly before where the last one found nothing left: a request commits after its time was read, and
+ * may be asked for a second only.
  */
-const LOOK_BACK_MARGIN_SECONDS = 60;
+const LOOK_BACK_MS = 3_000;
+/**
+ * Every so many sweeps begin at the very beginning: for a request whose commit took longer, or that is pending again
+ * since a standby took over which had not heard of its end.
+ */
+const SWEEPS_PER_FULL_SWEEP = 12;
 
 /** Batches side by side when much is due at once: one is written while the other is read. */
 const LANES = 2;
@@ -43,10 +47,13 @@ export class TimeoutSweeper implements OnApplicationBootstrap, BeforeApplication
   private succeededAtMs: number;
   private durationMs = 0;
   private sweepsUntilFull = 0;
+  /** Where sweeps begin, by the database's clock; null: at the very beginning. It only saves work. */
+  private watermark: Date | null = null;
   private failing = false;
 
   constructor(
     private readonly commands: CommandBus,
+    private readonly queries: QueryBus,
     private readonly scheduler: SchedulerRegistry,
     private readonly clock: Clock,
     private readonly log: Log,
@@ -86,30 +93,35 @@ export class TimeoutSweeper implements OnApplicationBootstrap, BeforeApplication
   }
 
   /** @returns whether there may be more that is due. */
-  private async endBatch(dueForAtMostSeconds: number | undefined): Promise<boolean> {
+  private async endBatch(after: Date | null): Promise<boolean> {
     const ended = await this.commands.execute(
-      new CancelApprovalCommand({ cause: 'timeout', limit: this.batchSize, dueForAtMostSeconds }),
+      new CancelApprovalCommand({ cause: 'timeout', limit: this.batchSize, after }),
     );
     return ended.length === this.batchSize;
   }
 
   /** Rejects only when every lane has ended, so that none works on when the service has stopped. */
-  private async endAllBatches(dueForAtMostSeconds: number | undefined): Promise<void> {
+  private async endAllBatches(after: Date | null): Promise<void> {
     const lanes = Array.from({ length: LANES }, async () => {
-      while (await this.endBatch(dueForAtMostSeconds));
+      while (await this.endBatch(after));
     });
     await Promise.allSettled(lanes);
     await Promise.all(lanes);
   }
 
+  private async endAllDue(after: Date | null): Promise<void> {
+    const before = await this.queries.execute(new LookForDueQuery(after));
+    if (before.due && (await this.endBatch(after))) await this.endAllBatches(after);
+    const look = before.due ? await this.queries.execute(new LookForDueQuery(after)) : before;
+    // What is still due is in other hands, and may come back from them.
+    if (!look.due) this.watermark = new Date(look.until.getTime() - LOOK_BACK_MS);
+  }
+
   private async sweepAll(): Promise<void> {
     const startedAtMs = this.clock.monotonicMs();
     const full = this.sweepsUntilFull <= 0;
-    const dueForAtMostSeconds = full
-      ? undefined
-      : (startedAtMs - this.succeededAtMs) / 1000 + LOOK_BACK_MARGIN_SECONDS;
     try {
-      if (await this.endBatch(dueForAtMostSeconds)) await this.endAllBatches(dueForAtMostSeconds);
+      await this.endAllDue(full ? null : this.watermark);
       this.sweepsUntilFull = full ? SWEEPS_PER_FULL_SWEEP : this.sweepsUntilFull - 1;
       this.succeededAtMs = this.clock.monotonicMs();
       this.durationMs = this.succeededAtMs - startedAtMs;

@@ -1,7 +1,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { InjectMetric } from '@willsoto/nestjs-prometheus';
 import { Counter, Histogram } from 'prom-client';
-import type { Acknowledgement, SettledApproval } from '../approvals/approval';
+import type { Acknowledgement, Settlement } from '../approvals/approval';
 import { REFUSAL_REASONS, type AttemptRefused } from '../audit/refusal-events';
 import { ANSWER_KINDS } from '../connectors/answers';
 import { CONNECTORS, type ConnectorAnswered } from '../connectors/connector-events';
@@ -72,7 +72,7 @@ export class EscalationMetrics implements OnModuleInit {
     this.depth.observe(pending);
   }
 
-  settled(approval: SettledApproval): void {
+  settled(approval: Settlement): void {
     this.pending.settled();
     this.dequeues.inc();
     this.completions.inc({ status: approval.status });

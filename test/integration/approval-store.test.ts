@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Client } from 'pg';
 import type { Actor } from '../../src/approvals/approval';
-import { SETTLE } from '../../src/approvals/approval-statements';
+import { LOOK_FOR_DUE, SETTLE } from '../../src/approvals/approval-statements';
 import { newApproval, openTestStore, type OpenStore } from '../support/open-store';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { until } from '../support/until';
@@ -385,7 +385,7 @@ describe('the grace period', () => {
 
 describe('expiring', () => {
   const expireAll = async () => {
-    while ((await replica.store.expireDue(500)).length > 0);
+    while ((await replica.store.expireDue(500, null)).length > 0);
   };
 
   it('ends what is due, oldest first, up to the limit, and nothing else', async () => {
@@ -394,19 +394,85 @@ describe('expiring', () => {
     await expireAt(ids[0], '-1 second');
     await expireAt(ids[1], '-3 seconds');
     await expireAt(ids[2], '-2 seconds');
-    expect((await replica.store.expireDue(2)).map(({ id }) => id).sort()).toEqual([ids[1], ids[2]].sort());
-    expect((await replica.store.expireDue(2)).map(({ id }) => id)).toEqual([ids[0]]);
-    expect(await replica.store.expireDue(2)).toEqual([]);
+    expect((await replica.store.expireDue(2, null)).map(({ id }) => id).sort()).toEqual(
+      [ids[1], ids[2]].sort(),
+    );
+    expect((await replica.store.expireDue(2, null)).map(({ id }) => id)).toEqual([ids[0]]);
+    expect(await replica.store.expireDue(2, null)).toEqual([]);
     expect((await replica.store.find(ids[3]))?.approval.status).toBe('pending');
   });
 
-  it('leaves out what has been due for longer than it was told to look back', async () => {
+  it('leaves out what became due before the moment it was told, unless the clock stands before that', async () => {
     await expireAll();
     const [recent, old] = [await enqueue(), await enqueue()];
     await expireAt(recent, '-50 seconds');
     await expireAt(old, '-70 seconds');
-    expect((await replica.store.expireDue(10, 60)).map(({ id }) => id)).toEqual([recent]);
-    expect((await replica.store.expireDue(10)).map(({ id }) => id)).toEqual([old]);
+    const since = async (interval: string) => {
+      const [row] = await database.query<{ at: Date }>(`select now() + $1::interval as at`, [interval]);
+      return (row as { at: Date }).at;
+    };
+    expect((await replica.store.expireDue(10, await since('-60 seconds'))).map(({ id }) => id)).toEqual([
+      recent,
+    ]);
+    expect(await replica.store.expireDue(10, await since('-60 seconds'))).toEqual([]);
+    expect((await replica.store.lookForDue(await since('-60 seconds'))).due).toBe(false);
+    expect((await replica.store.lookForDue(null)).due).toBe(true);
+    expect((await replica.store.lookForDue(await since('1 hour'))).due).toBe(true);
+    expect((await replica.store.expireDue(10, await since('1 hour'))).map(({ id }) => id)).toEqual([old]);
+  });
+
+  it('looks as far as the database is, and beyond the grace not at all', async () => {
+    await expireAll();
+    const graceful = await openTestStore(database.url, { APPROVAL_GRACE_PERIOD_SECONDS: '60' });
+    try {
+      const id = await enqueue();
+      await expireAt(id, '-50 seconds');
+      const [before] = await database.query<{ at: Date }>(
+        `select date_trunc('milliseconds', now() - interval '60 seconds') as at`,
+      );
+      const look = await graceful.store.lookForDue(null);
+      const [after] = await database.query<{ at: Date }>(`select now() - interval '60 seconds' as at`);
+      expect(look.due).toBe(false);
+      expect(look.until.getTime()).toBeGreaterThanOrEqual(before?.at.getTime() ?? NaN);
+      expect(look.until.getTime()).toBeLessThanOrEqual(after?.at.getTime() ?? NaN);
+      expect((await replica.store.lookForDue(null)).due).toBe(true);
+    } finally {
+      await graceful.close();
+    }
+  });
+
+  it('under a held snapshot reads nothing of what became due, and ended, before the moment it was told', async () => {
+    await expireAll();
+    const ids = await Promise.all(Array.from({ length: 300 }, () => enqueue({ keyId: 'held' })));
+    await database.query(
+      `update approvals set expires_at = now() - interval '10 seconds' where id = any($1)`,
+      [ids],
+    );
+    const [holder, reader] = [0, 1].map(() => new Client({ connectionString: database.url })) as [
+      Client,
+      Client,
+    ];
+    await Promise.all([holder.connect(), reader.connect()]);
+    try {
+      await holder.query('begin isolation level repeatable read');
+      await holder.query('select count(*) from approvals');
+      await expireAll();
+      // The table of a test is small enough to be read as a whole.
+      await reader.query('set enable_seqscan = off');
+      const blocksRead = async (after: Date | null) => {
+        const { rows } = await reader.query<{ 'QUERY PLAN': [{ Plan: Record<string, number> }] }>(
+          `explain (analyze, buffers, format json) ${LOOK_FOR_DUE.text}`,
+          [0, after],
+        );
+        const plan = rows[0]?.['QUERY PLAN'][0].Plan;
+        return (plan?.['Shared Hit Blocks'] ?? NaN) + (plan?.['Shared Read Blocks'] ?? NaN);
+      };
+      const { until } = await replica.store.lookForDue(null);
+      expect(await blocksRead(null)).toBeGreaterThan(10);
+      expect(await blocksRead(new Date(until.getTime() - 3_000))).toBeLessThan(5);
+    } finally {
+      await Promise.all([holder.end(), reader.end()]);
+    }
   });
 
   it('leaves a row that another replica holds to it, and does not wait', async () => {
@@ -417,11 +483,12 @@ describe('expiring', () => {
     await database.query('begin');
     try {
       await database.query(`select 1 from approvals where id = $1 for update`, [held]);
-      expect((await replica.store.expireDue(10)).map(({ id }) => id)).toEqual([free]);
+      expect((await replica.store.expireDue(10, null)).map(({ id }) => id)).toEqual([free]);
+      expect((await replica.store.lookForDue(null)).due).toBe(true);
     } finally {
       await database.query('rollback');
     }
-    expect((await replica.store.expireDue(10)).map(({ id }) => id)).toEqual([held]);
+    expect((await replica.store.expireDue(10, null)).map(({ id }) => id)).toEqual([held]);
   });
 
   it('tells every one of more than fit into one NOTIFY', async () => {
@@ -434,7 +501,7 @@ describe('expiring', () => {
       await listener.query('listen approval_settled');
       const ids = await Promise.all(Array.from({ length: 450 }, () => enqueue({ keyId: 'many' })));
       await database.query(`update approvals set expires_at = now() where key_id = 'many'`);
-      expect(await replica.store.expireDue(500)).toHaveLength(450);
+      expect(await replica.store.expireDue(500, null)).toHaveLength(450);
       await until('all ids were notified', () => told.length >= 450);
       expect(told.sort()).toEqual(ids.sort());
     } finally {

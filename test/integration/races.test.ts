@@ -65,8 +65,11 @@ class Replica {
   }
 
   async sweep(): Promise<number> {
-    return (await this.cancelHandler.execute(new CancelApprovalCommand({ cause: 'timeout', limit: 50 })))
-      .length;
+    return (
+      await this.cancelHandler.execute(
+        new CancelApprovalCommand({ cause: 'timeout', limit: 50, after: null }),
+      )
+    ).length;
   }
 }
 

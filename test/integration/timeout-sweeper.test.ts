@@ -1,6 +1,8 @@
-import type { CommandBus } from '@nestjs/cqrs';
+import type { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { SchedulerRegistry } from '@nestjs/schedule';
+import type { DueLook } from '../../src/approvals/approval-store';
 import { CancelApprovalCommand } from '../../src/approvals/commands/cancel-approval';
+import { LookForDueQuery } from '../../src/approvals/queries/look-for-due';
 import { TimeoutSweeper } from '../../src/approvals/timeout-sweeper';
 import { parseConfig } from '../../src/config/environment';
 import { createLog } from '../../src/logging/log';
@@ -109,6 +111,53 @@ describe('a sweep', () => {
     expect(await statuses([standard.body.id])).toEqual(['pending']);
   });
 
+  it('finds a request that was asked for later and ends earlier than what was swept before', async () => {
+    const [long, short] = [await newId(), await newId()];
+    await expireAt([long], '-1 second');
+    await app.sweeper.sweep();
+    await app.sweeper.sweep();
+    await expireAt([short], '-2 seconds');
+    await app.sweeper.sweep();
+    expect(await statuses([long, short])).toEqual(['expired', 'expired']);
+  });
+
+  it('at the latest the thirteenth time finds a request that came to be due long ago', async () => {
+    const id = await newId();
+    await app.sweeper.sweep();
+    await expireAt([id], '-1 hour');
+    for (let n = 0; n < 13; n++) await app.sweeper.sweep();
+    expect(await statuses([id])).toEqual(['expired']);
+  });
+
+  it('by a replica that starts anew finds it at once', async () => {
+    const id = await newId();
+    await app.sweeper.sweep();
+    await expireAt([id], '-1 hour');
+    const other = await openTestApp(database.url);
+    try {
+      await other.sweeper.sweep();
+    } finally {
+      await other.close();
+    }
+    expect(await statuses([id])).toEqual(['expired']);
+  });
+
+  it('finds what another replica held, but gave back', async () => {
+    const id = await newId();
+    await expireAt([id], '-1 second');
+    await database.query('begin');
+    try {
+      await database.query(`select 1 from approvals where id = $1 for update`, [id]);
+      await app.sweeper.sweep();
+      await app.sweeper.sweep();
+    } finally {
+      await database.query('rollback');
+    }
+    expect(await statuses([id])).toEqual(['pending']);
+    await app.sweeper.sweep();
+    expect(await statuses([id])).toEqual(['expired']);
+  });
+
   it('beside another replica ends every request once', async () => {
     const other = await openTestApp(database.url, { APPROVAL_SWEEP_BATCH_SIZE: '5' });
     try {
@@ -142,8 +191,14 @@ describe('the sweeper itself', () => {
   let clock: FakeClock;
   let events: LogLine[];
 
-  /** A sweeper on a clock of its own, over the given bus. */
-  function sweeperOver(execute: (command: CancelApprovalCommand) => Promise<readonly unknown[]>) {
+  /** Somebody who always finds something due. */
+  const alwaysDue = (): Promise<DueLook> => Promise.resolve({ due: true, until: new Date(0) });
+
+  /** A sweeper on a clock of its own, over the given buses. */
+  function sweeperOver(
+    execute: (command: CancelApprovalCommand) => Promise<readonly unknown[]>,
+    look: (query: LookForDueQuery) => Promise<DueLook> = alwaysDue,
+  ) {
     clock = new FakeClock();
     events = [];
     const log = createLog(
@@ -152,47 +207,83 @@ describe('the sweeper itself', () => {
     );
     const registry = new SchedulerRegistry();
     const config = parseConfig({ APPROVAL_SWEEP_INTERVAL_SECONDS: String(EVERY_SECONDS) });
-    const bus = { execute } as unknown as CommandBus;
-    return { sweeper: new TimeoutSweeper(bus, registry, clock, log, config), registry };
+    const commands = { execute } as unknown as CommandBus;
+    const queries = { execute: look } as unknown as QueryBus;
+    return { sweeper: new TimeoutSweeper(commands, queries, registry, clock, log, config), registry };
   }
 
-  it('looks at everything first and every thirteenth time, else a minute beyond the last that went through', async () => {
-    const asked: (number | undefined)[] = [];
-    let away = false;
-    const { sweeper } = sweeperOver(({ cancellation }) => {
-      if (away) return Promise.reject(new Error('away'));
-      asked.push((cancellation as { dueForAtMostSeconds?: number }).dueForAtMostSeconds);
-      return Promise.resolve([]);
-    });
-    const sweepAfter = (seconds: number) => {
-      clock.advance(seconds * 1000);
-      return sweeper.sweep();
+  /** Looks that find what they are told to, a second later each. */
+  function scriptedLooks() {
+    const asked: (number | null)[] = [];
+    const finds: boolean[] = [];
+    const look = ({ after }: LookForDueQuery): Promise<DueLook> => {
+      asked.push(after === null ? null : after.getTime() / 1000);
+      return Promise.resolve({ due: finds.shift() ?? false, until: new Date(1000 * (100 + asked.length)) });
     };
-    await sweeper.sweep();
-    await sweepAfter(5);
-    away = true;
-    await sweepAfter(5);
-    away = false;
-    await sweepAfter(5);
-    expect(asked).toEqual([undefined, 65, 70]);
-    for (let n = 0; n < 11; n++) await sweepAfter(5);
-    expect(asked.flatMap((seconds, n) => (seconds === undefined ? [n] : []))).toEqual([0, 13]);
+    return { asked, finds, look };
+  }
+
+  it('begins three seconds before where the last one found nothing, and every thirteenth time at the beginning', async () => {
+    const { asked, look } = scriptedLooks();
+    const { sweeper } = sweeperOver(() => Promise.resolve([]), look);
+    for (let n = 0; n < 14; n++) await sweeper.sweep();
+    expect(asked).toEqual([null, 98, 99, 100, 101, 102, 103, 104, 105, 106, 107, 108, 109, null]);
   });
 
+  it('ends what it finds from there on, and begins there again as long as something is left', async () => {
+    const { asked, finds, look } = scriptedLooks();
+    const from: (number | null)[] = [];
+    const { sweeper } = sweeperOver(({ cancellation }) => {
+      const { after } = cancellation as { after: Date | null };
+      from.push(after === null ? null : after.getTime() / 1000);
+      return Promise.resolve([]);
+    }, look);
+    await sweeper.sweep();
+    finds.push(true, true);
+    await sweeper.sweep();
+    expect(from).toEqual([98]);
+    finds.push(true, false);
+    await sweeper.sweep();
+    await sweeper.sweep();
+    expect(asked).toEqual([null, 98, 98, 98, 98, 102]);
+    expect(from).toEqual([98, 98]);
+  });
+
+  it('does not begin further on for a sweep that failed', async () => {
+    const { asked, look } = scriptedLooks();
+    let away = false;
+    const { sweeper } = sweeperOver(
+      () => Promise.resolve([]),
+      (query) => (away ? Promise.reject(new Error('away')) : look(query)),
+    );
+    await sweeper.sweep();
+    away = true;
+    await sweeper.sweep();
+    away = false;
+    await sweeper.sweep();
+    expect(asked).toEqual([null, 98]);
+  });
+
+  /** Looks that find nothing, each when it is told to. */
+  function heldLooks() {
+    const held = { count: 0, finish: (): void => undefined };
+    const look = (): Promise<DueLook> => {
+      held.count++;
+      return new Promise((resolve) => (held.finish = () => resolve({ due: false, until: new Date(0) })));
+    };
+    return { held, look };
+  }
+
   it('joins a sweep that runs already', async () => {
-    let runs = 0;
-    let finish: () => void = () => undefined;
-    const { sweeper } = sweeperOver(() => {
-      runs++;
-      return new Promise((resolve) => (finish = () => resolve([])));
-    });
+    const { held, look } = heldLooks();
+    const { sweeper } = sweeperOver(() => Promise.resolve([]), look);
     const both = [sweeper.sweep(), sweeper.sweep()];
-    expect(runs).toBe(1);
-    finish();
+    expect(held.count).toBe(1);
+    held.finish();
     await Promise.all(both);
     const next = sweeper.sweep();
-    expect(runs).toBe(2);
-    finish();
+    expect(held.count).toBe(2);
+    held.finish();
     await next;
   });
 
@@ -201,7 +292,7 @@ describe('the sweeper itself', () => {
     const cutOff = await openTestApp(wire.url);
     try {
       const { sweeper } = sweeperOver(async () =>
-        (await cutOff.store.expireDue(500)).length > 0 ? ['some'] : [],
+        (await cutOff.store.expireDue(500, null)).length > 0 ? ['some'] : [],
       );
       const id = await newId();
       await expireAt([id], '-1 second');
@@ -251,8 +342,8 @@ describe('the sweeper itself', () => {
   });
 
   it('at shutdown starts no sweep any more and waits for the one that runs', async () => {
-    let finish: () => void = () => undefined;
-    const { sweeper, registry } = sweeperOver(() => new Promise((resolve) => (finish = () => resolve([]))));
+    const { held, look } = heldLooks();
+    const { sweeper, registry } = sweeperOver(() => Promise.resolve([]), look);
     sweeper.onApplicationBootstrap();
     expect(registry.getIntervals()).toEqual(['timeout-sweep']);
     const running = sweeper.sweep();
@@ -261,7 +352,7 @@ describe('the sweeper itself', () => {
     expect(registry.getIntervals()).toEqual([]);
     await Promise.resolve();
     expect(stopped).toBe(false);
-    finish();
+    held.finish();
     await Promise.all([running, stopping]);
     expect(stopped).toBe(true);
   });

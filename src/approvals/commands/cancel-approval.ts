@@ -1,5 +1,5 @@
 import { Command, CommandHandler, EventBus, type ICommandHandler } from '@nestjs/cqrs';
-import { cancel, type Actor, type Approval, type Departure, type SettledApproval } from '../approval';
+import { cancel, type Actor, type Departure, type Settlement } from '../approval';
 import { ApprovalSettled } from '../approval-events';
 import { ApprovalStore } from '../approval-store';
 
@@ -16,15 +16,15 @@ export type Cancellation =
     }
   /** Those of these ids whose time is up. */
   | { readonly cause: 'timeout'; readonly ids: readonly string[] }
-  /** The next that are due, up to this many; where told, only those that have been due for no longer. */
-  | { readonly cause: 'timeout'; readonly limit: number; readonly dueForAtMostSeconds?: number | undefined };
+  /** The next that became due after this moment, up to so many; null: all that are due. */
+  | { readonly cause: 'timeout'; readonly limit: number; readonly after: Date | null };
 
 /**
  * Ends requests without a decision; answers with those it ended.
  *
  * An abandoned one stands when somebody came back. A requested one rejects with AlreadySettled, Expired, or DomainError `approval.not-found`.
  */
-export class CancelApprovalCommand extends Command<readonly Approval[]> {
+export class CancelApprovalCommand extends Command<readonly Settlement[]> {
   constructor(readonly cancellation: Cancellation) {
     super();
   }
@@ -37,7 +37,7 @@ export class CancelApprovalHandler implements ICommandHandler<CancelApprovalComm
     private readonly events: EventBus,
   ) {}
 
-  async execute({ cancellation }: CancelApprovalCommand): Promise<readonly Approval[]> {
+  async execute({ cancellation }: CancelApprovalCommand): Promise<readonly Settlement[]> {
     if (cancellation.cause === 'requested') return [await this.take(cancellation)];
     if (cancellation.cause === 'abandoned') {
       const { id, since, by, reason } = cancellation;
@@ -46,16 +46,16 @@ export class CancelApprovalHandler implements ICommandHandler<CancelApprovalComm
     }
     return 'ids' in cancellation
       ? this.announced(await this.store.expireOverdue(cancellation.ids))
-      : this.announced(await this.store.expireDue(cancellation.limit, cancellation.dueForAtMostSeconds));
+      : this.announced(await this.store.expireDue(cancellation.limit, cancellation.after));
   }
 
-  private async take({ id, by, reason }: Cancellation & { cause: 'requested' }): Promise<Approval> {
+  private async take({ id, by, reason }: Cancellation & { cause: 'requested' }): Promise<Settlement> {
     const attempt = await this.store.settle(id, { status: 'cancelled', by, reason });
     if (attempt.changed) this.announced([attempt.approval]);
     return cancel(attempt.approval, by, reason, attempt.now);
   }
 
-  private announced(ended: readonly SettledApproval[]): readonly SettledApproval[] {
+  private announced(ended: readonly Settlement[]): readonly Settlement[] {
     this.events.publishAll(ended.map((approval) => new ApprovalSettled(approval)));
     return ended;
   }

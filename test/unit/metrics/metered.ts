@@ -67,11 +67,11 @@ export function settled(
   const settledAt = new Date(asked.createdAt.getTime() + afterSeconds * 1000);
   const by = { kind, id: '1', name: 'Olivia' };
   const acknowledged = null;
-  return new ApprovalSettled(
+  const approval: SettledApproval =
     status === 'approved' || status === 'rejected'
       ? { ...asked, status, settledAt, receipt: null, decision: { by, reason: null }, acknowledged }
-      : { ...asked, status, settledAt, receipt: null, by, reason: null, acknowledged },
-  );
+      : { ...asked, status, settledAt, receipt: null, by, reason: null, acknowledged };
+  return new ApprovalSettled(approval);
 }
 
 /** The metrics of one replica, with what they read held by the test. */
