@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import { z } from 'zod';
 
 export const ROLES = ['agent', 'operator', 'observer'] as const;
@@ -20,7 +20,7 @@ export function newKey(role: Role): string {
  * guess (docs/adr/0012).
  */
 export function digestOf(key: string): Buffer {
-  return createHash('sha256').update(key).digest();
+  return hash('sha256', key, 'buffer');
 }
 
 /** Keys of the environment and of `keys.json` are known under these. */

@@ -46,13 +46,13 @@ export const ENQUEUE: Statement = {
   text: `
   with input as materialized (
     select *, uuid_v7(${NOW}) as id
-    from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[],
+    from unnest((select $1::text[]), $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[],
       $9::float8[], $10::text[]) with ordinality
       as t (key_id, agent_id, session_id, request, input_digest, correlation_id, idempotency_key, body_digest,
         seconds, traceparent, place)
   ), counted as materialized (
     select key_id, (select count(*) from approvals a where a.key_id = k.key_id and a.status = 'pending') as pending
-    from unnest($13::text[]) as k (key_id)
+    from unnest((select $13::text[])) as k (key_id)
   ), admitted as (
     select i.*, pending from (select *, row_number() over (partition by key_id order by place) as nth from input) as i
       left join counted using (key_id)

@@ -1,10 +1,11 @@
 import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
-import { CommandBus } from '@nestjs/cqrs';
+import { CommandBus, EventBus } from '@nestjs/cqrs';
 import { NotificationListener } from '../database/notification-listener';
 import { Clock } from '../kernel/clock';
 import { withCorrelation } from '../logging/correlation';
 import { describeError, Log } from '../logging/log';
 import { isSettled, type SettledApproval } from './approval';
+import { ApprovalSettled } from './approval-events';
 import { SETTLED_CHANNEL } from './approval-statements';
 import { ApprovalStore } from './approval-store';
 import { CancelApprovalCommand } from './commands/cancel-approval';
@@ -39,7 +40,8 @@ export interface Waiter {
 
 /**
  * Who is waiting on this replica, and how they are woken: NOTIFY names what settled, one batched read fetches
- * it for all its waiters. A waiter holds memory and its socket, and no database connection.
+ * it for all its waiters. What this replica settled itself, with its receipt, is there already and is not asked for.
+ * A waiter holds memory and its socket, and no database connection.
  */
 @Injectable()
 export class SettlementFeed implements OnApplicationBootstrap, BeforeApplicationShutdown {
@@ -53,12 +55,16 @@ export class SettlementFeed implements OnApplicationBootstrap, BeforeApplication
   constructor(
     private readonly store: ApprovalStore,
     private readonly commands: CommandBus,
+    private readonly events: EventBus,
     private readonly listener: NotificationListener,
     private readonly clock: Clock,
     private readonly log: Log,
   ) {}
 
   onApplicationBootstrap(): void {
+    this.events.subscribe((event) => {
+      if (event instanceof ApprovalSettled && event.approval.receipt !== null) this.answer(event.approval);
+    });
     this.listener.listen(SETTLED_CHANNEL, {
       notified: (payload) => this.wake(payload.split(',')),
       // What was notified while the connection was away is gone: read everything again.
@@ -167,6 +173,8 @@ export class SettlementFeed implements OnApplicationBootstrap, BeforeApplication
     const { id: approvalId, status, correlationId } = approval;
     const waiters = this.waiting.get(approvalId);
     if (!waiters) return;
+    // Nobody waits for it any more: when another word of it comes, there is nothing to read.
+    this.waiting.delete(approvalId);
     for (const waiter of waiters) waiter.answer(approval);
     const fields = { approvalId, status, waiters: waiters.size };
     withCorrelation(correlationId, () =>

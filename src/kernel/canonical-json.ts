@@ -1,5 +1,5 @@
 import rfc8785 from 'canonicalize';
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { JsonObject, JsonValue } from './json';
 
 /**
@@ -13,7 +13,9 @@ const LONE_SURROGATE = /(?<!\\)(?:\\\\)*\\ud/;
  *
  * Recursive: meant for values that came through `parseStrictJson`, whose depth is bounded.
  *
- * @throws TypeError for what has no such form: NaN, infinities, lone surrogates, undefined.
+ * Members that are undefined are left out, as `JSON.stringify` does.
+ *
+ * @throws TypeError for what has no such form: NaN, infinities, lone surrogates, undefined itself.
  */
 export function canonicalize(value: JsonValue): string {
   const text = canonicalText(value);
@@ -36,7 +38,7 @@ function canonicalText(value: JsonValue): string {
 
 /** Lower-case hex SHA-256 of the bytes, or of the UTF-8 form of the text. */
 export function sha256Hex(data: string | Uint8Array): string {
-  return createHash('sha256').update(data).digest('hex');
+  return hash('sha256', data, 'hex');
 }
 
 /** What an approval is bound to: changing any of it changes the digest. */

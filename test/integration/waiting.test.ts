@@ -74,6 +74,27 @@ describe('a waiter', () => {
     expect(atMs - decidedMs).toBeLessThan(AT_ONCE_MS);
   });
 
+  it('is answered at once by a decision on its own replica, with no word from the database', async () => {
+    const wire = await startTcpProxy(database.url);
+    const known = new Set((await listeners()).map(({ pid }) => pid));
+    const alone = await openTestApp(wire.url);
+    try {
+      const { port } = await until('it listens', () =>
+        listeners().then((all) => all.find(({ pid }) => !known.has(pid))),
+      );
+      const id = await newId();
+      const { answered } = await waiter(id, 30, alone);
+      wire.freeze(port);
+      const decidedMs = performance.now();
+      await new Api(alone.url).decide(id, 'approved');
+      const { answer, atMs } = await answered;
+      expect(answer.body).toEqual((await agent.get(id)).body);
+      expect(atMs - decidedMs).toBeLessThan(AT_ONCE_MS);
+    } finally {
+      await Promise.all([alone.close(), wire.close()]);
+    }
+  });
+
   it('is answered together with all others of the same request', async () => {
     const id = await newId();
     const waiters = Array.from({ length: 10 }, () => agent.get(id, 30));

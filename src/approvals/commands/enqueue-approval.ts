@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, EventBus, type ICommandHandler } from '@nestjs/cqrs';
 import { CONFIG, type Config } from '../../config/environment';
 import { canonicalize, inputDigest } from '../../kernel/canonical-json';
 import { InvalidInput } from '../../kernel/errors';
-import type { JsonObject, JsonValue } from '../../kernel/json';
+import type { JsonObject } from '../../kernel/json';
 import { Tracing } from '../../tracing/tracing';
 import { ApprovalEnqueued } from '../approval-events';
 import { ApprovalStore, type Enqueued, type NewApproval } from '../approval-store';
@@ -75,7 +75,7 @@ export class EnqueueApprovalHandler implements ICommandHandler<EnqueueApprovalCo
       idempotency:
         idempotencyKey === null
           ? null
-          : { key: idempotencyKey, bodyDigest: digestOf(sameWith === 'body' ? { ...body } : action) },
+          : { key: idempotencyKey, bodyDigest: digestOf(sameWith === 'body' ? body : action) },
     });
     if (!enqueued.replayed) this.events.publish(new ApprovalEnqueued(enqueued.approval));
     return enqueued;
@@ -105,11 +105,7 @@ export class EnqueueApprovalHandler implements ICommandHandler<EnqueueApprovalCo
   }
 }
 
-function digestOf(members: Readonly<Record<string, JsonValue | undefined>>): Buffer {
-  const sent = Object.entries(members).filter(
-    (member): member is [string, JsonValue] => member[1] !== undefined,
-  );
-  return createHash('sha256')
-    .update(canonicalize(Object.fromEntries(sent)))
-    .digest();
+function digestOf(members: object): Buffer {
+  // Of what was sent: the canonical form leaves members out that are undefined.
+  return hash('sha256', canonicalize(members as JsonObject), 'buffer');
 }

@@ -53,6 +53,10 @@ describe('the canonical form', () => {
     expect(() => canonicalize(value)).toThrow(TypeError);
   });
 
+  it('leaves out members that are undefined, as they are in what is sent', () => {
+    expect(canonicalize({ a: 1, b: undefined } as unknown as JsonValue)).toBe('{"a":1}');
+  });
+
   it('exists for text that only looks like a lone surrogate', () => {
     expect(canonicalize('\\ud800')).toBe('"\\\\ud800"');
     expect(canonicalize('\\\\ud800 \ud83d\ude00')).toBe('"\\\\\\\\ud800 \u{1f600}"');
