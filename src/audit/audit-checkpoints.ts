@@ -76,7 +76,7 @@ export class AuditCheckpoints {
       hash: last.hash,
       iat: Math.floor(this.clock.now().getTime() / 1000),
     };
-    const jws = await this.keys.sign(CHECKPOINT_TYPE, checkpoint);
+    const jws = this.keys.sign(CHECKPOINT_TYPE, checkpoint);
     // The file first: rows may be removed up to a checkpoint that the database knows of.
     await this.append(jws);
     await this.store.exported(last, jws);

@@ -39,19 +39,15 @@ export class Receipts {
    */
   issue(all: readonly Shown[]): Promise<ReadonlyMap<string, string>> {
     return this.orUnavailable(all.length, async () =>
-      this.store.keep(
-        new Map(
-          await Promise.all(all.map(async (each) => [each.approval.id, await this.signed(each)] as const)),
-        ),
-      ),
+      this.store.keep(new Map(all.map((each) => [each.approval.id, this.signed(each)]))),
     );
   }
 
-  private signed({ approval, displayDigest }: Shown): Promise<string> {
+  private signed({ approval, displayDigest }: Shown): string {
     return this.keys.sign(RECEIPT_TYPE, receiptClaims(approval, displayDigest, randomUUID()));
   }
 
-  private async orUnavailable<T>(count: number, work: () => Promise<T>): Promise<T> {
+  private async orUnavailable<T>(count: number, work: () => T | Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {

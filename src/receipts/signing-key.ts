@@ -1,5 +1,5 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { calculateJwkThumbprint, CompactSign } from 'jose';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
+import { calculateJwkThumbprint } from 'jose';
 import { SIGNING_ALGORITHM } from './key-set';
 
 /** A private key. It signs, and does not come out: it is in no JSON and in no log. */
@@ -35,10 +35,14 @@ export class SigningKey {
     return generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' }).toString();
   }
 
-  /** A compact JWS over the JSON form of the payload. */
-  sign(type: string, payload: object): Promise<string> {
-    return new CompactSign(Buffer.from(JSON.stringify(payload)))
-      .setProtectedHeader({ alg: SIGNING_ALGORITHM, typ: type, kid: this.kid })
-      .sign(this.#privateKey);
+  /**
+   * A compact JWS over the JSON form of the payload. Made here and now, in some 40 µs: jose would sign on another
+   * thread, and an agent that waits for a decision would wait for two changes of threads.
+   */
+  sign(type: string, payload: object): string {
+    const input = `${encoded({ alg: SIGNING_ALGORITHM, typ: type, kid: this.kid })}.${encoded(payload)}`;
+    return `${input}.${sign(null, Buffer.from(input), this.#privateKey).toString('base64url')}`;
   }
 }
+
+const encoded = (part: object): string => Buffer.from(JSON.stringify(part)).toString('base64url');

@@ -62,7 +62,7 @@ export class SigningKeys implements OnModuleInit, OnApplicationBootstrap, Before
   }
 
   /** A compact JWS of this `typ` over the JSON form of the payload. */
-  sign(type: string, payload: object): Promise<string> {
+  sign(type: string, payload: object): string {
     return this.inUse().sign(type, payload);
   }
 

@@ -4,6 +4,7 @@ import { inspect } from 'node:util';
 import { CancelApprovalCommand } from '../../src/approvals/commands/cancel-approval';
 import type { KeySet } from '../../src/receipts/key-set';
 import { readReceipt } from '../../src/receipts/verify-receipt';
+import { Receipts } from '../../src/receipts/receipts';
 import { SigningKeys } from '../../src/receipts/signing-keys';
 import { SigningKeyStore } from '../../src/receipts/signing-key-store';
 import { Api, type ApprovalJson } from '../support/api';
@@ -44,6 +45,10 @@ const receiptOf = (approval: ApprovalJson): string => approval.receipt as string
 const failures = async (): Promise<number> => {
   const text = await (await fetch(`${app.url}/metrics`)).text();
   return new Scrape(text).value('receipts_failures_total');
+};
+
+const withoutEntropy = (): never => {
+  throw new Error('no entropy');
 };
 
 describe('a decision', () => {
@@ -90,7 +95,7 @@ describe('a decision', () => {
   it('is neither made nor given when it cannot be signed, and can be made later', async () => {
     const { id } = await asked();
     const before = await failures();
-    jest.spyOn(app.get(SigningKeys), 'sign').mockRejectedValueOnce(new Error('no entropy'));
+    jest.spyOn(app.get(SigningKeys), 'sign').mockImplementationOnce(withoutEntropy);
     const refused = await api.decide(id, 'approved');
     expect(refused).toMatchObject({ status: 503, body: { code: 'receipt.unavailable' } });
     expect((await api.get(id)).body.status).toBe('pending');
@@ -103,13 +108,13 @@ describe('a decision', () => {
 
   it('is refused when the request expires while its receipt is being signed', async () => {
     const { id } = await asked();
-    const keys = app.get(SigningKeys);
-    const sign = keys.sign.bind(keys);
-    jest.spyOn(keys, 'sign').mockImplementationOnce(async (type, claims) => {
+    const receipts = app.get(Receipts);
+    const sign = receipts.sign.bind(receipts);
+    jest.spyOn(receipts, 'sign').mockImplementationOnce(async (shown) => {
       await database.query(`update approvals set expires_at = now() - interval '1 second' where id = $1`, [
         id,
       ]);
-      return sign(type, claims);
+      return sign(shown);
     });
     expect(await api.decide(id, 'approved')).toMatchObject({
       status: 409,
@@ -157,7 +162,7 @@ describe('an ending that nobody decided', () => {
     const { id } = await asked();
     await overdue([id]);
     // From before the sweep on: whoever else reads it then must not have it signed either.
-    const sign = jest.spyOn(app.get(SigningKeys), 'sign').mockRejectedValue(new Error('no entropy'));
+    const sign = jest.spyOn(app.get(SigningKeys), 'sign').mockImplementation(withoutEntropy);
     await app.sweeper.sweep();
     expect(await api.get(id)).toMatchObject({ status: 503, body: { code: 'receipt.unavailable' } });
     sign.mockRestore();

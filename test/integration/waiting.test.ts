@@ -83,7 +83,10 @@ describe('a waiter', () => {
         listeners().then((all) => all.find(({ pid }) => !known.has(pid))),
       );
       const id = await newId();
+      const reads = jest.spyOn(alone.store, 'findMany');
       const { answered } = await waiter(id, 30, alone);
+      // The next look at everybody who waits comes after 5 s.
+      await until('it has looked', () => reads.mock.calls.length > 1);
       wire.freeze(port);
       const decidedMs = performance.now();
       await new Api(alone.url).decide(id, 'approved');
