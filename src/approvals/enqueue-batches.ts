@@ -2,6 +2,8 @@
 const MAX_ITEMS = 256;
 /** Nor more than this much text, so that a few large requests do not hold up many small ones. */
 const MAX_CHARACTERS = 4_000_000;
+/** While one statement is written by the database, the next is made here, and the one before it answered. */
+const MAX_UNDER_WAY = 2;
 
 export interface BatchItem {
   /** How large it is, in UTF-16 units. */
@@ -10,59 +12,78 @@ export interface BatchItem {
 
 interface Waiting<Item, Result> {
   readonly item: Item;
+  /** In a statement of its own, since its batch failed. */
+  readonly apart: boolean;
   readonly resolve: (result: Result) => void;
   readonly reject: (error: unknown) => void;
 }
 
+interface Options<Item, Result> {
+  /** Does all or nothing, and answers in the order of the items. */
+  readonly run: (items: readonly Item[]) => Promise<readonly Result[]>;
+  /** Whether it must see what every other statement did, and they what it does: then nothing else is under way. */
+  readonly mustRunAlone: (items: readonly Item[]) => boolean;
+  /** Whether a failure may come from a single item, so that the others deserve a try without it. */
+  readonly failsAlone: (error: unknown) => boolean;
+}
+
 /**
  * Joins calls that come at one time into one statement, so that they share one COMMIT. Nothing waits for company:
- * a call that comes alone goes at once, and what comes while a statement runs goes together in the next.
+ * a call that comes while there is room goes at once, and what comes while there is none goes together in the next.
  */
 export class EnqueueBatches<Item extends BatchItem, Result> {
   private readonly waiting: Waiting<Item, Result>[] = [];
-  private running = false;
+  private readonly underWay = new Set<Promise<void>>();
+  private working = false;
 
-  /**
-   * @param run does all or nothing, and answers in the order of the items.
-   * @param failsAlone whether a failure may come from a single item, so that the others deserve a try without it.
-   */
-  constructor(
-    private readonly run: (items: readonly Item[]) => Promise<readonly Result[]>,
-    private readonly failsAlone: (error: unknown) => boolean,
-  ) {}
+  constructor(private readonly options: Options<Item, Result>) {}
 
   /** Rejects with what `run` rejects with for the batch or, where that may be another item's fault, for this item. */
   add(item: Item): Promise<Result> {
     return new Promise((resolve, reject) => {
-      this.waiting.push({ item, resolve, reject });
-      if (!this.running) void this.work();
+      this.waiting.push({ item, apart: false, resolve, reject });
+      if (!this.working) void this.work();
     });
   }
 
   private async work(): Promise<void> {
-    this.running = true;
-    while (this.waiting.length > 0) await this.settle(this.next());
-    this.running = false;
+    this.working = true;
+    while (this.waiting.length > 0) {
+      if (this.underWay.size === MAX_UNDER_WAY) await Promise.race(this.underWay);
+      const batch = this.next();
+      const alone = this.options.mustRunAlone(batch.map(({ item }) => item));
+      if (alone) await Promise.all(this.underWay);
+      const settled = this.settle(batch).then(() => void this.underWay.delete(settled));
+      this.underWay.add(settled);
+      if (alone) await settled;
+    }
+    this.working = false;
   }
 
   private next(): Waiting<Item, Result>[] {
     let count = 0;
     let size = 0;
-    for (const { item } of this.waiting) {
+    for (const { item, apart } of this.waiting) {
       size += item.size;
-      if (count > 0 && (count === MAX_ITEMS || size > MAX_CHARACTERS)) break;
+      if (count > 0 && (apart || count === MAX_ITEMS || size > MAX_CHARACTERS)) break;
       count++;
+      if (apart) break;
     }
     return this.waiting.splice(0, count);
   }
 
   private async settle(batch: readonly Waiting<Item, Result>[]): Promise<void> {
     try {
-      const results = await this.run(batch.map(({ item }) => item));
+      const results = await this.options.run(batch.map(({ item }) => item));
       batch.forEach(({ resolve }, place) => resolve(results[place] as Result));
     } catch (error) {
-      if (batch.length > 1 && this.failsAlone(error)) for (const each of batch) await this.settle([each]);
+      if (batch.length > 1 && this.options.failsAlone(error)) this.tryApart(batch);
       else for (const { reject } of batch) reject(error);
     }
+  }
+
+  private tryApart(batch: readonly Waiting<Item, Result>[]): void {
+    this.waiting.unshift(...batch.map((each) => ({ ...each, apart: true })));
+    if (!this.working) void this.work();
   }
 }

@@ -17,7 +17,17 @@ export class PendingHeadroom {
     this.step = Math.min(MAX_UNCOUNTED, Math.floor(maxPending * MAX_UNCOUNTED_PART));
   }
 
-  /** For the keys of the next requests, one entry a request. @returns the keys to be counted, each once. */
+  /** Whether all of the next requests may be stored uncounted; one entry a request. */
+  isSure(keyIds: readonly string[]): boolean {
+    const asked = new Map<string, number>();
+    return keyIds.every((keyId) => {
+      const count = (asked.get(keyId) ?? 0) + 1;
+      asked.set(keyId, count);
+      return count <= (this.uncounted.get(keyId) ?? 0);
+    });
+  }
+
+  /** Takes room for the next requests, one entry a request. @returns the keys to be counted, each once. */
   unsure(keyIds: readonly string[]): string[] {
     const unsure = new Set<string>();
     for (const keyId of keyIds) {

@@ -64,6 +64,8 @@ interface NewRow extends BatchItem {
   readonly text: string;
 }
 
+const keysOf = (items: readonly NewRow[]): string[] => items.map(({ request }) => request.keyId);
+
 type StoredAs = Pick<ApprovalRequest, 'id' | 'createdAt' | 'expiresAt'>;
 
 /** No id: not stored. `pending`: of the key, before this statement, where it was counted. */
@@ -87,10 +89,12 @@ export class PostgresApprovalStore extends ApprovalStore {
   private readonly graceSeconds: number;
   private readonly maxPending: number;
   private readonly headroom: PendingHeadroom;
-  private readonly enqueues = new EnqueueBatches<NewRow, StoredAs | null>(
-    (items) => this.enqueueAll(items),
-    (error) => !isUnavailable(error),
-  );
+  private readonly enqueues = new EnqueueBatches<NewRow, StoredAs | null>({
+    run: (items) => this.enqueueAll(items),
+    // What is counted must not change meanwhile, or two statements would admit the last request twice.
+    mustRunAlone: (items) => !this.headroom.isSure(keysOf(items)),
+    failsAlone: (error) => !isUnavailable(error),
+  });
 
   constructor(
     private readonly database: Database,
@@ -129,9 +133,9 @@ export class PostgresApprovalStore extends ApprovalStore {
 
   private async enqueueAll(items: readonly NewRow[]): Promise<(StoredAs | null)[]> {
     const requests = items.map(({ request }) => request);
-    const counted = this.headroom.unsure(requests.map(({ keyId }) => keyId));
+    const counted = this.headroom.unsure(keysOf(items));
     const rows = await this.database.query<EnqueuedRow>(ENQUEUE, [
-      requests.map(({ keyId }) => keyId),
+      keysOf(items),
       requests.map(({ agentId }) => toColumnText(agentId)),
       requests.map(({ sessionId }) => toColumnText(sessionId)),
       items.map(({ text }) => text),

@@ -253,6 +253,24 @@ describe('the cap on pending requests', () => {
       await small.close();
     }
   });
+
+  it('holds for requests that are stored at the same time', async () => {
+    const small = await openTestStore(database.url, { APPROVAL_MAX_PENDING_PER_AGENT: '1' });
+    try {
+      await database.query('begin');
+      await database.query('lock table audit_log in exclusive mode');
+      const both = [small.store.enqueue(newApproval({ keyId: 'crowd' }))];
+      await untilBlocked();
+      both.push(small.store.enqueue(newApproval({ keyId: 'crowd' })));
+      // Were it sent already, it would have counted by the time that these are answered.
+      for (let n = 0; n < 3; n++) await small.store.countPending();
+      await database.query('commit');
+      const ended = await Promise.allSettled(both);
+      expect(ended.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
+    } finally {
+      await small.close();
+    }
+  });
 });
 
 describe('settling', () => {

@@ -10,6 +10,8 @@ import { Remote } from './rpc.mjs';
 const BENCH = resolve(import.meta.dirname, '..');
 const CHECKOUT = resolve(BENCH, '../..');
 const require = createRequire(import.meta.url);
+/** What `npm start` runs: options of Node.js and the program. */
+const [, ...START] = require(join(CHECKOUT, 'package.json')).scripts.start.split(' ');
 /** What the build made of a source file. */
 export const built = (path) => require(join(CHECKOUT, 'dist/src', path));
 
@@ -155,7 +157,7 @@ export class Stage {
   /** `preload`: modules of ours that it loads first, and that can be asked; `execArgv`: for Node.js. */
   async service(database, more = {}, { preload = [], execArgv = [] } = {}) {
     const modules = preload.flatMap((name) => ['--require', join(BENCH, name)]);
-    const args = [...execArgv, ...modules, join(CHECKOUT, 'dist/src/main.js')];
+    const args = [...execArgv, ...modules, ...START];
     const variables = this.environment(database, more);
     const log = join(this.directory, `service-${++this.services}.log`);
     const service = new Service(args, { variables, withChannel: preload.length > 0 }, log);

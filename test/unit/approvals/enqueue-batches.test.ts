@@ -8,19 +8,29 @@ const item = (name: string, size = 1): Item => ({ name, size });
 /** Statements that end when the test says so. */
 class Statements {
   readonly begun: string[][] = [];
-  private readonly ends: (() => void)[] = [];
+  private readonly ends: { names: string[]; end: () => void }[] = [];
 
   readonly run = async (items: readonly Item[]): Promise<string[]> => {
-    this.begun.push(items.map(({ name }) => name));
-    await new Promise<void>((resolve) => this.ends.push(resolve));
-    if (items.some(({ name }) => name === 'poison')) throw new Error('poisoned');
-    if (items.some(({ name }) => name === 'away')) throw new Error('database away');
-    return items.map(({ name }) => `stored ${name}`);
+    const names = items.map(({ name }) => name);
+    this.begun.push(names);
+    await new Promise<void>((end) => this.ends.push({ names, end }));
+    if (names.includes('poison')) throw new Error('poisoned');
+    if (names.includes('away')) throw new Error('database away');
+    return names.map((name) => `stored ${name}`);
   };
 
+  get underWay(): string[][] {
+    return this.ends.map(({ names }) => names);
+  }
+
+  /** The one that began first. */
   async end(): Promise<void> {
-    this.ends.shift()?.();
+    this.ends.shift()?.end();
     await new Promise(setImmediate);
+  }
+
+  async endAll(): Promise<void> {
+    while (this.ends.length > 0) await this.end();
   }
 }
 
@@ -28,20 +38,23 @@ let statements: Statements;
 let batches: EnqueueBatches<Item, string>;
 beforeEach(() => {
   statements = new Statements();
-  batches = new EnqueueBatches(
-    statements.run,
-    (error) => !(error instanceof Error && error.message.includes('away')),
-  );
+  batches = new EnqueueBatches({
+    run: statements.run,
+    mustRunAlone: (items) => items.some(({ name }) => name.startsWith('counted')),
+    failsAlone: (error) => !(error instanceof Error && error.message.includes('away')),
+  });
 });
 
-it('sends what comes alone at once, and what comes meanwhile together, answering each with its own', async () => {
-  const first = batches.add(item('a'));
-  expect(statements.begun).toEqual([['a']]);
-  const others = [batches.add(item('b')), batches.add(item('c'))];
+const add = (...names: string[]) => names.map((name) => batches.add(item(name)));
+
+it('sends what comes alone at once, and what comes while two are under way together, each with its own answer', async () => {
+  const added = add('a', 'b', 'c', 'd');
+  await new Promise(setImmediate);
+  expect(statements.begun).toEqual([['a'], ['b']]);
   await statements.end();
-  expect(statements.begun).toEqual([['a'], ['b', 'c']]);
-  await statements.end();
-  expect(await Promise.all([first, ...others])).toEqual(['stored a', 'stored b', 'stored c']);
+  expect(statements.begun).toEqual([['a'], ['b'], ['c', 'd']]);
+  await statements.endAll();
+  expect(await Promise.all(added)).toEqual(['stored a', 'stored b', 'stored c', 'stored d']);
 });
 
 it('answers nobody before the statement has ended', async () => {
@@ -54,33 +67,53 @@ it('answers nobody before the statement has ended', async () => {
   expect(answered).toBe(true);
 });
 
+it('lets a statement that must see all others run alone: after those before it, and before those after it', async () => {
+  const added = add('a', 'counted b', 'c');
+  await new Promise(setImmediate);
+  expect(statements.underWay).toEqual([['a']]);
+  await statements.end();
+  expect(statements.underWay).toEqual([['counted b']]);
+  added.push(...add('d'));
+  await new Promise(setImmediate);
+  expect(statements.underWay).toEqual([['counted b']]);
+  await statements.end();
+  expect(statements.underWay).toEqual([['c', 'd']]);
+  await statements.endAll();
+  await Promise.all(added);
+});
+
 it('fails a poisoned item alone: the others of its batch are stored', async () => {
-  const blocker = batches.add(item('blocker'));
-  const results = Promise.allSettled(['a', 'poison', 'b'].map((name) => batches.add(item(name))));
-  for (let n = 0; n < 5; n++) await statements.end();
-  await blocker;
-  expect((await results).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
-  expect(statements.begun).toEqual([['blocker'], ['a', 'poison', 'b'], ['a'], ['poison'], ['b']]);
+  const added = Promise.allSettled(add('a', 'b', 'c', 'poison', 'd'));
+  await statements.endAll();
+  expect((await added).map(({ status }) => status)).toEqual([
+    'fulfilled',
+    'fulfilled',
+    'fulfilled',
+    'rejected',
+    'fulfilled',
+  ]);
+  expect(statements.begun).toEqual([['a'], ['b'], ['c', 'poison', 'd'], ['c'], ['poison'], ['d']]);
 });
 
 it('fails all at once when no item can be at fault, and goes on', async () => {
-  const blocker = batches.add(item('blocker'));
-  const results = Promise.allSettled(['a', 'away'].map((name) => batches.add(item(name))));
-  await statements.end();
-  await statements.end();
-  await blocker;
-  expect((await results).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+  const added = Promise.allSettled(add('a', 'b', 'c', 'away'));
+  await statements.endAll();
+  expect((await added).map(({ status }) => status)).toEqual([
+    'fulfilled',
+    'fulfilled',
+    'rejected',
+    'rejected',
+  ]);
   const later = batches.add(item('later'));
   await statements.end();
   expect(await later).toBe('stored later');
 });
 
 it('bounds a batch by number and by size, in order, and takes an item that is larger alone', async () => {
-  const added = [batches.add(item('blocker'))];
-  for (let n = 0; n < 300; n++) added.push(batches.add(item(`n${n}`)));
+  const added = add('a', 'b', ...Array.from({ length: 300 }, (_, n) => `n${n}`));
   added.push(batches.add(item('huge', 5_000_000)), batches.add(item('last')));
-  for (let n = 0; n < 5; n++) await statements.end();
+  await statements.endAll();
   await Promise.all(added);
-  expect(statements.begun.map(({ length }) => length)).toEqual([1, 256, 44, 1, 1]);
-  expect(statements.begun[3]).toEqual(['huge']);
+  expect(statements.begun.map(({ length }) => length)).toEqual([1, 1, 256, 44, 1, 1]);
+  expect(statements.begun[4]).toEqual(['huge']);
 });

@@ -29,3 +29,15 @@ it('lets at most a thousand pass uncounted, however high the cap', () => {
   expect(headroom.unsure(Array.from({ length: 1000 }, () => 'a'))).toEqual([]);
   expect(headroom.unsure(['a'])).toEqual(['a']);
 });
+
+it('is sure of requests as long as none of them would be counted, and takes no room by telling', () => {
+  const headroom = new PendingHeadroom(20);
+  headroom.counted('a', 0);
+  for (let n = 0; n < 2; n++) {
+    expect(headroom.isSure(['a', 'a'])).toBe(true);
+    expect(headroom.isSure(['a', 'a', 'a'])).toBe(false);
+    expect(headroom.isSure(['a', 'b'])).toBe(false);
+  }
+  expect(headroom.unsure(['a', 'a'])).toEqual([]);
+  expect(headroom.isSure(['a'])).toBe(false);
+});
