@@ -1,4 +1,4 @@
-import type { Acknowledgement, Approval, Settlement } from './approval';
+import type { Acknowledgement, Approval, SettledApproval, Settlement } from './approval';
 
 /** A request was stored. In memory only: it may wake, count and log, and nothing that must happen hangs on it. */
 export class ApprovalEnqueued {
@@ -7,7 +7,8 @@ export class ApprovalEnqueued {
 
 /** This replica settled a request. In memory only, as above; the durable consequences were written with it. */
 export class ApprovalSettled {
-  constructor(readonly approval: Settlement) {}
+  /** @param approval whole, where it was at hand. */
+  constructor(readonly approval: Settlement | SettledApproval) {}
 }
 
 /** This replica noted what the agent did with the answer. In memory only, as above. */

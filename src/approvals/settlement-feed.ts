@@ -63,7 +63,9 @@ export class SettlementFeed implements OnApplicationBootstrap, BeforeApplication
 
   onApplicationBootstrap(): void {
     this.events.subscribe((event) => {
-      if (event instanceof ApprovalSettled && event.approval.receipt !== null) this.answer(event.approval);
+      if (!(event instanceof ApprovalSettled)) return;
+      const { approval } = event;
+      if ('receipt' in approval && approval.receipt !== null) this.answer(approval);
     });
     this.listener.listen(SETTLED_CHANNEL, {
       notified: (payload) => this.wake(payload.split(',')),
