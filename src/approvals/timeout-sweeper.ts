@@ -111,7 +111,7 @@ export class TimeoutSweeper implements OnApplicationBootstrap, BeforeApplication
 
   private async endAllDue(after: Date | null): Promise<void> {
     const before = await this.queries.execute(new LookForDueQuery(after));
-    if (before.due && (await this.endBatch(after))) await this.endAllBatches(after);
+    if (before.due) await this.endAllBatches(after);
     const look = before.due ? await this.queries.execute(new LookForDueQuery(after)) : before;
     // What is still due is in other hands, and may come back from them.
     if (!look.due) this.watermark = new Date(look.until.getTime() - LOOK_BACK_MS);

