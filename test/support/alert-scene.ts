@@ -33,13 +33,18 @@ export class Scene {
     const machine = await install();
     const replicas = REPLICA_PORTS.map((port) => machine.replica(port));
     const differences = { global: EVERY_SECOND, rules: hurriedRules() };
-    return new Scene(machine, await Prometheus.start(replicas, differences));
+    try {
+      return new Scene(machine, await Prometheus.start(replicas, differences));
+    } catch (error) {
+      await machine.stop();
+      throw error;
+    }
   }
 
   async strike(): Promise<void> {
+    await this.machine.stop();
     await this.prometheus.stop();
     await Promise.all(this.sessions.map((session) => session.end()));
-    await this.machine.stop();
     await Promise.all(this.wires.map((wire) => wire.close()));
   }
 

@@ -28,7 +28,7 @@ export interface Installation {
   pidOf(port: ReplicaPort): number;
   /** What is in a file, by the path that it has in the documents. */
   read(path: string): string;
-  /** Ends everything that runs on it, but for the sandbox. */
+  /** Ends what systemctl has started; the rest is ended with the test's own programs. */
   stop(): Promise<void>;
 }
 
@@ -130,7 +130,6 @@ export async function prepareInstallation(): Promise<Installation> {
     stop: async () => {
       const command = 'systemctl stop haproxy countersign@3001 countersign@3002';
       await shell().run({ command, background: false });
-      postgres.stop();
     },
   };
 }
@@ -140,6 +139,7 @@ export async function install(): Promise<Installation> {
   const machine = await prepareInstallation();
   const steps = stepsOf(GUIDE).filter(({ section }) => /^[23]\. /.test(section));
   const differences = await followSteps(GUIDE, steps, machine.shell());
-  if (differences.length > 0) throw new Error(differences.join('\n\n'));
-  return machine;
+  if (differences.length === 0) return machine;
+  await machine.stop();
+  throw new Error(differences.join('\n\n'));
 }
