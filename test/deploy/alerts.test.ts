@@ -23,20 +23,18 @@ async function tell(alert: string, story: Story): Promise<void> {
   const scene = await Scene.set();
   try {
     await until(`before ${alert}, every rule is judged and none fires`, () => isWell(scene), WITHIN_MS);
-    const { meanwhile, beforeFix, afterFix } = await story(scene);
-    const firing = async () => {
-      await meanwhile?.();
-      return scene.firing(alert);
-    };
-    const { labels } = await until(`${alert} fires`, firing, WITHIN_MS);
+    const { beforeFix, afterFix } = await story(scene);
+    const { labels } = await until(`${alert} fires`, () => scene.firing(alert), WITHIN_MS);
     await scene.follow('README');
     if (labels.instance !== undefined) await scene.type(`export COUNTERSIGN_URL=http://${labels.instance}`);
     await scene.follow(alert, 'Diagnosis');
+    // What ends it is the fix.
+    expect(await scene.firing(alert)).toBeDefined();
     await beforeFix?.();
     await scene.follow(alert, 'Fix');
     await afterFix?.();
     await scene.follow(alert, 'Resolved when');
-    await until(`${alert} has ended`, async () => (await firing()) === undefined, WITHIN_MS);
+    await until(`${alert} has ended`, async () => !(await scene.firing(alert)), WITHIN_MS);
   } finally {
     await scene.strike();
   }

@@ -7,9 +7,13 @@ import { hurriedRules } from './hurried-alerts';
 import { install, REPLICA_PORTS, type Installation } from './installation';
 import { Prometheus, type ActiveAlert } from './prometheus';
 import { startTcpProxy, type TcpProxy } from './tcp-proxy';
+import { until } from './until';
 
 /** The shortest hurried window, five seconds, has five scrapes in it; a scrape waits up to a second for the database. */
 const EVERY_SECOND = { scrape_interval: '1s', scrape_timeout: '1s', evaluation_interval: '1s' };
+
+/** Longer than any story. */
+const SCENE_WITHIN_MS = 600_000;
 
 /** One installation, its Prometheus, and the person on call at its shell. */
 export class Scene {
@@ -17,6 +21,8 @@ export class Scene {
   readonly api: Api;
   private readonly sessions: Client[] = [];
   private readonly wires: TcpProxy[] = [];
+  private readonly habits: Promise<unknown>[] = [];
+  private over = false;
 
   private constructor(
     readonly machine: Installation,
@@ -41,11 +47,23 @@ export class Scene {
     }
   }
 
+  /** @throws what a habit threw. */
   async strike(): Promise<void> {
+    this.over = true;
+    const habits = await Promise.allSettled(this.habits);
     await this.machine.stop();
     await this.prometheus.stop();
     await Promise.all(this.sessions.map((session) => session.end()));
     await Promise.all(this.wires.map((wire) => wire.close()));
+    for (const habit of habits) if (habit.status === 'rejected') throw habit.reason;
+  }
+
+  /** Does it again and again, beside everything else, until the scene is struck. */
+  keep(doing: () => Promise<unknown>): void {
+    const habit = until('the scene is struck', () => doing().then(() => this.over), SCENE_WITHIN_MS);
+    // Told when the scene is struck.
+    habit.catch(() => undefined);
+    this.habits.push(habit);
   }
 
   /** Types it at the shell of the person on call. @throws Error when it fails. */

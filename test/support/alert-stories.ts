@@ -1,6 +1,7 @@
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Scene } from './alert-scene';
+import { requestBody } from './api';
 import { ALWAYS, ask, asked } from './chaos';
 import { REPLICA_PORTS } from './installation';
 import { processesOf } from './processes';
@@ -9,17 +10,15 @@ import { until } from './until';
 /** As `deploy/systemd/countersign.env` lists them. */
 const OLIVIA = 4711;
 
-/** How it goes on after the fault. */
+/** What people do about it. */
 interface Course {
-  /** Goes on while the alert, and its end, are waited for. */
-  readonly meanwhile?: () => unknown;
-  /** What the page asks of people before the commands of its fix, or instead of them. */
+  /** What the page asks of them before the commands of its fix, or instead of them. */
   readonly beforeFix?: () => unknown;
   /** The same, before the commands that show that it is over. */
   readonly afterFix?: () => unknown;
 }
 
-/** Makes the fault. */
+/** Makes the fault, which lasts until it is mended. */
 export type Story = (scene: Scene) => Promise<Course>;
 
 /** For every alert: its fault as it comes about, and what people do about it. */
@@ -48,14 +47,26 @@ export const STORIES: Readonly<Record<string, Story>> = {
     return Promise.resolve({});
   },
 
-  CountersignQueueGrowing: async ({ api, prometheus }) => {
+  /** An agent asks in a loop, a second apart, and does not care for answers. */
+  CountersignQueueGrowing: async (scene) => {
+    const { api, prometheus } = scene;
     await until(
       'there is a time to compare with',
       () => prometheus.has('escalation_queue_size offset 15s'),
       60_000,
     );
     await ask(api, 25);
-    return {};
+    let stopped = false;
+    let latest: Promise<unknown> = Promise.resolve();
+    scene.keep(() =>
+      stopped ? latest : (latest = api.call('agent', 'POST', '/api/approvals?wait=1', requestBody())),
+    );
+    return {
+      beforeFix: () => {
+        stopped = true;
+        return latest;
+      },
+    };
   },
 
   CountersignNobodyAnswers: async ({ api }) => {
@@ -146,17 +157,18 @@ export const STORIES: Readonly<Record<string, Story>> = {
     const { id } = await asked(api, { timeoutSeconds: 1 });
     await until('how it ended is not told', async () => (await api.get(id)).status === 503);
     // Its agent goes on asking.
-    return { meanwhile: () => api.get(id) };
+    scene.keep(() => api.get(id));
+    return {};
   },
 
   /** The network between the service and its database becomes slow. */
   CountersignSlowResponses: async (scene) => {
     const wire = await scene.wire();
     wire.slow(200);
-    const readers = Array.from({ length: 4 });
+    for (let readers = 0; readers < 4; readers++) {
+      scene.keep(() => scene.api.call('operator', 'GET', '/api/approvals?limit=1'));
+    }
     return {
-      meanwhile: () =>
-        Promise.all(readers.map(() => scene.api.call('operator', 'GET', '/api/approvals?limit=1'))),
       beforeFix: () => {
         wire.slow(0);
       },
