@@ -58,12 +58,18 @@ export class Scene {
     for (const habit of habits) if (habit.status === 'rejected') throw habit.reason;
   }
 
-  /** Does it again and again, beside everything else, until the scene is struck. */
-  keep(doing: () => Promise<unknown>): void {
-    const habit = until('the scene is struck', () => doing().then(() => this.over), SCENE_WITHIN_MS);
+  /** Does it again and again, beside everything else, until the scene is struck. @returns what ends it before. */
+  keep(doing: () => Promise<unknown>): () => Promise<unknown> {
+    let stopped = false;
+    const isOver = () => doing().then(() => stopped || this.over);
+    const habit = until('the scene is struck', isOver, SCENE_WITHIN_MS);
     // Told when the scene is struck.
     habit.catch(() => undefined);
     this.habits.push(habit);
+    return () => {
+      stopped = true;
+      return habit;
+    };
   }
 
   /** Types it at the shell of the person on call. @throws Error when it fails. */

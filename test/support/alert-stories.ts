@@ -10,6 +10,9 @@ import { until } from './until';
 /** As `deploy/systemd/countersign.env` lists them. */
 const OLIVIA = 4711;
 
+/** Two starts, one beside the other, on a machine that is busy with other stories. */
+const STARTED_WITHIN_MS = 60_000;
+
 /** What people do about it. */
 interface Course {
   /** What the page asks of them before the commands of its fix, or instead of them. */
@@ -34,7 +37,7 @@ export const STORIES: Readonly<Record<string, Story>> = {
       background: false,
     });
     const replicas = join(machine.directory, 'state/countersign@');
-    await until('they have ended again', () => processesOf(replicas).length === 0);
+    await until('they have ended again', () => processesOf(replicas).length === 0, STARTED_WITHIN_MS);
     return {
       beforeFix: () => {
         writeFileSync(file, `${right}\n`);
@@ -47,7 +50,7 @@ export const STORIES: Readonly<Record<string, Story>> = {
     return Promise.resolve({});
   },
 
-  /** An agent asks in a loop, a second apart, and does not care for answers. */
+  /** Sessions of one agent ask in a loop, about once a second each, whatever they are told. */
   CountersignQueueGrowing: async (scene) => {
     const { api, prometheus } = scene;
     await until(
@@ -56,17 +59,11 @@ export const STORIES: Readonly<Record<string, Story>> = {
       60_000,
     );
     await ask(api, 25);
-    let stopped = false;
-    let latest: Promise<unknown> = Promise.resolve();
-    scene.keep(() =>
-      stopped ? latest : (latest = api.call('agent', 'POST', '/api/approvals?wait=1', requestBody())),
+    const sessions = ['session-1', 'session-2', 'session-3'];
+    const stop = sessions.map((sessionId) =>
+      scene.keep(() => api.call('agent', 'POST', '/api/approvals?wait=1', requestBody({ sessionId }))),
     );
-    return {
-      beforeFix: () => {
-        stopped = true;
-        return latest;
-      },
-    };
+    return { beforeFix: () => Promise.all(stop.map((session) => session())) };
   },
 
   CountersignNobodyAnswers: async ({ api }) => {
