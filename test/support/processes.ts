@@ -12,7 +12,6 @@ const SERVICE = join(CHECKOUT, 'dist/src/main.js');
 const SANDBOX = join(CHECKOUT, 'dist/src/sandbox/main.js');
 /** A start takes about two seconds, and several times that on a machine that is busy with other tests. */
 const READY_WITHIN_MS = 80_000;
-jest.setTimeout(90_000);
 
 export interface LogLine {
   readonly event: string;
