@@ -102,9 +102,10 @@ export const STORIES: Readonly<Record<string, Story>> = {
     return { beforeFix: () => chat.clearFaults() };
   },
 
-  /** Somebody leaves a transaction open. */
+  /** Somebody leaves a transaction open; a sweep waits for it once there is something to end. */
   CountersignSweeperLate: async (scene) => {
     const session = await scene.session('service');
+    await asked(scene.api, { timeoutSeconds: 10 });
     await session.query('begin');
     await session.query('lock table approvals in exclusive mode');
     return {};
