@@ -209,7 +209,7 @@ describe('a backup that was taken under load', () => {
 
   it('is what the service goes on from when the database is lost: old cards decide, old receipts verify, the log goes on', async () => {
     await service.stop();
-    production.postgres.stop();
+    await production.postgres.stop();
     const dump = within('backup/countersign.dump');
     const restoring = ['--no-owner', '--no-privileges', '--single-transaction', '--exit-on-error'];
     expect(await run('pg_restore', [...restoring, '--dbname', elsewhere.ownerUrl(), dump])).toMatchObject({

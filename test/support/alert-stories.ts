@@ -45,9 +45,9 @@ export const STORIES: Readonly<Record<string, Story>> = {
     };
   },
 
-  CountersignDatabaseDown: ({ machine }) => {
-    machine.postgres.stop();
-    return Promise.resolve({});
+  CountersignDatabaseDown: async ({ machine }) => {
+    await machine.postgres.stop();
+    return {};
   },
 
   /** Sessions of one agent ask in a loop, about once a second each, whatever they are told. */

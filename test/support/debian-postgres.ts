@@ -1,6 +1,7 @@
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { appendFileSync, chownSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { freePort, temporaryDirectory } from './processes';
 
 const VERSIONS = '/usr/lib/postgresql';
@@ -15,7 +16,7 @@ export interface DebianPostgres {
   urlOf(role: string, password: string, database: string): string;
   /** The command that starts it again, word by word. */
   readonly startCommand: readonly string[];
-  stop(): void;
+  stop(): Promise<void>;
 }
 
 /** Where the newest version's programs are. @throws Error saying what to install when there are none. */
@@ -44,12 +45,12 @@ export async function startDebianPostgres(): Promise<DebianPostgres> {
   writeFileSync(passwordFile, SUPERUSER_PASSWORD);
   const user = credentials();
   if (user) for (const path of [directory, passwordFile]) chownSync(path, user.uid, user.gid);
-  const run = (program: string, args: readonly string[]): void => {
-    execFileSync(join(binaries, program), args, { cwd: directory, stdio: 'ignore', ...user });
+  const run = async (program: string, args: readonly string[]): Promise<void> => {
+    await promisify(execFile)(join(binaries, program), args, { cwd: directory, ...user });
   };
   const cluster = join(directory, 'cluster');
   const port = await freePort();
-  run('initdb', [
+  await run('initdb', [
     '-D',
     cluster,
     '-U',
@@ -65,7 +66,7 @@ export async function startDebianPostgres(): Promise<DebianPostgres> {
     `port = ${port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = '${directory}'\n`,
   );
   const start = ['-D', cluster, '-w', '-l', join(directory, 'log'), 'start'];
-  run('pg_ctl', start);
+  await run('pg_ctl', start);
   const asItsUser = user ? ['setpriv', `--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups'] : [];
   const urlOf = (role: string, password: string, database: string): string =>
     `postgres://${role}:${password}@127.0.0.1:${port}/${database}`;
