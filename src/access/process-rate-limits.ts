@@ -14,10 +14,12 @@ export const perMinute = (points: number): RateLimiterMemory =>
 
 /** Takes a point. @throws RateLimited, with the time until the next one is there. */
 export async function take(limiter: RateLimiterMemory, subject: string, what: string): Promise<void> {
-  await limiter.consume(subject).catch((refusal: unknown) => {
+  try {
+    await limiter.consume(subject);
+  } catch (refusal) {
     if (!(refusal instanceof RateLimiterRes)) throw refusal;
     throw new RateLimited(what, Math.max(1, Math.ceil(refusal.msBeforeNext / 1000)));
-  });
+  }
 }
 
 /**
@@ -38,16 +40,16 @@ export class ProcessRateLimits extends RateLimits {
     this.decisions = perMinute(rateLimits.operatorPerMinute);
   }
 
-  async ask(keyId: string): Promise<void> {
-    await this.count(this.asks, `api:${keyId}`, 'requests');
+  ask(keyId: string): Promise<void> {
+    return this.count(this.asks, `api:${keyId}`, 'requests');
   }
 
   async giveBack(keyId: string): Promise<void> {
     await this.asks.reward(`api:${keyId}`);
   }
 
-  async decide({ kind, id }: Actor): Promise<void> {
-    await this.count(this.decisions, `${kind}:${id}`, 'decisions');
+  decide({ kind, id }: Actor): Promise<void> {
+    return this.count(this.decisions, `${kind}:${id}`, 'decisions');
   }
 
   private async count(limiter: RateLimiterMemory, actor: string, what: string): Promise<void> {

@@ -30,11 +30,15 @@ interface Identified {
 }
 
 /** The identity the guard found; only on routes that are not for anyone. */
-export const Caller = createParamDecorator((_: unknown, context: ExecutionContext): Identity => {
-  const { identity } = context.switchToHttp().getRequest<Identified>();
+export function callerOf(request: object): Identity {
+  const { identity } = request as Identified;
   if (!identity) throw new Error('route without a guard asks for its caller');
   return identity;
-});
+}
+
+export const Caller = createParamDecorator((_: unknown, context: ExecutionContext): Identity =>
+  callerOf(context.switchToHttp().getRequest<object>()),
+);
 
 type Call = FastifyRequest & Identified;
 
