@@ -5,6 +5,8 @@ import { KEYS } from '../harness/stage.mjs';
 import { waiters } from '../harness/limits.mjs';
 
 const SAMPLES = 30;
+/** Decisions until Node has compiled what is hot, as in a service that runs for weeks. */
+const WARM_UP = 300;
 const FEW = 200;
 const WINDOW_SECONDS = 10;
 /** Parked in numbers on the way to the most, for the plot. */
@@ -17,10 +19,11 @@ async function decision({ stage, rounds, progress }) {
   const database = await stage.database();
   const service = await stage.service(database, environment);
   const generator = await stage.remote('load/generator.mjs');
-  const ids = await addPending(database, service, SAMPLES * (rounds + 1));
-  const wake = () =>
-    generator.call('wake', { target: addressOf(service), keys: KEYS, ids: ids.splice(0, SAMPLES) });
-  await wake();
+  const ids = await addPending(database, service, WARM_UP + SAMPLES * rounds);
+  const wake = (count = SAMPLES) =>
+    generator.call('wake', { target: addressOf(service), keys: KEYS, ids: ids.splice(0, count) });
+  await wake(WARM_UP);
+  await generator.call('notify', { url: database.url, count: WARM_UP });
   const pairs = await inTurn(
     rounds,
     {
