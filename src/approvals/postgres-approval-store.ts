@@ -110,17 +110,24 @@ export class PostgresApprovalStore extends ApprovalStore {
 
   async enqueue(request: NewApproval): Promise<Enqueued> {
     const { agentId, sessionId, toolName, toolInput, toolUseId, summary, cwd, metadata } = request;
-    const asked: RequestText = { agentId, sessionId, toolName, toolInput, toolUseId, summary, cwd, metadata };
-    const text = canonicalize({ ...asked });
+    const asked = { agentId, sessionId, toolName, toolInput, toolUseId, summary, cwd, metadata };
+    const text = canonicalize(asked satisfies RequestText);
     const stored = await this.enqueues.add({ request, text, size: text.length });
     if (stored === null) return this.earlierOrTooMany(request);
     const { id, createdAt, expiresAt } = stored;
     const { keyId, inputDigest, correlationId, traceparent } = request;
-    // One spread: each further one would cost an enqueue more than the rest of this function.
+    // Written out: put together from its parts, it would cost an enqueue more than the rest of this function.
     const approval: Approval = {
-      ...asked,
       id,
       keyId,
+      agentId,
+      sessionId,
+      toolName,
+      toolInput,
+      toolUseId,
+      summary,
+      cwd,
+      metadata,
       inputDigest,
       correlationId,
       traceparent,

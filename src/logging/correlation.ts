@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { uuidv7 } from 'uuidv7';
+import { randomUUID } from 'node:crypto';
 
 interface Cause {
   correlationId: string;
@@ -29,7 +29,7 @@ export function withCorrelation<T>(correlationId: string, work: () => T): T {
 
 /** The same with a new id, for work whose cause is not known yet; see {@link joinCorrelation}. */
 export function withNewCorrelation<T>(work: (correlationId: string) => T): T {
-  const correlationId = uuidv7();
+  const correlationId = randomUUID();
   return current.run({ correlationId, provisional: true }, () => work(correlationId));
 }
 
