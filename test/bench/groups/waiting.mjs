@@ -55,10 +55,10 @@ async function manyWaiters({ stage, rounds, progress }) {
     sides[side] = { database, service, count, parking: await stage.remote('load/generator.mjs') };
   }
   const generator = await stage.remote('load/generator.mjs');
-  const samples = async ({ database, service }, count = SAMPLES) => {
+  const samples = async ({ service }, count = SAMPLES) => {
     const ids = [];
     for (let n = 0; n < count; n++) ids.push((await ask(service)).id);
-    return generator.call('wake', { target: addressOf(service), keys: KEYS, ids, database });
+    return generator.call('wake', { target: addressOf(service), keys: KEYS, ids });
   };
   const statements = ({ service }) => service.ask('statements');
 
