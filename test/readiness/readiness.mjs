@@ -30,8 +30,9 @@ function run({ command, tier }) {
     const begunAt = performance.now();
     const file = join(REPORTS, 'tests.json');
     rmSync(file, { force: true });
-    const shell = spawn('bash', ['-c', tier ? `${command} -- --json --outputFile=${file}` : command], {
+    const shell = spawn('bash', ['-c', tier ? `${command} -- --json --outputFile="$RESULTS"` : command], {
       cwd: ROOT,
+      env: { ...process.env, RESULTS: file },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let output = '';
