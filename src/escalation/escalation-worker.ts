@@ -16,7 +16,7 @@ import { SendBudget } from './send-budget';
 
 /** How often the outbox is looked at when nothing wakes us: retries, warnings, other replicas' leftovers. */
 const POLL_MS = 1_000;
-/** Done side by side, one for each chat, so that messages arrive in their order and no chat holds up the others. */
+/** Done side by side: more than one chat takes at once, so that one slow chat does not hold up the others. */
 const MAX_IN_FLIGHT = 16;
 /** A lease is renewed this many times in its life, so that one failed renewal does not lose it. */
 const RENEWALS_PER_LEASE = 3;
@@ -40,8 +40,8 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
   private renewals: NodeJS.Timeout | null = null;
   private wakeUp: () => void = () => undefined;
   private woken = false;
-  /** Chats whose work waits for room in the budget: news of more of it changes nothing until then. */
-  private waiting: readonly string[] = [];
+  /** Work waits for room in the budget: news of more of it changes nothing until then. */
+  private full = false;
   private failing = false;
 
   constructor(
@@ -57,7 +57,7 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
   onApplicationBootstrap(): void {
     // An event is a hint, no more: what it says stands in the outbox, and the poll finds it anyway.
     this.events.subscribe((event) => {
-      if (LEAVING_WORK.some((kind) => event instanceof kind) && this.canTakeMore()) this.wake();
+      if (!this.full && LEAVING_WORK.some((kind) => event instanceof kind)) this.wake();
     });
     this.chat.onReachable(() => this.wake());
     const renewEveryMs = (this.config.escalation.leaseSeconds * 1000) / RENEWALS_PER_LEASE;
@@ -77,16 +77,6 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
   private wake(): void {
     this.woken = true;
     this.wakeUp();
-  }
-
-  private get busy(): string[] {
-    return [...this.inFlight.keys()].map(({ chatId }) => chatId);
-  }
-
-  /** Whether new work, which is for the chat that is configured, could be begun. */
-  private canTakeMore(): boolean {
-    const { chatId } = telegramOf(this.config);
-    return ![...this.waiting, ...this.busy].includes(chatId);
   }
 
   private async run(): Promise<void> {
@@ -116,8 +106,8 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
   /** Begins the next work, if there is any. @returns how long to rest before looking again, in milliseconds. */
   private async next(): Promise<number> {
     if (!this.chat.reachable || this.inFlight.size >= MAX_IN_FLIGHT) return POLL_MS;
-    const claim = await this.outbox.claim(this.busy);
-    this.waiting = claim.work === null ? claim.waiting : [];
+    const claim = await this.outbox.claim();
+    this.full = claim.work === null && claim.waitMs !== null;
     if (claim.work === null) return Math.min(POLL_MS, Math.max(1, claim.waitMs ?? POLL_MS));
     const { work } = claim;
     const done = withNewCorrelation(() => this.do(work)).finally(() => {
