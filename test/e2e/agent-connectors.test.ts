@@ -1,5 +1,6 @@
 import type { ApprovalJson } from '../support/api';
 import { Api } from '../support/api';
+import { outboxDrained } from '../support/chaos';
 import { callHook, preToolUse, verdictOf } from '../support/hook-client';
 import { cleanUp, Service } from '../support/processes';
 import { setBackdrop, strike, type Backdrop } from '../support/stage';
@@ -90,6 +91,8 @@ it('at SIGTERM hook and MCP are told that nobody decided, and the same call at t
 it('after kill -9 the hook has no answer, the request stands, and the same call joins it', async () => {
   const payload = preToolUse();
   const { call, request } = await waiting(payload);
+  // What is being sent when a process dies stays leased for longer than this test waits.
+  await outboxDrained(backdrop.database);
   await service.kill();
   await expect(call.answer).rejects.toThrow();
 

@@ -56,6 +56,14 @@ const slowCommit = (table: string, event: Event, seconds: number): Promise<unkno
      for each row execute function slow('${seconds}')`,
   );
 
+const busyConnections = async (): Promise<number> => {
+  const [row] = await rig.database.query<{ busy: number }>(
+    `select count(*)::int as busy from pg_stat_activity
+     where datname = current_database() and application_name = 'countersign' and state <> 'idle'`,
+  );
+  return row?.busy ?? NaN;
+};
+
 const sleepingCommits = (): Promise<unknown[]> =>
   rig.database.query(
     `select 1 from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'`,
@@ -233,6 +241,9 @@ describe('the database is away', () => {
     await until('it waits', async () =>
       /^escalation_waiters 1$/m.test(await (await fetch(`${rig.app.url}/metrics`)).text()),
     );
+    // It is counted before its first read, which must be over: a call that fails there does not wait.
+    await rig.api.get(approval.id);
+    await until('nothing is asked of the database', async () => (await busyConnections()) === 0);
     wire.cut();
     expectUnavailable(await rig.api.decide(approval.id, 'approved'));
     wire.mend();
