@@ -176,7 +176,7 @@ describe('a backup that was taken under load', () => {
     [
       'whose log ends too early',
       `with gone as (
-         delete from audit_seals where number >= (select max(number) from audit_checkpoints) returning seq)
+         delete from audit_seals where number >= (select min(number) from audit_checkpoints) returning seq)
        delete from audit_log where seq in (select seq from gone);
        delete from audit_checkpoints`,
       /does NOT hold.*(end of the log is missing|computed anew)/,

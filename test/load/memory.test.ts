@@ -29,7 +29,7 @@ function slopeOf(points: readonly (readonly [requests: number, bytes: number])[]
 
 it(`memory stays flat over ${REQUESTS} requests of every kind`, async () => {
   const probe = join(CHECKOUT, 'test/bench/load/memory-on-signal.cjs');
-  const { service, target } = await rig.service({ NODE_OPTIONS: `--require=${probe}` });
+  const { service, target } = await rig.service({ NODE_OPTIONS: `--require="${probe}"` });
   const used = async (): Promise<number> => {
     const before = service.eventsNamed('probe.memory').length;
     service.signal('SIGUSR2');
