@@ -7,6 +7,7 @@ import {
 import { EventBus } from '@nestjs/cqrs';
 import { ApprovalAcknowledged, ApprovalEnqueued, ApprovalSettled } from '../approvals/approval-events';
 import { CONFIG, telegramOf, type Config } from '../config/environment';
+import { Clock } from '../kernel/clock';
 import { withNewCorrelation } from '../logging/correlation';
 import { describeError, Log } from '../logging/log';
 import { Escalation } from './escalation';
@@ -18,6 +19,11 @@ import { SendBudget } from './send-budget';
 const POLL_MS = 1_000;
 /** Done side by side: more than one chat takes at once, so that one slow chat does not hold up the others. */
 const MAX_IN_FLIGHT = 16;
+/**
+ * A chat is left alone for as long while a message is on its way to it, so that messages arrive in their order; what
+ * takes longer than any healthy call does not hold up what comes after it.
+ */
+const IN_ORDER_FOR_MS = 1_000;
 /** A lease is renewed this many times in its life, so that one failed renewal does not lose it. */
 const RENEWALS_PER_LEASE = 3;
 /** What failed here, and not at Telegram, comes back after this. */
@@ -35,13 +41,13 @@ const LEAVING_WORK = [ApprovalEnqueued, ApprovalSettled, ApprovalAcknowledged];
 @Injectable()
 export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly stop = new AbortController();
-  private readonly inFlight = new Map<Work, Promise<void>>();
+  private readonly inFlight = new Map<Work, { readonly done: Promise<void>; readonly sinceMs: number }>();
   private running: Promise<void> | null = null;
   private renewals: NodeJS.Timeout | null = null;
   private wakeUp: () => void = () => undefined;
   private woken = false;
-  /** Work waits for room in the budget: news of more of it changes nothing until then. */
-  private full = false;
+  /** Chats whose work waits for room in the budget: news of more of it changes nothing until then. */
+  private waiting: readonly string[] = [];
   private failing = false;
 
   constructor(
@@ -50,6 +56,7 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
     private readonly escalation: Escalation,
     private readonly chat: OperatorChat,
     private readonly events: EventBus,
+    private readonly clock: Clock,
     private readonly log: Log,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
@@ -57,7 +64,7 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
   onApplicationBootstrap(): void {
     // An event is a hint, no more: what it says stands in the outbox, and the poll finds it anyway.
     this.events.subscribe((event) => {
-      if (!this.full && LEAVING_WORK.some((kind) => event instanceof kind)) this.wake();
+      if (LEAVING_WORK.some((kind) => event instanceof kind) && this.canTakeMore()) this.wake();
     });
     this.chat.onReachable(() => this.wake());
     const renewEveryMs = (this.config.escalation.leaseSeconds * 1000) / RENEWALS_PER_LEASE;
@@ -70,13 +77,24 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
     this.stop.abort();
     this.wake();
     await this.running;
-    await Promise.all(this.inFlight.values());
+    await Promise.all([...this.inFlight.values()].map(({ done }) => done));
     if (this.renewals) clearInterval(this.renewals);
   }
 
   private wake(): void {
     this.woken = true;
     this.wakeUp();
+  }
+
+  private get busy(): string[] {
+    const sinceMs = this.clock.monotonicMs() - IN_ORDER_FOR_MS;
+    return [...this.inFlight].filter(([, each]) => each.sinceMs > sinceMs).map(([{ chatId }]) => chatId);
+  }
+
+  /** Whether new work, which is for the chat that is configured, could be begun. */
+  private canTakeMore(): boolean {
+    const { chatId } = telegramOf(this.config);
+    return ![...this.waiting, ...this.busy].includes(chatId);
   }
 
   private async run(): Promise<void> {
@@ -106,15 +124,15 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
   /** Begins the next work, if there is any. @returns how long to rest before looking again, in milliseconds. */
   private async next(): Promise<number> {
     if (!this.chat.reachable || this.inFlight.size >= MAX_IN_FLIGHT) return POLL_MS;
-    const claim = await this.outbox.claim();
-    this.full = claim.work === null && claim.waitMs !== null;
+    const claim = await this.outbox.claim(this.busy);
+    this.waiting = claim.work === null ? claim.waiting : [];
     if (claim.work === null) return Math.min(POLL_MS, Math.max(1, claim.waitMs ?? POLL_MS));
     const { work } = claim;
     const done = withNewCorrelation(() => this.do(work)).finally(() => {
       this.inFlight.delete(work);
       this.wake();
     });
-    this.inFlight.set(work, done);
+    this.inFlight.set(work, { done, sinceMs: this.clock.monotonicMs() });
     return 0;
   }
 

@@ -35,8 +35,13 @@ export interface ChatWork extends Leased {
 
 export type Work = ApprovalWork | ChatWork;
 
-/** Work, or how many milliseconds until there may be some; null: nothing waits. */
-export type Claim = { readonly work: Work } | { readonly work: null; readonly waitMs: number | null };
+/**
+ * Work, or how many milliseconds until there may be some; null: nothing waits. `waiting`: the chats whose work waits
+ * for room in the budget, or for the end of a pause.
+ */
+export type Claim =
+  | { readonly work: Work }
+  | { readonly work: null; readonly waitMs: number | null; readonly waiting: readonly string[] };
 
 interface WorkRow {
   id: string | null;
@@ -48,10 +53,11 @@ interface WorkRow {
   data: string | null;
   slot_id: string;
   wait_ms: number | null;
+  waiting: readonly string[] | null;
 }
 
 /**
- * $4: lease in seconds. The most urgent, then the oldest work of a chat that may be written to and has room in
+ * $4: lease in seconds, $5: chats to leave out. The most urgent, then the oldest work of a chat that may be written to and has room in
  * the budget; takes the room with it. Chats, and in each its next work, are found by steps through the index: however
  * long the backlog, a claim reads a few rows.
  */
@@ -66,7 +72,7 @@ const CLAIM: Statement = {
   ), ready as materialized (
     select chat_id, greatest(overall.free_at, chats.free_at, lanes.available_at) as free_at
     from waiting left join chats using (chat_id) left join lanes using (chat_id) cross join overall
-    where exists (select 1 from outbox as due
+    where chat_id <> all ($5::bigint[]) and exists (select 1 from outbox as due
       where due.chat_id = waiting.chat_id and due.dead_at is null and due.available_at <= now())
   ), next as (
     select first.id from ready cross join clock cross join lateral (
@@ -84,11 +90,12 @@ const CLAIM: Statement = {
   ), slot as (
     insert into send_slots (chat_id, at) select chat_id, t + ${SLOT_END} from taken, clock returning id
   )
-  select taken.*, slot.id as slot_id, null::float8 as wait_ms from taken, slot
+  select taken.*, slot.id as slot_id, null::float8 as wait_ms, null::text[] as waiting from taken, slot
   union all
   select null, null, null, null, null, null, null, null,
     (select case when count(free_at) > 0 then greatest(0, extract(epoch from min(free_at) - min(t))::float8 * 1000) end
-    from ready, clock)
+    from ready, clock),
+    (select array_agg(chat_id::text) from ready, clock where free_at > t)
   where not exists (select 1 from taken)`,
 };
 
@@ -278,13 +285,18 @@ export class OutboxStore {
     this.leaseSeconds = config.escalation.leaseSeconds;
   }
 
-  /** Takes the next work that may be done now, with room in the send budget for its first call. */
-  claim(): Promise<Claim> {
+  /**
+   * Takes the next work that may be done now, with room in the send budget for its first call.
+   *
+   * @param busy chats whose work is to wait.
+   */
+  claim(busy: readonly string[] = []): Promise<Claim> {
     return this.database.transaction(async (query) => {
       await query(LOCK_BUDGET, []);
       await query(FORGET_SLOTS, []);
-      const [row] = await query<WorkRow>(CLAIM, [...this.budget.limits, this.leaseSeconds]);
-      if (!row || row.id === null) return { work: null, waitMs: row?.wait_ms ?? null };
+      const [row] = await query<WorkRow>(CLAIM, [...this.budget.limits, this.leaseSeconds, busy]);
+      if (!row || row.id === null)
+        return { work: null, waitMs: row?.wait_ms ?? null, waiting: row?.waiting ?? [] };
       const work = toWork({ ...row, id: row.id });
       if (work.kind === 'card') {
         const minute = work.chatId.startsWith('-') ? this.budget.groupMinute : this.budget.privateMinute;

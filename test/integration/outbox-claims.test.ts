@@ -57,13 +57,13 @@ async function claimed(): Promise<Work> {
 }
 
 it('an empty outbox asks for no early look', async () => {
-  expect(await replica.outbox.claim()).toEqual({ work: null, waitMs: null });
+  expect(await replica.outbox.claim()).toEqual({ work: null, waitMs: null, waiting: [] });
 });
 
 it('what waits for its time asks for no early look either', async () => {
   await add('warning');
   await database.query(`update outbox set available_at = now() + interval '1 hour'`);
-  expect(await replica.outbox.claim()).toEqual({ work: null, waitMs: null });
+  expect(await replica.outbox.claim()).toEqual({ work: null, waitMs: null, waiting: [] });
 });
 
 it('telegram.md 8: a new card goes before a final edit, that before a warning, and what is for the whole chat before all', async () => {
@@ -86,10 +86,20 @@ it('telegram.md 8: a chat that must pause holds up no other, and tells when it m
   const other = await add('warning', OTHER_GROUP);
   await replica.outbox.pauseLane(GROUP, 60_000);
   expect(await claimed()).toMatchObject({ kind: 'warning', approvalId: other, chatId: OTHER_GROUP });
-  const { work, waitMs } = (await replica.outbox.claim()) as { work: null; waitMs: number };
-  expect(work).toBeNull();
+  const claim = await replica.outbox.claim();
+  expect(claim).toEqual({ work: null, waitMs: expect.any(Number) as number, waiting: [GROUP] });
+  const { waitMs } = claim as { waitMs: number };
   expect(waitMs).toBeGreaterThan(55_000);
   expect(waitMs).toBeLessThanOrEqual(60_000);
+});
+
+it('telegram.md 8: the work of a chat that is busy waits, and holds up no other', async () => {
+  const first = await add('card', GROUP);
+  const other = await add('warning', OTHER_GROUP);
+  const { work } = await replica.outbox.claim([GROUP]);
+  expect(work).toMatchObject({ approvalId: other });
+  expect(await replica.outbox.claim([GROUP])).toEqual({ work: null, waitMs: null, waiting: [] });
+  expect(await claimed()).toMatchObject({ approvalId: first });
 });
 
 it('telegram.md 1: the pause of a chat that fails doubles from 1 s up to 15 s, and begins anew once it works', async () => {

@@ -338,6 +338,35 @@ describe('telegram.md 8: lanes', () => {
     await until('it is served', async () => (await rig.chat.messages(OTHER_CHAT)).length > 0);
   });
 
+  it('messages reach a chat in the order of the asking, even when one of them takes long', async () => {
+    await rig.chat.fault({ method: 'sendMessage', delayMs: 300, count: 1 });
+    const asked = [await rig.asked(), await rig.asked(), await rig.asked()];
+    const places = [];
+    for (const { id } of asked) places.push((await rig.chat.card(id)).messageId);
+    expect(places).toEqual(places.toSorted((a, b) => a - b));
+  });
+
+  it('a chat that pauses does not delay what is new in another', async () => {
+    await rig.database.query(
+      `insert into outbox (kind, chat_id, urgency, created_at, available_at, data) values ('notice', $1, -1, now(), now(), '{}')`,
+      [OTHER_CHAT],
+    );
+    await rig.database.query(
+      `insert into lanes (chat_id, failures, available_at) values ($1, 1, now() + interval '1 hour')
+       on conflict (chat_id) do update set available_at = excluded.available_at`,
+      [OTHER_CHAT],
+    );
+    const tookMs: number[] = [];
+    for (let n = 0; n < 5; n++) {
+      const before = performance.now();
+      await rig.shown();
+      tookMs.push(performance.now() - before);
+    }
+    // Were they found by the poll alone, most would take a second.
+    expect(tookMs.toSorted((a, b) => a - b)[2]).toBeLessThan(500);
+    await rig.database.query(`delete from outbox where chat_id = $1`, [OTHER_CHAT]);
+  });
+
   it('an outcome that cannot be shown in a chat left behind holds up neither the other copy nor its chat', async () => {
     const { approval, card } = await rig.shown();
     await rig.database.query(
