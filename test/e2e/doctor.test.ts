@@ -146,6 +146,20 @@ describe('countersign doctor', () => {
     expect(fixes.join()).toMatch(/DATABASE_MIGRATION_URL/);
   });
 
+  it('names the tables that the service may not use, and what gives it its rights again', async () => {
+    const service = new URL(database.serviceUrl).username;
+    await database.query(
+      `revoke insert on receipts from ${service}; revoke select on outbox from ${service}`,
+    );
+    const { found, fixes } = await diagnose();
+    expect(found.filter((each) => each.startsWith('rights'))).toEqual([
+      `rights: the service's role ${service} may not read and fill outbox, receipts`,
+    ]);
+    expect(fixes.join()).toMatch(/npm run migrate/);
+    await migrate(database.url, database.serviceUrl);
+    expect((await diagnose()).found).toEqual([]);
+  });
+
   it('names missing migrations and runs none', async () => {
     const other = await createTestDatabase();
     const reverted = await revertMigration(other.url);

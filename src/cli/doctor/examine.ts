@@ -8,6 +8,7 @@ import { databaseCheck } from './checks/database';
 import { keysCheck } from './checks/keys';
 import { migrationsCheck } from './checks/migrations';
 import { queueCheck } from './checks/queue';
+import { rightsCheck } from './checks/rights';
 import { serviceCheck } from './checks/service';
 import { signingKeyCheck } from './checks/signing-key';
 import { telegramChatCheck } from './checks/telegram-chat';
@@ -21,6 +22,7 @@ import { lookAround, type Surroundings } from './surroundings';
 const CHECKS: readonly Check[] = [
   databaseCheck,
   migrationsCheck,
+  rightsCheck,
   auditRightsCheck,
   keysCheck,
   signingKeyCheck,

@@ -12,7 +12,12 @@ import { ServiceDoor } from './service-door';
 
 /** The database, or why there is none to look at. */
 export type Reached =
-  | { readonly database: Database; readonly migrations: readonly string[]; readonly address: string }
+  | {
+      readonly database: Database;
+      readonly migrations: readonly string[];
+      readonly tables: readonly string[];
+      readonly address: string;
+    }
   | { readonly database: null; readonly reason: string; readonly fix: string };
 
 /** Everything that a check may look at. Nothing of it is started or changed for that. */
@@ -62,6 +67,7 @@ async function reach(config: Config): Promise<{ reached: Reached; close: () => P
       reached: {
         database,
         migrations: migrationsOf(source),
+        tables: source.entityMetadatas.map(({ tablePath }) => tablePath),
         address: `${host}${pathname}`,
       },
       close: () => source.destroy(),
