@@ -194,15 +194,20 @@ describe('a transaction', () => {
     try {
       for (const name of ['x', 'y']) await pool.query(ONE, [name]);
       // Each takes its first row, waits until the other has its own, and wants the other's: PostgreSQL ends one.
+      // That one's second try lets the other through first: it could take its row again before the other wakes.
       let holding = 0;
-      const cross = (first: string, second: string) =>
-        pool.transaction(async (query) => {
+      let through = 0;
+      const cross = async (first: string, second: string) => {
+        await pool.transaction(async (query) => {
           tries.push(first);
+          if (tries.length > 2) await until('the other is through', () => through === 1);
           await query(lock, [first]);
           holding++;
           await until('both hold one row', () => holding >= 2);
           await query(lock, [second]);
         });
+        through++;
+      };
       await Promise.all([cross('x', 'y'), cross('y', 'x')]);
       expect(tries.length).toBe(3);
       const rows = await database.query<{ data: string }>(`select data from leases where name in ('x', 'y')`);
