@@ -10,7 +10,8 @@ directory=${1:?usage: backup.sh DIRECTORY}
 umask 077
 mkdir "$directory"
 countersign audit checkpoint --json > "$directory/checkpoint.jsonl" ||
-  echo "backup: no checkpoint, as the service gives none; a log rewritten as a whole would not show" >&2
+  echo "backup: no checkpoint, as the service gives none: put one that you kept into $directory/checkpoint.jsonl," \
+    "or the drill will not pass" >&2
 pg_dump --format=custom --file="$directory/countersign.dump.unfinished" "$DATABASE_MIGRATION_URL"
 # What bears the name is whole.
 mv "$directory/countersign.dump.unfinished" "$directory/countersign.dump"

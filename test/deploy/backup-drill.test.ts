@@ -109,7 +109,7 @@ beforeAll(async () => {
   // The command as deployments have it on the path.
   writeFileSync(
     within('bin/countersign'),
-    `#!/bin/sh\nexec node ${CHECKOUT}/dist/src/cli/countersign.js "$@"\n`,
+    `#!/bin/sh\nexec node "${CHECKOUT}/dist/src/cli/countersign.js" "$@"\n`,
   );
   chmodSync(within('bin/countersign'), 0o755);
   [production, elsewhere] = await Promise.all([site(), site()]);
@@ -148,6 +148,7 @@ describe('a backup that was taken under load', () => {
     expect(await backUp('backup')).toMatchObject({
       code: 0,
       out: expect.stringContaining('bytes') as string,
+      err: '',
     });
     expect(served).toBeGreaterThan(before);
     over = true;
@@ -206,6 +207,16 @@ describe('a backup that was taken under load', () => {
     const { code, out } = await drill(name, await emptyDatabase(`drill_${name}`));
     expect(out).toMatch(says);
     expect(code).toBe(1);
+  });
+
+  it('does not pass it without its checkpoint, which alone tells a log that was written anew as a whole', async () => {
+    mkdirSync(within('bare'));
+    cpSync(within('backup/countersign.dump'), within('bare/countersign.dump'));
+    writeFileSync(within('bare/checkpoint.jsonl'), '');
+    expect(await drill('bare', await emptyDatabase('drill_bare'))).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('holds no checkpoint') as string,
+    });
   });
 
   it('is what the service goes on from when the database is lost: old cards decide, old receipts verify, the log goes on', async () => {

@@ -137,6 +137,19 @@ describe('countersign audit', () => {
     expect((await cli(['audit', 'verify', '--file', bare, '--checkpoints', kept], NOWHERE)).code).toBe(1);
   });
 
+  it('verify vouches for nothing when the file of checkpoints has none', async () => {
+    const file = inDirectory('whole.jsonl');
+    await asOperator('audit', 'export', file);
+    const none = inDirectory('none.jsonl');
+    for (const text of ['', '{"checkpoint":null}\n', (await asOperator('audit', 'checkpoint')).out]) {
+      writeFileSync(none, text);
+      expect(await cli(['audit', 'verify', '--file', file, '--checkpoints', none], NOWHERE)).toMatchObject({
+        code: 2,
+        err: expect.stringMatching(/none\.jsonl holds no checkpoint.*audit checkpoint --json/) as string,
+      });
+    }
+  });
+
   it('checkpoint exports one on request, into the file', async () => {
     await decided();
     await everythingSealed();

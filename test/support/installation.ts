@@ -92,7 +92,7 @@ export async function prepareInstallation(): Promise<Installation> {
     symlinkSync(join(CHECKOUT, part), join(home, part));
   moveDeployment(home, here);
   cpSync(join(__dirname, 'systemctl.mjs'), join(directory, 'bin/systemctl.mjs'));
-  program(join(directory, 'bin/systemctl'), `#!/bin/sh\nexec node ${directory}/bin/systemctl.mjs "$@"\n`);
+  program(join(directory, 'bin/systemctl'), `#!/bin/sh\nexec node "${directory}/bin/systemctl.mjs" "$@"\n`);
   const { password, port } = new URL(postgres.url);
   // Debian's own: PostgreSQL's user needs no password there.
   program(

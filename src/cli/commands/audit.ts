@@ -46,8 +46,7 @@ export function auditCommand(): Command {
 async function verify(options: VerifyOptions): Promise<void> {
   const source =
     options.file === undefined ? await serviceLog(doorOf(options)) : await exportedLog(options.file);
-  const kept =
-    options.checkpoints === undefined ? [] : checkpointLines(readFileSync(options.checkpoints, 'utf8'));
+  const kept = options.checkpoints === undefined ? [] : keptCheckpoints(options.checkpoints);
   const log = {
     batches: source.batches,
     checkpoints: [...new Set([...source.checkpoints, ...kept])],
@@ -67,6 +66,17 @@ async function verify(options: VerifyOptions): Promise<void> {
     : [`The audit log does NOT hold. First bad row: seq ${firstBad.seq}: ${firstBad.reason}`];
   show({ ok, rows: sealedRows + unsealed, sealedUpTo, unsealed, firstBad }, lines, options);
   if (!ok) throw new Findings();
+}
+
+/** @throws Error when the file has none: the log would pass without what it was to be held against. */
+function keptCheckpoints(path: string): string[] {
+  const checkpoints = checkpointLines(readFileSync(path, 'utf8'));
+  if (checkpoints.length === 0) {
+    throw new Error(
+      `${path} holds no checkpoint: give a copy of the checkpoint file, or what audit checkpoint --json wrote`,
+    );
+  }
+  return checkpoints;
 }
 
 async function writeExport(file: string, options: ServiceOptions): Promise<void> {
