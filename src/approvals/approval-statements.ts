@@ -12,6 +12,12 @@ const APPROVAL = `id, status, key_id, request, input_digest, correlation_id, tra
 /** JavaScript dates hold milliseconds; what is stored must be what is shown. */
 const NOW = `date_trunc('milliseconds', now())`;
 
+/**
+ * Of a request that is found by its id. Written so that no index of what is pending fits: where the statistics are from
+ * when little was, PostgreSQL would rather step through everything that is pending, for as long as the connection lives.
+ */
+const STILL_PENDING = `(status = 'pending') is true`;
+
 /** Work that is being done right now is done once more: its lease token no longer fits. */
 const AGAIN = `on conflict (approval_id, kind)
     do update set available_at = now(), lease_token = outbox.lease_token + 1, dead_at = null`;
@@ -101,7 +107,7 @@ export const SETTLE: Statement = {
   with ended as (
     update approvals set status = $2, settled_at = $8, settled_by_kind = $3, settled_by_id = $4,
       settled_by_name = $5, reason = $6
-    where id = $1 and status = 'pending' and expires_at > now() and not (${SAME_OWNER})
+    where id = $1 and ${STILL_PENDING} and expires_at > now() and not (${SAME_OWNER})
       and $8::timestamptz between now() - make_interval(secs => ${READ_AT_MOST_SECONDS_AGO}) and now()
     returning ${APPROVAL}
   ), signed as (
@@ -119,19 +125,19 @@ export const SETTLE_ABANDONED: Statement = {
   with ended as (
     update approvals set status = 'cancelled', settled_at = ${NOW}, settled_by_kind = $2, settled_by_id = $3,
       settled_by_name = $4, reason = $5
-    where id = $1 and status = 'pending' and expires_at > now() and departed = $6 and joined + 1 = departed
+    where id = $1 and ${STILL_PENDING} and expires_at > now() and departed = $6 and joined + 1 = departed
     returning ${APPROVAL}
   ), ${AFTERMATH('$7::bigint')}`,
 };
 
 export const JOIN: Statement = {
   name: 'approval-join',
-  text: `update approvals set joined = joined + 1 where id = $1 and status = 'pending'`,
+  text: `update approvals set joined = joined + 1 where id = $1 and ${STILL_PENDING}`,
 };
 
 export const DEPART: Statement = {
   name: 'approval-depart',
-  text: `update approvals set departed = departed + 1 where id = $1 and status = 'pending'
+  text: `update approvals set departed = departed + 1 where id = $1 and ${STILL_PENDING}
     returning joined, departed`,
 };
 
@@ -140,7 +146,7 @@ export const REFUSE_SAME_OWNER: Statement = {
   name: 'approval-refuse-same-owner',
   text: `
   with refused as (
-    select id, correlation_id from approvals where id = $1 and status = 'pending' and ${SAME_OWNER}
+    select id, correlation_id from approvals where id = $1 and ${STILL_PENDING} and ${SAME_OWNER}
   ), audited as (
     insert into audit_log (at, type, actor, approval_id, correlation_id, data)
     select ${NOW}, 'approval.decision-refused', $3 || ':' || $4, id, correlation_id,
@@ -248,7 +254,7 @@ export const EXPIRE_DUE: Statement = {
 export const EXPIRE_OVERDUE: Statement = {
   name: 'approval-expire-overdue',
   text: EXPIRE(
-    `select id as due_id from approvals where id = any($2::uuid[]) and status = 'pending'
+    `select id as due_id from approvals where id = any($2::uuid[]) and ${STILL_PENDING}
      and expires_at <= now() - make_interval(secs => $1) order by id for update`,
     '$3::bigint',
   ),

@@ -1,7 +1,15 @@
 import { createHash } from 'node:crypto';
 import { Client } from 'pg';
 import type { Actor } from '../../src/approvals/approval';
-import { LOOK_FOR_DUE, SETTLE } from '../../src/approvals/approval-statements';
+import {
+  DEPART,
+  EXPIRE_OVERDUE,
+  JOIN,
+  LOOK_FOR_DUE,
+  REFUSE_SAME_OWNER,
+  SETTLE,
+  SETTLE_ABANDONED,
+} from '../../src/approvals/approval-statements';
 import { newApproval, openTestStore, type OpenStore } from '../support/open-store';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { until } from '../support/until';
@@ -29,6 +37,10 @@ async function enqueue(more: Parameters<typeof newApproval>[0] = {}): Promise<st
 async function expireAt(id: string, fromNow: string): Promise<void> {
   await database.query(`update approvals set expires_at = now() + $2::interval where id = $1`, [id, fromNow]);
 }
+
+const expireAll = async () => {
+  while ((await replica.store.expireDue(500, null)).length > 0);
+};
 
 async function count(sql: string, id: string): Promise<number> {
   const [row] = await database.query<{ count: number }>(`select count(*)::int as count from ${sql}`, [id]);
@@ -402,10 +414,6 @@ describe('the grace period', () => {
 });
 
 describe('expiring', () => {
-  const expireAll = async () => {
-    while ((await replica.store.expireDue(500, null)).length > 0);
-  };
-
   it('ends what is due, oldest first, up to the limit, and nothing else', async () => {
     await expireAll();
     const ids = [await enqueue(), await enqueue(), await enqueue(), await enqueue()] as const;
@@ -587,5 +595,28 @@ describe('when PostgreSQL asks to try again', () => {
     await expect(enqueue()).rejects.toThrow('provoked');
     const [row] = await database.query<{ last: string }>(`select last_value as last from fault_count`);
     expect(Number(row?.last)).toBe(1);
+  });
+});
+
+describe('a request that is named by its id', () => {
+  it('is found by it, also where the statistics are from when little was pending', async () => {
+    const ask = () => Promise.all(Array.from({ length: 300 }, () => enqueue({ keyId: 'many' })));
+    await ask();
+    await database.query(`update approvals set expires_at = now() - interval '10 seconds'`);
+    await expireAll();
+    await database.query('analyze approvals');
+    await ask();
+    for (const { name, text } of [
+      SETTLE,
+      SETTLE_ABANDONED,
+      JOIN,
+      DEPART,
+      REFUSE_SAME_OWNER,
+      EXPIRE_OVERDUE,
+    ]) {
+      const plan = await database.query<{ 'QUERY PLAN': string }>(`explain (generic_plan) ${text}`);
+      const indexes = plan.flatMap((line) => /using (\w+) on approvals/.exec(line['QUERY PLAN'])?.[1] ?? []);
+      expect({ name, indexes: [...new Set(indexes)] }).toEqual({ name, indexes: ['pk_approvals'] });
+    }
   });
 });
