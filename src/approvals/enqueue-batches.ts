@@ -28,8 +28,8 @@ interface Options<Item, Result> {
 }
 
 /**
- * Joins calls that come at one time into one statement, so that they share one COMMIT. Nothing waits for company:
- * a call that comes while there is room goes at once, and what comes while there is none goes together in the next.
+ * Joins calls that come at one time into one statement, so that they share one COMMIT. Nothing waits for company that is
+ * not there: what one turn of the event loop read from its sockets goes together, as soon as there is room.
  */
 export class EnqueueBatches<Item extends BatchItem, Result> {
   private readonly waiting: Waiting<Item, Result>[] = [];
@@ -42,12 +42,18 @@ export class EnqueueBatches<Item extends BatchItem, Result> {
   add(item: Item): Promise<Result> {
     return new Promise((resolve, reject) => {
       this.waiting.push({ item, apart: false, resolve, reject });
-      if (!this.working) void this.work();
+      this.start();
     });
   }
 
-  private async work(): Promise<void> {
+  /** After all else that this turn of the event loop brings: the first call of it would go alone. */
+  private start(): void {
+    if (this.working) return;
     this.working = true;
+    setImmediate(() => void this.work());
+  }
+
+  private async work(): Promise<void> {
     while (this.waiting.length > 0) {
       if (this.underWay.size === MAX_UNDER_WAY) await Promise.race(this.underWay);
       const batch = this.next();
@@ -84,6 +90,6 @@ export class EnqueueBatches<Item extends BatchItem, Result> {
 
   private tryApart(batch: readonly Waiting<Item, Result>[]): void {
     this.waiting.unshift(...batch.map((each) => ({ ...each, apart: true })));
-    if (!this.working) void this.work();
+    this.start();
   }
 }

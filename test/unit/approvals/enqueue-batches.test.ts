@@ -5,6 +5,8 @@ interface Item extends BatchItem {
 }
 const item = (name: string, size = 1): Item => ({ name, size });
 
+const nextTurn = () => new Promise(setImmediate);
+
 /** Statements that end when the test says so. */
 class Statements {
   readonly begun: string[][] = [];
@@ -26,7 +28,9 @@ class Statements {
   /** The one that began first. */
   async end(): Promise<void> {
     this.ends.shift()?.end();
-    await new Promise(setImmediate);
+    await nextTurn();
+    // What follows from it begins in the turn after.
+    await nextTurn();
   }
 
   async endAll(): Promise<void> {
@@ -45,11 +49,28 @@ beforeEach(() => {
   });
 });
 
+/** All in one turn of the event loop. */
 const add = (...names: string[]) => names.map((name) => batches.add(item(name)));
 
-it('sends what comes alone at once, and what comes while two are under way together, each with its own answer', async () => {
-  const added = add('a', 'b', 'c', 'd');
-  await new Promise(setImmediate);
+/** Each in a turn of its own. */
+async function addInTurn(...names: string[]): Promise<Promise<string>[]> {
+  const added: Promise<string>[] = [];
+  for (const name of names) {
+    added.push(...add(name));
+    await nextTurn();
+  }
+  return added;
+}
+
+it('sends what comes in one turn together, and does not wait for what comes in the next', async () => {
+  const added = [...add('a', 'b'), ...(await addInTurn('c', 'd'))];
+  expect(statements.begun).toEqual([['a', 'b', 'c'], ['d']]);
+  await statements.endAll();
+  expect(await Promise.all(added)).toEqual(['stored a', 'stored b', 'stored c', 'stored d']);
+});
+
+it('sends what comes while two are under way together', async () => {
+  const added = await addInTurn('a', 'b', 'c', 'd');
   expect(statements.begun).toEqual([['a'], ['b']]);
   await statements.end();
   expect(statements.begun).toEqual([['a'], ['b'], ['c', 'd']]);
@@ -60,7 +81,7 @@ it('sends what comes alone at once, and what comes while two are under way toget
 it('answers nobody before the statement has ended', async () => {
   let answered = false;
   const added = batches.add(item('a')).then(() => (answered = true));
-  await new Promise(setImmediate);
+  await nextTurn();
   expect(answered).toBe(false);
   await statements.end();
   await added;
@@ -68,13 +89,11 @@ it('answers nobody before the statement has ended', async () => {
 });
 
 it('lets a statement that must see all others run alone: after those before it, and before those after it', async () => {
-  const added = add('a', 'counted b', 'c');
-  await new Promise(setImmediate);
+  const added = await addInTurn('a', 'counted b', 'c');
   expect(statements.underWay).toEqual([['a']]);
   await statements.end();
   expect(statements.underWay).toEqual([['counted b']]);
-  added.push(...add('d'));
-  await new Promise(setImmediate);
+  added.push(...(await addInTurn('d')));
   expect(statements.underWay).toEqual([['counted b']]);
   await statements.end();
   expect(statements.underWay).toEqual([['c', 'd']]);
@@ -83,7 +102,7 @@ it('lets a statement that must see all others run alone: after those before it, 
 });
 
 it('fails a poisoned item alone: the others of its batch are stored', async () => {
-  const added = Promise.allSettled(add('a', 'b', 'c', 'poison', 'd'));
+  const added = Promise.allSettled([...(await addInTurn('a', 'b')), ...add('c', 'poison', 'd')]);
   await statements.endAll();
   expect((await added).map(({ status }) => status)).toEqual([
     'fulfilled',
@@ -96,7 +115,7 @@ it('fails a poisoned item alone: the others of its batch are stored', async () =
 });
 
 it('fails all at once when no item can be at fault, and goes on', async () => {
-  const added = Promise.allSettled(add('a', 'b', 'c', 'away'));
+  const added = Promise.allSettled([...(await addInTurn('a', 'b')), ...add('c', 'away')]);
   await statements.endAll();
   expect((await added).map(({ status }) => status)).toEqual([
     'fulfilled',
@@ -104,13 +123,14 @@ it('fails all at once when no item can be at fault, and goes on', async () => {
     'rejected',
     'rejected',
   ]);
-  const later = batches.add(item('later'));
+  const [later] = await addInTurn('later');
   await statements.end();
   expect(await later).toBe('stored later');
 });
 
 it('bounds a batch by number and by size, in order, and takes an item that is larger alone', async () => {
-  const added = add('a', 'b', ...Array.from({ length: 300 }, (_, n) => `n${n}`));
+  const added = await addInTurn('a', 'b');
+  added.push(...add(...Array.from({ length: 300 }, (_, n) => `n${n}`)));
   added.push(batches.add(item('huge', 5_000_000)), batches.add(item('last')));
   await statements.endAll();
   await Promise.all(added);
