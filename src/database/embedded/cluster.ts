@@ -84,6 +84,14 @@ async function syncDirectory(path: string): Promise<void> {
   await directory.sync().finally(() => directory.close());
 }
 
+/** Best effort: the orphan of a killed start may still write there; its name is not ours. */
+async function removeUnfinished(home: Home): Promise<void> {
+  for (const name of await readdir(home.directory)) {
+    if (name.startsWith(UNFINISHED))
+      await rm(join(home.directory, name), { recursive: true, force: true }).catch(() => undefined);
+  }
+}
+
 /**
  * Makes the cluster, with its roles and database, beside its place and moves it there when it is complete.
  * What an interrupted attempt left is removed.
@@ -91,11 +99,7 @@ async function syncDirectory(path: string): Promise<void> {
  * @throws EmbeddedPostgresError with what PostgreSQL's programs said.
  */
 export async function createCluster(home: Home, binaries: Binaries): Promise<void> {
-  for (const name of await readdir(home.directory)) {
-    // Best effort: the orphan of a killed start may still write there; its name is not ours.
-    if (name.startsWith(UNFINISHED))
-      await rm(join(home.directory, name), { recursive: true, force: true }).catch(() => undefined);
-  }
+  await removeUnfinished(home);
   const unfinished = join(home.directory, `${UNFINISHED}${randomBytes(4).toString('hex')}`);
   try {
     await fill(unfinished, home, binaries);
@@ -104,5 +108,7 @@ export async function createCluster(home: Home, binaries: Binaries): Promise<voi
     await rm(unfinished, { recursive: true, force: true });
     throw error;
   }
+  // Once more: an orphan that wrote meanwhile has ended by now, and nobody would look again.
+  await removeUnfinished(home);
   await syncDirectory(home.directory);
 }
