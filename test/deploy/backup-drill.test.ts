@@ -8,6 +8,7 @@ import { debianBinaries, startDebianPostgres, type DebianPostgres } from '../sup
 import {
   CHECKOUT,
   cleanUp,
+  freePort,
   Program,
   Service,
   startSandboxProcess,
@@ -88,11 +89,12 @@ const serviceEnvironment = (at: Site, dataDir: string): Record<string, string> =
 const drill = (backup: string, url: string): Promise<Said> =>
   run(join(CHECKOUT, 'deploy/postgres/backup-drill.sh'), [within(backup)], { DRILL_URL: url });
 
-const backUp = (backup: string): Promise<Said> =>
+const backUp = (backup: string, env: Record<string, string> = {}): Promise<Said> =>
   run(join(CHECKOUT, 'deploy/postgres/backup.sh'), [within(backup)], {
     DATABASE_MIGRATION_URL: production.ownerUrl(),
     COUNTERSIGN_URL: service.url,
     COUNTERSIGN_KEY: OPERATOR_KEY,
+    ...env,
   });
 
 const verifyLog = (...args: string[]): Promise<Said> =>
@@ -209,14 +211,19 @@ describe('a backup that was taken under load', () => {
     expect(code).toBe(1);
   });
 
-  it('does not pass it without its checkpoint, which alone tells a log that was written anew as a whole', async () => {
-    mkdirSync(within('bare'));
-    cpSync(within('backup/countersign.dump'), within('bare/countersign.dump'));
-    writeFileSync(within('bare/checkpoint.jsonl'), '');
+  it('cannot tell without a checkpoint, as when the service was down, and passes with one that was kept', async () => {
+    const kept = readFileSync(within('data/audit-checkpoints.jsonl'), 'utf8').trimEnd().split('\n').at(-1);
+    const down = { COUNTERSIGN_URL: `http://127.0.0.1:${await freePort()}` };
+    expect(await backUp('bare', down)).toMatchObject({
+      code: 0,
+      err: expect.stringContaining('bare/checkpoint.jsonl') as string,
+    });
     expect(await drill('bare', await emptyDatabase('drill_bare'))).toMatchObject({
       code: 2,
       err: expect.stringContaining('holds no checkpoint') as string,
     });
+    writeFileSync(within('bare/checkpoint.jsonl'), `${kept}\n`);
+    expect(await drill('bare', await emptyDatabase('drill_kept'))).toMatchObject({ code: 0, err: '' });
   });
 
   it('is what the service goes on from when the database is lost: old cards decide, old receipts verify, the log goes on', async () => {

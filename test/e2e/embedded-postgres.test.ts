@@ -363,6 +363,18 @@ describe('an interrupted start', () => {
     expect(readdirSync(homeOf(dataDir)).sort()).toEqual(['cluster', 'server.log']);
     await until('only the new server runs', () => postmastersIn(dataDir).length === 1);
   });
+
+  it('is made good by the next one when its orphan still writes after the new cluster was begun', async () => {
+    const dataDir = place();
+    const next = run(dataDir);
+    await until('the new cluster is begun', () => {
+      const home = homeOf(dataDir);
+      return existsSync(home) && readdirSync(home).some((name) => name.startsWith('cluster.new-'));
+    });
+    mkdirSync(join(homeOf(dataDir), 'cluster.new-orphan/base'), { recursive: true });
+    await leaveMark(await next.ready());
+    expect(readdirSync(homeOf(dataDir)).sort()).toEqual(['cluster', 'server.log']);
+  });
 });
 
 describe('wherever it is', () => {
