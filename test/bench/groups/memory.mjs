@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { approve, ask } from '../harness/population.mjs';
 import { inTurn, median, ratiosOf } from '../harness/statistics.mjs';
 import { KEYS } from '../harness/stage.mjs';
-import { park } from './waiting.mjs';
+import { park, unpark } from './waiting.mjs';
 
 const PARKED = 2_000;
 const MAX_STREAM_RATIO = 1.6;
@@ -24,8 +24,7 @@ async function memory({ stage, rounds, progress }) {
     const before = await service.ask('memory');
     await park({ database, service, parking, count: PARKED, kind });
     const after = await service.ask('memory');
-    await parking.call('leave');
-    while ((await service.metric('escalation_waiters')) > 0) await sleep(50);
+    await unpark({ service, parking });
     await database.query(`delete from approvals where status = 'pending'`);
     return (after.used - before.used) / PARKED;
   };

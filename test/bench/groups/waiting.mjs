@@ -44,6 +44,12 @@ export async function park({ database, service, parking, count, kind }) {
   while ((await service.metric('escalation_waiters')) < before + count) await sleep(50);
 }
 
+/** Ends all parked calls, and waits until the service holds none: who is about to go would be counted as having come. */
+export async function unpark({ service, parking }) {
+  await parking.call('leave');
+  while ((await service.metric('escalation_waiters')) > 0) await sleep(50);
+}
+
 async function manyWaiters({ stage, rounds, progress }) {
   const many = waiters();
   // A day between sweeps, and no Telegram: what is sent to the database is for the waiters.
@@ -73,7 +79,7 @@ async function manyWaiters({ stage, rounds, progress }) {
     const after = [await statements(sides.ours), await statements(sides.baseline)];
     polls.push({ ours: after[0] - before[0], baseline: after[1] - before[1] });
   }
-  for (const side of Object.values(sides)) await side.parking.call('leave');
+  for (const side of Object.values(sides)) await unpark(side);
 
   const curve = [];
   await park({ ...sides.baseline, count: FEW });
