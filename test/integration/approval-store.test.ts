@@ -3,6 +3,7 @@ import { Client } from 'pg';
 import type { Actor } from '../../src/approvals/approval';
 import {
   DEPART,
+  EXPIRE_DUE,
   EXPIRE_OVERDUE,
   JOIN,
   LOOK_FOR_DUE,
@@ -10,6 +11,7 @@ import {
   SETTLE,
   SETTLE_ABANDONED,
 } from '../../src/approvals/approval-statements';
+import type { Statement } from '../../src/database/database';
 import { newApproval, openTestStore, type OpenStore } from '../support/open-store';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { until } from '../support/until';
@@ -598,25 +600,34 @@ describe('when PostgreSQL asks to try again', () => {
   });
 });
 
-describe('a request that is named by its id', () => {
-  it('is found by it, also where the statistics are from when little was pending', async () => {
+describe('where the statistics are from when little was pending', () => {
+  beforeAll(async () => {
     const ask = () => Promise.all(Array.from({ length: 300 }, () => enqueue({ keyId: 'many' })));
     await ask();
     await database.query(`update approvals set expires_at = now() - interval '10 seconds'`);
     await expireAll();
     await database.query('analyze approvals');
     await ask();
-    for (const { name, text } of [
-      SETTLE,
-      SETTLE_ABANDONED,
-      JOIN,
-      DEPART,
-      REFUSE_SAME_OWNER,
-      EXPIRE_OVERDUE,
-    ]) {
-      const plan = await database.query<{ 'QUERY PLAN': string }>(`explain (generic_plan) ${text}`);
-      const indexes = plan.flatMap((line) => /using (\w+) on approvals/.exec(line['QUERY PLAN'])?.[1] ?? []);
-      expect({ name, indexes: [...new Set(indexes)] }).toEqual({ name, indexes: ['pk_approvals'] });
-    }
+  });
+
+  async function indexesOf({ text }: Statement): Promise<string[]> {
+    const plan = await database.query<{ 'QUERY PLAN': string }>(`explain (generic_plan) ${text}`);
+    const indexes = plan.flatMap((line) => /using (\w+) on approvals/.exec(line['QUERY PLAN'])?.[1] ?? []);
+    return [...new Set(indexes)];
+  }
+
+  it.each([SETTLE, SETTLE_ABANDONED, JOIN, DEPART, REFUSE_SAME_OWNER, EXPIRE_OVERDUE])(
+    '$name finds a request by its id',
+    async (statement) => {
+      expect(await indexesOf(statement)).toEqual(['pk_approvals']);
+    },
+  );
+
+  it('what is due is looked for by its time, not by stepping through all that is pending', async () => {
+    expect(await indexesOf(LOOK_FOR_DUE)).toEqual(['ix_approvals_due']);
+  });
+
+  it('what is due is ended by its time', async () => {
+    expect(await indexesOf(EXPIRE_DUE)).toEqual(['ix_approvals_due', 'pk_approvals']);
   });
 });
