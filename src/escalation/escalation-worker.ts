@@ -63,8 +63,9 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
 
   onApplicationBootstrap(): void {
     // An event is a hint, no more: what it says stands in the outbox, and the poll finds it anyway.
+    // After this turn, in which whoever waits for what happened is answered.
     this.events.subscribe((event) => {
-      if (LEAVING_WORK.some((kind) => event instanceof kind) && this.canTakeMore()) this.wake();
+      if (LEAVING_WORK.some((kind) => event instanceof kind)) setImmediate(() => this.hint());
     });
     this.chat.onReachable(() => this.wake());
     const renewEveryMs = (this.config.escalation.leaseSeconds * 1000) / RENEWALS_PER_LEASE;
@@ -79,6 +80,10 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
     await this.running;
     await Promise.all([...this.inFlight.values()].map(({ done }) => done));
     if (this.renewals) clearInterval(this.renewals);
+  }
+
+  private hint(): void {
+    if (this.canTakeMore()) this.wake();
   }
 
   private wake(): void {

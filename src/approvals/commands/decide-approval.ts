@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Command, CommandHandler, EventBus, type ICommandHandler } from '@nestjs/cqrs';
 import { decide, type Actor, type DecidedApproval, type Verdict } from '../approval';
 import { ApprovalSettled } from '../approval-events';
@@ -34,7 +35,11 @@ export class DecideApprovalHandler implements ICommandHandler<DecideApprovalComm
   async execute({ id, by, verdict, reason, displayDigest }: DecideApprovalCommand): Promise<DecidedApproval> {
     await this.limits.decide(by);
     const attempt = await this.store.settle(id, { status: verdict, by, reason, displayDigest });
-    if (attempt.changed) this.events.publish(new ApprovalSettled(attempt.approval));
+    if (attempt.changed) {
+      this.events.publish(new ApprovalSettled(attempt.approval));
+      // Whoever waits for the decision is answered before the one who made it.
+      await nextTurn();
+    }
     // The pure rule says what this attempt means: done, done before, or refused.
     return decide(attempt.approval, by, verdict, reason, attempt.now);
   }

@@ -1,0 +1,52 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { until } from '../support/until';
+
+const LOG = join(__dirname, '../../dist/src/logging/log.js');
+
+/** A process that logs to its standard output, as the service does. */
+function logging(script: string): { child: ChildProcess; messages: () => string[] } {
+  const program = `const log = require(${JSON.stringify(LOG)}).createLog({ level: 'info', format: 'json' }); ${script}`;
+  const child = spawn(process.execPath, ['-e', program], { stdio: ['pipe', 'pipe', 'inherit'] });
+  let text = '';
+  child.stdout.on('data', (part: Buffer) => (text += part.toString()));
+  return {
+    child,
+    messages: () =>
+      text
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => (JSON.parse(line) as { msg: string }).msg),
+  };
+}
+
+const numbered = (count: number): string[] => Array.from({ length: count }, (_, n) => `line ${n}`);
+const SAY = (count: number) =>
+  `for (let n = 0; n < ${count}; n++) log.event('info', 'said', {}, 'line ' + n);`;
+
+describe('lines on standard output', () => {
+  it('come soon although nothing follows them, and the process has not ended', async () => {
+    const { child, messages } = logging(`${SAY(1)} process.stdin.resume();`);
+    await until('the line is there', () => messages().length > 0);
+    expect(child.exitCode).toBeNull();
+    child.kill();
+    await once(child, 'close');
+    expect(messages()).toEqual(['line 0']);
+  });
+
+  it.each([3, 5_000])(
+    'all %d come, in their order, when the process ends right after them',
+    async (count) => {
+      const { child, messages } = logging(`${SAY(count)} process.exit(0);`);
+      await once(child, 'close');
+      expect(messages()).toEqual(numbered(count));
+    },
+  );
+
+  it('all come when the process ends by itself', async () => {
+    const { child, messages } = logging(SAY(3));
+    await once(child, 'close');
+    expect(messages()).toEqual(numbered(3));
+  });
+});
