@@ -15,6 +15,8 @@ const LEASE_SECONDS = 1.5;
 const LOOK_MS = 250;
 /** How often a replica that does not seal looks whether it should. */
 const STANDBY_MS = 500;
+/** Between full batches: what must be sealed can wait, those who make it are being waited for. */
+const BREATHER_MS = 50;
 /** Bounds how long one batch keeps this process from its other work. */
 const BATCH = 500;
 /** Everything is looked through once an hour, in case a row came to be later than any transaction may take. */
@@ -94,7 +96,7 @@ export class AuditSealer implements OnApplicationBootstrap, BeforeApplicationShu
     }
     const sealed = await this.seal(now);
     await this.checkpoints.exportIfDue();
-    return sealed === BATCH ? 0 : LOOK_MS;
+    return sealed === BATCH ? BREATHER_MS : LOOK_MS;
   }
 
   /** One batch. @returns how many rows were in it. */
@@ -107,7 +109,7 @@ export class AuditSealer implements OnApplicationBootstrap, BeforeApplicationShu
   /** One batch of what came since the last look, rows that committed late among them. */
   private async sealNew(chain: Chain, gaps: SequenceGaps): Promise<number> {
     const now = this.clock.monotonicMs();
-    const rows = await this.sealed(chain, await this.store.unsealed(gaps.seenUpTo, gaps.open(now), BATCH));
+    const rows = await this.sealed(chain, await this.store.newRows(gaps.seenUpTo, gaps.open(now), BATCH));
     gaps.saw(rows, now);
     return rows.length;
   }
@@ -115,7 +117,7 @@ export class AuditSealer implements OnApplicationBootstrap, BeforeApplicationShu
   /** One batch of everything that has no seal, however old. */
   private async sealAll(chain: Chain): Promise<number> {
     const upTo = await this.store.highestSeq();
-    const rows = await this.sealed(chain, await this.store.unsealed(chain.passed, [], BATCH));
+    const rows = await this.sealed(chain, await this.store.unsealed(chain.passed, BATCH));
     chain.passed = rows.at(-1) ?? chain.passed;
     if (rows.length === BATCH) return rows.length;
     const now = this.clock.monotonicMs();

@@ -44,13 +44,25 @@ const toSeal = (row: SealColumns): Seal => ({
   hash: row.hash,
 });
 
-/** Parameters: seq, seqs, limit. Rows above one seq, and those of the others that have come to be meanwhile. */
+/** Parameters: seq, limit. Rows above it that have no seal, whatever was sealed before and after them. */
 const UNSEALED: Statement = {
   name: 'audit-unsealed',
   text: `
   select ${ROW} from audit_log a
-  where (a.seq > $1 or a.seq = any($2::bigint[]))
-    and not exists (select 1 from audit_seals s where s.seq = a.seq)
+  where a.seq > $1 and not exists (select 1 from audit_seals s where s.seq = a.seq and s.seq > $1)
+  order by a.seq limit $2`,
+};
+
+/**
+ * Parameters: seq, seqs, limit. Rows above one seq, and those of the others that have come to be meanwhile. Seals are not
+ * looked at, for there are as many as there ever were rows: who holds the chain knows, and who is wrong about it cannot
+ * seal. By an array, so that PostgreSQL finds each by the primary key.
+ */
+export const NEW_ROWS: Statement = {
+  name: 'audit-new',
+  text: `
+  select ${ROW} from audit_log a
+  where a.seq = any(array(select seq from audit_log where seq > $1 order by seq limit $3) || $2::bigint[])
   order by a.seq limit $3`,
 };
 
@@ -129,9 +141,14 @@ const CHECKPOINTS: Statement = {
 export class AuditStore {
   constructor(private readonly database: Database) {}
 
-  /** Rows without a seal: those above `afterSeq`, and those among `gaps`; by seq. */
-  async unsealed(afterSeq: number, gaps: readonly number[], limit: number): Promise<AuditRow[]> {
-    return (await this.database.query<AuditColumns>(UNSEALED, [afterSeq, gaps, limit])).map(toRow);
+  /** Rows above `afterSeq` without a seal, by seq. Looks through all there are: for the beginning, and once in a while. */
+  async unsealed(afterSeq: number, limit: number): Promise<AuditRow[]> {
+    return (await this.database.query<AuditColumns>(UNSEALED, [afterSeq, limit])).map(toRow);
+  }
+
+  /** Rows above `seenUpTo`, and those among `gaps` that are there by now; by seq. */
+  async newRows(seenUpTo: number, gaps: readonly number[], limit: number): Promise<AuditRow[]> {
+    return (await this.database.query<AuditColumns>(NEW_ROWS, [seenUpTo, gaps, limit])).map(toRow);
   }
 
   async highestSeq(): Promise<number> {

@@ -46,6 +46,7 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
   private renewals: NodeJS.Timeout | null = null;
   private wakeUp: () => void = () => undefined;
   private woken = false;
+  private hinted: NodeJS.Immediate | null = null;
   /** Chats whose work waits for room in the budget: news of more of it changes nothing until then. */
   private waiting: readonly string[] = [];
   private failing = false;
@@ -63,9 +64,8 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
 
   onApplicationBootstrap(): void {
     // An event is a hint, no more: what it says stands in the outbox, and the poll finds it anyway.
-    // After this turn, in which whoever waits for what happened is answered.
     this.events.subscribe((event) => {
-      if (LEAVING_WORK.some((kind) => event instanceof kind)) setImmediate(() => this.hint());
+      if (LEAVING_WORK.some((kind) => event instanceof kind)) this.hint();
     });
     this.chat.onReachable(() => this.wake());
     const renewEveryMs = (this.config.escalation.leaseSeconds * 1000) / RENEWALS_PER_LEASE;
@@ -82,8 +82,12 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
     if (this.renewals) clearInterval(this.renewals);
   }
 
+  /** Once a turn, and after it: whoever waits for what happened is answered first. */
   private hint(): void {
-    if (this.canTakeMore()) this.wake();
+    this.hinted ??= setImmediate(() => {
+      this.hinted = null;
+      if (this.canTakeMore()) this.wake();
+    });
   }
 
   private wake(): void {

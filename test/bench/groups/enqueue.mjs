@@ -85,7 +85,7 @@ async function metrics({ stage, rounds, progress }) {
     },
     (n) => progress(`metrics on and off, round ${n}`),
   );
-  const replica = await stage.remote('load/replica.mjs');
+  const replica = await stage.replica();
   await replica.call('open', stage.environment(database));
   await replica.call('recording', 10_000);
   const ms = await replica.call('recording', 100_000);

@@ -5,7 +5,7 @@ import { KEYS } from '../harness/stage.mjs';
 const SIZES = [1_000, 10_000, 100_000, 1_000_000];
 const FEW = SIZES[0];
 const MANY = SIZES.at(-1);
-const COUNT = 100;
+const COUNT = 300;
 const IDLE_SWEEPS = 50;
 /** So many of the rows are read, wherever they lie. */
 const SAMPLE = 2_000;
@@ -14,7 +14,7 @@ const OPERATIONS = ['enqueue', 'read', 'decide', 'idle sweep'];
 /** One database of that size with a service on it, and what each operation costs there. */
 async function sized(stage, rows, generator, rounds) {
   const database = await stage.database();
-  const rig = await stage.remote('load/replica.mjs');
+  const rig = await stage.replica();
   const { url } = await rig.call('open', stage.environment(database));
   const { hostname: host, port } = new URL(url);
   const target = { host, port: Number(port) };

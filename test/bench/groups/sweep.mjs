@@ -6,7 +6,7 @@ const SETTLED = 50_000;
 const IDLE_SWEEPS = 100;
 
 async function replica(stage, database, more = {}) {
-  const remote = await stage.remote('load/replica.mjs');
+  const remote = await stage.replica();
   return Object.assign(remote, await remote.call('open', stage.environment(database, more)));
 }
 

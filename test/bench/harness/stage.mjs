@@ -194,6 +194,11 @@ export class Stage {
     return { program, environment, control };
   }
 
+  /** The service in a process that can be asked for its parts; with the flags of Node.js that it is started with. */
+  replica() {
+    return this.remote('load/replica.mjs', { execArgv: START.filter((part) => part.startsWith('--')) });
+  }
+
   /** A process of the bench itself. */
   async remote(file, options) {
     const remote = await Remote.start(join(BENCH, file), options);
