@@ -59,9 +59,9 @@ interface WorkRow {
 /**
  * $4: lease in seconds, $5: chats to leave out. The most urgent, then the oldest work of a chat that may be written to and has room in
  * the budget; takes the room with it. Chats, and in each its next work, are found by steps through the index: however
- * long the backlog, a claim reads a few rows.
+ * long the backlog, a claim reads a few rows. (Asked whether there `exists` any, PostgreSQL joins with all of it.)
  */
-const CLAIM: Statement = {
+export const CLAIM: Statement = {
   name: 'outbox-claim',
   text: `
   with recursive ${FREE_AT}, waiting as (
@@ -72,8 +72,8 @@ const CLAIM: Statement = {
   ), ready as materialized (
     select chat_id, greatest(overall.free_at, chats.free_at, lanes.available_at) as free_at
     from waiting left join chats using (chat_id) left join lanes using (chat_id) cross join overall
-    where chat_id <> all ($5::bigint[]) and exists (select 1 from outbox as due
-      where due.chat_id = waiting.chat_id and due.dead_at is null and due.available_at <= now())
+    where chat_id <> all ($5::bigint[]) and (select id from outbox as due
+      where due.chat_id = waiting.chat_id and due.dead_at is null and due.available_at <= now() limit 1) is not null
   ), next as (
     select first.id from ready cross join clock cross join lateral (
       select id, urgency from outbox
@@ -99,13 +99,17 @@ const CLAIM: Statement = {
   where not exists (select 1 from taken)`,
 };
 
-/** $1: chat, $2: one minute of its budget. Once for a backlog; again only after that was worked off. */
+/**
+ * $1: chat, $2: one minute of its budget. Once for a backlog; again only after that was worked off. While it is worked off,
+ * it is not counted with every message: all that is asked is whether anything is left.
+ */
 const DIGEST: Statement = {
   name: 'outbox-digest',
   text: `
   with backlog as (
-    select count(*)::int as unsent from outbox
-    where chat_id = $1 and kind = 'card' and dead_at is null and available_at <= now()
+    select count(*)::int as unsent from (
+      select from outbox where chat_id = $1 and kind = 'card' and dead_at is null and available_at <= now()
+      limit (select 1 from lanes where chat_id = $1 and digest_at is not null)) as cards
   ), over as (
     update lanes set digest_at = null from backlog where chat_id = $1 and digest_at is not null and unsent = 0
   ), begun as (

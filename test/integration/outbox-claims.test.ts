@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createDataSource } from '../../src/database/data-source';
-import type { Work } from '../../src/escalation/outbox-store';
+import { CLAIM, type Work } from '../../src/escalation/outbox-store';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { openOutbox, type OutboxReplica } from '../support/outbox-rig';
 
@@ -137,6 +137,17 @@ it('telegram.md 9: a second outcome of one request joins the one that waits; one
   expect(again).toMatchObject({ kind: 'outcome', approvalId });
   await replica.outbox.finish(again);
   expect(await database.query('select 1 from outbox')).toEqual([]);
+});
+
+it('however long the backlog, a claim reads a few rows', async () => {
+  await addMany(5_000);
+  await addMany(5_000, OTHER_GROUP);
+  const [row] = await database.query<{ 'QUERY PLAN': [{ Plan: Record<string, number> }] }>(
+    `explain (analyze, buffers, format json) ${CLAIM.text}`,
+    [...replica.budget.limits, LEASE_SECONDS, []],
+  );
+  const plan = row?.['QUERY PLAN'][0].Plan;
+  expect(plan?.['Shared Hit Blocks']).toBeLessThan(100);
 });
 
 describe('a lease', () => {
