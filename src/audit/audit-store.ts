@@ -92,20 +92,24 @@ const SEAL: Statement = {
   select * from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[])`,
 };
 
-/** Parameters: number, limit. */
-const SEALED: Statement = {
+/**
+ * Parameters: number, limit. Each row is looked up by itself (`offset 0` keeps it so): PostgreSQL, which is not told how
+ * few there will be, would join everything there is for every page.
+ */
+export const SEALED: Statement = {
   name: 'audit-sealed',
   text: `
-  select s.number, s.seq as sealed_seq, s.previous, s.hash, ${ROW}
-  from audit_seals s left join audit_log a on a.seq = s.seq
+  select s.number, s.seq as sealed_seq, s.previous, s.hash, a.*
+  from audit_seals s left join lateral (select ${ROW} from audit_log a where a.seq = s.seq offset 0) as a on true
   where s.number > $1 order by s.number limit $2`,
 };
 
 /** Parameters: seq, limit. */
-const PAGE: Statement = {
+export const PAGE: Statement = {
   name: 'audit-page',
   text: `
-  select ${ROW}, s.hash from audit_log a left join audit_seals s on s.seq = a.seq
+  select ${ROW}, s.hash
+  from audit_log a left join lateral (select hash from audit_seals where seq = a.seq offset 0) as s on true
   where a.seq > $1 order by a.seq limit $2`,
 };
 

@@ -28,7 +28,7 @@ const AUDIT_WINDOW = 10_000;
  * All counts read live work only: the partial index of pending approvals, the outbox, whose finished rows are
  * deleted, and the end of the audit log. Work whose time has not come was never leased and lies in the future (warnings, mostly).
  */
-const COUNT: Statement = {
+export const COUNT: Statement = {
   name: 'metrics-backlog',
   text: `
   select pending, "oldestPendingSeconds", "outboxDue", "outboxScheduled", "outboxDead", "outboxOldestSeconds",
@@ -51,9 +51,15 @@ const COUNT: Statement = {
   ) as outbox, (
     select count(*)::int as "auditUnsealed",
       coalesce(extract(epoch from now() - min(at)), 0)::float8 as "auditSealLagSeconds"
-    from audit_log a
-    where a.seq > (select coalesce(max(seq), 0) from audit_seals) - ${AUDIT_WINDOW}
-      and not exists (select 1 from audit_seals s where s.seq = a.seq)
+    from (
+      select at from audit_log where seq > (select coalesce(max(seq), 0) from audit_seals)
+      union all
+      select at from (
+        select seq, at from audit_log where seq <= (select max(seq) from audit_seals) order by seq desc limit ${AUDIT_WINDOW}
+      ) as recent
+      where not exists (
+        select from (select seq from audit_seals order by seq desc limit ${AUDIT_WINDOW}) as seals where seals.seq = recent.seq)
+    ) as unsealed
   ) as audit`,
 };
 

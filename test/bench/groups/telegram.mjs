@@ -5,7 +5,8 @@ const REPLICAS = 3;
 /** Telegram's own figures: one a second in a chat, three at once. */
 const PER_SECOND = 1;
 const BURST = 3;
-const MESSAGES_A_ROUND = 5;
+/** Whole bursts: three leave at once and then none for three seconds, so that a window of five holds one or two of them. */
+const MESSAGES_A_ROUND = 2 * BURST;
 
 const LEASE_SECONDS = 8;
 const LOOK_EVERY_MS = 20;

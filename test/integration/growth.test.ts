@@ -1,0 +1,66 @@
+import { NEW_ROWS, PAGE, SEALED } from '../../src/audit/audit-store';
+import type { Statement } from '../../src/database/database';
+import { COUNT } from '../../src/metrics/backlog-store';
+import { createTestDatabase, type TestDatabase } from '../support/database';
+
+const FEW = 15_000;
+const MANY = 60_000;
+const PAGE_SIZE = 500;
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database.drop());
+
+/** So many rows of the audit log, all of them sealed, and what PostgreSQL knows about them. */
+async function growTo(count: number): Promise<void> {
+  await database.query(
+    `with written as (
+       insert into audit_log (at, type, actor, data) select now(), 'test', 'test', '{}'
+       from generate_series((select count(*) from audit_log) + 1, $1) returning seq
+     ) insert into audit_seals (number, seq, previous, hash) select seq, seq, 'before', 'hash' || seq from written`,
+    [count],
+  );
+  await database.query('analyze audit_log, audit_seals');
+}
+
+/** As a connection does that has run it often: with a plan that serves whatever the parameters are. */
+async function blocksRead({ text }: Statement, values: readonly (number | string)[]): Promise<number> {
+  const parameters = values.length > 0 ? `(${values.join(', ')})` : '';
+  await database.query('set plan_cache_mode = force_generic_plan');
+  await database.query(`prepare asked as ${text}`);
+  try {
+    const [row] = await database.query<{ 'QUERY PLAN': [{ Plan: Record<string, number> }] }>(
+      `explain (analyze, buffers, format json) execute asked ${parameters}`,
+    );
+    const plan = row?.['QUERY PLAN'][0].Plan;
+    return (plan?.['Shared Hit Blocks'] ?? NaN) + (plan?.['Shared Read Blocks'] ?? NaN);
+  } finally {
+    await database.query('deallocate asked');
+  }
+}
+
+// Where the sealer and a reader stand: at the end, and at the beginning.
+const ASKED: [string, Statement, (count: number) => (number | string)[]][] = [
+  ['the sealer', NEW_ROWS, (count) => [count - 3, `'{}'`, PAGE_SIZE]],
+  ['a page of the verification', SEALED, () => [0, PAGE_SIZE]],
+  ['a page of the log', PAGE, () => [0, PAGE_SIZE]],
+  ['a scrape of the metrics', COUNT, () => []],
+];
+
+it('what is asked of the audit log again and again reads no more when four times as much is sealed', async () => {
+  const blocks = async (count: number) => {
+    await growTo(count);
+    const read: Record<string, number> = {};
+    for (const [name, statement, values] of ASKED) read[name] = await blocksRead(statement, values(count));
+    return read;
+  };
+  const few = await blocks(FEW);
+  const many = await blocks(MANY);
+  for (const [name] of ASKED)
+    expect({ name, times: (many[name] ?? NaN) / (few[name] ?? NaN) }).toEqual({
+      name,
+      times: expect.closeTo(1, 0) as number,
+    });
+});
