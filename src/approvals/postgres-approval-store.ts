@@ -110,7 +110,8 @@ export class PostgresApprovalStore extends ApprovalStore {
 
   async enqueue(request: NewApproval): Promise<Enqueued> {
     const { agentId, sessionId, toolName, toolInput, toolUseId, summary, cwd, metadata } = request;
-    const asked = { agentId, sessionId, toolName, toolInput, toolUseId, summary, cwd, metadata };
+    // In the order of the canonical form, which costs least so.
+    const asked = { agentId, cwd, metadata, sessionId, summary, toolInput, toolName, toolUseId };
     const text = canonicalize(asked satisfies RequestText);
     const stored = await this.enqueues.add({ request, text, size: text.length });
     if (stored === null) return this.earlierOrTooMany(request);

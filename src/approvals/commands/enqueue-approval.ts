@@ -57,7 +57,7 @@ export class EnqueueApprovalHandler implements ICommandHandler<EnqueueApprovalCo
   private async enqueue(command: EnqueueApprovalCommand): Promise<Enqueued> {
     const { body, keyId, idempotencyKey, correlationId, sameWith } = command;
     const { agentId, sessionId, toolName, toolInput, toolUseId = null, summary = null, cwd = null } = body;
-    const action = { toolName, toolInput, cwd };
+    const action = { cwd, toolInput, toolName };
     const enqueued = await this.ask({
       keyId,
       agentId,

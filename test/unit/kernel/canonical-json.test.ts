@@ -1,3 +1,4 @@
+import rfc8785 from 'canonicalize';
 import fc from 'fast-check';
 import { createHash } from 'node:crypto';
 import { canonicalize, inputDigest, sha256Hex } from '../../../src/kernel/canonical-json';
@@ -65,6 +66,19 @@ describe('the canonical form', () => {
   it('exists for the deepest nesting that is let in', () => {
     const text = '['.repeat(DEFAULT_MAX_DEPTH) + ']'.repeat(DEFAULT_MAX_DEPTH);
     expect(canonicalOf(text)).toBe(text);
+  });
+
+  it.each<JsonValue>([
+    { a: 1, b: { c: [true, { d: null }] } },
+    { b: 1, a: 2 },
+    { a: { z: 1, y: 2 }, b: [{ d: 1, c: 2 }] },
+    { 9: 'nine', 10: 'ten' },
+    { 1: 'one', 10: 'ten', 2: 'two', a: -0 },
+    { A: 1, a: 2, '\u20ac': 1, '\u{1f600}': 2, '\ufb33': 3 },
+    { '': 0, __proto: 1 },
+    { a: undefined, b: 1 } as unknown as JsonValue,
+  ])('is the same whether the names stood in their order or not: %j', (value) => {
+    expect(canonicalize(value)).toBe(rfc8785(value));
   });
 
   it('reads back as the same value, whatever the order of the names', () => {
