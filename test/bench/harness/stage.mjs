@@ -26,6 +26,9 @@ export const KEYS = {
   agent: `bench-agent-${'a'.repeat(32)}`,
   operator: `bench-operator-${'o'.repeat(32)}`,
 };
+/** SQLSTATE. */
+const INSUFFICIENT_PRIVILEGE = '42501';
+
 export const CHAT_ID = '-1001';
 
 /** Limits that are not what is measured are raised, never bypassed: to the most that the configuration takes. */
@@ -211,8 +214,14 @@ export class Stage {
     for (const close of this.opened.splice(0).reverse()) await close();
     const server = new pg.Client({ connectionString: this.postgres.ownerUrl });
     await server.connect();
-    for (; this.databases > 0; this.databases--)
-      await server.query(`drop database if exists bench_${this.databases} with (force)`);
+    for (; this.databases > 0; this.databases--) {
+      const drop = `drop database if exists bench_${this.databases}`;
+      // Autovacuum may be at work in it: an owner may not end that, the server does so itself.
+      await server.query(`${drop} with (force)`).catch((error) => {
+        if (error.code !== INSUFFICIENT_PRIVILEGE) throw error;
+        return server.query(drop);
+      });
+    }
     await server.end();
   }
 
