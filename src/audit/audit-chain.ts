@@ -27,7 +27,15 @@ export interface Seal {
 export const NOTHING_BEFORE = `sha256:${'0'.repeat(64)}`;
 
 /** As its canonical form has it: written like this, it costs a third. */
-const inOrder = ({ actor, approvalId, at, correlationId, data, seq, type }: AuditRow) => ({
+const inOrder = ({
+  actor,
+  approvalId,
+  at,
+  correlationId,
+  data,
+  seq,
+  type,
+}: AuditRow): Record<keyof AuditRow, JsonValue> => ({
   actor,
   approvalId,
   at,

@@ -106,7 +106,7 @@ export class EnqueueApprovalHandler implements ICommandHandler<EnqueueApprovalCo
 }
 
 /** As its canonical form has it, which costs least so. */
-function inOrder(body: EnqueueBody): EnqueueBody {
+function inOrder(body: EnqueueBody): Record<keyof EnqueueBody, unknown> {
   const { agentId, cwd, metadata, sessionId, summary, timeoutSeconds, toolInput, toolName, toolUseId } = body;
   return { agentId, cwd, metadata, sessionId, summary, timeoutSeconds, toolInput, toolName, toolUseId };
 }
