@@ -57,8 +57,8 @@ it('beside a service with its embedded database: keys count at once, and end at 
   expect(await keys({ DATA_DIR }, 'revoke', 'deployer')).toMatchObject({ code: 0 });
   await keyIs(false, service.url, key);
   expect(postmasterOf(DATA_DIR)).toBe(postmaster);
-  expect(service.eventsNamed('access.key-ended')).toMatchObject([{ name: 'deployer' }]);
   expect((await service.stop()).code).toBe(0);
+  expect(service.eventsNamed('access.key-ended')).toMatchObject([{ name: 'deployer' }]);
   expect(service.output.join('\n')).not.toContain(key);
 });
 

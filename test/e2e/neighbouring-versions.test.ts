@@ -102,6 +102,11 @@ async function everythingWorks(service: Service): Promise<void> {
   ])
     expect(await api.call('operator', 'GET', `/api/${path}`)).toMatchObject({ status: 200 });
   expect((await api.call<{ ok: boolean }>('operator', 'GET', '/api/audit/verify')).body.ok).toBe(true);
+  const { id: lastId } = await asked(api);
+  await api.cancel(lastId);
+  await until('its log has come this far', () =>
+    service.eventsNamed('approval.settled').some(({ approvalId }) => approvalId === lastId),
+  );
   expect(service.errors).toEqual([]);
   expect(service.events.filter(({ level }) => level === 'error' || level === 'fatal')).toEqual([]);
 }
