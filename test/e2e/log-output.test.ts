@@ -44,6 +44,18 @@ describe('lines on standard output', () => {
     },
   );
 
+  it('have nowhere to go any more: the process goes on all the same', async () => {
+    // Longer than several attempts to write take, each of which fails.
+    const { child } = logging(`process.stdin.once('data', () => {
+      const saying = setInterval(() => { ${SAY(100)} }, 20);
+      setTimeout(() => { clearInterval(saying); process.exit(7); }, 500);
+    });`);
+    child.stdout?.destroy();
+    child.stdin?.write('go on');
+    const [code] = (await once(child, 'exit')) as [number | null];
+    expect(code).toBe(7);
+  });
+
   it('all come when the process ends by itself', async () => {
     const { child, messages } = logging(SAY(3));
     await once(child, 'close');

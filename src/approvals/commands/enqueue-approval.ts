@@ -75,7 +75,7 @@ export class EnqueueApprovalHandler implements ICommandHandler<EnqueueApprovalCo
       idempotency:
         idempotencyKey === null
           ? null
-          : { key: idempotencyKey, bodyDigest: digestOf(sameWith === 'body' ? inOrder(body) : action) },
+          : { key: idempotencyKey, bodyDigest: digestOf(sameWith === 'body' ? body : action) },
     });
     if (!enqueued.replayed) this.events.publish(new ApprovalEnqueued(enqueued.approval));
     return enqueued;
@@ -103,12 +103,6 @@ export class EnqueueApprovalHandler implements ICommandHandler<EnqueueApprovalCo
     }
     return seconds;
   }
-}
-
-/** As its canonical form has it, which costs least so. */
-function inOrder(body: EnqueueBody): Record<keyof EnqueueBody, unknown> {
-  const { agentId, cwd, metadata, sessionId, summary, timeoutSeconds, toolInput, toolName, toolUseId } = body;
-  return { agentId, cwd, metadata, sessionId, summary, timeoutSeconds, toolInput, toolName, toolUseId };
 }
 
 function digestOf(members: object): Buffer {
