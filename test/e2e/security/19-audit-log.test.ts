@@ -103,6 +103,32 @@ describe('19. the audit log shows alteration', () => {
     expect(verified.rows).toBeGreaterThanOrEqual(WRITERS * 1.5);
   });
 
+  it('a sealer that another one overtook reads the chain anew: nothing is sealed twice, and what follows is sealed', async () => {
+    await api.enqueue();
+    await everythingSealed();
+    const last = (await chain()).at(-1)?.seal;
+    if (!last) throw new Error('nothing is sealed');
+    await database.query('begin');
+    const [row] = await database.query<AuditRow>(
+      `insert into audit_log (at, type, actor, data) values (now(), 'test', 'another sealer', '{}')
+       returning seq::int, to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at, type, actor,
+         approval_id as "approvalId", correlation_id as "correlationId", data`,
+    );
+    if (!row) throw new Error('no row was written');
+    const hash = sealHash(last.number + 1, last.hash, row);
+    await database.query(`insert into audit_seals (number, seq, previous, hash) values ($1, $2, $3, $4)`, [
+      last.number + 1,
+      row.seq,
+      last.hash,
+      hash,
+    ]);
+    await database.query('commit');
+    await until('it notices', () => app.events.some(({ event }) => event === 'audit.sealer-overtaken'));
+    await api.enqueue();
+    await everythingSealed();
+    expect(await verify()).toMatchObject({ ok: true, unsealed: 0 });
+  });
+
   it('a row that commits after later ones is sealed after them, and none is left out', async () => {
     await service.query('begin');
     const inserted = await service.query<{ seq: string }>(
