@@ -8,6 +8,7 @@ interface Manifest {
   readonly dependencies: Record<string, string>;
   readonly optionalDependencies: Record<string, string>;
   readonly devDependencies: Record<string, string>;
+  readonly overrides: Record<string, string>;
   readonly allowScripts: Record<string, boolean>;
 }
 
@@ -49,6 +50,15 @@ describe.each(sections)('docs/dependencies.md, %s', (heading, dependencies) => {
   it('tells the licence that the package has', () => {
     const told = rows.map(([, name = '', , , licence]) => [name, licence]);
     expect(told).toEqual(told.map(([name = '']) => [name, locked[`node_modules/${name}`]?.license]));
+  });
+});
+
+describe('docs/dependencies.md, Overrides', () => {
+  const rows = rowsOf('Overrides');
+
+  it('names every override once, and no other, with what it replaces and why', () => {
+    expect(rows.map(([, name]) => name).toSorted()).toEqual(Object.keys(manifest.overrides).toSorted());
+    expect(rows.filter(([, , replaced, why]) => !replaced || !why)).toEqual([]);
   });
 });
 
