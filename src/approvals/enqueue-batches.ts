@@ -1,5 +1,8 @@
-/** At most this many requests go into one statement; what is more goes into the next. */
-const MAX_ITEMS = 256;
+/**
+ * At most this many requests go into one statement; what is more goes into the next. With more, everybody who asks may
+ * end up in the same one, and nobody works while the database writes it.
+ */
+const MAX_ITEMS = 32;
 /** Nor more than this much text, so that a few large requests do not hold up many small ones. */
 const MAX_CHARACTERS = 4_000_000;
 /** While one statement is written by the database, the next is made here, and the one before it answered. */

@@ -1,21 +1,16 @@
-/** How many requests of a key a replica stores at most without counting what is pending. */
-const MAX_UNCOUNTED = 1_000;
-/** Nor more than this part of the cap: what several replicas together admit beyond it stays small. */
-const MAX_UNCOUNTED_PART = 0.1;
+/** This part of the room that a key has left is given away without counting what is pending. */
+const UNCOUNTED_PART = 0.1;
 
 /**
  * Which keys may be near their cap, so that their pending requests must be counted: counting thousands for every new
- * one would cost more than storing it. A single replica is exact; each further one may admit up to a tenth of the cap
- * beyond it, and only to a key that was below half of it a moment ago.
+ * one would cost more than storing it. The less room is left, the more often it is counted; the last ten requests, always.
+ * A single replica is exact; each further one may admit up to a tenth of the room that there was a moment ago.
  */
 export class PendingHeadroom {
   private readonly uncounted = new Map<string, number>();
-  private readonly step: number;
 
   /** @param maxPending the cap for each key. */
-  constructor(private readonly maxPending: number) {
-    this.step = Math.min(MAX_UNCOUNTED, Math.floor(maxPending * MAX_UNCOUNTED_PART));
-  }
+  constructor(private readonly maxPending: number) {}
 
   /** Whether all of the next requests may be stored uncounted; one entry a request. */
   isSure(keyIds: readonly string[]): boolean {
@@ -40,6 +35,6 @@ export class PendingHeadroom {
 
   /** @param pending how many requests of the key are pending at the most. */
   counted(keyId: string, pending: number): void {
-    this.uncounted.set(keyId, pending <= this.maxPending / 2 ? this.step : 0);
+    this.uncounted.set(keyId, Math.floor(Math.max(0, this.maxPending - pending) * UNCOUNTED_PART));
   }
 }

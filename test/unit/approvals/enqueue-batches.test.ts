@@ -130,10 +130,10 @@ it('fails all at once when no item can be at fault, and goes on', async () => {
 
 it('bounds a batch by number and by size, in order, and takes an item that is larger alone', async () => {
   const added = await addInTurn('a', 'b');
-  added.push(...add(...Array.from({ length: 300 }, (_, n) => `n${n}`)));
+  added.push(...add(...Array.from({ length: 40 }, (_, n) => `n${n}`)));
   added.push(batches.add(item('huge', 5_000_000)), batches.add(item('last')));
   await statements.endAll();
   await Promise.all(added);
-  expect(statements.begun.map(({ length }) => length)).toEqual([1, 1, 256, 44, 1, 1]);
+  expect(statements.begun.map(({ length }) => length)).toEqual([1, 1, 32, 8, 1, 1]);
   expect(statements.begun[4]).toEqual(['huge']);
 });
