@@ -110,5 +110,10 @@ export const toExpired = (row: ExpiredRow): Settlement => ({
 });
 
 export function toSnapshot(row: SnapshotRow): Snapshot {
-  return { approval: toApproval(row), now: row.now, endsInMs: row.ends_in_ms };
+  return {
+    approval: toApproval(row),
+    now: row.now,
+    endsInMs: row.ends_in_ms,
+    displayDigest: row.display_digest,
+  };
 }

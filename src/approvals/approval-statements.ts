@@ -100,7 +100,15 @@ const SAME_OWNER = `$2 in ('approved', 'rejected') and $3 = 'api' and exists (
 /** A receipt's time is read before it is signed and settles with it; from longer ago, it is read again. */
 const READ_AT_MOST_SECONDS_AGO = 5;
 
-/** Parameters: id, status, actor kind, actor id, actor name, reason, chat, the database's time, receipt. */
+/** Of the newest card in the chat; as long as its document is missing, of what it shows without. */
+const SHOWN_DIGEST = `(
+    select case when sent_at is null then incomplete_digest else display_digest end from cards
+    where approval_id = approvals.id and message_id is not null order by cards.id desc limit 1)`;
+
+/**
+ * Parameters: id, status, actor kind, actor id, actor name, reason, chat, the database's time, receipt; then whether the
+ * receipt speaks of the card that was tapped, and else the digest that it has for the card in the chat.
+ */
 export const SETTLE: Statement = {
   name: 'approval-settle',
   text: `
@@ -109,6 +117,7 @@ export const SETTLE: Statement = {
       settled_by_name = $5, reason = $6
     where id = $1 and ${STILL_PENDING} and expires_at > now() and not (${SAME_OWNER})
       and $8::timestamptz between now() - make_interval(secs => ${READ_AT_MOST_SECONDS_AGO}) and now()
+      and ($10::boolean or ${SHOWN_DIGEST} is not distinct from $11::text)
     returning ${APPROVAL}
   ), signed as (
     insert into receipts (approval_id, jws) select id, $9 from ended on conflict (approval_id) do nothing
@@ -265,11 +274,6 @@ export const EXPIRE_OVERDUE: Statement = {
   ),
 };
 
-/** Of the newest card in the chat; as long as its document is missing, of what it shows without. */
-const SHOWN_DIGEST = `(
-    select case when sent_at is null then incomplete_digest else display_digest end from cards
-    where approval_id = approvals.id and message_id is not null order by cards.id desc limit 1)`;
-
 const RECEIPT = `(select jws from receipts where approval_id = approvals.id)`;
 
 const SNAPSHOT = `${APPROVAL}, now() as now,
@@ -277,7 +281,7 @@ const SNAPSHOT = `${APPROVAL}, now() as now,
   (extract(epoch from expires_at - now()) * 1000)::float8 + 1000 * $1::float8 as ends_in_ms`;
 
 /** The digest is for those whose receipt has still to be made. */
-const TO_BE_SIGNED = `case when status <> 'pending' and not exists ${RECEIPT} then ${SHOWN_DIGEST} end as display_digest`;
+const TO_BE_SIGNED = `case when status = 'pending' or not exists ${RECEIPT} then ${SHOWN_DIGEST} end as display_digest`;
 
 /** Parameters: grace in seconds, ids. */
 export const FIND_MANY: Statement = {

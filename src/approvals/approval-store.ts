@@ -50,7 +50,12 @@ export interface Snapshot {
   readonly now: Date;
   /** Milliseconds until `expiresAt` + grace, by the database's clock; 0 or less: the row is overdue. */
   readonly endsInMs: number;
+  /** Of the card in the chat, as long as there is no receipt; null: there is no card either. */
+  readonly displayDigest: string | null;
 }
+
+/** What a request was like when it was last read, and the database's time, carried on to this moment. */
+export type LastSeen = Pick<Snapshot, 'approval' | 'displayDigest' | 'now'>;
 
 /**
  * The approval after the attempt, at the database's `now`. `changed`: this call settled it, as asked or, when it
@@ -99,12 +104,12 @@ export abstract class ApprovalStore {
 
   /**
    * Settles a request that is pending: as asked and with its receipt before `expiresAt`, as expired after
-   * `expiresAt` + grace.
+   * `expiresAt` + grace. Without a read before, where it is still as it was last seen.
    *
    * @throws DomainError `approval.not-found`, `receipt.unavailable`; `access.same-owner` for a decision with a key of
    * the asker's owner.
    */
-  abstract settle(id: string, outcome: Outcome): Promise<SettleAttempt>;
+  abstract settle(id: string, outcome: Outcome, lastSeen?: LastSeen | null): Promise<SettleAttempt>;
 
   /** One more caller waits for a request that was asked before. */
   abstract join(id: string): Promise<void>;

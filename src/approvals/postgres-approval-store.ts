@@ -50,6 +50,7 @@ import {
   type ApprovalFilter,
   type DueLook,
   type Enqueued,
+  type LastSeen,
   type NewApproval,
   type Outcome,
   type SettleAttempt,
@@ -193,31 +194,40 @@ export class PostgresApprovalStore extends ApprovalStore {
     return { approval: toApproval(earlier), replayed: true };
   }
 
-  async settle(id: string, outcome: Outcome): Promise<SettleAttempt> {
+  async settle(id: string, outcome: Outcome, lastSeen: LastSeen | null = null): Promise<SettleAttempt> {
+    return (lastSeen && (await this.settleIfStill(lastSeen, outcome))) ?? this.readAndSettle(id, outcome);
+  }
+
+  private async readAndSettle(id: string, outcome: Outcome): Promise<SettleAttempt> {
     const [row] = await this.database.query<SnapshotRow>(FIND_TO_SETTLE, [this.graceSeconds, id]);
     const [snapshot] = row ? await this.answerable([row]) : [];
     if (!row || !snapshot) throw new DomainError('approval.not-found', 'There is no approval with this id.');
     const { approval, now, endsInMs } = snapshot;
     if (isSettled(approval)) return { changed: false, approval, now };
-    if (now < approval.expiresAt) {
-      const settled = await this.signed(settledBy(outcome, approval, now), outcome, row);
-      if (await this.settleAs(settled, outcome)) return { changed: true, approval: settled, now };
-    }
+    const attempt = await this.settleIfStill(snapshot, outcome);
+    if (attempt) return attempt;
     await this.refuseSameOwner(id, outcome);
     // In the time of grace nothing can be done any more, and the request has not ended yet.
     if (now >= approval.expiresAt && endsInMs > 0) return { changed: false, approval, now };
     if (endsInMs <= 0) return this.settleLate(id, outcome);
     // Somebody was faster, or the time that was signed is too long ago: once more from what stands now.
-    return this.settle(id, outcome);
+    return this.readAndSettle(id, outcome);
   }
 
-  private async signed(
-    approval: SettledApproval,
-    { displayDigest }: Outcome,
-    row: SnapshotRow,
-  ): Promise<SettledApproval> {
-    const shown = { approval, displayDigest: displayDigest ?? row.display_digest };
-    return { ...approval, receipt: await this.receipts.sign(shown) };
+  /**
+   * What was asked never changes, and the statement makes sure of all else that is signed.
+   *
+   * @returns null when the request is not as it was seen, or may not be settled so.
+   */
+  private async settleIfStill(seen: LastSeen, outcome: Outcome): Promise<SettleAttempt | null> {
+    const { approval, now } = seen;
+    if (isSettled(approval) || now >= approval.expiresAt) return null;
+    const unsigned = settledBy(outcome, approval, now);
+    const displayDigest = outcome.displayDigest ?? seen.displayDigest;
+    const settled = { ...unsigned, receipt: await this.receipts.sign({ approval: unsigned, displayDigest }) };
+    return (await this.settleAs(settled, outcome, displayDigest))
+      ? { changed: true, approval: settled, now }
+      : null;
   }
 
   private async refuseSameOwner(id: string, { status, by }: Outcome): Promise<void> {
@@ -228,7 +238,11 @@ export class PostgresApprovalStore extends ApprovalStore {
     );
   }
 
-  private async settleAs(approval: SettledApproval, { by, reason }: Outcome): Promise<boolean> {
+  private async settleAs(
+    approval: SettledApproval,
+    { by, reason, displayDigest: tapped = null }: Outcome,
+    displayDigest: string | null,
+  ): Promise<boolean> {
     const rows = await this.database.query(SETTLE, [
       approval.id,
       approval.status,
@@ -239,6 +253,8 @@ export class PostgresApprovalStore extends ApprovalStore {
       this.chatId,
       approval.settledAt,
       approval.receipt,
+      tapped !== null,
+      displayDigest,
     ]);
     return rows.length > 0;
   }
@@ -249,7 +265,7 @@ export class PostgresApprovalStore extends ApprovalStore {
     const snapshot = await this.find(id);
     return expired.length > 0 && snapshot && isSettled(snapshot.approval)
       ? { changed: true, approval: snapshot.approval, now: snapshot.now }
-      : this.settle(id, outcome);
+      : this.readAndSettle(id, outcome);
   }
 
   /** Whoever reads a settled approval gets its receipt; those that have none are given theirs, all in one go. */

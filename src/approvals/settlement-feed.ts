@@ -7,7 +7,7 @@ import { describeError, Log } from '../logging/log';
 import { isSettled, type SettledApproval } from './approval';
 import { ApprovalSettled } from './approval-events';
 import { SETTLED_CHANNEL } from './approval-statements';
-import { ApprovalStore } from './approval-store';
+import { ApprovalStore, type LastSeen, type Snapshot } from './approval-store';
 import { CancelApprovalCommand } from './commands/cancel-approval';
 
 /** How often deadlines of waiters are looked at; "within a second of expiresAt" leaves room for four looks. */
@@ -19,12 +19,19 @@ const RETRY_OVERDUE_MS = 1_000;
 
 type Answer = SettledApproval | null;
 
+type Seen = LastSeen & {
+  /** On the monotonic clock: when it had been read. */
+  readonly readAt: number;
+};
+
 interface Waiting {
   readonly id: string;
   /** On the monotonic clock: when the caller's time is up. */
   until: number;
   /** On the monotonic clock: when the request itself is over and must be settled. */
   endsAt: number;
+  /** As it was when its caller read it; its time and its card, when it was last read. Null before the first read. */
+  seen: Seen | null;
   readonly answer: (answer: Answer) => void;
   readonly answered: Promise<Answer>;
 }
@@ -32,9 +39,9 @@ interface Waiting {
 export interface Waiter {
   /**
    * The settled approval; null when `waitMs` passed, the signal fired, or the service stops.
-   * `endsInMs`: how long until the request is overdue, as the database saw it.
+   * `seen`: the pending request, as it was just read.
    */
-  settled(options: { waitMs: number; endsInMs: number; signal: AbortSignal }): Promise<Answer>;
+  settled(options: { waitMs: number; seen: Snapshot; signal: AbortSignal }): Promise<Answer>;
   release(): void;
 }
 
@@ -89,10 +96,11 @@ export class SettlementFeed implements OnApplicationBootstrap, BeforeApplication
   register(id: string): Waiter {
     const waiting = this.add(id);
     return {
-      settled: ({ waitMs, endsInMs, signal }) => {
+      settled: ({ waitMs, seen, signal }) => {
         const now = this.clock.monotonicMs();
         waiting.until = now + waitMs;
-        waiting.endsAt = now + endsInMs;
+        waiting.endsAt = now + seen.endsInMs;
+        this.saw(waiting, seen);
         if (this.closed || signal.aborted || waitMs <= 0) waiting.answer(null);
         signal.addEventListener('abort', () => waiting.answer(null), { once: true });
         return waiting.answered;
@@ -104,12 +112,31 @@ export class SettlementFeed implements OnApplicationBootstrap, BeforeApplication
   private add(id: string): Waiting {
     let answer: (answer: Answer) => void = () => undefined;
     const answered = new Promise<Answer>((resolve) => (answer = resolve));
-    const waiting: Waiting = { id, until: Infinity, endsAt: Infinity, answer, answered };
+    const waiting: Waiting = { id, until: Infinity, endsAt: Infinity, seen: null, answer, answered };
     const others = this.waiting.get(id);
     if (others) others.add(waiting);
     else this.waiting.set(id, new Set([waiting]));
     this.ticker ??= setInterval(() => this.tick(), TICK_MS);
     return waiting;
+  }
+
+  /**
+   * What somebody waits for on this replica, as it was last read, and the database's time now: so much later as this
+   * process has counted. Null where nobody waits.
+   */
+  lastSeen(id: string): LastSeen | null {
+    for (const { seen } of this.waiting.get(id) ?? []) {
+      if (seen === null) continue;
+      const { approval, displayDigest, now, readAt } = seen;
+      return { approval, displayDigest, now: new Date(now.getTime() + this.clock.monotonicMs() - readAt) };
+    }
+    return null;
+  }
+
+  /** What was asked is kept once a waiter, however often it is read. */
+  private saw(waiting: Waiting, { approval, displayDigest, now }: Snapshot): void {
+    const readAt = this.clock.monotonicMs();
+    waiting.seen = { approval: waiting.seen?.approval ?? approval, displayDigest, now, readAt };
   }
 
   private remove(waiting: Waiting): void {
@@ -161,8 +188,10 @@ export class SettlementFeed implements OnApplicationBootstrap, BeforeApplication
       const ids = [...this.toRead];
       this.toRead.clear();
       try {
-        for (const { approval } of await this.store.findMany(ids)) {
+        for (const snapshot of await this.store.findMany(ids)) {
+          const { approval } = snapshot;
           if (isSettled(approval)) this.answer(approval);
+          else for (const waiting of this.waiting.get(approval.id) ?? []) this.saw(waiting, snapshot);
         }
       } catch (error) {
         this.complain(error);

@@ -1,4 +1,5 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
+import { decodeJwt } from 'jose';
 import { Client } from 'pg';
 import type { Actor } from '../../src/approvals/approval';
 import {
@@ -11,6 +12,7 @@ import {
   SETTLE,
   SETTLE_ABANDONED,
 } from '../../src/approvals/approval-statements';
+import type { LastSeen, SettleAttempt } from '../../src/approvals/approval-store';
 import type { Statement } from '../../src/database/database';
 import { newApproval, openTestStore, type OpenStore } from '../support/open-store';
 import { createTestDatabase, type TestDatabase } from '../support/database';
@@ -18,6 +20,7 @@ import { until } from '../support/until';
 
 const OLIVIA: Actor = { kind: 'api', id: 'olivia', name: 'Olivia' };
 const bodyDigest = (body: string) => createHash('sha256').update(body).digest();
+const digestOf = (card: string) => `sha256:${bodyDigest(card).toString('hex')}`;
 
 let database: TestDatabase;
 let replica: OpenStore;
@@ -335,7 +338,7 @@ describe('settling', () => {
           id,
           left,
         ]);
-        const values = [id, status, 'api', 'olivia', 'Olivia', null, '-1', now, 'a.b.c'];
+        const values = [id, status, 'api', 'olivia', 'Olivia', null, '-1', now, 'a.b.c', true, null];
         return database.query(SETTLE.text, values);
       };
       const late = await settleWhenLeft('0');
@@ -355,7 +358,7 @@ describe('settling', () => {
           `select now() + $1::interval as at`,
           [moment],
         );
-        const values = [id, 'approved', 'api', 'olivia', 'Olivia', null, '-1', at, 'a.b.c'];
+        const values = [id, 'approved', 'api', 'olivia', 'Olivia', null, '-1', at, 'a.b.c', true, null];
         return database.query(SETTLE.text, values);
       };
       expect(await settleAt(away)).toEqual([]);
@@ -391,6 +394,84 @@ describe('settling', () => {
     await expect(settle('019b0000-0000-7000-8000-000000000000', 'approved')).rejects.toMatchObject({
       code: 'approval.not-found',
     });
+  });
+});
+
+describe('settling what was seen before', () => {
+  /** As the database last said it of a request, and its time now. */
+  async function seen(id: string): Promise<LastSeen> {
+    const snapshot = await replica.store.find(id);
+    if (!snapshot) throw new Error('nothing to see');
+    return snapshot;
+  }
+
+  const approveAsSeen = (id: string, lastSeen: LastSeen) =>
+    replica.store.settle(id, { status: 'approved', by: OLIVIA, reason: null }, lastSeen);
+
+  async function showCard(id: string, displayDigest: string): Promise<void> {
+    await database.query(
+      `insert into cards (approval_id, chat_id, nonce, message_id, display_digest, created_at, sent_at)
+       values ($1, -1001, $2, 1, $3, now(), now())`,
+      [id, randomUUID(), displayDigest],
+    );
+  }
+
+  const signedDigest = (attempt: SettleAttempt): unknown =>
+    'receipt' in attempt.approval && decodeJwt(attempt.approval.receipt ?? '')['displayDigest'];
+
+  it('takes one statement, and its receipt speaks of the card that was seen', async () => {
+    const id = await enqueue();
+    await showCard(id, digestOf('card'));
+    const lastSeen = await seen(id);
+    const statements = jest.spyOn(replica.database, 'query');
+    try {
+      const attempt = await approveAsSeen(id, lastSeen);
+      expect(attempt).toMatchObject({ changed: true, approval: { status: 'approved' } });
+      expect(statements.mock.calls.map(([{ name }]) => name)).toEqual([SETTLE.name]);
+      expect(signedDigest(attempt)).toBe(digestOf('card'));
+    } finally {
+      statements.mockRestore();
+    }
+  });
+
+  it('reads again when another card is in the chat by now, and signs that one', async () => {
+    const id = await enqueue();
+    const lastSeen = await seen(id);
+    await showCard(id, digestOf('came later'));
+    const attempt = await approveAsSeen(id, lastSeen);
+    expect(attempt).toMatchObject({ changed: true, approval: { status: 'approved' } });
+    expect(signedDigest(attempt)).toBe(digestOf('came later'));
+  });
+
+  it.each([
+    ['longer ago than a receipt may be dated back', -6_000],
+    ['ahead of the clock of the database', 60_000],
+  ])('reads the time again when it is %s', async (_, offsetMs) => {
+    const id = await enqueue();
+    const lastSeen = await seen(id);
+    const { now } = lastSeen;
+    const attempt = await approveAsSeen(id, { ...lastSeen, now: new Date(now.getTime() + offsetMs) });
+    expect(attempt).toMatchObject({ changed: true, approval: { status: 'approved' } });
+    expect(attempt.now.getTime()).toBeGreaterThanOrEqual(now.getTime());
+    expect(attempt.now.getTime()).toBeLessThan(now.getTime() + 10_000);
+  });
+
+  it('is shown what stands when somebody was faster', async () => {
+    const id = await enqueue();
+    const lastSeen = await seen(id);
+    await settle(id, 'rejected');
+    expect(await approveAsSeen(id, lastSeen)).toMatchObject({
+      changed: false,
+      approval: { status: 'rejected' },
+    });
+    expect(await count(`audit_log where approval_id = $1`, id)).toBe(2);
+  });
+
+  it('is too late from expiresAt on, whatever was seen', async () => {
+    const id = await enqueue();
+    const lastSeen = await seen(id);
+    await expireAt(id, '-1 second');
+    expect((await approveAsSeen(id, lastSeen)).approval.status).toBe('expired');
   });
 });
 

@@ -1,9 +1,11 @@
 import type { EventBus } from '@nestjs/cqrs';
 import { AlreadySettled, Expired, type Actor, type Approval } from '../../src/approvals/approval';
 import { ApprovalSettled } from '../../src/approvals/approval-events';
+import type { LastSeen } from '../../src/approvals/approval-store';
 import { CancelApprovalCommand, CancelApprovalHandler } from '../../src/approvals/commands/cancel-approval';
 import { DecideApprovalCommand, DecideApprovalHandler } from '../../src/approvals/commands/decide-approval';
 import type { RateLimits } from '../../src/approvals/rate-limits';
+import type { SettlementFeed } from '../../src/approvals/settlement-feed';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { newApproval, openTestStore, type OpenStore } from '../support/open-store';
 import { shuffled, seededRandom } from '../support/random';
@@ -34,6 +36,8 @@ const UNLIMITED: RateLimits = {
 
 class Replica {
   readonly settledEvents: ApprovalSettled[] = [];
+  /** What somebody waits for here, as it was before the race. */
+  private readonly seen = new Map<string, LastSeen>();
   private readonly decideHandler: DecideApprovalHandler;
   private readonly cancelHandler: CancelApprovalHandler;
 
@@ -42,8 +46,14 @@ class Replica {
       if (event instanceof ApprovalSettled) this.settledEvents.push(event);
     };
     const events = { publish, publishAll: (all: unknown[]) => all.forEach(publish) } as unknown as EventBus;
-    this.decideHandler = new DecideApprovalHandler(open.store, UNLIMITED, events);
+    const feed = { lastSeen: (id: string) => this.seen.get(id) ?? null } as unknown as SettlementFeed;
+    this.decideHandler = new DecideApprovalHandler(open.store, UNLIMITED, feed, events);
     this.cancelHandler = new CancelApprovalHandler(open.store, events);
+  }
+
+  async see(id: string): Promise<void> {
+    const snapshot = await this.open.store.find(id);
+    if (snapshot) this.seen.set(id, snapshot);
   }
 
   decide(id: string, by: Actor, wanted: 'approved' | 'rejected'): Promise<Told> {
@@ -110,6 +120,8 @@ const anyReplica = () => replicas[random() < 0.5 ? 0 : 1] as Replica;
 
 /** Up to six contenders for one request, in any order, on any replica. */
 async function race(id: string): Promise<Told[]> {
+  // Every other agent waits, and what its replica saw may be over when it is decided.
+  if (random() < 0.5) await anyReplica().see(id);
   const contenders = shuffled(random, [
     () => anyReplica().decide(id, OLIVIA, 'approved'),
     () => anyReplica().decide(id, OTTO, 'rejected'),

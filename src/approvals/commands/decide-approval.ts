@@ -4,6 +4,7 @@ import { decide, type Actor, type DecidedApproval, type Verdict } from '../appro
 import { ApprovalSettled } from '../approval-events';
 import { ApprovalStore } from '../approval-store';
 import { RateLimits } from '../rate-limits';
+import { SettlementFeed } from '../settlement-feed';
 
 /**
  * An operator's verdict. Authorise the operator before sending it.
@@ -29,12 +30,14 @@ export class DecideApprovalHandler implements ICommandHandler<DecideApprovalComm
   constructor(
     private readonly store: ApprovalStore,
     private readonly limits: RateLimits,
+    private readonly feed: SettlementFeed,
     private readonly events: EventBus,
   ) {}
 
   async execute({ id, by, verdict, reason, displayDigest }: DecideApprovalCommand): Promise<DecidedApproval> {
     await this.limits.decide(by);
-    const attempt = await this.store.settle(id, { status: verdict, by, reason, displayDigest });
+    const outcome = { status: verdict, by, reason, displayDigest };
+    const attempt = await this.store.settle(id, outcome, this.feed.lastSeen(id));
     if (attempt.changed) {
       this.events.publish(new ApprovalSettled(attempt.approval));
       // Whoever waits for the decision is answered before the one who made it.

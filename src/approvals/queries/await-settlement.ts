@@ -29,9 +29,9 @@ export class AwaitSettlementHandler implements IQueryHandler<AwaitSettlementQuer
     // Registered before the first read, so that nothing can settle unseen in between.
     const waiter = this.feed.register(id);
     try {
-      const { approval, endsInMs } = await this.queries.execute(new GetApprovalQuery(id, viewer));
-      if (approval.status !== 'pending') return approval;
-      return (await waiter.settled({ waitMs, endsInMs, signal })) ?? approval;
+      const seen = await this.queries.execute(new GetApprovalQuery(id, viewer));
+      if (seen.approval.status !== 'pending') return seen.approval;
+      return (await waiter.settled({ waitMs, seen, signal })) ?? seen.approval;
     } finally {
       waiter.release();
     }
