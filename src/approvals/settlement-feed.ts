@@ -200,7 +200,8 @@ export class SettlementFeed implements OnApplicationBootstrap, BeforeApplication
     this.reading = false;
   }
 
-  private answer(approval: SettledApproval): void {
+  /** Answers all who wait here, with an approval that has its receipt. */
+  answer(approval: SettledApproval): void {
     const { id: approvalId, status, correlationId } = approval;
     const waiters = this.waiting.get(approvalId);
     if (!waiters) return;

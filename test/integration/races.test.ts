@@ -46,7 +46,10 @@ class Replica {
       if (event instanceof ApprovalSettled) this.settledEvents.push(event);
     };
     const events = { publish, publishAll: (all: unknown[]) => all.forEach(publish) } as unknown as EventBus;
-    const feed = { lastSeen: (id: string) => this.seen.get(id) ?? null } as unknown as SettlementFeed;
+    const feed = {
+      lastSeen: (id: string) => this.seen.get(id) ?? null,
+      answer: () => undefined,
+    } as unknown as SettlementFeed;
     this.decideHandler = new DecideApprovalHandler(open.store, UNLIMITED, feed, events);
     this.cancelHandler = new CancelApprovalHandler(open.store, events);
   }

@@ -1,10 +1,13 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, CommandHandler, EventBus, type ICommandHandler } from '@nestjs/cqrs';
 import { decide, type Actor, type DecidedApproval, type Verdict } from '../approval';
 import { ApprovalSettled } from '../approval-events';
 import { ApprovalStore } from '../approval-store';
 import { RateLimits } from '../rate-limits';
 import { SettlementFeed } from '../settlement-feed';
+
+/** Long enough for this process to sleep: whoever was just answered needs a CPU to hear it. */
+const REST_MS = 1;
 
 /**
  * An operator's verdict. Authorise the operator before sending it.
@@ -39,9 +42,10 @@ export class DecideApprovalHandler implements ICommandHandler<DecideApprovalComm
     const outcome = { status: verdict, by, reason, displayDigest };
     const attempt = await this.store.settle(id, outcome, this.feed.lastSeen(id));
     if (attempt.changed) {
+      // Whoever waits for the decision is answered first; log, metrics and the one who made it come after.
+      this.feed.answer(attempt.approval);
+      await sleep(REST_MS);
       this.events.publish(new ApprovalSettled(attempt.approval));
-      // Whoever waits for the decision is answered before the one who made it.
-      await nextTurn();
     }
     // The pure rule says what this attempt means: done, done before, or refused.
     return decide(attempt.approval, by, verdict, reason, attempt.now);
