@@ -90,6 +90,8 @@ export async function addDecided(database, service, count) {
     changed: { ...times, id: 'new.id', idempotency_key: 'null', body_digest: 'null' },
   });
   await copyRows(database, 'audit_log', { of: id, ids, changed: { approval_id: 'new.id', at: 'new.at' } });
+  // Without one, whoever reads it first would have it signed and stored.
+  await copyRows(database, 'receipts', { of: id, ids, changed: { approval_id: 'new.id' } });
   await database.query(`insert into cards (approval_id, chat_id, nonce, message_id, created_at, sent_at, closed_at)
     select id, -1001, replace(id::text, '-', ''), row_number() over (), at, at, at from new_ids`);
   await database.query('drop table new_ids');
