@@ -84,6 +84,9 @@ function settledBy({ status, by, reason }: Outcome, approval: Approval, now: Dat
     : decide(approval, by, status, reason, now);
 }
 
+/** As often a request is read anew that is not as it was read when it is settled. */
+const MAX_READS = 5;
+
 @Injectable()
 export class PostgresApprovalStore extends ApprovalStore {
   private readonly chatId: string | null;
@@ -199,6 +202,18 @@ export class PostgresApprovalStore extends ApprovalStore {
   }
 
   private async readAndSettle(id: string, outcome: Outcome): Promise<SettleAttempt> {
+    for (let reads = 0; reads < MAX_READS; reads++) {
+      const attempt = await this.readAndTry(id, outcome);
+      if (attempt) return attempt;
+    }
+    throw new DomainError(
+      'database.unavailable',
+      'The request was different each time it was settled; try again shortly.',
+    );
+  }
+
+  /** @returns null when somebody was faster, or the time that was signed is too long ago: what stands now must be read. */
+  private async readAndTry(id: string, outcome: Outcome): Promise<SettleAttempt | null> {
     const [row] = await this.database.query<SnapshotRow>(FIND_TO_SETTLE, [this.graceSeconds, id]);
     const [snapshot] = row ? await this.answerable([row]) : [];
     if (!row || !snapshot) throw new DomainError('approval.not-found', 'There is no approval with this id.');
@@ -209,9 +224,7 @@ export class PostgresApprovalStore extends ApprovalStore {
     await this.refuseSameOwner(id, outcome);
     // In the time of grace nothing can be done any more, and the request has not ended yet.
     if (now >= approval.expiresAt && endsInMs > 0) return { changed: false, approval, now };
-    if (endsInMs <= 0) return this.settleLate(id, outcome);
-    // Somebody was faster, or the time that was signed is too long ago: once more from what stands now.
-    return this.readAndSettle(id, outcome);
+    return endsInMs <= 0 ? this.settleLate(id) : null;
   }
 
   /**
@@ -260,12 +273,12 @@ export class PostgresApprovalStore extends ApprovalStore {
   }
 
   /** The request ends here and now, so that the caller is shown the true state. */
-  private async settleLate(id: string, outcome: Outcome): Promise<SettleAttempt> {
+  private async settleLate(id: string): Promise<SettleAttempt | null> {
     const expired = await this.expireOverdue([id]);
     const snapshot = await this.find(id);
     return expired.length > 0 && snapshot && isSettled(snapshot.approval)
       ? { changed: true, approval: snapshot.approval, now: snapshot.now }
-      : this.readAndSettle(id, outcome);
+      : null;
   }
 
   /** Whoever reads a settled approval gets its receipt; those that have none are given theirs, all in one go. */

@@ -467,6 +467,23 @@ describe('settling what was seen before', () => {
     expect(await count(`audit_log where approval_id = $1`, id)).toBe(2);
   });
 
+  it('that never stands as it was read is given up after a while, unsettled', async () => {
+    const id = await enqueue();
+    const query = replica.database.query.bind(replica.database);
+    const statements = jest
+      .spyOn(replica.database, 'query')
+      .mockImplementation((statement, values) =>
+        statement === SETTLE ? Promise.resolve([]) : query(statement, values),
+      );
+    try {
+      await expect(settle(id, 'approved')).rejects.toMatchObject({ code: 'database.unavailable' });
+      expect(statements.mock.calls.filter(([statement]) => statement === SETTLE)).toHaveLength(5);
+    } finally {
+      statements.mockRestore();
+    }
+    expect((await replica.store.find(id))?.approval.status).toBe('pending');
+  });
+
   it('is too late from expiresAt on, whatever was seen', async () => {
     const id = await enqueue();
     const lastSeen = await seen(id);

@@ -4,7 +4,7 @@ import { inTurn, median, ratiosOf } from '../harness/statistics.mjs';
 import { KEYS } from '../harness/stage.mjs';
 import { waiters } from '../harness/limits.mjs';
 
-const SAMPLES = 30;
+const SAMPLES = 100;
 /** Decisions until Node has compiled what is hot, as in a service that runs for weeks. */
 const WARM_UP = 300;
 const FEW = 200;
