@@ -22,6 +22,8 @@ beforeEach(async () => {
   api = new Api(service.url);
 });
 afterEach(async () => {
+  // What is being sent when a process dies stays leased for longer than the next test waits.
+  await outboxDrained(backdrop.database);
   service.killGroup();
   await service.ended;
 });
@@ -91,7 +93,7 @@ it('at SIGTERM hook and MCP are told that nobody decided, and the same call at t
 it('after kill -9 the hook has no answer, the request stands, and the same call joins it', async () => {
   const payload = preToolUse();
   const { call, request } = await waiting(payload);
-  // What is being sent when a process dies stays leased for longer than this test waits.
+  // As in afterEach.
   await outboxDrained(backdrop.database);
   await service.kill();
   await expect(call.answer).rejects.toThrow();
