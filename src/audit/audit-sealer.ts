@@ -32,9 +32,9 @@ const RENEW_MS = 500;
 
 interface Chain {
   last: Pick<Seal, 'number' | 'hash'>;
-  /** Null while everything is looked through, from the beginning; `passed` is how far. */
-  gaps: SequenceGaps | null;
-  passed: number;
+  readonly gaps: SequenceGaps;
+  /** How far everything was looked through, from the beginning; null once it was. */
+  passed: number | null;
 }
 
 /** Gives every row of the audit log its seal, on one replica at a time, beside the writers and never in their way. */
@@ -101,13 +101,26 @@ export class AuditSealer implements OnApplicationBootstrap, BeforeApplicationShu
 
   /** One batch. @returns how many rows were in it. */
   private async seal(now: number): Promise<number> {
-    this.chain ??= { last: await this.store.lastSeal(), gaps: null, passed: 0 };
-    if (this.chain.gaps && now >= this.fullLookAtMs) this.chain = { ...this.chain, gaps: null, passed: 0 };
-    return this.chain.gaps ? this.sealNew(this.chain, this.chain.gaps) : this.sealAll(this.chain);
+    if (this.chain?.passed === null && now >= this.fullLookAtMs) this.chain = null;
+    this.chain ??= await this.begun();
+    const { passed } = this.chain;
+    return passed === null ? this.sealNew(this.chain) : this.sealAll(this.chain, passed);
+  }
+
+  /**
+   * What has no row yet is asked for before what has no seal: a row that commits in between is waited for, and sealed with
+   * the rest or later. The other way round it would be neither.
+   */
+  private async begun(): Promise<Chain> {
+    const last = await this.store.lastSeal();
+    const upTo = await this.store.highestSeq();
+    const missing = await this.store.missing(Math.max(1, upTo - IN_FLIGHT), upTo);
+    return { last, gaps: new SequenceGaps(upTo, missing, this.clock.monotonicMs()), passed: 0 };
   }
 
   /** One batch of what came since the last look, rows that committed late among them. */
-  private async sealNew(chain: Chain, gaps: SequenceGaps): Promise<number> {
+  private async sealNew(chain: Chain): Promise<number> {
+    const { gaps } = chain;
     const now = this.clock.monotonicMs();
     const rows = await this.sealed(chain, await this.store.newRows(gaps.seenUpTo, gaps.open(now), BATCH));
     gaps.saw(rows, now);
@@ -115,14 +128,12 @@ export class AuditSealer implements OnApplicationBootstrap, BeforeApplicationShu
   }
 
   /** One batch of everything that has no seal, however old. */
-  private async sealAll(chain: Chain): Promise<number> {
-    const upTo = await this.store.highestSeq();
-    const rows = await this.sealed(chain, await this.store.unsealed(chain.passed, BATCH));
-    chain.passed = rows.at(-1) ?? chain.passed;
-    if (rows.length === BATCH) return rows.length;
+  private async sealAll(chain: Chain, passed: number): Promise<number> {
+    const rows = await this.sealed(chain, await this.store.unsealed(passed, BATCH));
     const now = this.clock.monotonicMs();
-    chain.gaps = new SequenceGaps(upTo, await this.store.missing(Math.max(1, upTo - IN_FLIGHT), upTo), now);
-    this.fullLookAtMs = now + FULL_LOOK_MS;
+    chain.gaps.saw(rows, now);
+    chain.passed = rows.length === BATCH ? (rows.at(-1) ?? passed) : null;
+    if (chain.passed === null) this.fullLookAtMs = now + FULL_LOOK_MS;
     return rows.length;
   }
 
