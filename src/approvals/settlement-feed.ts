@@ -69,6 +69,7 @@ export class SettlementFeed implements OnApplicationBootstrap, BeforeApplication
   ) {}
 
   onApplicationBootstrap(): void {
+    // A decision has answered them before it is told here; what was cancelled has not.
     this.events.subscribe((event) => {
       if (!(event instanceof ApprovalSettled)) return;
       const { approval } = event;

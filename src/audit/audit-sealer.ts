@@ -133,7 +133,10 @@ export class AuditSealer implements OnApplicationBootstrap, BeforeApplicationShu
     const now = this.clock.monotonicMs();
     chain.gaps.saw(rows, now);
     chain.passed = rows.length === BATCH ? (rows.at(-1) ?? passed) : null;
-    if (chain.passed === null) this.fullLookAtMs = now + FULL_LOOK_MS;
+    if (chain.passed === null) {
+      chain.gaps.beginWaiting(now);
+      this.fullLookAtMs = now + FULL_LOOK_MS;
+    }
     return rows.length;
   }
 

@@ -27,6 +27,11 @@ export class SequenceGaps {
     return [...this.since.keys()];
   }
 
+  /** What is missing is waited for from now on: so far, nobody has asked for it. */
+  beginWaiting(nowMs: number): void {
+    for (const seq of this.since.keys()) this.since.set(seq, nowMs);
+  }
+
   /** These have come to be; what they leave out below them may follow. */
   saw(seqs: readonly number[], nowMs: number): void {
     for (const seq of [...seqs].sort((a, b) => a - b)) {
