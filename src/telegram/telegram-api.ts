@@ -11,6 +11,7 @@ import { CircuitBreakerService, CircuitOpenError } from '../resilience/circuit-b
 import { CallTimeoutError } from '../resilience/call-timeout';
 import { createGuard, type Guard, type GuardedCall } from '../resilience/compose';
 import { Tracing } from '../tracing/tracing';
+import { requestBotApi } from './bot-api-request';
 import { retryability } from './retryability';
 import { TelegramAttempted } from './telegram-events';
 import {
@@ -171,7 +172,7 @@ export class TelegramApi implements OnModuleDestroy {
     const startedAt = this.clock.monotonicMs();
     try {
       const result = await this.tracing.call(`telegram.${method}`, { retry: isRetry }, () =>
-        this.request<Result>(method, payload, signal),
+        requestBotApi<Result>(this.bot.telegram, method, payload, signal),
       );
       this.tell(method, startedAt, isRetry, null);
       return result;
@@ -180,20 +181,6 @@ export class TelegramApi implements OnModuleDestroy {
       this.tell(method, startedAt, isRetry, failure);
       throw failure;
     }
-  }
-
-  private request<Result>(
-    method: string,
-    payload: Record<string, unknown>,
-    signal: AbortSignal,
-  ): Promise<Result> {
-    // Telegraf types every method; ours are fixed by the callers, whose results are checked where they matter.
-    const untyped = this.bot.telegram.callApi.bind(this.bot.telegram) as unknown as (
-      method: string,
-      payload: object,
-      options: { signal: AbortSignal },
-    ) => Promise<Result>;
-    return untyped(method, payload, { signal });
   }
 
   private tell(method: string, startedAt: number, isRetry: boolean, failure: TelegramFailure | null): void {

@@ -153,7 +153,7 @@ export class TelegramChat extends OperatorChat {
     caption: MessageText,
     { slot = null }: Pick<SendOptions, 'slot'> = {},
   ): Promise<string> {
-    const payload = { chat_id: chatId, document: { source: bytes, filename: fileName } };
+    const payload = { chat_id: chatId, document: new File([bytes], fileName) };
     const sent = await this.told(() =>
       this.formatted<SentMessage>('sendDocument', 'caption', caption, payload, { chatId, slot }),
     );

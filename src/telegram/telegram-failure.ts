@@ -89,7 +89,7 @@ const NEVER_WRITTEN = new Set([
   'CERT_HAS_EXPIRED',
 ]);
 
-/** Tells what an error of Telegraf's client means; the error itself, whose members hold URL and payload, ends here. */
+/** Tells what an error of the client means; the error itself, whose members may hold URL and payload, ends here. */
 export function toTelegramFailure(method: string, error: unknown): TelegramFailure {
   if (error instanceof TelegramFailure) return error;
   if (error instanceof TelegramError) {
@@ -104,19 +104,16 @@ export function toTelegramFailure(method: string, error: unknown): TelegramFailu
       false,
     );
   }
-  const { name, type, code, message } = error as {
-    name?: string;
-    type?: string;
-    code?: string;
-    message?: string;
-  };
+  const { name, type } = error as { name?: string; type?: string };
   if (name === 'AbortError' || name === 'TimeoutError') {
     return timeoutFailure(method);
   }
   if (type === 'invalid-json' || error instanceof SyntaxError) {
     return new TelegramFailure(method, 'bad-answer', 'the answer is not JSON', null, null, null, true);
   }
-  const description = redactToken(message ?? String(error));
+  // Node's own client says only that it failed, and why in the cause.
+  const { code, message } = ((error as Error).cause ?? error) as { code?: string; message?: string };
+  const description = redactToken(message || code || String(error));
   return new TelegramFailure(
     method,
     'network',

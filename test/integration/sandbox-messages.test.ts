@@ -3,6 +3,10 @@ import { GROUP, OTHER_TOKEN, TOKEN, eachTestItsSandbox, type SentMessage } from 
 
 const sandbox = eachTestItsSandbox();
 
+interface SentDocument extends SentMessage {
+  readonly document: { readonly file_id: string };
+}
+
 const MISSING = 99;
 const longest = 'x'.repeat(4096);
 
@@ -273,9 +277,10 @@ describe('edits', () => {
     const card = await sandbox().sendCard();
     const { description } = await sandbox().refused('editMessageText', edit(card), OTHER_TOKEN);
     expect(description).toBe("Bad Request: message can't be edited");
-    const document = await sandbox()
-      .client()
-      .sendDocument(GROUP, { source: Buffer.from('x'), filename: 'a' });
+    const document = await sandbox().call<SentMessage>('sendDocument', {
+      chat_id: GROUP,
+      document: new File(['x'], 'a'),
+    });
     expect(
       await sandbox().badRequest('editMessageText', {
         chat_id: GROUP,
@@ -309,13 +314,12 @@ describe('documents', () => {
   const sha256 = createHash('sha256').update(bytes).digest('hex');
 
   it('keeps every byte, and hands them out by control API and by getFile', async () => {
-    const message = await sandbox()
-      .client()
-      .sendDocument(
-        GROUP,
-        { source: bytes, filename: 'Überweisung 1.bin' },
-        { caption: 'see <b>all</b>', parse_mode: 'HTML' },
-      );
+    const message = await sandbox().call<SentDocument>('sendDocument', {
+      chat_id: GROUP,
+      document: new File([bytes], 'Überweisung 1.bin'),
+      caption: 'see <b>all</b>',
+      parse_mode: 'HTML',
+    });
     expect(message).toMatchObject({
       caption: 'see all',
       caption_entities: [{ type: 'bold', offset: 4, length: 3 }],
@@ -330,7 +334,10 @@ describe('documents', () => {
   });
 
   it('sends a known file again by its id, with buttons', async () => {
-    const first = await sandbox().client().sendDocument(GROUP, { source: bytes, filename: 'a.bin' });
+    const first = await sandbox().call<SentDocument>('sendDocument', {
+      chat_id: GROUP,
+      document: new File([bytes], 'a.bin'),
+    });
     const again = await sandbox()
       .client()
       .sendDocument(GROUP, first.document.file_id, {
@@ -345,7 +352,7 @@ describe('documents', () => {
     const reply_parameters = JSON.stringify({ message_id: card.message_id });
     await sandbox().call('sendDocument', {
       chat_id: GROUP,
-      document: { source: bytes, filename: 'a' },
+      document: new File([bytes], 'a'),
       reply_parameters,
     });
     expect((await sandbox().messages())[1]?.replyTo).toBe(card.message_id);
@@ -354,11 +361,8 @@ describe('documents', () => {
   it.each([
     [{}, 'there is no document in the request'],
     [{ document: 'no-such-file' }, 'wrong file identifier/HTTP URL specified'],
-    [{ document: { source: Buffer.alloc(0), filename: 'a' } }, 'file must be non-empty'],
-    [
-      { document: { source: Buffer.from('x'), filename: 'a' }, caption: 'x'.repeat(1025) },
-      'message caption is too long',
-    ],
+    [{ document: new File([], 'a') }, 'file must be non-empty'],
+    [{ document: new File(['x'], 'a'), caption: 'x'.repeat(1025) }, 'message caption is too long'],
   ])('refuses %j', async (params, words) => {
     expect(await sandbox().badRequest('sendDocument', { chat_id: GROUP, ...params })).toBe(words);
   });

@@ -1,5 +1,6 @@
 import { Telegram, TelegramError } from 'telegraf';
 import { startSandbox, type RunningSandbox, type SandboxOptions } from '../../src/sandbox/sandbox-server';
+import { requestBotApi } from '../../src/telegram/bot-api-request';
 
 export const TOKEN = `7100000001:${'AAHk'.repeat(8)}aaa`;
 export const OTHER_TOKEN = `7100000002:${'BBHk'.repeat(8)}bbb`;
@@ -70,7 +71,7 @@ export interface ControlAnswer {
   };
 }
 
-/** A sandbox of its own, spoken to by Telegraf's client and by the control API. */
+/** A sandbox of its own, spoken to by the Bot API and by the control API. */
 export class Driver {
   private constructor(readonly sandbox: RunningSandbox) {}
 
@@ -90,10 +91,9 @@ export class Driver {
     return new Telegram(token, { apiRoot: this.url });
   }
 
-  /** One Bot API call through Telegraf; unknown parameters pass through. */
+  /** One Bot API call as the service makes it; unknown parameters pass through. */
   call<T = unknown>(method: string, params: object = {}, token = TOKEN, signal?: AbortSignal): Promise<T> {
-    const options = signal ? { signal: signal as never } : {};
-    return this.client(token).callApi(method as never, params as never, options);
+    return requestBotApi<T>(this.client(token), method, { ...params }, signal);
   }
 
   /** The refusal of a call, which must be refused. */

@@ -25,6 +25,13 @@ const system = (method: string, code: string) =>
     Object.assign(new Error(`request failed, reason: ${code}`), { type: 'system', code }),
   );
 
+/** What Node's own client rejects with: why stands in the cause. */
+const fetchFailed = (method: string, code: string) =>
+  toTelegramFailure(
+    method,
+    new TypeError('fetch failed', { cause: Object.assign(new Error(`${code} at it`), { code }) }),
+  );
+
 const NOT_JSON = Object.assign(new Error('invalid json response body'), { type: 'invalid-json' });
 
 describe('telegram.md 5: what is tried again within a call', () => {
@@ -53,6 +60,13 @@ describe('telegram.md 5: what is tried again within a call', () => {
       expect(classify(system('sendMessage', code))).toEqual({ kind: 'transient' });
     },
   );
+
+  it('a document likewise, and the failure says why', () => {
+    const refused = fetchFailed('sendDocument', 'ECONNREFUSED');
+    expect(classify(refused)).toEqual({ kind: 'transient' });
+    expect(refused.message).toBe('sendDocument: ECONNREFUSED at it');
+    expect(classify(fetchFailed('sendDocument', 'ECONNRESET'))).toEqual({ kind: 'final' });
+  });
 
   it.each(['sendMessage', 'sendDocument'])('a %s of unknown fate is not: it would show twice', (method) => {
     expect(classify(system(method, 'ECONNRESET'))).toEqual({ kind: 'final' });
