@@ -22,12 +22,15 @@ const STILL_PENDING = `(status = 'pending') is true`;
 const AGAIN = `on conflict (approval_id, kind)
     do update set available_at = now(), lease_token = outbox.lease_token + 1, dead_at = null`;
 
+/** Columns hold the inside of a JSON string, so that U+0000 fits; the audit log holds JSON. */
+const REASON = `('"' || reason || '"')::json`;
+
 /** What follows an `ended` list of settled rows: audit row, outcome edit, wake-up; one transaction. */
 const AFTERMATH = (chatId: string, answered = APPROVAL) => `
   audited as (
     insert into audit_log (at, type, actor, approval_id, correlation_id, data)
     select settled_at, 'approval.' || status, settled_by_kind || ':' || settled_by_id, id, correlation_id,
-      json_build_object('name', settled_by_name, 'reason', reason, 'inputDigest', input_digest)::text
+      json_build_object('name', settled_by_name, 'reason', ${REASON}, 'inputDigest', input_digest)::text
     from ended
   ), outcome as (
     insert into outbox (approval_id, kind, chat_id, urgency, created_at, available_at)
@@ -175,7 +178,7 @@ export const EXPLAIN: Statement = {
     returning id, correlation_id, settled_by_kind || ':' || settled_by_id as actor, reason
   ), audited as (
     insert into audit_log (at, type, actor, approval_id, correlation_id, data)
-    select ${NOW}, 'approval.explained', actor, id, correlation_id, json_build_object('reason', reason)::text
+    select ${NOW}, 'approval.explained', actor, id, correlation_id, json_build_object('reason', ${REASON})::text
     from explained
   ), outcome as (
     insert into outbox (approval_id, kind, chat_id, urgency, created_at, available_at)

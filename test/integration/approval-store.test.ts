@@ -52,6 +52,15 @@ async function count(sql: string, id: string): Promise<number> {
   return row?.count ?? NaN;
 }
 
+/** As the audit log has it, of the row of this type. */
+async function auditedReason(id: string, type: string): Promise<string | null | undefined> {
+  const [row] = await database.query<{ data: string }>(
+    `select data from audit_log where approval_id = $1 and type = $2`,
+    [id, `approval.${type}`],
+  );
+  return (JSON.parse(row?.data ?? '{}') as { reason?: string | null }).reason;
+}
+
 const settle = (id: string, status: 'approved' | 'rejected' | 'cancelled', by = OLIVIA) =>
   replica.store.settle(id, { status, by, reason: null });
 
@@ -170,8 +179,18 @@ describe('what is asked', () => {
           : { status, decision: { by: OLIVIA, reason } },
       );
       expect(attempt).toMatchObject({ changed: true, approval });
+      expect(await auditedReason(id, status)).toBe(reason);
     },
   );
+
+  it('and so does what an operator says after rejecting it', async () => {
+    const reason = 'no\u0000 "way" \\u0000 \n\t\u{1f6ab}';
+    const id = await enqueue();
+    await replica.store.settle(id, { status: 'rejected', by: OLIVIA, reason: null });
+    expect(await replica.store.explain(id, OLIVIA, reason)).toBe(true);
+    expect((await replica.store.find(id))?.approval).toMatchObject({ decision: { by: OLIVIA, reason } });
+    expect(await auditedReason(id, 'explained')).toBe(reason);
+  });
 });
 
 describe('idempotency', () => {

@@ -45,6 +45,9 @@ export class TapCardHandler implements ICommandHandler<TapCardCommand> {
     const card = tap && (await this.cards.findByNonce(tap.nonce));
     if (!tap || card?.chatId !== chatId || (card.messageId ?? messageId) !== messageId)
       return { kind: 'unknown-button' };
+    // Made from Reject by whoever sees its data: there was no Approve before the action was there to be read.
+    const incomplete = card.incompleteDigest !== null && card.document === null;
+    if (tap.verdict === 'approved' && incomplete) return { kind: 'unknown-button' };
     if (card.messageId === null) await this.cards.adopt(card, messageId);
     try {
       const digest = tap.complete ? card.displayDigest : card.incompleteDigest;

@@ -219,6 +219,18 @@ describe('security 5: forged, replayed, reordered updates have no effect', () =>
     expect(await rig.statusOf(approval)).toBe('pending');
   });
 
+  it('an Approve made from the Reject of a card whose document never arrived: still pending', async () => {
+    await rig.chat.fault({ method: 'sendDocument', status: 400 });
+    const approval = await rig.asked({ toolInput: { command: 'x'.repeat(20_000) } });
+    const card = await rig.chat.card(approval.id, 1);
+    const reject = dataOf(card, 'Reject');
+    expect(reject).toMatch(/^1:x:/);
+    await deliver(tapOf({ data: reject.replace('1:x:', '1:a:'), messageId: card.messageId }));
+    expect(await rig.statusOf(approval)).toBe('pending');
+    await deliver(tapOf({ data: reject, messageId: card.messageId }));
+    expect(await rig.statusOf(approval)).toBe('rejected');
+  });
+
   it('the same update twice, and its opposite after it: the first counts', async () => {
     const { approval, card } = await rig.shown();
     const update = tapOf({ data: dataOf(card, 'Reject'), messageId: card.messageId });
