@@ -5,7 +5,7 @@ import { Clock } from '../kernel/clock';
 import { describeError, Log } from '../logging/log';
 import { sealAll, type AuditRow, type Seal } from './audit-chain';
 import { AuditCheckpoints } from './audit-checkpoints';
-import { AuditStore } from './audit-store';
+import { AuditStore, LOOKED_THROUGH_AT_ONCE } from './audit-store';
 import { SequenceGaps } from './sequence-gaps';
 
 const SEALER_LEASE = 'audit-sealer';
@@ -19,7 +19,7 @@ const STANDBY_MS = 500;
 const BREATHER_MS = 50;
 /** Bounds how long one batch keeps this process from its other work. */
 const BATCH = 500;
-/** Everything is looked through once an hour, in case a row came to be later than any transaction may take. */
+/** The log is looked through once an hour, in case a row came to be later than any transaction may take. */
 const FULL_LOOK_MS = 3_600_000;
 
 /** The constraint that a seal violates when the chain has grown since it was read. */
@@ -33,8 +33,8 @@ const RENEW_MS = 500;
 interface Chain {
   last: Pick<Seal, 'number' | 'hash'>;
   readonly gaps: SequenceGaps;
-  /** How far everything was looked through, from the beginning; null once it was. */
-  passed: number | null;
+  /** Rows up to here have still to be looked through for what was left out, from the end; null once all were. */
+  unlooked: number | null;
 }
 
 /** Gives every row of the audit log its seal, on one replica at a time, beside the writers and never in their way. */
@@ -74,7 +74,7 @@ export class AuditSealer implements OnApplicationBootstrap, BeforeApplicationShu
     await this.guarded(() => this.leave());
   }
 
-  /** The last rows get their seals, and a checkpoint that a restored or altered database is held against. */
+  /** The last rows get their seals, a batch of them, and a checkpoint that a restored or altered database is held against. */
   private async leave(): Promise<number> {
     if (!this.holding) return 0;
     await this.seal(this.clock.monotonicMs());
@@ -83,7 +83,7 @@ export class AuditSealer implements OnApplicationBootstrap, BeforeApplicationShu
     return 0;
   }
 
-  /** Seals one batch, if it is this replica's turn. @returns how long to rest, in milliseconds. */
+  /** Seals, if it is this replica's turn. @returns how long to rest, in milliseconds. */
   private async lead(): Promise<number> {
     const now = this.clock.monotonicMs();
     if (!this.holding || now >= this.renewAtMs) {
@@ -94,17 +94,20 @@ export class AuditSealer implements OnApplicationBootstrap, BeforeApplicationShu
       this.chain = null;
       return STANDBY_MS;
     }
-    const sealed = await this.seal(now);
+    const more = await this.seal(now);
     await this.checkpoints.exportIfDue();
-    return sealed === BATCH ? BREATHER_MS : LOOK_MS;
+    return more ? BREATHER_MS : LOOK_MS;
   }
 
-  /** One batch. @returns how many rows were in it. */
-  private async seal(now: number): Promise<number> {
-    if (this.chain?.passed === null && now >= this.fullLookAtMs) this.chain = null;
+  /** A batch of what was left out, if that has to be looked for, and one of what is new. @returns whether one was full. */
+  private async seal(now: number): Promise<boolean> {
     this.chain ??= await this.begun();
-    const { passed } = this.chain;
-    return passed === null ? this.sealNew(this.chain) : this.sealAll(this.chain, passed);
+    if (this.chain.unlooked === null && now >= this.fullLookAtMs)
+      this.chain.unlooked = this.chain.gaps.seenUpTo;
+    const leftOut =
+      this.chain.unlooked === null ? 0 : await this.sealLeftOut(this.chain, this.chain.unlooked);
+    const fresh = await this.sealNew(this.chain);
+    return leftOut === BATCH || fresh === BATCH;
   }
 
   /**
@@ -113,40 +116,40 @@ export class AuditSealer implements OnApplicationBootstrap, BeforeApplicationShu
    */
   private async begun(): Promise<Chain> {
     const last = await this.store.lastSeal();
-    const upTo = await this.store.highestSeq();
-    const missing = await this.store.missing(Math.max(1, upTo - IN_FLIGHT), upTo);
-    return { last, gaps: new SequenceGaps(upTo, missing, this.clock.monotonicMs()), passed: 0 };
+    const { highest } = await this.store.extent();
+    const missing = await this.store.missing(Math.max(1, highest - IN_FLIGHT), highest);
+    return { last, gaps: new SequenceGaps(highest, missing, this.clock.monotonicMs()), unlooked: highest };
   }
 
-  /** One batch of what came since the last look, rows that committed late among them. */
+  /** One batch of what came since the last look, rows that committed late among them. @returns its size. */
   private async sealNew(chain: Chain): Promise<number> {
     const { gaps } = chain;
     const now = this.clock.monotonicMs();
-    const rows = await this.sealed(chain, await this.store.newRows(gaps.seenUpTo, gaps.open(now), BATCH));
-    gaps.saw(rows, now);
-    return rows.length;
+    return this.sealed(chain, await this.store.newRows(gaps.seenUpTo, gaps.open(now), BATCH), now);
   }
 
-  /** One batch of everything that has no seal, however old. */
-  private async sealAll(chain: Chain, passed: number): Promise<number> {
-    const rows = await this.sealed(chain, await this.store.unsealed(passed, BATCH));
+  /** One batch of what has no seal among the last rows that were not looked through. @returns its size. */
+  private async sealLeftOut(chain: Chain, upTo: number): Promise<number> {
+    const after = Math.max(0, upTo - LOOKED_THROUGH_AT_ONCE);
     const now = this.clock.monotonicMs();
-    chain.gaps.saw(rows, now);
-    chain.passed = rows.length === BATCH ? (rows.at(-1) ?? passed) : null;
-    if (chain.passed === null) {
-      chain.gaps.beginWaiting(now);
-      this.fullLookAtMs = now + FULL_LOOK_MS;
-    }
-    return rows.length;
+    const size = await this.sealed(chain, await this.store.unsealed(after, upTo, BATCH), now);
+    if (size === BATCH) return size;
+    const { lowest } = await this.store.extent();
+    chain.unlooked = after >= lowest ? after : null;
+    if (chain.unlooked === null) this.fullLookAtMs = now + FULL_LOOK_MS;
+    return size;
   }
 
-  /** @returns the numbers of the rows that have a seal now. */
-  private async sealed(chain: Chain, rows: readonly AuditRow[]): Promise<number[]> {
-    if (rows.length === 0) return [];
+  private async sealed(chain: Chain, rows: readonly AuditRow[], now: number): Promise<number> {
+    if (rows.length === 0) return 0;
     const seals = sealAll(chain.last, rows);
     await this.store.seal(seals);
     chain.last = seals.at(-1) ?? chain.last;
-    return rows.map(({ seq }) => seq);
+    chain.gaps.saw(
+      rows.map(({ seq }) => seq),
+      now,
+    );
+    return rows.length;
   }
 
   /** Trouble is told once, and the chain is read anew before anything more is added to it. */

@@ -7,6 +7,9 @@ import type { SealedRow } from './chain-verifier';
 /** Read and checked at one time: bounds memory, and how long other work waits. */
 const BATCH = 500;
 
+/** Numbers compared with their seals by one statement, which takes some ten milliseconds for them. */
+export const LOOKED_THROUGH_AT_ONCE = 50_000;
+
 const ROW = `a.seq, to_char(a.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at, a.type, a.actor,
   a.approval_id, a.correlation_id, a.data`;
 
@@ -45,13 +48,20 @@ const toSeal = (row: SealColumns): Seal => ({
   hash: row.hash,
 });
 
-/** Parameters: seq, limit. Rows above it that have no seal, whatever was sealed before and after them. */
-const UNSEALED: Statement = {
+/** Between two numbers, the upper one with it: the whole log takes longer than a statement may. */
+const WITHOUT_SEAL = `audit_log a where a.seq > $1 and a.seq <= $2
+  and not exists (select 1 from audit_seals s where s.seq = a.seq and s.seq > $1 and s.seq <= $2)`;
+
+/** Parameters: after, up to, limit. Rows without a seal, whatever was sealed before and after them. */
+export const UNSEALED: Statement = {
   name: 'audit-unsealed',
-  text: `
-  select ${ROW} from audit_log a
-  where a.seq > $1 and not exists (select 1 from audit_seals s where s.seq = a.seq and s.seq > $1)
-  order by a.seq limit $2`,
+  text: `select ${ROW} from ${WITHOUT_SEAL} order by a.seq limit $3`,
+};
+
+/** Parameters: after, up to. */
+export const COUNT_UNSEALED: Statement = {
+  name: 'audit-count-unsealed',
+  text: `select count(*)::int as rows from ${WITHOUT_SEAL}`,
 };
 
 /**
@@ -72,9 +82,9 @@ const LAST_SEAL: Statement = {
   text: `select number, seq as sealed_seq, previous, hash from audit_seals order by number desc limit 1`,
 };
 
-const HIGHEST: Statement = {
-  name: 'audit-highest',
-  text: `select coalesce(max(seq), 0) as seq from audit_log`,
+const EXTENT: Statement = {
+  name: 'audit-extent',
+  text: `select coalesce(min(seq), 1) as lowest, coalesce(max(seq), 0) as highest from audit_log`,
 };
 
 /** Parameters: from, to. Numbers that no row has, so far. */
@@ -114,17 +124,6 @@ export const PAGE: Statement = {
   where a.seq > $1 order by a.seq limit $2`,
 };
 
-/** More than these are not counted to the end. */
-const MAX_COUNTED = 1_000_000;
-
-const COUNT_UNSEALED: Statement = {
-  name: 'audit-count-unsealed',
-  text: `
-  select count(*)::int as rows from (
-    select 1 from audit_log a where not exists (select 1 from audit_seals s where s.seq = a.seq) 
-    limit ${MAX_COUNTED}) as unsealed`,
-};
-
 const CHECKPOINT: Statement = {
   name: 'audit-checkpoint',
   text: `
@@ -146,9 +145,9 @@ const CHECKPOINTS: Statement = {
 export class AuditStore {
   constructor(private readonly database: Database) {}
 
-  /** Rows above `afterSeq` without a seal, by seq. Looks through all there are: for the beginning, and once in a while. */
-  async unsealed(afterSeq: number, limit: number): Promise<AuditRow[]> {
-    return (await this.database.query<AuditColumns>(UNSEALED, [afterSeq, limit])).map(toRow);
+  /** Rows without a seal above one number and up to another, by seq. Compares all that there are between them. */
+  async unsealed(afterSeq: number, upToSeq: number, limit: number): Promise<AuditRow[]> {
+    return (await this.database.query<AuditColumns>(UNSEALED, [afterSeq, upToSeq, limit])).map(toRow);
   }
 
   /** Rows above `seenUpTo`, and those among `gaps` that are there by now; by seq. */
@@ -156,9 +155,10 @@ export class AuditStore {
     return (await this.database.query<AuditColumns>(NEW_ROWS, [seenUpTo, gaps, limit])).map(toRow);
   }
 
-  async highestSeq(): Promise<number> {
-    const [row] = await this.database.query<{ seq: string }>(HIGHEST, []);
-    return Number(row?.seq ?? 0);
+  /** The lowest and the highest number of a row; 1 and 0 without any. */
+  async extent(): Promise<{ lowest: number; highest: number }> {
+    const [row] = await this.database.query<{ lowest: string; highest: string }>(EXTENT, []);
+    return { lowest: Number(row?.lowest ?? 1), highest: Number(row?.highest ?? 0) };
   }
 
   /** The numbers from here to there that no row has: not yet, or never. */
@@ -212,10 +212,16 @@ export class AuditStore {
     return rows.map((row) => ({ ...toRow(row), hash: row.hash }));
   }
 
-  /** How many rows have no seal. */
+  /** How many rows have no seal. Looks through all there are, a part at a time. */
   async countUnsealed(): Promise<number> {
-    const [row] = await this.database.query<{ rows: number }>(COUNT_UNSEALED, []);
-    return row?.rows ?? 0;
+    const { lowest, highest } = await this.extent();
+    let count = 0;
+    for (let after = lowest - 1; after < highest; after += LOOKED_THROUGH_AT_ONCE) {
+      const upTo = Math.min(after + LOOKED_THROUGH_AT_ONCE, highest);
+      const [row] = await this.database.query<{ rows: number }>(COUNT_UNSEALED, [after, upTo]);
+      count += row?.rows ?? 0;
+    }
+    return count;
   }
 
   /** A checkpoint was written to its file. */

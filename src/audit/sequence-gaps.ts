@@ -21,15 +21,11 @@ export class SequenceGaps {
     return this.seen;
   }
 
-  /** The numbers that may still come. */
+  /** The numbers that may still come. Each is told once more when its time is over: whoever asks may have been held up. */
   open(nowMs: number): number[] {
+    const open = [...this.since.keys()];
     for (const [seq, sinceMs] of this.since) if (nowMs - sinceMs > WAIT_MS) this.since.delete(seq);
-    return [...this.since.keys()];
-  }
-
-  /** What is missing is waited for from now on: so far, nobody has asked for it. */
-  beginWaiting(nowMs: number): void {
-    for (const seq of this.since.keys()) this.since.set(seq, nowMs);
+    return open;
   }
 
   /** These have come to be; what they leave out below them may follow. */

@@ -1,6 +1,6 @@
 import { AuditSealer } from '../../src/audit/audit-sealer';
 import type { AuditCheckpoints } from '../../src/audit/audit-checkpoints';
-import { AuditStore } from '../../src/audit/audit-store';
+import { AuditStore, LOOKED_THROUGH_AT_ONCE } from '../../src/audit/audit-store';
 import type { LeaseStore } from '../../src/database/lease-store';
 import { SystemClock } from '../../src/kernel/clock';
 import type { Log } from '../../src/logging/log';
@@ -49,7 +49,7 @@ const sealedSeqs = async () =>
 
 /** Rows of other connections that commit right after the sealer has asked the store this, the first time. */
 function commitAfter(
-  question: 'lastSeal' | 'highestSeq' | 'missing' | 'unsealed',
+  question: 'lastSeal' | 'extent' | 'missing' | 'unsealed',
   seqs: readonly number[],
   afterMs = 0,
 ): void {
@@ -62,7 +62,7 @@ function commitAfter(
   }) as never);
 }
 
-it.each(['lastSeal', 'highestSeq', 'missing', 'unsealed'] as const)(
+it.each(['lastSeal', 'extent', 'missing', 'unsealed'] as const)(
   'seals rows below and above the highest that commit while everything is looked through, right after %s, and each once',
   async (question) => {
     for (const seq of [1, 3, 4]) await write(seq);
@@ -74,6 +74,17 @@ it.each(['lastSeal', 'highestSeq', 'missing', 'unsealed'] as const)(
     expect(complaints).toEqual([]);
   },
 );
+
+it('finds what was left out long ago, whatever is new meanwhile', async () => {
+  const longAgo = [1, 2, LOOKED_THROUGH_AT_ONCE + 1];
+  const newest = 3 * LOOKED_THROUGH_AT_ONCE;
+  for (const seq of [...longAgo, newest]) await write(seq);
+  commitAfter('unsealed', [newest + 1]);
+  sealer.onApplicationBootstrap();
+  await until('all are sealed', async () => (await sealedSeqs()).length === 5);
+  expect(await store.countUnsealed()).toBe(0);
+  expect(complaints).toEqual([]);
+});
 
 it('waits for what was missing also when looking through everything took longer than that', async () => {
   for (const seq of [1, 3]) await write(seq);

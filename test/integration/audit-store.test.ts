@@ -4,6 +4,7 @@ import type { Statement } from '../../src/database/database';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { openTestStore, type OpenStore } from '../support/open-store';
 
+const ALL = 1_000_000;
 const LIMIT = 500;
 
 let database: TestDatabase;
@@ -28,7 +29,7 @@ const write = (count: number) =>
   );
 
 async function sealNext(limit: number): Promise<readonly Seal[]> {
-  const seals = sealAll(await store.lastSeal(), await store.unsealed(0, limit));
+  const seals = sealAll(await store.lastSeal(), await store.unsealed(0, ALL, limit));
   await store.seal(seals);
   return seals;
 }
@@ -40,9 +41,10 @@ describe('rows for the sealer', () => {
     await write(6);
     await sealNext(2);
     await database.query('delete from audit_seals where seq = 1');
-    expect(seqs(await store.unsealed(0, LIMIT))).toEqual([1, 3, 4, 5, 6]);
-    expect(seqs(await store.unsealed(0, 2))).toEqual([1, 3]);
-    expect(seqs(await store.unsealed(4, LIMIT))).toEqual([5, 6]);
+    expect(seqs(await store.unsealed(0, ALL, LIMIT))).toEqual([1, 3, 4, 5, 6]);
+    expect(seqs(await store.unsealed(0, ALL, 2))).toEqual([1, 3]);
+    expect(seqs(await store.unsealed(4, ALL, LIMIT))).toEqual([5, 6]);
+    expect(seqs(await store.unsealed(1, 4, LIMIT))).toEqual([3, 4]);
   });
 
   it('that are new are those above what was seen, and those that were missing below it', async () => {

@@ -1,4 +1,4 @@
-import { NEW_ROWS, PAGE, SEALED } from '../../src/audit/audit-store';
+import { COUNT_UNSEALED, NEW_ROWS, PAGE, SEALED, UNSEALED } from '../../src/audit/audit-store';
 import type { Statement } from '../../src/database/database';
 import { COUNT } from '../../src/metrics/backlog-store';
 import { createTestDatabase, type TestDatabase } from '../support/database';
@@ -6,6 +6,8 @@ import { createTestDatabase, type TestDatabase } from '../support/database';
 const FEW = 15_000;
 const MANY = 60_000;
 const PAGE_SIZE = 500;
+/** What is compared at once. */
+const PART = 5000;
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -44,6 +46,8 @@ async function blocksRead({ text }: Statement, values: readonly (number | string
 // Where the sealer and a reader stand: at the end, and at the beginning.
 const ASKED: [string, Statement, (count: number) => (number | string)[]][] = [
   ['the sealer', NEW_ROWS, (count) => [count - 3, `'{}'`, PAGE_SIZE]],
+  ['a look for what was left out', UNSEALED, (count) => [count - PART, count, PAGE_SIZE]],
+  ['a count of what was left out', COUNT_UNSEALED, (count) => [count - PART, count]],
   ['a page of the verification', SEALED, () => [0, PAGE_SIZE]],
   ['a page of the log', PAGE, () => [0, PAGE_SIZE]],
   ['a scrape of the metrics', COUNT, () => []],
