@@ -46,7 +46,7 @@ const AFTERMATH = (chatId: string, answered = APPROVAL) => `
 /**
  * Many requests at once. Parameters, each an array with a value for each request: key, agent, session, request, digest,
  * correlation, idempotency key, body digest, seconds, traceparent; then chat, cap, and the keys whose pending requests
- * are counted.
+ * are counted. What was asked before takes no room of what is new.
  *
  * In the order of the idempotency keys, so that two replicas with the same ones never wait for each other.
  */
@@ -63,8 +63,11 @@ export const ENQUEUE: Statement = {
     select key_id, (select count(*) from approvals a where a.key_id = k.key_id and a.status = 'pending') as pending
     from unnest((select $13::text[])) as k (key_id)
   ), admitted as (
-    select i.*, pending from (select *, row_number() over (partition by key_id order by place) as nth from input) as i
-      left join counted using (key_id)
+    select * from (
+      select i.*, pending, count(*) filter (where pending is not null and not exists (
+          select from approvals a where a.key_id = i.key_id and a.idempotency_key = i.idempotency_key
+        )) over (partition by i.key_id order by place) as nth
+      from input as i left join counted using (key_id)) as numbered
     where pending is null or pending + nth <= $12::bigint
   ), new as (
     insert into approvals (id, key_id, agent_id, session_id, request, input_digest, correlation_id,

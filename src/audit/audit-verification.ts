@@ -32,7 +32,7 @@ export class AuditVerification {
 
   private async run(pauseMs: number): Promise<Verified> {
     const verdict = await verifyChain({
-      batches: this.store.allSealed(pauseMs),
+      batches: () => this.store.allSealed(pauseMs),
       checkpoints: await this.checkpoints.all(),
       keys: { keys: await this.keys.all() },
     });

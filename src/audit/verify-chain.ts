@@ -10,15 +10,45 @@ export interface ChainVerdict {
   readonly firstBad: BadRow | null;
 }
 
+/** From the beginning of the log, in the order of its seals; each call reads anew. */
+export type ReadBatches = () => AsyncIterable<readonly SealedRow[]>;
+
+/** Retention removed rows that were being read. */
+export class RemovedMeanwhile extends Error {
+  override readonly name = 'RemovedMeanwhile';
+
+  constructor() {
+    super('old rows were removed by retention while they were read: try again');
+  }
+}
+
+/** @throws RemovedMeanwhile where rows are missing between two batches, and all that was read before them is gone too. */
+export async function* unlessRemoved(batches: ReadBatches): AsyncGenerator<readonly SealedRow[]> {
+  let read = 0;
+  for await (const batch of batches()) {
+    const [next] = batch;
+    if (read > 0 && next && next.seal.number > read + 1 && (await beginsAfter(read, batches)))
+      throw new RemovedMeanwhile();
+    yield batch;
+    read = batch.at(-1)?.seal.number ?? read;
+  }
+}
+
+async function beginsAfter(number: number, batches: ReadBatches): Promise<boolean> {
+  for await (const [first] of batches()) return first !== undefined && first.seal.number > number;
+  return false;
+}
+
 /**
- * Reads the log in the order of its seals until the first row that does not hold.
+ * Reads the log in the order of its seals until the first row that does not hold; once more from its beginning where
+ * retention moved that past what was read.
  *
  * @param log.checkpoints compact JWS; one that none of the keys signed is as telling as a row that does not fit
  * @param progress called after every batch with the number of rows so far
  */
 export async function verifyChain(
   log: {
-    readonly batches: AsyncIterable<readonly SealedRow[]>;
+    readonly batches: ReadBatches;
     readonly checkpoints: readonly string[];
     readonly keys: KeySet;
   },
@@ -33,11 +63,18 @@ export async function verifyChain(
       return { rows: 0, sealedUpTo: null, firstBad: { seq: 0, reason } };
     }
   }
-  const chain = new ChainVerifier(checkpoints);
-  for await (const batch of log.batches) {
-    if (!batch.every((each) => chain.take(each))) break;
-    progress(chain.sealedRows);
+  for (;;) {
+    const chain = new ChainVerifier(checkpoints);
+    try {
+      for await (const batch of unlessRemoved(log.batches)) {
+        if (!batch.every((each) => chain.take(each))) break;
+        progress(chain.sealedRows);
+      }
+    } catch (error) {
+      if (error instanceof RemovedMeanwhile) continue;
+      throw error;
+    }
+    chain.end();
+    return { rows: chain.sealedRows, sealedUpTo: chain.sealedUpTo, firstBad: chain.firstBad };
   }
-  chain.end();
-  return { rows: chain.sealedRows, sealedUpTo: chain.sealedUpTo, firstBad: chain.firstBad };
 }

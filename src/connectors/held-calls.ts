@@ -143,19 +143,26 @@ export class HeldCalls implements BeforeApplicationShutdown {
   ): Promise<Ending> {
     const until = this.clock.monotonicMs() + ms;
     const viewer = { keyId: caller.keyId };
-    const approval = await this.queries.execute(new AwaitSettlementQuery(id, viewer, ms, signal));
+    let approval: Approval;
+    try {
+      approval = await this.queries.execute(new AwaitSettlementQuery(id, viewer, ms, signal));
+    } catch (error) {
+      // The caller is told that this failed, and waits no longer.
+      await this.depart(id, caller, signal.aborted);
+      throw error;
+    }
     const ending = ((): Ending => {
       if (isSettled(approval)) return { kind: 'settled', approval };
       if (signal.aborted) return { kind: 'gone', approval };
       return { kind: this.clock.monotonicMs() >= until ? 'deadline' : 'stopping', approval };
     })();
-    if (ending.kind !== 'settled') await this.depart(approval, caller, ending.kind === 'gone');
+    if (ending.kind !== 'settled') await this.depart(id, caller, ending.kind === 'gone');
     // A key that was revoked meanwhile is told nothing, least of all an approval.
     await caller.standing.confirm();
     return ending;
   }
 
-  private async depart({ id }: Approval, caller: Identity, abandoned: boolean): Promise<void> {
+  private async depart(id: string, caller: Identity, abandoned: boolean): Promise<void> {
     await this.noted('a departure', async () => {
       const since = await this.commands.execute(new DepartFromApprovalCommand(id));
       if (!abandoned || since === null) return;

@@ -135,11 +135,12 @@ const RENEW: Statement = {
   where id = held_id and lease_token = held_token`,
 };
 
-/** Parameters: id, lease token, wait in seconds, error. */
+/** Parameters: id, lease token, wait in seconds, error. A renewal that is under way no longer fits. */
 const POSTPONE: Statement = {
   name: 'outbox-postpone',
   text: `
-  update outbox set available_at = now() + make_interval(secs => $3::float8), last_error = coalesce($4, last_error)
+  update outbox set available_at = now() + make_interval(secs => $3::float8), lease_token = lease_token + 1,
+    last_error = coalesce($4, last_error)
   where id = $1 and lease_token = $2`,
 };
 
@@ -176,10 +177,10 @@ const MOVE_LANE: Statement = {
   text: `update outbox set chat_id = $2 where chat_id = $1`,
 };
 
-/** Parameters: id, lease token, chat. */
+/** Parameters: id, lease token, chat. A renewal that is under way no longer fits. */
 const MOVE_WORK: Statement = {
   name: 'outbox-move-work',
-  text: `update outbox set chat_id = $3, available_at = now() where id = $1 and lease_token = $2`,
+  text: `update outbox set chat_id = $3, available_at = now(), lease_token = lease_token + 1 where id = $1 and lease_token = $2`,
 };
 
 /** Pending requests that no card and no work stands for, as when Telegram was off while they were made. */

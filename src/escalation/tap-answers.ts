@@ -3,9 +3,7 @@ import { beginning } from './excerpt';
 import { utc } from './moments';
 import { visibleLine } from './visible-text';
 
-/** Telegram's limit for the text of an answer to a tap; it is plain text. */
-export const MAX_ANSWER_LENGTH = 200;
-
+/** So that the whole answer stays below 200 characters, Telegram's limit; it is plain text. */
 const MAX_NAME_LENGTH = 60;
 
 export function decidedAnswer(verdict: Verdict): string {
@@ -46,6 +44,11 @@ export function tooManyAnswer(retryAfterSeconds: number): string {
 /** For a button that is not, or no longer, of our making. */
 export function unknownButtonAnswer(): string {
   return '❓ This button is not valid any more. See /pending for what waits.';
+}
+
+/** When the tap failed for a reason that is not the operator's. */
+export function failedAnswer(): string {
+  return '⚠️ That failed here. Tap again: if it was decided after all, you will be told so.';
 }
 
 function nameOf(actor: Actor): string {

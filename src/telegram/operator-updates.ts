@@ -8,6 +8,7 @@ import { ListApprovalsQuery, type ApprovalPage } from '../approvals/queries/list
 import { RefusalLog } from '../audit/refusal-log';
 import { CONFIG, type Config } from '../config/environment';
 import { listCallbackData, parseListTap, type ListTap } from '../escalation/callback-data';
+import { isUnavailable } from '../database/database';
 import { BringUpCardCommand } from '../escalation/commands/bring-up-card';
 import { ReplyToCardCommand } from '../escalation/commands/reply-to-card';
 import { TapCardCommand, type TapResult } from '../escalation/commands/tap-card';
@@ -24,6 +25,7 @@ import { OverviewQuery } from '../escalation/queries/overview';
 import {
   decidedAnswer,
   expiredAnswer,
+  failedAnswer,
   notOperatorAnswer,
   settledAnswer,
   tooManyAnswer,
@@ -96,9 +98,14 @@ export class OperatorUpdates {
   async tapped(@Ctx() context: Tapped): Promise<void> {
     const { id, data, from, message } = context.callbackQuery;
     const operator = this.operatorOf(from.id);
-    if (!operator || !message) {
+    if (!operator) {
       await this.turnAway(from.id, message);
       return this.answer(id, notOperatorAnswer(String(from.id)), true);
+    }
+    if (!message) {
+      // Under what another bot's inline mode wrote: never ours.
+      await this.refuse(from.id, message);
+      return this.answer(id, unknownButtonAnswer(), true);
     }
     const where = { chatId: String(message.chat.id), messageId: String(message.message_id) };
     const listTap = parseListTap(data);
@@ -106,9 +113,13 @@ export class OperatorUpdates {
       await this.answer(id, '', false);
       return this.browse(listTap, where);
     }
-    const result = await this.commands.execute(
-      new TapCardCommand(data, where.chatId, where.messageId, operator),
-    );
+    const result = await this.commands
+      .execute(new TapCardCommand(data, where.chatId, where.messageId, operator))
+      .catch(async (error: unknown) => {
+        // While the database is away, Telegram sends the tap again.
+        if (!isUnavailable(error)) await this.answer(id, failedAnswer(), true);
+        throw error;
+      });
     const answer = () => this.answer(id, answerTo(result), result.kind !== 'decided');
     if (!('approval' in result)) {
       if (result.kind === 'unknown-button') await this.refuse(from.id, message);

@@ -91,8 +91,11 @@ export class TelegramApi implements OnModuleDestroy {
     const { budget, timeoutMs = CALL_TIMEOUT_MS, ...guarded } = options;
     const signal = guarded.signal ? AbortSignal.any([guarded.signal, this.stop.signal]) : this.stop.signal;
     const progress = { attempts: 0, underWay: false, failure: null as TelegramFailure | null };
+    let taken: string | null = null;
     try {
-      const withRoom = budget ? await this.withRoom(method, budget, signal) : withoutRoom;
+      if (budget?.slot === null) taken = await this.room(method, budget.chatId, FIRST_ROOM_MS, signal);
+      const first = budget?.slot ?? taken;
+      const withRoom = budget && first !== null ? this.withRoom(method, budget.chatId, first) : withoutRoom;
       const attempt = (during: AbortSignal): Promise<Result> => {
         const isRetry = ++progress.attempts > 1;
         return withRoom(isRetry, during, async () => {
@@ -122,12 +125,14 @@ export class TelegramApi implements OnModuleDestroy {
       // Ended while it waited and nothing was on its way: its fate is known.
       if (signal.aborted && !progress.underWay) throw progress.failure ?? stoppedFailure(method);
       throw error instanceof CallTimeoutError ? timeoutFailure(method) : toTelegramFailure(method, error);
+    } finally {
+      // Refused by the breaker, say: it counts nowhere.
+      if (taken !== null && progress.attempts === 0) await this.booked(this.budget.cancel(taken));
     }
   }
 
-  /** Every attempt counts at Telegram, so every attempt takes room of its own; the first may have been given. */
-  private async withRoom(method: string, { chatId, slot }: Budgeted, signal: AbortSignal): Promise<WithRoom> {
-    const first = slot ?? (await this.room(method, chatId, FIRST_ROOM_MS, signal));
+  /** Every attempt counts at Telegram, so every attempt takes room of its own; for the first there is. */
+  private withRoom(method: string, chatId: string, first: string): WithRoom {
     return async (isRetry, during, attempt) => {
       const room = isRetry ? await this.room(method, chatId, RETRY_ROOM_MS, during) : first;
       try {

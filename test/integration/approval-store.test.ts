@@ -290,6 +290,21 @@ describe('the cap on pending requests', () => {
     }
   });
 
+  it('leaves to new requests the room that repeated ones do not need', async () => {
+    const small = await openTestStore(database.url, { APPROVAL_MAX_PENDING_PER_AGENT: '3' });
+    const ask = (key: string) =>
+      small.store.enqueue(
+        newApproval({ keyId: 'repeats', idempotency: { key, bodyDigest: bodyDigest('body') } }),
+      );
+    try {
+      await Promise.all([ask('one'), ask('two')]);
+      const answers = await Promise.all([ask('one'), ask('two'), ask('one'), ask('three')]);
+      expect(answers.map(({ replayed }) => replayed)).toEqual([true, true, true, false]);
+    } finally {
+      await small.close();
+    }
+  });
+
   it('holds for requests that are stored at the same time', async () => {
     const small = await openTestStore(database.url, { APPROVAL_MAX_PENDING_PER_AGENT: '1' });
     try {

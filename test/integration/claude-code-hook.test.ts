@@ -1,4 +1,5 @@
 import type { ApprovalJson } from '../support/api';
+import { DomainError } from '../../src/kernel/errors';
 import { Api } from '../support/api';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { callHook, permissionRequest, preToolUse, verdictOf, type HookCall } from '../support/hook-client';
@@ -308,6 +309,20 @@ describe('a hang-up', () => {
 });
 
 describe('whatever goes wrong', () => {
+  it('a call that fails while it waits is a denial, and no longer counts as waiting', async () => {
+    const payload = preToolUse();
+    jest.spyOn(here.feed, 'register').mockImplementationOnce(() => {
+      throw new DomainError('database.unavailable', 'The database is away.');
+    });
+    await denied(await hook(payload), /Nobody approved it/);
+    const { id } = await requestOf(payload);
+    const [row] = await database.query(
+      'select joined + 1 - departed as waiting from approvals where id = $1',
+      [id],
+    );
+    expect(row).toEqual({ waiting: 0 });
+  });
+
   const denied = async (call: HookCall, message: RegExp) => {
     expect(call.status).toBe(200);
     expect(verdictOf(await call.answer)).toEqual({

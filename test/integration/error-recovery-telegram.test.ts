@@ -159,6 +159,15 @@ describe('while Telegram does not answer at all', () => {
     await rig.chat.card(unsaid.id);
   });
 
+  it('what the circuit refuses takes no room of the send budget', async () => {
+    await rig.api.call('operator', 'POST', '/api/diagnostics/circuit-breaker', { action: 'open' });
+    await rig.database.query('truncate send_slots');
+    await rig.chat.say('/status');
+    await until('the reply was refused', () => rig.events('telegram.reply-failed').length > 0);
+    expect(await rig.database.query('select 1 from send_slots')).toEqual([]);
+    await rig.api.call('operator', 'POST', '/api/diagnostics/circuit-breaker', { action: 'close' });
+  });
+
   it('with the circuit held open by hand nothing is tried, and all goes on when it is let go', async () => {
     await rig.api.call('operator', 'POST', '/api/diagnostics/circuit-breaker', { action: 'open' });
     const approval = await rig.asked();

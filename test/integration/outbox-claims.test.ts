@@ -173,6 +173,14 @@ describe('a lease', () => {
     expect(await database.query('select 1 from outbox')).toEqual([]);
   });
 
+  it('ends when the work is given back, whatever renewal is still under way', async () => {
+    await add('card');
+    const work = await claimed();
+    await replica.outbox.postpone(work, 0, 'later');
+    await replica.outbox.renew([work]);
+    expect((await claimed()).id).toBe(work.id);
+  });
+
   it('lasts as long as configured from its last renewal', async () => {
     await add('card');
     const work = await claimed();

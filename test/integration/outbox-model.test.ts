@@ -286,7 +286,7 @@ const postpone = (index: number, waitMs: number): Command =>
     const { at } = await timed(model, () => outbox.postpone(held.work, waitMs, 'later'));
     if (!model.holds(held)) return;
     held.model.availableAt = later(at, waitMs);
-    held.leaseEnds = held.model.availableAt;
+    held.model.token++;
   });
 
 const bury = (index: number): Command =>

@@ -1,8 +1,9 @@
 import { createWriteStream } from 'node:fs';
 import { finished } from 'node:stream/promises';
+import { unlessRemoved } from '../../audit/verify-chain';
 import type { LogSource } from './log-source';
 
-/** Writes the log so that it verifies anywhere. @returns how many rows. @throws Error when the file exists. */
+/** Writes the log so that it verifies anywhere. @returns how many rows. @throws Error when the file exists; RemovedMeanwhile. */
 export async function exportLog(
   source: LogSource,
   path: string,
@@ -16,7 +17,7 @@ export async function exportLog(
   };
   let rows = 0;
   const fill = async (): Promise<void> => {
-    for await (const batch of source.batches) {
+    for await (const batch of unlessRemoved(source.batches)) {
       for (const { seal, row } of batch) await write({ seal, row });
       progress((rows += batch.length));
     }

@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { checkpointsSchema, sealedPageSchema, sealedRowSchema } from '../../audit/audit-views';
-import type { SealedRow } from '../../audit/chain-verifier';
+import type { ReadBatches } from '../../audit/verify-chain';
 import { callService, type ServiceDoor } from '../../connectors/client/service-call';
 import { keySetSchema, type KeySet } from '../../receipts/key-set';
 
@@ -14,7 +14,7 @@ export interface LogSource {
   readonly keys: KeySet;
   /** Compact JWS. */
   readonly checkpoints: readonly string[];
-  readonly batches: AsyncIterable<readonly SealedRow[]>;
+  readonly batches: ReadBatches;
   /** How many rows have no seal; known when the batches are through. An export holds none. */
   unsealed(): number;
 }
@@ -37,7 +37,7 @@ export async function serviceLog(door: ServiceDoor): Promise<LogSource> {
     }
   }
   const keys = await get('/.well-known/jwks.json', keySetSchema);
-  return { keys, checkpoints, batches: batches(), unsealed: () => unsealed };
+  return { keys, checkpoints, batches, unsealed: () => unsealed };
 }
 
 /** One line of an export: rows in the order of the chain, then the checkpoints, then the keys that signed them. */
@@ -77,5 +77,5 @@ export async function exportedLog(path: string): Promise<LogSource> {
   async function* batches() {
     for await (const line of linesOf(path)) if ('seal' in line) yield [line];
   }
-  return { keys, checkpoints, batches: batches(), unsealed: () => 0 };
+  return { keys, checkpoints, batches, unsealed: () => 0 };
 }

@@ -231,6 +231,27 @@ describe('security 5: forged, replayed, reordered updates have no effect', () =>
     expect(await rig.statusOf(approval)).toBe('rejected');
   });
 
+  it('an operator who taps what is on no message of ours is not told to be none', async () => {
+    const { card } = await rig.shown();
+    const tap = tapOf({ data: dataOf(card, 'Approve') });
+    const inline = { ...tap.callback_query, message: undefined, inline_message_id: 'x' };
+    await deliver({ ...tap, callback_query: inline });
+    const answers = await rig.chat.calls('answerCallbackQuery');
+    expect(answers.at(-1)?.params.text).toMatch(/not valid/);
+  });
+
+  it('a tap that fails here is answered, and counts once it works', async () => {
+    const { approval, card } = await rig.shown();
+    const tap = () => deliver(tapOf({ data: dataOf(card, 'Approve'), messageId: card.messageId }));
+    await rig.database.query('alter table cards rename to cards_away');
+    await tap();
+    await rig.database.query('alter table cards_away rename to cards');
+    const answers = await rig.chat.calls('answerCallbackQuery');
+    expect(answers.at(-1)?.params.text).toMatch(/failed here/);
+    await tap();
+    expect(await rig.statusOf(approval)).toBe('approved');
+  });
+
   it('the same update twice, and its opposite after it: the first counts', async () => {
     const { approval, card } = await rig.shown();
     const update = tapOf({ data: dataOf(card, 'Reject'), messageId: card.messageId });

@@ -21,7 +21,7 @@ export const auditChainCheck: Check = {
     ];
     const { rows, firstBad } = await verifyChain(
       {
-        batches: store.allSealed(),
+        batches: () => store.allSealed(),
         checkpoints: [...new Set(checkpoints)],
         keys: { keys: await new SigningKeyStore(reached.database).all() },
       },

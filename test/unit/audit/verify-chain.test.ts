@@ -1,0 +1,71 @@
+import { NOTHING_BEFORE, sealAll, type AuditRow } from '../../../src/audit/audit-chain';
+import { CHECKPOINT_TYPE } from '../../../src/audit/audit-checkpoint';
+import type { SealedRow } from '../../../src/audit/chain-verifier';
+import { RemovedMeanwhile, unlessRemoved, verifyChain } from '../../../src/audit/verify-chain';
+import { HEADER, KEYS, signed } from '../receipts/receipt-samples';
+
+const ROWS = 12;
+const BATCH = 3;
+/** Retention removes up to here, which a checkpoint covers. */
+const BOUNDARY = 8;
+
+const rows = Array.from({ length: ROWS }, (_, i): AuditRow => ({
+  seq: i + 1,
+  at: '2026-08-01T12:00:00.000000Z',
+  type: 'test',
+  actor: 'test',
+  approvalId: null,
+  correlationId: null,
+  data: '{}',
+}));
+const log: SealedRow[] = sealAll({ number: 0, hash: NOTHING_BEFORE }, rows).map((seal, i) => ({
+  seal,
+  row: rows[i] ?? null,
+}));
+const covered = log[BOUNDARY - 1]?.seal;
+const checkpoint = signed(
+  { iss: 'countersign', number: covered?.number, seq: covered?.seq, hash: covered?.hash, iat: 1 },
+  { ...HEADER, typ: CHECKPOINT_TYPE },
+);
+
+/** A log from which some go once the first batch was read, whoever reads it again. */
+function losing(gone: (number: number) => boolean): () => AsyncGenerator<SealedRow[]> {
+  let left = log;
+  return async function* () {
+    for (let after = 0; ;) {
+      const batch = left.filter(({ seal }) => seal.number > after).slice(0, BATCH);
+      yield await Promise.resolve(batch);
+      left = log.filter(({ seal }) => !gone(seal.number));
+      if (batch.length < BATCH) return;
+      after = batch.at(-1)?.seal.number ?? after;
+    }
+  };
+}
+
+const verify = (batches: () => AsyncIterable<readonly SealedRow[]>) =>
+  verifyChain({ batches, checkpoints: [checkpoint], keys: KEYS });
+
+describe('rows that go while they are read', () => {
+  it('from the beginning, up to a checkpoint, are retention: what is left holds', async () => {
+    const left = await verify(losing((number) => number <= BOUNDARY));
+    expect(left).toEqual({ rows: ROWS - BOUNDARY, sealedUpTo: ROWS, firstBad: null });
+  });
+
+  it('from the middle are missing, also up to a checkpoint', async () => {
+    const { firstBad } = await verify(losing((number) => number > BATCH && number <= BOUNDARY));
+    expect(firstBad).toEqual({ seq: BOUNDARY + 1, reason: expect.stringMatching(/missing/) as string });
+  });
+
+  it('from the beginning, without a checkpoint up to there, are missing', async () => {
+    const { firstBad } = await verify(losing((number) => number < BOUNDARY));
+    expect(firstBad).toEqual({ seq: BOUNDARY, reason: expect.stringMatching(/no checkpoint/) as string });
+  });
+
+  it('end an export, which could not be verified', async () => {
+    const read = async () => {
+      for await (const batch of unlessRemoved(losing((number) => number <= BOUNDARY)))
+        expect(batch).toHaveLength(BATCH);
+    };
+    await expect(read()).rejects.toThrow(RemovedMeanwhile);
+  });
+});
