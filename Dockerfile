@@ -1,4 +1,4 @@
-FROM node:20.20.2-bookworm-slim AS base
+FROM node:24.21.0-bookworm-slim AS base
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 
@@ -14,7 +14,7 @@ FROM base AS dependencies
 # Without development tools, and without the embedded PostgreSQL: the database is another container's.
 RUN npm ci --omit=dev --omit=optional
 
-FROM node:20.20.2-bookworm-slim
+FROM node:24.21.0-bookworm-slim
 WORKDIR /app
 ENV NODE_ENV=production HOST=0.0.0.0 DATA_DIR=/data PATH=/app/bin:$PATH
 COPY package.json ./

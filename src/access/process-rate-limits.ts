@@ -24,7 +24,7 @@ export async function take(limiter: RateLimiterMemory, subject: string, what: st
 
 /**
  * Limits of this replica, counted in its memory: behind a balancer, N replicas take up to N times as much. What
- * holds over all of them is the number of pending requests (docs/adr/0013).
+ * holds over all of them is the number of pending requests (docs/adr/0014).
  */
 @Injectable()
 export class ProcessRateLimits extends RateLimits {

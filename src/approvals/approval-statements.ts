@@ -13,8 +13,8 @@ const APPROVAL = `id, status, key_id, request, input_digest, correlation_id, tra
 const NOW = `date_trunc('milliseconds', now())`;
 
 /**
- * Of a request that is found by its id. Written so that no index of what is pending fits: where the statistics are from
- * when little was, PostgreSQL would rather step through everything that is pending, for as long as the connection lives.
+ * For rows that are found by their id. `is true` keeps PostgreSQL off the partial indexes of what is pending: with
+ * statistics from when little was, it would step through all of it, for as long as the connection lives.
  */
 const STILL_PENDING = `(status = 'pending') is true`;
 

@@ -142,7 +142,7 @@ export abstract class ApprovalStore {
    */
   abstract acknowledge(id: string, keyId: string, outcome: Acknowledgement): Promise<SettledApproval | null>;
 
-  /** Whether anything became due after a moment; null: ever. Such that another replica is just ending count. */
+  /** Whether anything became due after a moment; null: ever. What another replica is ending right now counts as due. */
   abstract lookForDue(after: Date | null): Promise<DueLook>;
 
   /**

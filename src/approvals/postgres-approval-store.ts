@@ -84,7 +84,7 @@ function settledBy({ status, by, reason }: Outcome, approval: Approval, now: Dat
     : decide(approval, by, status, reason, now);
 }
 
-/** As often a request is read anew that is not as it was read when it is settled. */
+/** How often a settle begins anew because the request changed between its read and its update. */
 const MAX_READS = 5;
 
 @Injectable()

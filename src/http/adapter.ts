@@ -2,8 +2,7 @@ import type { Socket } from 'node:net';
 import { HttpException } from '@nestjs/common';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { InvalidInput } from '../kernel/errors';
-import { parseStrictJson, StrictJsonError } from '../kernel/strict-json';
+import { parseStrictJson } from '../kernel/strict-json';
 import { namedCorrelationId, withCorrelation, withNewCorrelation } from '../logging/correlation';
 import { CORRELATION_HEADER } from './correlation-header';
 import { PROBLEM_TYPE, problemOf, sendProblem } from './problem';
@@ -21,14 +20,6 @@ const HEADERS_TIMEOUT_MS = 5_000;
 const TIMEOUT_CHECK_MS = 1_000;
 
 const SECURITY_HEADERS = securityHeaders();
-
-function parsed(body: Buffer): unknown {
-  try {
-    return parseStrictJson(body);
-  } catch (error) {
-    throw error instanceof StrictJsonError ? new InvalidInput(error.errors) : error;
-  }
-}
 
 /** Nothing is unpacked: a small body that grows is an attack more often than a need. */
 function refuseEncoded({ headers: { 'content-encoding': encoding = 'identity' } }: FastifyRequest): void {
@@ -77,7 +68,7 @@ function prepare(fastify: FastifyInstance): void {
     (request: FastifyRequest, body: Buffer, done) => {
       try {
         refuseEncoded(request);
-        done(null, parsed(body));
+        done(null, parseStrictJson(body));
       } catch (error) {
         done(error as Error);
       }

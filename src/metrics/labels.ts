@@ -12,7 +12,6 @@ export const TELEGRAM_METHODS = [
   'getMe',
   'getChat',
   'getUpdates',
-  'getWebhookInfo',
   'setWebhook',
   'deleteWebhook',
   'setMyCommands',

@@ -62,7 +62,7 @@ export class RetentionStore {
     return { count: row?.removed ?? 0, lastId: row?.last_id ?? null };
   }
 
-  /** Removes audit rows older than `days` that lie before the oldest exported checkpoint; `more`: it was reached. */
+  /** Removes audit rows older than `days` up to the oldest exported checkpoint; `more`: there may be another. */
   async pruneAudit(days: number): Promise<{ readonly removed: number; readonly more: boolean }> {
     const [row] = await this.database.query<{ removed: number; more: boolean }>(PRUNE_AUDIT, [days]);
     return row ?? { removed: 0, more: false };

@@ -28,7 +28,7 @@ export function writeAnswer(reply: FastifyReply, { status, body }: Answer, spoil
       void reply.type('application/json').send('');
       return;
     case 'truncated':
-      // Without the length, so that the client takes the half for the whole.
+      // With the length of the half, so that the client takes it for the whole.
       void reply.type('application/json').send(json.slice(0, Math.ceil(json.length / 2)));
       return;
     case 'stall':

@@ -66,7 +66,6 @@ const METHODS = [
   'getMe',
   'getChat',
   'getUpdates',
-  'getWebhookInfo',
   'setWebhook',
   'deleteWebhook',
   'setMyCommands',

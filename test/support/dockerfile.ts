@@ -125,8 +125,8 @@ class Replay {
   private async from([image = '', , name = 'last']: readonly string[]): Promise<void> {
     const root = join(this.directory, name);
     const base = this.stages.get(image);
-    if (base === undefined && !/^node:20\.\d+\.\d+-/.test(image))
-      throw new Error(`${image} is no Node.js 20 we know`);
+    if (base === undefined && !/^node:24\.\d+\.\d+-/.test(image))
+      throw new Error(`${image} is no Node.js 24 we know`);
     mkdirSync(root);
     if (base) cpSync(base.root, root, { recursive: true, verbatimSymlinks: true });
     await own(root, BUILDER);
