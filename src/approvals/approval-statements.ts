@@ -1,4 +1,5 @@
 import type { Statement } from '../database/database';
+import { AGAIN, URGENCY } from '../database/outbox-work';
 
 /** PostgreSQL's channel that tells every replica which approvals settled: ids, comma separated. */
 export const SETTLED_CHANNEL = 'approval_settled';
@@ -18,10 +19,6 @@ const NOW = `date_trunc('milliseconds', now())`;
  */
 const STILL_PENDING = `(status = 'pending') is true`;
 
-/** Work that is being done right now is done once more: its lease token no longer fits. */
-const AGAIN = `on conflict (approval_id, kind)
-    do update set available_at = now(), lease_token = outbox.lease_token + 1, dead_at = null`;
-
 /** Columns hold the inside of a JSON string, so that U+0000 fits; the audit log holds JSON. */
 const REASON = `('"' || reason || '"')::json`;
 
@@ -34,7 +31,7 @@ const AFTERMATH = (chatId: string, answered = APPROVAL) => `
     from ended
   ), outcome as (
     insert into outbox (approval_id, kind, chat_id, urgency, created_at, available_at)
-    select id, 'outcome', ${chatId}, 1, now(), now() from ended where ${chatId} is not null
+    select id, 'outcome', ${chatId}, ${URGENCY.outcome}, now(), now() from ended where ${chatId} is not null
     ${AGAIN}
   ), woken as (
     select pg_notify('${SETTLED_CHANNEL}', string_agg(id::text, ',')) as sent from (
@@ -81,7 +78,7 @@ export const ENQUEUE: Statement = {
     select place, key_id, correlation_id, input_digest, new.* from new join input using (id)
   ), card as (
     insert into outbox (approval_id, kind, chat_id, urgency, created_at, available_at)
-    select id, 'card', $11::bigint, 0, now(), now() from stored where $11::bigint is not null order by place
+    select id, 'card', $11::bigint, ${URGENCY.card}, now(), now() from stored where $11::bigint is not null order by place
   ), audited as (
     insert into audit_log (at, type, actor, approval_id, correlation_id, data)
     select created_at, 'approval.enqueued', 'api:' || key_id, id, correlation_id,
@@ -185,7 +182,7 @@ export const EXPLAIN: Statement = {
     from explained
   ), outcome as (
     insert into outbox (approval_id, kind, chat_id, urgency, created_at, available_at)
-    select id, 'outcome', $5::bigint, 1, now(), now() from explained where $5::bigint is not null
+    select id, 'outcome', $5::bigint, ${URGENCY.outcome}, now(), now() from explained where $5::bigint is not null
     ${AGAIN}
   )
   select id from explained`,
@@ -210,7 +207,7 @@ export const ACKNOWLEDGE: Statement = {
     from told
   ), outcome as (
     insert into outbox (approval_id, kind, chat_id, urgency, created_at, available_at)
-    select id, 'outcome', $4::bigint, 2, now(), now() from told where $4::bigint is not null
+    select id, 'outcome', $4::bigint, ${URGENCY.acknowledgement}, now(), now() from told where $4::bigint is not null
     ${AGAIN}
   )
   select id from told`,

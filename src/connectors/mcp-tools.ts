@@ -113,7 +113,11 @@ const requestApproval: ApprovalTool = {
           description:
             'Exactly what would be done: a command, a request body, any JSON. It is shown in full.',
         },
-        timeoutSeconds: { type: 'integer', minimum: 1, description: 'How long to wait; the service has a default' },
+        timeoutSeconds: {
+          type: 'integer',
+          minimum: 1,
+          description: 'How long to wait; the service has a default',
+        },
       },
       required: ['question'],
       additionalProperties: false,

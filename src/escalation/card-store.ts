@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Database, type Statement } from '../database/database';
+import { AGAIN, URGENCY } from '../database/outbox-work';
 import type { ApprovalWork } from './outbox-store';
 
 /** One attempt to put an approval before the operators. */
@@ -86,10 +87,6 @@ const SHOWN: Statement = {
   text: `update cards set message_id = $2 where id = $1`,
 };
 
-/** Work that is being done right now is done once more: its lease token no longer fits. */
-const AGAIN = `on conflict (approval_id, kind)
-    do update set available_at = excluded.available_at, lease_token = outbox.lease_token + 1, dead_at = null`;
-
 /**
  * Parameters: card, message, work, lease token, warning lead in seconds.
  *
@@ -107,9 +104,9 @@ const SENT: Statement = {
     delete from outbox where id = $3 and lease_token = $4
   ), next as (
     insert into outbox (approval_id, kind, chat_id, urgency, created_at, available_at)
-    select approval.id, 'outcome', card.chat_id, 1, now(), now() from approval, card where status <> 'pending'
+    select approval.id, 'outcome', card.chat_id, ${URGENCY.outcome}, now(), now() from approval, card where status <> 'pending'
     union all
-    select approval.id, 'warning', card.chat_id, 2, now(), expires_at - make_interval(secs => $5)
+    select approval.id, 'warning', card.chat_id, ${URGENCY.warning}, now(), expires_at - make_interval(secs => $5)
     from approval, card
     where status = 'pending' and $5 > 0 and expires_at - created_at >= make_interval(secs => 2 * $5)
     ${AGAIN}
@@ -135,7 +132,7 @@ const ADOPT: Statement = {
     update cards set message_id = $2, sent_at = now() where id = $1 and message_id is null returning chat_id
   )
   insert into outbox (approval_id, kind, chat_id, urgency, created_at, available_at)
-  select approval.id, 'outcome', adopted.chat_id, 1, now(), now() from approval, adopted where status <> 'pending'
+  select approval.id, 'outcome', adopted.chat_id, ${URGENCY.outcome}, now(), now() from approval, adopted where status <> 'pending'
   ${AGAIN}`,
 };
 

@@ -76,13 +76,10 @@ export class Escalation implements BeforeApplicationShutdown {
   }
 
   private async tellChat(work: ChatWork): Promise<void> {
-    const { kind, data } = work;
-    if (kind === 'digest') {
-      await this.say(work, renderDigest(data.unsent ?? 0));
-    } else {
-      const { pending } = await this.outbox.overview();
-      await this.say(work, renderGapNotice(new Date(data.fromMs ?? 0), new Date(data.toMs ?? 0), pending));
-    }
+    if (work.kind === 'digest') return this.say(work, renderDigest(work.data.unsent));
+    const { fromMs, toMs } = work.data;
+    const { pending } = await this.outbox.overview();
+    await this.say(work, renderGapNotice(new Date(fromMs), new Date(toMs), pending));
   }
 
   /** Sends what has no buttons: of these, only the outbox knows how often they were tried. */

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '../config/environment';
 import { Database, type Statement } from '../database/database';
+import { URGENCY } from '../database/outbox-work';
 import { FORGET_SLOTS, FREE_AT, LOCK_BUDGET, SendBudget, SLOT_END } from './send-budget';
 
 /** A leased piece of work; `leaseToken` proves that the lease is still ours when it ends. */
@@ -20,18 +21,18 @@ export interface ApprovalWork extends Leased {
   readonly approvalId: string;
 }
 
-/** How many cards wait for a digest; between which moments taps may be lost for a notice. */
-export interface ChatNews {
-  readonly unsent?: number;
-  readonly fromMs?: number;
-  readonly toMs?: number;
+/** Between these moments, in milliseconds since 1970, taps may have been lost. */
+export interface Gap {
+  readonly fromMs: number;
+  readonly toMs: number;
 }
 
-/** What is said to a chat: that there is a backlog, that taps may have been lost. */
-export interface ChatWork extends Leased {
-  readonly kind: 'digest' | 'notice';
-  readonly data: ChatNews;
-}
+/** What is said to a chat: how many cards wait to be sent, or that taps may have been lost. */
+export type ChatWork = Leased &
+  (
+    | { readonly kind: 'digest'; readonly data: { readonly unsent: number } }
+    | { readonly kind: 'notice'; readonly data: Gap }
+  );
 
 export type Work = ApprovalWork | ChatWork;
 
@@ -118,7 +119,7 @@ const DIGEST: Statement = {
     returning chat_id
   )
   insert into outbox (kind, chat_id, urgency, created_at, available_at, data)
-  select 'digest', chat_id, -1, now(), now(), json_build_object('unsent', unsent)::text from begun, backlog`,
+  select 'digest', chat_id, ${URGENCY.first}, now(), now(), json_build_object('unsent', unsent)::text from begun, backlog`,
 };
 
 const FINISH: Statement = {
@@ -188,7 +189,7 @@ const ENQUEUE_MISSING_CARDS: Statement = {
   name: 'outbox-enqueue-missing-cards',
   text: `
   insert into outbox (approval_id, kind, chat_id, urgency, created_at, available_at)
-  select a.id, 'card', $1, 0, now(), now() from approvals a
+  select a.id, 'card', $1, ${URGENCY.card}, now(), now() from approvals a
   where a.status = 'pending' and a.expires_at > now() and not exists (
     select 1 from cards c where c.approval_id = a.id and c.chat_id = $1 and c.message_id is not null)
   on conflict (approval_id, kind) do nothing
@@ -200,7 +201,7 @@ const ENQUEUE_MISSING_OUTCOMES: Statement = {
   name: 'outbox-enqueue-missing-outcomes',
   text: `
   insert into outbox (approval_id, kind, chat_id, urgency, created_at, available_at)
-  select distinct on (a.id) a.id, 'outcome', c.chat_id, 1, now(), now()
+  select distinct on (a.id) a.id, 'outcome', c.chat_id, ${URGENCY.outcome}, now(), now()
   from cards c join approvals a on a.id = c.approval_id
   where c.closed_at is null and c.message_id is not null and a.status <> 'pending'
   on conflict (approval_id, kind) do nothing
@@ -211,12 +212,12 @@ const NOTICE: Statement = {
   name: 'outbox-notice',
   text: `
   insert into outbox (kind, chat_id, urgency, created_at, available_at, data)
-  values ('notice', $1, -1, now(), now(), $2)`,
+  values ('notice', $1, ${URGENCY.first}, now(), now(), $2)`,
 };
 
 const HURRY: Statement = {
   name: 'outbox-hurry',
-  text: `update outbox set urgency = -1 where approval_id = $1 and kind = 'card'`,
+  text: `update outbox set urgency = ${URGENCY.first} where approval_id = $1 and kind = 'card'`,
 };
 
 const OVERVIEW: Statement = {
@@ -270,9 +271,8 @@ export interface DeadLetter {
 function toWork(row: WorkRow & { id: string }): Work {
   const { id, chat_id: chatId, lease_token: leaseToken, attempts, slot_id: slot } = row;
   const leased = { id, chatId, leaseToken, attempts, slot };
-  if (row.kind === 'digest' || row.kind === 'notice') {
-    return { ...leased, kind: row.kind, data: JSON.parse(row.data ?? '{}') as ChatNews };
-  }
+  if (row.kind === 'digest' || row.kind === 'notice')
+    return { ...leased, kind: row.kind, data: JSON.parse(row.data ?? '') } as ChatWork;
   if (row.approval_id === null) throw new Error(`outbox row ${id} is about no approval`);
   return { ...leased, kind: row.kind, approvalId: row.approval_id };
 }
@@ -375,8 +375,8 @@ export class OutboxStore {
     await this.database.query(HURRY, [approvalId]);
   }
 
-  async enqueueNotice(chatId: string, news: ChatNews): Promise<void> {
-    await this.database.query(NOTICE, [chatId, JSON.stringify(news)]);
+  async enqueueNotice(chatId: string, gap: Gap): Promise<void> {
+    await this.database.query(NOTICE, [chatId, JSON.stringify(gap)]);
   }
 
   /** Newest first. */

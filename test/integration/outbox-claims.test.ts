@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createDataSource } from '../../src/database/data-source';
+import { URGENCY } from '../../src/database/outbox-work';
 import { CLAIM, type Work } from '../../src/escalation/outbox-store';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { openOutbox, type OutboxReplica } from '../support/outbox-rig';
@@ -7,8 +8,6 @@ import { openOutbox, type OutboxReplica } from '../support/outbox-rig';
 const GROUP = '-1001';
 const OTHER_GROUP = '-1002';
 const LEASE_SECONDS = 30;
-
-const URGENCY = { card: 0, outcome: 1, warning: 2 } as const;
 
 let database: TestDatabase;
 let replica: OutboxReplica;
@@ -28,7 +27,7 @@ afterAll(async () => {
 beforeEach(() => database.query('truncate outbox, lanes, send_slots, cards'));
 
 async function add(
-  kind: keyof typeof URGENCY,
+  kind: 'card' | 'outcome' | 'warning',
   chat = GROUP,
   approvalId: string = randomUUID(),
 ): Promise<string> {
