@@ -272,7 +272,7 @@ function toWork(row: WorkRow & { id: string }): Work {
   const { id, chat_id: chatId, lease_token: leaseToken, attempts, slot_id: slot } = row;
   const leased = { id, chatId, leaseToken, attempts, slot };
   if (row.kind === 'digest' || row.kind === 'notice')
-    return { ...leased, kind: row.kind, data: JSON.parse(row.data ?? '') } as ChatWork;
+    return { ...leased, kind: row.kind, data: JSON.parse(row.data ?? '') as never };
   if (row.approval_id === null) throw new Error(`outbox row ${id} is about no approval`);
   return { ...leased, kind: row.kind, approvalId: row.approval_id };
 }
