@@ -271,8 +271,10 @@ export interface DeadLetter {
 function toWork(row: WorkRow & { id: string }): Work {
   const { id, chat_id: chatId, lease_token: leaseToken, attempts, slot_id: slot } = row;
   const leased = { id, chatId, leaseToken, attempts, slot };
-  if (row.kind === 'digest' || row.kind === 'notice')
-    return { ...leased, kind: row.kind, data: JSON.parse(row.data ?? '') as never };
+  if (row.kind === 'digest' || row.kind === 'notice') {
+    const data: unknown = JSON.parse(row.data ?? '');
+    return { ...leased, kind: row.kind, data } as ChatWork;
+  }
   if (row.approval_id === null) throw new Error(`outbox row ${id} is about no approval`);
   return { ...leased, kind: row.kind, approvalId: row.approval_id };
 }
