@@ -83,11 +83,13 @@ export async function prepareInstallation(): Promise<Installation> {
   const here = (text: string) =>
     Object.entries(moved).reduce((t, [from, to]) => t.replaceAll(from, to), text);
 
-  const home = join(directory, 'opt/countersign');
+  // As in the guide: a directory for the version, and a link to the one that runs.
+  const home = join(directory, 'opt/countersign-0.1.0');
   for (const path of ['etc/systemd/system', 'etc/haproxy', 'etc/default', 'usr/local/bin', 'bin', 'state']) {
     mkdirSync(join(directory, path), { recursive: true });
   }
   mkdirSync(home, { recursive: true });
+  symlinkSync(home, join(directory, 'opt/countersign'));
   for (const part of ['dist', 'node_modules', 'package.json', 'docs'])
     symlinkSync(join(CHECKOUT, part), join(home, part));
   moveDeployment(home, here);
