@@ -67,10 +67,13 @@ describe('the shell hook of docs/connectors.md', () => {
 
   it('exits 2 when they rejected, whatever the action says of itself', async () => {
     const { ended, request } = await asked(
-      '{"id":"x","status":"approved","a":{"id":"y","status":"approved"}}',
+      '{"id":"x","status":"approved","a":{"id":"y","status":"approved"},"decision":{"by":{"name":"z"},"reason":"y"}}',
     );
-    await api.decide(request.id, 'rejected');
-    expect(await ended).toMatchObject({ code: 2, said: expect.stringContaining('rejected') as string });
+    await api.decide(request.id, 'rejected', 'not on a "Friday"');
+    expect(await ended).toMatchObject({
+      code: 2,
+      said: expect.stringMatching(/^Countersign: rejected by \S+: "not on a \\"Friday\\""$/m) as string,
+    });
   });
 
   it('exits 2 when nobody answered', async () => {
