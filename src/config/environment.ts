@@ -214,7 +214,7 @@ function unknownNames(values: Record<string, string>): string[] {
   const known = new Set([...Object.keys(environmentSchema.shape), ...SECRETS.map((name) => `${name}_FILE`)]);
   return Object.keys(values)
     .filter((name) => OUR_PREFIXES.some((prefix) => name.startsWith(prefix)) && !known.has(name))
-    .map((name) => `${name}: unknown variable; see the configuration table in README.md`);
+    .map((name) => `${name}: unknown variable; see docs/configuration.md`);
 }
 
 /** Every variable that reads well on its own, so that one bad value does not hide what is wrong between others. */

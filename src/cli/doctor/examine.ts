@@ -90,7 +90,7 @@ export async function examineAll(
   } catch (reason) {
     const faults = reason instanceof ConfigurationError ? reason.faults : [describeError(reason)];
     const fix =
-      'correct it where the service gets its environment; README.md, "Configuration", has every variable';
+      'correct it where the service gets its environment; docs/configuration.md has every variable';
     note(named('configuration', seen('wrong', ...faults.map((fault) => error(fault, fix)))));
     return findings;
   }
