@@ -30,16 +30,8 @@ export async function locateDatabase(config: Config, log: Log): Promise<Database
   if (url !== null) return new DatabaseLocation(url, migrationUrl ?? url, false, nothingToClose);
   const embedded = await startEmbeddedPostgres({
     dataDir: config.dataDir,
-    log: (event, fields, message) => log.event('info', event, fields, message),
+    log: (level, event, fields, message) => log.event(level, event, fields, message),
   });
-  embedded.onExit(() =>
-    log.event(
-      'error',
-      'database.embedded-died',
-      {},
-      'the embedded PostgreSQL ended by itself; restart the service',
-    ),
-  );
   return new DatabaseLocation(embedded.url, embedded.ownerUrl, true, () => embedded.stop());
 }
 

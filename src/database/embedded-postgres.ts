@@ -1,5 +1,6 @@
-import { usableBinaries } from './embedded/binaries';
-import { createCluster, readCredentials, urlsOf } from './embedded/cluster';
+import { setTimeout as delay } from 'node:timers/promises';
+import { usableBinaries, type Binaries } from './embedded/binaries';
+import { createCluster, readCredentials, urlsOf, type Credentials } from './embedded/cluster';
 import { lockDirectory, type DirectoryLock } from './embedded/directory-lock';
 import { confirmHome, findHome, makeHome, openDataDir, type Home } from './embedded/home';
 import { boundLog, endPostmaster, startPostmaster } from './embedded/postmaster';
@@ -10,9 +11,11 @@ export { DirectoryInUse, EmbeddedPostgresError } from './embedded/embedded-postg
 
 /** How soon a server that died by itself is noticed. */
 const WATCH_MS = 250;
+/** Between tries to start it again. */
+const REVIVAL_PAUSE_MS = 5_000;
 const LOG_CHECK_MS = 60_000;
 
-type LogEvent = (event: string, fields: object, message: string) => void;
+type LogEvent = (level: 'info' | 'error', event: string, fields: object, message: string) => void;
 
 /** A PostgreSQL of our own under `DATA_DIR`, ready to serve. */
 export interface EmbeddedPostgres {
@@ -20,46 +23,24 @@ export interface EmbeddedPostgres {
   readonly url: string;
   /** For the role that owns the database. */
   readonly ownerUrl: string;
+  /** Of the server that runs now, or ran last. */
   readonly pid: number;
   /** It was running already: the service before this one was killed. */
   readonly adopted: boolean;
   /** Ends the server within about 25 s, whatever it does, and gives the directory free. Again: the same promise. */
   stop(): Promise<void>;
-  /** Calls when the server ends although nobody stopped it; at once when it already has. */
-  onExit(listener: () => void): void;
 }
 
-/** Tells those who ask when the server is gone. */
-class Watch {
-  private readonly listeners: (() => void)[] = [];
-  private died = false;
-  private readonly timers: NodeJS.Timeout[];
-
-  constructor(postmaster: Postmaster, serverLog: string) {
-    this.timers = [
-      setInterval(() => {
-        if (!isRunning(postmaster.pid, postmaster.startedAt)) this.announce();
-      }, WATCH_MS),
-      // Best effort: a log that cannot be shortened is no reason to end the service.
-      setInterval(() => void boundLog(serverLog).catch(() => undefined), LOG_CHECK_MS),
-    ];
-    for (const timer of this.timers) timer.unref();
-  }
-
-  private announce(): void {
-    this.end();
-    this.died = true;
-    for (const listener of this.listeners) listener();
-  }
-
-  add(listener: () => void): void {
-    this.listeners.push(listener);
-    if (this.died) listener();
-  }
-
-  end(): void {
-    for (const timer of this.timers) clearInterval(timer);
-  }
+/** The programs, where this machine and this user can run them. */
+function binariesFor(home: Home, log: LogEvent): Promise<Binaries> {
+  return usableBinaries(home.directory, home.runAs, (path, reason) =>
+    log(
+      'info',
+      'database.embedded-binaries-copied',
+      { path, reason },
+      'the installed PostgreSQL cannot be run where it is: using a copy',
+    ),
+  );
 }
 
 async function obtain(dataDir: string, log: LogEvent): Promise<{ home: Home; postmaster: Postmaster }> {
@@ -70,48 +51,118 @@ async function obtain(dataDir: string, log: LogEvent): Promise<{ home: Home; pos
   const home = known ?? (await makeHome(dataDir));
   if (home.relocated) {
     log(
+      'info',
       'database.embedded-relocated',
       { dataDir, home: home.directory, uid: home.runAs?.uid },
       'PostgreSQL does not run as root, and its user cannot enter DATA_DIR: the database is kept elsewhere',
     );
   }
-  const binaries = await usableBinaries(home.directory, home.runAs, (path, reason) =>
-    log(
-      'database.embedded-binaries-copied',
-      { path, reason },
-      'the installed PostgreSQL cannot be run where it is: using a copy',
-    ),
-  );
+  const binaries = await binariesFor(home, log);
   if (known === null) {
     await createCluster(home, binaries);
-    log('database.embedded-created', { directory: home.cluster }, 'made a new database');
+    log('info', 'database.embedded-created', { directory: home.cluster }, 'made a new database');
   }
   await confirmHome(dataDir, home);
   return { home, postmaster: await startPostmaster(home, binaries, await readCredentials(home.cluster)) };
+}
+
+/** Keeps one server running on the cluster, on one port, until it is stopped. */
+class Supervisor {
+  private readonly timers: NodeJS.Timeout[];
+  private readonly stop = new AbortController();
+  private reviving: Promise<void> | null = null;
+  private stopping: Promise<void> | null = null;
+
+  constructor(
+    private readonly home: Home,
+    private readonly credentials: Credentials,
+    private readonly lock: DirectoryLock,
+    private readonly log: LogEvent,
+    private postmaster: Postmaster,
+  ) {
+    this.timers = [
+      setInterval(() => this.look(), WATCH_MS),
+      // Best effort: a log that cannot be shortened is no reason to end the service.
+      setInterval(() => void boundLog(home.serverLog).catch(() => undefined), LOG_CHECK_MS),
+    ];
+    for (const timer of this.timers) timer.unref();
+  }
+
+  get pid(): number {
+    return this.postmaster.pid;
+  }
+
+  end(): Promise<void> {
+    this.stopping ??= this.shutDown();
+    return this.stopping;
+  }
+
+  private look(): void {
+    const { pid, startedAt } = this.postmaster;
+    if (this.reviving || isRunning(pid, startedAt)) return;
+    this.log(
+      'error',
+      'database.embedded-died',
+      { pid },
+      'the embedded PostgreSQL ended by itself; it is started again',
+    );
+    this.reviving = this.revive().finally(() => (this.reviving = null));
+  }
+
+  /** On the port that everybody connects to; never rejects. */
+  private async revive(): Promise<void> {
+    const { port } = this.postmaster;
+    while (!this.stop.signal.aborted) {
+      try {
+        const binaries = await binariesFor(this.home, this.log);
+        this.postmaster = await startPostmaster(this.home, binaries, this.credentials, () =>
+          Promise.resolve(port),
+        );
+        const { pid } = this.postmaster;
+        this.log(
+          'info',
+          'database.embedded-revived',
+          { pid, port },
+          'the embedded PostgreSQL is ready again',
+        );
+        return;
+      } catch (error) {
+        const fields = { error: error instanceof Error ? error.message : String(error) };
+        this.log('error', 'database.embedded-stays-down', fields, 'it does not start; tried again');
+        await delay(REVIVAL_PAUSE_MS, undefined, { signal: this.stop.signal }).catch(() => undefined);
+      }
+    }
+  }
+
+  private async shutDown(): Promise<void> {
+    for (const timer of this.timers) clearInterval(timer);
+    this.stop.abort();
+    await this.reviving;
+    const { pid } = this.postmaster;
+    const signal = await endPostmaster(this.postmaster);
+    await this.lock.release();
+    this.log('info', 'database.embedded-stopped', { pid, signal }, 'the embedded PostgreSQL has ended');
+  }
 }
 
 async function supervise(dataDir: string, lock: DirectoryLock, log: LogEvent): Promise<EmbeddedPostgres> {
   const { home, postmaster } = await obtain(dataDir, log);
   const { pid, port, adopted } = postmaster;
   log(
+    'info',
     'database.embedded-ready',
     { pid, port, adopted, directory: home.directory },
     'the embedded PostgreSQL is ready',
   );
-  const watch = new Watch(postmaster, home.serverLog);
-  let stopping: Promise<void> | null = null;
-  const stop = async (): Promise<void> => {
-    watch.end();
-    const signal = await endPostmaster(postmaster);
-    await lock.release();
-    log('database.embedded-stopped', { pid, signal }, 'the embedded PostgreSQL has ended');
-  };
+  const credentials = await readCredentials(home.cluster);
+  const supervisor = new Supervisor(home, credentials, lock, log, postmaster);
   return {
-    ...urlsOf(await readCredentials(home.cluster), port),
-    pid,
+    ...urlsOf(credentials, port),
+    get pid() {
+      return supervisor.pid;
+    },
     adopted,
-    stop: () => (stopping ??= stop()),
-    onExit: (listener) => watch.add(listener),
+    stop: () => supervisor.end(),
   };
 }
 

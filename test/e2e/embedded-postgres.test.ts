@@ -209,21 +209,28 @@ describe('a server that outlives its service, or dies before it', () => {
     expect(postgresIn(dataDir)).toEqual([]);
   });
 
-  it.each(['started', 'adopted'])('is reported when it dies, having been %s', async (how) => {
-    const dataDir = placeWithDatabase();
-    let service = run(dataDir);
-    let at = await service.ready();
-    if (how === 'adopted') {
-      await service.kill();
-      service = run(dataDir);
-      at = await service.ready();
-    }
-    process.kill(at.pid, 'SIGKILL');
-    await service.hears('died');
-    await service.stop();
-    const again = await run(dataDir).ready();
-    expect(again.adopted).toBe(false);
-  });
+  it.each(['started', 'adopted'])(
+    'is started again, where it was, when it dies, having been %s',
+    async (how) => {
+      const dataDir = placeWithDatabase();
+      let service = run(dataDir);
+      let at = await service.ready();
+      if (how === 'adopted') {
+        await service.kill();
+        service = run(dataDir);
+        at = await service.ready();
+      }
+      process.kill(at.pid, 'SIGKILL');
+      await service.hears('database.embedded-died');
+      const { port } = await service.hears<{ port: number }>('database.embedded-revived');
+      expect(new URL(at.url).port).toBe(String(port));
+      await expectMark(at);
+      await service.stop();
+      expect(postgresIn(dataDir)).toEqual([]);
+      const again = await run(dataDir).ready();
+      expect(again.adopted).toBe(false);
+    },
+  );
 
   it('is replaced at once when both it and its service were killed with connections open', async () => {
     const dataDir = placeWithDatabase();

@@ -10,8 +10,10 @@ const say = (event: string, fields: object): void => {
 };
 
 async function main(dataDir: string): Promise<void> {
-  const postgres = await startEmbeddedPostgres({ dataDir, log: say });
-  postgres.onExit(() => say('died', {}));
+  const postgres = await startEmbeddedPostgres({
+    dataDir,
+    log: (_level, event, fields) => say(event, fields),
+  });
   say('ready', {
     url: postgres.url,
     ownerUrl: postgres.ownerUrl,
