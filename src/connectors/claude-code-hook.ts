@@ -54,8 +54,13 @@ export function questionOf(payload: HookPayload, { name }: Identity): Question {
       subagentType: payload.agent_type,
     }).filter((member): member is [string, string] => typeof member[1] === 'string'),
   );
-  // In another mode the card says something else, so it is another question.
-  const asked = { event, sessionId, permissionMode: permissionMode ?? null };
+  // In another mode, or of another subagent, the card says something else, so it is another question.
+  const asked = {
+    event,
+    sessionId,
+    permissionMode: permissionMode ?? null,
+    subagentId: payload.agent_id ?? null,
+  };
   return {
     connector: 'hook',
     body: { agentId: name, sessionId, toolName, toolInput, toolUseId, cwd, metadata: { claudeCode } },

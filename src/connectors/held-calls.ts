@@ -33,13 +33,17 @@ export interface Question {
   readonly body: EnqueueBody;
   /** What a call has in common with its retry. */
   readonly identity: JsonObject;
-  /** Whether no second question can ever have this identity; else only an answer nobody heard is given again. */
+  /** Whether no second question can ever have this identity; else only a decision nobody heard is given again. */
   readonly unique: boolean;
 }
 
-/** An answer that nobody heard serves once more, as long as the request would have been open. */
-function isUnheard({ approval, endsInMs }: { approval: Approval; endsInMs: number }): boolean {
+/** Whether a retry is given the same answer. An approval serves no longer than the request would have been open. */
+function servesAgain(
+  { approval, endsInMs }: { approval: Approval; endsInMs: number },
+  unique: boolean,
+): boolean {
   if (!isSettled(approval)) return true;
+  if (unique) return approval.status !== 'approved' || endsInMs > 0;
   return 'decision' in approval && approval.acknowledged !== 'resumed' && endsInMs > 0;
 }
 
@@ -123,10 +127,8 @@ export class HeldCalls implements BeforeApplicationShutdown {
         return approval;
       }
       const viewer = { keyId: caller.keyId };
-      if (
-        question.unique ||
-        isUnheard(await this.queries.execute(new GetApprovalQuery(approval.id, viewer)))
-      ) {
+      const seen = await this.queries.execute(new GetApprovalQuery(approval.id, viewer));
+      if (servesAgain(seen, question.unique)) {
         joinCorrelation(approval.correlationId);
         await this.commands.execute(new JoinApprovalCommand(approval.id));
         this.log.event('info', 'connector.asked', fields, 'an agent waits again for what it asked before');

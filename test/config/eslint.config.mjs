@@ -43,6 +43,7 @@ export default tseslint.config(
     languageOptions: {
       ...tseslint.configs.disableTypeChecked.languageOptions,
       globals: {
+        __dirname: 'readonly',
         module: 'readonly',
         require: 'readonly',
         process: 'readonly',

@@ -187,6 +187,28 @@ describe('a retry', () => {
     expect(await (await hook(payload)).answer).toEqual(first);
   });
 
+  it('after the time of the request is over asks anew: an approval does not serve for ever', async () => {
+    const payload = preToolUse();
+    const { call, request } = await waiting(payload);
+    await api.decide(request.id, 'approved');
+    await call.answer;
+    await database.query('update approvals set expires_at = now() where id = $1', [request.id]);
+    const { call: later, request: other } = await waiting(payload);
+    expect(other.id).not.toBe(request.id);
+    await api.decide(other.id, 'rejected');
+    expect(verdictOf(await later.answer).allow).toBe(false);
+  });
+
+  it('of another subagent is another question, because its card says so', async () => {
+    const payload = preToolUse({ agent_id: 'one' });
+    const { call, request } = await waiting(payload);
+    const { call: second } = await waiting({ ...payload, agent_id: 'two' });
+    const other = await newest();
+    expect(other.id).not.toBe(request.id);
+    for (const { id } of [request, other]) await api.decide(id, 'rejected');
+    await Promise.all([call.answer, second.answer]);
+  });
+
   it('of the same tool use with another action is denied', async () => {
     const payload = preToolUse();
     const { call, request } = await waiting(payload);
