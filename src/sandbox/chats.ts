@@ -17,12 +17,19 @@ export interface ChatState {
   migratedTo: number | null;
 }
 
+/** Message ids count from here in seconds: late enough for Telegram's 32 bits, for as long as anybody will ask. */
+const IDS_BEGAN_SECONDS = Date.UTC(2020, 0, 1) / 1000;
+
 /** Ids of supergroups and channels begin with -100 and have at least ten further digits. */
 const FIRST_SUPERGROUP_ID = -1_000_000_000_000;
 
 export const isPrivate = (chatId: number): boolean => chatId > 0;
 
-export function newChat(id: number, user: User | null): ChatState {
+/**
+ * Its first message id comes from the clock: a bot may remember ids from before the sandbox was started anew, and
+ * must not find another message under them.
+ */
+export function newChat(id: number, user: User | null, nowSeconds: number): ChatState {
   const type = isPrivate(id) ? 'private' : id <= FIRST_SUPERGROUP_ID ? 'supergroup' : 'group';
   return {
     id,
@@ -32,7 +39,7 @@ export function newChat(id: number, user: User | null): ChatState {
       (id === -1001 ? 'Approvals' : `${type === 'group' ? 'Group' : 'Supergroup'} ${-id}`),
     messages: new Map(),
     deletedTopics: new Set(),
-    nextMessageId: 1,
+    nextMessageId: nowSeconds - IDS_BEGAN_SECONDS,
     blocked: false,
     missing: false,
     migratedTo: null,

@@ -94,7 +94,7 @@ export class World extends EventEmitter<WorldEvents> {
   chat(id: number): ChatState {
     const known = this.chats.get(id);
     if (known) return known;
-    const chat = newChat(id, isPrivate(id) ? this.user(id) : null);
+    const chat = newChat(id, isPrivate(id) ? this.user(id) : null, this.nowSeconds());
     this.chats.set(id, chat);
     this.emit('directory');
     return chat;

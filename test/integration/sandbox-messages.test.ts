@@ -1,5 +1,13 @@
 import { createHash } from 'node:crypto';
-import { GROUP, OTHER_TOKEN, TOKEN, eachTestItsSandbox, type SentMessage } from '../support/sandbox-driver';
+import { FakeClock } from '../support/fake-clock';
+import {
+  Driver,
+  GROUP,
+  OTHER_TOKEN,
+  TOKEN,
+  eachTestItsSandbox,
+  type SentMessage,
+} from '../support/sandbox-driver';
 
 const sandbox = eachTestItsSandbox();
 
@@ -60,7 +68,6 @@ describe('sendMessage', () => {
       reply_markup: { inline_keyboard: [[{ text: 'OK', callback_data: 'x', style: 'success' }]] },
     });
     expect(message).toMatchObject({
-      message_id: 1,
       chat: { id: GROUP, type: 'group' },
       text: 'Hi & soon',
       entities: [
@@ -152,9 +159,24 @@ describe('sendMessage', () => {
   });
 
   it('numbers messages within their chat', async () => {
-    expect((await sandbox().send()).message_id).toBe(1);
-    expect((await sandbox().send({ chat_id: 5 })).message_id).toBe(1);
-    expect((await sandbox().send()).message_id).toBe(2);
+    const { message_id: first } = await sandbox().send();
+    await sandbox().send({ chat_id: 5 });
+    expect((await sandbox().send()).message_id).toBe(first + 1);
+  });
+
+  it('never numbers a message as one from before it was started anew', async () => {
+    const clock = new FakeClock();
+    const sendFromNewSandbox = async (): Promise<number> => {
+      const driver = await Driver.start({ clock });
+      const { message_id: id } = await driver.send();
+      await driver.close();
+      return id;
+    };
+    const before = await sendFromNewSandbox();
+    clock.advance(1000);
+    const after = await sendFromNewSandbox();
+    expect(after).toBeGreaterThan(before);
+    expect(after).toBeLessThan(2 ** 31);
   });
 });
 
