@@ -14,6 +14,8 @@ const STRANGER = 2;
 const BOT_TOKEN = '1000000001:demo-token-for-the-local-sandbox-only';
 const AUTO_TIMEOUT_SECONDS = 5;
 const CARD_WITHIN_MS = 15_000;
+/** Ctrl-C reaches the service as well; for so long it still takes the agent's cancellation. */
+const SHUTDOWN_NOTICE_SECONDS = '1';
 
 interface Stage {
   readonly serviceUrl: string;
@@ -22,13 +24,17 @@ interface Stage {
   readonly chat: SandboxChat;
 }
 
+interface Stoppable {
+  stop(): Promise<void>;
+}
+
 const say = (who: string, text: string) => console.log(`${who.padEnd(9)}│ ${text}`);
 
 /**
  * The sandbox and the service as processes of their own, with nothing of the caller's environment in them.
- * What was started is in `programs`, also when a later step fails.
+ * What was started is in `started`, also when a later step fails.
  */
-async function setTheStage(programs: Program[], interrupted: AbortSignal): Promise<Stage> {
+async function setTheStage(started: Stoppable[], interrupted: AbortSignal): Promise<Stage> {
   const port = process.env.PORT ?? '3000';
   const sandboxPort = process.env.SANDBOX_PORT ?? '8081';
   // Whoever listens there already would answer in place of our programs.
@@ -45,7 +51,7 @@ async function setTheStage(programs: Program[], interrupted: AbortSignal): Promi
     { ...env, SANDBOX_PORT: sandboxPort },
     join(dataDir, 'sandbox.log'),
   );
-  programs.push(sandbox);
+  started.push(sandbox);
   await sandbox.answers(`${sandboxUrl}/`);
   interrupted.throwIfAborted();
   const service = new Program(
@@ -58,18 +64,16 @@ async function setTheStage(programs: Program[], interrupted: AbortSignal): Promi
       TELEGRAM_CHAT_ID: CHAT,
       TELEGRAM_OPERATORS: `${OPERATOR}:Olivia`,
       TELEGRAM_API_ROOT: sandboxUrl,
+      SHUTDOWN_NOTICE_SECONDS,
     },
     join(dataDir, 'service.log'),
   );
-  programs.push(service);
+  started.push(service);
   await service.answers(`${serviceUrl}/health/ready`);
   const { agent: key } = JSON.parse(readFileSync(join(dataDir, 'keys.json'), 'utf8')) as { agent: string };
-  return {
-    serviceUrl,
-    sandboxUrl,
-    agent: new DemoAgent(serviceUrl, key),
-    chat: new SandboxChat(sandboxUrl, CHAT),
-  };
+  const agent = new DemoAgent(serviceUrl, key);
+  started.push(agent);
+  return { serviceUrl, sandboxUrl, agent, chat: new SandboxChat(sandboxUrl, CHAT) };
 }
 
 function describe(call: PreToolUse): string {
@@ -141,9 +145,9 @@ async function playWithPerson({ agent }: Stage): Promise<void> {
   say('agent', 'is done. The service goes on running; Ctrl-C ends it.');
 }
 
-async function play(programs: Program[], interrupted: AbortSignal, auto: boolean): Promise<void> {
+async function play(started: Stoppable[], interrupted: AbortSignal, auto: boolean): Promise<void> {
   console.log('Starting PostgreSQL, the Telegram sandbox and the service …');
-  const stage = await setTheStage(programs, interrupted);
+  const stage = await setTheStage(started, interrupted);
   console.log(
     `\n  Chat page   ${stage.sandboxUrl}/\n  API docs    ${stage.serviceUrl}/api/docs\n  Health      ${stage.serviceUrl}/health\n`,
   );
@@ -159,12 +163,12 @@ async function main(): Promise<void> {
     if (auto) throw new Error('interrupted');
   });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interruption.abort());
-  const programs: Program[] = [];
+  const started: Stoppable[] = [];
   try {
-    await Promise.race([play(programs, interruption.signal, auto), interrupted]);
+    await Promise.race([play(started, interruption.signal, auto), interrupted]);
   } finally {
     console.log('\nStopping …');
-    for (const program of programs.toReversed()) await program.stop();
+    for (const one of started.toReversed()) await one.stop();
   }
   if (auto) console.log('The demo went as it should.');
 }

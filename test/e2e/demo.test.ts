@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { join } from 'node:path';
 import { cleanUp, freePort, processesOf, Program, temporaryDirectory } from '../support/processes';
@@ -73,9 +74,11 @@ it('the interactive demo waits for a person, and Ctrl-C ends it cleanly', async 
   const card = await chat.find('the first card', (message) => buttonsOf(message).length === 2);
   await chat.press(card.messageId, 'Approve');
   await program.said('the agent goes on', (line) => line.includes('approved by Olivia'));
+  await program.said('it asks again', (line) => line.includes('rm -rf'));
   program.signalGroup('SIGINT');
   const { signal } = await program.ended;
   expect(signal).not.toBe('SIGKILL');
   await until('everything has ended', () => processesOf(dataDir).length === 0);
   expect(said()).not.toMatch(/failed|^\s+at /m);
+  expect(readFileSync(join(dataDir, 'service.log'), 'utf8')).toContain('"status":"cancelled"');
 });

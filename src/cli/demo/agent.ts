@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { PreToolUse } from './tool-calls';
 
 /** The members of an approval that the demo reads. */
@@ -13,9 +14,13 @@ export interface AskedApproval {
 
 /** Under the service's limit of 55 s for one call. */
 const WAIT_SECONDS = 30;
+const WITHDRAWN_WITHIN_MS = 2000;
 
 /** A scripted agent: turns hook payloads into approval requests and waits for their end. */
 export class DemoAgent {
+  private readonly stopping = new AbortController();
+  private asked: Promise<AskedApproval> | null = null;
+
   constructor(
     private readonly url: string,
     private readonly key: string,
@@ -23,7 +28,7 @@ export class DemoAgent {
 
   /** Asks under the tool call's own id, so that asking again is the same request. */
   ask(call: PreToolUse, run: string, timeoutSeconds?: number): Promise<AskedApproval> {
-    return this.request('/api/approvals', {
+    this.asked = this.request('/api/approvals', {
       method: 'POST',
       headers: { 'content-type': 'application/json', 'idempotency-key': `${run}:${call.tool_use_id}` },
       body: JSON.stringify({
@@ -37,14 +42,33 @@ export class DemoAgent {
         ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }),
       }),
     });
+    return this.asked;
   }
 
   /** @returns the settled approval; waits as long as it takes. */
   async settled(id: string): Promise<AskedApproval> {
     for (;;) {
-      const approval = await this.request(`/api/approvals/${id}?wait=${WAIT_SECONDS}`, {});
+      const approval = await this.request(`/api/approvals/${id}?wait=${WAIT_SECONDS}`, {
+        signal: this.stopping.signal,
+      });
       if (approval.status !== 'pending') return approval;
     }
+  }
+
+  /** Waits no more, and cancels what it asked last: nobody will be there to hear the answer. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await Promise.race([this.withdraw().catch(() => undefined), sleep(WITHDRAWN_WITHIN_MS)]);
+  }
+
+  private async withdraw(): Promise<void> {
+    const approval = await this.asked;
+    if (!approval) return;
+    await this.request(`/api/approvals/${approval.id}/cancel`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ reason: 'the demo was stopped' }),
+    });
   }
 
   private async request(path: string, init: RequestInit): Promise<AskedApproval> {
