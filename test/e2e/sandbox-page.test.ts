@@ -49,6 +49,13 @@ const STRANGER = 2;
     return page;
   }
 
+  /** Where an element stands in the window, in pixels. */
+  function boxOf(page: Page, selector: string): Promise<{ top: number; bottom: number }> {
+    return page.evaluate(
+      `document.querySelector(${JSON.stringify(selector)}).getBoundingClientRect().toJSON()`,
+    );
+  }
+
   it('says what it is while nothing has been said, and whether a bot is there', async () => {
     const page = await open();
     expect(await page.title()).toBe('Telegram sandbox');
@@ -95,8 +102,25 @@ const STRANGER = 2;
     await driver.client().answerCbQuery(update?.callback_query?.id ?? '', 'Rejected');
     await page.locator('.toast', { hasText: 'Rejected' }).waitFor();
     await driver.post('limits', { callbackAnswerMs: 100 });
-    await page.getByRole('button', { name: 'Approve' }).click();
+    const approve = page.getByRole('button', { name: 'Approve' });
+    await approve.click();
     await page.locator('.toast', { hasText: 'The bot did not answer' }).waitFor();
+    // One press after the other: the second note takes the first one's place.
+    await approve.click();
+    await page.locator('.key[aria-busy="true"]').waitFor({ state: 'detached' });
+    expect(await page.locator('.toast', { hasText: 'The bot did not answer' }).count()).toBe(1);
+  });
+
+  it.each([1280, 390])('a note leaves the next decision in view, %i wide', async (width) => {
+    const page = await open({ viewport: { width, height: 700 } });
+    for (let card = 0; card < 3; card++) await driver.sendCard();
+    await driver.post('limits', { callbackAnswerMs: 100 });
+    const approve = page.getByRole('button', { name: 'Approve' }).last();
+    await approve.click();
+    await page.locator('.toast').waitFor();
+    const { bottom } = await boxOf(page, '.toast');
+    const { top } = await boxOf(page, '.message:last-child .keyboard');
+    expect(bottom).toBeLessThan(top);
   });
 
   it("writes, replies and offers the bot's commands", async () => {

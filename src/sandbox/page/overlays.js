@@ -2,10 +2,12 @@ import { byId, el } from './dom.js';
 
 const TOAST_MS = 4500;
 
-/** A short note above the composer that goes by itself. */
+/** A short note below the header that goes by itself; said again, it begins anew. */
 export function toast(text, kind = 'plain') {
   const note = el('div', { class: `toast toast-${kind}`, text });
-  byId('toasts').append(note);
+  const toasts = byId('toasts');
+  [...toasts.children].find((other) => other.isEqualNode(note))?.remove();
+  toasts.append(note);
   setTimeout(() => {
     note.classList.add('leaving');
     setTimeout(() => note.remove(), 250);
