@@ -201,12 +201,15 @@ const STRANGER = 2;
   });
 
   it('after a lost connection it comes back and shows what it missed', async () => {
-    const page = await open();
+    const page = await open({ viewport: { width: 390, height: 700 } });
     await driver.send({ text: 'before' });
     await page.locator('.text', { hasText: 'before' }).waitFor();
     const { port } = driver.sandbox;
     await driver.close();
     await page.getByText('Connection lost').waitFor();
+    await page.getByRole('textbox', { name: 'Message' }).fill('heard by nobody');
+    await page.getByRole('button', { name: 'Send' }).click();
+    await page.getByText('The sandbox does not answer; nothing was sent.').waitFor();
     driver = await Driver.start({ port });
     await driver.send({ text: 'after' });
     await page.locator('.text', { hasText: 'after' }).waitFor();

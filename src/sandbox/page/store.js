@@ -94,6 +94,8 @@ async function post(url, body) {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(body),
+  }).catch(() => {
+    throw new Error('The sandbox does not answer; nothing was sent.');
   });
   const answer = await response.json();
   if (!response.ok) throw new Error(answer.error ?? `the sandbox answered ${response.status}`);
