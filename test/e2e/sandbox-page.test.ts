@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
 import { Driver, GROUP } from '../support/sandbox-driver';
+import { until } from '../support/until';
 
 const CHROMIUM = process.env.CHROMIUM_PATH ?? '/usr/bin/chromium';
 const FLAGS = [
@@ -247,5 +248,35 @@ const STRANGER = 2;
       await page.keyboard.press('Tab');
     await page.keyboard.press('Enter');
     expect((await driver.updates())[0]?.callback_query?.from.id).toBe(STRANGER);
+  });
+
+  it('keeps the focus: on the card that was decided, on the person chosen, on the chat one stood at', async () => {
+    const page = await open();
+    const { message_id: id } = await driver.sendCard();
+    await page.getByRole('button', { name: 'Approve' }).press('Enter');
+    await driver.call('editMessageText', { chat_id: GROUP, message_id: id, text: 'Approved by Olivia' });
+    await page.locator(`.message[data-id="${id}"]:focus`, { hasText: 'Approved by Olivia' }).waitFor();
+
+    await page.locator('#people .person[data-user="2"]').click();
+    await page.locator('#people .person[data-user="2"][aria-checked="true"]:focus').waitFor();
+
+    await page.locator('.chat-entry').focus();
+    await driver.send({ text: 'next' });
+    await page.locator('.chat-entry:focus', { hasText: 'next' }).waitFor();
+  });
+
+  it('shows a message that is taller than the window from its start', async () => {
+    const page = await open({ viewport: { width: 900, height: 600 } });
+    for (const text of ['one', 'two', 'three']) await driver.send({ text });
+    await driver.send({ text: Array.from({ length: 60 }, (_, line) => `line ${line}`).join('\n') });
+    const last = '.message:last-child';
+    await page.locator(last, { hasText: 'line 59' }).waitFor();
+    const header = await boxOf(page, '.chat-header');
+    await until('its start is in view', async () => {
+      const { top } = await boxOf(page, last);
+      return top >= header.bottom && top < header.bottom + 60;
+    });
+    await page.getByRole('button', { name: 'Go to the newest message' }).click();
+    await until('its end is in view', async () => (await boxOf(page, last)).bottom <= 600);
   });
 });

@@ -1,4 +1,4 @@
-import { avatar, byId, dayName, el, icon, timeOfDay } from './dom.js';
+import { avatar, byId, dayName, el, icon, redraw, timeOfDay } from './dom.js';
 import { Composer } from './composer.js';
 import { messageItem, preview } from './message-view.js';
 import { alertWindow, toast } from './overlays.js';
@@ -131,7 +131,11 @@ function drawChats() {
   const entries = store.directory.chats
     .map((chat) => ({ chat, last: store.messages(chat.id).at(-1) }))
     .sort((a, b) => (b.last?.date ?? 0) - (a.last?.date ?? 0));
-  byId('chats').replaceChildren(...entries.map(({ chat, last }) => chatEntry(chat, last)));
+  redraw(
+    byId('chats'),
+    entries.map(({ chat, last }) => chatEntry(chat, last)),
+    `[href="${document.activeElement.getAttribute('href')}"]`,
+  );
   const waiting = [...unread.values()].reduce((sum, n) => sum + n, 0);
   document.title = waiting > 0 ? `(${waiting}) Telegram sandbox` : 'Telegram sandbox';
 }
@@ -231,12 +235,23 @@ function drawMessage(message, isNew) {
   const drawn = draw(message, previous);
   if (existing) {
     drawn.classList.add('changed');
+    const hadFocus = existing.contains(document.activeElement);
     existing.replaceWith(drawn);
+    if (hadFocus) {
+      // The button that was tapped is gone; whoever works by keyboard goes on from the message.
+      drawn.tabIndex = -1;
+      drawn.focus({ preventScroll: true });
+    }
   } else if (isNew) {
     drawn.classList.add('arriving');
     if (list.lastElementChild?.dataset.day !== drawn.dataset.day)
       list.append(daySeparator(drawn.dataset.day));
     list.append(drawn);
+    if (pinned && drawn.offsetHeight > scroller.clientHeight) {
+      // Reading begins at the start, which the end of the list would leave out of view.
+      pinned = false;
+      drawn.scrollIntoView({ block: 'start' });
+    }
   }
   drawEmpty();
   byId('jump').hidden = pinned;

@@ -31,6 +31,16 @@ export function el(tag, props = {}, ...children) {
   return node;
 }
 
+/**
+ * Gives the parent other children. Focus on one of the old ones goes to the new one that fits the selector `heir`:
+ * the browser would drop it.
+ */
+export function redraw(parent, children, heir) {
+  const hadFocus = parent.contains(document.activeElement);
+  parent.replaceChildren(...children);
+  if (hadFocus) parent.querySelector(heir)?.focus();
+}
+
 export function icon(name) {
   const svg = document.createElementNS(SVG, 'svg');
   svg.setAttribute('viewBox', '0 0 24 24');

@@ -1,4 +1,4 @@
-import { avatar, byId, el, icon } from './dom.js';
+import { avatar, byId, el, icon, redraw } from './dom.js';
 
 const ROLES = { 1: 'operator in the demo', 2: 'stranger' };
 
@@ -52,8 +52,13 @@ export class People {
     const known = this.store.directory.users.filter((user) => !user.is_bot);
     const added = [...this.#extra].filter((id) => !known.some((user) => user.id === id));
     const all = [...known, ...added.map((id) => ({ id, first_name: `User ${id}` }))];
-    byId('people').replaceChildren(...all.map((user) => this.#option(user)));
-    byId('acting-menu').replaceChildren(...all.map((user) => this.#option(user)));
+    for (const list of ['people', 'acting-menu']) {
+      redraw(
+        byId(list),
+        all.map((user) => this.#option(user)),
+        '[aria-checked="true"]',
+      );
+    }
     const me = all.find((user) => user.id === this.me) ?? { id: this.me, first_name: `User ${this.me}` };
     const button = byId('acting');
     button.replaceChildren(
@@ -95,9 +100,7 @@ export class People {
       event.preventDefault();
       const siblings = [...option.parentElement.children];
       const next = siblings[(siblings.indexOf(option) + step + siblings.length) % siblings.length];
-      const listId = option.parentElement.id;
       this.choose(Number(next.dataset.user));
-      byId(listId).querySelector('[aria-checked="true"]')?.focus();
     });
     return option;
   }
