@@ -31,7 +31,7 @@ function fill(parent, text, from, to, entities, onCommand) {
     if (begin >= end) continue;
     const block = BLOCKS.has(entity.type);
     const before = text.slice(position, begin);
-    parent.append(block ? before.replace(/\n$/, '') : before);
+    append(parent, block ? before.replace(/\n$/, '') : before);
     const inside = others.filter((other) => other.offset < end);
     const { shell, body } = element(entity, text.slice(begin, end), onCommand);
     if (body) fill(body, text, begin, end, inside, onCommand);
@@ -39,7 +39,14 @@ function fill(parent, text, from, to, entities, onCommand) {
     position = block && end < to && text[end] === '\n' ? end + 1 : end;
     rest = others.filter((other) => other.offset + other.length > end);
   }
-  parent.append(text.slice(position, to));
+  append(parent, text.slice(position, to));
+}
+
+/** In code, words with a hyphen get a box each: browsers would break `--env` after its first hyphen. */
+function append(parent, text) {
+  if (parent.localName !== 'code') return parent.append(text);
+  for (const part of text.split(/(\s+)/))
+    parent.append(part.includes('-') ? el('span', { class: 'whole', text: part }) : part);
 }
 
 /** The element of an entity, and the place inside it where its text goes (null when it brings its own). */
