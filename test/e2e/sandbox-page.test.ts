@@ -39,13 +39,13 @@ const STRANGER = 2;
     expect(faults.splice(0)).toEqual([]);
   });
 
-  async function open(options: BrowserContextOptions = {}): Promise<Page> {
+  async function open(options: BrowserContextOptions = {}, path = ''): Promise<Page> {
     const page = await (await browser.newContext(options)).newPage();
     page.on('pageerror', (error) => faults.push(error.message));
     page.on('console', (message) => {
       if (message.type() === 'error') faults.push(message.text());
     });
-    await page.goto(driver.url);
+    await page.goto(`${driver.url}/${path}`);
     await page.locator('.chat-entry').first().waitFor({ state: 'attached' });
     return page;
   }
@@ -55,6 +55,22 @@ const STRANGER = 2;
     return page.evaluate(
       `document.querySelector(${JSON.stringify(selector)}).getBoundingClientRect().toJSON()`,
     );
+  }
+
+  /** The contrast of the words of one element on the ground of another, as WCAG 2 defines it. */
+  async function contrastOf(page: Page, words: string, ground: string): Promise<number> {
+    const style = (selector: string): string => `getComputedStyle(document.querySelector('${selector}'))`;
+    const colors = await page.evaluate<string[]>(`[${style(words)}.color, ${style(ground)}.backgroundColor]`);
+    const [lighter = 0, darker = 0] = colors
+      .map((color) => {
+        const [r = 0, g = 0, b = 0] = (color.match(/[\d.]+/g) ?? []).map((part) => {
+          const share = Number(part) / 255;
+          return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+        });
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+      })
+      .sort((a, b) => b - a);
+    return (lighter + 0.05) / (darker + 0.05);
   }
 
   it('says what it is while nothing has been said, and whether a bot is there', async () => {
@@ -131,8 +147,14 @@ const STRANGER = 2;
     ]);
     const page = await open();
     const card = await driver.sendCard();
-    const draft = page.getByRole('textbox', { name: 'Message' });
-    await draft.fill('/p');
+    const draft = page.getByLabel('Message', { exact: true });
+    await draft.fill('/');
+    await draft.press('ArrowUp');
+    const option = await page.getByRole('option', { name: '/help', selected: true }).getAttribute('id');
+    const combobox = page.getByRole('combobox', { name: 'Message', expanded: true });
+    expect(await combobox.getAttribute('aria-activedescendant')).toBe(option);
+    await draft.press('Escape');
+    await page.getByRole('textbox', { name: 'Message' }).fill('/p');
     await page.getByRole('option', { name: '/pending What waits' }).waitFor();
     await draft.press('Enter');
     await page.locator('.message.own', { hasText: '/pending' }).waitFor();
@@ -176,6 +198,27 @@ const STRANGER = 2;
     await page.locator('.spoiler.revealed', { hasText: 'secret' }).waitFor();
   });
 
+  it.each([320, 390, 1000, 1280])(
+    'breaks no option at its hyphen and copies what was sent, %i wide',
+    async (width) => {
+      const page = await open({ viewport: { width, height: 700 } });
+      const command = `npm  run migrate -- --env staging; npm run smoke -- --env live\n  rm ${'a-'.repeat(60)}`;
+      await driver.send({ text: `<pre>${command}</pre>`, parse_mode: 'HTML' });
+      await page.locator('.code-block').waitFor();
+      const select = `getSelection().selectAllChildren(document.querySelector('pre'))`;
+      expect(await page.evaluate(`${select}, getSelection().toString()`)).toBe(command);
+      const heights = await page.evaluate<number[]>(
+        `[...document.querySelectorAll('.whole')].map((word) => word.offsetHeight)`,
+      );
+      const long = heights.pop();
+      expect(heights).toHaveLength(4);
+      expect(Math.max(...heights)).toBe(Math.min(...heights));
+      expect(long).toBeGreaterThan(Math.max(...heights));
+      const overflow = `document.querySelector('pre').scrollWidth - document.querySelector('pre').clientWidth`;
+      expect(await page.evaluate(overflow)).toBe(0);
+    },
+  );
+
   it('offers a document for download, whole', async () => {
     const page = await open();
     const source = Buffer.from('{"command":"rm"}');
@@ -199,6 +242,49 @@ const STRANGER = 2;
     await page.getByRole('button', { name: 'Add' }).click();
     await page.getByRole('button', { name: 'Approve' }).click();
     expect((await driver.updates())[0]?.callback_query?.from.id).toBe(4711);
+  });
+
+  it('one stays the person one chose when the page is loaded again, before the sandbox knows that person', async () => {
+    const page = await open();
+    await page.getByLabel('Numeric id of another person').fill('4711');
+    await page.getByRole('button', { name: 'Add' }).click();
+    await page.reload();
+    await page
+      .getByRole('radio', { name: /User 4711/, checked: true })
+      .first()
+      .waitFor();
+    await page.getByRole('button', { name: /You tap and write as User 4711/ }).waitFor();
+  });
+
+  it('an address that names a chat nobody knows opens the first one', async () => {
+    await driver.sendCard();
+    const page = await open({}, '#chat=-42');
+    await page.getByRole('heading', { name: 'Approvals' }).waitFor();
+    await page.getByRole('button', { name: 'Approve' }).waitFor();
+    expect(new URL(page.url()).hash).toBe(`#chat=${GROUP}`);
+  });
+
+  it("says with a card's buttons what they decide on", async () => {
+    const page = await open();
+    await driver.sendCard();
+    const described = await page.getByRole('group', { name: 'Buttons' }).getAttribute('aria-describedby');
+    expect(await page.locator(`#${described}`).textContent()).toBe('Approve this?');
+  });
+
+  it.each(['light', 'dark'] as const)('its words stand out from their ground, %s', async (colorScheme) => {
+    const page = await open({ colorScheme });
+    await driver.sendCard();
+    await page.getByRole('button', { name: 'Approve' }).waitFor();
+    await page.getByLabel('Message', { exact: true }).fill('hello');
+    for (const [words, ground] of [
+      ['.key-success', '.key-success'],
+      ['.send', '.send'],
+      ['.meta', '.bubble'],
+      ['.sender', '.bubble'],
+    ] as const) {
+      const ratio = await contrastOf(page, words, ground);
+      expect({ words, ratio, enough: ratio >= 4.5 }).toMatchObject({ enough: true });
+    }
   });
 
   it('after a lost connection it comes back and shows what it missed', async () => {

@@ -51,6 +51,8 @@ store.addEventListener('connection', () => {
   byId('app').classList.toggle('offline', !store.connected);
 });
 store.addEventListener('loaded', () => {
+  const { chats } = store.directory;
+  if (!chats.some(({ id }) => id === current)) return open(chats[0].id);
   drawChats();
   drawConversation();
   toBottom('instant');

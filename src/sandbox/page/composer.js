@@ -55,10 +55,8 @@ export class Composer {
   }
 
   #showCommands() {
-    const list = byId('commands');
     const matching = this.#matching();
-    list.hidden = matching.length === 0;
-    list.replaceChildren(
+    byId('commands').replaceChildren(
       ...matching.map(({ command, description }, index) =>
         el(
           'button',
@@ -66,6 +64,7 @@ export class Composer {
             type: 'button',
             class: 'command-option',
             role: 'option',
+            id: `command-${index}`,
             tabindex: '-1',
             'aria-selected': String(index === this.#highlighted),
             onclick: () => void this.#sendText(`/${command}`),
@@ -75,6 +74,23 @@ export class Composer {
         ),
       ),
     );
+    this.#offer(matching.length > 0);
+  }
+
+  /** Shows or hides the list; while it is there, the field is its combobox. */
+  #offer(shown) {
+    byId('commands').hidden = !shown;
+    const states = {
+      role: 'combobox',
+      'aria-autocomplete': 'list',
+      'aria-controls': 'commands',
+      'aria-expanded': 'true',
+      'aria-activedescendant': `command-${this.#highlighted}`,
+    };
+    for (const [name, value] of Object.entries(states)) {
+      if (shown) this.draft.setAttribute(name, value);
+      else this.draft.removeAttribute(name);
+    }
   }
 
   #key(event) {
@@ -89,7 +105,7 @@ export class Composer {
       this.draft.value = `/${matching[this.#highlighted].command}`;
       this.#changed();
     } else if (event.key === 'Escape') {
-      if (matching.length > 0) byId('commands').hidden = true;
+      if (matching.length > 0) this.#offer(false);
       else this.replyTo(null);
     } else if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) {
       event.preventDefault();

@@ -83,7 +83,9 @@ function bubble(message, name, isBot, own, context) {
   }
   if (message.document) content.append(attachment(message.document));
   if (message.text !== '')
-    content.append(el('div', { class: 'text', dir: 'auto' }, richText(message, onCommand)));
+    content.append(
+      el('div', { class: 'text', id: textId(message), dir: 'auto' }, richText(message, onCommand)),
+    );
   const reply = el(
     'button',
     {
@@ -148,8 +150,16 @@ function keyboard(message, { onPress }) {
   const rows = message.buttons.map((row) =>
     el('div', { class: 'key-row' }, ...row.map((button) => key(message, button, onPress))),
   );
-  return el('div', { class: 'keyboard', role: 'group', 'aria-label': 'Buttons' }, ...rows);
+  const props = {
+    class: 'keyboard',
+    role: 'group',
+    'aria-label': 'Buttons',
+    'aria-describedby': message.text === '' ? undefined : textId(message),
+  };
+  return el('div', props, ...rows);
 }
+
+const textId = ({ messageId }) => `text-${messageId}`;
 
 function key(message, button, onPress) {
   const style = BUTTON_STYLES.has(button.style) ? ` key-${button.style}` : '';

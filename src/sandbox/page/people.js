@@ -4,9 +4,10 @@ const ROLES = { 1: 'operator in the demo', 2: 'stranger' };
 
 /** Whom you tap and write as: the list in the side bar, and the same as a menu in the chat's header. */
 export class People {
-  /** The numeric id of the chosen person. */
-  me = 1;
-  #extra = new Set();
+  /** The numeric id of the chosen person, who stays when the page is loaded again. */
+  me = Number(sessionStorage.getItem('me') ?? 1);
+  /** Chosen before: they stay to be chosen while the sandbox does not know them. */
+  #extra = new Set([this.me]);
 
   constructor(store, onChange) {
     this.store = store;
@@ -36,7 +37,6 @@ export class People {
       const field = byId('person-id');
       const id = Number(field.value);
       if (!Number.isSafeInteger(id) || id <= 0) return;
-      this.#extra.add(id);
       field.value = '';
       this.choose(id);
     });
@@ -44,6 +44,8 @@ export class People {
 
   choose(id) {
     this.me = id;
+    this.#extra.add(id);
+    sessionStorage.setItem('me', String(id));
     this.render();
     this.onChange();
   }
@@ -59,7 +61,7 @@ export class People {
         '[aria-checked="true"]',
       );
     }
-    const me = all.find((user) => user.id === this.me) ?? { id: this.me, first_name: `User ${this.me}` };
+    const me = all.find((user) => user.id === this.me);
     const button = byId('acting');
     button.replaceChildren(
       avatar({ id: me.id, name: me.first_name, small: true }),
