@@ -5,6 +5,9 @@ const TAGS = { bold: 'strong', italic: 'em', underline: 'u', strikethrough: 's',
 /** These begin a line of their own, so the line breaks around them are already there. */
 const BLOCKS = new Set(['pre', 'blockquote', 'expandable_blockquote']);
 
+/** Longer words with a hyphen are ids and data, which may break anywhere. */
+const LONGEST_OPTION = 30;
+
 const SAFE_LINK = /^https?:\/\//i;
 
 /**
@@ -42,11 +45,13 @@ function fill(parent, text, from, to, entities, onCommand) {
   append(parent, text.slice(position, to));
 }
 
-/** In code, words with a hyphen get a box each: browsers would break `--env` after its first hyphen. */
+/** In code, an option gets a box of its own: browsers would break `--env` after its first hyphen. */
 function append(parent, text) {
   if (parent.localName !== 'code') return parent.append(text);
-  for (const part of text.split(/(\s+)/))
-    parent.append(part.includes('-') ? el('span', { class: 'whole', text: part }) : part);
+  for (const word of text.split(/(\s+)/)) {
+    const whole = word.includes('-') && word.length <= LONGEST_OPTION;
+    parent.append(whole ? el('span', { class: 'whole', text: word }) : word);
+  }
 }
 
 /** The element of an entity, and the place inside it where its text goes (null when it brings its own). */
