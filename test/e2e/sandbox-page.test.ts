@@ -46,7 +46,8 @@ const STRANGER = 2;
       if (message.type() === 'error') faults.push(message.text());
     });
     await page.goto(`${driver.url}/${path}`);
-    await page.locator('.chat-entry').first().waitFor({ state: 'attached' });
+    // Either shows that everything has been read: what comes from here on arrives.
+    await page.locator('#empty, .message').filter({ visible: true }).first().waitFor();
     return page;
   }
 
