@@ -304,6 +304,18 @@ const STRANGER = 2;
     faults.splice(0); // the browser reports the refused connections, which are the point
   });
 
+  it('shows what comes while it reads what is there', async () => {
+    const page = await open();
+    await page.route('**/sandbox/messages', async (route) => {
+      const response = await route.fetch();
+      await driver.send({ text: 'meanwhile' });
+      await route.fulfill({ response });
+    });
+    await page.reload();
+    await page.locator('.text', { hasText: 'meanwhile' }).waitFor();
+    await page.getByText('Waiting for the first message').waitFor({ state: 'hidden' });
+  });
+
   it('on a phone the chat fills the screen, nothing overflows, and the list is one tap away', async () => {
     const page = await open({ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
     await driver.send({ text: `<pre>${'long'.repeat(80)}</pre>`, parse_mode: 'HTML' });

@@ -314,5 +314,7 @@ function nearBottom() {
 function toBottom(behavior) {
   pinned = true;
   byId('jump').hidden = true;
-  requestAnimationFrame(() => scroller.scrollTo({ top: scroller.scrollHeight, behavior }));
+  requestAnimationFrame(() => {
+    if (pinned) scroller.scrollTo({ top: scroller.scrollHeight, behavior });
+  });
 }

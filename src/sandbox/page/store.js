@@ -4,17 +4,23 @@ export class Store extends EventTarget {
   connected = false;
   /** chat id → message id → message */
   #messages = new Map();
+  /** What the stream told while everything was being read, which may be newer than what was read. */
+  #waiting = null;
 
   start() {
     const stream = new EventSource('/sandbox/stream');
     stream.addEventListener('open', () => this.#reload());
     stream.addEventListener('error', () => this.#setConnected(false));
     stream.addEventListener('directory', (event) => this.#setDirectory(JSON.parse(event.data)));
-    stream.addEventListener('message', (event) => this.#put(JSON.parse(event.data)));
+    stream.addEventListener('message', (event) =>
+      this.#afterReading(() => this.#put(JSON.parse(event.data))),
+    );
     stream.addEventListener('deleted', (event) => {
       const { chat, messageId } = JSON.parse(event.data);
-      this.#messages.get(chat)?.delete(messageId);
-      this.#tell('deleted', { chat, messageId });
+      this.#afterReading(() => {
+        this.#messages.get(chat)?.delete(messageId);
+        this.#tell('deleted', { chat, messageId });
+      });
     });
     stream.addEventListener('reset', () => this.#reload());
   }
@@ -46,15 +52,25 @@ export class Store extends EventTarget {
 
   /** The stream tells of changes only, so after every (re)connection everything is read once more. */
   async #reload() {
+    const waiting = (this.#waiting = []);
     const [directory, { messages }] = await Promise.all([
       get('/sandbox/directory'),
       get('/sandbox/messages'),
     ]);
+    // A later reading has begun, and will know all of this.
+    if (this.#waiting !== waiting) return;
+    this.#waiting = null;
     this.#messages.clear();
     for (const message of messages) this.#keep(message);
     this.#setDirectory(directory);
     this.#setConnected(true);
     this.#tell('loaded');
+    for (const apply of waiting) apply();
+  }
+
+  #afterReading(apply) {
+    if (this.#waiting) this.#waiting.push(apply);
+    else apply();
   }
 
   #put(message) {
