@@ -1,8 +1,9 @@
-import { mkdir, open, readFile } from 'node:fs/promises';
+import { mkdir, open, readFile, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { Inject, Injectable } from '@nestjs/common';
-import { CONFIG, type Config } from '../config/environment';
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { CONFIG, ConfigurationError, type Config } from '../config/environment';
 import { Clock } from '../kernel/clock';
+import { DomainError } from '../kernel/errors';
 import { describeError, Log } from '../logging/log';
 import { SigningKeys } from '../receipts/signing-keys';
 import { CHECKPOINT_TYPE, checkpointLine, checkpointLines, type Checkpoint } from './audit-checkpoint';
@@ -24,7 +25,7 @@ export async function checkpointsInFile(path: string): Promise<string[]> {
 
 /** Signs how far the log has come, and writes that to a file outside the database. */
 @Injectable()
-export class AuditCheckpoints {
+export class AuditCheckpoints implements OnModuleInit {
   private dueAtMs = 0;
 
   constructor(
@@ -34,6 +35,17 @@ export class AuditCheckpoints {
     private readonly log: Log,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
+
+  /** @throws ConfigurationError when the file cannot be written to: what is sealed would have no witness. */
+  async onModuleInit(): Promise<void> {
+    try {
+      await (await this.openFile()).close();
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      const fault = `cannot be written to (${code ?? 'error'}): ${this.config.audit.checkpointFile}`;
+      throw new ConfigurationError([`AUDIT_CHECKPOINT_FILE: ${fault}`]);
+    }
+  }
 
   /** Exports one if the last is old enough. Never rejects: the log is sealed whether or not the file can be written. */
   async exportIfDue(): Promise<void> {
@@ -63,6 +75,7 @@ export class AuditCheckpoints {
    * Exports one now, unless the last one covers everything that is sealed.
    *
    * @returns the newest checkpoint, a compact JWS; null while nothing is sealed.
+   * @throws DomainError `audit.checkpoint-unwritable`, `database.unavailable`.
    */
   async export(): Promise<string | null> {
     const last = await this.store.lastSeal();
@@ -99,15 +112,28 @@ export class AuditCheckpoints {
     ];
   }
 
-  private async append(jws: string): Promise<void> {
+  private async openFile(): Promise<FileHandle> {
     const { checkpointFile } = this.config.audit;
     await mkdir(dirname(checkpointFile), { recursive: true });
-    const file = await open(checkpointFile, 'a', 0o600);
+    return open(checkpointFile, 'a', 0o600);
+  }
+
+  private async append(jws: string): Promise<void> {
     try {
-      await file.appendFile(checkpointLine(jws));
-      await file.datasync();
-    } finally {
-      await file.close();
+      const file = await this.openFile();
+      try {
+        await file.appendFile(checkpointLine(jws));
+        await file.datasync();
+      } finally {
+        await file.close();
+      }
+    } catch (cause) {
+      const { code } = cause as NodeJS.ErrnoException;
+      throw new DomainError(
+        'audit.checkpoint-unwritable',
+        `The file of the checkpoints cannot be written to (${code ?? 'error'}); see AUDIT_CHECKPOINT_FILE.`,
+        { cause },
+      );
     }
   }
 }

@@ -23,6 +23,7 @@ const HTTP_STATUS = {
   'database.unavailable': 503,
   'telegram.unavailable': 503,
   'receipt.unavailable': 503,
+  'audit.checkpoint-unwritable': 503,
 } satisfies Record<DomainCode, number>;
 
 const TITLE: Record<number, string> = {

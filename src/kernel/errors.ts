@@ -9,6 +9,7 @@ export type DomainCode =
   | 'approval.too-many-pending'
   | 'idempotency.body-differs'
   | 'receipt.unavailable'
+  | 'audit.checkpoint-unwritable'
   | 'access.unauthenticated'
   | 'access.forbidden'
   | 'access.same-owner'

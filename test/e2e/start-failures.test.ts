@@ -89,6 +89,11 @@ describe('a start that cannot succeed says why in one line and exits with 1', ()
     expect(said).toContain('TELEGRAM_OPERATORS');
   });
 
+  it('checkpoints that cannot be written', async () => {
+    const said = await refusalOf({ ...elsewhere(), AUDIT_CHECKPOINT_FILE: temporaryDirectory() });
+    expect(said).toContain('AUDIT_CHECKPOINT_FILE: cannot be written to (EISDIR)');
+  });
+
   it('an unknown variable of ours', async () => {
     const said = await refusalOf({ ...elsewhere(), APPROVAL_TIMEOUT_MINUTE: '5' });
     expect(said).toContain('APPROVAL_TIMEOUT_MINUTE');

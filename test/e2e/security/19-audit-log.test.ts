@@ -1,4 +1,4 @@
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { NOTHING_BEFORE, sealHash, type AuditRow } from '../../../src/audit/audit-chain';
@@ -242,6 +242,19 @@ describe('19. the audit log shows alteration', () => {
     writeFileSync(checkpointFile, forged);
     expect(await verify()).toMatchObject(bad(/not signed by a known key/));
     writeFileSync(checkpointFile, exported);
+  });
+
+  it('a checkpoint that cannot be written says so, and is none', async () => {
+    await api.enqueue();
+    await everythingSealed();
+    const exported = readFileSync(checkpointFile, 'utf8');
+    rmSync(checkpointFile);
+    mkdirSync(checkpointFile);
+    const refused = await api.call<{ code: string }>('operator', 'POST', '/api/audit/checkpoints');
+    expect([refused.status, refused.body.code]).toEqual([503, 'audit.checkpoint-unwritable']);
+    rmdirSync(checkpointFile);
+    writeFileSync(checkpointFile, exported);
+    await exportCheckpoint();
   });
 
   it('a service that stops has sealed its last row, and leaves a checkpoint of it', async () => {
