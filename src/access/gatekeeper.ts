@@ -5,11 +5,8 @@ import { DomainError } from '../kernel/errors';
 import type { JsonObject } from '../kernel/json';
 import { currentCorrelationId } from '../logging/correlation';
 import type { Identity } from './identity';
-import { perMinute, take } from './process-rate-limits';
+import { perMinute, REFUSALS_PER_MINUTE, take } from './process-rate-limits';
 import { sourceOf } from './source';
-
-/** Refused attempts of one source, or one key, that are answered as such within a minute; more are "too many". */
-const REFUSALS_PER_MINUTE = 600;
 
 const idSchema = z.uuid();
 

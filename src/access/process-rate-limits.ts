@@ -9,6 +9,9 @@ import { currentCorrelationId } from '../logging/correlation';
 
 const MINUTE_SECONDS = 60;
 
+/** Refused attempts of one source or one identity that are answered as such within a minute; more are "too many". */
+export const REFUSALS_PER_MINUTE = 600;
+
 export const perMinute = (points: number): RateLimiterMemory =>
   new RateLimiterMemory({ points, duration: MINUTE_SECONDS });
 
@@ -30,6 +33,7 @@ export async function take(limiter: RateLimiterMemory, subject: string, what: st
 export class ProcessRateLimits extends RateLimits {
   private readonly asks: RateLimiterMemory;
   private readonly decisions: RateLimiterMemory;
+  private readonly refused = perMinute(REFUSALS_PER_MINUTE);
 
   constructor(
     private readonly refusals: RefusalLog,
@@ -50,6 +54,10 @@ export class ProcessRateLimits extends RateLimits {
 
   decide({ kind, id }: Actor): Promise<void> {
     return this.count(this.decisions, `${kind}:${id}`, 'decisions');
+  }
+
+  refuse({ kind, id }: Actor): Promise<void> {
+    return this.count(this.refused, `${kind}:${id}`, 'attempts that come too late');
   }
 
   private async count(limiter: RateLimiterMemory, actor: string, what: string): Promise<void> {

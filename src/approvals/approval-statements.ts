@@ -168,6 +168,16 @@ export const REFUSE_SAME_OWNER: Statement = {
   select id from refused`,
 };
 
+/** Parameters: id, actor kind, actor id, what was attempted, why it was refused. */
+export const NOTE_LATE: Statement = {
+  name: 'approval-note-late',
+  text: `
+  insert into audit_log (at, type, actor, approval_id, correlation_id, data)
+  select ${NOW}, case $4::text when 'cancelled' then 'approval.cancellation-refused' else 'approval.decision-refused' end,
+    $2 || ':' || $3, id, correlation_id, json_build_object('reason', $5::text, 'decision', $4::text)::text
+  from approvals where id = $1`,
+};
+
 /** Parameters: id, actor kind, actor id, reason, chat. */
 export const EXPLAIN: Statement = {
   name: 'approval-explain',

@@ -87,6 +87,12 @@ export interface ApprovalFilter {
  * Where approvals live. Every transition is one conditional statement on the database's time. Reading a
  * settled approval gives it its receipt, if it has none: DomainError `receipt.unavailable` when that fails.
  */
+/** What somebody wanted to make of a request, and why it was too late for that. */
+export interface LateAttempt {
+  readonly attempt: 'approved' | 'rejected' | 'cancelled';
+  readonly reason: 'already-settled' | 'expired';
+}
+
 export abstract class ApprovalStore {
   /**
    * Stores the request with its first card and its audit row, all or nothing; returns after COMMIT.
@@ -134,6 +140,9 @@ export abstract class ApprovalStore {
    * @returns whether there was one to give it to.
    */
   abstract explain(id: string, by: Actor, reason: string): Promise<boolean>;
+
+  /** Writes into the audit log that an attempt to end a request was refused. */
+  abstract noteLate(id: string, by: Actor, late: LateAttempt): Promise<void>;
 
   /**
    * Notes what the agent with this key did once the request had settled.

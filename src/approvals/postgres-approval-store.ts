@@ -41,6 +41,7 @@ import {
   JOIN,
   LIST,
   LOOK_FOR_DUE,
+  NOTE_LATE,
   REFUSE_SAME_OWNER,
   SETTLE,
   SETTLE_ABANDONED,
@@ -51,6 +52,7 @@ import {
   type DueLook,
   type Enqueued,
   type LastSeen,
+  type LateAttempt,
   type NewApproval,
   type Outcome,
   type SettleAttempt,
@@ -310,6 +312,10 @@ export class PostgresApprovalStore extends ApprovalStore {
     const values = [id, by.kind, by.id, by.name, toColumnText(reason), since, this.chatId];
     const [row] = await this.database.query<ApprovalRow>(SETTLE_ABANDONED, values);
     return row ? toSettled(row) : null;
+  }
+
+  async noteLate(id: string, by: Actor, { attempt, reason }: LateAttempt): Promise<void> {
+    await this.database.query(NOTE_LATE, [id, by.kind, by.id, attempt, reason]);
   }
 
   async explain(id: string, by: Actor, reason: string): Promise<boolean> {

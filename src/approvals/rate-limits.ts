@@ -1,6 +1,6 @@
 import type { Actor } from './approval';
 
-/** How fast an agent may ask and an operator may decide. Nothing else is limited: reads, waits and cancellations go on. */
+/** How fast an agent may ask and an operator may decide. Reads, waits and cancellations are not limited, but for those that are refused. */
 export abstract class RateLimits {
   /** Counts one request of the key. Rejects with RateLimited. */
   abstract ask(keyId: string): Promise<void>;
@@ -10,4 +10,7 @@ export abstract class RateLimits {
 
   /** Counts one decision. Rejects with RateLimited. */
   abstract decide(by: Actor): Promise<void>;
+
+  /** Counts one attempt that is refused, since each is written down. Rejects with RateLimited. */
+  abstract refuse(by: Actor): Promise<void>;
 }

@@ -222,7 +222,7 @@ describe('a server that outlives its service, or dies before it', () => {
       }
       process.kill(at.pid, 'SIGKILL');
       await service.hears('database.embedded-died');
-      const { port } = await service.hears<{ port: number }>('database.embedded-revived');
+      const { port } = await service.hears('database.embedded-revived');
       expect(new URL(at.url).port).toBe(String(port));
       await expectMark(at);
       await service.stop();

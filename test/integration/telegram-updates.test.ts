@@ -58,7 +58,7 @@ const dataOf = (card: ChatMessage, button: string): string =>
 
 const endingsOf = ({ id }: ApprovalJson) =>
   rig.database.query<{ type: string; actor: string }>(
-    `select type, actor from audit_log where approval_id = $1 and type <> 'approval.enqueued' order by seq`,
+    `select type, actor from audit_log where approval_id = $1 and type <> 'approval.enqueued' and type not like '%-refused' order by seq`,
     [id],
   );
 

@@ -38,7 +38,7 @@ export async function endingsOf(
 ): Promise<readonly (readonly string[])[]> {
   const rows = await database.query<{ id: string; type: string }>(
     `select approval_id as id, type from audit_log
-     where approval_id = any($1) and type <> 'approval.enqueued' order by seq`,
+     where approval_id = any($1) and type <> 'approval.enqueued' and type not like '%-refused' order by seq`,
     [ids],
   );
   return ids.map((id) => rows.filter((row) => row.id === id).map(({ type }) => type));

@@ -2,6 +2,8 @@ import { Command, CommandHandler, EventBus, type ICommandHandler } from '@nestjs
 import { cancel, type Actor, type Departure, type Settlement } from '../approval';
 import { ApprovalSettled } from '../approval-events';
 import { ApprovalStore } from '../approval-store';
+import { RateLimits } from '../rate-limits';
+import { judged } from './late-attempt';
 
 /** Why requests end without a decision: somebody took one back, or time took them. */
 export type Cancellation =
@@ -22,7 +24,8 @@ export type Cancellation =
 /**
  * Ends requests without a decision; answers with those it ended.
  *
- * An abandoned one stands when somebody came back. A requested one rejects with AlreadySettled, Expired, or DomainError `approval.not-found`.
+ * An abandoned one stands when somebody came back. A requested one rejects with AlreadySettled, Expired, RateLimited,
+ * or DomainError `approval.not-found`.
  */
 export class CancelApprovalCommand extends Command<readonly Settlement[]> {
   constructor(readonly cancellation: Cancellation) {
@@ -34,6 +37,7 @@ export class CancelApprovalCommand extends Command<readonly Settlement[]> {
 export class CancelApprovalHandler implements ICommandHandler<CancelApprovalCommand> {
   constructor(
     private readonly store: ApprovalStore,
+    private readonly limits: RateLimits,
     private readonly events: EventBus,
   ) {}
 
@@ -52,7 +56,11 @@ export class CancelApprovalHandler implements ICommandHandler<CancelApprovalComm
   private async take({ id, by, reason }: Cancellation & { cause: 'requested' }): Promise<Settlement> {
     const attempt = await this.store.settle(id, { status: 'cancelled', by, reason });
     if (attempt.changed) this.announced([attempt.approval]);
-    return cancel(attempt.approval, by, reason, attempt.now);
+    return judged(
+      () => cancel(attempt.approval, by, reason, attempt.now),
+      { id, by, attempt: 'cancelled' },
+      { store: this.store, limits: this.limits },
+    );
   }
 
   private announced(ended: readonly Settlement[]): readonly Settlement[] {

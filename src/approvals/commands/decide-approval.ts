@@ -5,6 +5,7 @@ import { ApprovalSettled } from '../approval-events';
 import { ApprovalStore } from '../approval-store';
 import { RateLimits } from '../rate-limits';
 import { SettlementFeed } from '../settlement-feed';
+import { judged } from './late-attempt';
 
 /** Long enough for this process to sleep: whoever was just answered needs a CPU to hear it. */
 const REST_MS = 1;
@@ -48,6 +49,10 @@ export class DecideApprovalHandler implements ICommandHandler<DecideApprovalComm
       this.events.publish(new ApprovalSettled(attempt.approval));
     }
     // The pure rule says what this attempt means: done, done before, or refused.
-    return decide(attempt.approval, by, verdict, reason, attempt.now);
+    return judged(
+      () => decide(attempt.approval, by, verdict, reason, attempt.now),
+      { id, by, attempt: verdict },
+      { store: this.store, limits: this.limits },
+    );
   }
 }

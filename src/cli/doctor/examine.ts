@@ -89,8 +89,7 @@ export async function examineAll(
     config = load();
   } catch (reason) {
     const faults = reason instanceof ConfigurationError ? reason.faults : [describeError(reason)];
-    const fix =
-      'correct it where the service gets its environment; docs/configuration.md has every variable';
+    const fix = 'correct it where the service gets its environment; docs/configuration.md has every variable';
     note(named('configuration', seen('wrong', ...faults.map((fault) => error(fault, fix)))));
     return findings;
   }

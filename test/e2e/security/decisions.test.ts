@@ -33,10 +33,18 @@ function replica(n: number): OpenApp {
 const endingsOf = async (id: string): Promise<string[]> =>
   (
     await database.query<{ type: string }>(
-      `select type from audit_log where approval_id = $1 and type <> 'approval.enqueued' order by seq`,
+      `select type from audit_log where approval_id = $1 and type <> 'approval.enqueued' and type not like '%-refused' order by seq`,
       [id],
     )
   ).map(({ type }) => type);
+
+/** Attempts that came too late, as the audit log has them. */
+const refusedOf = (id: string) =>
+  database.query<{ type: string; actor: string; reason: string }>(
+    `select type, actor, data::json ->> 'reason' as reason from audit_log
+     where approval_id = $1 and type like '%-refused' order by seq`,
+    [id],
+  );
 
 it('security 6: one decision wins: 50 parallel approve, reject, cancel and timeout, on two replicas', async () => {
   for (let round = 0; round < 5; round++) {
@@ -59,6 +67,7 @@ it('security 6: one decision wins: 50 parallel approve, reject, cancel and timeo
     );
     const truth = (await mine.get(id)).body;
     expect(await endingsOf(id)).toEqual([`approval.${truth.status}`]);
+    expect(await refusedOf(id)).toHaveLength(answers.filter(({ status }) => status === 409).length);
     for (const { status, body } of answers) {
       expect([200, 409]).toContain(status);
       // Whoever was told it is done, was told what stands.
@@ -85,6 +94,12 @@ it('security 7: expired never approves: a decision 1 ms late, with the sweeper s
     jest.restoreAllMocks();
   }
   expect(await endingsOf(id)).toEqual(['approval.expired']);
+  const [refused] = await refusedOf(id);
+  expect(refused).toEqual({
+    type: 'approval.decision-refused',
+    actor: 'api:bootstrap-operator',
+    reason: expect.stringMatching(/^(expired|already-settled)$/) as string,
+  });
 });
 
 describe("security 15: agents see only their own: another agent's id is 404, with the same body as an unknown one", () => {

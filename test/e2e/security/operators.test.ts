@@ -259,7 +259,7 @@ describe('security 5: forged, replayed, reordered updates have no effect', () =>
     for (const each of [update, update, opposite, { ...opposite, update_id: 1 }, update]) await deliver(each);
     expect(await rig.statusOf(approval)).toBe('rejected');
     const rows = await rig.database.query(
-      `select 1 from audit_log where approval_id = $1 and type <> 'approval.enqueued'`,
+      `select 1 from audit_log where approval_id = $1 and type <> 'approval.enqueued' and type not like '%-refused'`,
       [approval.id],
     );
     expect(rows).toHaveLength(1);

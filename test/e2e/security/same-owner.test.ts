@@ -56,7 +56,10 @@ it('security 1: an operator key does not decide what an agent key of the same ow
   expect([decided.status, decided.body.decision?.by.id]).toEqual([200, 'bob-operator']);
   // Once it is decided, the truth is told, to the owner too.
   expect((await alice.decide(id, 'approved')).status).toBe(409);
-  expect(await refusalsOf(id)).toHaveLength(2);
+  expect(JSON.parse((await refusalsOf(id))[2]?.data ?? '')).toEqual({
+    reason: 'already-settled',
+    decision: 'approved',
+  });
 });
 
 it('security 1: the same owner may take the request back', async () => {
