@@ -8,7 +8,7 @@ const markdownIn = (directory: string): string[] =>
     .filter((entry) => entry.isFile() && entry.name.endsWith('.md'))
     .map(({ name }) => join(directory, name));
 
-const documents = ['.', 'docs', 'docs/adr', 'docs/runbooks'].flatMap(markdownIn).map((path) => ({
+const documents = ['.', 'docs', 'docs/adr', 'docs/runbooks', 'docs/spec'].flatMap(markdownIn).map((path) => ({
   path,
   text: readFileSync(join(ROOT, path), 'utf8'),
 }));
