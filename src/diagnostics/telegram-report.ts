@@ -2,8 +2,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '../config/environment';
 import { LeaseStore } from '../database/lease-store';
 import { SendBudget } from '../escalation/send-budget';
+import { POLLER_LEASE } from '../telegram/poller-lease';
 import { TelegramStatus } from '../telegram/telegram-status';
-import { POLLER_LEASE } from '../telegram/update-poller';
 import { DatabaseFactsStore } from './database-facts-store';
 import { TelegramActivity } from './telegram-activity';
 

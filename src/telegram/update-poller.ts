@@ -7,11 +7,11 @@ import { describeError, Log } from '../logging/log';
 import { ALLOWED_UPDATES } from './allowed-updates';
 import { BotConnection, UNGUARDED } from './bot-connection';
 import { Patience } from './patience';
+import { POLLER_LEASE } from './poller-lease';
 import { TelegramApi } from './telegram-api';
 import { TelegramStatus } from './telegram-status';
 import { UpdateHandler } from './update-handler';
 
-export const POLLER_LEASE = 'telegram-poller';
 /** A dead poller is followed by another replica within this; taps wait no longer. */
 const LEASE_SECONDS = 8;
 const RENEW_MS = 2_000;

@@ -1,6 +1,5 @@
 import { Command, Option } from 'commander';
-import { loadConfig } from '../../config/config.module';
-import { examineAll, type Examined } from '../doctor/examine';
+import type { Examined } from '../doctor/examine';
 import { Findings, show } from '../output';
 
 interface DoctorOptions {
@@ -22,6 +21,11 @@ function linesOf({ check, state, note, findings }: Examined): string[] {
 }
 
 async function examine(options: DoctorOptions): Promise<void> {
+  // Only here: they load Nest and what works with the database, and every other command would wait for that.
+  const [{ loadConfig }, { examineAll }] = await Promise.all([
+    import('../../config/config.module.js'),
+    import('../doctor/examine.js'),
+  ]);
   const findings = await examineAll(loadConfig, options, (each) => {
     if (options.json !== true) show(each, linesOf(each), options);
   });
