@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import 'reflect-metadata';
-import { Command } from 'commander';
+import { Command, CommanderError } from 'commander';
 import { describeError } from '../logging/log';
 import { createRedactor } from '../logging/redact';
 import { BUILD } from '../metrics/build';
@@ -10,7 +10,7 @@ import { doctorCommand } from './commands/doctor';
 import { keysCommand } from './commands/keys';
 import { receiptCommand } from './commands/receipt';
 import { runCommand } from './commands/run';
-import { Findings } from './output';
+import { endWithoutReader, EXIT_FAILED, EXIT_FINDINGS, Findings } from './output';
 
 /** Every subcommand is a file in `commands/` that exports a function returning its `Command`. */
 const SUBCOMMANDS: readonly (() => Command)[] = [
@@ -22,22 +22,27 @@ const SUBCOMMANDS: readonly (() => Command)[] = [
   runCommand,
 ];
 
-/** The exit code of a command that did what it was asked and found something wrong. */
-const EXIT_FINDINGS = 1;
-/** The exit code of a command that could not do what it was asked. */
-const EXIT_FAILED = 2;
+/** Commander hands its settings down to the commands that it makes itself, and to no others. */
+function handDown(parent: Command): void {
+  for (const command of parent.commands) handDown(command.copyInheritedSettings(parent));
+}
 
 async function main(): Promise<void> {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', endWithoutReader);
   const program = new Command('countersign')
     .description('Human approval gateway for AI agents')
     .version(BUILD.version)
-    .showHelpAfterError();
+    .showHelpAfterError('(--help says what is possible)')
+    .exitOverride();
   for (const subcommand of SUBCOMMANDS) program.addCommand(subcommand());
+  handDown(program);
   await program.parseAsync();
 }
 
 main().catch((error: unknown) => {
   if (error instanceof Findings) process.exit(EXIT_FINDINGS);
+  // It has said what was wrong with the arguments, or shown the help that was asked for.
+  if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : EXIT_FAILED);
   process.stderr.write(`countersign: ${createRedactor()(describeError(error))}\n`);
   process.exit(EXIT_FAILED);
 });

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { cli, startCli } from '../support/cli';
 import { CHECKOUT, cleanUp, Program, temporaryDirectory } from '../support/processes';
 
 afterAll(cleanUp);
@@ -24,3 +25,36 @@ it.each([[['--version']], [['--help']], [['doctor', '--help']], [['keys', 'add',
     for (const heavy of ['typeorm', 'pg', 'telegraf', '@nestjs/common']) expect(loaded).not.toContain(heavy);
   },
 );
+
+it.each([
+  [['approvals', 'list', '--colour'], /unknown option '--colour'/],
+  [['approvals', 'show'], /missing required argument 'id'/],
+  [['keys', 'add', '--role', 'admin', '--name', 'x'], /Allowed choices/],
+  [['run', 'make it so'], /required option '--agent <id>'/],
+  [['aprove'], /unknown command 'aprove'/],
+])('countersign %j is not what it takes: exit 2, with the way to the help', async (args, message) => {
+  const { code, out, err } = await cli(args);
+  expect({ code, out }).toEqual({ code: 2, out: '' });
+  expect(err).toMatch(message);
+  expect(err).toContain('--help');
+});
+
+it.each([
+  [
+    ['keys', 'add'],
+    ['--role', '--name'],
+  ],
+  [['run'], ['--agent']],
+])('countersign %j --help says what is required, and exits 0', async (args, required) => {
+  const { code, out } = await cli([...args, '--help']);
+  expect(code).toBe(0);
+  for (const option of required)
+    expect(out.replaceAll(/\s+/g, ' ')).toMatch(new RegExp(`${option} <[^-]*required`));
+});
+
+it('a reader who closes early ends a command quietly', async () => {
+  const program = startCli(['doctor'], { DATA_DIR: join(temporaryDirectory(), 'none') });
+  program.stopReading();
+  expect(await program.ended).toEqual({ code: 2, signal: null });
+  expect(program.errors).toEqual([]);
+});

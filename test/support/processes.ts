@@ -96,6 +96,11 @@ export class Program {
     return this.ended;
   }
 
+  /** As `head` does when it has seen enough: what is written from now on has no reader. */
+  stopReading(): void {
+    this.child.stdout?.destroy();
+  }
+
   /** The first line that fits. @throws Error with everything said when the program ends without saying it. */
   async said(what: string, fits: (line: string) => boolean, withinMs = READY_WITHIN_MS): Promise<string> {
     return until(

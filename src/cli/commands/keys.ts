@@ -113,8 +113,10 @@ export function keysCommand(): Command {
     .description('API keys: make, list, revoke; the keys that sign receipts: rotate')
     .addCommand(
       command('add', 'Make a key and show it once')
-        .addOption(new Option('--role <role>', 'what it is for').choices(ROLES).makeOptionMandatory())
-        .requiredOption('--name <name>', 'what it is called, for ever', checkedBy(keyNameSchema))
+        .addOption(
+          new Option('--role <role>', 'what it is for (required)').choices(ROLES).makeOptionMandatory(),
+        )
+        .requiredOption('--name <name>', 'what it is called, for ever (required)', checkedBy(keyNameSchema))
         .option(
           '--owner <owner>',
           "whose it is: an operator's key decides nothing that an agent's key of the same owner asked",

@@ -31,7 +31,7 @@ export function runCommand(): Command {
     new Command('run').description('Run Claude Code with every tool under approval'),
     'print Claude Code’s stream as it is',
   )
-    .requiredOption('--agent <id>', 'what operators see as the agent')
+    .requiredOption('--agent <id>', 'what operators see as the agent (required)')
     .option('--cwd <dir>', 'where it works; default here, or where the resumed session did')
     .option('--resume <session>', 'go on with a session, and ask again for what was denied')
     .option('--timeout <seconds>', 'how long operators have for each call; default as the service', seconds)
@@ -65,8 +65,9 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
     },
     report: (event) => process.stderr.write(`${eventLine(event)}\n`),
   });
-  // Nobody reads any more.
-  process.stdout.on('error', () => claude.signal('SIGTERM'));
+  // Nobody reads any more: first Claude Code ends, then we.
+  for (const stream of [process.stdout, process.stderr])
+    stream.removeAllListeners('error').on('error', () => claude.signal('SIGTERM'));
   for (const signal of SIGNALS) process.on(signal, () => claude.signal(signal));
   process.exitCode = await claude.toItsEnd();
 }
