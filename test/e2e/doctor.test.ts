@@ -82,7 +82,7 @@ describe('countersign doctor', () => {
     expect(out).toMatch(/^✓ telegram-updates +polled by /m);
     expect({ code, verdict: out.split('\n').at(-1) }).toEqual({
       code: 0,
-      verdict: 'Nothing found.',
+      verdict: 'No problems found.',
     });
     const json = await cli(['doctor', '--json'], env);
     expect([json.code, JSON.parse(json.out)]).toEqual([0, { ok: true, findings: [] }]);
@@ -138,6 +138,15 @@ describe('countersign doctor', () => {
     const { found } = await diagnose({ DATABASE_URL: '', DATA_DIR: dataDir });
     expect(only(found.filter((each) => each.startsWith('database')))).toMatch(/does not run/);
     expect(existsSync(dataDir)).toBe(false);
+  });
+
+  it('counts the problems, and says of Telegram no more than this environment tells', async () => {
+    const { code, out } = await cli(['doctor'], {
+      DATA_DIR: join(temporaryDirectory(), 'data'),
+      COUNTERSIGN_URL: `http://127.0.0.1:${await freePort()}`,
+    });
+    expect([code, out.split('\n').at(-1)]).toEqual([1, '2 problems found.']);
+    expect(out).toMatch(/^- telegram-token +not configured here \(TELEGRAM_BOT_TOKEN is unset\)$/m);
   });
 
   it('says what a single role means for the audit log', async () => {

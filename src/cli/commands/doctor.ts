@@ -30,7 +30,9 @@ async function examine(options: DoctorOptions): Promise<void> {
     if (options.json !== true) show(each, linesOf(each), options);
   });
   const ok = findings.length === 0;
-  const verdict = ok ? 'Nothing found.' : `${findings.length} found.`;
+  const verdict = ok
+    ? 'No problems found.'
+    : `${findings.length} problem${findings.length === 1 ? '' : 's'} found.`;
   show({ ok, findings }, ['', verdict], options);
   if (!ok) throw new Findings(verdict);
 }

@@ -33,6 +33,9 @@ export const seen = (note: string, ...findings: Omit<Finding, 'check'>[]): Obser
 
 export const skipped = (note: string): Observation => ({ state: 'skipped', note, findings: [] });
 
+/** Nothing more is known from here: the service may have another environment. */
+export const telegramOff = skipped('not configured here (TELEGRAM_BOT_TOKEN is unset)');
+
 export const error = (message: string, fix: string): Omit<Finding, 'check'> => ({
   severity: 'error',
   message,

@@ -7,6 +7,7 @@ import { Database } from '../../database/database';
 import { joinEmbeddedPostgres } from '../../database/embedded-postgres';
 import { migrationsOf } from '../../database/migration-state';
 import { describeError } from '../../logging/log';
+import { serviceUrl } from '../service-url';
 import { BotApi } from './bot-api';
 import { ServiceDoor } from './service-door';
 
@@ -25,7 +26,7 @@ export interface Surroundings {
   readonly config: Config;
   readonly reached: Reached;
   readonly service: ServiceDoor;
-  /** Null: Telegram is off. */
+  /** Null: this environment has none. */
   readonly telegram: BotApi | null;
   close(): Promise<void>;
 }
@@ -87,7 +88,7 @@ export async function lookAround(
   door: { readonly url?: string | undefined; readonly key?: string | undefined },
 ): Promise<Surroundings> {
   const { reached, close } = await reach(config);
-  const url = door.url ?? `http://127.0.0.1:${config.http.port}`;
+  const url = door.url ?? serviceUrl(config.http);
   const key = door.key ?? config.keys.operator ?? generatedKey(config.dataDir);
   return {
     config,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { error, seen, skipped, warning, type Check } from '../check';
+import { error, seen, skipped, telegramOff, warning, type Check } from '../check';
 
 const breakerSchema = z.object({
   replica: z.string(),
@@ -12,7 +12,7 @@ const breakerSchema = z.object({
 export const breakerCheck: Check = {
   name: 'breaker',
   async examine({ service, telegram }) {
-    if (telegram === null) return skipped('Telegram is off');
+    if (telegram === null) return telegramOff;
     if (service.key === null) return skipped('needs an operator’s key: set COUNTERSIGN_KEY');
     const answer = await service.get('/api/diagnostics/circuit-breaker', breakerSchema).catch(() => null);
     if (answer === null) return skipped('needs the service');
@@ -28,7 +28,7 @@ export const breakerCheck: Check = {
     if (answer.body === null) return skipped('the service did not tell');
     const { state, replica, nextAttemptAt, consecutiveFailures } = answer.body;
     if (state === 'closed') return seen(`closed on ${replica}`);
-    if (nextAttemptAt === null) {
+    if (state === 'open' && nextAttemptAt === null) {
       return seen(
         `${state} by hand on ${replica}`,
         warning(

@@ -34,7 +34,7 @@ export const keysCheck: Check = {
       const fix = 'countersign keys add --role operator --name NAME';
       findings.push(
         config.telegram === null
-          ? error('no operator has a key, and Telegram is off: nobody can decide', fix)
+          ? error('no operator has a key, and Telegram is not configured here: nobody can decide', fix)
           : warning('no operator has a key: nobody can decide while Telegram is away', fix),
       );
     }

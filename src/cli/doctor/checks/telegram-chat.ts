@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { BotApiRefusal } from '../bot-api';
-import { error, seen, skipped, type Check } from '../check';
+import { error, seen, skipped, telegramOff, type Check } from '../check';
 
 const chatSchema = z.object({ id: z.int(), type: z.string(), title: z.string().optional() });
 const meSchema = z.object({ id: z.int() });
@@ -14,7 +14,7 @@ const memberSchema = z.object({
 export const telegramChatCheck: Check = {
   name: 'telegram-chat',
   async examine({ telegram, config }) {
-    if (telegram === null || config.telegram === null) return skipped('Telegram is off');
+    if (telegram === null || config.telegram === null) return telegramOff;
     const { chatId } = config.telegram;
     const me = await telegram.ask('getMe', {}, meSchema).catch(() => null);
     if (me === null) return skipped('needs a token that Telegram takes');

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { BotApiRefusal, type BotApi } from '../bot-api';
-import { error, seen, skipped, warning, type Check } from '../check';
+import { error, seen, skipped, telegramOff, warning, type Check } from '../check';
 
 const memberSchema = z.object({ status: z.string(), is_member: z.boolean().optional() });
 
@@ -20,7 +20,7 @@ async function isThere(telegram: BotApi, chatId: string, userId: string): Promis
 export const telegramOperatorsCheck: Check = {
   name: 'telegram-operators',
   async examine({ telegram, config }) {
-    if (telegram === null || config.telegram === null) return skipped('Telegram is off');
+    if (telegram === null || config.telegram === null) return telegramOff;
     const { chatId, operators } = config.telegram;
     const reachable = await telegram.ask('getChat', { chat_id: chatId }, z.looseObject({})).then(
       () => true,

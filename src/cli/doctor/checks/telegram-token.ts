@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { BotApiRefusal } from '../bot-api';
 import { describeError } from '../../../logging/log';
-import { error, seen, skipped, type Check } from '../check';
+import { error, seen, telegramOff, type Check } from '../check';
 
 const meSchema = z.object({ id: z.int(), username: z.string() });
 
@@ -9,7 +9,7 @@ const meSchema = z.object({ id: z.int(), username: z.string() });
 export const telegramTokenCheck: Check = {
   name: 'telegram-token',
   async examine({ telegram }) {
-    if (telegram === null) return skipped('Telegram is off');
+    if (telegram === null) return telegramOff;
     try {
       const { username } = await telegram.ask('getMe', {}, meSchema);
       return seen(`@${username}`);

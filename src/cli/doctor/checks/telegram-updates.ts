@@ -3,7 +3,7 @@ import type { Database } from '../../../database/database';
 import { DatabaseFactsStore } from '../../../diagnostics/database-facts-store';
 import { POLLER_LEASE } from '../../../telegram/poller-lease';
 import type { BotApi } from '../bot-api';
-import { error, seen, skipped, warning, type Check, type Observation } from '../check';
+import { error, seen, skipped, telegramOff, warning, type Check, type Observation } from '../check';
 
 /** A few may be on their way at any time. */
 const PENDING_UPDATES_TOLERATED = 100;
@@ -61,7 +61,7 @@ async function delivered(telegram: BotApi, expected: string): Promise<Observatio
 export const telegramUpdatesCheck: Check = {
   name: 'telegram-updates',
   async examine({ telegram, config, reached }) {
-    if (telegram === null || config.telegram === null) return skipped('Telegram is off');
+    if (telegram === null || config.telegram === null) return telegramOff;
     const answers = await telegram.ask('getMe', {}, z.looseObject({})).then(
       () => true,
       () => false,
