@@ -16,6 +16,17 @@ export function show(result: object, lines: readonly string[], options: { readon
   console.log(options.json === true ? JSON.stringify(result) : lines.join('\n'));
 }
 
+/** Columns as wide as their widest cell. */
+export function table(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
 /** For a stream's errors: whoever read it has seen enough, as `head` has, and nobody is left to complain to. */
 export function endWithoutReader(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EPIPE') throw error;

@@ -1,8 +1,11 @@
 import { Option, type Command } from 'commander';
 import { CountersignClient } from '../connectors/client';
 import type { ServiceDoor } from '../connectors/client/service-call';
+import { serviceUrl } from './service-url';
 
-const DEFAULT_URL = 'http://127.0.0.1:3000';
+/** As the service's own defaults; as with them, an empty variable counts as unset. */
+const here = ({ HOST, PORT }: NodeJS.ProcessEnv): string =>
+  serviceUrl({ host: HOST || '127.0.0.1', port: PORT || '3000' });
 
 export interface ServiceOptions {
   readonly url: string;
@@ -13,7 +16,9 @@ export interface ServiceOptions {
 /** Adds the address, for what needs no key. */
 export function withUrlOption(command: Command): Command {
   return command.addOption(
-    new Option('--url <url>', 'where the service is').env('COUNTERSIGN_URL').default(DEFAULT_URL),
+    new Option('--url <url>', 'where the service is; else HOST and PORT say')
+      .env('COUNTERSIGN_URL')
+      .default(here(process.env)),
   );
 }
 
@@ -23,6 +28,9 @@ export function withServiceOptions(command: Command, json = 'print the result as
     .addOption(new Option('--key <key>', 'API key; better from the environment').env('COUNTERSIGN_KEY'))
     .option('--json', json);
 }
+
+/** Without the refusal as its cause, which would say it a second time. */
+export const unknownKey = (): Error => new Error('the service does not know this API key');
 
 /** @throws Error when there is no key, or the URL is none. */
 export function clientFor(options: ServiceOptions): CountersignClient {

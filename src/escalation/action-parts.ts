@@ -85,6 +85,14 @@ export function actionParts(toolName: string, toolInput: JsonObject): ActionPart
   return parts;
 }
 
+/** The whole action in one line, for lists: not exact, and not enough to decide on. */
+export function actionLine(toolName: string, toolInput: JsonObject): string {
+  return actionParts(toolName, toolInput)
+    .map((each) => each.shown.replaceAll(/\n */g, ' ').trim())
+    .filter((shown) => shown !== '')
+    .join(' · ');
+}
+
 /** The action as plain text, each label with the extent of what follows it, so that no part can pose as another. */
 export function actionText(parts: readonly ActionPart[]): string {
   return parts

@@ -1,5 +1,5 @@
 import type { ApprovalRequest } from '../approvals/approval';
-import { actionParts } from './action-parts';
+import { actionLine } from './action-parts';
 import { beginning } from './excerpt';
 import { timeLeft, utc } from './moments';
 import { bold, code, join, rich, words, type RichText } from './rich-text';
@@ -136,10 +136,7 @@ export function renderGapNotice(from: Date, to: Date, pending: number): RichText
 
 /** The beginning of the action in one line, marked where it goes on. Not enough to decide on. */
 function actionPreview({ toolName, toolInput }: Pick<ApprovalRequest, 'toolName' | 'toolInput'>): RichText {
-  const preview = actionParts(toolName, toolInput)
-    .map((part) => part.shown.replaceAll(/\n */g, ' ').trim())
-    .filter((shown) => shown !== '')
-    .join(' · ');
+  const preview = actionLine(toolName, toolInput);
   return preview === '' ? words('(empty)') : code(beginning(preview, MAX_PREVIEW_LENGTH));
 }
 

@@ -1,3 +1,5 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { shortId } from '../../src/escalation/short-id';
 import { Api, type ApprovalJson } from '../support/api';
 import { startTestApp, type TestApp } from '../support/app';
@@ -34,6 +36,15 @@ it('list shows what is pending, with the short id that the others take', async (
   expect(code).toBe(0);
   expect(out.split('\n').find((line) => line.startsWith(shortId(id)))).toMatch(
     /pending .* Bash .* make list$/,
+  );
+});
+
+it('list has a heading, and the JSON of an unknown tool in one line', async () => {
+  const { body } = await api.enqueue({ toolName: 'mcp__deploy', toolInput: { region: 'eu', count: 2 } });
+  const [heading, ...rows] = (await asOperator('list')).out.split('\n');
+  expect(heading).toMatch(/^ID +STATUS +ASKED +AGENT +TOOL +ACTION$/);
+  expect(rows.find((line) => line.startsWith(shortId(body.id)))).toMatch(
+    / \{ "count": 2, "region": "eu" \}$/,
   );
 });
 
@@ -81,7 +92,9 @@ it('a second, different verdict exits 1 and tells the true state', async () => {
   await api.decide(id, 'rejected', 'too late at night');
   const plain = await asOperator('approve', shortId(id));
   expect(plain.code).toBe(1);
-  expect(plain.err).toMatch(/already rejected.*too late at night/);
+  expect(plain.err).toMatch(
+    /^countersign: already rejected by bootstrap-operator \(.*\): too late at night$/,
+  );
   const { code, out } = await asOperator('approve', id, '--json');
   expect(code).toBe(1);
   expect(JSON.parse(out)).toMatchObject({
@@ -102,13 +115,16 @@ it.each([
 it('an agent’s key cannot decide: exit 2, still pending', async () => {
   const { id } = await asked('make forbidden');
   const { code, err } = await cli(['approvals', 'approve', id, '--url', app.url]);
-  expect({ code, err }).toEqual({ code: 2, err: expect.stringContaining('operator') as string });
+  expect({ code, err }).toEqual({
+    code: 2,
+    err: 'countersign: the service refused (403): This needs a key with the role operator; yours is agent.',
+  });
   expect((await api.get(id)).body.status).toBe('pending');
 });
 
 it.each([
   ['no key', { COUNTERSIGN_KEY: '' }, /COUNTERSIGN_KEY/],
-  ['a wrong key', { COUNTERSIGN_KEY: 'w'.repeat(40) }, /does not know/],
+  ['a wrong key', { COUNTERSIGN_KEY: 'w'.repeat(40) }, /does not know this API key$/],
   ['a key that cannot be sent', { COUNTERSIGN_KEY: 'schlüssel\n'.repeat(5) }, /characters/],
   ['a URL that is none', { COUNTERSIGN_URL: 'file:///etc/passwd' }, /http/],
 ])('%s exits 2, says what to do and shows no key', async (_what, env, says) => {
@@ -124,3 +140,24 @@ it('a service that is away exits 2 and names the address', async () => {
   const { code, err } = await cli(['approvals', 'list', '--url', url]);
   expect({ code, err }).toEqual({ code: 2, err: expect.stringContaining(url) as string });
 });
+
+it('something else at that address exits 2 and is called so', async () => {
+  const other = createServer((_request, response) => response.writeHead(404).end('<h1>Not Found</h1>'));
+  await new Promise<void>((listening) => other.listen(0, '127.0.0.1', listening));
+  const url = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
+  const { code, err } = await cli(['approvals', 'list', '--url', url]);
+  other.close();
+  expect({ code, err }).toEqual({
+    code: 2,
+    err: `countersign: what answers at ${url} is not Countersign (404)`,
+  });
+});
+
+it.each([['approvals', 'list'], ['audit', 'verify'], ['run', '--agent', 'a', 'prompt'], ['doctor']])(
+  'without COUNTERSIGN_URL, HOST and PORT say where the service is: %s %s',
+  async (...args) => {
+    const port = String(await freePort());
+    const { out, err } = await cli(args, { HOST: '0.0.0.0', PORT: port, DATA_DIR: '/nowhere' });
+    expect(out + err).toContain(`http://127.0.0.1:${port}`);
+  },
+);

@@ -1,10 +1,11 @@
 import type { Approval } from '../../connectors/client/approval-wire';
-import { actionParts, labelOf, type ActionPart } from '../../escalation/action-parts';
+import { actionLine, actionParts, labelOf, type ActionPart } from '../../escalation/action-parts';
 import { warningsFor } from '../../escalation/card-body';
 import { beginning } from '../../escalation/excerpt';
 import { span, utc } from '../../escalation/moments';
 import { shortId } from '../../escalation/short-id';
 import { visibleLine } from '../../escalation/visible-text';
+import { table } from '../output';
 
 const LABEL_WIDTH = 22;
 const LISTED_NAME_LENGTH = 20;
@@ -37,22 +38,18 @@ export function approvalLines(approval: Approval): string[] {
   ];
 }
 
-/** One line each: id, status, when it was asked, agent, tool, and how the action begins. */
+/** A heading, then one line each, with how the action begins. */
 export function listLines(approvals: readonly Approval[]): string[] {
-  return approvals.map((approval) => {
-    const [first] = actionParts(approval.toolName, approval.toolInput);
-    const name = (text: string): string =>
-      beginning(visibleLine(text), LISTED_NAME_LENGTH).padEnd(LISTED_NAME_LENGTH);
-    const action = beginning(first?.shown.split('\n').join('\\n') ?? '', LISTED_ACTION_LENGTH);
-    return [
-      shortId(approval.id),
-      approval.status.padEnd('cancelled'.length),
-      moment(approval.createdAt),
-      name(approval.agentId),
-      name(approval.toolName),
-      action,
-    ].join('  ');
-  });
+  const name = (text: string): string => beginning(visibleLine(text), LISTED_NAME_LENGTH);
+  const rows = approvals.map(({ id, status, createdAt, agentId, toolName, toolInput }) => [
+    shortId(id),
+    status,
+    moment(createdAt),
+    name(agentId),
+    name(toolName),
+    beginning(actionLine(toolName, toolInput), LISTED_ACTION_LENGTH),
+  ]);
+  return table([['ID', 'STATUS', 'ASKED', 'AGENT', 'TOOL', 'ACTION'], ...rows]);
 }
 
 /** How a request ended: `approved by Olivia (Telegram id 1): looks fine`. */

@@ -1,11 +1,11 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Approval } from '../../connectors/client/approval-wire';
 import type { CountersignClient } from '../../connectors/client';
-import { ServiceRefused } from '../../connectors/client/service-errors';
+import { NO_CODE, ServiceRefused } from '../../connectors/client/service-errors';
 import { approvalLines, endingOf, listLines } from '../approvals/approval-text';
 import { findApproval, NoSuchApproval } from '../approvals/find-approval';
 import { Findings, show } from '../output';
-import { clientFor, withServiceOptions, type ServiceOptions } from '../service-options';
+import { clientFor, unknownKey, withServiceOptions, type ServiceOptions } from '../service-options';
 
 const STATUSES = ['pending', 'approved', 'rejected', 'expired', 'cancelled'] as const;
 const MAX_LISTED = 200;
@@ -98,11 +98,11 @@ async function about(
   } catch (error) {
     if (error instanceof NoSuchApproval) refuse(options, { code: 'approval.not-found' }, error.message);
     if (!(error instanceof ServiceRefused)) throw error;
-    if (error.status === 401) throw new Error('the service does not know this API key', { cause: error });
-    if (error.status === 403)
-      throw new Error('this API key may not do that: deciding needs an operator’s', { cause: error });
-    const standing = error.approval === undefined ? '' : ` It stands as ${endingOf(error.approval)}.`;
-    refuse(options, { code: error.code, approval: error.approval ?? null }, `${error.message}${standing}`);
+    if (error.code === NO_CODE || error.status === 403) throw error;
+    if (error.status === 401) throw unknownKey();
+    const { code, approval = null } = error;
+    const ended = approval !== null && approval.status !== 'pending';
+    refuse(options, { code, approval }, ended ? `already ${endingOf(approval)}` : error.message);
   }
 }
 

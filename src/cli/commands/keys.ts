@@ -3,7 +3,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import type { z } from 'zod';
 import { digestOf, keyNameSchema, newKey, ownerSchema, ROLES, type Role } from '../../access/api-key';
 import type { KeyRecord, KeyStore } from '../../access/key-store';
-import { show } from '../output';
+import { show, table } from '../output';
 
 interface Format {
   readonly json?: boolean;
@@ -49,17 +49,6 @@ async function add(options: Format & { role: Role; name: string; owner?: string 
 }
 
 const moment = (date: Date | null, none: string): string => date?.toISOString() ?? none;
-
-/** Columns as wide as their widest cell. */
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
-}
 
 async function list(options: Format): Promise<void> {
   const keys = await withKeys((store) => store.list());

@@ -9,7 +9,7 @@ import { readable } from '../../connectors/subprocess/transcript';
 import { requireNoHook } from '../run/claude-settings';
 import { eventLine } from '../run/terminal';
 import { stateDirectory } from '../run/state-directory';
-import { clientFor, withServiceOptions, type ServiceOptions } from '../service-options';
+import { clientFor, unknownKey, withServiceOptions, type ServiceOptions } from '../service-options';
 
 /** Keys of ours that an agent's tools have no business with. */
 const OUR_KEYS = ['COUNTERSIGN_KEY', 'AGENT_API_KEY', 'OPERATOR_API_KEY'];
@@ -103,7 +103,7 @@ async function requireAgent(client: CountersignClient, agentId: string): Promise
     await client.list({ agentId, limit: 1 });
   } catch (error) {
     if (error instanceof ServiceRefused && error.status === 401) {
-      throw new Error('the service does not know this API key', { cause: error });
+      throw unknownKey();
     }
     throw error;
   }

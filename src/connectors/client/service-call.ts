@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { problemSchema } from './approval-wire';
-import { ServiceRefused, ServiceUnreachable } from './service-errors';
+import { NO_CODE, ServiceRefused, ServiceUnreachable } from './service-errors';
 
 /** A call that does not wait for an operator is answered within this, or never. */
 const ANSWER_WITHIN_MS = 15_000;
@@ -37,10 +37,10 @@ export async function callService<Schema extends z.ZodType>(
     const retryAfterMs = Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : undefined;
     throw new ServiceUnreachable(`the service answered ${status}${because(text)}`, retryAfterMs);
   }
-  if (status >= 400) throw refusal(status, text);
+  if (status >= 400) throw refusal(door, status, text);
   const parsed = schema.safeParse(jsonOf(text));
   // Not ours: a proxy's page, or half an answer. What cannot be read is never a yes.
-  if (!parsed.success) throw new ServiceUnreachable(`what answered at ${door.url} is not Countersign`);
+  if (!parsed.success) throw new ServiceUnreachable(stranger(door));
   return parsed.data;
 }
 
@@ -66,13 +66,17 @@ async function exchange(door: ServiceDoor, call: ServiceCall) {
   }
 }
 
-function refusal(status: number, text: string): ServiceRefused {
+const stranger = ({ url }: ServiceDoor): string => `what answers at ${url} is not Countersign`;
+
+/** Each of ours is a problem document. */
+function refusal(door: ServiceDoor, status: number, text: string): ServiceRefused {
   const problem = problemSchema.safeParse(jsonOf(text)).data;
+  if (problem === undefined) return new ServiceRefused(status, NO_CODE, `${stranger(door)} (${status})`);
   return new ServiceRefused(
     status,
-    problem?.code ?? 'unknown',
+    problem.code,
     `the service refused (${status})${because(text)}`,
-    problem?.approval,
+    problem.approval,
   );
 }
 

@@ -14,6 +14,9 @@ export class ServiceUnreachable extends Error {
   }
 }
 
+/** The code of a refusal that is no problem document: what answered is not Countersign. */
+export const NO_CODE = 'unknown';
+
 /** The service understood and said no; asking again the same way will not help. */
 export class ServiceRefused extends Error {
   override readonly name = 'ServiceRefused';
@@ -21,7 +24,7 @@ export class ServiceRefused extends Error {
   constructor(
     /** The HTTP status. */
     readonly status: number,
-    /** The problem document's code, such as `approval.already-settled`. */
+    /** The problem document's code, such as `approval.already-settled`; else {@link NO_CODE}. */
     readonly code: string,
     message: string,
     /** The true state, where the refusal is about one. */
