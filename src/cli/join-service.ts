@@ -1,8 +1,10 @@
+import { resolve } from 'node:path';
 import { loadConfig } from '../config/config.module';
 import type { Config } from '../config/environment';
 import { createDataSource } from '../database/data-source';
 import { Database } from '../database/database';
 import { joinDatabase } from '../database/database-location';
+import { holdsEmbeddedPostgres } from '../database/embedded-postgres';
 import { createLog } from '../logging/log';
 
 /** SQLSTATE of a table that is not there. */
@@ -12,15 +14,28 @@ const UNDEFINED_TABLE = '42P01';
 export interface Surroundings {
   readonly config: Config;
   readonly database: Database;
+  /** The `DATA_DIR` that held no database until this command made one; null: the database was there. */
+  readonly madeIn: string | null;
 }
 
 /**
  * Runs the work on the service's database: `DATABASE_URL`, or the embedded one of `DATA_DIR`.
  *
+ * @param ifNone whether a `DATA_DIR` without a database gets one: for what may come before the service's first start
  * @throws Error saying what to do when the database is not there or has no schema yet.
  */
-export async function besideService<T>(work: (surroundings: Surroundings) => Promise<T>): Promise<T> {
+export async function besideService<T>(
+  work: (surroundings: Surroundings) => Promise<T>,
+  ifNone: 'make' | 'refuse' = 'refuse',
+): Promise<T> {
   const config = loadConfig();
+  const none = config.database.url === null && !(await holdsEmbeddedPostgres(config.dataDir));
+  const dataDir = resolve(config.dataDir);
+  if (none && ifNone === 'refuse') {
+    throw new Error(
+      `${dataDir} holds no database: say with DATA_DIR or DATABASE_URL which one the service uses, or start it once`,
+    );
+  }
   // Standard output is for the result.
   const log = createLog({ level: 'warn', format: 'json' }, { write: (line) => process.stderr.write(line) });
   const location = await joinDatabase(config, log);
@@ -28,7 +43,7 @@ export async function besideService<T>(work: (surroundings: Surroundings) => Pro
     const source = createDataSource(location.url, 1);
     await source.initialize();
     try {
-      return await work({ config, database: new Database(source) });
+      return await work({ config, database: new Database(source), madeIn: none ? dataDir : null });
     } finally {
       await source.destroy();
     }

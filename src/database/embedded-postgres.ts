@@ -187,6 +187,11 @@ export async function startEmbeddedPostgres(options: {
   }
 }
 
+/** Whether a `DATA_DIR` has a database, running or not; nothing is made for that. */
+export async function holdsEmbeddedPostgres(dataDir: string): Promise<boolean> {
+  return (await findHome(dataDir)) !== null;
+}
+
 /** Where the PostgreSQL of a `DATA_DIR` serves now, for who works beside its service; null when it does not run. */
 export async function joinEmbeddedPostgres(
   dataDir: string,

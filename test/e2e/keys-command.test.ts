@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Api } from '../support/api';
 import { createTestDatabase, type TestDatabase } from '../support/database';
@@ -64,13 +64,38 @@ it('beside a service with its embedded database: keys count at once, and end at 
 
 it('before the first start: the key counts, no pair is generated, and another host than loopback will do', async () => {
   const DATA_DIR = temporaryDirectory();
-  const key = await added({ DATA_DIR }, '--role', 'operator', '--name', 'olivia');
+  const first = await keys({ DATA_DIR }, 'add', '--role', 'operator', '--name', 'olivia');
+  expect(first.errors).toMatch(
+    `${DATA_DIR} held no database: a new one was made there. A service uses this key only when it is started with this DATA_DIR`,
+  );
+  expect(first.output).not.toContain('every replica');
+  const key = /^cso_.*$/m.exec(first.output)?.[0] ?? '';
+  expect((await keys({ DATA_DIR }, 'add', '--role', 'agent', '--name', 'a')).errors).toBe('');
   expect(postmasterOf(DATA_DIR)).toBeNull();
   const service = await Service.start({ DATA_DIR, AGENT_API_KEY: '', OPERATOR_API_KEY: '', HOST: '0.0.0.0' });
   const { port } = new URL(service.url);
   await keyIs(true, `http://127.0.0.1:${port}`, key);
   expect(() => statSync(join(DATA_DIR, 'keys.json'))).toThrow('ENOENT');
   await service.stop();
+});
+
+it.each([['list'], ['revoke', 'olivia'], ['rotate-signing']])(
+  'where no database is, %s makes none, and asks which one is meant',
+  async (...args) => {
+    const DATA_DIR = join(temporaryDirectory(), 'mistyped');
+    const { code, output, errors } = await keys({ DATA_DIR }, ...args);
+    expect([code, output]).toEqual([2, '']);
+    expect(errors).toMatch(`${DATA_DIR} holds no database: say with DATA_DIR or DATABASE_URL`);
+    expect(existsSync(DATA_DIR)).toBe(false);
+  },
+);
+
+it('list without keys names the pair that the service made itself', async () => {
+  const DATA_DIR = temporaryDirectory();
+  const list = async () => (await keys({ DATA_DIR, DATABASE_URL: database.url }, 'list')).output;
+  expect(await list()).toBe('There are no keys.');
+  writeFileSync(join(DATA_DIR, 'keys.json'), '{}');
+  expect(await list()).toContain(join(DATA_DIR, 'keys.json'));
 });
 
 describe('on DATABASE_URL', () => {

@@ -1,8 +1,11 @@
+import { existsSync } from 'node:fs';
 import { userInfo } from 'node:os';
+import { join, resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { z } from 'zod';
 import { digestOf, keyNameSchema, newKey, ownerSchema, ROLES, type Role } from '../../access/api-key';
 import type { KeyRecord, KeyStore } from '../../access/key-store';
+import type { Surroundings } from '../join-service';
 import { show, table } from '../output';
 
 interface Format {
@@ -19,12 +22,15 @@ const checkedBy = (schema: z.ZodType<string>) => (value: string) => {
 };
 
 /** What works with the database is loaded when it is used: every other command starts twice as fast without it. */
-async function withKeys<T>(work: (keys: KeyStore) => Promise<T>): Promise<T> {
+async function withKeys<T>(
+  work: (keys: KeyStore, beside: Surroundings) => Promise<T>,
+  ifNone?: 'make',
+): Promise<T> {
   const [{ KeyStore }, { besideService }] = await Promise.all([
     import('../../access/key-store.js'),
     import('../join-service.js'),
   ]);
-  return besideService(({ database }) => work(new KeyStore(database)));
+  return besideService((beside) => work(new KeyStore(beside.database), beside), ifNone);
 }
 
 const describe = ({ role, owner }: KeyRecord): string => (owner === null ? role : `${role}, owner ${owner}`);
@@ -32,7 +38,20 @@ const describe = ({ role, owner }: KeyRecord): string => (owner === null ? role 
 async function add(options: Format & { role: Role; name: string; owner?: string }): Promise<void> {
   const { role, name, owner = null } = options;
   const key = newKey(role);
-  const added = await withKeys((keys) => keys.add({ name, role, owner, digest: digestOf(key) }, actor()));
+  // A first key may be made before the service's first start.
+  const [added, madeIn] = await withKeys(
+    async (keys, beside) => [
+      await keys.add({ name, role, owner, digest: digestOf(key) }, actor()),
+      beside.madeIn,
+    ],
+    'make',
+  );
+  if (madeIn !== null) {
+    process.stderr.write(
+      `countersign: ${madeIn} held no database: a new one was made there. ` +
+        'A service uses this key only when it is started with this DATA_DIR and without DATABASE_URL.\n',
+    );
+  }
   if (added === null) {
     throw new Error(`the name ${name} is taken, and stays so after a key is revoked; choose another`);
   }
@@ -40,7 +59,7 @@ async function add(options: Format & { role: Role; name: string; owner?: string 
   show(
     { name, role, owner, key, createdAt },
     [
-      `Key ${name} (${describe(added)}) counts from now on, on every replica within a second.`,
+      `Key ${name} (${describe(added)}) ${madeIn === null ? 'counts from now on, on every replica within a second' : 'counts from the first start on'}.`,
       `It is shown this once:`,
       key,
     ],
@@ -51,7 +70,10 @@ async function add(options: Format & { role: Role; name: string; owner?: string 
 const moment = (date: Date | null, none: string): string => date?.toISOString() ?? none;
 
 async function list(options: Format): Promise<void> {
-  const keys = await withKeys((store) => store.list());
+  const [keys, generated] = await withKeys(async (store, { config }) => [
+    await store.list(),
+    resolve(join(config.dataDir, 'keys.json')),
+  ]);
   const rows = keys.map(({ name, role, owner, createdAt, lastUsedAt, revokedAt }) => [
     name,
     role,
@@ -61,7 +83,13 @@ async function list(options: Format): Promise<void> {
     moment(revokedAt, '-'),
   ]);
   const head = ['NAME', 'ROLE', 'OWNER', 'CREATED', 'LAST USED', 'REVOKED'];
-  show({ keys }, keys.length === 0 ? ['There are no keys.'] : table([head, ...rows]), options);
+  const none = [
+    'There are no keys.',
+    ...(existsSync(generated)
+      ? [`The pair in ${generated}, which the service made itself, may be in use.`]
+      : []),
+  ];
+  show({ keys }, keys.length === 0 ? none : table([head, ...rows]), options);
 }
 
 async function revoke(name: string, options: Format): Promise<void> {
