@@ -10,6 +10,7 @@ import { doctorCommand } from './commands/doctor';
 import { keysCommand } from './commands/keys';
 import { receiptCommand } from './commands/receipt';
 import { runCommand } from './commands/run';
+import { fileTrouble } from './file-trouble';
 import { endWithoutReader, EXIT_FAILED, EXIT_FINDINGS, Findings } from './output';
 
 /** Every subcommand is a file in `commands/` that exports a function returning its `Command`. */
@@ -43,6 +44,6 @@ main().catch((error: unknown) => {
   if (error instanceof Findings) process.exit(EXIT_FINDINGS);
   // It has said what was wrong with the arguments, or shown the help that was asked for.
   if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : EXIT_FAILED);
-  process.stderr.write(`countersign: ${createRedactor()(describeError(error))}\n`);
+  process.stderr.write(`countersign: ${createRedactor()(fileTrouble(error) ?? describeError(error))}\n`);
   process.exit(EXIT_FAILED);
 });

@@ -69,6 +69,20 @@ describe('countersign receipt verify', () => {
     expect(JSON.parse(forged.out)).toMatchObject({ ok: false, claims: null });
     expect((await cli(['receipt', 'verify', file], NOWHERE)).code).toBe(2);
   });
+
+  it('looks at the file before it asks anybody for keys', async () => {
+    const file = inDirectory('letter.txt');
+    writeFileSync(file, 'Dear Sir or Madam,\nthis is no receipt.\n');
+    const { code, out } = await cli(['receipt', 'verify', file], NOWHERE);
+    expect([code, out]).toEqual([1, expect.stringContaining('line 1: The receipt is refused') as string]);
+    for (const missing of [inDirectory('missing'), '/nonexistent/receipt']) {
+      const { code, err } = await cli(['receipt', 'verify', missing], NOWHERE);
+      expect([code, err]).toEqual([
+        2,
+        expect.stringMatching(/^countersign: \/\S+ does not exist$/) as string,
+      ]);
+    }
+  });
 });
 
 describe('countersign keys rotate-signing', () => {
@@ -119,7 +133,10 @@ describe('countersign audit', () => {
     const cut = await without((_line, i) => i !== rows - 1);
     expect(cut.code).toBe(1);
     expect(cut.out).toContain('end of the log is missing');
-    expect((await asOperator('audit', 'export', file)).code).toBe(2);
+    expect(await asOperator('audit', 'export', file)).toMatchObject({
+      code: 2,
+      err: `countersign: ${file} exists already; choose another name`,
+    });
   });
 
   it('verify takes checkpoints that were kept elsewhere', async () => {
