@@ -8,7 +8,7 @@ import { migrate } from './database/migrations';
 import { Departure } from './health/departure';
 import { createHttpAdapter } from './http/adapter';
 import { serveApiDocs } from './http/api-docs';
-import { NestLog, type Log } from './logging/log';
+import { describeError, NestLog, type Log } from './logging/log';
 
 /** How long answers that are on their way at the stop may take; the orchestrator's patience is usually 30 s. */
 const DRAIN_MS = 5_000;
@@ -46,16 +46,23 @@ export async function drain(app: NestFastifyApplication): Promise<void> {
   });
 }
 
+/** Takes every step, whatever became of the one before: the embedded PostgreSQL, stopped last, would outlive us. */
+async function inTurn(...steps: readonly (() => Promise<unknown>)[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (const step of steps) await step().catch((error: unknown) => failures.push(error));
+  // What went wrong later may have come of it.
+  if (failures.length > 0) throw failures[0];
+}
+
 /** Starts the whole service: database, schema, modules, HTTP. What was started is stopped again when a step fails. */
 export async function startApp(config: Config, log: Log): Promise<RunningApp> {
   const location = await locateDatabase(config, log);
   let app: NestFastifyApplication | null = null;
   let listening = false;
-  const close = async () => {
+  const leave = async () => {
     if (app && listening) await giveNotice(app, config.shutdown.noticeSeconds);
-    if (app) await drain(app);
-    await location.close();
   };
+  const close = () => inTurn(leave, async () => app && drain(app), location.close);
   try {
     const migrations = await migrate(location.ownerUrl, location.url, (names) =>
       log.event('info', 'database.migrating', { migrations: names }, 'bringing the schema up to date'),
@@ -81,7 +88,9 @@ export async function startApp(config: Config, log: Log): Promise<RunningApp> {
     listening = true;
     return { url: await app.getUrl(), close };
   } catch (error) {
-    await close();
+    await close().catch((later: unknown) =>
+      log.event('error', 'service.stop-failed', { error: describeError(later) }, 'stopping failed'),
+    );
     throw error;
   }
 }
