@@ -37,6 +37,10 @@ async function main(): Promise<void> {
     });
   }
   const app = await starting;
+  if (config.telegram === null) {
+    const decide = 'decide with "countersign approvals" or over REST';
+    log.event('warn', 'telegram.off', {}, `Telegram is off: nobody is shown requests; ${decide}`);
+  }
   log.event('info', 'service.ready', { url: app.url }, `Countersign listens on ${app.url}`);
 }
 

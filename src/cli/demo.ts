@@ -30,16 +30,28 @@ interface Stoppable {
 
 const say = (who: string, text: string) => console.log(`${who.padEnd(9)}│ ${text}`);
 
+interface Ports {
+  readonly port: string;
+  readonly sandboxPort: string;
+}
+
+/** Whoever listens there already would answer in place of our programs. @throws Error naming the variable. */
+async function freePorts(): Promise<Ports> {
+  const ports = { port: process.env.PORT ?? '3000', sandboxPort: process.env.SANDBOX_PORT ?? '8081' };
+  await requireFreePort('PORT', ports.port);
+  await requireFreePort('SANDBOX_PORT', ports.sandboxPort);
+  return ports;
+}
+
 /**
  * The sandbox and the service as processes of their own, with nothing of the caller's environment in them.
  * What was started is in `started`, also when a later step fails.
  */
-async function setTheStage(started: Stoppable[], interrupted: AbortSignal): Promise<Stage> {
-  const port = process.env.PORT ?? '3000';
-  const sandboxPort = process.env.SANDBOX_PORT ?? '8081';
-  // Whoever listens there already would answer in place of our programs.
-  await requireFreePort('PORT', port);
-  await requireFreePort('SANDBOX_PORT', sandboxPort);
+async function setTheStage(
+  started: Stoppable[],
+  { port, sandboxPort }: Ports,
+  interrupted: AbortSignal,
+): Promise<Stage> {
   const dataDir = resolve(process.env.DATA_DIR ?? join('.data', 'demo'));
   const serviceUrl = `http://127.0.0.1:${port}`;
   const sandboxUrl = `http://127.0.0.1:${sandboxPort}`;
@@ -146,8 +158,9 @@ async function playWithPerson({ agent }: Stage): Promise<void> {
 }
 
 async function play(started: Stoppable[], interrupted: AbortSignal, auto: boolean): Promise<void> {
+  const ports = await freePorts();
   console.log('Starting PostgreSQL, the Telegram sandbox and the service …');
-  const stage = await setTheStage(started, interrupted);
+  const stage = await setTheStage(started, ports, interrupted);
   console.log(
     `\n  Chat page   ${stage.sandboxUrl}/\n  API docs    ${stage.serviceUrl}/api/docs\n  Health      ${stage.serviceUrl}/health\n`,
   );
@@ -167,7 +180,7 @@ async function main(): Promise<void> {
   try {
     await Promise.race([play(started, interruption.signal, auto), interrupted]);
   } finally {
-    console.log('\nStopping …');
+    if (started.length > 0) console.log('\nStopping …');
     for (const one of started.toReversed()) await one.stop();
   }
   if (auto) console.log('The demo went as it should.');

@@ -100,6 +100,14 @@ describe('a start that cannot succeed says why in one line and exits with 1', ()
   });
 });
 
+it('a start without Telegram succeeds, and warns once that nobody is shown requests', async () => {
+  const service = await Service.start(elsewhere());
+  expect(service.eventsNamed('telegram.off')).toMatchObject([
+    { level: 'warn', msg: expect.stringMatching(/nobody is shown requests; decide with/) as string },
+  ]);
+  await service.stop();
+});
+
 it('a second service on one DATA_DIR is refused with the path and the owner’s PID, and harms nothing', async () => {
   const dataDir = join(temporaryDirectory(), 'data');
   const owner = await Service.start({ DATA_DIR: dataDir });
