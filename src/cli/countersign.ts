@@ -11,7 +11,7 @@ import { keysCommand } from './commands/keys';
 import { receiptCommand } from './commands/receipt';
 import { runCommand } from './commands/run';
 import { fileTrouble } from './file-trouble';
-import { endWithoutReader, EXIT_FAILED, EXIT_FINDINGS, Findings } from './output';
+import { endWithoutReader, EXIT_FAILED, EXIT_FINDINGS, Findings, show } from './output';
 
 /** Every subcommand is a file in `commands/` that exports a function returning its `Command`. */
 const SUBCOMMANDS: readonly (() => Command)[] = [
@@ -26,6 +26,12 @@ const SUBCOMMANDS: readonly (() => Command)[] = [
 /** Commander hands its settings down to the commands that it makes itself, and to no others. */
 function handDown(parent: Command): void {
   for (const command of parent.commands) handDown(command.copyInheritedSettings(parent));
+}
+
+/** What follows `--` is a prompt. */
+function wantsJson(words: readonly string[]): boolean {
+  const end = words.indexOf('--');
+  return (end === -1 ? words : words.slice(0, end)).includes('--json');
 }
 
 async function main(): Promise<void> {
@@ -44,6 +50,8 @@ main().catch((error: unknown) => {
   if (error instanceof Findings) process.exit(EXIT_FINDINGS);
   // It has said what was wrong with the arguments, or shown the help that was asked for.
   if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : EXIT_FAILED);
-  process.stderr.write(`countersign: ${createRedactor()(fileTrouble(error) ?? describeError(error))}\n`);
+  const message = createRedactor()(fileTrouble(error) ?? describeError(error));
+  if (wantsJson(process.argv)) show({ error: { message } }, [], { json: true });
+  process.stderr.write(`countersign: ${message}\n`);
   process.exit(EXIT_FAILED);
 });

@@ -13,18 +13,14 @@ export interface ServiceOptions {
   readonly json?: boolean;
 }
 
-/** Adds the address, for what needs no key. */
-export function withUrlOption(command: Command): Command {
-  return command.addOption(
-    new Option('--url <url>', 'where the service is; else HOST and PORT say')
-      .env('COUNTERSIGN_URL')
-      .default(here(process.env)),
-  );
-}
-
 /** Adds the options of every command that calls the service. */
 export function withServiceOptions(command: Command, json = 'print the result as JSON'): Command {
-  return withUrlOption(command)
+  return command
+    .addOption(
+      new Option('--url <url>', 'where the service is; else HOST and PORT say')
+        .env('COUNTERSIGN_URL')
+        .default(here(process.env)),
+    )
     .addOption(new Option('--key <key>', 'API key; better from the environment').env('COUNTERSIGN_KEY'))
     .option('--json', json);
 }

@@ -52,6 +52,16 @@ it.each([
     expect(out.replaceAll(/\s+/g, ' ')).toMatch(new RegExp(`${option} <[^-]*required`));
 });
 
+it.each([
+  ['approvals', 'list', '--key', 'x'],
+  ['audit', 'verify', '--key', 'x'],
+  ['receipt', 'verify', '/nowhere/receipt', '--key', 'x'],
+])('countersign %s %s with --json says as JSON, too, why it could not', async (...args) => {
+  const { code, out } = await cli([...args, '--json', '--url', 'http://127.0.0.1:9']);
+  expect(code).toBe(2);
+  expect(JSON.parse(out)).toEqual({ error: { message: expect.stringMatching(/./) as string } });
+});
+
 it('a reader who closes early ends a command quietly', async () => {
   const program = startCli(['doctor'], { DATA_DIR: join(temporaryDirectory(), 'none') });
   program.stopReading();

@@ -6,7 +6,7 @@ import { readReceipt, ReceiptRefused } from '../../receipts/verify-receipt';
 import { visibleLine } from '../../escalation/visible-text';
 import { readKeys } from '../key-set-file';
 import { Findings, show } from '../output';
-import { withUrlOption } from '../service-options';
+import { withServiceOptions } from '../service-options';
 
 interface VerifyOptions {
   readonly url: string;
@@ -26,13 +26,12 @@ export function receiptCommand(): Command {
   return new Command('receipt')
     .description('Receipts: verify')
     .addCommand(
-      withUrlOption(
+      withServiceOptions(
         new Command('verify')
           .description('Whether a receipt is genuine, and what it states; needs no API key')
           .argument('<file>', 'the receipt, or several, one a line; - for standard input'),
       )
         .addOption(new Option('--jwks <file>', 'the public keys; without, the service is asked for them'))
-        .option('--json', 'print the result as JSON')
         .action(verify),
     );
 }
