@@ -4,12 +4,12 @@ import type { Standing } from './standing';
 
 /** The holder of an API key. */
 export interface Identity {
+  /** The key's name, which is never given to another key. */
   readonly keyId: string;
   readonly role: Role;
-  readonly name: string;
   readonly standing: Standing;
 }
 
-export function actorOf(identity: Identity): Actor {
-  return { kind: 'api', id: identity.keyId, name: identity.name };
+export function actorOf({ keyId }: Identity): Actor {
+  return { kind: 'api', id: keyId, name: keyId };
 }

@@ -90,13 +90,13 @@ export class KeyRing implements OnApplicationBootstrap, BeforeApplicationShutdow
 
   private find(digest: string): Identity | null {
     const identity = this.issued.get(digest)?.identity ?? null;
-    if (identity) this.used.add(identity.name);
+    if (identity) this.used.add(identity.keyId);
     return identity;
   }
 
   private admit(key: string, role: Role): void {
-    const name = `${BOOTSTRAP_PREFIX}${role}`;
-    this.bootstrap.set(base64Of(key), { keyId: name, role, name, standing: new Standing() });
+    const keyId = `${BOOTSTRAP_PREFIX}${role}`;
+    this.bootstrap.set(base64Of(key), { keyId, role, standing: new Standing() });
   }
 
   private isFresh(): boolean {
@@ -152,7 +152,7 @@ export class KeyRing implements OnApplicationBootstrap, BeforeApplicationShutdow
     if (before?.key.name === key.name && before.key.role === key.role) return before;
     const { name, role } = key;
     const standing = new Standing(() => this.ensureFresh());
-    return { key, identity: { keyId: name, role, name, standing } };
+    return { key, identity: { keyId: name, role, standing } };
   }
 
   /** Notes when keys were last used. Best effort: what could not be noted is noted the next time. */

@@ -43,7 +43,7 @@ export function parseHook(body: unknown): HookPayload {
   return parsed(payloadSchema, body);
 }
 
-export function questionOf(payload: HookPayload, { name }: Identity): Question {
+export function questionOf(payload: HookPayload, { keyId }: Identity): Question {
   const { hook_event_name: event, session_id: sessionId, tool_use_id: toolUseId, cwd } = payload;
   const { tool_name: toolName, tool_input: toolInput, permission_mode: permissionMode } = payload;
   const claudeCode = Object.fromEntries(
@@ -63,7 +63,7 @@ export function questionOf(payload: HookPayload, { name }: Identity): Question {
   };
   return {
     connector: 'hook',
-    body: { agentId: name, sessionId, toolName, toolInput, toolUseId, cwd, metadata: { claudeCode } },
+    body: { agentId: keyId, sessionId, toolName, toolInput, toolUseId, cwd, metadata: { claudeCode } },
     identity:
       typeof toolUseId === 'string'
         ? { ...asked, toolUseId }

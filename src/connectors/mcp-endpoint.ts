@@ -131,7 +131,7 @@ export class McpEndpoint implements OnModuleInit {
     { id, exchange: { caller, session, gone } }: Asked,
   ): Promise<Outcome> {
     try {
-      const question = tool.question(args, { name: caller.name, session, requestId: id });
+      const question = tool.question(args, { name: caller.keyId, session, requestId: id });
       const ending = await this.calls.ask(question, caller, { ms: Infinity, signal: gone });
       return { answer: answerTo(ending), ending };
     } catch (error) {

@@ -69,6 +69,6 @@ export class OutboxController {
   @ApiOperation({ summary: 'Try one dead letter again, or all of them' })
   @ApiOkResponse({ type: ReplayedView })
   async replay(@Body() { id }: ReplayBodyDto, @Caller() caller: Identity): Promise<{ replayed: number }> {
-    return { replayed: await this.commands.execute(new ReplayDeadLettersCommand(id ?? null, caller.name)) };
+    return { replayed: await this.commands.execute(new ReplayDeadLettersCommand(id ?? null, caller.keyId)) };
   }
 }

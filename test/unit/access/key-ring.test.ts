@@ -50,7 +50,7 @@ afterEach(() => ring.beforeApplicationShutdown());
 
 it('an issued key is known without a query while what was read is at most a second old', async () => {
   clock.advance(1000);
-  expect(ring.identify(KEY)).toMatchObject({ keyId: 'deployer', role: 'agent', name: 'deployer' });
+  expect(ring.identify(KEY)).toMatchObject({ keyId: 'deployer', role: 'agent' });
   expect(reads).toBe(1);
   clock.advance(1);
   expect(await known()).toMatchObject({ keyId: 'deployer' });

@@ -3,7 +3,7 @@ import { gatingEventOf, hookOutput, parseHook, questionOf } from '../../../src/c
 import { InvalidInput } from '../../../src/kernel/errors';
 import { permissionRequest, preToolUse } from '../../support/hook-client';
 
-const caller = { keyId: 'key-1', role: 'agent', name: 'ci', standing: new Standing() } as const;
+const caller = { keyId: 'ci', role: 'agent', standing: new Standing() } as const;
 const questionFor = (payload: unknown) => questionOf(parseHook(payload), caller);
 
 describe('which event must be answered', () => {
