@@ -50,6 +50,8 @@ export interface SendOptions {
   readonly replyTo?: string | null;
   /** Room in the send budget that the caller has taken already; further attempts take their own. */
   readonly slot?: string | null;
+  /** How long to wait for room in the send budget, in milliseconds; else as long as it takes a full chat. */
+  readonly roomMs?: number;
 }
 
 /** The way to the operators. Every method that talks to the chat rejects with ChatFailure. */

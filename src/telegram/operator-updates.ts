@@ -31,12 +31,13 @@ import {
   tooManyAnswer,
   unknownButtonAnswer,
 } from '../escalation/tap-answers';
-import { ChatFailure, OperatorChat, type Button, type MessageText } from '../escalation/operator-chat';
+import { OperatorChat, type Button, type MessageText } from '../escalation/operator-chat';
 import { shortId } from '../escalation/short-id';
 import { Clock } from '../kernel/clock';
 import { currentCorrelationId, joinCorrelation } from '../logging/correlation';
 import { describeError, Log } from '../logging/log';
 import { Tracing } from '../tracing/tracing';
+import { Replies } from './replies';
 import { TelegramApi } from './telegram-api';
 
 type Tapped = NarrowedContext<Context, TelegramUpdate.CallbackQueryUpdate<CallbackQuery.DataQuery>>;
@@ -59,6 +60,9 @@ function answerTo(result: TapResult): string {
       return unknownButtonAnswer();
   }
 }
+
+/** A reply that comes later than this helps nobody, and new cards need the room. */
+const REPLY_ROOM_MS = 5_000;
 
 /** The same as for a reason given over REST. */
 const MAX_REASON_LENGTH = 1000;
@@ -85,6 +89,7 @@ export class OperatorUpdates {
     private readonly queries: QueryBus,
     private readonly api: TelegramApi,
     private readonly chat: OperatorChat,
+    private readonly replies: Replies,
     private readonly refusals: RefusalLog,
     private readonly clock: Clock,
     private readonly log: Log,
@@ -110,8 +115,8 @@ export class OperatorUpdates {
     const where = { chatId: String(message.chat.id), messageId: String(message.message_id) };
     const listTap = parseListTap(data);
     if (listTap) {
-      await this.answer(id, '', false);
-      return this.browse(listTap, where);
+      this.replies.begin(() => this.browse(listTap, where));
+      return this.answer(id, '', false);
     }
     const result = await this.commands
       .execute(new TapCardCommand(data, where.chatId, where.messageId, operator))
@@ -135,13 +140,13 @@ export class OperatorUpdates {
   }
 
   @Command('pending')
-  async pending(@Ctx() context: Said): Promise<void> {
-    await this.forOperator(context, async () => this.listOf(await this.pageOfPending(null)));
+  pending(@Ctx() context: Said): void {
+    this.forOperator(context, async () => this.listOf(await this.pageOfPending(null)));
   }
 
   @Command('status')
-  async statusAsked(@Ctx() context: Said): Promise<void> {
-    await this.forOperator(context, async () =>
+  statusAsked(@Ctx() context: Said): void {
+    this.forOperator(context, async () =>
       plain(renderStatus(await this.queries.execute(new OverviewQuery()), this.clock.now())),
     );
   }
@@ -150,7 +155,7 @@ export class OperatorUpdates {
   async whoami(@Ctx() context: Said): Promise<void> {
     const { from } = context.message;
     const name = this.operators.get(String(from.id));
-    await this.reply(
+    await this.forAnybody(
       context,
       plain(
         renderWhoami({ id: String(from.id), name: name ?? from.first_name, operator: name !== undefined }),
@@ -160,7 +165,7 @@ export class OperatorUpdates {
 
   @Command(['help', 'start'])
   async help(@Ctx() context: Said): Promise<void> {
-    await this.reply(context, plain(renderHelp()));
+    await this.forAnybody(context, plain(renderHelp()));
   }
 
   /**
@@ -173,17 +178,16 @@ export class OperatorUpdates {
     const operator = this.operatorOf(from.id);
     if (!operator || senderChat || !card) return;
     if (text.length > MAX_REASON_LENGTH) {
-      return this.reply(context, {
-        message: renderReasonRefused(`at most ${MAX_REASON_LENGTH} characters`),
-        buttons: [],
-      });
+      const refusal = renderReasonRefused(`at most ${MAX_REASON_LENGTH} characters`);
+      this.reply(context, () => plain(refusal));
+      return;
     }
     const command = new ReplyToCardCommand(String(chat.id), String(card.message_id), operator, text);
     const result = await this.commands.execute(command);
     this.log.event('info', 'telegram.reply', { user: from.id, result }, 'an operator replied');
     if (result === 'refused') {
       const why = 'only whoever rejected a request can say why, and once';
-      await this.reply(context, { message: renderReasonRefused(why), buttons: [] });
+      this.reply(context, () => plain(renderReasonRefused(why)));
     }
   }
 
@@ -194,10 +198,15 @@ export class OperatorUpdates {
     return name === undefined ? null : { kind: 'telegram', id, name };
   }
 
-  private async forOperator(context: Said, say: () => Promise<Reply>): Promise<void> {
+  private forOperator(context: Said, compose: () => Promise<Reply>): void {
     const { from, sender_chat: senderChat } = context.message;
-    if (senderChat || !this.operatorOf(from.id)) return;
-    await this.reply(context, await say());
+    if (!senderChat && this.operatorOf(from.id)) this.reply(context, compose);
+  }
+
+  /** Strangers too, within their limit: a new operator has to learn the id. */
+  private async forAnybody(context: Said, reply: Reply): Promise<void> {
+    const { id } = context.message.from;
+    if (this.operatorOf(id) || (await this.replies.mayAnswerStranger(id))) this.reply(context, () => reply);
   }
 
   private async pageOfPending(beforeId: string | null): Promise<ApprovalPage> {
@@ -224,25 +233,22 @@ export class OperatorUpdates {
   }
 
   private async browse(tap: ListTap, { chatId, messageId }: Place): Promise<void> {
-    try {
-      if (tap.kind === 'page') {
-        const { message, buttons } = await this.listOf(await this.pageOfPending(tap.beforeId));
-        await this.chat.edit(chatId, messageId, message, { buttons });
-        return;
-      }
-      const [card] = await this.commands.execute(new BringUpCardCommand(tap.id));
-      const replyTo = card?.chatId === chatId ? card.messageId : null;
-      if (replyTo !== null) await this.chat.send(chatId, renderHere(tap.id), { replyTo });
-    } catch (error) {
-      if (!(error instanceof ChatFailure)) throw error;
-      this.complain(error);
+    if (tap.kind === 'page') {
+      const { message, buttons } = await this.listOf(await this.pageOfPending(tap.beforeId));
+      return this.chat.edit(chatId, messageId, message, { buttons, roomMs: REPLY_ROOM_MS });
     }
+    const [card] = await this.commands.execute(new BringUpCardCommand(tap.id));
+    if (card?.chatId !== chatId) return;
+    const options = { replyTo: card.messageId, roomMs: REPLY_ROOM_MS };
+    await this.chat.send(chatId, renderHere(tap.id), options);
   }
 
-  private async reply({ message }: Said, { message: text, buttons }: Reply): Promise<void> {
-    await this.chat
-      .send(String(message.chat.id), text, { replyTo: String(message.message_id), buttons })
-      .catch((error: unknown) => this.complain(error));
+  private reply({ message }: Said, compose: () => Reply | Promise<Reply>): void {
+    const replyTo = String(message.message_id);
+    this.replies.begin(async () => {
+      const { message: text, buttons } = await compose();
+      await this.chat.send(String(message.chat.id), text, { replyTo, buttons, roomMs: REPLY_ROOM_MS });
+    });
   }
 
   /** Whoever is in the chat can tap for ever: one row a person and minute, as of all who have no identity. */

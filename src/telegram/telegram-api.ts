@@ -37,6 +37,8 @@ const STOP_GRACE_MS = 3_000;
 export interface Budgeted {
   readonly chatId: string;
   readonly slot: string | null;
+  /** How long the first attempt may wait for room. */
+  readonly roomMs?: number | undefined;
 }
 
 /** Runs one attempt with its place in the send budget. */
@@ -93,7 +95,8 @@ export class TelegramApi implements OnModuleDestroy {
     const progress = { attempts: 0, underWay: false, failure: null as TelegramFailure | null };
     let taken: string | null = null;
     try {
-      if (budget?.slot === null) taken = await this.room(method, budget.chatId, FIRST_ROOM_MS, signal);
+      if (budget?.slot === null)
+        taken = await this.room(method, budget.chatId, budget.roomMs ?? FIRST_ROOM_MS, signal);
       const first = budget?.slot ?? taken;
       const withRoom = budget && first !== null ? this.withRoom(method, budget.chatId, first) : withoutRoom;
       const attempt = (during: AbortSignal): Promise<Result> => {

@@ -108,7 +108,7 @@ export class TelegramChat extends OperatorChat {
   }
 
   async send(chatId: string, message: MessageText, options: SendOptions = {}): Promise<string> {
-    const { buttons = [], replyTo = null, slot = null } = options;
+    const { buttons = [], replyTo = null, slot = null, roomMs } = options;
     const payload = {
       chat_id: chatId,
       ...(buttons.length > 0 ? { reply_markup: keyboard(buttons) } : {}),
@@ -118,7 +118,7 @@ export class TelegramChat extends OperatorChat {
         : { reply_parameters: { message_id: Number(replyTo), allow_sending_without_reply: true } }),
     };
     const sent = await this.told(() =>
-      this.text<SentMessage>('sendMessage', message, payload, { chatId, slot }),
+      this.text<SentMessage>('sendMessage', message, payload, { chatId, slot, roomMs }),
     );
     return String(sent.message_id);
   }
@@ -129,11 +129,11 @@ export class TelegramChat extends OperatorChat {
     message: MessageText,
     options: SendOptions = {},
   ): Promise<void> {
-    const { buttons = [], slot = null } = options;
+    const { buttons = [], slot = null, roomMs } = options;
     const payload = { chat_id: chatId, message_id: Number(messageId), reply_markup: keyboard(buttons) };
     await this.told(async () => {
       try {
-        await this.text('editMessageText', message, payload, { chatId, slot });
+        await this.text('editMessageText', message, payload, { chatId, slot, roomMs });
       } catch (error) {
         if (isGone(error))
           this.log.event(

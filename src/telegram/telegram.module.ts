@@ -4,6 +4,7 @@ import type { Config } from '../config/environment';
 import { OperatorChat } from '../escalation/operator-chat';
 import { ResilienceModule } from '../resilience/resilience.module';
 import { OperatorUpdates } from './operator-updates';
+import { Replies } from './replies';
 import { showsTelegramUnwell } from './retryability';
 import { SendingCheck } from './sending-check';
 import { TelegramApi } from './telegram-api';
@@ -35,6 +36,7 @@ export class TelegramModule {
       providers: [
         TelegramApi,
         { provide: OperatorChat, useClass: TelegramChat },
+        Replies,
         OperatorUpdates,
         BotConnection,
         UpdateHandler,
