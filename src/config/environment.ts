@@ -62,7 +62,16 @@ const apiKey = z
   .min(32, 'must have at least 32 characters')
   .regex(/^[\x21-\x7e]+$/, 'must be printable ASCII without spaces');
 
-const OPERATOR = /^(\d{1,19})(?::([^,:]{1,64}))?$/;
+const OPERATOR = /^(\d+)(?::([^,:]{1,64}))?$/;
+
+/** "At most 52 significant bits", says the Bot API of the ids of users and chats. */
+const MAX_TELEGRAM_ID = 2 ** 52 - 1;
+
+/** Ids are compared as text, as Telegram writes them: without leading zeros. */
+const TELEGRAM_ID = /^[1-9]\d*$/;
+
+const isTelegramId = (digits: string): boolean =>
+  TELEGRAM_ID.test(digits) && Number(digits) <= MAX_TELEGRAM_ID;
 
 /** Anonymous group admins and messages of linked channels write under these: nobody in particular. */
 const SHARED_IDS = new Set(['1087968824', '777000', '136817688']);
@@ -78,6 +87,10 @@ const operators = z.string().transform((value, context): readonly TelegramOperat
       context.addIssue(
         `"${entry}" is neither a numeric Telegram user id nor id:name (usernames do not count)`,
       );
+    } else if (!isTelegramId(id)) {
+      context.addIssue(
+        `"${entry}": no Telegram user has the id ${id} (no leading zeros, at most ${MAX_TELEGRAM_ID})`,
+      );
     } else if (SHARED_IDS.has(id)) {
       context.addIssue(`${id} is an id that Telegram shares among people; name persons`);
     } else if (found.has(id)) {
@@ -91,7 +104,10 @@ const operators = z.string().transform((value, context): readonly TelegramOperat
 
 const statusCodes = z
   .string()
-  .regex(/^\d{3}(\s*,\s*\d{3})*$/, 'must be a comma list of HTTP status codes, such as 429,503')
+  .regex(
+    /^[45]\d\d(\s*,\s*[45]\d\d)*$/,
+    'must be a comma list of HTTP statuses from 400 to 599, such as 429,503',
+  )
   .transform((value) => value.split(',').map(Number))
   .default([429, 500, 502, 503, 504]);
 
@@ -122,7 +138,10 @@ export const environmentSchema = z.object({
     .optional(),
   TELEGRAM_CHAT_ID: z
     .string()
-    .regex(/^-?\d{1,19}$/, 'must be the numeric chat id (negative for groups)')
+    .regex(/^-?\d+$/, 'must be the numeric chat id (negative for groups)')
+    .refine((value) => isTelegramId(value.replace('-', '')), {
+      error: `is no id that Telegram gives (no leading zeros, at most ${MAX_TELEGRAM_ID})`,
+    })
     .optional(),
   TELEGRAM_OPERATORS: operators.optional(),
   TELEGRAM_API_ROOT: httpUrl.default('https://api.telegram.org'),
@@ -210,9 +229,10 @@ function withSecretFiles(env: NodeJS.ProcessEnv, faults: string[]): Record<strin
   return values;
 }
 
-function unknownNames(values: Record<string, string>): string[] {
+/** Of every variable, the empty ones too: a name that does nothing is a typing error, whatever its value. */
+function unknownNames(env: NodeJS.ProcessEnv): string[] {
   const known = new Set([...Object.keys(environmentSchema.shape), ...SECRETS.map((name) => `${name}_FILE`)]);
-  return Object.keys(values)
+  return Object.keys(env)
     .filter((name) => OUR_PREFIXES.some((prefix) => name.startsWith(prefix)) && !known.has(name))
     .map((name) => `${name}: unknown variable; see docs/configuration.md`);
 }
@@ -230,6 +250,12 @@ function wellFormed(values: Record<string, string>): Partial<Environment> {
 /** True when both are known and the first is above the second. */
 const exceeds = (a: number | undefined, b: number | undefined): boolean =>
   a !== undefined && b !== undefined && a > b;
+
+/** What is set must not exceed its maximum; a default gives way to it. */
+const LIMITED = [
+  ['TELEGRAM_RETRY_INITIAL_DELAY_MS', 'TELEGRAM_RETRY_MAX_DELAY_MS'],
+  ['APPROVAL_DEFAULT_TIMEOUT_MINUTES', 'APPROVAL_MAX_TIMEOUT_MINUTES'],
+] as const;
 
 function crossFaults(values: Record<string, string>): string[] {
   const faults: string[] = [];
@@ -251,11 +277,11 @@ function crossFaults(values: Record<string, string>): string[] {
       if (!isSet(name)) faults.push(`${name}: required when TELEGRAM_MODE is webhook`);
     }
   }
-  if (exceeds(env.TELEGRAM_RETRY_INITIAL_DELAY_MS, env.TELEGRAM_RETRY_MAX_DELAY_MS)) {
-    faults.push('TELEGRAM_RETRY_INITIAL_DELAY_MS: must not exceed TELEGRAM_RETRY_MAX_DELAY_MS');
+  for (const [name, maximum] of LIMITED) {
+    if (isSet(name) && exceeds(env[name], env[maximum])) faults.push(`${name}: must not exceed ${maximum}`);
   }
-  if (exceeds(env.APPROVAL_DEFAULT_TIMEOUT_MINUTES, env.APPROVAL_MAX_TIMEOUT_MINUTES)) {
-    faults.push('APPROVAL_DEFAULT_TIMEOUT_MINUTES: must not exceed APPROVAL_MAX_TIMEOUT_MINUTES');
+  if (isSet('DATABASE_MIGRATION_URL') && !isSet('DATABASE_URL')) {
+    faults.push('DATABASE_URL: required when DATABASE_MIGRATION_URL is set; both name the same database');
   }
   if (env.AGENT_API_KEY !== undefined && env.AGENT_API_KEY === env.OPERATOR_API_KEY) {
     faults.push('OPERATOR_API_KEY: must differ from AGENT_API_KEY, or an agent could approve itself');
@@ -276,7 +302,7 @@ function telegramSettings(env: Environment) {
         : null,
     retry: {
       maxAttempts: env.TELEGRAM_RETRY_MAX_ATTEMPTS,
-      initialDelayMs: env.TELEGRAM_RETRY_INITIAL_DELAY_MS,
+      initialDelayMs: Math.min(env.TELEGRAM_RETRY_INITIAL_DELAY_MS, env.TELEGRAM_RETRY_MAX_DELAY_MS),
       maxDelayMs: env.TELEGRAM_RETRY_MAX_DELAY_MS,
       jitter: env.TELEGRAM_RETRY_JITTER,
       on: env.TELEGRAM_RETRY_ON,
@@ -323,7 +349,8 @@ function configurationOf(env: Environment, terminal: boolean) {
       },
     },
     approvals: {
-      defaultTimeoutSeconds: env.APPROVAL_DEFAULT_TIMEOUT_MINUTES * 60,
+      defaultTimeoutSeconds:
+        Math.min(env.APPROVAL_DEFAULT_TIMEOUT_MINUTES, env.APPROVAL_MAX_TIMEOUT_MINUTES) * 60,
       maxTimeoutSeconds: env.APPROVAL_MAX_TIMEOUT_MINUTES * 60,
       sweepIntervalSeconds: env.APPROVAL_SWEEP_INTERVAL_SECONDS,
       gracePeriodSeconds: env.APPROVAL_GRACE_PERIOD_SECONDS,
@@ -390,7 +417,7 @@ export function parseConfig(env: NodeJS.ProcessEnv, terminal = false): Config {
   const values = withSecretFiles(env, faults);
   const parsed = environmentSchema.safeParse(values);
   for (const issue of parsed.error?.issues ?? []) faults.push(`${issue.path.join('.')}: ${issue.message}`);
-  faults.push(...unknownNames(values));
+  faults.push(...unknownNames(env));
   faults.push(...crossFaults(values));
   if (!parsed.success || faults.length > 0) throw new ConfigurationError(faults);
   return deepFreeze(configurationOf(parsed.data, terminal));

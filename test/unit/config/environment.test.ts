@@ -189,6 +189,12 @@ describe('faults', () => {
     ['OPERATOR_API_KEY', `${'k'.repeat(32)} with spaces`],
     ['TELEGRAM_API_ROOT', 'ftp://files'],
     ['TELEGRAM_RETRY_ON', '429;500'],
+    ['TELEGRAM_RETRY_ON', '429,999'],
+    ['TELEGRAM_RETRY_ON', '399'],
+    ['TELEGRAM_CHAT_ID', '9999999999999999999'],
+    ['TELEGRAM_CHAT_ID', String(-(2 ** 52))],
+    ['TELEGRAM_CHAT_ID', '-01001'],
+    ['TELEGRAM_CHAT_ID', '0'],
     ['TELEGRAM_MODE', 'carrier-pigeon'],
     ['METRICS_PUBLIC', '1'],
     ['LOG_FORMAT', 'xml'],
@@ -208,6 +214,12 @@ describe('faults', () => {
     'TELEGRAM_CHAT_ID_FILE',
   ])('name the unknown variable %s of ours', (name) => {
     expect(faultsOf({ [name]: 'x' })).toEqual([expect.stringMatching(`^${name}: unknown variable`)]);
+  });
+
+  it('name an unknown variable of ours that is set to nothing, too', () => {
+    expect(faultsOf({ APPROVAL_FOO: '' })).toEqual([
+      expect.stringMatching('^APPROVAL_FOO: unknown variable'),
+    ]);
   });
 
   it('do not concern strangers', () => {
@@ -252,9 +264,25 @@ describe('rules between variables', () => {
       { APPROVAL_DEFAULT_TIMEOUT_MINUTES: '60', APPROVAL_MAX_TIMEOUT_MINUTES: '30' },
       ['APPROVAL_DEFAULT_TIMEOUT_MINUTES'],
     ],
+    [
+      'a default timeout above the maximum that stands when none is set',
+      { APPROVAL_DEFAULT_TIMEOUT_MINUTES: '121' },
+      ['APPROVAL_DEFAULT_TIMEOUT_MINUTES'],
+    ],
+    ['an owner without a database', { DATABASE_MIGRATION_URL: 'postgres://owner@db/app' }, ['DATABASE_URL']],
     ['one key for both roles', { AGENT_API_KEY: KEY, OPERATOR_API_KEY: KEY }, ['OPERATOR_API_KEY']],
   ])('refuse %s', (_what, env, names) => {
     expect(namesOf(env)).toEqual(names);
+  });
+
+  it('let a default give way to a maximum below it', () => {
+    const { approvals, telegram } = parseConfig({
+      ...TELEGRAM,
+      APPROVAL_MAX_TIMEOUT_MINUTES: '1',
+      TELEGRAM_RETRY_MAX_DELAY_MS: '250',
+    });
+    expect(approvals.defaultTimeoutSeconds).toBe(60);
+    expect(telegram?.retry).toMatchObject({ initialDelayMs: 250, maxDelayMs: 250 });
   });
 
   it('are told together with everything else that is wrong', () => {
@@ -300,7 +328,20 @@ describe('operators', () => {
     ]);
   });
 
-  it.each(['@olivia', 'olivia', '1:Olivia:Op', '1.5', '-100', '12345678901234567890'])(
+  it.each(['01:Olivia', '0', '4503599627370496', '12345678901234567890'])(
+    'are ids as Telegram gives and writes them, or nobody could decide: not %s',
+    (entry) => {
+      expect(faultsOf({ ...TELEGRAM, TELEGRAM_OPERATORS: `1,${entry}` })).toEqual([
+        expect.stringMatching(`^TELEGRAM_OPERATORS: "${entry}": no Telegram user has the id`),
+      ]);
+    },
+  );
+
+  it('may have the largest id', () => {
+    expect(operatorsOf('4503599627370495')).toHaveLength(1);
+  });
+
+  it.each(['@olivia', 'olivia', '1:Olivia:Op', '1.5', '-100'])(
     'are never usernames or anything else: %s',
     (entry) => {
       const faults = faultsOf({ ...TELEGRAM, TELEGRAM_OPERATORS: `1,${entry}` });
