@@ -81,6 +81,8 @@ export async function startApp(config: Config, log: Log): Promise<RunningApp> {
       },
     );
     serveApiDocs(app);
+    // Apart from listening, which would take the blame for what keeps the modules from starting.
+    await app.init();
     const { host, port } = config.http;
     await app.listen(port, host).catch((error: unknown) => {
       throw new Error(`cannot listen on HOST ${host}, PORT ${port}`, { cause: error });

@@ -91,7 +91,15 @@ describe('a start that cannot succeed says why in one line and exits with 1', ()
 
   it('checkpoints that cannot be written', async () => {
     const said = await refusalOf({ ...elsewhere(), AUDIT_CHECKPOINT_FILE: temporaryDirectory() });
-    expect(said).toContain('AUDIT_CHECKPOINT_FILE: cannot be written to (EISDIR)');
+    expect(said).toMatch(
+      /^countersign: Configuration is wrong: AUDIT_CHECKPOINT_FILE: cannot be written to \(EISDIR\)/,
+    );
+  });
+
+  it('a malformed signing key, which has nothing to do with listening', async () => {
+    const key = '-----BEGIN PRIVATE KEY-----\nbm9uc2Vuc2U=\n-----END PRIVATE KEY-----\n';
+    const said = await refusalOf({ ...elsewhere(), APPROVAL_SIGNING_KEY: key });
+    expect(said).toMatch(/^countersign: Configuration is wrong: APPROVAL_SIGNING_KEY: .*$/);
   });
 
   it('an unknown variable of ours', async () => {
