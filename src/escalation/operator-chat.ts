@@ -51,7 +51,9 @@ export interface SendOptions {
   /** Room in the send budget that the caller has taken already; further attempts take their own. */
   readonly slot?: string | null;
   /** How long to wait for room in the send budget, in milliseconds; else as long as it takes a full chat. */
-  readonly roomMs?: number;
+  readonly roomMs?: number | undefined;
+  /** An answer to what somebody wrote, wherever that was: what becomes of it says nothing about the way to operators. */
+  readonly isReply?: boolean;
 }
 
 /** The way to the operators. Every method that talks to the chat rejects with ChatFailure. */

@@ -61,8 +61,8 @@ function answerTo(result: TapResult): string {
   }
 }
 
-/** A reply that comes later than this helps nobody, and new cards need the room. */
-const REPLY_ROOM_MS = 5_000;
+/** Longer, a stranger's reply does not wait for room: cards need it. */
+const STRANGER_ROOM_MS = 5_000;
 
 /** The same as for a reason given over REST. */
 const MAX_REASON_LENGTH = 1000;
@@ -206,7 +206,8 @@ export class OperatorUpdates {
   /** Strangers too, within their limit: a new operator has to learn the id. */
   private async forAnybody(context: Said, reply: Reply): Promise<void> {
     const { id } = context.message.from;
-    if (this.operatorOf(id) || (await this.replies.mayAnswerStranger(id))) this.reply(context, () => reply);
+    if (this.operatorOf(id)) this.reply(context, () => reply);
+    else if (await this.replies.mayAnswerStranger(id)) this.reply(context, () => reply, STRANGER_ROOM_MS);
   }
 
   private async pageOfPending(beforeId: string | null): Promise<ApprovalPage> {
@@ -235,19 +236,18 @@ export class OperatorUpdates {
   private async browse(tap: ListTap, { chatId, messageId }: Place): Promise<void> {
     if (tap.kind === 'page') {
       const { message, buttons } = await this.listOf(await this.pageOfPending(tap.beforeId));
-      return this.chat.edit(chatId, messageId, message, { buttons, roomMs: REPLY_ROOM_MS });
+      return this.chat.edit(chatId, messageId, message, { buttons, isReply: true });
     }
     const [card] = await this.commands.execute(new BringUpCardCommand(tap.id));
     if (card?.chatId !== chatId) return;
-    const options = { replyTo: card.messageId, roomMs: REPLY_ROOM_MS };
-    await this.chat.send(chatId, renderHere(tap.id), options);
+    await this.chat.send(chatId, renderHere(tap.id), { replyTo: card.messageId, isReply: true });
   }
 
-  private reply({ message }: Said, compose: () => Reply | Promise<Reply>): void {
+  private reply({ message }: Said, compose: () => Reply | Promise<Reply>, roomMs?: number): void {
     const replyTo = String(message.message_id);
     this.replies.begin(async () => {
       const { message: text, buttons } = await compose();
-      await this.chat.send(String(message.chat.id), text, { replyTo, buttons, roomMs: REPLY_ROOM_MS });
+      await this.chat.send(String(message.chat.id), text, { replyTo, buttons, roomMs, isReply: true });
     });
   }
 

@@ -7,12 +7,12 @@ import { describeError, Log } from '../logging/log';
 const STRANGERS_PER_MINUTE = 5;
 const STRANGER_PER_MINUTE = 1;
 
-/** More than a chat takes in the time a reply waits for room: the rest would ask the database for room in vain. */
+/** The rest of a row of commands would ask the database for room in vain. */
 const MAX_UNDER_WAY = 8;
 
 /**
  * Answers to what people type. Updates do not wait for them: a chat takes a few messages a minute, and taps behind
- * a row of commands would die on Telegram's server meanwhile. A reply that cannot be sent soon is dropped.
+ * a row of commands would die on Telegram's server meanwhile. What cannot be sent is dropped.
  */
 @Injectable()
 export class Replies implements OnApplicationShutdown {

@@ -108,7 +108,7 @@ export class TelegramChat extends OperatorChat {
   }
 
   async send(chatId: string, message: MessageText, options: SendOptions = {}): Promise<string> {
-    const { buttons = [], replyTo = null, slot = null, roomMs } = options;
+    const { buttons = [], replyTo = null, slot = null, roomMs, isReply } = options;
     const payload = {
       chat_id: chatId,
       ...(buttons.length > 0 ? { reply_markup: keyboard(buttons) } : {}),
@@ -117,8 +117,9 @@ export class TelegramChat extends OperatorChat {
         ? {}
         : { reply_parameters: { message_id: Number(replyTo), allow_sending_without_reply: true } }),
     };
-    const sent = await this.told(() =>
-      this.text<SentMessage>('sendMessage', message, payload, { chatId, slot, roomMs }),
+    const sent = await this.told(
+      () => this.text<SentMessage>('sendMessage', message, payload, { chatId, slot, roomMs }),
+      isReply,
     );
     return String(sent.message_id);
   }
@@ -129,11 +130,11 @@ export class TelegramChat extends OperatorChat {
     message: MessageText,
     options: SendOptions = {},
   ): Promise<void> {
-    const { buttons = [], slot = null, roomMs } = options;
+    const { buttons = [], slot = null, isReply } = options;
     const payload = { chat_id: chatId, message_id: Number(messageId), reply_markup: keyboard(buttons) };
     await this.told(async () => {
       try {
-        await this.text('editMessageText', message, payload, { chatId, slot, roomMs });
+        await this.text('editMessageText', message, payload, { chatId, slot });
       } catch (error) {
         if (isGone(error))
           this.log.event(
@@ -144,7 +145,7 @@ export class TelegramChat extends OperatorChat {
           );
         else if (!(error instanceof TelegramFailure && error.isNotModified)) throw error;
       }
-    });
+    }, isReply);
   }
 
   async sendDocument(
@@ -194,22 +195,22 @@ export class TelegramChat extends OperatorChat {
     }
   }
 
-  /** Reports whether messages get through, and says what a failure means for trying again. */
-  private async told<Result>(work: () => Promise<Result>): Promise<Result> {
+  /** Reports whether messages get through to operators, and says what a failure means for trying again. */
+  private async told<Result>(work: () => Promise<Result>, isReply = false): Promise<Result> {
     try {
       const result = await work();
-      this.status.report('sending', null);
+      if (!isReply) this.status.report('sending', null);
       return result;
     } catch (error) {
-      throw this.failureFor(error);
+      throw this.failureFor(error, isReply);
     }
   }
 
-  private failureFor(error: unknown): unknown {
+  private failureFor(error: unknown, isReply = false): unknown {
     if (!(error instanceof TelegramFailure)) return error;
     const scope = scopeOf(error);
     const { reason, retryAfterMs, migratedToChatId: migratedTo, message } = error;
-    if (scope !== 'message' && reason !== 'rate-limited') {
+    if (!isReply && scope !== 'message' && reason !== 'rate-limited') {
       this.status.report('sending', `messages do not get through: ${message}`);
     }
     return new ChatFailure(scope, message, { retryAfterMs, migratedTo }, { cause: error });

@@ -64,12 +64,25 @@ describe('a command', () => {
     expect(await repliesIn(group)).not.toContain(ignored);
   });
 
-  it('is not answered, and the log says so, when the chat is full', async () => {
+  it('of a stranger who cannot be answered says nothing about the way to the operators', async () => {
+    const stranger = somebody();
+    await rig.chat.say('/whoami', { user: stranger, chat: stranger });
+    await until('it is answered', async () => (await repliesIn(stranger)).length > 0);
+    const other = somebody();
+    await rig.chat.change('chats', { chat: stranger, blocked: true });
+    await rig.chat.say('/help', { user: other, chat: stranger });
+    await until('it cannot be', () => rig.events('telegram.reply-failed').length > 0);
+    const health = await rig.api.call<{ details: { telegram: object } }>(null, 'GET', '/health');
+    expect(health.body.details.telegram).toMatchObject({ status: 'up' });
+    expect(health.body.details.telegram).not.toHaveProperty('degraded');
+  });
+
+  it('of a stranger is not answered, and the log says so, when the chat is full', async () => {
     await rig.database.query(
       `insert into send_slots (chat_id, at) select $1, clock_timestamp() from generate_series(1, 20)`,
       [CHAT_ID],
     );
-    await rig.chat.say('/help');
+    await rig.chat.say('/help', { user: somebody() });
     await until('it is dropped', () => rig.events('telegram.reply-failed').length > 0, NEW_CARD_MS);
     expect(rig.events('telegram.reply-failed')[0]?.error).toContain('no room in the send budget');
     expect(await repliesIn(group)).toEqual([]);
