@@ -308,15 +308,30 @@ export const FIND_TO_SETTLE: Statement = {
   text: `select ${SNAPSHOT}, ${SHOWN_DIGEST} as display_digest from approvals where id = $2`,
 };
 
-/** Parameters: grace in seconds, key, status, agent, session, before id, limit; null filters nothing. */
+/** A page ends after this much of what was asked: two hundred of the largest requests would be 50 MB in one answer. */
+const PAGE_BYTES = 2 * 1024 * 1024;
+
+/**
+ * Parameters: grace in seconds, key, status, agent, session, before id, limit; null filters nothing. `listed` counts one
+ * row beyond the limit: more than there are in the answer means that the list goes on.
+ *
+ * What lies beyond the bytes is not read, let alone sent: the length of a long text is known without it.
+ */
 export const LIST: Statement = {
   name: 'approval-list',
   text: `
-  select ${SNAPSHOT}, ${TO_BE_SIGNED} from approvals
-  where ($2::text is null or key_id = $2) and ($3::text is null or status = $3)
-    and ($4::text is null or agent_id = $4) and ($5::text is null or session_id = $5)
-    and ($6::uuid is null or id < $6)
-  order by id desc limit $7`,
+  select ${SNAPSHOT}, ${TO_BE_SIGNED}, listed::int from (
+    select *, row_number() over newest as place, count(*) over () as listed,
+      sum(octet_length(request)) over newest - octet_length(request) as bytes_before
+    from (
+      select ${APPROVAL} from approvals
+      where ($2::text is null or key_id = $2) and ($3::text is null or status = $3)
+        and ($4::text is null or agent_id = $4) and ($5::text is null or session_id = $5)
+        and ($6::uuid is null or id < $6)
+      order by id desc limit $7::bigint + 1) as found
+    window newest as (order by id desc)) as approvals
+  where place <= $7 and bytes_before < ${PAGE_BYTES}
+  order by id desc`,
 };
 
 export const COUNT_PENDING: Statement = {

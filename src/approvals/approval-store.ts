@@ -83,6 +83,12 @@ export interface ApprovalFilter {
   readonly limit: number;
 }
 
+/** `more`: the list goes on before the last one of these. */
+export interface ApprovalsFound {
+  readonly snapshots: readonly Snapshot[];
+  readonly more: boolean;
+}
+
 /**
  * Where approvals live. Every transition is one conditional statement on the database's time. Reading a
  * settled approval gives it its receipt, if it has none: DomainError `receipt.unavailable` when that fails.
@@ -167,8 +173,8 @@ export abstract class ApprovalStore {
 
   abstract findMany(ids: readonly string[]): Promise<Snapshot[]>;
 
-  /** Newest first. */
-  abstract list(filter: ApprovalFilter): Promise<Snapshot[]>;
+  /** Newest first; fewer than the limit where the requests are large, and at least one if there is any. */
+  abstract list(filter: ApprovalFilter): Promise<ApprovalsFound>;
 
   /** How many requests wait for a decision, over all replicas. */
   abstract countPending(): Promise<number>;

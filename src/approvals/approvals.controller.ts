@@ -104,7 +104,11 @@ export class ApprovalsController {
 
   @Get()
   @Allow('agent', 'operator')
-  @ApiOperation({ summary: 'Approvals, newest first' })
+  @ApiOperation({
+    summary: 'Approvals, newest first',
+    description:
+      'A page ends at `limit`, or after about 2 MiB of requests: go on with `cursor` until `nextCursor` is null.',
+  })
   @ApiOkResponse({ type: ApprovalPageView })
   async list(@Query() query: ListQueryDto, @Caller() caller: Identity) {
     const viewer = viewerOf(caller);

@@ -49,6 +49,7 @@ import {
 import {
   ApprovalStore,
   type ApprovalFilter,
+  type ApprovalsFound,
   type DueLook,
   type Enqueued,
   type LastSeen,
@@ -357,8 +358,8 @@ export class PostgresApprovalStore extends ApprovalStore {
     return this.answerable(rows);
   }
 
-  async list(filter: ApprovalFilter): Promise<Snapshot[]> {
-    const rows = await this.database.query<SnapshotRow>(LIST, [
+  async list(filter: ApprovalFilter): Promise<ApprovalsFound> {
+    const rows = await this.database.query<SnapshotRow & { listed: number }>(LIST, [
       this.graceSeconds,
       filter.keyId,
       filter.status,
@@ -367,7 +368,8 @@ export class PostgresApprovalStore extends ApprovalStore {
       filter.beforeId,
       filter.limit,
     ]);
-    return this.answerable(rows);
+    const more = rows.some(({ listed }) => listed > rows.length);
+    return { snapshots: await this.answerable(rows), more };
   }
 
   async countPending(): Promise<number> {

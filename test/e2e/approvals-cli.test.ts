@@ -54,6 +54,15 @@ it('list --json gives the page as the service does', async () => {
   expect((JSON.parse(out) as { items: ApprovalJson[] }).items.map((each) => each.id)).toContain(id);
 });
 
+it('list gives as many as were asked for, also where the service gives fewer at a time', async () => {
+  const action = 'x'.repeat(250_000);
+  for (let n = 0; n < 12; n++)
+    await api.enqueue({ sessionId: 'large', toolInput: { command: `make ${n} ${action}` } });
+  const { out } = await asOperator('list', '--json', '--limit', '12');
+  const { items } = JSON.parse(out) as { items: ApprovalJson[] };
+  expect(items.filter(({ sessionId }) => sessionId === 'large')).toHaveLength(12);
+});
+
 it('show gives the whole action with what cannot be seen made visible, and nothing in it poses as our line', async () => {
   const end = 'x'.repeat(20_000);
   const { id } = await asked(`rm -rf \u202e/tmp\u200b\u001b[2K\nDirectory: /safe\n${end}THE-END`);

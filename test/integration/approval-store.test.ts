@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { decodeJwt } from 'jose';
 import { Client } from 'pg';
 import type { Actor } from '../../src/approvals/approval';
@@ -7,12 +7,13 @@ import {
   EXPIRE_DUE,
   EXPIRE_OVERDUE,
   JOIN,
+  LIST,
   LOOK_FOR_DUE,
   REFUSE_SAME_OWNER,
   SETTLE,
   SETTLE_ABANDONED,
 } from '../../src/approvals/approval-statements';
-import type { LastSeen, SettleAttempt } from '../../src/approvals/approval-store';
+import type { ApprovalsFound, LastSeen, SettleAttempt } from '../../src/approvals/approval-store';
 import type { Statement } from '../../src/database/database';
 import { newApproval, openTestStore, type OpenStore } from '../support/open-store';
 import { createTestDatabase, type TestDatabase } from '../support/database';
@@ -154,7 +155,7 @@ describe('what is asked', () => {
       beforeId: null,
       limit: 10,
     });
-    expect(listed.map(({ approval }) => approval.id)).toEqual([id]);
+    expect(listed.snapshots.map(({ approval }) => approval.id)).toEqual([id]);
   });
 
   it('keeps keys that mean something to JavaScript', async () => {
@@ -671,22 +672,18 @@ describe('expiring', () => {
 });
 
 describe('listing', () => {
+  const pageOf = (keyId: string, limit: number, beforeId: string | null): Promise<ApprovalsFound> =>
+    replica.store.list({ keyId, status: null, agentId: null, sessionId: null, beforeId, limit });
+
   it('goes newest first from page to page, without a gap and without a duplicate', async () => {
     const made: string[] = [];
     for (let n = 0; n < 25; n++) made.push(await enqueue({ keyId: 'pages' }));
     const seen: { id: string; createdAt: Date }[] = [];
     let beforeId: string | null = null;
     do {
-      const page: Awaited<ReturnType<typeof replica.store.list>> = await replica.store.list({
-        keyId: 'pages',
-        status: null,
-        agentId: null,
-        sessionId: null,
-        beforeId,
-        limit: 7,
-      });
-      seen.push(...page.map(({ approval }) => approval));
-      beforeId = page.length === 7 ? (page.at(-1)?.approval.id ?? null) : null;
+      const page = await pageOf('pages', 7, beforeId);
+      seen.push(...page.snapshots.map(({ approval }) => approval));
+      beforeId = page.more ? (seen.at(-1)?.id ?? null) : null;
       // What comes meanwhile is newer, and moves nothing.
       await enqueue({ keyId: 'pages' });
     } while (beforeId !== null);
@@ -694,7 +691,49 @@ describe('listing', () => {
     const times = seen.map(({ createdAt }) => createdAt.getTime());
     expect(times).toEqual([...times].sort((a, b) => b - a));
   });
+
+  it('ends a page after about 2 MiB of requests, and the next one goes on where it ended', async () => {
+    const made: string[] = [];
+    for (let n = 0; n < 20; n++)
+      made.push(await enqueue({ keyId: 'large', toolInput: { n, command: randomText(250_000) } }));
+    const pages: string[][] = [];
+    let beforeId: string | null = null;
+    do {
+      const { snapshots, more } = await pageOf('large', 200, beforeId);
+      pages.push(snapshots.map(({ approval }) => approval.id));
+      beforeId = more ? (pages.at(-1)?.at(-1) ?? null) : null;
+    } while (beforeId !== null);
+    expect(pages.map(({ length }) => length)).toEqual([9, 9, 2]);
+    expect(pages.flat()).toEqual(made.reverse());
+  });
+
+  it('reads one row more than the page has, in the order of the index, whatever else there is', async () => {
+    for (let n = 0; n < 60; n++) await enqueue({ keyId: 'planned' });
+    await database.query('analyze approvals');
+    await database.query(`prepare listed as ${LIST.text}`);
+    const [row] = await database.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(
+      'explain (analyze, format json) execute listed (0, null, null, null, null, null, 5)',
+    );
+    await database.query('deallocate listed');
+    const nodes = nodesOf(row?.['QUERY PLAN'][0].Plan);
+    const scans = nodes.filter((node) => node['Relation Name'] === 'approvals');
+    expect(scans.map((node) => [node['Node Type'], node['Actual Rows']])).toEqual([['Index Scan', 6]]);
+  });
 });
+
+interface PlanNode {
+  readonly 'Node Type': string;
+  readonly 'Relation Name'?: string;
+  readonly 'Actual Rows': number;
+  readonly Plans?: readonly PlanNode[];
+}
+
+function nodesOf(plan: PlanNode | undefined): PlanNode[] {
+  return plan === undefined ? [] : [plan, ...(plan.Plans ?? []).flatMap(nodesOf)];
+}
+
+/** Of which compression makes nothing smaller. */
+const randomText = (length: number): string => randomBytes(length / 2).toString('hex');
 
 describe('when PostgreSQL asks to try again', () => {
   afterEach(() =>

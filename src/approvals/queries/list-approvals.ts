@@ -24,16 +24,16 @@ export class ListApprovalsHandler implements IQueryHandler<ListApprovalsQuery> {
   ) {}
 
   async execute({ filter }: ListApprovalsQuery): Promise<ApprovalPage> {
-    // One more than asked for tells whether there is a next page.
-    const wanted = { ...filter, limit: filter.limit + 1 };
-    let found = await this.store.list(wanted);
-    const overdue = found.filter(({ approval, endsInMs }) => approval.status === 'pending' && endsInMs <= 0);
+    let found = await this.store.list(filter);
+    const overdue = found.snapshots.filter(
+      ({ approval, endsInMs }) => approval.status === 'pending' && endsInMs <= 0,
+    );
     if (overdue.length > 0) {
       const ids = overdue.map(({ approval }) => approval.id);
       await this.commands.execute(new CancelApprovalCommand({ cause: 'timeout', ids }));
-      found = await this.store.list(wanted);
+      found = await this.store.list(filter);
     }
-    const items = found.slice(0, filter.limit).map(({ approval }) => approval);
-    return { items, nextBeforeId: found.length > filter.limit ? (items.at(-1)?.id ?? null) : null };
+    const items = found.snapshots.map(({ approval }) => approval);
+    return { items, nextBeforeId: found.more ? (items.at(-1)?.id ?? null) : null };
   }
 }

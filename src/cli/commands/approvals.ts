@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import type { Approval } from '../../connectors/client/approval-wire';
+import type { Approval, ApprovalFilter, ApprovalPage } from '../../connectors/client/approval-wire';
 import type { CountersignClient } from '../../connectors/client';
 import { NO_CODE, ServiceRefused } from '../../connectors/client/service-errors';
 import { approvalLines, endingOf, listLines } from '../approvals/approval-text';
@@ -74,10 +74,27 @@ function ending(
     );
 }
 
+/** So many at most: where the requests are large, the service gives fewer at a time. */
+async function newest(
+  client: CountersignClient,
+  most: number,
+  filter: ApprovalFilter,
+): Promise<ApprovalPage> {
+  const items: Approval[] = [];
+  let cursor: string | null = null;
+  do {
+    const limit = most - items.length;
+    const page: ApprovalPage = await client.list({ ...filter, limit, ...(cursor && { cursor }) });
+    items.push(...page.items);
+    cursor = page.nextCursor;
+  } while (cursor !== null && items.length < most);
+  return { items, nextCursor: cursor };
+}
+
 function list(options: ListOptions): Promise<void> {
   return about(options, async (client) => {
     const { status, limit: most } = options;
-    const page = await client.list({ limit: most, ...(status === 'any' ? {} : { status }) });
+    const page = await newest(client, most, status === 'any' ? {} : { status });
     const none = status === 'any' ? 'No requests.' : `No ${status} requests.`;
     const more = page.nextCursor === null ? [] : ['… and more; --limit shows up to 200'];
     show(page, page.items.length === 0 ? [none] : [...listLines(page.items), ...more], options);
