@@ -6,6 +6,7 @@ import { callerGone } from '../http/caller-gone';
 import { answerUnder } from '../http/correlation-header';
 import { openEventStream } from '../http/event-stream';
 import { Heartbeats } from '../http/heartbeats';
+import { UnreadAnswers } from '../http/unread-answers';
 import { describeError, Log } from '../logging/log';
 import type { Approval } from './approval';
 import { viewOf } from './approval-view';
@@ -20,18 +21,24 @@ export class ApprovalStream {
   constructor(
     private readonly queries: QueryBus,
     private readonly heartbeats: Heartbeats,
+    private readonly unread: UnreadAnswers,
     private readonly log: Log,
   ) {}
 
   /** @throws DomainError `approval.not-found`, before anything is sent. */
   async send(id: string, viewer: Viewer, caller: Identity, reply: FastifyReply): Promise<void> {
-    const { approval } = await this.queries.execute(new GetApprovalQuery(id, viewer));
     const gone = callerGone(reply, caller);
+    const status = await this.begin(id, viewer, reply);
+    if (status === 'pending') await this.follow(id, viewer, caller, reply.raw, gone);
+    reply.raw.end();
+  }
+
+  /** Apart from what follows, so that a stream that waits does not hold what it has sent. */
+  private async begin(id: string, viewer: Viewer, reply: FastifyReply): Promise<Approval['status']> {
+    const { approval } = await this.queries.execute(new GetApprovalQuery(id, viewer));
     answerUnder(approval.correlationId, reply);
-    const out = openEventStream(reply);
-    out.write(eventOf(approval));
-    if (approval.status === 'pending') await this.follow(id, viewer, caller, out, gone);
-    out.end();
+    this.unread.write(openEventStream(reply), eventOf(approval));
+    return approval.status;
   }
 
   private async follow(
@@ -41,13 +48,16 @@ export class ApprovalStream {
     out: FastifyReply['raw'],
     gone: AbortSignal,
   ): Promise<void> {
-    const stopBeating = this.heartbeats.start(() => out.write(': still pending\n\n'));
+    // What waits in the connection keeps it alive as well.
+    const stopBeating = this.heartbeats.start(() => {
+      if (!out.writableNeedDrain) out.write(': still pending\n\n');
+    });
     try {
       const approval = await this.queries.execute(new AwaitSettlementQuery(id, viewer, Infinity, gone));
       // Still pending means that the caller or its key is gone, or this replica stops; the caller reconnects.
       if (approval.status === 'pending') return;
       await standing.confirm();
-      out.write(eventOf(approval));
+      this.unread.write(out, eventOf(approval));
     } catch (error) {
       // The stream ends without a settled event: the caller reconnects and asks again.
       this.log.event('warn', 'stream.failed', { error: describeError(error) }, 'an event stream ended early');

@@ -127,7 +127,11 @@ export class ApprovalsController {
 
   @Get(':id/events')
   @Allow('agent', 'operator')
-  @ApiOperation({ summary: 'The approval now and at every change, as server-sent events' })
+  @ApiOperation({
+    summary: 'The approval now and at every change, as server-sent events',
+    description:
+      'Reconnect when it ends before the settled event: the replica stopped, or too much was waiting unread (64 MiB over all answers; the one unread for longest is cut off first).',
+  })
   @ApiOkResponse({ content: { 'text/event-stream': { schema: { type: 'string' } } } })
   async events(
     @Param() { id }: IdParamDto,

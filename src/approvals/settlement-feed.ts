@@ -4,7 +4,7 @@ import { NotificationListener } from '../database/notification-listener';
 import { Clock } from '../kernel/clock';
 import { withCorrelation } from '../logging/correlation';
 import { describeError, Log } from '../logging/log';
-import { isSettled, type SettledApproval } from './approval';
+import { isSettled, type Approval, type SettledApproval } from './approval';
 import { ApprovalSettled } from './approval-events';
 import { SETTLED_CHANNEL } from './approval-statements';
 import { ApprovalStore, type LastSeen, type Snapshot } from './approval-store';
@@ -16,6 +16,9 @@ const TICK_MS = 200;
 const POLL_MS = 5_000;
 /** How long after a failed attempt an overdue request is tried again. */
 const RETRY_OVERDUE_MS = 1_000;
+
+/** Of those who wait for one request; each answer may be as large as a request. */
+const ANSWERED_IN_A_TURN = 100;
 
 type Answer = SettledApproval | null;
 
@@ -38,11 +41,18 @@ interface Waiting {
 
 export interface Waiter {
   /**
-   * The settled approval; null when `waitMs` passed, the signal fired, or the service stops.
+   * The settled approval; as it was seen when `waitMs` passed, the signal fired, or the service stops.
    * `seen`: the pending request, as it was just read.
    */
-  settled(options: { waitMs: number; seen: Snapshot; signal: AbortSignal }): Promise<Answer>;
+  settled(options: { waitMs: number; seen: Snapshot; signal: AbortSignal }): Promise<Approval>;
   release(): void;
+}
+
+/** So that what the answers hold is on its way, or given up, before the next ones are written. */
+function answerInTurns(waiters: readonly Waiting[], approval: SettledApproval): void {
+  for (const waiter of waiters.slice(0, ANSWERED_IN_A_TURN)) waiter.answer(approval);
+  const others = waiters.slice(ANSWERED_IN_A_TURN);
+  if (others.length > 0) setImmediate(() => answerInTurns(others, approval));
 }
 
 /**
@@ -101,10 +111,10 @@ export class SettlementFeed implements OnApplicationBootstrap, BeforeApplication
         const now = this.clock.monotonicMs();
         waiting.until = now + waitMs;
         waiting.endsAt = now + seen.endsInMs;
-        this.saw(waiting, seen);
+        const { approval } = this.saw(waiting, seen);
         if (this.closed || signal.aborted || waitMs <= 0) waiting.answer(null);
         signal.addEventListener('abort', () => waiting.answer(null), { once: true });
-        return waiting.answered;
+        return waiting.answered.then((answer) => answer ?? approval);
       },
       release: () => this.remove(waiting),
     };
@@ -126,18 +136,23 @@ export class SettlementFeed implements OnApplicationBootstrap, BeforeApplication
    * process has counted. Null where nobody waits.
    */
   lastSeen(id: string): LastSeen | null {
-    for (const { seen } of this.waiting.get(id) ?? []) {
-      if (seen === null) continue;
-      const { approval, displayDigest, now, readAt } = seen;
-      return { approval, displayDigest, now: new Date(now.getTime() + this.clock.monotonicMs() - readAt) };
-    }
+    const seen = this.seenBySomebody(id);
+    if (seen === null) return null;
+    const { approval, displayDigest, now, readAt } = seen;
+    return { approval, displayDigest, now: new Date(now.getTime() + this.clock.monotonicMs() - readAt) };
+  }
+
+  private seenBySomebody(id: string): Seen | null {
+    for (const { seen } of this.waiting.get(id) ?? []) if (seen !== null) return seen;
     return null;
   }
 
-  /** What was asked is kept once a waiter, however often it is read. */
-  private saw(waiting: Waiting, { approval, displayDigest, now }: Snapshot): void {
+  /** What was asked is kept once, however many wait for it and however often it is read. */
+  private saw(waiting: Waiting, { approval, displayDigest, now }: Snapshot): Seen {
+    const known = waiting.seen ?? this.seenBySomebody(waiting.id);
     const readAt = this.clock.monotonicMs();
-    waiting.seen = { approval: waiting.seen?.approval ?? approval, displayDigest, now, readAt };
+    waiting.seen = { approval: known?.approval ?? approval, displayDigest, now, readAt };
+    return waiting.seen;
   }
 
   private remove(waiting: Waiting): void {
@@ -208,7 +223,7 @@ export class SettlementFeed implements OnApplicationBootstrap, BeforeApplication
     if (!waiters) return;
     // Nobody waits for it any more: when another word of it comes, there is nothing to read.
     this.waiting.delete(approvalId);
-    for (const waiter of waiters) waiter.answer(approval);
+    answerInTurns([...waiters], approval);
     const fields = { approvalId, status, waiters: waiters.size };
     withCorrelation(correlationId, () =>
       this.log.event('info', 'approval.answered', fields, 'those who wait are told the outcome'),

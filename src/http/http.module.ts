@@ -1,8 +1,9 @@
-import { Global, Module } from '@nestjs/common';
+import { Global, Module, type MiddlewareConsumer, type NestModule } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_PIPE } from '@nestjs/core';
 import { AccessGuard } from './access.guard';
 import { Heartbeats } from './heartbeats';
 import { ProblemFilter } from './problem';
+import { UnreadAnswers } from './unread-answers';
 import { InputPipe } from './zod';
 
 @Global()
@@ -12,7 +13,15 @@ import { InputPipe } from './zod';
     { provide: APP_FILTER, useClass: ProblemFilter },
     { provide: APP_PIPE, useClass: InputPipe },
     Heartbeats,
+    UnreadAnswers,
   ],
-  exports: [Heartbeats],
+  exports: [Heartbeats, UnreadAnswers],
 })
-export class HttpModule {}
+export class HttpModule implements NestModule {
+  constructor(private readonly unread: UnreadAnswers) {}
+
+  /** The first moment at which modules stand and routes do not. */
+  configure(_consumer: MiddlewareConsumer): void {
+    this.unread.attach();
+  }
+}

@@ -1,6 +1,6 @@
 import { Query, QueryBus, QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
 import type { Approval } from '../approval';
-import { SettlementFeed } from '../settlement-feed';
+import { SettlementFeed, type Waiter } from '../settlement-feed';
 import { GetApprovalQuery, type Viewer } from './get-approval';
 
 /**
@@ -25,15 +25,22 @@ export class AwaitSettlementHandler implements IQueryHandler<AwaitSettlementQuer
     private readonly feed: SettlementFeed,
   ) {}
 
-  async execute({ id, viewer, waitMs, signal }: AwaitSettlementQuery): Promise<Approval> {
+  async execute(query: AwaitSettlementQuery): Promise<Approval> {
     // Registered before the first read, so that nothing can settle unseen in between.
-    const waiter = this.feed.register(id);
+    const waiter = this.feed.register(query.id);
     try {
-      const seen = await this.queries.execute(new GetApprovalQuery(id, viewer));
-      if (seen.approval.status !== 'pending') return seen.approval;
-      return (await waiter.settled({ waitMs, seen, signal })) ?? seen.approval;
+      const { answered } = await this.begin(waiter, query);
+      return await answered;
     } finally {
       waiter.release();
     }
+  }
+
+  /** Apart from the wait, so that a call that waits does not hold what it read: the feed has it, once for all. */
+  private async begin(waiter: Waiter, query: AwaitSettlementQuery): Promise<{ answered: Promise<Approval> }> {
+    const { id, viewer, waitMs, signal } = query;
+    const seen = await this.queries.execute(new GetApprovalQuery(id, viewer));
+    if (seen.approval.status !== 'pending') return { answered: Promise.resolve(seen.approval) };
+    return { answered: waiter.settled({ waitMs, seen, signal }) };
   }
 }

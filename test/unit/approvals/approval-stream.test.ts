@@ -6,6 +6,7 @@ import type { Approval } from '../../../src/approvals/approval';
 import { ApprovalStream } from '../../../src/approvals/approval-stream';
 import { AwaitSettlementQuery } from '../../../src/approvals/queries/await-settlement';
 import { Heartbeats } from '../../../src/http/heartbeats';
+import type { UnreadAnswers } from '../../../src/http/unread-answers';
 import { createLog } from '../../../src/logging/log';
 
 const pending = {
@@ -29,6 +30,7 @@ class Raw extends EventEmitter {
   destroyed = false;
   writeHead = () => this;
   flushHeaders = () => undefined;
+  writableNeedDrain = false;
   write = (text: string) => this.written.push(text);
   end = () => void (this.ended = true);
 }
@@ -48,7 +50,9 @@ function stream(awaiting: () => Promise<Approval>, standing = new Standing()) {
   } as unknown as FastifyReply;
   const log = createLog({ level: 'info', format: 'json' }, { write: (line) => void logged.push(line) });
   const caller = { keyId: 'k', role: 'agent', name: 'k', standing } as const;
-  const sent = new ApprovalStream(queries, new Heartbeats(), log).send('id', 'everything', caller, reply);
+  const unread = { write: (out: Raw, text: string) => out.write(text) } as unknown as UnreadAnswers;
+  const events = new ApprovalStream(queries, new Heartbeats(), unread, log);
+  const sent = events.send('id', 'everything', caller, reply);
   return { raw, logged, sent };
 }
 
@@ -69,6 +73,14 @@ it('a quiet stream sends a comment every 15 s, until the settled event, and none
   expect(raw.written.at(-1)).toMatch(/^event: approval\ndata: \{.*"status":"cancelled".*\}\n\n$/);
   expect(raw.ended).toBe(true);
   expect(jest.getTimerCount()).toBe(0);
+});
+
+it('a stream that is not read gets no comments on top of what waits for it', async () => {
+  const { raw } = stream(() => new Promise(() => undefined));
+  await jest.advanceTimersByTimeAsync(0);
+  raw.writableNeedDrain = true;
+  await jest.advanceTimersByTimeAsync(60_000);
+  expect(raw.written).toHaveLength(1);
 });
 
 it('a stream whose replica stops ends without a settled event', async () => {

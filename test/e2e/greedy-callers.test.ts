@@ -1,0 +1,75 @@
+import { connect, type Socket } from 'node:net';
+import { Api, type ApprovalJson } from '../support/api';
+import { cleanUp, Service } from '../support/processes';
+import { setBackdrop, strike, type Backdrop } from '../support/stage';
+import { AGENT_KEY } from '../support/well-known';
+
+/** What Node gives itself in the container that the compose file starts. */
+const HEAP_MB = 256;
+/** As much as one request may carry, nearly. */
+const LARGE = 'x'.repeat(250_000);
+
+let backdrop: Backdrop;
+let service: Service;
+let api: Api;
+
+beforeAll(async () => {
+  backdrop = await setBackdrop();
+  service = await Service.start({
+    ...backdrop.environment,
+    NODE_OPTIONS: `--max-old-space-size=${HEAP_MB}`,
+  });
+  api = new Api(service.url);
+});
+afterAll(async () => {
+  await cleanUp();
+  await strike();
+});
+
+/** Asks, and reads no more than how the answer begins. */
+function beginReading(path: string): Promise<Socket> {
+  const { hostname, port } = new URL(service.url);
+  const head = [`GET ${path} HTTP/1.1`, 'Host: x', `Authorization: Bearer ${AGENT_KEY}`, '', ''];
+  return new Promise((resolve) => {
+    const socket = connect(Number(port), hostname, () => socket.write(head.join('\r\n')));
+    const begun = () => resolve(socket.pause());
+    socket.once('data', begun).once('close', begun).on('error', begun);
+  });
+}
+
+async function withUnread(count: number, path: string, meanwhile: () => Promise<void>): Promise<void> {
+  const sockets: Socket[] = [];
+  for (let n = 0; n < count; n += 50)
+    sockets.push(...(await Promise.all(Array.from({ length: 50 }, () => beginReading(path)))));
+  await meanwhile();
+  for (const socket of sockets) socket.destroy();
+}
+
+it('lists of the largest requests, several at a time, are answered page by page', async () => {
+  for (let n = 0; n < 200; n++) await api.enqueue({ toolInput: { command: LARGE } });
+  const pages = await Promise.all(
+    Array.from({ length: 4 }, () =>
+      api.call<{ items: ApprovalJson[]; nextCursor: string | null }>(
+        'agent',
+        'GET',
+        '/api/approvals?limit=200',
+      ),
+    ),
+  );
+  for (const { status, body } of pages) {
+    expect(status).toBe(200);
+    expect(body.nextCursor).toBe(body.items.at(-1)?.id);
+  }
+});
+
+it.each(['/events', ''])(
+  'GET /api/approvals/:id%s, a thousand times and unread: others are served, and nothing is lost',
+  async (route) => {
+    const { id } = (await api.enqueue({ toolInput: { command: LARGE } })).body;
+    await withUnread(1100, `/api/approvals/${id}${route}`, async () => {
+      expect((await api.get(id)).body.toolInput).toEqual({ command: LARGE });
+      expect((await api.decide(id, 'approved')).status).toBe(200);
+      expect((await api.get(id, 5)).body.status).toBe('approved');
+    });
+  },
+);
