@@ -129,7 +129,20 @@ export function problemOf(error: unknown): Problem {
 
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 
+/** More than this is not read to its end only to be thrown away; how long it may take, the request's timeout says. */
+const MAX_DISCARDED_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Fastify closes the connection under a body that is too large, and that resets it: who still sends never sees the
+ * answer. So what is left of the body is read and thrown away, which Node does where the connection stays open.
+ */
+function letBodyEnd(reply: FastifyReply): void {
+  if (Number(reply.request.headers['content-length'] ?? 0) <= MAX_DISCARDED_BYTES)
+    void reply.removeHeader('connection');
+}
+
 export function sendProblem(reply: FastifyReply, document: Problem): void {
+  letBodyEnd(reply);
   if (document.status === 401) void reply.header('www-authenticate', 'Bearer');
   if (document.status === 429 || document.status === 503) {
     void reply.header('retry-after', String(document.retryAfterSeconds ?? RETRY_AFTER_SECONDS));

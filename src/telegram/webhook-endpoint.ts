@@ -62,10 +62,8 @@ export class WebhookEndpoint implements OnModuleInit, OnApplicationBootstrap, Be
     fastify.post(
       WEBHOOK_PATH,
       {
-        onRequest: async (request, reply) => {
+        onRequest: async (request) => {
           if (this.knowsTheSecret(request)) return;
-          // Else the rest of the body would be read, only to keep the connection for the next request.
-          void reply.header('connection', 'close');
           const attempt = { method: request.method, route: WEBHOOK_PATH };
           await this.gatekeeper.turnAwayStranger(
             request.ip,

@@ -18,6 +18,9 @@ beforeAll(async () => {
   service = await Service.start({
     ...backdrop.environment,
     NODE_OPTIONS: `--max-old-space-size=${HEAP_MB}`,
+    TELEGRAM_MODE: 'webhook',
+    TELEGRAM_WEBHOOK_URL: 'https://countersign.example/telegram/webhook',
+    TELEGRAM_WEBHOOK_SECRET: 'a-secret-of-the-webhook_0123456789',
   });
   api = new Api(service.url);
 });
@@ -73,3 +76,40 @@ it.each(['/events', ''])(
     });
   },
 );
+
+describe('the answer to a body of 10 MB, thirty times, reaches whoever is still sending it', () => {
+  const HOOK = '/connectors/claude-code/hook';
+  const body = Buffer.alloc(10_000_000, 'a');
+
+  it.each([
+    ['/telegram/webhook', null, 401],
+    ['/api/approvals', 'agent', 413],
+    ['/api/approvals', null, 413],
+    [HOOK, 'agent', 200],
+    [HOOK, null, 200],
+  ] as const)('POST %s, key: %s', async (path, role, expected) => {
+    for (let n = 0; n < 30; n++) {
+      const { status, body: said } = await api.call<{ hookSpecificOutput?: object }>(
+        role,
+        'POST',
+        path,
+        body,
+      );
+      expect(status).toBe(expected);
+      if (path === HOOK) expect(said.hookSpecificOutput).toMatchObject({ permissionDecision: 'deny' });
+    }
+  });
+
+  it('POST /api/approvals, of a length that is not announced', async () => {
+    for (let n = 0; n < 30; n++) {
+      const pieces = Array.from({ length: 100 }, () => Buffer.alloc(100_000, 'a'));
+      const { status } = await fetch(`${service.url}/api/approvals`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${AGENT_KEY}` },
+        body: ReadableStream.from(pieces) as RequestInit['body'],
+        duplex: 'half',
+      } as RequestInit);
+      expect(status).toBe(413);
+    }
+  });
+});
