@@ -8,7 +8,7 @@ import type { Identity } from './identity';
 import { perMinute, REFUSALS_PER_MINUTE, take } from './process-rate-limits';
 import { sourceOf } from './source';
 
-const idSchema = z.uuid();
+const idSchema = z.guid();
 
 /** What was attempted; no part of it is the caller's text. */
 export interface Attempt {

@@ -38,7 +38,7 @@ export class DecisionBodyDto extends createZodDto(
   z.strictObject({ decision: z.enum(['approved', 'rejected'], 'must be approved or rejected'), reason }),
 ) {}
 
-export class CancelBodyDto extends createZodDto(z.strictObject({ reason })) {}
+export class CancelBodyDto extends createZodDto(z.strictObject({ reason }).default({})) {}
 
 export class AcknowledgementBodyDto extends createZodDto(
   z.strictObject({ outcome: z.enum(['resumed', 'gone'], 'must be resumed or gone') }),
@@ -46,7 +46,7 @@ export class AcknowledgementBodyDto extends createZodDto(
 
 export class WaitQueryDto extends createZodDto(z.strictObject({ wait: seconds })) {}
 
-export class IdParamDto extends createZodDto(z.strictObject({ id: z.uuid('must be a UUID') })) {}
+export class IdParamDto extends createZodDto(z.strictObject({ id: z.guid('must be a UUID') })) {}
 
 export class ListQueryDto extends createZodDto(
   z.strictObject({
@@ -64,7 +64,7 @@ export class ListQueryDto extends createZodDto(
       .transform(Number)
       .refine((value) => value >= 1 && value <= 200, 'must be from 1 to 200')
       .default(50),
-    cursor: z.uuid('must be the nextCursor of an earlier answer').optional(),
+    cursor: z.guid('must be the nextCursor of an earlier answer').optional(),
   }),
 ) {}
 

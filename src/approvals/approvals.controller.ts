@@ -10,9 +10,11 @@ import {
   ApiQuery,
   ApiTags,
 } from '@nestjs/swagger';
+import { RouteConfig } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { actorOf, type Identity } from '../access/identity';
 import { Allow, Caller, callerOf } from '../http/access.guard';
+import { BODY_OPTIONAL } from '../http/adapter';
 import { callerGone } from '../http/caller-gone';
 import { answerUnder } from '../http/correlation-header';
 import { parsed } from '../http/zod';
@@ -159,7 +161,9 @@ export class ApprovalsController {
   @Post(':id/cancel')
   @HttpCode(200)
   @Allow('agent', 'operator')
+  @RouteConfig(BODY_OPTIONAL)
   @ApiOperation({ summary: 'Take the request back' })
+  @ApiBody({ type: CancelBodyDto, required: false })
   @ApiOkResponse({ type: ApprovalView })
   async cancel(@Param() { id }: IdParamDto, @Body() { reason }: CancelBodyDto, @Caller() caller: Identity) {
     // Settles what is overdue and hides what is not the caller's.

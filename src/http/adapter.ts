@@ -27,6 +27,13 @@ function refuseEncoded({ headers: { 'content-encoding': encoding = 'identity' } 
     throw new HttpException(`Send the body as it is, without Content-Encoding ${encoding}.`, 415);
 }
 
+/** For `RouteConfig`: clients that have nothing to say may name the type of their body all the same. */
+export const BODY_OPTIONAL = { bodyOptional: true } as const;
+
+function mayLackBody({ routeOptions }: FastifyRequest): boolean {
+  return (routeOptions.config as Partial<typeof BODY_OPTIONAL>).bodyOptional === true;
+}
+
 function correlated(request: FastifyRequest, reply: FastifyReply, work: () => void): void {
   const named = namedCorrelationId(request.headers['x-correlation-id'], request.headers.traceparent);
   const begin = (id: string) => {
@@ -68,7 +75,7 @@ function prepare(fastify: FastifyInstance): void {
     (request: FastifyRequest, body: Buffer, done) => {
       try {
         refuseEncoded(request);
-        done(null, parseStrictJson(body));
+        done(null, body.length === 0 && mayLackBody(request) ? undefined : parseStrictJson(body));
       } catch (error) {
         done(error as Error);
       }

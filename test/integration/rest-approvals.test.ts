@@ -229,6 +229,19 @@ describe('cancelling', () => {
   });
 });
 
+describe('cancelling without a reason', () => {
+  it.each([
+    ['no body', undefined, {}],
+    ['no body under a type', '', { 'content-type': 'application/json' }],
+    ['an empty object', {}, {}],
+    ['null for the reason', { reason: null }, {}],
+  ])('%s will do', async (_what, body, headers) => {
+    const { id } = (await api.enqueue()).body;
+    const answer = await api.call('agent', 'POST', `/api/approvals/${id}/cancel`, body, headers);
+    expect([answer.status, answer.body.status, answer.body.reason]).toEqual([200, 'cancelled', null]);
+  });
+});
+
 describe('reading', () => {
   it('settles an overdue request, one by one and in lists, and says why it ended', async () => {
     const [one, other] = [await newId({ sessionId: 'overdue' }), await newId({ sessionId: 'overdue' })];

@@ -283,6 +283,14 @@ describe('the other inputs are refused when they have', () => {
       { status: 404, code: 'approval.not-found' },
     ],
     [
+      'an unknown id of no known version',
+      'agent',
+      'GET',
+      '/api/approvals/11111111-1111-1111-1111-111111111111',
+      undefined,
+      { status: 404, code: 'approval.not-found' },
+    ],
+    [
       'an unknown id in a decision',
       'operator',
       'POST',
