@@ -8,7 +8,13 @@ import { gatingEventOf, hookOutput } from './claude-code-hook';
 import { ConnectorAnswered } from './connector-events';
 
 const ROUTE = '/connectors/claude-code/hook';
+const LIKE_ROUTE = /^\/+connectors\/+claude-code\/+hook\/*(?:[?#]|$)/i;
 const OK = 200;
+
+/** A mistyped address must not set the agent free either: it is denied what it asks, and told why. */
+function meansHook({ method, url, routeOptions }: FastifyRequest): boolean {
+  return routeOptions.url === ROUTE || (method === 'POST' && LIKE_ROUTE.test(url));
+}
 
 function reasonIn(problem: unknown): string {
   try {
@@ -36,7 +42,7 @@ export class HookNeverFails {
     this.host.httpAdapter
       .getInstance<FastifyInstance>()
       .addHook('onSend', (request, reply, payload, done) => {
-        const failed = request.routeOptions.url === ROUTE && reply.statusCode !== OK;
+        const failed = reply.statusCode !== OK && meansHook(request);
         done(null, failed ? this.denial(request, reply, payload) : payload);
       });
   }

@@ -92,7 +92,8 @@ export function createHttpAdapter(): FastifyAdapter {
     forceCloseConnections: 'idle',
     // What has reached us when we close is answered as ever, and told to connect anew the next time.
     return503OnClosing: false,
-    routerOptions: { maxParamLength: 200 },
+    // A slash too many is a slip in somebody's settings, and no other place.
+    routerOptions: { maxParamLength: 200, ignoreTrailingSlash: true, ignoreDuplicateSlashes: true },
     // Requests that never become one for Nest: bad URLs and headers, and bytes that are no request at all.
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
       correlated(request, reply, () => sendProblem(reply, problemOf(error))),

@@ -2,7 +2,14 @@ import type { ApprovalJson } from '../support/api';
 import { DomainError } from '../../src/kernel/errors';
 import { Api } from '../support/api';
 import { createTestDatabase, type TestDatabase } from '../support/database';
-import { callHook, permissionRequest, preToolUse, verdictOf, type HookCall } from '../support/hook-client';
+import {
+  callHook,
+  permissionRequest,
+  preToolUse,
+  verdictOf,
+  type HookAnswer,
+  type HookCall,
+} from '../support/hook-client';
 import { issueKey, keyIs, revokeKey } from '../support/keys';
 import { openTestApp, type OpenApp } from '../support/open-app';
 import { startSandboxProcess, type Program } from '../support/processes';
@@ -328,6 +335,25 @@ describe('a hang-up', () => {
       await crowd.close();
     }
   });
+});
+
+describe('an address that is not quite the right one', () => {
+  const post = (path: string) =>
+    api.call<HookAnswer>('agent', 'POST', path, preToolUse(), { 'countersign-wait-seconds': '1' });
+
+  it.each(['/connectors/claude-code/hook/', '//connectors/claude-code//hook'])('%s asks', async (path) => {
+    const { status, body } = await post(path);
+    expect(status).toBe(200);
+    expect(verdictOf(body).message).toContain('nobody has answered yet');
+  });
+
+  it.each(['/connectors/Claude-Code/hook', '/CONNECTORS/claude-code/hook/?x=1'])(
+    '%s denies',
+    async (path) => {
+      const { status, body } = await post(path);
+      expect([status, verdictOf(body).allow]).toEqual([200, false]);
+    },
+  );
 });
 
 describe('whatever goes wrong', () => {
