@@ -27,10 +27,10 @@ export class EnqueueBodyDto extends createZodDto(
     toolUseId: label.nullish(),
     summary: z.string().min(1, 'must not be empty').max(2000, 'must have at most 2000 characters').nullish(),
     cwd: z.string().min(1, 'must not be empty').max(4096, 'must have at most 4096 characters').nullish(),
-    timeoutSeconds: z.int('must be a whole number of seconds').min(1, 'must be at least 1').optional().meta({
+    timeoutSeconds: z.int('must be a whole number of seconds').min(1, 'must be at least 1').nullish().meta({
       description: 'At most APPROVAL_MAX_TIMEOUT_MINUTES; default APPROVAL_DEFAULT_TIMEOUT_MINUTES.',
     }),
-    metadata: jsonObjectSchema.optional(),
+    metadata: jsonObjectSchema.nullish(),
   }),
 ) {}
 

@@ -4,6 +4,7 @@ import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swa
 import { createZodDto } from 'nestjs-zod';
 import { z } from 'zod';
 import { Allow } from '../http/access.guard';
+import { refuseAnyQuery } from '../http/zod';
 import { dataOf, type AuditRow } from './audit-chain';
 import {
   auditPageSchema,
@@ -65,7 +66,8 @@ export class AuditController {
   @Get('verify')
   @ApiOperation({ summary: 'Whether the log is as it was sealed; reads all of it' })
   @ApiOkResponse({ type: VerifiedView })
-  verify() {
+  verify(@Query() query: unknown) {
+    refuseAnyQuery(query);
     return this.queries.execute(new VerifyAuditQuery());
   }
 
@@ -79,7 +81,8 @@ export class AuditController {
   @Get('checkpoints')
   @ApiOperation({ summary: 'Every exported checkpoint, as far as this replica has it' })
   @ApiOkResponse({ type: CheckpointsView })
-  async checkpoints() {
+  async checkpoints(@Query() query: unknown) {
+    refuseAnyQuery(query);
     return { checkpoints: await this.queries.execute(new CheckpointsQuery()) };
   }
 

@@ -13,6 +13,7 @@ import {
   McpError,
   type CallToolResult,
   type CancelledNotification,
+  type JSONRPCRequest,
   type RequestId,
   type ServerNotification,
   type ServerRequest,
@@ -44,6 +45,13 @@ type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>;
 /** Whether the call with this id asked for it. */
 function isAskedBy({ metadata }: Approval, requestId: RequestId): boolean {
   return (metadata.mcp as JsonObject | undefined)?.requestId === requestId;
+}
+
+/** What is wrong with the parameters of a call of a tool: the SDK would answer that with an inner error of ours. */
+function faultsOfCall(request: JSONRPCRequest): string | null {
+  if (request.method !== 'tools/call') return null;
+  const { error } = CallToolRequestSchema.safeParse(request);
+  return error?.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ') ?? null;
 }
 
 /**
@@ -111,7 +119,11 @@ export class McpEndpoint implements OnModuleInit {
     const gone = callerGone(reply, caller);
     const stream = openEventStream(reply);
     const exchange = { caller, session, gone, stream, unanswered: requests.length };
-    for (const each of requests) this.transport.receive(each, exchange);
+    for (const each of requests) {
+      const faults = faultsOfCall(each);
+      if (faults === null) this.transport.receive(each, exchange);
+      else this.transport.refuse(each, exchange, faults);
+    }
   }
 
   private async call(tool: ApprovalTool, args: unknown, extra: Extra): Promise<CallToolResult> {

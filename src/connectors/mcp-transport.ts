@@ -1,5 +1,10 @@
 import type { Transport, TransportSendOptions } from '@modelcontextprotocol/sdk/shared/transport.js';
-import type { JSONRPCMessage, JSONRPCRequest, RequestId } from '@modelcontextprotocol/sdk/types.js';
+import {
+  ErrorCode,
+  type JSONRPCMessage,
+  type JSONRPCRequest,
+  type RequestId,
+} from '@modelcontextprotocol/sdk/types.js';
 import type { FastifyReply } from 'fastify';
 import type { Identity } from '../access/identity';
 
@@ -58,10 +63,19 @@ export class McpTransport implements Transport {
     }
     const { id, exchange } = this.asked(message.id);
     this.unanswered.delete(message.id as RequestId);
+    this.answer(exchange, { ...message, id });
+    return Promise.resolve();
+  }
+
+  /** Answers a request that is not passed on: its parameters are wrong. */
+  refuse({ id }: JSONRPCRequest, exchange: Exchange, message: string): void {
+    this.answer(exchange, { jsonrpc: '2.0', id, error: { code: ErrorCode.InvalidParams, message } });
+  }
+
+  private answer(exchange: Exchange, message: JSONRPCMessage): void {
     exchange.unanswered -= 1;
-    const event = eventOf({ ...message, id });
+    const event = eventOf(message);
     if (exchange.unanswered > 0) exchange.stream.write(event);
     else exchange.stream.end(event);
-    return Promise.resolve();
   }
 }

@@ -109,6 +109,14 @@ function frameworkStatus(error: unknown): number {
   return typeof status === 'number' && status >= 400 && status < 600 ? status : 500;
 }
 
+function detailOf(error: unknown, status: number): string {
+  if (!(error instanceof Error)) return 'The request was refused.';
+  // Fastify's own text says no more than the title.
+  return status === 415 && error.message === TITLE[415]
+    ? 'Send Content-Type: application/json.'
+    : error.message;
+}
+
 export function problemOf(error: unknown): Problem {
   if (error instanceof DomainError) {
     return problem(HTTP_STATUS[error.code], error.code, error.message, extensions(error));
@@ -117,7 +125,7 @@ export function problemOf(error: unknown): Problem {
   if (status >= 500) {
     return problem(500, 'internal', 'Something went wrong here; the log has it under the correlation id.');
   }
-  const detail = error instanceof Error ? error.message : 'The request was refused.';
+  const detail = detailOf(error, status);
   const code = httpCode(status);
   return problem(
     status,

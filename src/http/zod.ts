@@ -1,6 +1,6 @@
 import type { PipeTransform, Type } from '@nestjs/common';
 import { createZodValidationPipe } from 'nestjs-zod';
-import type { ZodError, ZodType } from 'zod';
+import { z, type ZodError, type ZodType } from 'zod';
 import { InvalidInput, type InputFault } from '../kernel/errors';
 
 function dotted(path: readonly PropertyKey[]): string {
@@ -10,12 +10,17 @@ function dotted(path: readonly PropertyKey[]): string {
     .replace(/^\./, '');
 }
 
+/** In the words of the schema, except where there is nothing that could be wrong. */
+function messageOf({ code, message }: z.core.$ZodIssue): string {
+  return code === 'invalid_type' && message.endsWith('received undefined') ? 'is required' : message;
+}
+
 /** One fault for every unknown field, so that each is named by its own path. */
 function faultsOf(error: ZodError): InputFault[] {
   return error.issues.flatMap((issue) =>
     issue.code === 'unrecognized_keys'
       ? issue.keys.map((key) => ({ path: dotted([...issue.path, key]), message: 'unknown field' }))
-      : [{ path: dotted(issue.path), message: issue.message }],
+      : [{ path: dotted(issue.path), message: messageOf(issue) }],
   );
 }
 
@@ -24,6 +29,13 @@ export function parsed<Output>(schema: ZodType<Output>, value: unknown): Output 
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   throw new InvalidInput(faultsOf(result.error));
+}
+
+const noQuery = z.strictObject({});
+
+/** For routes without parameters: a mistyped one is told there as well. @throws InvalidInput */
+export function refuseAnyQuery(query: unknown): void {
+  parsed(noQuery, query);
 }
 
 /** Bodies, queries and ids are what their schema says, or the caller is told every fault at once. */

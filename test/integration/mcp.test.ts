@@ -478,6 +478,23 @@ describe('the endpoint', () => {
     await expect(client.callTool({ name: 'allow', arguments: {} })).rejects.toThrow(/no tool allow/);
   });
 
+  it('says what is wrong with the parameters of a call, and answers the rest of the batch', async () => {
+    const call = {
+      jsonrpc: '2.0',
+      id: 'bad',
+      method: 'tools/call',
+      params: { name: 'approve', arguments: [] },
+    };
+    const answers = await messagesIn(await post(here.url, [call, ping('good')]));
+    expect(answers).toMatchObject([
+      {
+        id: 'bad',
+        error: { code: -32602, message: expect.stringMatching(/^params\.arguments: .+/) as string },
+      },
+      { id: 'good', result: {} },
+    ]);
+  });
+
   it('has no stream of its own and no session to end', async () => {
     for (const method of ['GET', 'DELETE']) {
       const response = await fetch(`${here.url}/connectors/mcp`, {

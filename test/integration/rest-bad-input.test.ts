@@ -144,6 +144,13 @@ describe('a body of POST /api/approvals is refused, and nothing stored, when it 
     expect(await stored()).toBe(before);
   });
 
+  it('nothing where something is required, which is said so', async () => {
+    const { body } = await api.call<ProblemJson>('agent', 'POST', '/api/approvals', { toolInput: {} });
+    expect(body.errors).toEqual(
+      ['agentId', 'sessionId', 'toolName'].map((path) => ({ path, message: 'is required' })),
+    );
+  });
+
   it('no content type, or another than JSON', async () => {
     const before = await stored();
     for (const type of [
@@ -154,6 +161,7 @@ describe('a body of POST /api/approvals is refused, and nothing stored, when it 
     ]) {
       const answer = await api.call('agent', 'POST', '/api/approvals', '{}', { 'content-type': type });
       expectProblem(answer, { status: 415, code: 'request.media-type-unsupported' });
+      expect(answer.body.detail).toBe('Send Content-Type: application/json.');
     }
     expectProblem(await api.call('agent', 'POST', '/api/approvals'), INVALID);
     expect(await stored()).toBe(before);
@@ -184,7 +192,10 @@ describe('the limits themselves are allowed', () => {
     ['the shortest timeout', { timeoutSeconds: 1 }],
     ['the longest timeout', { timeoutSeconds: 7200 }],
     ['an empty action', { toolInput: {} }],
-    ['null for what may be left out', { toolUseId: null, summary: null, cwd: null }],
+    [
+      'null for what may be left out',
+      { toolUseId: null, summary: null, cwd: null, timeoutSeconds: null, metadata: null },
+    ],
   ])('%s', async (_what, more) => {
     expect((await api.enqueue(more)).status).toBe(201);
   });
@@ -227,6 +238,14 @@ describe('the other inputs are refused when they have', () => {
       invalidAt('wait'),
     ],
     ['an unknown status', 'agent', 'GET', '/api/approvals?status=open', undefined, invalidAt('status')],
+    ...['verify', 'checkpoints'].map((route): (typeof cases)[number] => [
+      `an unknown query parameter of ${route}`,
+      'operator',
+      'GET',
+      `/api/audit/${route}?x=1`,
+      undefined,
+      invalidAt('x'),
+    ]),
     ['limit 0', 'agent', 'GET', '/api/approvals?limit=0', undefined, invalidAt('limit')],
     ['limit 201', 'agent', 'GET', '/api/approvals?limit=201', undefined, invalidAt('limit')],
     ['a malformed cursor', 'agent', 'GET', '/api/approvals?cursor=next', undefined, invalidAt('cursor')],

@@ -19,8 +19,8 @@ export interface EnqueueBody {
   readonly toolUseId?: string | null | undefined;
   readonly summary?: string | null | undefined;
   readonly cwd?: string | null | undefined;
-  readonly timeoutSeconds?: number | undefined;
-  readonly metadata?: JsonObject | undefined;
+  readonly timeoutSeconds?: number | null | undefined;
+  readonly metadata?: JsonObject | null | undefined;
 }
 
 /**
@@ -95,7 +95,7 @@ export class EnqueueApprovalHandler implements ICommandHandler<EnqueueApprovalCo
     return enqueued;
   }
 
-  private timeoutSeconds(asked: number | undefined): number {
+  private timeoutSeconds(asked: number | null | undefined): number {
     const { defaultTimeoutSeconds, maxTimeoutSeconds } = this.config.approvals;
     const seconds = asked ?? defaultTimeoutSeconds;
     if (seconds > maxTimeoutSeconds) {
