@@ -6,6 +6,8 @@ const MAX_NAME_IN_PATH = 40;
 
 const LITERAL = /true|false|null/y;
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
+/** A literal that has another digit before its exponent. */
+const NOT_ZERO = /^[-0.]*[1-9]/;
 const PLAIN_CHARACTERS = /[ !#-[\]-\uffff]*/y;
 const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
 const SPACE = /[ \t\n\r]*/y;
@@ -135,6 +137,8 @@ class FaultReader {
     const literal = this.text.slice(start, this.at);
     const value = Math.abs(Number(literal));
     if (value === Infinity) this.report('is a number beyond the range of a double');
+    else if (value === 0 && NOT_ZERO.test(literal))
+      this.report('is a number too small for a double; it would be 0');
     // With an exponent it claims no precision; without one its digits would change silently.
     else if (value > Number.MAX_SAFE_INTEGER && !/[eE]/.test(literal)) {
       this.report('is an integer beyond ±(2^53 − 1); send it as a string');

@@ -16,12 +16,14 @@ export class StrictJsonError extends InvalidInput {}
 const QUOTE = 0x22;
 const COLON = 0x3a;
 const BACKSLASH = 0x5c;
+/** Without an exponent, it takes that many to write a number that a double takes for 0. */
+const LONG_FRACTION = '0'.repeat(300);
 const BYTE_ORDER_MARK = '\ufeff';
 
 /**
  * Reads JSON that every reader understands alike (RFC 7493): valid UTF-8 without a byte order mark, no name
- * twice in one object, no lone surrogate, no number that a double cannot hold, no integer literal beyond
- * ±(2^53 − 1), bounded nesting. `\u0000` and names such as `__proto__` are data and are kept.
+ * twice in one object, no lone surrogate, no number that a double cannot hold or takes for 0, no integer literal
+ * beyond ±(2^53 − 1), bounded nesting. `\u0000` and names such as `__proto__` are data and are kept.
  *
  * It lies on the way of every enqueue, so it is `JSON.parse` plus one look at the text and one at the value;
  * only when one of them leaves a doubt is the text read again, slowly, to say what is wrong and where.
@@ -42,7 +44,8 @@ export function parseStrictJson(source: Uint8Array | string, limits: StrictJsonL
     throw new StrictJsonError(jsonFaults(text, maxDepth));
   }
   const escapesSurrogates = text.includes('\\ud') || text.includes('\\uD');
-  if (membersOf(value, escapesSurrogates) !== members) {
+  const mayUnderflow = text.includes('e-') || text.includes('E-') || text.includes(LONG_FRACTION);
+  if (membersOf(value, escapesSurrogates, mayUnderflow) !== members) {
     const faults = jsonFaults(text, maxDepth);
     if (faults.length > 0) throw new StrictJsonError(faults);
   }
@@ -99,18 +102,20 @@ function endOfString(text: string, start: number): number {
  * Counts the members that the value holds: fewer than were written when a name came twice, because the last
  * one wins. NaN, which equals no count, when a number or a string needs a closer look.
  */
-function membersOf(value: JsonValue, escapesSurrogates: boolean): number {
+function membersOf(value: JsonValue, escapesSurrogates: boolean, mayUnderflow: boolean): number {
   if (typeof value === 'string') return escapesSurrogates && !value.isWellFormed() ? NaN : 0;
-  if (typeof value === 'number') return Math.abs(value) > Number.MAX_SAFE_INTEGER ? NaN : 0;
+  if (typeof value === 'number') {
+    return Math.abs(value) > Number.MAX_SAFE_INTEGER || (mayUnderflow && value === 0) ? NaN : 0;
+  }
   if (typeof value !== 'object' || value === null) return 0;
   let members = 0;
   if (isArray(value)) {
-    for (const element of value) members += membersOf(element, escapesSurrogates);
+    for (const element of value) members += membersOf(element, escapesSurrogates, mayUnderflow);
     return members;
   }
   for (const [name, member] of Object.entries(value)) {
     if (escapesSurrogates && !name.isWellFormed()) return NaN;
-    members += 1 + membersOf(member, escapesSurrogates);
+    members += 1 + membersOf(member, escapesSurrogates, mayUnderflow);
   }
   return members;
 }

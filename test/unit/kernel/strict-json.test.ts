@@ -157,6 +157,22 @@ describe('a number', () => {
     },
   );
 
+  it.each(['1e-400', '-1E-400', '0.1e-399', '2e-324', `0.${'0'.repeat(330)}1`])(
+    'that a double takes for 0 is refused: %s',
+    (literal) => {
+      expect(faultsOf(`{"a":{"n":[0,${literal}]}}`)).toEqual([
+        { path: 'a.n[1]', message: 'is a number too small for a double; it would be 0' },
+      ]);
+    },
+  );
+
+  it.each(['0e-400', '-0', '0.0', `0.${'0'.repeat(330)}`, '[0,"e-"]', '1.00000000000000000001'])(
+    'that is 0, or loses no more than digits, is read: %s',
+    (text) => {
+      expect(parseStrictJson(text)).toEqual(JSON.parse(text));
+    },
+  );
+
   it.each(['9007199254740992', '-9007199254740993', '9007199254740993.0', '100000000000000000000'])(
     'that is an integer literal beyond 2^53 − 1 is refused: %s',
     (literal) => {
