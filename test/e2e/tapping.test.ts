@@ -221,6 +221,7 @@ describe('an update that no tap of ours made', () => {
     expect((await auditOf(approval)).map(({ type }) => type)).toEqual([
       'approval.enqueued',
       'approval.rejected',
+      'approval.decision-refused',
     ]);
   });
 });
