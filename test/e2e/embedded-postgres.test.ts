@@ -232,6 +232,31 @@ describe('a server that outlives its service, or dies before it', () => {
     },
   );
 
+  it('that cannot be started again is tried for until it can, and keeps nobody from stopping', async () => {
+    const dataDir = placeWithDatabase();
+    const service = run(dataDir);
+    const at = await service.ready();
+    const version = join(homeOf(dataDir), 'cluster', 'PG_VERSION');
+    const right = readFileSync(version, 'utf8');
+    writeFileSync(version, '9\n');
+    process.kill(at.pid, 'SIGKILL');
+    const { error } = await service.hears('database.embedded-stays-down');
+    expect(error).toContain('database files are incompatible with server');
+    writeFileSync(version, right);
+    await service.hears('database.embedded-revived');
+    await expectMark(at);
+    await service.stop();
+    expect(postgresIn(dataDir)).toEqual([]);
+
+    const next = run(dataDir);
+    const { pid } = await next.ready();
+    writeFileSync(version, '9\n');
+    process.kill(pid, 'SIGKILL');
+    await next.hears('database.embedded-stays-down');
+    await next.stop();
+    expect(postgresIn(dataDir)).toEqual([]);
+  });
+
   it('is replaced at once when both it and its service were killed with connections open', async () => {
     const dataDir = placeWithDatabase();
     const first = run(dataDir);
