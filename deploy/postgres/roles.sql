@@ -6,7 +6,10 @@
 create role countersign_owner login password :'owner_password';
 create role countersign login password :'service_password';
 create database countersign owner countersign_owner;
+-- Neither CONNECT nor TEMPORARY: a temporary table would stand before the owner's tables of the same name.
 revoke all on database countersign from public;
 grant connect on database countersign to countersign;
 \connect countersign
 revoke create on schema public from public;
+-- PostgreSQL 14 gives the owner of a database no right to its schema.
+grant usage, create on schema public to countersign_owner;

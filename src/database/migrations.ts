@@ -2,37 +2,15 @@ import { MigrationExecutor, type DataSource, type Migration } from 'typeorm';
 import { createDataSource } from './data-source';
 import { Database } from './database';
 import { migrationsOf, readSchemaState } from './migration-state';
+import { grantsFor, revocationsFor } from './service-rights';
 
 /** Any constant will do; every replica must use the same one. */
 const MIGRATION_LOCK = 7_214_035_522;
 
 const roleOf = (url: string): string => decodeURIComponent(new URL(url).username);
 
-/** `"` doubled, as PostgreSQL quotes identifiers. */
-const quoted = (identifier: string): string => `"${identifier.replaceAll('"', '""')}"`;
-
-/** What the service writes once and never again: only the owner could change it. */
-const APPEND_ONLY = ['audit_log', 'audit_seals', 'audit_checkpoints'];
-
 /** SQLSTATE: the role may not. */
 const INSUFFICIENT_PRIVILEGE = '42501';
-
-/**
- * One string, so one transaction: the service's role is never allowed more than in the end. Names the tables of this
- * version: what a newer one has made is not ours to give.
- */
-function grantsFor(service: string, tables: readonly string[]): string {
-  const role = quoted(service);
-  const append = APPEND_ONLY.join(', ');
-  return [
-    `grant usage on schema public to ${role}`,
-    `grant select on migrations to ${role}`,
-    `grant select, insert, update, delete on ${tables.join(', ')} to ${role}`,
-    `revoke update, delete, truncate on ${append} from ${role}`,
-    `revoke update on receipts from ${role}`,
-    `grant execute on function audit_prune(timestamptz) to ${role}`,
-  ].join('; ');
-}
 
 async function underLock<T>(ownerUrl: string, work: (source: DataSource) => Promise<T>): Promise<T> {
   // Two connections: one holds the lock, the other migrates. Both may take long: a large table, a slow replica.
@@ -49,6 +27,18 @@ async function underLock<T>(ownerUrl: string, work: (source: DataSource) => Prom
   }
 }
 
+const mayNot = (error: unknown): boolean => (error as { code?: unknown }).code === INSUFFICIENT_PRIVILEGE;
+
+/** Best effort: where the owner of the schema may not take a right back, `countersign doctor` names it. */
+async function takeBack(source: DataSource, service: string): Promise<void> {
+  const [{ name }] = await source.query<[{ name: string }]>('select current_database() as name');
+  for (const revocation of revocationsFor(service, name)) {
+    await source.query(revocation).catch((error: unknown) => {
+      if (!mayNot(error)) throw error;
+    });
+  }
+}
+
 /** @throws Error naming what is missing and who can make it, where the role is not the owner's. */
 async function runPending(
   source: DataSource,
@@ -60,7 +50,7 @@ async function runPending(
     if (pending.length > 0) begin(pending);
     return await source.runMigrations({ transaction: 'all' });
   } catch (error) {
-    if ((error as { code?: unknown }).code !== INSUFFICIENT_PRIVILEGE) throw error;
+    if (!mayNot(error)) throw error;
     const missing = await readSchemaState(new Database(source), migrationsOf(source)).then(
       ({ pending }) => `the schema lacks ${pending.join(', ')}, which the role ${role} may not make`,
       // Restored from a backup: rights are not in it.
@@ -85,9 +75,12 @@ export async function migrate(
   begin: (names: readonly string[]) => void = () => undefined,
 ): Promise<string[]> {
   return underLock(ownerUrl, async (source) => {
-    const done = await runPending(source, roleOf(ownerUrl), begin);
     const service = roleOf(serviceUrl);
-    if (service !== '' && service !== roleOf(ownerUrl)) {
+    const separate = service !== '' && service !== roleOf(ownerUrl);
+    // First: the owner runs no statement of a migration while another role can put names before it.
+    if (separate) await takeBack(source, service);
+    const done = await runPending(source, roleOf(ownerUrl), begin);
+    if (separate) {
       const tables = source.entityMetadatas.map(({ tablePath }) => tablePath);
       await source.query(grantsFor(service, tables));
     }

@@ -45,6 +45,7 @@ describe('a service with its embedded database', () => {
     'alter table audit_log add column more text',
     'alter table audit_log disable trigger all',
     'set role countersign_owner',
+    'create temporary table audit_seals (number bigint)',
   ])('is refused to %s', async (statement) => {
     await expect(asService.query(statement)).rejects.toMatchObject({ code: INSUFFICIENT_PRIVILEGE });
   });

@@ -158,11 +158,12 @@ describe('countersign doctor', () => {
   it('names the tables that the service may not use, and what gives it its rights again', async () => {
     const service = new URL(database.serviceUrl).username;
     await database.query(
-      `revoke insert on receipts from ${service}; revoke select on outbox from ${service}`,
+      `revoke insert on receipts from ${service}; revoke select on outbox from ${service};
+       revoke execute on function audit_prune(timestamptz) from ${service}`,
     );
     const { found, fixes } = await diagnose();
     expect(found.filter((each) => each.startsWith('rights'))).toEqual([
-      `rights: the service's role ${service} may not read and fill outbox, receipts`,
+      `rights: the service's role ${service} lacks select on outbox, insert on receipts, execute on audit_prune(timestamptz)`,
     ]);
     expect(fixes.join()).toMatch(/npm run migrate/);
     await migrate(database.url, database.serviceUrl);

@@ -1,33 +1,40 @@
+import { PRUNE_FUNCTION, tableRights } from '../../../database/service-rights';
 import { error, seen, skipped, type Check } from '../check';
 
-/** $1: tables. One that is not there has no rights to speak of, and is the business of the migrations. */
+/** $1, $2: tables and a right for each; $3: the function. One that is not there is the business of the migrations. */
 const RIGHTS = {
   name: 'doctor-rights',
   text: `
-  select current_user::text as role, coalesce(array_agg(name order by name) filter (
-    where not (has_table_privilege(to_regclass(name), 'select') and has_table_privilege(to_regclass(name), 'insert'))
-  ), '{}') as closed
-  from unnest($1::text[]) as name`,
+  select current_user::text as role, array(
+    select privilege || ' on ' || name from unnest($1::text[], $2::text[]) as needed (name, privilege)
+    where not has_table_privilege(to_regclass(name), privilege)
+    union all select 'execute on ' || $3::text where not has_function_privilege(to_regprocedure($3::text), 'execute')
+  ) as lacking`,
 };
 
 interface Rights extends Record<string, unknown> {
   readonly role: string;
-  readonly closed: readonly string[];
+  readonly lacking: readonly string[];
 }
 
-/** The service's own role may read and fill every table; without, it starts, and fails when it comes to that table. */
+/** The service's own role has every right that the migrations give it; without one, it fails when it comes to that table. */
 export const rightsCheck: Check = {
   name: 'rights',
   async examine({ reached }) {
     if (reached.database === null) return skipped('needs the database');
-    const [rights] = await reached.database.query<Rights>(RIGHTS, [reached.tables]);
-    if (!rights) throw new Error('the database did not tell its rights');
-    const { role, closed } = rights;
-    if (closed.length === 0) return seen(`${role} may use every table`);
+    const needed = reached.tables.flatMap((name) => tableRights(name).map((right) => ({ name, right })));
+    const [rights] = await reached.database.query<Rights>(RIGHTS, [
+      needed.map(({ name }) => name),
+      needed.map(({ right }) => right),
+      PRUNE_FUNCTION,
+    ]);
+    if (!rights) throw new Error('the database did not report its rights');
+    const { role, lacking } = rights;
+    if (lacking.length === 0) return seen(`${role} may use every table`);
     return seen(
       `${role} may not use every table`,
       error(
-        `the service's role ${role} may not read and fill ${closed.join(', ')}`,
+        `the service's role ${role} lacks ${lacking.join(', ')}`,
         'run the migrations as the owner, which give it its rights again, also where none is pending: ' +
           '"npm run migrate", or the migration job',
       ),
