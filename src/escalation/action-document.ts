@@ -1,6 +1,6 @@
 import type { ApprovalRequest } from '../approvals/approval';
 import { sha256Hex } from '../kernel/canonical-json';
-import { actionText, type ActionPart } from './action-parts';
+import { actionLines, type ActionPart } from './action-parts';
 import { shortId } from './short-id';
 import { visibleBlock, visibleJson, visibleLine } from './visible-text';
 
@@ -13,8 +13,9 @@ export interface ActionDocument {
 }
 
 /**
- * UTF-8 text in two parts: for reading, exactly as a card shows it; and, as the last line but one, JSON from which
- * a program gets the very input back (its RFC 8785 form hashes to the input digest in the last line).
+ * UTF-8 text in two parts: for reading, as a card shows it, every line of the action marked so that none passes for one
+ * of the document; and, as the last line but one, JSON from which a program gets the very input back (its RFC 8785
+ * form hashes to the input digest in the last line).
  */
 export function actionDocument(request: ApprovalRequest, parts: readonly ActionPart[]): ActionDocument {
   const { id, toolName, toolInput, cwd } = request;
@@ -22,9 +23,10 @@ export function actionDocument(request: ApprovalRequest, parts: readonly ActionP
     `Countersign: everything that request ${shortId(id)} asks for`,
     '',
     '=== For reading: what cannot be seen is written \\u{hex}, n of it in a row \\u{hex×n}, a tab ⇥ ===',
+    '=== Every line of a text inside the action begins with │; a line without it is written by Countersign ===',
     '',
     `Tool: ${visibleLine(toolName)}`,
-    actionText(parts),
+    ...actionLines(parts),
     `Directory: ${cwd === null ? '(none given)' : visibleLine(cwd)}`,
     '',
     `Request: ${id}`,

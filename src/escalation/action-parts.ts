@@ -93,11 +93,21 @@ export function actionLine(toolName: string, toolInput: JsonObject): string {
     .join(' · ');
 }
 
-/** The action as plain text, each label with the extent of what follows it, so that no part can pose as another. */
-export function actionText(parts: readonly ActionPart[]): string {
-  return parts
-    .map((each) => `${labelOf(each)}:${each.layout === 'line' ? ' ' : '\n'}${each.shown}`)
-    .join('\n');
+/** Stands before every line of a block, so that no line of an action can pass for one of ours. */
+const BLOCK_PREFIX = '  │ ';
+
+/** The lines of a block, each behind a mark that nothing in the block can take away. */
+export function blockLines(shown: string): string[] {
+  return shown === '' ? [] : shown.split('\n').map((line) => BLOCK_PREFIX + line);
+}
+
+/** The whole action as lines of plain text: labels of ours, and every line of a block marked as the action's own. */
+export function actionLines(parts: readonly ActionPart[]): string[] {
+  return parts.flatMap((part) =>
+    part.layout === 'line' && part.shown !== ''
+      ? [`${labelOf(part)}: ${part.shown}`]
+      : [`${labelOf(part)}:`, ...blockLines(part.shown)],
+  );
 }
 
 /** The label with the number of lines of a block that has more or less than one. */

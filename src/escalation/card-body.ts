@@ -1,6 +1,6 @@
 import type { ApprovalRequest } from '../approvals/approval';
 import type { ActionDocument } from './action-document';
-import { actionParts, actionText, labelOf, stringsOf, type ActionPart } from './action-parts';
+import { actionLines, actionParts, labelOf, stringsOf, type ActionPart } from './action-parts';
 import { excerpt, type Excerpt } from './excerpt';
 import { hasRightToLeftLetters, lookAlikes } from './look-alikes';
 import { unguardedMode } from './permission-mode';
@@ -46,7 +46,7 @@ export function cardContent(request: ApprovalRequest): CardContent {
 
 /** The whole request in one message; undefined when it is too long for that. */
 export function completeBody(content: CardContent, surroundings: Surroundings): RichText | undefined {
-  if (actionText(content.parts).length > MAX_MESSAGE_LENGTH) return undefined;
+  if (content.parts.some(({ shown }) => shown.length > MAX_MESSAGE_LENGTH)) return undefined;
   const action = content.parts.flatMap((part) => showPart(part));
   const message = compose(content, surroundings, { action, fieldLimit: () => Infinity });
   return message.text.length <= MAX_MESSAGE_LENGTH ? message : undefined;
@@ -56,10 +56,9 @@ export function completeBody(content: CardContent, surroundings: Surroundings): 
 export function shortenedBody(content: CardContent, surroundings: Surroundings): RichText {
   const draft = (action: readonly RichText[]): RichText =>
     compose(content, surroundings, { action, fieldLimit: (length) => length });
-  const text = actionText(content.parts);
   const frame = (action: readonly RichText[]): number => MAX_MESSAGE_LENGTH - draft(action).text.length;
-
-  if (text.length < frame([])) return draft(content.parts.flatMap((part) => showPart(part)));
+  if (lengthOf(content.parts) <= frame([])) return draft(content.parts.flatMap((part) => showPart(part)));
+  const text = actionLines(content.parts).join('\n');
   const room = frame(showExcerpt(text, { head: '', tail: '', leftOut: text.length }));
   return draft(showExcerpt(text, excerpt(text, room)));
 }
@@ -88,6 +87,11 @@ function compose(content: CardContent, around: Surroundings, { action, fieldLimi
   );
 }
 
+/** By how much a message grows with these parts: at most 2 characters and a line end go with a label. */
+function lengthOf(parts: readonly ActionPart[]): number {
+  return parts.reduce((sum, part) => sum + labelOf(part).length + part.shown.length + 3, 0);
+}
+
 function showPart(part: ActionPart): RichText[] {
   const label = bold(labelOf(part));
   if (part.shown === '') return [label];
@@ -100,7 +104,8 @@ function showExcerpt(whole: string, { head, tail, leftOut }: Excerpt): RichText[
     rich`🔎 ${bold('Excerpt only')}: the action has ${whole.length} characters. It begins`,
     pre(head),
     words(`… ${leftOut} characters left out … and it ends`),
-    pre(tail),
+    // The cut is in the middle of a line, which must not read as the beginning of one.
+    pre(`…${tail}`),
   ];
 }
 

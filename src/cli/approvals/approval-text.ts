@@ -1,5 +1,5 @@
 import type { Approval } from '../../connectors/client/approval-wire';
-import { actionLine, actionParts, labelOf, type ActionPart } from '../../escalation/action-parts';
+import { actionLine, actionParts, blockLines, labelOf, type ActionPart } from '../../escalation/action-parts';
 import { warningsFor } from '../../escalation/card-body';
 import { beginning } from '../../escalation/excerpt';
 import { span, utc } from '../../escalation/moments';
@@ -72,7 +72,7 @@ function outcomeLines(approval: Approval): string[] {
 
 function partLines(part: ActionPart): string[] {
   if (part.layout === 'line' || part.shown === '') return [field(labelOf(part), part.shown)];
-  return [`${labelOf(part)}:`, ...part.shown.split('\n').map((line) => `  │ ${line}`)];
+  return [`${labelOf(part)}:`, ...blockLines(part.shown)];
 }
 
 function lifetime({ createdAt, expiresAt }: Approval): string {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { JsonObject } from '../../kernel/json';
-import { actionParts, actionText } from '../../escalation/action-parts';
+import { actionLines, actionParts, blockLines } from '../../escalation/action-parts';
 import { beginning } from '../../escalation/excerpt';
 import { visibleBlock, visibleLine } from '../../escalation/visible-text';
 
@@ -38,7 +38,7 @@ function said(block: unknown): string[] {
   const use = toolUse.safeParse(block).data;
   if (!use) return [];
   const parts = actionParts(use.name, use.input as JsonObject);
-  return [`→ ${visibleLine(use.name)}`, ...indented(actionText(parts))];
+  return [`→ ${visibleLine(use.name)}`, ...actionLines(parts)];
 }
 
 function returned(block: unknown): string[] {
@@ -46,15 +46,11 @@ function returned(block: unknown): string[] {
   if (!result) return [];
   const { content = '', is_error: failed = false } = result;
   const whole = typeof content === 'string' ? content : content.map(textIn).join('\n');
-  return [failed ? '← failed' : '← result', ...indented(beginning(visibleBlock(whole), MAX_RESULT_LENGTH))];
+  return [failed ? '← failed' : '← result', ...blockLines(beginning(visibleBlock(whole), MAX_RESULT_LENGTH))];
 }
 
 function textIn(block: unknown): string {
   return text.safeParse(block).data?.text ?? '';
-}
-
-function indented(block: string): string[] {
-  return block === '' ? [] : block.split('\n').map((each) => `  │ ${each}`);
 }
 
 function jsonOf(line: string): unknown {
