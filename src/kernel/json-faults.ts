@@ -1,4 +1,5 @@
 import type { InputFault } from './errors';
+import { endOfNumber, numberFault } from './json-numbers';
 
 /** More than these are not listed: whoever sent that has enough to go on. */
 const MAX_FAULTS = 20;
@@ -6,11 +7,9 @@ const MAX_NAME_IN_PATH = 40;
 
 const LITERAL = /true|false|null/y;
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
-/** A literal that has another digit before its exponent. */
-const NOT_ZERO = /^[-0.]*[1-9]/;
-const PLAIN_CHARACTERS = /[ !#-[\]-\uffff]*/y;
-const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
-const SPACE = /[ \t\n\r]*/y;
+const SHORT_ESCAPES = '"\\/bfnrt';
+const UNICODE_ESCAPE = /u[0-9a-fA-F]{4}/y;
+const SPACES = ' \t\n\r';
 const IDENTIFIER = /^[A-Za-z_$][\w$]*$/;
 
 /** An object or array that is open at the place being read. */
@@ -21,14 +20,23 @@ type Container =
 /** Ends the reading: behind a syntax error, or too deep, nothing more can be said. */
 class Stop extends Error {}
 
+export interface JsonLimits {
+  readonly maxDepth: number;
+  readonly maxParts: number;
+}
+
+/** So many values are read before others get their turn. */
+const VALUES_IN_A_TURN = 20_000;
+
 /**
- * What is wrong with a JSON text under the rules of `parseStrictJson`, each with its path. Linear in the text,
- * no recursion. It follows the grammar of RFC 8259, and an empty answer means that nothing is wrong.
+ * Finds every fault of a JSON text under the rules of `parseStrictJson`, each with its path. Linear in the text,
+ * no recursion. It follows the grammar of RFC 8259, and an empty answer means that nothing is wrong. Yields after each
+ * few milliseconds.
  */
-export function jsonFaults(text: string, maxDepth: number): InputFault[] {
-  const reader = new FaultReader(text, maxDepth);
+export function* jsonFaults(text: string, limits: JsonLimits): Generator<void, InputFault[]> {
+  const reader = new FaultReader(text, limits);
   try {
-    reader.readAll();
+    yield* reader.readAll();
   } catch (stop) {
     if (!(stop instanceof Stop)) throw stop;
   }
@@ -39,22 +47,26 @@ class FaultReader {
   readonly faults: InputFault[] = [];
   private readonly open: Container[] = [];
   private at = 0;
+  private parts = 0;
 
   constructor(
     private readonly text: string,
-    private readonly maxDepth: number,
+    private readonly limits: JsonLimits,
   ) {}
 
-  readAll(): void {
+  *readAll(): Generator<void, void> {
+    let values = 0;
     do {
       if (this.readValue()) this.closeContainers();
+      values += 1;
+      if (values % VALUES_IN_A_TURN === 0) yield;
     } while (this.open.length > 0);
     if (this.at < this.text.length) this.syntaxError('the end');
   }
 
   /** Reads one value, or only the beginning of one that has something in it; true when it is complete. */
   private readValue(): boolean {
-    this.skip(SPACE);
+    this.skipSpace();
     switch (this.text.charAt(this.at)) {
       case '{':
         this.enter({ kind: 'object', names: new Set(), name: null });
@@ -70,7 +82,7 @@ class FaultReader {
       default:
         if (!this.skip(LITERAL)) this.readNumber();
     }
-    this.skip(SPACE);
+    this.skipSpace();
     return true;
   }
 
@@ -89,14 +101,15 @@ class FaultReader {
   }
 
   private enter(container: Container): void {
+    this.countPart();
     this.open.push(container);
-    if (this.open.length > this.maxDepth) {
+    if (this.open.length > this.limits.maxDepth) {
       this.open.pop();
-      this.report(`is nested deeper than ${this.maxDepth} levels`);
+      this.report(`is nested deeper than ${this.limits.maxDepth} levels`);
       throw new Stop();
     }
     this.at++;
-    this.skip(SPACE);
+    this.skipSpace();
   }
 
   private leave(): true {
@@ -112,37 +125,71 @@ class FaultReader {
     object.name = name;
     if (object.names.has(name)) this.report('is given more than once');
     object.names.add(name);
-    this.skip(SPACE);
+    this.countPart();
+    this.skipSpace();
     if (!this.take(':')) this.syntaxError('":"');
   }
 
   private readString(surrogateMessage: string): string {
-    const start = this.at++;
-    do this.skip(PLAIN_CHARACTERS);
-    while (this.skip(ESCAPE));
-    if (this.text[this.at] !== '"') {
-      this.syntaxError(
-        this.text[this.at] === '\\' ? 'a valid escape' : 'a character or the end of the string',
-      );
+    const start = this.at;
+    const hasEscapes = this.skipString();
+    // The text is well-formed as a whole, so that only an escape can be a lone surrogate.
+    const content = hasEscapes
+      ? (JSON.parse(this.text.slice(start, this.at)) as string)
+      : this.text.slice(start + 1, this.at - 1);
+    if (hasEscapes && !content.isWellFormed()) this.report(surrogateMessage);
+    return content;
+  }
+
+  /** @returns whether the string holds an escape. */
+  private skipString(): boolean {
+    let hasEscapes = false;
+    for (;;) {
+      this.at++;
+      const character = this.text.charAt(this.at);
+      if (character === '"') break;
+      if (character === '\\') {
+        if (!this.skipEscape()) this.syntaxError('a valid escape');
+        hasEscapes = true;
+      } else if (!(character >= ' ')) this.syntaxError('a character or the end of the string');
     }
     this.at++;
-    const content = JSON.parse(this.text.slice(start, this.at)) as string;
-    if (!content.isWellFormed()) this.report(surrogateMessage);
-    return content;
+    return hasEscapes;
+  }
+
+  /** Goes to the last character of an escape, if it is one. */
+  private skipEscape(): boolean {
+    const next = this.text.charAt(this.at + 1);
+    if (next !== '' && SHORT_ESCAPES.includes(next)) {
+      this.at++;
+      return true;
+    }
+    UNICODE_ESCAPE.lastIndex = this.at + 1;
+    if (!UNICODE_ESCAPE.test(this.text)) return false;
+    this.at += 5;
+    return true;
   }
 
   private readNumber(): void {
     const start = this.at;
     if (!this.skip(NUMBER)) this.syntaxError('a value');
-    const literal = this.text.slice(start, this.at);
-    const value = Math.abs(Number(literal));
-    if (value === Infinity) this.report('is a number beyond the range of a double');
-    else if (value === 0 && NOT_ZERO.test(literal))
-      this.report('is a number too small for a double; it would be 0');
-    // With an exponent it claims no precision; without one its digits would change silently.
-    else if (value > Number.MAX_SAFE_INTEGER && !/[eE]/.test(literal)) {
-      this.report('is an integer beyond ±(2^53 − 1); send it as a string');
-    }
+    if (endOfNumber(this.text, start) >= 0) return;
+    const fault = numberFault(this.text.slice(start, this.at));
+    if (fault !== null) this.report(fault);
+  }
+
+  private countPart(): void {
+    this.parts += 1;
+    if (this.parts <= this.limits.maxParts) return;
+    this.faults.push({
+      path: '',
+      message: `holds more than ${this.limits.maxParts} objects, arrays and members; send some of them as a string`,
+    });
+    throw new Stop();
+  }
+
+  private skipSpace(): void {
+    while (SPACES.includes(this.text.charAt(this.at)) && this.at < this.text.length) this.at++;
   }
 
   private skip(token: RegExp): boolean {
@@ -157,7 +204,7 @@ class FaultReader {
     const found = this.text[this.at] === mark;
     if (found) {
       this.at++;
-      this.skip(SPACE);
+      this.skipSpace();
     }
     return found;
   }
@@ -168,9 +215,17 @@ class FaultReader {
   }
 
   private syntaxError(expected: string): never {
-    const before = this.text.slice(0, this.at);
-    const line = before.split('\n').length;
-    const column = this.at - before.lastIndexOf('\n');
+    let line = 1;
+    let lineBegin = 0;
+    for (
+      let end = this.text.indexOf('\n');
+      end !== -1 && end < this.at;
+      end = this.text.indexOf('\n', end + 1)
+    ) {
+      line += 1;
+      lineBegin = end + 1;
+    }
+    const column = this.at - lineBegin + 1;
     const found = this.at < this.text.length ? '' : ', but the text ends';
     this.faults.push({
       path: '',

@@ -1,13 +1,22 @@
 import { isUtf8 } from 'node:buffer';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { InvalidInput } from './errors';
 import type { JsonValue } from './json';
-import { jsonFaults } from './json-faults';
+import { jsonFaults, type JsonLimits } from './json-faults';
+import { endOfNumber, numberFault } from './json-numbers';
 
 /** How many objects and arrays may stand inside each other; the outermost is the first. */
 export const DEFAULT_MAX_DEPTH = 64;
 
+/**
+ * How many objects, arrays and members a text may hold. They cost a hundred times what their bytes do, at every
+ * parse, sort and print: 4 MiB of nothing else would hold the event loop for a second.
+ */
+export const DEFAULT_MAX_PARTS = 50_000;
+
 export interface StrictJsonLimits {
   readonly maxDepth?: number;
+  readonly maxParts?: number;
 }
 
 /** The text is not JSON that means the same to every reader; `errors` says where and why. */
@@ -16,14 +25,18 @@ export class StrictJsonError extends InvalidInput {}
 const QUOTE = 0x22;
 const COLON = 0x3a;
 const BACKSLASH = 0x5c;
-/** Without an exponent, it takes that many to write a number that a double takes for 0. */
-const LONG_FRACTION = '0'.repeat(300);
+const MINUS = 0x2d;
+const ZERO = 0x30;
+const NINE = 0x39;
 const BYTE_ORDER_MARK = '\ufeff';
+
+/** So much of a text is looked at before others get their turn: a few milliseconds' worth. */
+const CHARACTERS_IN_A_TURN = 64 * 1024;
 
 /**
  * Reads JSON that every reader understands alike (RFC 7493): valid UTF-8 without a byte order mark, no name
- * twice in one object, no lone surrogate, no number that a double cannot hold or takes for 0, no integer literal
- * beyond ±(2^53 − 1), bounded nesting. `\u0000` and names such as `__proto__` are data and are kept.
+ * twice in one object, no lone surrogate, no number that a double does not hold as it is written, bounded nesting and
+ * a bounded number of parts. `\u0000` and names such as `__proto__` are data and are kept.
  *
  * It lies on the way of every enqueue, so it is `JSON.parse` plus one look at the text and one at the value;
  * only when one of them leaves a doubt is the text read again, slowly, to say what is wrong and where.
@@ -31,24 +44,47 @@ const BYTE_ORDER_MARK = '\ufeff';
  * @throws StrictJsonError and nothing else.
  */
 export function parseStrictJson(source: Uint8Array | string, limits: StrictJsonLimits = {}): JsonValue {
-  const maxDepth = limits.maxDepth ?? DEFAULT_MAX_DEPTH;
+  const reading = read(source, limits);
+  for (;;) {
+    const step = reading.next();
+    if (step.done) return step.value;
+  }
+}
+
+/**
+ * Reads like {@link parseStrictJson}, and lets others have their turn in between, so that no body holds the event loop
+ * for long. Rejects with StrictJsonError and nothing else.
+ */
+export async function parseStrictJsonInTurns(source: Uint8Array): Promise<JsonValue> {
+  const reading = read(source, {});
+  for (;;) {
+    const step = reading.next();
+    if (step.done) return step.value;
+    await nextTurn();
+  }
+}
+
+/** Yields where it may be interrupted. */
+function* read(
+  source: Uint8Array | string,
+  { maxDepth = DEFAULT_MAX_DEPTH, maxParts = DEFAULT_MAX_PARTS }: StrictJsonLimits,
+): Generator<void, JsonValue> {
   const text = decode(source);
-  const members = countMembers(text, maxDepth);
-  if (members === undefined) throw new StrictJsonError(jsonFaults(text, maxDepth));
+  const faults = () => jsonFaults(text, { maxDepth, maxParts });
+  const look = new Look(text, { maxDepth, maxParts });
+  while (look.goOn(CHARACTERS_IN_A_TURN)) yield;
+  if (look.isDoubtful) throw new StrictJsonError(yield* faults());
 
   let value: JsonValue;
   try {
     value = JSON.parse(text) as JsonValue;
   } catch {
     // The engine's own message quotes the body and has no position; ours has a position and quotes nothing.
-    throw new StrictJsonError(jsonFaults(text, maxDepth));
+    throw new StrictJsonError(yield* faults());
   }
+  yield;
   const escapesSurrogates = text.includes('\\ud') || text.includes('\\uD');
-  const mayUnderflow = text.includes('e-') || text.includes('E-') || text.includes(LONG_FRACTION);
-  if (membersOf(value, escapesSurrogates, mayUnderflow) !== members) {
-    const faults = jsonFaults(text, maxDepth);
-    if (faults.length > 0) throw new StrictJsonError(faults);
-  }
+  if (membersOf(value, escapesSurrogates) !== look.members) throw new StrictJsonError(yield* faults());
   return value;
 }
 
@@ -67,55 +103,81 @@ function refuse(message: string): never {
   throw new StrictJsonError([{ path: '', message }]);
 }
 
-/**
- * Counts the members written in a JSON text, duplicates included: every colon outside a string is one.
- * Undefined when it nests too deeply.
- */
-function countMembers(text: string, maxDepth: number): number | undefined {
-  let members = 0;
-  let depth = 0;
-  for (let at = 0; at < text.length; at++) {
-    const unit = text.charCodeAt(at);
-    if (unit === QUOTE) at = endOfString(text, at);
-    else if (unit === COLON) members++;
-    // `[` and `{` differ only in the bit 0x20, and so do `]` and `}`.
-    else if ((unit | 0x20) === 0x7b) {
-      if (++depth > maxDepth) return undefined;
-    } else if ((unit | 0x20) === 0x7d) depth--;
+/** One look at a JSON text, which checks no grammar. */
+class Look {
+  /** Members written, duplicates included: every colon outside a string is one. */
+  members = 0;
+  /** A limit is exceeded, or a number is not held as it is written. */
+  isDoubtful = false;
+  private containers = 0;
+  private depth = 0;
+  private at = 0;
+
+  constructor(
+    private readonly text: string,
+    private readonly limits: JsonLimits,
+  ) {}
+
+  /** Looks at about so many characters more. @returns whether there is more to look at. */
+  goOn(characters: number): boolean {
+    const { text } = this;
+    const { maxDepth, maxParts } = this.limits;
+    const until = Math.min(this.at + characters, text.length);
+    let { members, containers, depth, at } = this;
+    for (; at < until; at++) {
+      const unit = text.charCodeAt(at);
+      if (unit === QUOTE) at = endOfString(text, at);
+      else if (unit === COLON) members++;
+      // `[` and `{` differ only in the bit 0x20, and so do `]` and `}`.
+      else if ((unit | 0x20) === 0x7b) {
+        containers++;
+        if (++depth > maxDepth) this.isDoubtful = true;
+        if (this.isDoubtful) break;
+      } else if ((unit | 0x20) === 0x7d) depth--;
+      else if ((unit >= ZERO && unit <= NINE) || unit === MINUS) {
+        const end = endOfNumber(text, at);
+        if (end >= 0) at = end - 1;
+        else {
+          this.isDoubtful = numberFault(text.slice(at, ~end)) !== null;
+          if (this.isDoubtful) break;
+          at = ~end - 1;
+        }
+      }
+    }
+    Object.assign(this, { members, containers, depth, at });
+    this.isDoubtful ||= containers + members > maxParts;
+    return !this.isDoubtful && at < text.length;
   }
-  return members;
 }
 
 /** The index of the quote that ends the string begun at `start`; the text's length when none does. */
 function endOfString(text: string, start: number): number {
-  let end = text.indexOf('"', start + 1);
-  while (end !== -1) {
-    let backslashes = 0;
-    while (text.charCodeAt(end - 1 - backslashes) === BACKSLASH) backslashes++;
-    if (backslashes % 2 === 0) return end;
-    end = text.indexOf('"', end + 1);
+  const end = text.indexOf('"', start + 1);
+  if (end === -1) return text.length;
+  if (text.charCodeAt(end - 1) !== BACKSLASH) return end;
+  for (let at = start + 1; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    if (unit === QUOTE) return at;
+    if (unit === BACKSLASH) at++;
   }
   return text.length;
 }
 
 /**
  * Counts the members that the value holds: fewer than were written when a name came twice, because the last
- * one wins. NaN, which equals no count, when a number or a string needs a closer look.
+ * one wins. NaN, which equals no count, when a string has a lone surrogate.
  */
-function membersOf(value: JsonValue, escapesSurrogates: boolean, mayUnderflow: boolean): number {
+function membersOf(value: JsonValue, escapesSurrogates: boolean): number {
   if (typeof value === 'string') return escapesSurrogates && !value.isWellFormed() ? NaN : 0;
-  if (typeof value === 'number') {
-    return Math.abs(value) > Number.MAX_SAFE_INTEGER || (mayUnderflow && value === 0) ? NaN : 0;
-  }
   if (typeof value !== 'object' || value === null) return 0;
   let members = 0;
   if (isArray(value)) {
-    for (const element of value) members += membersOf(element, escapesSurrogates, mayUnderflow);
+    for (const element of value) members += membersOf(element, escapesSurrogates);
     return members;
   }
   for (const [name, member] of Object.entries(value)) {
     if (escapesSurrogates && !name.isWellFormed()) return NaN;
-    members += 1 + membersOf(member, escapesSurrogates, mayUnderflow);
+    members += 1 + membersOf(member, escapesSurrogates);
   }
   return members;
 }

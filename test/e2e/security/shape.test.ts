@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { connect, type Socket } from 'node:net';
@@ -49,7 +50,11 @@ describe('security 12: canonical JSON is unambiguous: 400 with a reason for', ()
     ['surrogates the wrong way round', withInput('{"s":"\\udc00\\ud800"}'), /surrogate/i],
     ['1e400', withInput('{"n":1e400}'), /range|number/i],
     ['-1e400', withInput('{"n":-1e400}'), /range|number/i],
-    ['an integer beyond 2^53', withInput('{"n":9007199254740993}'), /integer|number/i],
+    ['an integer that no double holds', withInput('{"n":9007199254740993}'), /9007199254740993/],
+    ['a time in nanoseconds', withInput('{"n":1732900000123456789}'), /send it as a string/],
+    ['a fraction that no double holds', withInput('{"n":4503599627370497.75}'), /4503599627370497\.75/],
+    ['digits that an exponent hides', withInput('{"n":12345678901234567890e0}'), /send it as a string/],
+    ['minus zero', withInput('{"n":-0}'), /-0 would become 0/],
     ['a leading zero', withInput('{"n":01}'), /./],
     ['NaN', withInput('{"n":NaN}'), /./],
     ['a comment', withInput('{"n":1/* not two */}'), /./],
@@ -71,6 +76,13 @@ describe('security 12: canonical JSON is unambiguous: 400 with a reason for', ()
     );
     expect(one?.body.toolInput).toEqual({ a: 'é\0', b: [1, 2] });
     expect(one?.body.inputDigest).toBe(two?.body.inputDigest);
+  });
+
+  it('an integer beyond 2^53 that a double prints as it was written is taken, and digested as written', async () => {
+    const { status, body } = await post('/api/approvals', withInput('{"n":725653563933458400}'));
+    expect(status).toBe(201);
+    const action = '{"cwd":null,"toolInput":{"n":725653563933458400},"toolName":"T"}';
+    expect(body.inputDigest).toBe(`sha256:${createHash('sha256').update(action).digest('hex')}`);
   });
 });
 

@@ -87,6 +87,7 @@ describe('the canonical form', () => {
         const text = canonicalize(value);
         const back = JSON.parse(text) as JsonValue;
         expect(canonicalize(back)).toBe(text);
+        expect(text).toBe(rfc8785(value));
         expect(back).toEqual(JSON.parse(JSON.stringify(value)));
       }),
     );

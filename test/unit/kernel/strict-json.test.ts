@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import type { JsonValue } from '../../../src/kernel/json';
-import { DEFAULT_MAX_DEPTH, parseStrictJson, StrictJsonError } from '../../../src/kernel/strict-json';
+import {
+  DEFAULT_MAX_DEPTH,
+  parseStrictJson,
+  parseStrictJsonInTurns,
+  StrictJsonError,
+} from '../../../src/kernel/strict-json';
 import { wellFormedJson } from './json-arbitraries';
 
 function faultsOf(
@@ -147,12 +152,36 @@ describe('a name that comes twice', () => {
   });
 });
 
+/** The exact value of a literal as a fraction, worked out without any double. */
+function fractionOf(literal: string): { numerator: bigint; denominator: bigint } {
+  const [, sign = '', whole = '', fraction = '', exponent = '0'] =
+    /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(literal) ?? [];
+  const shift = BigInt(exponent) - BigInt(fraction.length);
+  const digits = BigInt(`${sign}${whole}${fraction}`);
+  return shift >= 0n
+    ? { numerator: digits * 10n ** shift, denominator: 1n }
+    : { numerator: digits, denominator: 10n ** -shift };
+}
+
+/** Whether the double's RFC 8785 form has exactly the value of the literal. */
+function isHeldAsWritten(literal: string): boolean {
+  const value = Number(literal);
+  if (!Number.isFinite(value) || Object.is(value, -0)) return false;
+  const written = fractionOf(literal);
+  const printed = fractionOf(JSON.stringify(value));
+  return written.numerator * printed.denominator === printed.numerator * written.denominator;
+}
+
 describe('a number', () => {
   it.each(['1e400', '-1e400', `1${'0'.repeat(400)}`])(
     'beyond the range of a double is refused: %s',
     (literal) => {
+      const shown = literal.length > 40 ? `${literal.slice(0, 40)}…` : literal;
       expect(faultsOf(`{"a":{"n":[${literal}]}}`)).toEqual([
-        { path: 'a.n[0]', message: 'is a number beyond the range of a double' },
+        {
+          path: 'a.n[0]',
+          message: `is a number beyond the range of a double (${shown}); send it as a string`,
+        },
       ]);
     },
   );
@@ -160,34 +189,106 @@ describe('a number', () => {
   it.each(['1e-400', '-1E-400', '0.1e-399', '2e-324', `0.${'0'.repeat(330)}1`])(
     'that a double takes for 0 is refused: %s',
     (literal) => {
-      expect(faultsOf(`{"a":{"n":[0,${literal}]}}`)).toEqual([
-        { path: 'a.n[1]', message: 'is a number too small for a double; it would be 0' },
-      ]);
+      const faults = faultsOf(`{"a":{"n":[0,${literal}]}}`);
+      expect(faults.map(({ path }) => path)).toEqual(['a.n[1]']);
+      expect(faults[0]?.message).toMatch(/^is a number too small for a double .* send it as a string$/);
     },
   );
 
-  it.each(['0e-400', '-0', '0.0', `0.${'0'.repeat(330)}`, '[0,"e-"]', '1.00000000000000000001'])(
-    'that is 0, or loses no more than digits, is read: %s',
-    (text) => {
-      expect(parseStrictJson(text)).toEqual(JSON.parse(text));
-    },
-  );
+  it.each([
+    ['9007199254740993', '9007199254740992'],
+    ['1732900000123456789', '1732900000123456800'],
+    ['-12345678901234567890', '-12345678901234567000'],
+    ['12345678901234567890e0', '12345678901234567000'],
+    ['9007199254740993.0', '9007199254740992'],
+    ['4503599627370497.75', '4503599627370498'],
+    ['1.00000000000000000001', '1'],
+    ['0.10000000000000001', '0.1'],
+    ['3e-324', '5e-324'],
+    ['-0', '0'],
+    ['-0.0', '0'],
+    ['-0e5', '0'],
+  ])('that a double would change is refused by name: %s', (literal, changed) => {
+    const message = `is a number that a double does not hold as written: ${literal} would become ${changed}; send it as a string`;
+    expect(faultsOf(`{"n":${literal}}`)).toEqual([{ path: 'n', message }]);
+    expect(faultsOf(`[${literal}]`)).toEqual([{ path: '[0]', message }]);
+    expect(faultsOf(literal)).toEqual([{ path: '', message }]);
+  });
 
-  it.each(['9007199254740992', '-9007199254740993', '9007199254740993.0', '100000000000000000000'])(
-    'that is an integer literal beyond 2^53 − 1 is refused: %s',
-    (literal) => {
-      expect(faultsOf(`{"n":${literal}}`)).toEqual([
-        { path: 'n', message: 'is an integer beyond ±(2^53 − 1); send it as a string' },
-      ]);
-    },
-  );
+  it.each([
+    '725653563933458400',
+    '9007199254740992',
+    '-9007199254740992',
+    '100000000000000000000',
+    '12345678901234567000',
+    '1000000000000000000000',
+    '9007199254740991',
+    '-9007199254740991',
+    '1e300',
+    '6.02214076e23',
+    '0.1',
+    '1.0',
+    '1.50',
+    '1e3',
+    '1E+2',
+    '5e-324',
+    '1.7976931348623157e308',
+    '0e-400',
+    '0.0',
+    `0.${'0'.repeat(330)}`,
+    '[0,"e-"]',
+  ])('that a double holds as written is read: %s', (text) => {
+    expect(parseStrictJson(text)).toEqual(JSON.parse(text));
+  });
 
-  it.each(['9007199254740991', '-9007199254740991', '1e300', '6.02214076e23', '-0', '0.1', '1E+2', '5e-324'])(
-    'that a double can carry is read: %s',
-    (literal) => {
-      expect(parseStrictJson(literal)).toBe(Number(literal));
-    },
-  );
+  it('is read exactly when its RFC 8785 form has the value that was written', () => {
+    const digits = fc.string({ unit: fc.constantFrom(...'0123456789'), minLength: 1, maxLength: 25 });
+    const spelt = fc
+      .tuple(
+        fc.constantFrom('', '-'),
+        digits.map((whole) => whole.replace(/^0+(?=.)/, '')),
+        fc.option(
+          digits.map((fraction) => `.${fraction}`),
+          { nil: '' },
+        ),
+        fc.option(
+          fc
+            .tuple(fc.constantFrom('e', 'E', 'e+', 'e-'), fc.integer({ min: 0, max: 340 }))
+            .map((e) => e.join('')),
+          { nil: '' },
+        ),
+      )
+      .map((pieces) => pieces.join(''));
+    // As programs write them, with a digit more or less than a double needs.
+    const printed = fc
+      .tuple(
+        fc.double({ noNaN: true, noDefaultInfinity: true }),
+        fc.constantFrom<(n: number) => string>(
+          String,
+          (n) => n.toPrecision(15),
+          (n) => n.toPrecision(16),
+          (n) => n.toPrecision(17),
+          (n) => n.toExponential(20),
+          (n) => (Math.abs(n) < 1e21 ? n.toFixed(10) : String(n)),
+        ),
+      )
+      .map(([n, print]) => print(n));
+    const whole = fc.bigInt({ min: -(2n ** 70n), max: 2n ** 70n }).map(String);
+    fc.assert(
+      fc.property(fc.oneof(spelt, printed, whole), (literal) => {
+        expect(faultsOf(literal).length === 0).toBe(isHeldAsWritten(literal));
+        expect(faultsOf(`{"a":[1,${literal}]}`).length === 0).toBe(isHeldAsWritten(literal));
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+
+  it('of a million digits is judged in one pass', () => {
+    const long = '9'.repeat(1_000_000);
+    expect(faultsOf(`0.${long}`)).toHaveLength(1);
+    expect(faultsOf(`1${'0'.repeat(500_000)}1${'0'.repeat(500_000)}e-1000001`)).toHaveLength(1);
+    expect(faultsOf(`0.5${'0'.repeat(1_000_000)}`)).toEqual([]);
+  });
 });
 
 describe('a lone surrogate', () => {
@@ -233,6 +334,69 @@ describe('nesting', () => {
 
   it('does not count brackets inside strings', () => {
     expect(faultsOf(JSON.stringify({ a: '[{"'.repeat(100) }))).toEqual([]);
+  });
+});
+
+describe('the number of objects, arrays and members', () => {
+  const message = 'holds more than 3 objects, arrays and members; send some of them as a string';
+  const faults = (text: string) => {
+    try {
+      parseStrictJson(text, { maxParts: 3 });
+    } catch (error) {
+      return (error as StrictJsonError).errors;
+    }
+    return [];
+  };
+
+  it('is bounded', () => {
+    expect(faults('{"a":1,"b":2}')).toEqual([]);
+    expect(faults('[[],[]]')).toEqual([]);
+    for (const text of ['{"a":1,"b":2,"c":3}', '[[],[],[]]', '[{"a":1},[]]'])
+      expect(faults(text)).toEqual([{ path: '', message }]);
+  });
+
+  it('does not count values in an array, nor what stands in a string', () => {
+    expect(faults('["a","{[:",1,2,3,4,5,null,true]')).toEqual([]);
+  });
+
+  it('is 50 000 where nothing else is said', () => {
+    expect(faultsOf(`[${'{},'.repeat(49_998)}{}]`)).toEqual([]);
+    expect(faultsOf(`[${'{},'.repeat(49_999)}{}]`)[0]?.message).toMatch(/^holds more than 50000 /);
+  });
+});
+
+describe('reading in turns', () => {
+  const outcome = async (source: Buffer) => parseStrictJsonInTurns(source).catch((error: unknown) => error);
+
+  it('ends as reading at once does', async () => {
+    const texts = ['{"a":[1,"x"]}', '{"a":1,"a":2}', '[1,', '["\\ud800"]', '[-0]', nested(70), ''];
+    for (const text of texts) {
+      const source = Buffer.from(text);
+      let expected: unknown;
+      try {
+        expected = parseStrictJson(source);
+      } catch (error) {
+        expected = error;
+      }
+      expect(await outcome(source)).toEqual(expected);
+    }
+  });
+
+  it.each([
+    ['what is read', `[${'1.5,'.repeat(100_000)}0]`],
+    ['what is refused at its end', `[${'1.5,'.repeat(100_000)}-0]`],
+    ['what breaks off', `[${'1.5,'.repeat(100_000)}`],
+  ])('lets others have their turn during %s', async (_what, text) => {
+    let turns = 0;
+    let over = false;
+    const count = () => {
+      turns += 1;
+      if (!over) setImmediate(count);
+    };
+    setImmediate(count);
+    await outcome(Buffer.from(text));
+    over = true;
+    expect(turns).toBeGreaterThan(3);
   });
 });
 
