@@ -79,7 +79,12 @@ describe('security 12: canonical JSON is unambiguous: 400 with a reason for', ()
   });
 
   it('an integer beyond 2^53 that a double prints as it was written is taken, and digested as written', async () => {
-    const { status, body } = await post('/api/approvals', withInput('{"n":725653563933458400}'));
+    const { status, body } = await api.call(
+      'agent',
+      'POST',
+      '/api/approvals',
+      withInput('{"n":725653563933458400}'),
+    );
     expect(status).toBe(201);
     const action = '{"cwd":null,"toolInput":{"n":725653563933458400},"toolName":"T"}';
     expect(body.inputDigest).toBe(`sha256:${createHash('sha256').update(action).digest('hex')}`);
