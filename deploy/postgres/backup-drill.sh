@@ -6,6 +6,8 @@
 set -euo pipefail
 directory=${1:?usage: backup-drill.sh DIRECTORY}
 : "${DRILL_URL:?must be the address of an empty database, as its owner}"
+. "$(dirname "${BASH_SOURCE[0]}")/address.sh"
+umask 077
 program="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/dist/src"
 scratch="$(mktemp -d)"
 service=
@@ -20,21 +22,26 @@ fail() {
   echo "backup-drill: $*" >&2
   exit 1
 }
-ask() { psql -XAtq --set ON_ERROR_STOP=on "$DRILL_URL" -c "$1"; }
+take_password_out "$DRILL_URL" "$scratch"
+ask() { psql -XAtq --set ON_ERROR_STOP=on "$ADDRESS" -c "$1"; }
 
 tables="$(ask "select count(*) from pg_tables where schemaname = 'public'")"
 [ "$tables" = 0 ] || fail "the database of DRILL_URL has $tables tables; give an empty one"
 
 SECONDS=0
-pg_restore --no-owner --no-privileges --single-transaction --exit-on-error --dbname "$DRILL_URL" \
+pg_restore --no-owner --no-privileges --single-transaction --exit-on-error --dbname "$ADDRESS" \
   "$directory/countersign.dump"
 echo "Restored in $SECONDS s: $(ask "select count(*) from approvals") requests," \
   "$(ask "select count(*) from approvals where status = 'pending'") of them pending."
 
-key="$(openssl rand -hex 32)"
-agent_key="$(openssl rand -hex 32)"
-env -i PATH="$PATH" HOST=127.0.0.1 PORT=0 DATA_DIR="$scratch/data" DATABASE_URL="$DRILL_URL" \
-  OPERATOR_API_KEY="$key" AGENT_API_KEY="$agent_key" LOG_FORMAT=json node "$program/main.js" > "$scratch/log" 2>&1 &
+# Secrets by files: the arguments of a program, those of env too, are there for everybody to read.
+printf '%s' "$DRILL_URL" > "$scratch/url"
+openssl rand -hex 32 > "$scratch/operator-key"
+openssl rand -hex 32 > "$scratch/agent-key"
+printf 'Authorization: Bearer %s\n' "$(cat "$scratch/agent-key")" > "$scratch/agent-header"
+env -i PATH="$PATH" HOST=127.0.0.1 PORT=0 DATA_DIR="$scratch/data" DATABASE_URL_FILE="$scratch/url" \
+  OPERATOR_API_KEY_FILE="$scratch/operator-key" AGENT_API_KEY_FILE="$scratch/agent-key" LOG_FORMAT=json \
+  node "$program/main.js" > "$scratch/log" 2>&1 &
 service=$!
 url=
 until [ -n "$url" ]; do
@@ -42,7 +49,8 @@ until [ -n "$url" ]; do
   sleep 0.2
   url="$(sed -n 's/.*"event":"service.ready".*"url":"\([^"]*\)".*/\1/p' "$scratch/log")"
 done
-export COUNTERSIGN_URL="$url" COUNTERSIGN_KEY="$key"
+COUNTERSIGN_KEY="$(cat "$scratch/operator-key")"
+export COUNTERSIGN_URL="$url" COUNTERSIGN_KEY
 countersign() { node "$program/cli/countersign.js" "$@"; }
 
 countersign audit verify --checkpoints "$directory/checkpoint.jsonl"
@@ -50,7 +58,7 @@ receipts="$(ask 'select jws from receipts')"
 [ -z "$receipts" ] || countersign receipt verify - <<< "$receipts"
 
 # The copy works: a request is asked and decided, and the log goes on from where the backup ended.
-asked="$(curl -fsS "$url/api/approvals" -H "Authorization: Bearer $agent_key" -H 'Content-Type: application/json' \
+asked="$(curl -fsS "$url/api/approvals" -H @"$scratch/agent-header" -H 'Content-Type: application/json' \
   -d '{"agentId":"backup-drill","sessionId":"drill","toolName":"drill","toolInput":{}}')"
 countersign approvals approve "$(sed 's/.*"id":"\([^"]*\)".*/\1/' <<< "$asked")" > "$scratch/decided"
 countersign audit verify --checkpoints "$directory/checkpoint.jsonl" > "$scratch/verified"

@@ -7,12 +7,16 @@
 set -euo pipefail
 directory=${1:?usage: backup.sh DIRECTORY}
 : "${DATABASE_MIGRATION_URL:?must be the address of the database, as its owner}"
+. "$(dirname "${BASH_SOURCE[0]}")/address.sh"
 umask 077
+scratch="$(mktemp -d)"
+trap 'rm -rf "$scratch"' EXIT
+take_password_out "$DATABASE_MIGRATION_URL" "$scratch"
 mkdir "$directory"
 countersign audit checkpoint --json > "$directory/checkpoint.jsonl" ||
   echo "backup: no checkpoint, as the service gives none: put one that you kept into $directory/checkpoint.jsonl," \
     "or the drill will not pass" >&2
-pg_dump --format=custom --file="$directory/countersign.dump.unfinished" "$DATABASE_MIGRATION_URL"
+pg_dump --format=custom --file="$directory/countersign.dump.unfinished" "$ADDRESS"
 # What bears the name is whole.
 mv "$directory/countersign.dump.unfinished" "$directory/countersign.dump"
 echo "Backed up to $directory: $(wc -c < "$directory/countersign.dump") bytes."

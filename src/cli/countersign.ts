@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import 'reflect-metadata';
 import { Command, CommanderError } from 'commander';
+import { secretsIn } from '../config/environment';
 import { describeError } from '../logging/log';
 import { createRedactor } from '../logging/redact';
 import { BUILD } from '../metrics/build';
@@ -50,7 +51,7 @@ main().catch((error: unknown) => {
   if (error instanceof Findings) process.exit(EXIT_FINDINGS);
   // It has said what was wrong with the arguments, or shown the help that was asked for.
   if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : EXIT_FAILED);
-  const message = createRedactor()(fileTrouble(error) ?? describeError(error));
+  const message = createRedactor(secretsIn(process.env))(fileTrouble(error) ?? describeError(error));
   if (wantsJson(process.argv)) show({ error: { message } }, [], { json: true });
   process.stderr.write(`countersign: ${message}\n`);
   process.exit(EXIT_FAILED);

@@ -15,16 +15,11 @@ const OUR_PREFIXES = [
   'AUDIT_',
 ];
 
-/** Each may also be given as `NAME_FILE`, the path of a file that holds the value. */
-const SECRETS = [
-  'DATABASE_URL',
-  'DATABASE_MIGRATION_URL',
-  'AGENT_API_KEY',
-  'OPERATOR_API_KEY',
-  'APPROVAL_SIGNING_KEY',
-  'TELEGRAM_BOT_TOKEN',
-  'TELEGRAM_WEBHOOK_SECRET',
-] as const;
+/**
+ * May also be given as `NAME_FILE`, the path of a file that holds the value. A secret is not logged, and does not reach a
+ * program that we start.
+ */
+const secret = <Schema extends z.ZodType>(schema: Schema) => schema.optional().meta({ secret: true });
 
 const integer = (min: number, max: number, fallback: number) =>
   z
@@ -122,20 +117,22 @@ export const environmentSchema = z.object({
   HOST: z.string().default('127.0.0.1'),
   PORT: integer(0, 65_535, 3000),
   SHUTDOWN_NOTICE_SECONDS: integer(0, 300, 0),
-  DATABASE_URL: postgresUrl.optional(),
-  DATABASE_MIGRATION_URL: postgresUrl.optional(),
+  DATABASE_URL: secret(postgresUrl),
+  DATABASE_MIGRATION_URL: secret(postgresUrl),
   DATABASE_POOL_SIZE: integer(1, 1000, 10),
   DATA_DIR: z.string().default('.data'),
-  AGENT_API_KEY: apiKey.optional(),
-  OPERATOR_API_KEY: apiKey.optional(),
-  APPROVAL_SIGNING_KEY: z
-    .string()
-    .startsWith('-----BEGIN PRIVATE KEY-----', 'must be an Ed25519 private key in PEM form (PKCS #8)')
-    .optional(),
-  TELEGRAM_BOT_TOKEN: z
-    .string()
-    .regex(/^\d{1,20}:[A-Za-z0-9_-]{30,}$/, 'is not a bot token (digits, a colon, 30 or more characters)')
-    .optional(),
+  AGENT_API_KEY: secret(apiKey),
+  OPERATOR_API_KEY: secret(apiKey),
+  APPROVAL_SIGNING_KEY: secret(
+    z
+      .string()
+      .startsWith('-----BEGIN PRIVATE KEY-----', 'must be an Ed25519 private key in PEM form (PKCS #8)'),
+  ),
+  TELEGRAM_BOT_TOKEN: secret(
+    z
+      .string()
+      .regex(/^\d{1,20}:[A-Za-z0-9_-]{30,}$/, 'is not a bot token (digits, a colon, 30 or more characters)'),
+  ),
   TELEGRAM_CHAT_ID: z
     .string()
     .regex(/^-?\d+$/, 'must be the numeric chat id (negative for groups)')
@@ -147,10 +144,9 @@ export const environmentSchema = z.object({
   TELEGRAM_API_ROOT: httpUrl.default('https://api.telegram.org'),
   TELEGRAM_MODE: z.enum(['polling', 'webhook'], 'must be polling or webhook').default('polling'),
   TELEGRAM_WEBHOOK_URL: httpUrl.optional(),
-  TELEGRAM_WEBHOOK_SECRET: z
-    .string()
-    .regex(/^[A-Za-z0-9_-]{16,256}$/, 'must be 16 to 256 characters of A-Z a-z 0-9 _ -')
-    .optional(),
+  TELEGRAM_WEBHOOK_SECRET: secret(
+    z.string().regex(/^[A-Za-z0-9_-]{16,256}$/, 'must be 16 to 256 characters of A-Z a-z 0-9 _ -'),
+  ),
   TELEGRAM_RETRY_MAX_ATTEMPTS: integer(0, 20, 3),
   TELEGRAM_RETRY_INITIAL_DELAY_MS: integer(1, 600_000, 1000),
   TELEGRAM_RETRY_MAX_DELAY_MS: integer(1, 600_000, 16_000),
@@ -190,6 +186,10 @@ export const environmentSchema = z.object({
 });
 
 type Environment = z.infer<typeof environmentSchema>;
+
+const SECRETS: readonly string[] = Object.entries(environmentSchema.shape)
+  .filter(([, schema]) => schema.meta()?.secret === true)
+  .map(([name]) => name);
 
 /** Every fault of the environment at once, one line each, each with the variable's name. */
 export class ConfigurationError extends Error {
@@ -310,14 +310,38 @@ function telegramSettings(env: Environment) {
   };
 }
 
-/** What must not be logged: the secrets as they are, and the parts of them that can stand alone. */
-function secretsIn(env: Environment): string[] {
-  return SECRETS.flatMap((name) => {
+/** The key that our commands call a service with; the service itself has no use for it. */
+const CALLER_KEY = 'COUNTERSIGN_KEY';
+
+/** The texts in an environment that must not be logged: the secrets as they are, and their parts that can stand alone. */
+export function secretsIn(env: Readonly<Partial<Record<string, unknown>>>): string[] {
+  return [...SECRETS, CALLER_KEY].flatMap((name) => {
     const value = env[name];
-    if (value === undefined) return [];
+    if (typeof value !== 'string' || value === '') return [];
     if (name === 'TELEGRAM_BOT_TOKEN') return [value, value.slice(value.indexOf(':') + 1)];
-    return name.startsWith('DATABASE_') ? [value, new URL(value).password] : [value];
+    return name.startsWith('DATABASE_') ? [value, ...passwordsIn(value)] : [value];
   });
+}
+
+/** The passwords in the address of a database, as written and decoded. */
+function passwordsIn(address: string): string[] {
+  if (!URL.canParse(address)) return [];
+  const { password, searchParams } = new URL(address);
+  return [password, decodedOr(password), searchParams.get('password') ?? ''].filter((text) => text !== '');
+}
+
+function decodedOr(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** An environment for a program that is not ours: without our secrets, and without the paths of files that hold them. */
+export function withoutSecrets(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const ours = new Set([...SECRETS, CALLER_KEY].flatMap((name) => [name, `${name}_FILE`]));
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !ours.has(name)));
 }
 
 function configurationOf(env: Environment, terminal: boolean) {

@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { loadConfig } from '../config/config.module';
+import { secretsIn } from '../config/environment';
 import { createLog, describeError } from '../logging/log';
 import { createRedactor } from '../logging/redact';
 import { locateDatabase } from './database-location';
@@ -27,7 +28,7 @@ async function main(direction: string | undefined): Promise<void> {
 main(process.argv[2]).then(
   () => process.exit(0),
   (error: unknown) => {
-    process.stderr.write(`countersign: ${createRedactor()(describeError(error))}\n`);
+    process.stderr.write(`countersign: ${createRedactor(secretsIn(process.env))(describeError(error))}\n`);
     process.exit(1);
   },
 );

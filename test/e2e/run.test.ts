@@ -4,6 +4,17 @@ import { freePort, processesOf, Service } from '../support/processes';
 import { setStage, strike, type Stage } from '../support/stage';
 import { until } from '../support/until';
 
+/** The service's, on a machine where it and the agent share an environment. */
+const SECRETS = [
+  'AGENT_API_KEY',
+  'APPROVAL_SIGNING_KEY',
+  'DATABASE_MIGRATION_URL',
+  'DATABASE_URL',
+  'OPERATOR_API_KEY',
+  'TELEGRAM_BOT_TOKEN',
+  'TELEGRAM_WEBHOOK_SECRET',
+];
+
 let stage: Stage;
 let service: Service;
 let api: Api;
@@ -36,7 +47,13 @@ async function startAgain(): Promise<void> {
 
 it('shows what happens, runs what was approved, keeps our keys from the agent and ends with its exit code', async () => {
   const machine = new AgentMachine(service.url);
-  const run = machine.runCli({ calls: [bash('printf ran > allowed # \u200b\u001b[2J')], exitCode: 3 });
+  const run = machine.runCli(
+    { calls: [bash('printf ran > allowed # \u200b\u001b[2J')], exitCode: 3 },
+    [],
+    Object.fromEntries(
+      [...SECRETS, ...SECRETS.map((name) => `${name}_FILE`), 'EDITOR'].map((name) => [name, '/x']),
+    ),
+  );
   const { id } = await asked('printf ran > allowed # \u200b\u001b[2J');
   await api.decide(id, 'approved');
   expect(await run.ended()).toBe(3);
@@ -46,7 +63,13 @@ it('shows what happens, runs what was approved, keeps our keys from the agent an
   );
   for (const hidden of ['\u200b', '\u001b']) expect(run.said).not.toContain(hidden);
   expect(run.said).toContain('approved by');
-  expect(run.started.env).not.toContain('COUNTERSIGN_KEY');
+  expect(run.started.env).toContain('EDITOR');
+  const names = new Set(run.started.env);
+  expect(
+    ['COUNTERSIGN_KEY', ...SECRETS]
+      .flatMap((name) => [name, `${name}_FILE`])
+      .filter((name) => names.has(name)),
+  ).toEqual([]);
 });
 
 it('passes SIGTERM on, cancels what is open, ends with the child’s code and leaves nothing running', async () => {

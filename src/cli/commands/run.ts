@@ -1,6 +1,7 @@
 import { realpathSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
+import { withoutSecrets } from '../../config/environment';
 import type { CountersignClient } from '../../connectors/client';
 import { ServiceRefused } from '../../connectors/client/service-errors';
 import { ClaudeRun } from '../../connectors/subprocess/run-claude';
@@ -10,9 +11,6 @@ import { requireNoHook } from '../run/claude-settings';
 import { eventLine } from '../run/terminal';
 import { stateDirectory } from '../run/state-directory';
 import { clientFor, unknownKey, withServiceOptions, type ServiceOptions } from '../service-options';
-
-/** Keys of ours that an agent's tools have no business with. */
-const OUR_KEYS = ['COUNTERSIGN_KEY', 'AGENT_API_KEY', 'OPERATOR_API_KEY'];
 
 /** Passed on to Claude Code. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
@@ -110,10 +108,8 @@ async function requireAgent(client: CountersignClient, agentId: string): Promise
 }
 
 function childEnvironment(): NodeJS.ProcessEnv {
-  const ours = new Set(OUR_KEYS.flatMap((name) => [name, `${name}_FILE`]));
-  const inherited = Object.entries(process.env).filter(([name]) => !ours.has(name));
   // Every command then runs in the directory that the operators are shown.
-  return { ...Object.fromEntries(inherited), CLAUDE_BASH_MAINTAIN_PROJECT_WORKING_DIR: '1' };
+  return { ...withoutSecrets(process.env), CLAUDE_BASH_MAINTAIN_PROJECT_WORKING_DIR: '1' };
 }
 
 function seconds(text: string): number {

@@ -1,7 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ConfigurationError, parseConfig } from '../../../src/config/environment';
+import { ConfigurationError, parseConfig, secretsIn, withoutSecrets } from '../../../src/config/environment';
 
 const TOKEN = `123456789:${'t'.repeat(35)}`;
 const KEY = 'k'.repeat(32);
@@ -420,5 +420,43 @@ describe('operators', () => {
     expect(() => parseConfig({ ...TELEGRAM, TELEGRAM_OPERATORS: id })).toThrow(
       /TELEGRAM_OPERATORS: .*shares among people/,
     );
+  });
+});
+
+describe('secrets', () => {
+  /** The documentation marks them. */
+  const documented = [
+    ...readFileSync(join(__dirname, '../../../docs/configuration.md'), 'utf8').matchAll(
+      /^\| `([A-Z_]+)`.*\(secret\)/gm,
+    ),
+  ].map(([, name = '']) => name);
+
+  it('are no part of the environment of another program, neither themselves nor the paths of their files', () => {
+    expect(documented).toContain('APPROVAL_SIGNING_KEY');
+    const names = [...documented, 'COUNTERSIGN_KEY'].flatMap((name) => [name, `${name}_FILE`]);
+    const env = Object.fromEntries([...names, 'PATH', 'HOME'].map((name) => [name, 'x']));
+    expect(withoutSecrets(env)).toEqual({ PATH: 'x', HOME: 'x' });
+  });
+
+  it('are known to the redaction, with the parts that can stand alone', () => {
+    const texts = secretsIn({
+      ...Object.fromEntries(documented.map((name) => [name, `secret-of-${name}`])),
+      DATABASE_URL: 'postgres://me:p%40ssword-of-mine@host/db?password=another-password',
+      TELEGRAM_BOT_TOKEN: TOKEN,
+      COUNTERSIGN_KEY: KEY,
+    });
+    expect(texts).toEqual(
+      expect.arrayContaining([
+        'p%40ssword-of-mine',
+        'p@ssword-of-mine',
+        'another-password',
+        TOKEN,
+        TOKEN.split(':')[1],
+        KEY,
+      ]),
+    );
+    for (const name of documented.filter((each) => !/^(DATABASE_URL|TELEGRAM_BOT_TOKEN)$/.test(each))) {
+      expect(texts).toContain(`secret-of-${name}`);
+    }
   });
 });
