@@ -2,7 +2,6 @@ import { Injectable } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
 import type { FastifyReply } from 'fastify';
 import type { Identity } from '../access/identity';
-import { callerGone } from '../http/caller-gone';
 import { answerUnder } from '../http/correlation-header';
 import { openEventStream } from '../http/event-stream';
 import { Heartbeats } from '../http/heartbeats';
@@ -26,8 +25,12 @@ export class ApprovalStream {
   ) {}
 
   /** @throws DomainError `approval.not-found`, before anything is sent. */
-  async send(id: string, viewer: Viewer, caller: Identity, reply: FastifyReply): Promise<void> {
-    const gone = callerGone(reply, caller);
+  async send(
+    id: string,
+    viewer: Viewer,
+    { caller, gone }: { readonly caller: Identity; readonly gone: AbortSignal },
+    reply: FastifyReply,
+  ): Promise<void> {
     const status = await this.begin(id, viewer, reply);
     if (status === 'pending') await this.follow(id, viewer, caller, reply.raw, gone);
     reply.raw.end();

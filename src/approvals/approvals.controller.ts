@@ -17,6 +17,7 @@ import { Allow, Caller, callerOf } from '../http/access.guard';
 import { BODY_OPTIONAL } from '../http/adapter';
 import { callerGone } from '../http/caller-gone';
 import { answerUnder } from '../http/correlation-header';
+import { OpenAnswers } from '../http/open-answers';
 import { parsed } from '../http/zod';
 import { InvalidInput } from '../kernel/errors';
 import { currentCorrelationId } from '../logging/correlation';
@@ -61,6 +62,7 @@ export class ApprovalsController {
     private readonly commands: CommandBus,
     private readonly queries: QueryBus,
     private readonly stream: ApprovalStream,
+    private readonly open: OpenAnswers,
   ) {}
 
   @Post()
@@ -81,6 +83,8 @@ export class ApprovalsController {
     const { wait } = parsed(WaitQueryDto.schema, request.query);
     const idempotencyKey = idempotencyKeyOf(request.headers['idempotency-key']);
     const caller = callerOf(request);
+    // Before anything is stored: a call that may not wait must not ask either.
+    const held = wait > 0 ? await this.open.hold(reply, caller) : null;
     const { approval, replayed } = await this.commands.execute(
       new EnqueueApprovalCommand(body, caller.keyId, idempotencyKey, currentCorrelationId() ?? ''),
     );
@@ -88,7 +92,8 @@ export class ApprovalsController {
     if (replayed) void reply.status(200).header('idempotent-replayed', 'true');
     // A replay answers with the approval as it stands, and reading settles an overdue one.
     if (wait === 0 && !replayed) return viewOf(approval);
-    return viewOf(await this.awaited(approval.id, wait, caller, reply));
+    const gone = held ?? callerGone(reply, caller);
+    return viewOf(await this.awaited({ id: approval.id, wait, gone }, caller, reply));
   }
 
   @Get(':id')
@@ -101,7 +106,8 @@ export class ApprovalsController {
     @Caller() caller: Identity,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    return viewOf(await this.awaited(id, wait, caller, reply));
+    const gone = wait > 0 ? await this.open.hold(reply, caller) : callerGone(reply, caller);
+    return viewOf(await this.awaited({ id, wait, gone }, caller, reply));
   }
 
   @Get()
@@ -140,7 +146,8 @@ export class ApprovalsController {
     @Caller() caller: Identity,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    await this.stream.send(id, viewerOf(caller), caller, reply);
+    const gone = await this.open.hold(reply, caller);
+    await this.stream.send(id, viewerOf(caller), { caller, gone }, reply);
   }
 
   @Post(':id/decision')
@@ -191,13 +198,11 @@ export class ApprovalsController {
   }
 
   private async awaited(
-    id: string,
-    waitSeconds: number,
+    { id, wait, gone }: { readonly id: string; readonly wait: number; readonly gone: AbortSignal },
     caller: Identity,
     reply: FastifyReply,
   ): Promise<Approval> {
-    const gone = callerGone(reply, caller);
-    const query = new AwaitSettlementQuery(id, viewerOf(caller), waitSeconds * 1000, gone);
+    const query = new AwaitSettlementQuery(id, viewerOf(caller), wait * 1000, gone);
     const approval = await this.queries.execute(query);
     await caller.standing.confirm();
     answerUnder(approval.correlationId, reply);

@@ -116,6 +116,7 @@ export interface TelegramOperator {
 export const environmentSchema = z.object({
   HOST: z.string().default('127.0.0.1'),
   PORT: integer(0, 65_535, 3000),
+  HTTP_MAX_WAITING_PER_KEY: integer(1, 1_000_000, 1000),
   SHUTDOWN_NOTICE_SECONDS: integer(0, 300, 0),
   DATABASE_URL: secret(postgresUrl),
   DATABASE_MIGRATION_URL: secret(postgresUrl),
@@ -346,7 +347,12 @@ export function withoutSecrets(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 
 function configurationOf(env: Environment, terminal: boolean) {
   return {
-    http: { host: env.HOST, port: env.PORT, loopback: isLoopback(env.HOST) },
+    http: {
+      host: env.HOST,
+      port: env.PORT,
+      loopback: isLoopback(env.HOST),
+      maxWaitingPerKey: env.HTTP_MAX_WAITING_PER_KEY,
+    },
     shutdown: { noticeSeconds: env.SHUTDOWN_NOTICE_SECONDS },
     dataDir: env.DATA_DIR,
     database: {

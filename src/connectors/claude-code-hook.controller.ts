@@ -6,7 +6,7 @@ import type { Identity } from '../access/identity';
 import { CONFIG, type Config } from '../config/environment';
 import { unguardedMode } from '../escalation/permission-mode';
 import { Allow, Caller } from '../http/access.guard';
-import { callerGone } from '../http/caller-gone';
+import { OpenAnswers } from '../http/open-answers';
 import { parsed } from '../http/zod';
 import { describeError, Log } from '../logging/log';
 import { answerTo, failureOf, type Answer, type Ending } from './answers';
@@ -42,6 +42,7 @@ export class ClaudeCodeHookController {
   constructor(
     private readonly calls: HeldCalls,
     private readonly heartbeats: Heartbeats,
+    private readonly held: OpenAnswers,
     private readonly log: Log,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
@@ -64,7 +65,7 @@ export class ClaudeCodeHookController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const event = gatingEventOf(body);
-    const gone = callerGone(reply, caller);
+    const gone = await this.held.hold(reply, caller);
     const open = new OpenAnswer(reply, this.heartbeats);
     if (event === null) {
       this.log.event(

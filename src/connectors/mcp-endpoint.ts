@@ -23,10 +23,10 @@ import { actorOf, type Identity } from '../access/identity';
 import { AlreadySettled, Expired, type Approval } from '../approvals/approval';
 import { CancelApprovalCommand } from '../approvals/commands/cancel-approval';
 import { ListApprovalsQuery, type ApprovalPage } from '../approvals/queries/list-approvals';
-import { callerGone } from '../http/caller-gone';
 import { openEventStream } from '../http/event-stream';
 import { Heartbeats } from '../http/heartbeats';
 import { answerTaken } from '../http/hijack';
+import { OpenAnswers } from '../http/open-answers';
 import type { JsonObject } from '../kernel/json';
 import { describeError, Log } from '../logging/log';
 import { BUILD } from '../metrics/build';
@@ -67,6 +67,7 @@ export class McpEndpoint implements OnModuleInit {
     private readonly commands: CommandBus,
     private readonly queries: QueryBus,
     private readonly heartbeats: Heartbeats,
+    private readonly held: OpenAnswers,
     private readonly log: Log,
   ) {}
 
@@ -116,7 +117,7 @@ export class McpEndpoint implements OnModuleInit {
     const requests = messages.filter(isJSONRPCRequest);
     if (requests.length === 0) return void reply.status(202).send();
     if (requests.some(isInitializeRequest)) void reply.header(SESSION_HEADER, session);
-    const gone = callerGone(reply, caller);
+    const gone = await this.held.hold(reply, caller);
     const stream = openEventStream(reply);
     const exchange = { caller, session, gone, stream, unanswered: requests.length };
     for (const each of requests) {

@@ -16,6 +16,8 @@ const KEEP_ALIVE_TIMEOUT_MS = 72_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 /** Its headers within this, which is far less work than a body on a slow line. */
 const HEADERS_TIMEOUT_MS = 5_000;
+/** Nothing was sent or received for so long, though a held call sends a heartbeat each 15 s and a wait ends after 55 s. */
+const QUIET_TIMEOUT_MS = 120_000;
 /** How often both are looked at; Node's own 30 s would let slow senders have twice their time. */
 const TIMEOUT_CHECK_MS = 1_000;
 
@@ -47,8 +49,23 @@ function correlated(request: FastifyRequest, reply: FastifyReply, work: () => vo
 /** What Node refuses before there is a request: a code of its own, or bytes that are not HTTP. */
 const REFUSED_STATUS: Record<string, number> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 };
 
+/** A refused caller has this long to read the answer and to close its side; then the descriptor is given back. */
+const LINGER_MS = 1_000;
+
+const refused = new WeakSet<Socket>();
+
+/** Closed at once, a connection on which more arrives is reset, and its caller may never see the answer. */
+function linger(socket: Socket): void {
+  refused.add(socket);
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+  socket.once('close', () => clearTimeout(timer));
+}
+
 function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
+  // More bytes of a caller that is answered already.
+  if (refused.has(socket)) return;
   if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
+  linger(socket);
   const refusal = new HttpException(error.message, REFUSED_STATUS[error.code ?? ''] ?? 400);
   const document = withNewCorrelation(() => problemOf(refusal));
   const body = JSON.stringify(document);
@@ -88,6 +105,7 @@ export function createHttpAdapter(): FastifyAdapter {
     bodyLimit: BODY_LIMIT_BYTES,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionTimeout: QUIET_TIMEOUT_MS,
     http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: TIMEOUT_CHECK_MS },
     forceCloseConnections: 'idle',
     // What has reached us when we close is answered as ever, and told to connect anew the next time.

@@ -1,7 +1,9 @@
 import { Global, Module, type MiddlewareConsumer, type NestModule } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_PIPE } from '@nestjs/core';
 import { AccessGuard } from './access.guard';
+import { ConnectionLimit } from './connection-limit';
 import { Heartbeats } from './heartbeats';
+import { OpenAnswers } from './open-answers';
 import { ProblemFilter } from './problem';
 import { UnreadAnswers } from './unread-answers';
 import { InputPipe } from './zod';
@@ -14,14 +16,20 @@ import { InputPipe } from './zod';
     { provide: APP_PIPE, useClass: InputPipe },
     Heartbeats,
     UnreadAnswers,
+    ConnectionLimit,
+    OpenAnswers,
   ],
-  exports: [Heartbeats, UnreadAnswers],
+  exports: [Heartbeats, UnreadAnswers, ConnectionLimit, OpenAnswers],
 })
 export class HttpModule implements NestModule {
-  constructor(private readonly unread: UnreadAnswers) {}
+  constructor(
+    private readonly unread: UnreadAnswers,
+    private readonly connections: ConnectionLimit,
+  ) {}
 
   /** The first moment at which modules stand and routes do not. */
   configure(_consumer: MiddlewareConsumer): void {
     this.unread.attach();
+    this.connections.attach();
   }
 }

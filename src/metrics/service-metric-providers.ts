@@ -7,6 +7,7 @@ import { CONNECTORS } from '../connectors/connector-events';
 import { HeldCalls } from '../connectors/held-calls';
 import { AuditVerification } from '../audit/audit-verification';
 import { Database } from '../database/database';
+import { ConnectionLimit } from '../http/connection-limit';
 import { RetentionJob } from '../retention/retention-job';
 import { TelegramStatus } from '../telegram/telegram-status';
 import { Backlog } from './backlog';
@@ -267,6 +268,16 @@ export function serviceMetricProviders(registry: Registry): Provider[] {
       help: 'Requests answered, by the first digit of the status.',
       labelNames: ['method', 'route', 'status'],
       registers,
+    }),
+    makeCounterProvider({
+      name: 'http_connections_refused_total',
+      help: 'Connections closed at once, because this replica had as many open as its file descriptors allow.',
+      registers,
+      inject: [ConnectionLimit],
+      collect({ refusedTotal }: ConnectionLimit) {
+        this.reset();
+        this.inc(refusedTotal);
+      },
     }),
   ];
 }

@@ -93,6 +93,7 @@ async function measure(dataDir) {
     PORT: '0',
     AGENT_API_KEY: AGENT_KEY,
     APPROVAL_MAX_PENDING_PER_AGENT: '1000000',
+    HTTP_MAX_WAITING_PER_KEY: '1000000',
     RATE_LIMIT_AGENT_PER_MINUTE: '10000000',
   });
   const log = createLog({ level: 'warn', format: 'json' });

@@ -17,6 +17,7 @@ beforeAll(async () => {
   backdrop = await setBackdrop();
   service = await Service.start({
     ...backdrop.environment,
+    HTTP_MAX_WAITING_PER_KEY: '2000',
     NODE_OPTIONS: `--max-old-space-size=${HEAP_MB}`,
     TELEGRAM_MODE: 'webhook',
     TELEGRAM_WEBHOOK_URL: 'https://countersign.example/telegram/webhook',

@@ -7,14 +7,17 @@ import { until } from '../support/until';
 const WANTED = 10_000;
 /** What a process has open beside its waiters. */
 const OTHER_FILES = 500;
+/** The service keeps a quarter of its connections for calls that are answered at once. */
+const HELD_PART = 0.75;
 
 /** Each waiter is an open file of the service and one of its caller: `ulimit -n` bounds them, 1 024 on many systems. */
 function possibleWaiters(): number {
   const limit = execFileSync('sh', ['-c', 'ulimit -n'], { encoding: 'utf8' }).trim();
-  const possible = limit === 'unlimited' ? WANTED : Math.min(WANTED, Number(limit) - OTHER_FILES);
+  const possible =
+    limit === 'unlimited' ? WANTED : Math.min(WANTED, Math.floor((Number(limit) - OTHER_FILES) * HELD_PART));
   if (possible < WANTED)
     console.warn(
-      `SCALED DOWN: ${possible} waiters instead of ${WANTED}, since ulimit -n is ${limit}; raise it above ${WANTED + OTHER_FILES}`,
+      `SCALED DOWN: ${possible} waiters instead of ${WANTED}, since ulimit -n is ${limit}; raise it above ${WANTED / HELD_PART + OTHER_FILES}`,
     );
   return possible;
 }

@@ -121,8 +121,11 @@ export class Program {
 export class Service extends Program {
   url = '';
 
-  private constructor(env: Readonly<Record<string, string>>) {
-    super(process.execPath, [SERVICE], {
+  private constructor(env: Readonly<Record<string, string>>, openFiles: number | null = null) {
+    const command = [process.execPath, SERVICE];
+    const [file = '', ...args] =
+      openFiles === null ? command : ['sh', '-c', `ulimit -n ${openFiles} && exec "$0" "$@"`, ...command];
+    super(file, args, {
       PORT: '0',
       AGENT_API_KEY: AGENT_KEY,
       OPERATOR_API_KEY: OPERATOR_KEY,
@@ -143,8 +146,12 @@ export class Service extends Program {
     return new Service(env);
   }
 
-  static async start(env: Readonly<Record<string, string>>): Promise<Service> {
-    const service = new Service(env);
+  /** @param openFiles how many files it may have open, as `ulimit -n` sets it */
+  static async start(
+    env: Readonly<Record<string, string>>,
+    openFiles: number | null = null,
+  ): Promise<Service> {
+    const service = new Service(env, openFiles);
     const ready = await service.said('the service is ready', (line) => line.includes('"service.ready"'));
     service.url = (JSON.parse(ready) as { url: string }).url;
     return service;

@@ -5,6 +5,8 @@ import { readFileSync } from 'node:fs';
 const WANTED = 10_000;
 /** What a process has open beside its waiters: libraries, log, database, pipes. */
 const OTHER_FILES = 500;
+/** The service keeps a quarter of its connections for calls that are answered at once. */
+const HELD_PART = 0.75;
 
 const openFiles = () => {
   const limit = execFileSync('sh', ['-c', 'ulimit -n'], { encoding: 'utf8' }).trim();
@@ -23,7 +25,7 @@ function ports() {
 
 /** How many waiters this machine lets one process hold: ten thousand, or a warning and fewer. */
 export function waiters() {
-  const possible = Math.min(openFiles() - OTHER_FILES, ports());
+  const possible = Math.min((openFiles() - OTHER_FILES) * HELD_PART, ports());
   if (possible >= WANTED) return WANTED;
   const scaled = Math.max(300, Math.floor(possible / 100) * 100);
   process.stderr.write(

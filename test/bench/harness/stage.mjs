@@ -34,6 +34,7 @@ export const CHAT_ID = '-1001';
 /** Limits that are not what is measured are raised, never bypassed: to the most that the configuration takes. */
 const UNLIMITED = {
   APPROVAL_MAX_PENDING_PER_AGENT: '1000000',
+  HTTP_MAX_WAITING_PER_KEY: '1000000',
   RATE_LIMIT_AGENT_PER_MINUTE: '10000000',
   RATE_LIMIT_OPERATOR_PER_MINUTE: '10000000',
   APPROVAL_MAX_TIMEOUT_MINUTES: '10080',

@@ -5,6 +5,7 @@ import { Standing } from '../../../src/access/standing';
 import type { Approval } from '../../../src/approvals/approval';
 import { ApprovalStream } from '../../../src/approvals/approval-stream';
 import { AwaitSettlementQuery } from '../../../src/approvals/queries/await-settlement';
+import { callerGone } from '../../../src/http/caller-gone';
 import { Heartbeats } from '../../../src/http/heartbeats';
 import type { UnreadAnswers } from '../../../src/http/unread-answers';
 import { createLog } from '../../../src/logging/log';
@@ -52,7 +53,7 @@ function stream(awaiting: () => Promise<Approval>, standing = new Standing()) {
   const caller = { keyId: 'k', role: 'agent', standing } as const;
   const unread = { write: (out: Raw, text: string) => out.write(text) } as unknown as UnreadAnswers;
   const events = new ApprovalStream(queries, new Heartbeats(), unread, log);
-  const sent = events.send('id', 'everything', caller, reply);
+  const sent = events.send('id', 'everything', { caller, gone: callerGone(reply, caller) }, reply);
   return { raw, logged, sent };
 }
 

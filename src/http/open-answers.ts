@@ -1,0 +1,67 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import type { Identity } from '../access/identity';
+import { RefusalLog } from '../audit/refusal-log';
+import { CONFIG, type Config } from '../config/environment';
+import { RateLimited } from '../kernel/errors';
+import { currentCorrelationId } from '../logging/correlation';
+import { callerGone } from './caller-gone';
+import { ConnectionLimit } from './connection-limit';
+
+/** One that waits may be answered at any moment. */
+const RETRY_AFTER_SECONDS = 5;
+
+/**
+ * Counts the calls whose answer is held: waits, event streams, the connectors' calls. Each keeps a connection for up to
+ * hours, so one key holds only so many of them, and all keys together leave room for calls that are answered at once.
+ * Counted by this replica, since its connections are what runs out.
+ */
+@Injectable()
+export class OpenAnswers {
+  private readonly held = new Map<string, number>();
+  private total = 0;
+
+  constructor(
+    private readonly connections: ConnectionLimit,
+    private readonly refusals: RefusalLog,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {}
+
+  /**
+   * Counts the call until its connection closes or its answer is complete.
+   *
+   * @returns as {@link callerGone}
+   * @throws RateLimited as a rejection when too many are held
+   */
+  async hold(reply: FastifyReply, caller: Identity): Promise<AbortSignal> {
+    const { keyId } = caller;
+    const mine = this.held.get(keyId) ?? 0;
+    if (mine >= this.config.http.maxWaitingPerKey)
+      await this.refuse(keyId, `calls of this key wait for an answer (at most ${mine})`);
+    if (this.total >= this.connections.maxHeld) await this.refuse(keyId, 'calls wait for an answer');
+    if (!reply.raw.destroyed) {
+      this.held.set(keyId, (this.held.get(keyId) ?? 0) + 1);
+      this.total += 1;
+      reply.raw.once('close', () => this.release(keyId));
+    }
+    return callerGone(reply, caller);
+  }
+
+  private release(keyId: string): void {
+    const left = (this.held.get(keyId) ?? 1) - 1;
+    if (left > 0) this.held.set(keyId, left);
+    else this.held.delete(keyId);
+    this.total -= 1;
+  }
+
+  private async refuse(keyId: string, what: string): Promise<never> {
+    await this.refusals.recordFlood({
+      type: 'access.rate-limited',
+      actor: `api:${keyId}`,
+      approvalId: null,
+      correlationId: currentCorrelationId(),
+      data: { what },
+    });
+    throw new RateLimited(what, RETRY_AFTER_SECONDS);
+  }
+}

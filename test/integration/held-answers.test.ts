@@ -1,0 +1,88 @@
+import { connect, type Socket } from 'node:net';
+import { Api, requestBody } from '../support/api';
+import { createTestDatabase, type TestDatabase } from '../support/database';
+import { issueKey, keyIs } from '../support/keys';
+import { openTestApp, type OpenApp } from '../support/open-app';
+import { until } from '../support/until';
+import { AGENT_KEY, OPERATOR_KEY } from '../support/well-known';
+
+const CAP = 3;
+
+let database: TestDatabase;
+let app: OpenApp;
+let api: Api;
+let id: string;
+const sockets: Socket[] = [];
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  app = await openTestApp(database.url, { HTTP_MAX_WAITING_PER_KEY: String(CAP) });
+  api = new Api(app.url);
+  id = (await api.enqueue()).body.id;
+});
+afterAll(async () => {
+  for (const socket of sockets) socket.destroy();
+  await app.close();
+  await database.drop();
+});
+
+/** A call that is held, on a connection of its own. */
+async function hold(path = `/api/approvals/${id}/events`): Promise<Socket> {
+  const { hostname, port } = new URL(app.url);
+  const head = [`GET ${path} HTTP/1.1`, 'Host: x', `Authorization: Bearer ${AGENT_KEY}`, '', ''];
+  const socket = connect(Number(port), hostname, () => socket.write(head.join('\r\n')));
+  sockets.push(socket);
+  await new Promise((resolve) => socket.once('data', resolve));
+  return socket;
+}
+
+const post = (path: string, body: unknown, headers: Record<string, string> = {}) =>
+  api.call<Record<string, unknown>>('agent', 'POST', path, body, headers);
+
+it('calls of one key that wait are capped, on every route that holds its answer', async () => {
+  const held = [await hold(), await hold(), await hold()];
+  const wait = await api.get(id, 5);
+  const events = await api.call('agent', 'GET', `/api/approvals/${id}/events`);
+  const ask = await post('/api/approvals?wait=5', requestBody({ sessionId: 'not stored' }));
+  for (const { status, headers, body } of [wait, events, ask]) {
+    expect([status, body.code]).toEqual([429, 'access.rate-limited']);
+    expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(body.detail).toContain(`at most ${CAP}`);
+  }
+  const stored = await database.query(`select id from approvals where session_id = 'not stored'`);
+  expect(stored).toEqual([]);
+
+  const hook = await post('/connectors/claude-code/hook', {
+    hook_event_name: 'PreToolUse',
+    session_id: 's',
+    tool_name: 'Bash',
+    tool_input: { command: 'ls' },
+    tool_use_id: 'toolu_1',
+  });
+  expect(hook.status).toBe(200);
+  expect(hook.body.hookSpecificOutput).toMatchObject({ permissionDecision: 'deny' });
+
+  const rows = await database.query(`select from audit_log where type = 'access.rate-limited'`);
+  expect(rows.length).toBeGreaterThanOrEqual(1);
+  expect(rows.length).toBeLessThanOrEqual(2); // the minute may have changed
+
+  for (const socket of held) socket.destroy();
+  await until('a wait is taken again', async () => (await api.get(id, 1)).status === 200);
+});
+
+it('what does not wait, and what another key waits for, goes on beside them', async () => {
+  const key = await issueKey(database, 'agent', 'neighbour');
+  await keyIs(true, app.url, key);
+  const held: Socket[] = [];
+  await until('the key is at its cap', async () => {
+    if (held.length < CAP) held.push(await hold());
+    return (await api.get(id, 1)).status === 429;
+  });
+  expect((await api.get(id)).status).toBe(200);
+  expect((await api.enqueue()).status).toBe(201);
+  const neighbour = new Api(app.url, { agent: key, operator: OPERATOR_KEY });
+  const asked = (await neighbour.enqueue()).body;
+  expect((await neighbour.get(asked.id, 1)).status).toBe(200);
+  expect((await api.decide(id, 'approved')).status).toBe(200);
+  for (const socket of held) socket.destroy();
+});
