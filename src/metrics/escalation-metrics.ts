@@ -39,6 +39,7 @@ export class EscalationMetrics implements OnModuleInit {
   @InjectMetric('escalation_delivery_seconds') private readonly deliveryTime!: Histogram;
   @InjectMetric('receipts_failures_total') private readonly receiptFailures!: Counter;
   @InjectMetric('access_refusals_total') private readonly refusals!: Counter;
+  @InjectMetric('telegram_updates_skipped_total') private readonly skippedUpdates!: Counter;
   @InjectMetric('telegram_api_requests_total') private readonly requests!: Counter;
   @InjectMetric('telegram_api_failures_total') private readonly failures!: Counter;
   @InjectMetric('telegram_api_retry_attempts_total') private readonly retries!: Counter;
@@ -119,6 +120,10 @@ export class EscalationMetrics implements OnModuleInit {
 
   refused({ reason, channel }: AttemptRefused): void {
     this.refusals.inc({ reason, channel });
+  }
+
+  updateSkipped(): void {
+    this.skippedUpdates.inc();
   }
 
   attempted({ method: name, durationMs, failure, isRetry }: TelegramAttempted): void {

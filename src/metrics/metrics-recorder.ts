@@ -6,7 +6,7 @@ import { ConnectorAnswered } from '../connectors/connector-events';
 import { CardDelivered } from '../escalation/escalation-events';
 import { ReceiptsFailed } from '../receipts/receipt-events';
 import { ApprovalsRemoved } from '../retention/retention-events';
-import { TelegramAttempted } from '../telegram/telegram-events';
+import { TelegramAttempted, UpdateUnreadable } from '../telegram/telegram-events';
 import { EscalationMetrics } from './escalation-metrics';
 import { Harmless } from './harmless';
 
@@ -33,6 +33,7 @@ export class MetricsRecorder implements OnModuleInit {
     else if (event instanceof ApprovalAcknowledged) this.metrics.acknowledged(event.outcome);
     else if (event instanceof ConnectorAnswered) this.metrics.answered(event);
     else if (event instanceof TelegramAttempted) this.metrics.attempted(event);
+    else if (event instanceof UpdateUnreadable) this.metrics.updateSkipped();
     else if (event instanceof CardDelivered) this.metrics.delivered(event);
     else if (event instanceof ReceiptsFailed) this.metrics.receiptsFailed(event);
     else if (event instanceof AttemptRefused) this.metrics.refused(event);

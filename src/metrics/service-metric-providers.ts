@@ -144,6 +144,11 @@ export function serviceMetricProviders(registry: Registry): Provider[] {
       },
     }),
     makeCounterProvider({
+      name: 'telegram_updates_skipped_total',
+      help: 'Updates of the Bot API that could not be read and were skipped.',
+      registers,
+    }),
+    makeCounterProvider({
       name: 'receipts_failures_total',
       help: 'Receipts that this replica could not sign or keep; what they are for was not answered.',
       registers,

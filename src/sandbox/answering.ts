@@ -7,6 +7,9 @@ const HTML_PAGE =
 
 const DRIP_MS = 100;
 
+/** Beyond what a bot should read, and little enough for any machine. */
+const HUGE_BYTES = 8 * 1024 * 1024;
+
 /** Cuts the connection the hard way: the client sees ECONNRESET. */
 export function resetConnection(reply: FastifyReply): void {
   reply.hijack();
@@ -30,6 +33,9 @@ export function writeAnswer(reply: FastifyReply, { status, body }: Answer, spoil
     case 'truncated':
       // With the length of the half, so that the client takes it for the whole.
       void reply.type('application/json').send(json.slice(0, Math.ceil(json.length / 2)));
+      return;
+    case 'huge':
+      void reply.type('application/json').send(json + ' '.repeat(HUGE_BYTES));
       return;
     case 'stall':
     case 'drip':

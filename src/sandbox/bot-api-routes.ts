@@ -4,7 +4,7 @@ import { BotApiError } from './bot-api-error';
 import type { Callbacks } from './callbacks';
 import type { Calls } from './calls';
 import { execute, refusal, type Answer } from './execute';
-import { faultError, type Faults } from './faults';
+import { faultError, type Fault, type Faults } from './faults';
 import type { Call } from './methods/call';
 import { findMethod } from './methods/method-table';
 import { Params } from './params';
@@ -84,7 +84,7 @@ async function answerCall(parts: BotApiParts, request: BotApiRequest, reply: Fas
   }
   const gone = AbortSignal.any([closing, hangUp(reply)]);
   const call: Call = { ...parts, bot, params, gone, execute };
-  const answer = await outcome(method, call, fault ? faultError(fault) : null, read);
+  const answer = await outcome(method, call, fault, read);
   if (fault?.reset === 'after') {
     record.status = 0;
     resetConnection(reply);
@@ -97,9 +97,14 @@ async function answerCall(parts: BotApiParts, request: BotApiRequest, reply: Fas
 async function outcome(
   method: string,
   call: Call,
-  injected: BotApiError | null,
+  fault: Fault | null,
   read: Params | BotApiError,
 ): Promise<Answer> {
+  if (fault && fault.answer !== undefined) {
+    if (fault.happens) await execute(method, call);
+    return { status: fault.status ?? 200, body: fault.answer };
+  }
+  const injected = fault && faultError(fault);
   if (injected) return refusal(injected);
   if (read instanceof BotApiError) return refusal(read);
   return execute(method, call);

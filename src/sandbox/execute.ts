@@ -5,7 +5,8 @@ import { findMethod } from './methods/method-table';
 /** One answer of the Bot API, not yet written to anybody. */
 export interface Answer {
   readonly status: number;
-  readonly body: Readonly<Record<string, unknown>>;
+  /** An object with `ok`, unless a fault says otherwise. */
+  readonly body: unknown;
 }
 
 /** Runs a method; refusals become answers. */

@@ -11,7 +11,9 @@ import { BotApiError, tooManyRequests } from './bot-api-error';
  * - `description` the error's words instead of the usual ones
  * - `reset` cuts the TCP connection: `before`, nothing happens; `after`, it happens and nobody hears
  * - `body` spoils the answer: `html` (with `status` a gateway's error page, and nothing happens), `truncated`,
- *   `empty`, `stall` (half of it, then silence), `drip` (a byte every 100 ms). Without `status` it happens
+ *   `empty`, `stall` (half of it, then silence), `drip` (a byte every 100 ms), `huge` (spaces behind it, 8 MiB).
+ *   Without `status` it happens
+ * - `answer` any JSON in place of the answer, with status 200 or `status`; nothing happens unless `happens`
  */
 export const faultSchema = z.strictObject({
   method: z.string().min(1),
@@ -22,7 +24,9 @@ export const faultSchema = z.strictObject({
   description: z.string().optional(),
   delayMs: z.int().min(0).max(600_000).optional(),
   reset: z.enum(['before', 'after']).optional(),
-  body: z.enum(['html', 'truncated', 'empty', 'stall', 'drip']).optional(),
+  body: z.enum(['html', 'truncated', 'empty', 'stall', 'drip', 'huge']).optional(),
+  answer: z.unknown().optional(),
+  happens: z.boolean().optional(),
   probability: z.number().min(0).max(1).optional(),
 });
 

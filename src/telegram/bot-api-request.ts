@@ -1,52 +1,58 @@
 import { TelegramError, type Telegram } from 'telegraf';
+import { parseEnvelope, UnreadableAnswer } from './bot-api-answers';
 
-type Answer<Result> = { ok: true; result: Result } | ({ ok: false } & TelegramError['response']);
+/** A hundred updates of a few kilobytes each fit many times; more than this is not an answer of the Bot API. */
+export const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
 
 /**
  * One request to the Bot API. A member of `payload` that is a `File` is sent as one.
  *
- * Rejects with TelegramError for an answer that is an error, else with what kept one from coming.
+ * It bypasses Telegraf's own client, which reads an answer of any size, takes any JSON for an answer, keeps a timer
+ * of 500 s for a call that was aborted, and never ends a call with a file from Node.js 26 on (nodejs/node#60441).
+ *
+ * @returns the `result` of the answer, whatever it is
+ * @throws TelegramError for a refusal; UnreadableAnswer for what is no answer of the Bot API; else what the network
+ *   or `signal` failed with
  */
-export function requestBotApi<Result>(
-  telegram: Telegram,
+export async function requestBotApi(
+  { token, options }: Pick<Telegram, 'token' | 'options'>,
   method: string,
   payload: Record<string, unknown>,
   signal?: AbortSignal,
-): Promise<Result> {
-  if (Object.values(payload).some((value) => value instanceof File))
-    return upload(telegram, method, payload, signal);
-  // Telegraf types every method; ours are fixed by the callers, whose results are checked where they matter.
-  const untyped = telegram.callApi.bind(telegram) as unknown as (
-    method: string,
-    payload: object,
-    options: { signal?: AbortSignal },
-  ) => Promise<Result>;
-  return untyped(method, payload, signal ? { signal } : {});
-}
-
-/**
- * Past Telegraf, which expects one `read()` to return all that a stream has ready. From Node.js 26 on it returns the
- * first chunk (nodejs/node#60441), and a call with a file never ends.
- */
-async function upload<Result>(
-  { token, options }: Telegram,
-  method: string,
-  payload: Record<string, unknown>,
-  signal: AbortSignal | undefined,
-): Promise<Result> {
-  const form = new FormData();
-  for (const [name, value] of Object.entries(payload))
-    form.append(name, value instanceof File || typeof value === 'string' ? value : JSON.stringify(value));
+): Promise<unknown> {
   const response = await fetch(new URL(`./bot${token}/${method}`, options.apiRoot), {
     method: 'POST',
-    body: form,
+    ...encode(payload),
+    // Another address would be given the token and the action.
+    redirect: 'manual',
     ...(signal ? { signal } : {}),
   });
   if (response.status >= 500) {
     await response.body?.cancel();
     throw new TelegramError({ error_code: response.status, description: response.statusText });
   }
-  const answer = (await response.json()) as Answer<Result>;
-  if (!answer.ok) throw new TelegramError(answer);
+  const answer = parseEnvelope(await boundedText(response), response.status);
+  if ('refusal' in answer) throw new TelegramError(answer.refusal);
   return answer.result;
+}
+
+function encode(payload: Record<string, unknown>): Pick<RequestInit, 'headers' | 'body'> {
+  if (!Object.values(payload).some((value) => value instanceof File))
+    return { headers: { 'content-type': 'application/json' }, body: JSON.stringify(payload) };
+  const form = new FormData();
+  for (const [name, value] of Object.entries(payload))
+    form.append(name, value instanceof File || typeof value === 'string' ? value : JSON.stringify(value));
+  return { body: form };
+}
+
+async function boundedText({ body }: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) {
+    size += chunk.byteLength;
+    if (size > MAX_ANSWER_BYTES)
+      throw new UnreadableAnswer(`the answer has more than ${MAX_ANSWER_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
 }

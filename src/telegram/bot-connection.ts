@@ -57,7 +57,9 @@ export class BotConnection implements OnApplicationBootstrap, BeforeApplicationS
     const { signal } = this.stop;
     const token = new Patience('token', this.status, this.log, signal);
     await token.repeat(async () => {
-      this.bot.botInfo = await this.api.call<UserFromGetMe>('getMe', {}, { ...UNGUARDED, signal });
+      const me = await this.api.call('getMe', {}, { ...UNGUARDED, signal });
+      // Of what Telegraf's type promises, its handlers read the name, for `/command@name`.
+      this.bot.botInfo = me as unknown as UserFromGetMe;
       token.succeeded();
       return true;
     });

@@ -11,6 +11,7 @@ import { CircuitBreakerService, CircuitOpenError } from '../resilience/circuit-b
 import { CallTimeoutError } from '../resilience/call-timeout';
 import { createGuard, type Guard, type GuardedCall } from '../resilience/compose';
 import { Tracing } from '../tracing/tracing';
+import { parseResult, type BotApiMethod, type BotApiResult } from './bot-api-answers';
 import { requestBotApi } from './bot-api-request';
 import { retryability } from './retryability';
 import { TelegramAttempted } from './telegram-events';
@@ -85,11 +86,11 @@ export class TelegramApi implements OnModuleDestroy {
   }
 
   /** Rejects with TelegramFailure; with DomainError `database.unavailable` when the budget cannot be asked. */
-  async call<Result>(
-    method: string,
+  async call<Method extends BotApiMethod>(
+    method: Method,
     payload: Record<string, unknown>,
     options: CallOptions = {},
-  ): Promise<Result> {
+  ): Promise<BotApiResult<Method>> {
     const { budget, timeoutMs = CALL_TIMEOUT_MS, ...guarded } = options;
     const signal = guarded.signal ? AbortSignal.any([guarded.signal, this.stop.signal]) : this.stop.signal;
     const progress = { attempts: 0, underWay: false, failure: null as TelegramFailure | null };
@@ -99,13 +100,13 @@ export class TelegramApi implements OnModuleDestroy {
         taken = await this.room(method, budget.chatId, budget.roomMs ?? FIRST_ROOM_MS, signal);
       const first = budget?.slot ?? taken;
       const withRoom = budget && first !== null ? this.withRoom(method, budget.chatId, first) : withoutRoom;
-      const attempt = (during: AbortSignal): Promise<Result> => {
+      const attempt = (during: AbortSignal): Promise<BotApiResult<Method>> => {
         const isRetry = ++progress.attempts > 1;
         return withRoom(isRetry, during, async () => {
           progress.underWay = true;
           try {
             const inTime = AbortSignal.any([during, AbortSignal.timeout(timeoutMs)]);
-            return await this.attempt<Result>(method, payload, inTime, isRetry);
+            return await this.attempt(method, payload, inTime, isRetry);
           } catch (error) {
             progress.failure = toTelegramFailure(method, error);
             throw progress.failure;
@@ -171,16 +172,16 @@ export class TelegramApi implements OnModuleDestroy {
     }
   }
 
-  private async attempt<Result>(
-    method: string,
+  private async attempt<Method extends BotApiMethod>(
+    method: Method,
     payload: Record<string, unknown>,
     signal: AbortSignal,
     isRetry: boolean,
-  ): Promise<Result> {
+  ): Promise<BotApiResult<Method>> {
     const startedAt = this.clock.monotonicMs();
     try {
-      const result = await this.tracing.call(`telegram.${method}`, { retry: isRetry }, () =>
-        requestBotApi<Result>(this.bot.telegram, method, payload, signal),
+      const result = await this.tracing.call(`telegram.${method}`, { retry: isRetry }, async () =>
+        parseResult(method, await requestBotApi(this.bot.telegram, method, payload, signal)),
       );
       this.tell(method, startedAt, isRetry, null);
       return result;
@@ -202,6 +203,13 @@ export class TelegramApi implements OnModuleDestroy {
       { method, durationMs: Math.round(durationMs), ...outcome },
       method,
     );
+    if (failure?.reason === 'bad-answer')
+      this.log.event(
+        'warn',
+        'telegram.bad-answer',
+        { method, error: failure.message },
+        'the Bot API gave an answer that it never gives',
+      );
     const reason =
       !failure || failure.isNotModified || failure.reason === 'circuit-open' ? null : failure.reason;
     this.events.publish(new TelegramAttempted(method, durationMs, reason, isRetry));

@@ -10,14 +10,11 @@ import {
 } from '../escalation/operator-chat';
 import { Log } from '../logging/log';
 import { CircuitBreakerService } from '../resilience/circuit-breaker';
+import type { BotApiMethod, BotApiResult } from './bot-api-answers';
 import { BotConnection } from './bot-connection';
 import { TelegramApi, type Budgeted } from './telegram-api';
 import { TelegramFailure } from './telegram-failure';
 import { TelegramStatus } from './telegram-status';
-
-interface SentMessage {
-  readonly message_id: number;
-}
 
 const NO_PREVIEW = { is_disabled: true };
 
@@ -118,7 +115,7 @@ export class TelegramChat extends OperatorChat {
         : { reply_parameters: { message_id: Number(replyTo), allow_sending_without_reply: true } }),
     };
     const sent = await this.told(
-      () => this.text<SentMessage>('sendMessage', message, payload, { chatId, slot, roomMs }),
+      () => this.text('sendMessage', message, payload, { chatId, slot, roomMs }),
       isReply,
     );
     return String(sent.message_id);
@@ -156,32 +153,32 @@ export class TelegramChat extends OperatorChat {
   ): Promise<string> {
     const payload = { chat_id: chatId, document: new File([bytes], fileName) };
     const sent = await this.told(() =>
-      this.formatted<SentMessage>('sendDocument', 'caption', caption, payload, { chatId, slot }),
+      this.formatted('sendDocument', 'caption', caption, payload, { chatId, slot }),
     );
     return String(sent.message_id);
   }
 
-  private text<Result>(
-    method: string,
+  private text<Method extends 'sendMessage' | 'editMessageText'>(
+    method: Method,
     message: MessageText,
     payload: object,
     budget: Budgeted,
-  ): Promise<Result> {
+  ): Promise<BotApiResult<Method>> {
     const withoutPreview = { ...payload, link_preview_options: NO_PREVIEW };
     return this.formatted(method, 'text', message, withoutPreview, budget);
   }
 
   /** HTML first; once as plain text when Telegram cannot parse it, since a plain card beats none. */
-  private async formatted<Result>(
-    method: string,
+  private async formatted<Method extends BotApiMethod>(
+    method: Method,
     field: 'text' | 'caption',
     { html, text }: MessageText,
     payload: object,
     budget: Budgeted,
-  ): Promise<Result> {
+  ): Promise<BotApiResult<Method>> {
     try {
       const formatted = { ...payload, [field]: html, parse_mode: 'HTML' };
-      return await this.api.call<Result>(method, formatted, { budget });
+      return await this.api.call(method, formatted, { budget });
     } catch (error) {
       if (!said(error, "can't parse entities")) throw error;
       this.log.event(
@@ -191,7 +188,7 @@ export class TelegramChat extends OperatorChat {
         'Telegram cannot parse our HTML; sent as plain text',
       );
       const plain = { ...payload, [field]: text };
-      return this.api.call<Result>(method, plain, { budget: { ...budget, slot: null } });
+      return this.api.call(method, plain, { budget: { ...budget, slot: null } });
     }
   }
 

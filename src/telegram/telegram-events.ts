@@ -11,3 +11,6 @@ export class TelegramAttempted {
     readonly isRetry: boolean,
   ) {}
 }
+
+/** Telegram delivered something that is not an update; it was skipped. In memory only: it feeds metrics. */
+export class UpdateUnreadable {}

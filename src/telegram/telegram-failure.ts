@@ -1,4 +1,5 @@
 import { TelegramError } from 'telegraf';
+import { UnreadableAnswer } from './bot-api-answers';
 
 /** Why an attempt failed. */
 export type FailureReason =
@@ -87,6 +88,7 @@ const NEVER_WRITTEN = new Set([
   'ENETUNREACH',
   'EHOSTUNREACH',
   'CERT_HAS_EXPIRED',
+  'UND_ERR_CONNECT_TIMEOUT',
 ]);
 
 /** Tells what an error of the client means; the error itself, whose members may hold URL and payload, ends here. */
@@ -104,12 +106,12 @@ export function toTelegramFailure(method: string, error: unknown): TelegramFailu
       false,
     );
   }
-  const { name, type } = error as { name?: string; type?: string };
+  const { name } = error as { name?: string };
   if (name === 'AbortError' || name === 'TimeoutError') {
     return timeoutFailure(method);
   }
-  if (type === 'invalid-json' || error instanceof SyntaxError) {
-    return new TelegramFailure(method, 'bad-answer', 'the answer is not JSON', null, null, null, true);
+  if (error instanceof UnreadableAnswer) {
+    return new TelegramFailure(method, 'bad-answer', redactToken(error.message), null, null, null, true);
   }
   // Node's own client says only that it failed, and why in the cause.
   const { code, message } = ((error as Error).cause ?? error) as { code?: string; message?: string };

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { EventBus } from '@nestjs/cqrs';
 import { InjectBot } from 'nestjs-telegraf';
 import { Telegraf } from 'telegraf';
 import type { Update } from 'telegraf/types';
@@ -6,12 +7,15 @@ import { isUnavailable } from '../database/database';
 import { DomainError } from '../kernel/errors';
 import { withNewCorrelation } from '../logging/correlation';
 import { describeError, Log } from '../logging/log';
+import type { ReadableUpdate, UnreadableUpdate } from './readable-update';
+import { UpdateUnreadable } from './telegram-events';
 
 /** Hands updates to the handlers. What they do is idempotent, so an update may come any number of times. */
 @Injectable()
 export class UpdateHandler {
   constructor(
     @InjectBot() private readonly bot: Telegraf,
+    private readonly events: EventBus,
     private readonly log: Log,
   ) {
     // Telegraf's own handler for errors sets the exit code of the process.
@@ -25,12 +29,23 @@ export class UpdateHandler {
    * nothing was done, and Telegram must send it again. Any other failure is logged and over: it would fail again,
    * and keep back the updates behind it.
    */
-  handle(update: Update): Promise<void> {
+  handle(update: ReadableUpdate): Promise<void> {
     // Every update is a cause of its own, until it turns out which approval it is about.
     return withNewCorrelation(() => this.handled(update));
   }
 
-  private async handled(update: Update): Promise<void> {
+  /** Logs and counts an update that cannot be read, which is over: it would be unreadable again. */
+  skip({ id, why }: UnreadableUpdate): void {
+    this.log.event(
+      'error',
+      'telegram.update-unreadable',
+      { updateId: id, error: why },
+      'an update was skipped',
+    );
+    this.events.publish(new UpdateUnreadable());
+  }
+
+  private async handled(update: ReadableUpdate): Promise<void> {
     // Telegraf would ask Telegram itself, past the breaker, the time limit and the redaction.
     if (!this.bot.botInfo)
       throw new DomainError(
@@ -38,7 +53,7 @@ export class UpdateHandler {
         'Telegram has not accepted the bot yet; send the update again.',
       );
     try {
-      await this.bot.handleUpdate(update);
+      await this.bot.handleUpdate(update as unknown as Update);
     } catch (error) {
       if (isUnavailable(error)) throw error;
       const fields = { updateId: update.update_id, error: describeError(error) };

@@ -1,16 +1,20 @@
 import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
-import type { Update } from 'telegraf/types';
+import { isUnavailable } from '../database/database';
 import { LeaseStore } from '../database/lease-store';
 import { ReportGapCommand } from '../escalation/commands/report-gap';
+import { Clock } from '../kernel/clock';
 import { describeError, Log } from '../logging/log';
 import { ALLOWED_UPDATES } from './allowed-updates';
 import { BotConnection, UNGUARDED } from './bot-connection';
 import { Patience } from './patience';
 import { POLLER_LEASE } from './poller-lease';
+import { parseUpdate, type ReadableUpdate } from './readable-update';
 import { TelegramApi } from './telegram-api';
+import { TelegramFailure } from './telegram-failure';
 import { TelegramStatus } from './telegram-status';
 import { UpdateHandler } from './update-handler';
+import { UpdateWindow } from './update-window';
 
 /** A dead poller is followed by another replica within this; taps wait no longer. */
 const LEASE_SECONDS = 8;
@@ -19,7 +23,12 @@ const RENEW_MS = 2_000;
 const STANDBY_MS = 1_000;
 /** Telegram allows 50 s; shorter polls lose nothing and end sooner where a proxy cuts them. */
 const LONG_POLL_SECONDS = 25;
-const POLL_TIMEOUT_MS = 60_000;
+/** An answer later than this is not coming: the poll hangs, and so does every tap behind it. */
+const POLL_TIMEOUT_MS = (LONG_POLL_SECONDS + 10) * 1000;
+/** Source: core.telegram.org/bots/api#getupdates. */
+const MAX_UPDATES = 100;
+/** An answer that brings nothing new is not asked for again before this much has passed. */
+const FLOOR_MS = 1_000;
 /** Taps live 150 s on Telegram's server: without a poll for longer, some may be lost (telegram.md 12). */
 const GAP_MS = 150_000;
 
@@ -28,8 +37,12 @@ const GAP_MS = 150_000;
 export class UpdatePoller implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly stop = new AbortController();
   private readonly patience: Patience;
+  private readonly window = new UpdateWindow();
+  private readonly underWay = new Set<Promise<void>>();
   private running: Promise<void> | null = null;
-  private offset = 0;
+  private beating: Promise<void> | null = null;
+  private renewing: Promise<void> | null = null;
+  private limit = MAX_UPDATES;
 
   constructor(
     private readonly api: TelegramApi,
@@ -38,6 +51,7 @@ export class UpdatePoller implements OnApplicationBootstrap, BeforeApplicationSh
     private readonly leases: LeaseStore,
     private readonly commands: CommandBus,
     status: TelegramStatus,
+    private readonly clock: Clock,
     private readonly log: Log,
   ) {
     this.patience = new Patience('polling', status, log, this.stop.signal);
@@ -50,6 +64,7 @@ export class UpdatePoller implements OnApplicationBootstrap, BeforeApplicationSh
   async beforeApplicationShutdown(): Promise<void> {
     this.stop.abort();
     await this.running;
+    await Promise.all([...this.underWay, this.beating, this.renewing]);
   }
 
   private async run(): Promise<void> {
@@ -75,12 +90,7 @@ export class UpdatePoller implements OnApplicationBootstrap, BeforeApplicationSh
     const lost = new AbortController();
     const over = AbortSignal.any([lost.signal, this.stop.signal]);
     const renewal = setInterval(() => {
-      this.leases.take(POLLER_LEASE, LEASE_SECONDS).then(
-        (held) => {
-          if (!held) lost.abort();
-        },
-        () => lost.abort(),
-      );
+      this.renewing ??= this.renew(lost).finally(() => (this.renewing = null));
     }, RENEW_MS);
     this.log.event(
       'info',
@@ -100,24 +110,109 @@ export class UpdatePoller implements OnApplicationBootstrap, BeforeApplicationSh
     return false;
   }
 
+  /**
+   * While the database is away nobody else can take the lease either, and taps must be answered. A replica that alone
+   * does not reach the database is ended by Telegram: with 409, once another replica polls.
+   */
+  private async renew(lost: AbortController): Promise<void> {
+    const held = await this.leases.take(POLLER_LEASE, LEASE_SECONDS).catch(isUnavailable);
+    if (!held) lost.abort();
+  }
+
   private async poll(signal: AbortSignal): Promise<void> {
-    const updates = await this.api.call<Update[]>(
-      'getUpdates',
-      { offset: this.offset, timeout: LONG_POLL_SECONDS, allowed_updates: ALLOWED_UPDATES },
-      { ...UNGUARDED, timeoutMs: POLL_TIMEOUT_MS, signal },
-    );
-    // Side by side, since one slow answer must not hold up the taps behind it. What could not be handled is
-    // not confirmed, and comes again with its whole batch.
-    await Promise.all(updates.map((update) => this.handler.handle(update)));
-    // After an empty answer everything before is confirmed; from 0, because ids start anew after a quiet week.
-    this.offset = updates.reduce((next, { update_id: id }) => Math.max(next, id + 1), 0);
+    const askedAt = this.clock.monotonicMs();
+    const answer = await this.fetch(signal);
+    const ids = answer.flatMap((value) => this.take(value));
+    if (answer.length > 0 && ids.length === 0)
+      throw badAnswer(`none of the ${answer.length} updates can be read`);
     this.patience.succeeded();
-    await this.noteGap();
+    this.beating ??= this.noteGap().finally(() => (this.beating = null));
+    // The updates are handled side by side, and a slow one does not hold up the taps behind it: until it is done it
+    // is delivered again with what is new.
+    await Promise.race([Promise.all(this.underWay), this.patience.pause(FLOOR_MS)]);
+    if (this.window.advance(ids)) return;
+    const restMs = FLOOR_MS - (this.clock.monotonicMs() - askedAt);
+    if (restMs > 0) await this.patience.pause(restMs);
+  }
+
+  private async fetch(signal: AbortSignal): Promise<unknown[]> {
+    const { offset } = this.window;
+    const request = {
+      offset,
+      limit: this.limit,
+      timeout: LONG_POLL_SECONDS,
+      allowed_updates: ALLOWED_UPDATES,
+    };
+    try {
+      const updates = await this.api.call('getUpdates', request, {
+        ...UNGUARDED,
+        timeoutMs: POLL_TIMEOUT_MS,
+        signal,
+      });
+      this.limit = MAX_UPDATES;
+      return updates;
+    } catch (error) {
+      if (error instanceof TelegramFailure && !signal.aborted) this.noteFailure(error);
+      throw error;
+    }
+  }
+
+  private noteFailure({ reason }: TelegramFailure): void {
+    // One update may be what makes the answer too long to be read.
+    if (reason === 'bad-answer') this.limit = 1;
+    if (reason !== 'timeout') return;
+    const fields = { seconds: POLL_TIMEOUT_MS / 1000 };
+    this.log.event(
+      'warn',
+      'telegram.poll-hung',
+      fields,
+      'getUpdates was not answered; taps were late by as much',
+    );
+  }
+
+  /** Begins to handle the update. @returns its id, where it has one. */
+  private take(value: unknown): number[] {
+    const { update, unreadable } = parseUpdate(value);
+    if (update) {
+      if (this.window.begin(update.update_id)) this.begin(update);
+      return [update.update_id];
+    }
+    const { id } = unreadable;
+    // What comes again was logged before.
+    if (id === null || this.window.begin(id)) this.handler.skip(unreadable);
+    if (id !== null) this.window.done(id);
+    return id === null ? [] : [id];
+  }
+
+  private begin(update: ReadableUpdate): void {
+    const { update_id: id } = update;
+    const done = this.handler
+      .handle(update)
+      .then(
+        () => this.window.done(id),
+        // Nothing was done: it comes again.
+        () => this.window.failed(id),
+      )
+      .finally(() => this.underWay.delete(done));
+    this.underWay.add(done);
   }
 
   private async noteGap(): Promise<void> {
-    const beat = await this.leases.beat(POLLER_LEASE);
-    if (!beat?.last || beat.now.getTime() - beat.last.getTime() <= GAP_MS) return;
-    await this.commands.execute(new ReportGapCommand(beat.last, beat.now));
+    try {
+      const beat = await this.leases.beat(POLLER_LEASE);
+      if (!beat?.last || beat.now.getTime() - beat.last.getTime() <= GAP_MS) return;
+      await this.commands.execute(new ReportGapCommand(beat.last, beat.now));
+    } catch (error) {
+      // The next poll notes it, and the gap with it.
+      this.log.event(
+        'debug',
+        'telegram.beat-failed',
+        { error: describeError(error) },
+        'a poll was not noted',
+      );
+    }
   }
 }
+
+const badAnswer = (what: string): TelegramFailure =>
+  new TelegramFailure('getUpdates', 'bad-answer', what, null, null, null, true);

@@ -8,8 +8,6 @@ import {
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { Update } from 'telegraf/types';
-import { z } from 'zod';
 import { Gatekeeper } from '../access/gatekeeper';
 import { CONFIG, telegramOf, type Config } from '../config/environment';
 import { InvalidInput } from '../kernel/errors';
@@ -17,14 +15,13 @@ import { Log } from '../logging/log';
 import { ALLOWED_UPDATES } from './allowed-updates';
 import { BotConnection, UNGUARDED } from './bot-connection';
 import { Patience } from './patience';
+import { parseUpdate } from './readable-update';
 import { TelegramApi } from './telegram-api';
 import { TelegramStatus } from './telegram-status';
 import { UpdateHandler } from './update-handler';
 
 export const WEBHOOK_PATH = '/telegram/webhook';
 const SECRET_HEADER = 'x-telegram-bot-api-secret-token';
-
-const updateSchema = z.looseObject({ update_id: z.int() });
 
 const digest = (text: string) => createHash('sha256').update(text).digest();
 
@@ -73,11 +70,13 @@ export class WebhookEndpoint implements OnModuleInit, OnApplicationBootstrap, Be
         },
       },
       async (request) => {
-        const update = updateSchema.safeParse(request.body);
-        if (!update.success)
+        const { update, unreadable } = parseUpdate(request.body);
+        if (unreadable?.id === null)
           throw new InvalidInput([{ path: 'update_id', message: 'not an update of the Bot API' }]);
+        // Answered 200, or Telegram would deliver it again and again, and nothing of the chat behind it.
+        if (unreadable) this.handler.skip(unreadable);
         // An error leaves as 503, and Telegram delivers again.
-        await this.handler.handle(update.data as unknown as Update);
+        else await this.handler.handle(update);
         return {};
       },
     );

@@ -52,13 +52,13 @@ it('a fault for a method or a chat spares the others', async () => {
 
 it('reset before: the connection is cut and nothing has happened', async () => {
   await sandbox().fault({ method: '*', reset: 'before' });
-  await expect(sandbox().send()).rejects.toMatchObject({ code: 'ECONNRESET' });
+  await expect(sandbox().send()).rejects.toMatchObject({ cause: { code: 'ECONNRESET' } });
   expect(await texts()).toEqual([]);
 });
 
 it('reset after: it has happened and nobody heard', async () => {
   await sandbox().fault({ method: '*', reset: 'after' });
-  await expect(sandbox().send()).rejects.toMatchObject({ code: 'ECONNRESET' });
+  await expect(sandbox().send()).rejects.toMatchObject({ cause: { code: 'ECONNRESET' } });
   expect(await texts()).toEqual(['hello']);
   expect(await sandbox().calls()).toMatchObject([{ method: 'sendMessage', status: 0, fault: true }]);
 });

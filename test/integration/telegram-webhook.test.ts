@@ -160,6 +160,16 @@ it('what is no update is 400, and an update of a kind we do not know is taken an
   expect((await deliver({ update_id: updateId++, something_new: {} })).status).toBe(200);
 });
 
+it.each([{ message: 7 }, { callback_query: { id: 9 } }, { message: { message_id: 1, chat: null } }])(
+  'an update with %j is taken and skipped, or Telegram would deliver it for ever',
+  async (more) => {
+    const update = { update_id: updateId++, ...more };
+    expect((await deliver(update)).status).toBe(200);
+    const logged = app.events.filter(({ event }) => event === 'telegram.update-unreadable');
+    expect(logged.at(-1)).toMatchObject({ updateId: update.update_id });
+  },
+);
+
 it('while the database is away it is refused, and Telegram delivers it again until it counts', async () => {
   const { id, card } = await shown();
   wire.cut();

@@ -92,8 +92,13 @@ export class Driver {
   }
 
   /** One Bot API call as the service makes it; unknown parameters pass through. */
-  call<T = unknown>(method: string, params: object = {}, token = TOKEN, signal?: AbortSignal): Promise<T> {
-    return requestBotApi<T>(this.client(token), method, { ...params }, signal);
+  async call<T = unknown>(
+    method: string,
+    params: object = {},
+    token = TOKEN,
+    signal?: AbortSignal,
+  ): Promise<T> {
+    return (await requestBotApi(this.client(token), method, { ...params }, signal)) as T;
   }
 
   /** The refusal of a call, which must be refused. */

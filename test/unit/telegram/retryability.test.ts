@@ -1,5 +1,6 @@
 import { TelegramError } from 'telegraf';
 import { CallTimeoutError } from '../../../src/resilience/call-timeout';
+import { UnreadableAnswer } from '../../../src/telegram/bot-api-answers';
 import { retryability, showsTelegramUnwell } from '../../../src/telegram/retryability';
 import {
   circuitOpenFailure,
@@ -32,7 +33,7 @@ const fetchFailed = (method: string, code: string) =>
     new TypeError('fetch failed', { cause: Object.assign(new Error(`${code} at it`), { code }) }),
   );
 
-const NOT_JSON = Object.assign(new Error('invalid json response body'), { type: 'invalid-json' });
+const NOT_JSON = new UnreadableAnswer('the answer is not JSON');
 
 describe('telegram.md 5: what is tried again within a call', () => {
   it.each([500, 502, 503, 504])('a %i is, after a backoff', (status) => {
