@@ -64,9 +64,17 @@ export async function startApp(config: Config, log: Log): Promise<RunningApp> {
   };
   const close = () => inTurn(leave, async () => app && drain(app), location.close);
   try {
-    const migrations = await migrate(location.ownerUrl, location.url, (names) =>
-      log.event('info', 'database.migrating', { migrations: names }, 'bringing the schema up to date'),
-    ).catch((error: unknown) => {
+    const migrations = await migrate(location.ownerUrl, location.url, {
+      waits: (holder) =>
+        log.event(
+          'info',
+          'database.migration-lock-waits',
+          { holder },
+          'waiting for another process that migrates',
+        ),
+      begins: (names) =>
+        log.event('info', 'database.migrating', { migrations: names }, 'bringing the schema up to date'),
+    }).catch((error: unknown) => {
       throw new Error(`the database at ${addressOf(location.ownerUrl)} cannot be used`, { cause: error });
     });
     if (migrations.length > 0)

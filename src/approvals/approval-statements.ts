@@ -1,4 +1,4 @@
-import type { Statement } from '../database/database';
+import { PERSON_WAITS_MS, type Statement } from '../database/database';
 import { AGAIN, URGENCY } from '../database/outbox-work';
 
 /** PostgreSQL's channel that tells every replica which approvals settled: ids, comma separated. */
@@ -114,6 +114,7 @@ const SHOWN_DIGEST = `(
  */
 export const SETTLE: Statement = {
   name: 'approval-settle',
+  withinMs: PERSON_WAITS_MS,
   text: `
   with ended as (
     update approvals set status = $2, settled_at = $8, settled_by_kind = $3, settled_by_id = $4,
@@ -144,6 +145,7 @@ export const SETTLE_ABANDONED: Statement = {
 
 export const JOIN: Statement = {
   name: 'approval-join',
+  withinMs: PERSON_WAITS_MS,
   text: `update approvals set joined = joined + 1 where id = $1 and ${STILL_PENDING}`,
 };
 
@@ -156,6 +158,7 @@ export const DEPART: Statement = {
 /** Parameters: id, status, actor kind, actor id. Answers when that is why nothing was settled, and writes it down. */
 export const REFUSE_SAME_OWNER: Statement = {
   name: 'approval-refuse-same-owner',
+  withinMs: PERSON_WAITS_MS,
   text: `
   with refused as (
     select id, correlation_id from approvals where id = $1 and ${STILL_PENDING} and ${SAME_OWNER}
@@ -171,6 +174,7 @@ export const REFUSE_SAME_OWNER: Statement = {
 /** Parameters: id, actor kind, actor id, what was attempted, why it was refused. */
 export const NOTE_LATE: Statement = {
   name: 'approval-note-late',
+  withinMs: PERSON_WAITS_MS,
   text: `
   insert into audit_log (at, type, actor, approval_id, correlation_id, data)
   select ${NOW}, case $4::text when 'cancelled' then 'approval.cancellation-refused' else 'approval.decision-refused' end,
@@ -181,6 +185,7 @@ export const NOTE_LATE: Statement = {
 /** Parameters: id, actor kind, actor id, reason, chat. */
 export const EXPLAIN: Statement = {
   name: 'approval-explain',
+  withinMs: PERSON_WAITS_MS,
   text: `
   with explained as (
     update approvals set reason = $4
@@ -204,6 +209,7 @@ export const EXPLAIN: Statement = {
  */
 export const ACKNOWLEDGE: Statement = {
   name: 'approval-acknowledge',
+  withinMs: PERSON_WAITS_MS,
   text: `
   with told as (
     update approvals set acknowledged = $3
@@ -274,17 +280,24 @@ export const EXPIRE_DUE: Statement = {
   ),
 };
 
+/** In the order of the ids, so that two of these never wait for each other. */
+const OVERDUE = `select id as due_id from approvals where id = any($2::uuid[]) and ${STILL_PENDING}
+     and expires_at <= now() - make_interval(secs => $1) order by id for update`;
+
 /**
- * Parameters: grace in seconds, ids, chat. Waits for whoever is ending one of them just now, so that it is over
- * for certain afterwards; in the order of the ids, so that two of these never wait for each other.
+ * Parameters: grace in seconds, ids (one), chat. Waits for a transaction that is ending the request just now, so that it
+ * is over for certain afterwards.
  */
 export const EXPIRE_OVERDUE: Statement = {
   name: 'approval-expire-overdue',
-  text: EXPIRE(
-    `select id as due_id from approvals where id = any($2::uuid[]) and ${STILL_PENDING}
-     and expires_at <= now() - make_interval(secs => $1) order by id for update`,
-    '$3::bigint',
-  ),
+  withinMs: PERSON_WAITS_MS,
+  text: EXPIRE(OVERDUE, '$3::bigint'),
+};
+
+/** Parameters: grace in seconds, ids, chat. Leaves out what somebody else holds: one locked request must not keep the others. */
+export const EXPIRE_OVERDUE_AND_FREE: Statement = {
+  name: 'approval-expire-overdue-and-free',
+  text: EXPIRE(`${OVERDUE} skip locked`, '$3::bigint'),
 };
 
 const RECEIPT = `(select jws from receipts where approval_id = approvals.id)`;
@@ -302,9 +315,13 @@ export const FIND_MANY: Statement = {
   text: `select ${SNAPSHOT}, ${TO_BE_SIGNED} from approvals where id = any($2::uuid[])`,
 };
 
+/** Parameters: grace in seconds, ids (one). */
+export const FIND: Statement = { ...FIND_MANY, withinMs: PERSON_WAITS_MS };
+
 /** Parameters: grace in seconds, id. */
 export const FIND_TO_SETTLE: Statement = {
   name: 'approval-find-to-settle',
+  withinMs: PERSON_WAITS_MS,
   text: `select ${SNAPSHOT}, ${SHOWN_DIGEST} as display_digest from approvals where id = $2`,
 };
 

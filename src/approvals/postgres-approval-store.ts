@@ -1,6 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { QueryResultRow } from 'pg';
 import { CONFIG, type Config } from '../config/environment';
-import { Database, isUnavailable, type Statement } from '../database/database';
+import { Database, isLockTimeout, isUnavailable, type Statement } from '../database/database';
+import { Turns } from '../database/turns';
 import { canonicalize } from '../kernel/canonical-json';
 import { DomainError } from '../kernel/errors';
 import { Receipts } from '../receipts/receipts';
@@ -35,6 +37,8 @@ import {
   EXPLAIN,
   EXPIRE_DUE,
   EXPIRE_OVERDUE,
+  EXPIRE_OVERDUE_AND_FREE,
+  FIND,
   FIND_BY_IDEMPOTENCY_KEY,
   FIND_MANY,
   FIND_TO_SETTLE,
@@ -96,11 +100,12 @@ export class PostgresApprovalStore extends ApprovalStore {
   private readonly graceSeconds: number;
   private readonly maxPending: number;
   private readonly headroom: PendingHeadroom;
+  private readonly turns = new Turns();
   private readonly enqueues = new EnqueueBatches<NewRow, StoredAs | null>({
     run: (items) => this.enqueueAll(items),
     // What is counted must not change meanwhile, or two statements would admit the last request twice.
     mustRunAlone: (items) => !this.headroom.isSure(keysOf(items)),
-    failsAlone: (error) => !isUnavailable(error),
+    failsAlone: (error) => !isUnavailable(error) || isLockTimeout(error),
   });
 
   constructor(
@@ -259,7 +264,7 @@ export class PostgresApprovalStore extends ApprovalStore {
     { by, reason, displayDigest: tapped = null }: Outcome,
     displayDigest: string | null,
   ): Promise<boolean> {
-    const rows = await this.database.query(SETTLE, [
+    const rows = await this.change(approval.id, SETTLE, [
       approval.id,
       approval.status,
       by.kind,
@@ -301,17 +306,17 @@ export class PostgresApprovalStore extends ApprovalStore {
   }
 
   async join(id: string): Promise<void> {
-    await this.database.query(JOIN, [id]);
+    await this.change(id, JOIN, [id]);
   }
 
   async depart(id: string): Promise<Departure | null> {
-    const [row] = await this.database.query<{ joined: number; departed: number }>(DEPART, [id]);
+    const [row] = await this.change<{ joined: number; departed: number }>(id, DEPART, [id]);
     return row && row.departed === row.joined + 1 ? row.departed : null;
   }
 
   async abandon(id: string, since: Departure, by: Actor, reason: string): Promise<SettledApproval | null> {
     const values = [id, by.kind, by.id, by.name, toColumnText(reason), since, this.chatId];
-    const [row] = await this.database.query<ApprovalRow>(SETTLE_ABANDONED, values);
+    const [row] = await this.change<ApprovalRow>(id, SETTLE_ABANDONED, values);
     return row ? toSettled(row) : null;
   }
 
@@ -321,11 +326,11 @@ export class PostgresApprovalStore extends ApprovalStore {
 
   async explain(id: string, by: Actor, reason: string): Promise<boolean> {
     const values = [id, by.kind, by.id, toColumnText(reason), this.chatId];
-    return (await this.database.query(EXPLAIN, values)).length > 0;
+    return (await this.change(id, EXPLAIN, values)).length > 0;
   }
 
   async acknowledge(id: string, keyId: string, outcome: Acknowledgement): Promise<SettledApproval | null> {
-    const noted = await this.database.query(ACKNOWLEDGE, [id, keyId, outcome, this.chatId]);
+    const noted = await this.change(id, ACKNOWLEDGE, [id, keyId, outcome, this.chatId]);
     const snapshot = noted.length > 0 ? await this.find(id) : null;
     return snapshot && isSettled(snapshot.approval) ? snapshot.approval : null;
   }
@@ -341,15 +346,28 @@ export class PostgresApprovalStore extends ApprovalStore {
   }
 
   async expireOverdue(ids: readonly string[]): Promise<Settlement[]> {
-    return this.expire(EXPIRE_OVERDUE, [this.graceSeconds, ids, this.chatId]);
+    const values = [this.graceSeconds, ids, this.chatId];
+    const [id] = ids;
+    if (id === undefined || ids.length > 1) return this.expire(EXPIRE_OVERDUE_AND_FREE, values);
+    return this.turns.take(id, () => this.expire(EXPIRE_OVERDUE, values));
   }
 
   private async expire(statement: Statement, values: readonly unknown[]): Promise<Settlement[]> {
     return (await this.database.query<ExpiredRow>(statement, values)).map(toExpired);
   }
 
+  /** A statement that waits where another one holds the approval. */
+  private change<Row extends QueryResultRow>(
+    id: string,
+    statement: Statement,
+    values: readonly unknown[],
+  ): Promise<Row[]> {
+    return this.turns.take(id, () => this.database.query<Row>(statement, values));
+  }
+
   async find(id: string): Promise<Snapshot | null> {
-    const [snapshot] = await this.findMany([id]);
+    const rows = await this.database.query<SnapshotRow>(FIND, [this.graceSeconds, [id]]);
+    const [snapshot] = await this.answerable(rows);
     return snapshot ?? null;
   }
 

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { EventBus } from '@nestjs/cqrs';
-import { Database, type Statement } from '../database/database';
+import { Database, PERSON_WAITS_MS, type Statement } from '../database/database';
 import { Clock } from '../kernel/clock';
 import type { JsonObject } from '../kernel/json';
 import { AttemptRefused, type RefusalReason } from './refusal-events';
@@ -9,10 +9,18 @@ const RECORD = `
   insert into audit_log (at, type, actor, approval_id, correlation_id, data)
   values (date_trunc('milliseconds', now()), $1, $2, $3, $4, $5)`;
 
-const RECORD_EACH: Statement = { name: 'audit-record-refusal', text: RECORD };
+const RECORD_EACH: Statement = {
+  name: 'audit-record-refusal',
+  withinMs: PERSON_WAITS_MS,
+  text: RECORD,
+};
 
 /** Once a minute, type and actor, over all replicas: `uq_audit_log_flood` sees to it. */
-const RECORD_FLOOD: Statement = { name: 'audit-record-flood', text: `${RECORD} on conflict do nothing` };
+const RECORD_FLOOD: Statement = {
+  name: 'audit-record-flood',
+  withinMs: PERSON_WAITS_MS,
+  text: `${RECORD} on conflict do nothing`,
+};
 
 const MINUTE_MS = 60_000;
 /** Actors that are told apart within a minute; the rest of a flood from everywhere is one row. */

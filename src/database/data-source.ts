@@ -11,6 +11,7 @@ import {
   SendSlotEntity,
 } from '../escalation/escalation.entities';
 import { ReceiptEntity, SigningKeyEntity } from '../receipts/receipts.entities';
+import { applyRules, type Session, type SessionRules } from './session';
 import { CreateApprovals1795464000000 } from '../../migrations/1795464000000-CreateApprovals';
 import { AddApiKeys1795464000004 } from '../../migrations/1795464000004-AddApiKeys';
 import { CountWaitingCallers1795464000007 } from '../../migrations/1795464000007-CountWaitingCallers';
@@ -26,20 +27,48 @@ import { QualifyAuditPrune1795464000017 } from '../../migrations/1795464000017-Q
 const CONNECT_TIMEOUT_MS = 5_000;
 /** No statement of ours is long; one that is has gone wrong. */
 const STATEMENT_TIMEOUT_MS = 30_000;
+/** People wait for a locked row; they are answered that it is busy before they give up. */
+const LOCK_TIMEOUT_MS = 2_000;
 /** Our transactions never rest; a replica that is frozen inside one must not hold its locks against the others. */
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 5_000;
 /** PostgreSQL ends a long statement itself; when not even that arrives, the socket is dead and shows no error. */
 const SILENCE_MS = 2_000;
 
+/** Null for no limit. */
+export interface ConnectionOptions {
+  /** The longest a statement may take; 30 s. */
+  readonly statementTimeoutMs?: number | null;
+  /** The longest a statement may wait for a lock; 2 s. */
+  readonly lockTimeoutMs?: number | null;
+  /** The longest that connecting may take; 5 s. */
+  readonly connectTimeoutMs?: number;
+  /** PostgreSQL refuses every change. */
+  readonly readOnly?: boolean;
+}
+
+/** Migrations take as long as they take: a large table, a slow replica. */
+export const PATIENT: ConnectionOptions = { statementTimeoutMs: null, lockTimeoutMs: null };
+
 /**
- * The one way to PostgreSQL, for the service, the command line and the migrations. Not yet connected.
- * `statementTimeoutMs`: the longest a statement may take; null for no limit.
+ * The one way to PostgreSQL, for the service, the command line and the migrations, with or without a pooler in between.
+ * Not yet connected.
  */
 export function createDataSource(
   url: string,
   poolSize: number,
-  statementTimeoutMs: number | null = STATEMENT_TIMEOUT_MS,
+  {
+    statementTimeoutMs = STATEMENT_TIMEOUT_MS,
+    lockTimeoutMs = LOCK_TIMEOUT_MS,
+    connectTimeoutMs = CONNECT_TIMEOUT_MS,
+    readOnly = false,
+  }: ConnectionOptions = {},
 ): DataSource {
+  const rules: SessionRules = {
+    statementTimeoutMs,
+    lockTimeoutMs,
+    idleInTransactionTimeoutMs: statementTimeoutMs === null ? null : IDLE_IN_TRANSACTION_TIMEOUT_MS,
+    readOnly,
+  };
   return new DataSource({
     type: 'postgres',
     url,
@@ -72,14 +101,11 @@ export function createDataSource(
     ],
     migrationsTransactionMode: 'all',
     applicationName: 'countersign',
-    connectTimeoutMS: CONNECT_TIMEOUT_MS,
+    connectTimeoutMS: connectTimeoutMs,
     extra: {
       keepAlive: true,
-      ...(statementTimeoutMs !== null && {
-        statement_timeout: statementTimeoutMs,
-        query_timeout: statementTimeoutMs + SILENCE_MS,
-        idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
-      }),
+      ...(statementTimeoutMs !== null && { query_timeout: statementTimeoutMs + SILENCE_MS }),
+      onConnect: (session: Session) => applyRules(session, rules),
     },
     // TypeORM's own pool error handler logs; the pool replaces the connection by itself.
     poolErrorHandler: () => undefined,

@@ -1,21 +1,33 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import type { Pool, PoolClient, QueryResultRow } from 'pg';
+import { DatabaseError, type Pool, type PoolClient, type QueryConfig, type QueryResultRow } from 'pg';
 import { DataSource } from 'typeorm';
 import { DomainError } from '../kernel/errors';
+import { pooledBegin } from './session';
 
 /** A statement that PostgreSQL parses once a connection. */
 export interface Statement {
   readonly name: string;
   readonly text: string;
+  /** The longest that its caller waits, the time until a connection is free included; without it, as the pool says. */
+  readonly withinMs?: number;
 }
+
+/**
+ * For statements whose answer a person waits for: whatever the database does, they are answered within 3 s. It leaves
+ * room for a wait of 2 s for a lock.
+ */
+export const PERSON_WAITS_MS = 2_800;
 
 /** Serialization failure and deadlock: PostgreSQL rolled the statement back and asks for it again. */
 const RETRYABLE = new Set(['40001', '40P01']);
 const MAX_TRIES = 5;
 
-/** SQLSTATEs that say the database cannot serve now: shutdown, start-up, too many clients, read-only, disk full. */
-const UNAVAILABLE = new Set(['57P01', '57P02', '57P03', '53300', '25006', '53100', '57014']);
+/** SQLSTATE: somebody else holds a lock for longer than a statement waits. */
+const LOCK_TIMEOUT = '55P03';
+
+/** SQLSTATEs that say the database cannot serve now: shutdown, start-up, too many clients, read-only, disk full, locks. */
+const UNAVAILABLE = new Set(['57P01', '57P02', '57P03', '53300', '25006', '53100', '57014', LOCK_TIMEOUT]);
 
 /** What the socket to the database can fail with. */
 const SOCKET_ERRORS = new Set([
@@ -56,15 +68,31 @@ export function isUnavailable(error: unknown): boolean {
   return error instanceof DomainError && error.code === 'database.unavailable';
 }
 
+/** What `pg-pool` says when no connection became free in time. */
+const NO_CONNECTION = 'timeout exceeded when trying to connect';
+
+/** The caller may repeat what it asked in any case; where nothing was changed for certain, it is told so. */
+function explain(error: unknown): string {
+  if (codeOf(error) === LOCK_TIMEOUT)
+    return 'The database is busy: another transaction holds what this needs. Nothing was changed; try again shortly.';
+  if (error instanceof Error && error.message === NO_CONNECTION)
+    return 'The database is busy: every connection is in use. Nothing was changed; try again shortly.';
+  return 'The database does not answer; try again shortly.';
+}
+
 /** The one door to the driver: only what fails behind it can say that the database is away. */
 async function driven<T>(call: () => Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (error) {
     if (!isAway(error)) throw error;
-    const message = 'The database does not answer; try again shortly.';
-    throw new DomainError('database.unavailable', message, { cause: error });
+    throw new DomainError('database.unavailable', explain(error), { cause: error });
   }
+}
+
+/** Whether a statement gave up because somebody else holds a lock: nothing was changed. */
+export function isLockTimeout(error: unknown): boolean {
+  return isUnavailable(error) && codeOf((error as DomainError).cause) === LOCK_TIMEOUT;
 }
 
 const isRetryable = (error: unknown): boolean =>
@@ -81,8 +109,6 @@ export interface PoolUse {
 
 /** The statement fails as well, which is enough to know. */
 const heard = (): void => undefined;
-
-type Querier = Pick<PoolClient, 'query'>;
 
 /** The hot path to PostgreSQL: named prepared statements on TypeORM's own pool. */
 @Injectable()
@@ -105,10 +131,13 @@ export class Database {
   /**
    * Runs one statement in a transaction of its own.
    *
-   * @throws DomainError `database.unavailable` when PostgreSQL cannot be reached or cannot serve.
+   * @throws DomainError `database.unavailable` when PostgreSQL cannot be reached or cannot serve, or when the statement's
+   * time is up.
    */
   async query<Row extends QueryResultRow>(statement: Statement, values: readonly unknown[]): Promise<Row[]> {
-    return this.withRetry(() => run<Row>(this.pool, statement, values));
+    return this.withConnection(new Deadline(statement.withinMs), (on) =>
+      on.pooled ? inTransaction(on, () => run<Row>(on, statement, values)) : run<Row>(on, statement, values),
+    );
   }
 
   /**
@@ -121,43 +150,107 @@ export class Database {
       query: <Row extends QueryResultRow>(s: Statement, v: readonly unknown[]) => Promise<Row[]>,
     ) => Promise<T>,
   ): Promise<T> {
-    return this.withRetry(async () => {
-      const client = await driven(() => this.pool.connect());
-      let broken = true;
-      try {
-        await driven(() => client.query('begin'));
-        const result = await work((statement, values) => run(client, statement, values));
-        await driven(() => client.query('commit'));
-        broken = false;
-        return result;
-      } catch (error) {
-        broken = await client.query('rollback').then(
-          () => false,
-          () => true,
-        );
-        throw error;
-      } finally {
-        client.release(broken);
-      }
-    });
+    return this.withConnection(new Deadline(undefined), (on) =>
+      inTransaction(on, () => work((statement, values) => run(on, statement, values))),
+    );
   }
 
-  private async withRetry<T>(work: () => Promise<T>): Promise<T> {
+  /** Does the work on a connection of the pool, again from the start when PostgreSQL asks for it. */
+  private async withConnection<T>(deadline: Deadline, work: (on: Connection) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
+      const connection = new Connection(await driven(() => this.acquire(deadline)), deadline);
       try {
-        return await work();
+        return await work(connection);
       } catch (error) {
         if (attempt >= MAX_TRIES || !isRetryable(error)) throw error;
+      } finally {
+        connection.release();
       }
     }
+  }
+
+  private async acquire(deadline: Deadline): Promise<PoolClient> {
+    const connecting = this.pool.connect();
+    if (deadline.leftMs === undefined) return connecting;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<null>((resolve) => (timer = setTimeout(resolve, deadline.leftMs, null)));
+    const client = await Promise.race([connecting, late]).finally(() => clearTimeout(timer));
+    if (client) return client;
+    // It comes when nobody waits for it any more; that it does not come was said already.
+    void connecting.then((unused) => unused.release(), heard);
+    throw new Error(NO_CONNECTION);
+  }
+}
+
+/** The time that is left to a caller; on the monotonic clock. */
+class Deadline {
+  private readonly at: number | null;
+
+  constructor(withinMs: number | undefined) {
+    this.at = withinMs === undefined ? null : performance.now() + withinMs;
+  }
+
+  /** At least 1, since the driver takes 0 for no limit; undefined: no limit of its own. */
+  get leftMs(): number | undefined {
+    return this.at === null ? undefined : Math.max(1, Math.ceil(this.at - performance.now()));
+  }
+}
+
+/** A connection of the pool, on loan. */
+class Connection {
+  /** Where a transaction must begin under our rules, and no prepared statement lasts. */
+  readonly pooled: boolean;
+  /** A connection whose last statement PostgreSQL refused is well; after any other failure it may not be. */
+  private broken = false;
+
+  constructor(
+    private readonly client: PoolClient,
+    private readonly deadline: Deadline,
+  ) {
+    this.pooled = pooledBegin(client) !== null;
+  }
+
+  async send<Row extends QueryResultRow>(query: QueryConfig): Promise<Row[]> {
+    const { leftMs } = this.deadline;
+    const timed: QueryConfig & { query_timeout?: number } =
+      leftMs === undefined ? query : { ...query, query_timeout: leftMs };
+    try {
+      const { rows } = await driven(() => this.client.query<Row>(timed));
+      this.broken = false;
+      return rows;
+    } catch (error) {
+      this.broken = !((isUnavailable(error) ? (error as DomainError).cause : error) instanceof DatabaseError);
+      throw error;
+    }
+  }
+
+  async begin(): Promise<void> {
+    await this.send({ text: pooledBegin(this.client) ?? 'begin' });
+  }
+
+  release(): void {
+    this.client.release(this.broken);
+  }
+}
+
+async function inTransaction<T>(on: Connection, work: () => Promise<T>): Promise<T> {
+  try {
+    await on.begin();
+    const result = await work();
+    await on.send({ text: 'commit' });
+    return result;
+  } catch (error) {
+    // A connection that cannot roll back is broken; the first error says more about it.
+    await on.send({ text: 'rollback' }).catch(heard);
+    throw error;
   }
 }
 
 async function run<Row extends QueryResultRow>(
-  on: Querier,
-  statement: Statement,
+  on: Connection,
+  { name, text }: Statement,
   values: readonly unknown[],
 ): Promise<Row[]> {
-  const result = await driven(() => on.query<Row>({ ...statement, values: [...values] }));
-  return result.rows;
+  const query = { text, values: [...values] };
+  return on.send<Row>(on.pooled ? query : { name, ...query });
 }

@@ -15,9 +15,11 @@ async function main(direction: string | undefined): Promise<void> {
       const name = await revertMigration(location.ownerUrl);
       console.log(name === null ? 'There was no migration to take back.' : `Took back ${name}.`);
     } else {
-      const done = await migrate(location.ownerUrl, location.url, (names) =>
-        console.log(`Running ${names.length} migrations: ${names.join(', ')} …`),
-      );
+      const done = await migrate(location.ownerUrl, location.url, {
+        waits: (holder) =>
+          console.log(`Waiting for the migration lock, held by ${holder ?? 'another process'} …`),
+        begins: (names) => console.log(`Running ${names.length} migrations: ${names.join(', ')} …`),
+      });
       console.log(done.length === 0 ? 'The schema is up to date.' : `Ran ${done.join(', ')}.`);
     }
   } finally {

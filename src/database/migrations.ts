@@ -1,5 +1,5 @@
-import { MigrationExecutor, type DataSource, type Migration } from 'typeorm';
-import { createDataSource } from './data-source';
+import { MigrationExecutor, type DataSource, type Migration, type QueryRunner } from 'typeorm';
+import { createDataSource, PATIENT } from './data-source';
 import { Database } from './database';
 import { migrationsOf, readSchemaState } from './migration-state';
 import { grantsFor, revocationsFor } from './service-rights';
@@ -12,16 +12,58 @@ const roleOf = (url: string): string => decodeURIComponent(new URL(url).username
 /** SQLSTATE: the role may not. */
 const INSUFFICIENT_PRIVILEGE = '42501';
 
-async function underLock<T>(ownerUrl: string, work: (source: DataSource) => Promise<T>): Promise<T> {
-  // Two connections: one holds the lock, the other migrates. Both may take long: a large table, a slow replica.
-  const source = createDataSource(ownerUrl, 2, null);
+/** What takes long is reported before it begins. */
+export interface MigrationProgress {
+  /** Another process holds the migration lock. `holder` names its session; null where PostgreSQL does not tell. */
+  readonly waits?: (holder: string | null) => void;
+  readonly begins?: (names: readonly string[]) => void;
+}
+
+interface Holder {
+  readonly pid: number;
+  readonly application_name: string | null;
+  readonly client_addr: string | null;
+}
+
+const HOLDER = `
+  select l.pid, a.application_name, host(a.client_addr) as client_addr
+  from pg_locks l left join pg_stat_activity a using (pid)
+  where l.locktype = 'advisory' and l.granted and (l.classid::bigint << 32 | l.objid::bigint) = $1
+    and l.database = (select oid from pg_database where datname = current_database())`;
+
+async function holderOf(lock: QueryRunner): Promise<string | null> {
+  const [holder] = (await lock.query(HOLDER, [MIGRATION_LOCK])) as Holder[];
+  if (!holder) return null;
+  const { pid, application_name: name, client_addr: address } = holder;
+  return `process ${pid}${name ? ` (${name})` : ''}${address ? ` from ${address}` : ''}`;
+}
+
+async function takeLock(lock: QueryRunner, { waits }: MigrationProgress): Promise<void> {
+  // A lock of the transaction, since a lock of the session stays behind in a pooler.
+  await lock.query('begin');
+  const [tried] = (await lock.query('select pg_try_advisory_xact_lock($1) as taken', [MIGRATION_LOCK])) as {
+    taken: boolean;
+  }[];
+  if (tried?.taken) return;
+  waits?.(await holderOf(lock));
+  await lock.query('select pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
+}
+
+async function underLock<T>(
+  ownerUrl: string,
+  progress: MigrationProgress,
+  work: (source: DataSource) => Promise<T>,
+): Promise<T> {
+  // Two connections: one holds the lock, the other migrates.
+  const source = createDataSource(ownerUrl, 2, PATIENT);
   await source.initialize();
   const lock = source.createQueryRunner();
   try {
-    await lock.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]);
+    await takeLock(lock, progress);
     return await work(source);
   } finally {
-    // Ending the session gives the lock back, whatever state it is in.
+    // Best effort: ending the session gives the lock back as well, whatever state it is in.
+    await lock.query('commit').catch(() => undefined);
     await lock.release();
     await source.destroy();
   }
@@ -43,11 +85,11 @@ async function takeBack(source: DataSource, service: string): Promise<void> {
 async function runPending(
   source: DataSource,
   role: string,
-  begin: (names: readonly string[]) => void,
+  { begins }: MigrationProgress,
 ): Promise<Migration[]> {
   try {
     const { pending } = await readSchemaState(new Database(source), migrationsOf(source));
-    if (pending.length > 0) begin(pending);
+    if (pending.length > 0) begins?.(pending);
     return await source.runMigrations({ transaction: 'all' });
   } catch (error) {
     if (!mayNot(error)) throw error;
@@ -66,20 +108,19 @@ async function runPending(
  * Brings the schema up to date, one replica at a time, and lets the service's role use it. A schema that a newer version
  * has migrated further is left as it is.
  *
- * @param begin hears what is to be run, before it is: it may take long
  * @returns the names of the migrations that ran.
  */
 export async function migrate(
   ownerUrl: string,
   serviceUrl = ownerUrl,
-  begin: (names: readonly string[]) => void = () => undefined,
+  progress: MigrationProgress = {},
 ): Promise<string[]> {
-  return underLock(ownerUrl, async (source) => {
+  return underLock(ownerUrl, progress, async (source) => {
     const service = roleOf(serviceUrl);
     const separate = service !== '' && service !== roleOf(ownerUrl);
     // First: the owner runs no statement of a migration while another role can put names before it.
     if (separate) await takeBack(source, service);
-    const done = await runPending(source, roleOf(ownerUrl), begin);
+    const done = await runPending(source, roleOf(ownerUrl), progress);
     if (separate) {
       const tables = source.entityMetadatas.map(({ tablePath }) => tablePath);
       await source.query(grantsFor(service, tables));
@@ -90,7 +131,7 @@ export async function migrate(
 
 /** Takes the newest migration back. @returns its name, or null when there was none. */
 export async function revertMigration(ownerUrl: string): Promise<string | null> {
-  return underLock(ownerUrl, async (source) => {
+  return underLock(ownerUrl, {}, async (source) => {
     const [newest] = (await new MigrationExecutor(source).getExecutedMigrations()).sort(
       (a, b) => b.timestamp - a.timestamp,
     );

@@ -2,6 +2,7 @@ import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { Client } from 'pg';
 import { describeError, Log } from '../logging/log';
 import { DatabaseLocation } from './database-location';
+import { isPooled } from './session';
 
 const RECONNECT_MIN_MS = 100;
 const RECONNECT_MAX_MS = 5_000;
@@ -16,7 +17,10 @@ export interface NotificationHandler {
   readonly connected: () => void;
 }
 
-/** The one LISTEN connection of this replica; reconnects for ever, and never fails a caller. */
+/**
+ * The one LISTEN connection of this replica; reconnects for ever, and never fails a caller. Behind a pooler it gives up:
+ * what LISTEN registers there is another session's, and the polls of those who listen find everything.
+ */
 @Injectable()
 export class NotificationListener implements BeforeApplicationShutdown {
   private readonly handlers = new Map<string, NotificationHandler>();
@@ -66,6 +70,10 @@ export class NotificationListener implements BeforeApplicationShutdown {
     client.on('notification', ({ channel, payload }) => this.handlers.get(channel)?.notified(payload ?? ''));
     try {
       await client.connect();
+      if (await isPooled(client)) {
+        await this.giveUp(client);
+        return;
+      }
       for (const channel of this.handlers.keys())
         await client.query(`listen ${client.escapeIdentifier(channel)}`);
       this.attempt = null;
@@ -79,6 +87,19 @@ export class NotificationListener implements BeforeApplicationShutdown {
       this.attempt = null;
       this.drop(client, error);
     }
+  }
+
+  private async giveUp(client: Client): Promise<void> {
+    this.stopped = true;
+    this.attempt = null;
+    this.log.event(
+      'warn',
+      'database.listen-pooled',
+      {},
+      'a pooler stands before PostgreSQL, and LISTEN does not pass through it: waiting calls are answered by the poll, within 5 s',
+    );
+    client.removeAllListeners('end');
+    await client.end();
   }
 
   private async subscribe(client: Client, channel: string): Promise<void> {

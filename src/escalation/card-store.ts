@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Database, type Statement } from '../database/database';
+import { Database, PERSON_WAITS_MS, type Statement } from '../database/database';
 import { AGAIN, URGENCY } from '../database/outbox-work';
 import type { ApprovalWork } from './outbox-store';
 
@@ -116,6 +116,7 @@ const SENT: Statement = {
 
 const FIND_BY_NONCE: Statement = {
   name: 'card-find-by-nonce',
+  withinMs: PERSON_WAITS_MS,
   text: `select ${CARD} from cards where nonce = $1`,
 };
 
@@ -125,6 +126,7 @@ const FIND_BY_NONCE: Statement = {
  */
 const ADOPT: Statement = {
   name: 'card-adopt',
+  withinMs: PERSON_WAITS_MS,
   text: `
   with approval as (
     select a.id, a.status from approvals a where a.id = (select approval_id from cards where id = $1) for share
@@ -163,6 +165,7 @@ const CLOSED: Statement = {
 
 const FIND_BY_MESSAGE: Statement = {
   name: 'card-find-by-message',
+  withinMs: PERSON_WAITS_MS,
   text: `select ${CARD} from cards where chat_id = $1 and message_id = $2 order by id desc limit 1`,
 };
 

@@ -1,9 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import { Database, type Statement } from '../database/database';
+import { Database, PERSON_WAITS_MS, type Statement } from '../database/database';
 
 /** Parameters: approvals, receipts; in the order of the ids, so that two of these never wait for each other. */
 const KEEP: Statement = {
   name: 'receipt-keep',
+  withinMs: PERSON_WAITS_MS,
   text: `
   insert into receipts (approval_id, jws)
   select * from unnest($1::uuid[], $2::text[]) as made (approval_id, jws) order by approval_id
@@ -12,6 +13,7 @@ const KEEP: Statement = {
 
 const FIND: Statement = {
   name: 'receipt-find',
+  withinMs: PERSON_WAITS_MS,
   text: `select approval_id, jws from receipts where approval_id = any($1::uuid[])`,
 };
 

@@ -90,7 +90,7 @@ describe('the service, when the database', () => {
 
 describe('a statement', () => {
   it('whose connection went silent is given up, and the pool makes a new one', async () => {
-    const source = createDataSource(wire.url, 1, 500);
+    const source = createDataSource(wire.url, 1, { statementTimeoutMs: 500 });
     await source.initialize();
     const pool = new Database(source);
     const ask = { name: 'ask', text: 'select 1 as one' };
@@ -105,7 +105,7 @@ describe('a statement', () => {
   });
 
   it('that takes too long is ended by PostgreSQL', async () => {
-    const source = createDataSource(database.url, 1, 200);
+    const source = createDataSource(database.url, 1, { statementTimeoutMs: 200 });
     await source.initialize();
     try {
       const slow = { name: 'slow', text: 'select pg_sleep(60)' };

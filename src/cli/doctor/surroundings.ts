@@ -59,10 +59,9 @@ async function reach(config: Config): Promise<{ reached: Reached; close: () => P
         'start the service, which runs it; or set DATABASE_URL if it was to use another',
       );
     }
-    const source = createDataSource(url, 1);
+    const source = createDataSource(url, 1, { readOnly: true });
     await source.initialize();
     const database = new Database(source);
-    await database.query({ name: 'doctor-read-only', text: 'set default_transaction_read_only = on' }, []);
     const { host, pathname } = new URL(url);
     return {
       reached: {
