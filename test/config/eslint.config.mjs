@@ -1,6 +1,9 @@
 import eslint from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
+const WALL_CLOCK =
+  'A test must not assert how long something took. Wait for a condition (until), hold a clock, count steps, or compare the order of events.';
+
 export default tseslint.config(
   { ignores: ['dist/**', 'coverage/**', 'src/sandbox/page/**'] },
   eslint.configs.recommended,
@@ -32,6 +35,32 @@ export default tseslint.config(
   {
     files: ['src/cli/**', 'src/sandbox/main.ts', 'src/database/migrate.ts', 'test/**'],
     rules: { 'no-console': 'off' },
+  },
+  {
+    // How fast a machine is must not decide whether these pass. What is measured belongs to test/bench and test/load.
+    files: ['test/unit/**', 'test/integration/**', 'test/e2e/**', 'test/checks/**'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        ...[
+          // The clock of the wall or of the process, in a comparison that a slow machine fails.
+          ['performance', 'now'],
+          ['Date', 'now'],
+          ['process', 'hrtime'],
+        ].map(([object, property]) => ({
+          selector: `CallExpression[callee.property.name=/^toBeLessThan/] CallExpression[callee.object.name='${object}'][callee.property.name='${property}']`,
+          message: WALL_CLOCK,
+        })),
+        ...[
+          '> Identifier[name=/^(took|elapsed|duration|(took|elapsed|duration|after|late)(Ms|Seconds))$/]',
+          'MemberExpression > Identifier.property[name=/^(took|elapsed|duration|after|late)(Ms|Seconds)$/]',
+          "> BinaryExpression[operator='-'] > Identifier[name=/Ms$/]",
+        ].map((measured) => ({
+          selector: `CallExpression[callee.property.name=/^toBeLessThan/] CallExpression[callee.name='expect'] ${measured}`,
+          message: WALL_CLOCK,
+        })),
+      ],
+    },
   },
   {
     files: ['**/*.mjs', '**/*.cjs', '**/*.js'],

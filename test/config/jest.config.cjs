@@ -36,8 +36,8 @@ module.exports = {
   // These publish ES modules only, or import them while they run; Node does that, Jest must compile them.
   transformIgnorePatterns: ['/node_modules/(?!(jose|canonicalize|@opentelemetry)/)', '<rootDir>/dist/'],
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.data'],
-  // Room for a loaded machine: what is waited for is a condition, and usually there at once.
-  testTimeout: 90_000,
+  // Room for a slow and loaded machine: what is waited for is a condition, and usually there at once.
+  testTimeout: 180_000,
   // Tests of real processes mostly wait for them.
   maxWorkers: 3,
   coverageProvider: 'v8',

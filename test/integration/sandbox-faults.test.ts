@@ -6,7 +6,7 @@ const sandbox = eachTestItsSandbox();
 async function bare(
   method: string,
   params: object = {},
-  timeoutMs = 5000,
+  timeoutMs = 60_000,
 ): Promise<{ status: number; text: string; type: string | null }> {
   const response = await fetch(`${sandbox().url}/bot${TOKEN}/${method}`, {
     method: 'POST',

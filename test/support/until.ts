@@ -1,5 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
+/** What is there at once on any machine; what is not there by now, on a slow and busy one, hangs. */
+const HANG_MS = 60_000;
+
 /**
  * Waits for a condition and returns its first truthy value.
  *
@@ -8,7 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export async function until<T>(
   what: string,
   condition: () => Promise<T | null | undefined | false> | T | null | undefined | false,
-  withinMs = 15_000,
+  withinMs = HANG_MS,
 ): Promise<T> {
   const deadline = performance.now() + withinMs;
   for (;;) {

@@ -71,6 +71,23 @@ it('security 14: what was read more than a second ago answers nobody while the t
   await standing.confirm();
 });
 
+it('security 14: the table is read four times a second, so that what is revoked ends within one', async () => {
+  jest.useFakeTimers();
+  try {
+    const { standing } = await known();
+    const call = new AbortController();
+    standing.watch(call);
+    ring.onApplicationBootstrap();
+    await jest.advanceTimersByTimeAsync(1000);
+    expect(reads).toBe(1 + 4);
+    table = [];
+    await jest.advanceTimersByTimeAsync(250);
+    expect(call.signal.aborted).toBe(true);
+  } finally {
+    jest.useRealTimers();
+  }
+});
+
 it('says once that the table is away, and once that it is back', async () => {
   away = new Error('away');
   for (let n = 0; n < 3; n++) {

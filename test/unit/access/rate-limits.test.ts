@@ -1,3 +1,4 @@
+import { Gatekeeper } from '../../../src/access/gatekeeper';
 import { ProcessRateLimits } from '../../../src/access/process-rate-limits';
 import type { RefusalLog } from '../../../src/audit/refusal-log';
 import { parseConfig } from '../../../src/config/environment';
@@ -43,6 +44,17 @@ it('every agent and every operator has a limit of their own', async () => {
   expect((await refusalOf(all.decide({ kind: 'telegram', id: '7', name: 'y' }))).message).toBe(
     'Too many decisions; try again in 60 s.',
   );
+});
+
+it('attempts without a valid key are answered as such 600 times a minute from one source', async () => {
+  const gate = new Gatekeeper(refusals);
+  const attempt = (address: string) =>
+    gate
+      .turnAwayStranger(address, { method: 'GET', route: '/' }, 'no')
+      .catch((error: unknown) => (error as RateLimited).code);
+  for (let n = 0; n < 600; n++) expect(await attempt('192.0.2.1')).toBe('access.unauthenticated');
+  expect(await attempt('192.0.2.1')).toBe('access.rate-limited');
+  expect(await attempt('192.0.2.2')).toBe('access.unauthenticated');
 });
 
 it('what is given back may be used again', async () => {
