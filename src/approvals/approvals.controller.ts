@@ -185,7 +185,9 @@ export class ApprovalsController {
   @Post(':id/ack')
   @HttpCode(200)
   @Allow('agent')
-  @ApiOperation({ summary: 'Say that the agent heard and went on, or will not' })
+  @ApiOperation({
+    summary: 'Say what became of the answer: the agent has it, went on, ran the tool, failed, or is gone',
+  })
   @ApiOkResponse({ type: ApprovalView })
   async acknowledge(
     @Param() { id }: IdParamDto,

@@ -13,6 +13,7 @@ import { JoinApprovalHandler } from './commands/join-approval';
 import { ReceiptsModule } from '../receipts/receipts.module';
 import { PostgresApprovalStore } from './postgres-approval-store';
 import { AwaitSettlementHandler } from './queries/await-settlement';
+import { FindOpenCallsHandler } from './queries/find-open-calls';
 import { GetApprovalHandler } from './queries/get-approval';
 import { ListApprovalsHandler } from './queries/list-approvals';
 import { LookForDueHandler } from './queries/look-for-due';
@@ -31,6 +32,7 @@ import { TimeoutSweeper } from './timeout-sweeper';
     AcknowledgeApprovalHandler,
     JoinApprovalHandler,
     DepartFromApprovalHandler,
+    FindOpenCallsHandler,
     GetApprovalHandler,
     ListApprovalsHandler,
     LookForDueHandler,

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { JsonObject, JsonValue } from '../kernel/json';
 import type { CodeLanguage } from './rich-text';
 import { visibleBlock, visibleLine } from './visible-text';
@@ -18,15 +19,16 @@ interface KnownMember {
   readonly language?: CodeLanguage;
 }
 
+const COMMAND = (language: CodeLanguage): KnownMember[] => [
+  { name: 'command', label: 'Command', layout: 'block', language },
+  { name: 'description', label: 'Description by the agent', layout: 'line' },
+];
+
 /** The inputs of Claude Code's tools, in the order in which a person wants to read them. */
 const KNOWN_MEMBERS: ReadonlyMap<string, readonly KnownMember[]> = new Map([
-  [
-    'Bash',
-    [
-      { name: 'command', label: 'Command', layout: 'block', language: 'bash' },
-      { name: 'description', label: 'Description by the agent', layout: 'line' },
-    ],
-  ],
+  ['Bash', COMMAND('bash')],
+  ['PowerShell', COMMAND('powershell')],
+  ['Monitor', COMMAND('bash')],
   [
     'WebFetch',
     [
@@ -59,6 +61,16 @@ const KNOWN_MEMBERS: ReadonlyMap<string, readonly KnownMember[]> = new Map([
   ],
 ] satisfies [string, KnownMember[]][]);
 
+/** What the card says of a question with options, as Claude Code asks it. */
+const questionSchema = z.strictObject({
+  question: z.string(),
+  header: z.string().optional(),
+  multiSelect: z.boolean().optional(),
+  options: z.array(
+    z.strictObject({ label: z.string(), description: z.string().optional(), preview: z.string().optional() }),
+  ),
+});
+
 /** More edits than this are shown as JSON: Telegram formats at most 100 pieces of a message. */
 const MAX_EDITS_SIDE_BY_SIDE = 8;
 
@@ -74,7 +86,9 @@ export function actionParts(toolName: string, toolInput: JsonObject): ActionPart
   }
   const edits = toolName === 'MultiEdit' ? editParts(rest.get('edits')) : [];
   if (edits.length > 0) rest.delete('edits');
-  parts.push(...edits);
+  const questions = toolName === 'AskUserQuestion' ? questionParts(rest.get('questions')) : [];
+  if (questions.length > 0) rest.delete('questions');
+  parts.push(...edits, ...questions);
   if (rest.size > 0 || parts.length === 0) {
     // fromEntries defines members, so even one named __proto__ stays one.
     const json = JSON.stringify(Object.fromEntries(rest), null, 2);
@@ -141,6 +155,27 @@ function editParts(edits: JsonValue | undefined): ActionPart[] {
     part({ label: `Before, edit ${i + 1} of ${known.length}${extent}`, layout: 'block' }, before),
     part({ label: `After, edit ${i + 1} of ${known.length}${extent}`, layout: 'block' }, after),
   ]);
+}
+
+/** Each question with its options; nothing when there are too many, or one has another shape. */
+function questionParts(value: JsonValue | undefined): ActionPart[] {
+  if (!Array.isArray(value) || value.length > MAX_EDITS_SIDE_BY_SIDE) return [];
+  const { data: questions } = questionSchema.array().safeParse(value);
+  return (questions ?? []).flatMap(({ header, question, multiSelect, options }, i) => {
+    const label = questions?.length === 1 ? 'Question' : `Question ${i + 1} of ${questions?.length}`;
+    const choice = multiSelect ? 'Options, several may be chosen' : 'Options';
+    // Each on a line of its own, so that none can pose as another.
+    const lines = options.flatMap((option, n) => [
+      `${n + 1}. ${option.label}`,
+      ...(option.description === undefined ? [] : [`   ${option.description}`]),
+      ...(option.preview === undefined ? [] : [`   ${option.preview}`]),
+    ]);
+    return [
+      part({ label, layout: 'block' }, question),
+      ...(header === undefined ? [] : [part({ label: 'Header', layout: 'line' }, header)]),
+      { label: choice, layout: 'block' as const, shown: lines.map((line) => visibleLine(line)).join('\n') },
+    ];
+  });
 }
 
 function editOf(edit: JsonValue): { before: string; after: string; extent: string } | undefined {
