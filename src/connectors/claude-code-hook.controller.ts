@@ -10,7 +10,7 @@ import { OpenAnswers } from '../http/open-answers';
 import { parsed } from '../http/zod';
 import { describeError, Log } from '../logging/log';
 import { AgentReports } from './agent-reports';
-import { answerTo, failureOf, type Answer, type Ending } from './answers';
+import { answerTo, failureOf, type Ending, type Outcome } from './answers';
 import { isReportingEvent, parseReport } from './claude-code-events';
 import { gatingEventOf, hookOutput, parseHook, questionOf, type HookPayload } from './claude-code-hook';
 import { toolEffect } from './claude-code-tools';
@@ -83,8 +83,7 @@ export class ClaudeCodeHookController {
       await open.end({});
       return this.take(body, caller);
     }
-    let ending: Ending | null = null;
-    let answer: Answer;
+    let outcome: Outcome;
     try {
       const payload = parseHook(body);
       const effect = toolEffect(payload.tool_name);
@@ -95,8 +94,8 @@ export class ClaudeCodeHookController {
         return;
       }
       this.tools.notice(payload.tool_name);
-      ending = await this.ask(payload, wait, caller, gone);
-      answer = answerTo(ending);
+      const ending = await this.ask(payload, wait, caller, gone);
+      outcome = { answer: answerTo(ending), ending };
     } catch (error) {
       this.log.event(
         'warn',
@@ -104,10 +103,10 @@ export class ClaudeCodeHookController {
         { error: describeError(error) },
         'a tool use was denied unasked',
       );
-      answer = failureOf(error);
+      outcome = { answer: failureOf(error), ending: null };
     }
-    const taken = await open.end(hookOutput(event, answer));
-    await this.calls.answered('hook', answer, ending, taken);
+    const taken = await open.end(hookOutput(event, outcome.answer));
+    await this.calls.answered('hook', caller, outcome, taken);
   }
 
   private async take(body: unknown, caller: Identity): Promise<void> {

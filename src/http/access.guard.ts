@@ -25,6 +25,11 @@ export const Allow = (...audience: Audience[]) => SetMetadata(ROLES, audience);
 const rolesIn = (audience: readonly Audience[] = []): Audience[] =>
   audience.filter((each) => each !== 'scraper');
 
+/** The API key that a request comes with; not checked. */
+export function presentedKey({ headers }: Pick<FastifyRequest, 'headers'>): string | null {
+  return /^Bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1] ?? null;
+}
+
 interface Identified {
   identity?: Identity;
 }
@@ -63,8 +68,8 @@ export class AccessGuard implements CanActivate {
     if (roles?.includes('anyone')) return true;
     if (roles?.includes('scraper') && (this.config.metrics.public || this.config.http.loopback)) return true;
     const call = context.switchToHttp().getRequest<Call>();
-    const [, key] = /^Bearer +(\S+) *$/i.exec(call.headers.authorization ?? '') ?? [];
-    const identity = key === undefined ? null : this.keys.identify(key);
+    const key = presentedKey(call);
+    const identity = key === null ? null : this.keys.identify(key);
     return identity instanceof Promise
       ? identity.then((found) => this.admit(call, found, roles))
       : this.admit(call, identity, roles);
