@@ -42,7 +42,7 @@ export class AppModule {
         EscalationModule.with(config),
         RetentionModule,
         HealthModule,
-        MetricsModule.create(),
+        MetricsModule.create(config),
         DiagnosticsModule,
       ],
     };

@@ -1,6 +1,5 @@
 import { PERSON_WAITS_MS, type Statement } from '../database/database';
 import { AGAIN, URGENCY } from '../database/outbox-work';
-import { isPresent } from '../database/replica-presence';
 
 /** PostgreSQL's channel that tells every replica which approvals settled: ids, comma separated. */
 export const SETTLED_CHANNEL = 'approval_settled';
@@ -8,7 +7,7 @@ export const SETTLED_CHANNEL = 'approval_settled';
 /** NOTIFY carries less than 8000 bytes; 200 ids of 36 characters and their commas fit. */
 const IDS_PER_NOTIFY = 200;
 
-const APPROVAL = `id, status, key_id, owner, request, input_digest, correlation_id, traceparent, created_at, expires_at,
+const APPROVAL = `id, status, key_id, request, input_digest, correlation_id, traceparent, created_at, expires_at,
   settled_at, settled_by_kind, settled_by_id, settled_by_name, reason, acknowledged`;
 
 /** JavaScript dates hold milliseconds; what is stored must be what is shown. */
@@ -44,7 +43,7 @@ const AFTERMATH = (chatId: string, answered = APPROVAL) => `
 /**
  * Many requests at once. Parameters, each an array with a value for each request: key, agent, session, request, digest,
  * correlation, idempotency key, body digest, seconds, traceparent; then chat, cap, and the keys whose pending requests
- * are counted; then, for each request again, the owner of the key and the replica where its caller waits. What was asked before takes no room of what is new.
+ * are counted. What was asked before takes no room of what is new.
  *
  * In the order of the idempotency keys, so that two replicas with the same ones never wait for each other.
  */
@@ -54,9 +53,9 @@ export const ENQUEUE: Statement = {
   with input as materialized (
     select *, uuid_v7(${NOW}) as id
     from unnest((select $1::text[]), $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[],
-      $9::float8[], $10::text[], $14::text[], $15::integer[]) with ordinality
+      $9::float8[], $10::text[]) with ordinality
       as t (key_id, agent_id, session_id, request, input_digest, correlation_id, idempotency_key, body_digest,
-        seconds, traceparent, owner, holder, place)
+        seconds, traceparent, place)
   ), counted as materialized (
     select key_id, (select count(*) from approvals a where a.key_id = k.key_id and a.status = 'pending') as pending
     from unnest((select $13::text[])) as k (key_id)
@@ -69,9 +68,9 @@ export const ENQUEUE: Statement = {
     where pending is null or pending + nth <= $12::bigint
   ), new as (
     insert into approvals (id, key_id, agent_id, session_id, request, input_digest, correlation_id,
-      idempotency_key, body_digest, traceparent, owner, holder, created_at, expires_at)
+      idempotency_key, body_digest, traceparent, created_at, expires_at)
     select id, key_id, agent_id, session_id, request, input_digest, correlation_id, idempotency_key, body_digest,
-      traceparent, owner, holder, ${NOW}, ${NOW} + make_interval(secs => seconds)
+      traceparent, ${NOW}, ${NOW} + make_interval(secs => seconds)
     from admitted order by key_id, idempotency_key
     on conflict (key_id, idempotency_key) where idempotency_key is not null do nothing
     returning id, created_at, expires_at
@@ -86,9 +85,8 @@ export const ENQUEUE: Statement = {
       json_build_object('inputDigest', input_digest)::text
     from stored order by place
   )
-  select input.place::int, stored.id, created_at, expires_at, counted.pending::int, admitted.place is not null as admitted
-  from input left join stored using (place) left join admitted using (place)
-    left join counted on counted.key_id = input.key_id
+  select input.place::int, stored.id, created_at, expires_at, pending::int
+  from input left join stored using (place) left join counted on counted.key_id = input.key_id
   order by place`,
 };
 
@@ -145,52 +143,16 @@ export const SETTLE_ABANDONED: Statement = {
   ), ${AFTERMATH('$7::bigint')}`,
 };
 
-/** Whoever waited left before the answer was written, or went with its replica. */
-const NOBODY_WAITS = `(departed = joined + 1 or (holder is not null and not ${isPresent('approvals.holder')}))`;
-
-/** Nobody was given the verdict, as far as anybody can know. */
-const NOT_SERVED = `(status = 'pending'
-      or (status in ('approved', 'rejected') and (acknowledged is null or acknowledged = 'gone')))`;
-
-/**
- * Parameters: id, replica. Of several that come at once, on any replicas, one succeeds: it waits, and the others see it.
- * It comes in the place of all that were counted before.
- */
 export const JOIN: Statement = {
   name: 'approval-join',
   withinMs: PERSON_WAITS_MS,
-  text: `update approvals set joined = joined + 1, departed = joined + 1, holder = $2
-    where id = $1 and expires_at > now() and ${NOT_SERVED} and ${NOBODY_WAITS}
-    returning joined`,
+  text: `update approvals set joined = joined + 1 where id = $1 and ${STILL_PENDING}`,
 };
 
-/** Parameters: id, idempotency key. */
-export const RELEASE: Statement = {
-  name: 'approval-release',
-  text: `
-  with released as (
-    update approvals set idempotency_key = null where id = $1 and idempotency_key = $2
-    returning id, key_id, correlation_id, status, expires_at
-  ), audited as (
-    insert into audit_log (at, type, actor, approval_id, correlation_id, data)
-    select ${NOW}, 'approval.use-refused', 'api:' || key_id, id, correlation_id,
-      json_build_object('reason', case when expires_at <= now() then 'expired' else 'used' end)::text
-    from released where status in ('approved', 'rejected')
-  )
-  select id from released`,
-};
-
-/** Parameters: id, hold. From here on nobody can join: the answer is being written. */
-export const TAKE: Statement = {
-  name: 'approval-take',
-  text: `update approvals set holder = null where id = $1 and joined = $2 and status <> 'pending' returning id`,
-};
-
-/** Parameters: id, hold. */
 export const DEPART: Statement = {
   name: 'approval-depart',
-  text: `update approvals set departed = joined + 1, holder = null where id = $1 and joined = $2
-    returning status, departed`,
+  text: `update approvals set departed = departed + 1 where id = $1 and ${STILL_PENDING}
+    returning joined, departed`,
 };
 
 /** Parameters: id, status, actor kind, actor id. Answers when that is why nothing was settled, and writes it down. */

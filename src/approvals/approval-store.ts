@@ -4,16 +4,15 @@ import type {
   Actor,
   Approval,
   ApprovalStatus,
-  Asker,
   Departure,
-  Hold,
   SettledApproval,
   Settlement,
   Verdict,
 } from './approval';
 
 /** What an agent asks, before the database gave it an id and its times. */
-export interface NewApproval extends Asker {
+export interface NewApproval {
+  readonly keyId: string;
   readonly agentId: string;
   readonly sessionId: string;
   readonly toolName: string;
@@ -28,8 +27,6 @@ export interface NewApproval extends Asker {
   readonly traceparent: string | null;
   /** The caller's Idempotency-Key and the SHA-256 of the RFC 8785 form of the body it came with. */
   readonly idempotency: { readonly key: string; readonly bodyDigest: Buffer } | null;
-  /** Whether the caller holds its connection open for the answer, and may join later if it loses it. */
-  readonly held: boolean;
 }
 
 /** The approval that now stands, and whether an earlier call with the same Idempotency-Key made it. */
@@ -134,32 +131,15 @@ export abstract class ApprovalStore {
    */
   abstract settle(id: string, outcome: Outcome, lastSeen?: LastSeen | null): Promise<SettleAttempt>;
 
-  /**
-   * A caller comes back to a request for which nobody waits, and whose verdict nobody was given. Never past `expiresAt`.
-   *
-   * @returns null when it cannot be joined: somebody waits, or it has served.
-   */
-  abstract join(id: string): Promise<Hold | null>;
+  /** One more caller waits for a request that was asked before. */
+  abstract join(id: string): Promise<void>;
 
   /**
-   * The same is asked anew: the request keeps its state and loses its idempotency key, if it has this one. The audit log
-   * has the attempt where the request had a verdict.
-   */
-  abstract release(id: string, idempotencyKey: string): Promise<void>;
-
-  /**
-   * Gives the end of a request to the caller that holds it, once.
+   * A caller no longer waits.
    *
-   * @returns whether it may be told: false when another caller came after it.
+   * @returns null while others wait, or when there is nothing to wait for.
    */
-  abstract take(id: string, hold: Hold): Promise<boolean>;
-
-  /**
-   * A caller no longer waits, and was not told how the request ended.
-   *
-   * @returns null when it is not pending, or another caller came after this one.
-   */
-  abstract depart(id: string, hold: Hold): Promise<Departure | null>;
+  abstract depart(id: string): Promise<Departure | null>;
 
   /**
    * Cancels a pending request for which nobody has waited since that departure.

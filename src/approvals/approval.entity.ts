@@ -40,10 +40,6 @@ export class ApprovalEntity {
   @Column('text')
   request!: string;
 
-  /** Of the key that asked, when it asked. */
-  @Column('text', { nullable: true })
-  owner!: string | null;
-
   @Column('text', { name: 'input_digest' })
   inputDigest!: string;
 
@@ -84,15 +80,11 @@ export class ApprovalEntity {
   @Column('text', { nullable: true })
   acknowledged!: string | null;
 
-  /** How often a caller came to wait after the one that asked: the number of the caller that waits, or waited last. */
+  /** How often a caller came to wait after the one that asked. */
   @Column('integer', { default: 0 })
   joined!: number;
 
-  /** How many of all these no longer wait; nobody does once this is `joined` + 1. */
+  /** How many of all these no longer wait. */
   @Column('integer', { default: 0 })
   departed!: number;
-
-  /** The replica at which the last of them waits; null: nobody waits, or the answer is on its way. */
-  @Column('integer', { nullable: true })
-  holder!: number | null;
 }

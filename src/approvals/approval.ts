@@ -23,20 +23,8 @@ export const ACKNOWLEDGEMENTS = ['gone', 'answered', 'resumed', 'ran', 'failed']
 
 export type Acknowledgement = (typeof ACKNOWLEDGEMENTS)[number];
 
-/** Which of the callers waits for the answer, counted from 0. Only the last that came is given it. */
-export type Hold = number;
-
-export const FIRST_HOLD: Hold = 0;
-
 /** Which departure of a caller left nobody waiting: the request is abandoned only if nobody came back since. */
 export type Departure = number;
-
-/** The API key that asks, as it was authenticated. */
-export interface Asker {
-  readonly keyId: string;
-  /** Of the key, when it asked; null: it has none, or the request is older than this record of it. */
-  readonly owner: string | null;
-}
 
 export interface Decision {
   readonly by: Actor;
@@ -44,12 +32,11 @@ export interface Decision {
 }
 
 /** What was asked; none of it ever changes. */
-export interface ApprovalRequest extends Asker {
+export interface ApprovalRequest {
   /** UUID version 7, made by the database. */
   readonly id: string;
   /** The API key that asked; "own" means created with this key. */
   readonly keyId: string;
-  /** What the caller calls itself. */
   readonly agentId: string;
   readonly sessionId: string;
   readonly toolName: string;

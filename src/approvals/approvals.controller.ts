@@ -86,7 +86,7 @@ export class ApprovalsController {
     // Before anything is stored: a call that may not wait must not ask either.
     const held = wait > 0 ? await this.open.hold(reply, caller) : null;
     const { approval, replayed } = await this.commands.execute(
-      new EnqueueApprovalCommand(body, caller, idempotencyKey, currentCorrelationId() ?? ''),
+      new EnqueueApprovalCommand(body, caller.keyId, idempotencyKey, currentCorrelationId() ?? ''),
     );
     void reply.header('location', `/api/approvals/${approval.id}`);
     if (replayed) void reply.status(200).header('idempotent-replayed', 'true');

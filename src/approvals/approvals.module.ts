@@ -10,7 +10,6 @@ import { DepartFromApprovalHandler } from './commands/depart-from-approval';
 import { EnqueueApprovalHandler } from './commands/enqueue-approval';
 import { ExplainRejectionHandler } from './commands/explain-rejection';
 import { JoinApprovalHandler } from './commands/join-approval';
-import { TakeAnswerHandler } from './commands/take-answer';
 import { ReceiptsModule } from '../receipts/receipts.module';
 import { PostgresApprovalStore } from './postgres-approval-store';
 import { AwaitSettlementHandler } from './queries/await-settlement';
@@ -32,7 +31,6 @@ import { TimeoutSweeper } from './timeout-sweeper';
     ExplainRejectionHandler,
     AcknowledgeApprovalHandler,
     JoinApprovalHandler,
-    TakeAnswerHandler,
     DepartFromApprovalHandler,
     FindOpenCallsHandler,
     GetApprovalHandler,

@@ -2,7 +2,6 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { QueryResultRow } from 'pg';
 import { CONFIG, type Config } from '../config/environment';
 import { Database, isLockTimeout, isUnavailable, type Statement } from '../database/database';
-import { ReplicaPresence } from '../database/replica-presence';
 import { Turns } from '../database/turns';
 import { canonicalize } from '../kernel/canonical-json';
 import { DomainError } from '../kernel/errors';
@@ -16,9 +15,7 @@ import {
   type Actor,
   type Approval,
   type ApprovalRequest,
-  type ApprovalStatus,
   type Departure,
-  type Hold,
   type SettledApproval,
   type Settlement,
 } from './approval';
@@ -52,10 +49,8 @@ import {
   LOOK_FOR_DUE,
   NOTE_LATE,
   REFUSE_SAME_OWNER,
-  RELEASE,
   SETTLE,
   SETTLE_ABANDONED,
-  TAKE,
 } from './approval-statements';
 import {
   ApprovalStore,
@@ -84,16 +79,12 @@ const keysOf = (items: readonly NewRow[]): string[] => items.map(({ request }) =
 
 type StoredAs = Pick<ApprovalRequest, 'id' | 'createdAt' | 'expiresAt'>;
 
-/** Why a request was not stored: its idempotency key was taken, or its API key has too much open. */
-type NotStored = 'asked-before' | 'too-many';
-
-/** No id: not stored. `pending`: of the key, before this statement, where it was counted. `admitted`: there was room. */
+/** No id: not stored. `pending`: of the key, before this statement, where it was counted. */
 interface EnqueuedRow {
   readonly id: string | null;
   readonly created_at: Date | null;
   readonly expires_at: Date | null;
   readonly pending: number | null;
-  readonly admitted: boolean;
 }
 
 /** The approval as it will stand; the statement that makes it so may still find it otherwise. */
@@ -118,7 +109,7 @@ export class PostgresApprovalStore extends ApprovalStore {
   private readonly maxPending: number;
   private readonly headroom: PendingHeadroom;
   private readonly turns = new Turns();
-  private readonly enqueues = new EnqueueBatches<NewRow, StoredAs | NotStored>({
+  private readonly enqueues = new EnqueueBatches<NewRow, StoredAs | null>({
     run: (items) => this.enqueueAll(items),
     // What is counted must not change meanwhile, or two statements would admit the last request twice.
     mustRunAlone: (items) => !this.headroom.isSure(keysOf(items)),
@@ -128,7 +119,6 @@ export class PostgresApprovalStore extends ApprovalStore {
   constructor(
     private readonly database: Database,
     private readonly receipts: Receipts,
-    private readonly presence: ReplicaPresence,
     @Inject(CONFIG) config: Config,
   ) {
     super();
@@ -144,14 +134,13 @@ export class PostgresApprovalStore extends ApprovalStore {
     const asked = { agentId, cwd, metadata, sessionId, summary, toolInput, toolName, toolUseId };
     const text = canonicalize(asked satisfies RequestText);
     const stored = await this.enqueues.add({ request, text, size: text.length });
-    if (typeof stored === 'string') return this.earlier(request, stored);
+    if (stored === null) return this.earlierOrTooMany(request);
     const { id, createdAt, expiresAt } = stored;
-    const { keyId, owner, inputDigest, correlationId, traceparent } = request;
+    const { keyId, inputDigest, correlationId, traceparent } = request;
     // Written out: put together from its parts, it would cost an enqueue more than the rest of this function.
     const approval: Approval = {
       id,
       keyId,
-      owner,
       agentId,
       sessionId,
       toolName,
@@ -170,7 +159,7 @@ export class PostgresApprovalStore extends ApprovalStore {
     return { approval, replayed: false };
   }
 
-  private async enqueueAll(items: readonly NewRow[]): Promise<(StoredAs | NotStored)[]> {
+  private async enqueueAll(items: readonly NewRow[]): Promise<(StoredAs | null)[]> {
     const requests = items.map(({ request }) => request);
     const counted = this.headroom.unsure(keysOf(items));
     const rows = await this.database.query<EnqueuedRow>(ENQUEUE, [
@@ -187,27 +176,20 @@ export class PostgresApprovalStore extends ApprovalStore {
       this.chatId,
       this.maxPending,
       counted,
-      requests.map(({ owner }) => owner),
-      requests.map(({ held }) => (held ? this.presence.visibleNumber : null)),
     ]);
     rows.forEach(({ pending }, place) => {
       const keyId = requests[place]?.keyId;
       if (keyId !== undefined && pending !== null) this.headroom.counted(keyId, pending + rows.length);
     });
-    return rows.map(({ id, created_at: createdAt, expires_at: expiresAt, admitted }) =>
-      id === null || createdAt === null || expiresAt === null
-        ? admitted
-          ? 'asked-before'
-          : 'too-many'
-        : { id, createdAt, expiresAt },
+    return rows.map(({ id, created_at: createdAt, expires_at: expiresAt }) =>
+      id === null || createdAt === null || expiresAt === null ? null : { id, createdAt, expiresAt },
     );
   }
 
-  /** What was asked before may lose its key meanwhile: then the same is asked after all. */
-  private async earlier(request: NewApproval, why: NotStored): Promise<Enqueued> {
+  /** Nothing was inserted: the key was used before, or the agent has too much open. */
+  private async earlierOrTooMany(request: NewApproval): Promise<Enqueued> {
     const earlier = await this.replay(request);
     if (earlier) return earlier;
-    if (why === 'asked-before') return this.enqueue(request);
     throw new DomainError(
       'approval.too-many-pending',
       `This key has ${this.maxPending} requests pending; wait for decisions or cancel some.`,
@@ -331,22 +313,13 @@ export class PostgresApprovalStore extends ApprovalStore {
     });
   }
 
-  async join(id: string): Promise<Hold | null> {
-    const [row] = await this.change<{ joined: Hold }>(id, JOIN, [id, this.presence.visibleNumber]);
-    return row?.joined ?? null;
+  async join(id: string): Promise<void> {
+    await this.change(id, JOIN, [id]);
   }
 
-  async release(id: string, idempotencyKey: string): Promise<void> {
-    await this.change(id, RELEASE, [id, idempotencyKey]);
-  }
-
-  async take(id: string, hold: Hold): Promise<boolean> {
-    return (await this.change(id, TAKE, [id, hold])).length > 0;
-  }
-
-  async depart(id: string, hold: Hold): Promise<Departure | null> {
-    const [row] = await this.change<{ status: ApprovalStatus; departed: Departure }>(id, DEPART, [id, hold]);
-    return row?.status === 'pending' ? row.departed : null;
+  async depart(id: string): Promise<Departure | null> {
+    const [row] = await this.change<{ joined: number; departed: number }>(id, DEPART, [id]);
+    return row && row.departed === row.joined + 1 ? row.departed : null;
   }
 
   async abandon(id: string, since: Departure, by: Actor, reason: string): Promise<SettledApproval | null> {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { isIPv4 } from 'node:net';
+import { isIPv4, isIPv6 } from 'node:net';
 import { join } from 'node:path';
 import { z } from 'zod';
 
@@ -56,6 +56,28 @@ const apiKey = z
   .string()
   .min(32, 'must have at least 32 characters')
   .regex(/^[\x21-\x7e]+$/, 'must be printable ASCII without spaces');
+
+/** Without a default: what is unset is off. */
+const optionalPort = z
+  .string()
+  .regex(/^\d+$/, 'must be a whole number from 0 to 65535')
+  .transform(Number)
+  .pipe(z.number().max(65_535, 'must be at most 65535'))
+  .optional();
+
+const HOST_NAME = /^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/;
+
+const publicHosts = z.string().transform((value, context): readonly string[] => {
+  const names = value
+    .split(',')
+    .map((name) => name.trim().toLowerCase())
+    .filter((name) => name !== '');
+  for (const name of names) {
+    if (!HOST_NAME.test(name) && !isIPv6(name))
+      context.addIssue(`"${name}" is not a host name; give names without scheme, port and path`);
+  }
+  return names;
+});
 
 const OPERATOR = /^(\d+)(?::([^,:]{1,64}))?$/;
 
@@ -117,6 +139,7 @@ export const environmentSchema = z.object({
   HOST: z.string().default('127.0.0.1'),
   PORT: integer(0, 65_535, 3000),
   HTTP_MAX_WAITING_PER_KEY: integer(1, 1_000_000, 1000),
+  PUBLIC_HOSTS: publicHosts.optional(),
   SHUTDOWN_NOTICE_SECONDS: integer(0, 300, 0),
   DATABASE_URL: secret(postgresUrl),
   DATABASE_MIGRATION_URL: secret(postgresUrl),
@@ -175,6 +198,8 @@ export const environmentSchema = z.object({
   CONNECTOR_HOOK_DEADLINE_SECONDS: integer(1, 86_400, 570),
   AUDIT_CHECKPOINT_FILE: z.string().optional(),
   METRICS_PUBLIC: flag(false),
+  METRICS_PORT: optionalPort,
+  METRICS_HOST: z.string().default('127.0.0.1'),
   SANDBOX_PORT: integer(0, 65_535, 8081),
   LOG_LEVEL: z
     .enum(
@@ -205,7 +230,8 @@ export class ConfigurationError extends Error {
   }
 }
 
-function isLoopback(host: string): boolean {
+/** Whether only this machine is called by the name or address. */
+export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 }
 
@@ -284,6 +310,9 @@ function crossFaults(values: Record<string, string>): string[] {
   if (isSet('DATABASE_MIGRATION_URL') && !isSet('DATABASE_URL')) {
     faults.push('DATABASE_URL: required when DATABASE_MIGRATION_URL is set; both name the same database');
   }
+  if (env.METRICS_PORT !== undefined && env.METRICS_PORT !== 0 && env.METRICS_PORT === env.PORT) {
+    faults.push('METRICS_PORT: must differ from PORT; it is a listener of its own');
+  }
   if (env.AGENT_API_KEY !== undefined && env.AGENT_API_KEY === env.OPERATOR_API_KEY) {
     faults.push('OPERATOR_API_KEY: must differ from AGENT_API_KEY, or an agent could approve itself');
   }
@@ -350,6 +379,7 @@ function configurationOf(env: Environment, terminal: boolean) {
     http: {
       host: env.HOST,
       port: env.PORT,
+      publicHosts: env.PUBLIC_HOSTS ?? null,
       loopback: isLoopback(env.HOST),
       maxWaitingPerKey: env.HTTP_MAX_WAITING_PER_KEY,
     },
@@ -395,7 +425,10 @@ function configurationOf(env: Environment, terminal: boolean) {
     },
     connector: { hookDeadlineSeconds: env.CONNECTOR_HOOK_DEADLINE_SECONDS },
     audit: { checkpointFile: env.AUDIT_CHECKPOINT_FILE ?? join(env.DATA_DIR, 'audit-checkpoints.jsonl') },
-    metrics: { public: env.METRICS_PUBLIC },
+    metrics: {
+      public: env.METRICS_PUBLIC,
+      listener: env.METRICS_PORT === undefined ? null : { host: env.METRICS_HOST, port: env.METRICS_PORT },
+    },
     sandbox: { port: env.SANDBOX_PORT },
     log: {
       level: env.LOG_LEVEL,

@@ -10,7 +10,7 @@ import { OpenAnswers } from '../http/open-answers';
 import { parsed } from '../http/zod';
 import { describeError, Log } from '../logging/log';
 import { AgentReports } from './agent-reports';
-import { answerTo, failureOf, type Ending, type Outcome } from './answers';
+import { answerTo, failureOf, type Answer, type Ending } from './answers';
 import { isReportingEvent, parseReport } from './claude-code-events';
 import { gatingEventOf, hookOutput, parseHook, questionOf, type HookPayload } from './claude-code-hook';
 import { toolEffect } from './claude-code-tools';
@@ -83,7 +83,8 @@ export class ClaudeCodeHookController {
       await open.end({});
       return this.take(body, caller);
     }
-    let outcome: Outcome;
+    let ending: Ending | null = null;
+    let answer: Answer;
     try {
       const payload = parseHook(body);
       const effect = toolEffect(payload.tool_name);
@@ -94,8 +95,8 @@ export class ClaudeCodeHookController {
         return;
       }
       this.tools.notice(payload.tool_name);
-      const ending = await this.ask(payload, wait, caller, gone);
-      outcome = { answer: answerTo(ending), ending };
+      ending = await this.ask(payload, wait, caller, gone);
+      answer = answerTo(ending);
     } catch (error) {
       this.log.event(
         'warn',
@@ -103,10 +104,10 @@ export class ClaudeCodeHookController {
         { error: describeError(error) },
         'a tool use was denied unasked',
       );
-      outcome = { answer: failureOf(error), ending: null };
+      answer = failureOf(error);
     }
-    const taken = await open.end(hookOutput(event, outcome.answer));
-    await this.calls.answered('hook', caller, outcome, taken);
+    const taken = await open.end(hookOutput(event, answer));
+    await this.calls.answered('hook', answer, ending, taken);
   }
 
   private async take(body: unknown, caller: Identity): Promise<void> {

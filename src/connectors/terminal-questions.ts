@@ -1,9 +1,10 @@
+import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import type { Identity } from '../access/identity';
 import { EnqueueApprovalCommand } from '../approvals/commands/enqueue-approval';
 import { FindOpenCallsQuery } from '../approvals/queries/find-open-calls';
-import { canonicalize, inputDigest, sha256Hex } from '../kernel/canonical-json';
+import { canonicalize, inputDigest } from '../kernel/canonical-json';
 import { currentCorrelationId } from '../logging/correlation';
 import { describeError, Log } from '../logging/log';
 import type { Question } from './held-calls';
@@ -21,18 +22,17 @@ export class TerminalQuestions {
   ) {}
 
   /** Best effort: the person at the terminal is asked in any case. */
-  async show({ body, identity }: Question, caller: Identity): Promise<void> {
+  async show({ body, identity }: Question, { keyId }: Identity): Promise<void> {
     try {
-      const { keyId } = caller;
       // One question comes twice where both PreToolUse and PermissionRequest are set up.
       const { sessionId, toolName, toolInput, cwd = null } = body;
       const digest = inputDigest({ toolName, toolInput, cwd });
       const open = await this.queries.execute(new FindOpenCallsQuery({ keyId, sessionId, call: null }));
       if (open.some(({ inputDigest: shown }) => shown === digest)) return;
-      const name = sha256Hex(canonicalize({ ...identity, action: digest }));
+      const name = createHash('sha256').update(canonicalize(identity)).digest('hex');
       const correlationId = currentCorrelationId() ?? '';
       const { approval } = await this.commands.execute(
-        new EnqueueApprovalCommand(body, caller, `hook question ${name}`, correlationId),
+        new EnqueueApprovalCommand(body, keyId, `hook question ${name}`, correlationId, 'action'),
       );
       const fields = { approvalId: approval.id };
       this.log.event('info', 'connector.question-shown', fields, 'an agent asks at its terminal');

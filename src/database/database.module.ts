@@ -7,7 +7,6 @@ import { DatabaseLocation } from './database-location';
 import { LeaseStore } from './lease-store';
 import { MigrationState } from './migration-state';
 import { NotificationListener } from './notification-listener';
-import { ReplicaPresence } from './replica-presence';
 
 @Global()
 @Module({})
@@ -31,16 +30,8 @@ export class DatabaseModule {
         LeaseStore,
         MigrationState,
         NotificationListener,
-        ReplicaPresence,
       ],
-      exports: [
-        DatabaseLocation,
-        Database,
-        LeaseStore,
-        MigrationState,
-        NotificationListener,
-        ReplicaPresence,
-      ],
+      exports: [DatabaseLocation, Database, LeaseStore, MigrationState, NotificationListener],
     };
   }
 }

@@ -3,6 +3,7 @@ import { APP_FILTER, APP_GUARD, APP_PIPE } from '@nestjs/core';
 import { AccessGuard } from './access.guard';
 import { ConnectionLimit } from './connection-limit';
 import { Heartbeats } from './heartbeats';
+import { HostCheck } from './host-check';
 import { OpenAnswers } from './open-answers';
 import { ProblemFilter } from './problem';
 import { UnreadAnswers } from './unread-answers';
@@ -18,6 +19,7 @@ import { InputPipe } from './zod';
     UnreadAnswers,
     ConnectionLimit,
     OpenAnswers,
+    HostCheck,
   ],
   exports: [Heartbeats, UnreadAnswers, ConnectionLimit, OpenAnswers],
 })
@@ -25,11 +27,13 @@ export class HttpModule implements NestModule {
   constructor(
     private readonly unread: UnreadAnswers,
     private readonly connections: ConnectionLimit,
+    private readonly hosts: HostCheck,
   ) {}
 
   /** The first moment at which modules stand and routes do not. */
   configure(_consumer: MiddlewareConsumer): void {
     this.unread.attach();
     this.connections.attach();
+    this.hosts.attach();
   }
 }

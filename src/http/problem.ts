@@ -15,6 +15,7 @@ import { describeError, Log } from '../logging/log';
 /** The one table that speaks HTTP for the domain's codes. */
 const HTTP_STATUS = {
   'request.invalid': 400,
+  'request.misdirected': 421,
   'access.unauthenticated': 401,
   'access.forbidden': 403,
   'access.same-owner': 403,
@@ -44,6 +45,7 @@ const TITLE: Record<number, string> = {
   413: 'Content Too Large',
   414: 'URI Too Long',
   415: 'Unsupported Media Type',
+  421: 'Misdirected Request',
   422: 'Unprocessable Content',
   429: 'Too Many Requests',
   431: 'Request Header Fields Too Large',

@@ -1,6 +1,7 @@
 /** Every refusal the domain can give. `src/http/problem.ts` holds the one table that speaks HTTP for them. */
 export type DomainCode =
   | 'request.invalid'
+  | 'request.misdirected'
   | 'approval.not-found'
   | 'approval.already-settled'
   | 'approval.expired'

@@ -3,6 +3,7 @@ import { PrometheusModule } from '@willsoto/nestjs-prometheus';
 import { Registry } from 'prom-client';
 import { AuditModule } from '../audit/audit.module';
 import { ApprovalsModule } from '../approvals/approvals.module';
+import type { Config } from '../config/environment';
 import { ConnectorsModule } from '../connectors/connectors.module';
 import { RetentionModule } from '../retention/retention.module';
 import { Backlog } from './backlog';
@@ -13,6 +14,7 @@ import { EscalationMetrics } from './escalation-metrics';
 import { Harmless } from './harmless';
 import { HttpMetrics } from './http-metrics';
 import { MetricsController } from './metrics.controller';
+import { MetricsListener } from './metrics-listener';
 import { MetricsRecorder } from './metrics-recorder';
 import { PendingEstimate } from './pending-estimate';
 import { serviceMetricProviders } from './service-metric-providers';
@@ -30,7 +32,7 @@ export class MetricsModule implements NestModule {
   constructor(private readonly http: HttpMetrics) {}
 
   /** A registry for each application, not the process's: replicas in one process stay apart. */
-  static create(): DynamicModule {
+  static create({ metrics: { listener } }: Config): DynamicModule {
     const registry = new Registry();
     const metrics = [...escalationMetricProviders(registry), ...serviceMetricProviders(registry)];
     const library = PrometheusModule.register({
@@ -42,7 +44,14 @@ export class MetricsModule implements NestModule {
     return {
       module: MetricsModule,
       global: true,
-      imports: [library, ApprovalsModule, ConnectorsModule, RetentionModule, AuditModule],
+      // A listener of its own serves them: the main port does not know the path.
+      imports: [
+        listener === null ? library : { ...library, controllers: [] },
+        ApprovalsModule,
+        ConnectorsModule,
+        RetentionModule,
+        AuditModule,
+      ],
       providers: [
         { provide: Registry, useValue: registry },
         ...metrics,
@@ -53,6 +62,7 @@ export class MetricsModule implements NestModule {
         MetricsRecorder,
         Harmless,
         HttpMetrics,
+        MetricsListener,
         breakerProvider,
         BreakerWatch,
       ],

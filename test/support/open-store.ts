@@ -5,7 +5,6 @@ import type { NewApproval } from '../../src/approvals/approval-store';
 import { parseConfig } from '../../src/config/environment';
 import { createDataSource } from '../../src/database/data-source';
 import { Database } from '../../src/database/database';
-import { ReplicaPresence } from '../../src/database/replica-presence';
 import { SystemClock } from '../../src/kernel/clock';
 import { createLog } from '../../src/logging/log';
 import { ReceiptStore } from '../../src/receipts/receipt-store';
@@ -47,7 +46,7 @@ export async function openTestStore(
     log,
   );
   return {
-    store: new PostgresApprovalStore(database, receipts, new ReplicaPresence(), config),
+    store: new PostgresApprovalStore(database, receipts, config),
     database,
     close: () => source.destroy(),
   };
@@ -58,7 +57,6 @@ export function newApproval(more: Partial<NewApproval> = {}): NewApproval {
   const { toolName = 'Bash', toolInput = { command: 'ls' }, cwd = null } = more;
   return {
     keyId: 'key-1',
-    owner: null,
     agentId: 'claude-code',
     sessionId: 'session-1',
     toolName,
@@ -72,7 +70,6 @@ export function newApproval(more: Partial<NewApproval> = {}): NewApproval {
     correlationId: 'test',
     traceparent: null,
     idempotency: null,
-    held: false,
     ...more,
   };
 }

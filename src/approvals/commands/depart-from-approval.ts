@@ -1,17 +1,14 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import type { Departure, Hold } from '../approval';
+import type { Departure } from '../approval';
 import { ApprovalStore } from '../approval-store';
 
 /**
- * A caller that waited does so no longer, and was not told how the request ended: it may be joined again.
+ * A caller that waited does so no longer.
  *
- * @returns with what the request may be cancelled as abandoned; null when another waits, or it has ended.
+ * @returns with what the request may be cancelled as abandoned; null while others wait, or when it has ended.
  */
 export class DepartFromApprovalCommand extends Command<Departure | null> {
-  constructor(
-    readonly id: string,
-    readonly hold: Hold,
-  ) {
+  constructor(readonly id: string) {
     super();
   }
 }
@@ -20,7 +17,7 @@ export class DepartFromApprovalCommand extends Command<Departure | null> {
 export class DepartFromApprovalHandler implements ICommandHandler<DepartFromApprovalCommand> {
   constructor(private readonly store: ApprovalStore) {}
 
-  execute({ id, hold }: DepartFromApprovalCommand): Promise<Departure | null> {
-    return this.store.depart(id, hold);
+  execute({ id }: DepartFromApprovalCommand): Promise<Departure | null> {
+    return this.store.depart(id);
   }
 }

@@ -29,7 +29,6 @@ const at = (msFromExpiry: number) => new Date(EXPIRES.getTime() + msFromExpiry);
 const pending: Approval = {
   id: '019b0000-0000-7000-8000-000000000001',
   keyId: 'key-1',
-  owner: null,
   agentId: 'claude-code',
   sessionId: 'session-1',
   toolName: 'Bash',

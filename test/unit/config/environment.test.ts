@@ -26,7 +26,13 @@ const namesOf = (env: Record<string, string>) => faultsOf(env).map((fault) => fa
 describe('defaults', () => {
   it('are those of the environment table when nothing is set', () => {
     expect(parseConfig({})).toEqual({
-      http: { host: '127.0.0.1', port: 3000, loopback: true },
+      http: {
+        host: '127.0.0.1',
+        port: 3000,
+        publicHosts: null,
+        loopback: true,
+        maxWaitingPerKey: 1000,
+      },
       dataDir: '.data',
       database: { url: null, migrationUrl: null, poolSize: 10 },
       keys: { agent: null, operator: null },
@@ -54,7 +60,7 @@ describe('defaults', () => {
       rateLimits: { agentPerMinute: 600, operatorPerMinute: 60 },
       connector: { hookDeadlineSeconds: 570 },
       audit: { checkpointFile: join('.data', 'audit-checkpoints.jsonl') },
-      metrics: { public: false },
+      metrics: { public: false, listener: null },
       sandbox: { port: 8081 },
       log: { level: 'info', format: 'json', secrets: [] },
       tracing: { endpoint: null },
@@ -115,10 +121,18 @@ describe('the configuration', () => {
       APPROVAL_MAX_TIMEOUT_MINUTES: '20',
       APPROVAL_WARNING_MINUTES: '0',
       CIRCUIT_BREAKER_FAILURE_RATE: '0.25',
+      PUBLIC_HOSTS: ' Approvals.example.com,10.0.0.1, ',
       METRICS_PUBLIC: 'true',
+      METRICS_PORT: '9464',
+      METRICS_HOST: '10.0.0.1',
       AUDIT_CHECKPOINT_FILE: '/var/lib/audit.jsonl',
     });
-    expect(config.http).toEqual({ host: '0.0.0.0', port: 8080, loopback: false });
+    expect(config.http).toMatchObject({
+      host: '0.0.0.0',
+      port: 8080,
+      loopback: false,
+      publicHosts: ['approvals.example.com', '10.0.0.1'],
+    });
     expect(config.database).toEqual({
       url: 'postgres://u:p@db:5432/app',
       migrationUrl: 'postgresql://owner@db/app',
@@ -131,7 +145,7 @@ describe('the configuration', () => {
       warningSeconds: 0,
     });
     expect(config.breaker.failureRate).toBe(0.25);
-    expect(config.metrics.public).toBe(true);
+    expect(config.metrics).toEqual({ public: true, listener: { host: '10.0.0.1', port: 9464 } });
     expect(config.audit.checkpointFile).toBe('/var/lib/audit.jsonl');
   });
 
@@ -197,6 +211,11 @@ describe('faults', () => {
     ['TELEGRAM_CHAT_ID', '0'],
     ['TELEGRAM_MODE', 'carrier-pigeon'],
     ['METRICS_PUBLIC', '1'],
+    ['METRICS_PORT', '65536'],
+    ['METRICS_PORT', '3000'],
+    ['PUBLIC_HOSTS', 'https://approvals.example.com'],
+    ['PUBLIC_HOSTS', 'approvals.example.com:443'],
+    ['PUBLIC_HOSTS', '-x'],
     ['LOG_FORMAT', 'xml'],
   ])('name %s for the value %j', (name, value) => {
     expect(namesOf({ [name]: value })).toContain(name);

@@ -31,8 +31,9 @@ it('gives Prometheus its configuration, which scrapes every replica', () => {
   for (const file of ['prometheus.yml', ...config.rule_files])
     expect(existsSync(join(CHECKOUT, directory?.from ?? '', file))).toBe(true);
   const scraped = config.scrape_configs.find(({ job_name: name }) => name === 'countersign')?.static_configs;
-  expect(scraped).toEqual([{ targets: replicas.map((name) => `${name}:3000`) }]);
-  for (const name of replicas) expect(services[name]?.environment?.METRICS_PUBLIC).toBe('true');
+  expect(scraped).toEqual([{ targets: replicas.map((name) => `${name}:9464`) }]);
+  for (const name of replicas)
+    expect(services[name]?.environment).toMatchObject({ METRICS_PORT: '9464', METRICS_HOST: '0.0.0.0' });
 });
 
 it('gives Grafana the data source and the dashboard', () => {

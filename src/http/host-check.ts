@@ -1,0 +1,90 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { KeyRing } from '../access/key-ring';
+import { CONFIG, isLoopback, type Config } from '../config/environment';
+import { DomainError } from '../kernel/errors';
+import { bearerKeyOf } from './access.guard';
+import { problemOf, sendProblem } from './problem';
+
+/** Orchestrators probe by address, and the public keys are for everybody who holds a receipt. */
+const UNCHECKED_ROUTES: ReadonlySet<string> = new Set([
+  '/health',
+  '/health/live',
+  '/health/ready',
+  '/.well-known/jwks.json',
+]);
+
+const MAX_NAME_LENGTH = 253;
+
+/** The name of a header `Host`, without port, brackets and the dot at its end; null where it names nothing. */
+function nameIn(host: string): string | null {
+  const url = `http://${host}`;
+  return URL.canParse(url) ? new URL(url).hostname.replace(/^\[|\]$|\.$/g, '') : null;
+}
+
+function hostsOf({ http, telegram }: Config): ReadonlySet<string> | null {
+  if (http.publicHosts === null && !http.loopback) return null;
+  const webhook = telegram?.webhook ? [nameIn(new URL(telegram.webhook.url).host)] : [];
+  return new Set([http.host, ...(http.publicHosts ?? []), ...webhook].filter((name) => name !== null));
+}
+
+/**
+ * A web page can point a name of its own at this machine (DNS rebinding), and its browser then reads what we tell
+ * without a key. Such a call has the page's name in `Host` and no key of ours, and is refused.
+ */
+@Injectable()
+export class HostCheck {
+  /** Null: any name. */
+  private readonly served: ReadonlySet<string> | null;
+
+  constructor(
+    private readonly host: HttpAdapterHost,
+    private readonly keys: KeyRing,
+    @Inject(CONFIG) config: Config,
+  ) {
+    this.served = hostsOf(config);
+  }
+
+  /** Must be called before routes are registered. */
+  attach(): void {
+    if (this.served === null) return;
+    this.host.httpAdapter.getInstance<FastifyInstance>().addHook('onRequest', (request, reply, done) => {
+      const proceed = (admitted: boolean) => {
+        if (admitted) done();
+        else sendProblem(reply, problemOf(this.refusalOf(request)));
+      };
+      const admitted = this.isServed(request) || this.hasKey(request);
+      if (admitted instanceof Promise) void admitted.then(proceed);
+      else proceed(admitted);
+    });
+  }
+
+  /** A key that nobody can check now is the guard's to refuse. */
+  private hasKey(request: FastifyRequest): boolean | Promise<boolean> {
+    const key = bearerKeyOf(request);
+    const identity = key === null ? null : this.keys.identify(key);
+    return identity instanceof Promise
+      ? identity.then(
+          (found) => found !== null,
+          () => true,
+        )
+      : identity !== null;
+  }
+
+  /** No browser sends a request without `Host`. */
+  private isServed({ headers: { host }, routeOptions: { url } }: FastifyRequest): boolean {
+    if (host === undefined || (url !== undefined && UNCHECKED_ROUTES.has(url))) return true;
+    const name = nameIn(host);
+    return name !== null && (isLoopback(name) || this.served?.has(name) === true);
+  }
+
+  private refusalOf({ headers: { host = '' } }: FastifyRequest): DomainError {
+    const name = (nameIn(host) ?? host).slice(0, MAX_NAME_LENGTH);
+    return new DomainError(
+      'request.misdirected',
+      `Without a valid key, this service does not answer to the Host ${JSON.stringify(name)}. ` +
+        'Add the name to PUBLIC_HOSTS if the service is called so.',
+    );
+  }
+}
