@@ -5,7 +5,10 @@ export interface Excerpt {
   readonly leftOut: number;
 }
 
-/** Of visible text longer than `length` units, that much or little less in two halves. Never cuts an escape. */
+/**
+ * Of visible text longer than `length` units, that much or little less in two halves. Cuts no escape, and no mark from
+ * its letter: alone, the mark would be drawn over whatever comes before it.
+ */
 export function excerpt(visible: string, length: number): Excerpt {
   const half = Math.max(0, Math.floor(length / 2));
   const head = visible.slice(0, cutBackward(visible, half));
@@ -26,11 +29,33 @@ function cutForward(visible: string, at: number): number {
   return partAcross(visible, at)?.end ?? at;
 }
 
-/** The escape or surrogate pair that a cut at `at` would break. */
+/** Longer than any escape with its count, so that no cut looks through a whole text for one. */
+const LONGEST_ESCAPE = 32;
+/** A letter and the marks that are shown on it, in units: each may be a surrogate pair. */
+const LONGEST_CLUSTER = 6;
+const ESCAPE = /\\u\{[^}]*\}/g;
+const CLUSTER = /[^\p{M}]\p{M}+/gu;
+
+/** The escape, surrogate pair, or letter with its marks that a cut at `at` would break. */
 function partAcross(visible: string, at: number): { start: number; end: number } | undefined {
-  const start = visible.lastIndexOf('\\u{', at - 1);
-  const end = start === -1 ? 0 : visible.indexOf('}', start) + 1;
-  if (at > 0 && start < at && at < end) return { start, end };
-  const inPair = /^[\ud800-\udbff][\udc00-\udfff]$/.test(visible.slice(Math.max(0, at - 1), at + 1));
-  return inPair ? { start: at - 1, end: at + 1 } : undefined;
+  return (
+    matchAcross(visible, at, ESCAPE, LONGEST_ESCAPE) ??
+    matchAcross(visible, at, CLUSTER, LONGEST_CLUSTER) ??
+    matchAcross(visible, at, /[\ud800-\udbff][\udc00-\udfff]/g, 2)
+  );
+}
+
+function matchAcross(
+  visible: string,
+  at: number,
+  pattern: RegExp,
+  longest: number,
+): { start: number; end: number } | undefined {
+  const from = Math.max(0, at - longest);
+  for (const match of visible.slice(from, at + longest).matchAll(pattern)) {
+    const start = from + match.index;
+    const end = start + match[0].length;
+    if (start < at && at < end) return { start, end };
+  }
+  return undefined;
 }

@@ -1,18 +1,9 @@
-/**
- * Everything a reader cannot see, or that changes how the rest is seen: control, format, private-use and unassigned
- * code points, lone surrogates, separators and spaces, default-ignorables (fillers, variation selectors, tags),
- * marks that paint over any letter, and blanks that Unicode counts as letters or symbols.
- */
-const UNSEEN =
-  '[\\u{16fe4}\\p{C}\\p{Z}\\p{DI}\\p{Me}\\u2800\\ufffc\\u{13441}\\u{13442}\\u{1d159}]|(?=\\p{Script=Inherited})\\p{M}';
-
-/** A run of one unseen character, a tab mark, or the backslash of what would read as one of our escapes. */
-const SHOWN_OTHERWISE = new RegExp(`(${UNSEEN}|\\u21e5)\\1*|\\\\(?=u\\{)`, 'gu');
-
-const UNSEEN_IN_JSON = new RegExp(`(?! )(?:${UNSEEN})`, 'gu');
+import { runAtOnce, type Steps } from '../kernel/steps';
+import { kindOf, Kind } from './characters';
+import { MarkFate, Marks } from './marks';
 
 /** What a tab is shown as in a block. Telegram itself would turn it into one space. */
-const TAB_MARK = '\u21e5';
+const TAB_MARK = 0x21e5;
 
 /** Runs of more than this could push what follows out of sight. */
 const MAX_SPACES = 40;
@@ -21,52 +12,172 @@ const MAX_NEWLINES = 3;
 /** From this many on, equal escapes in a row are counted instead of repeated. */
 const COUNTED_FROM = 4;
 
+/** So much is shown in one step: a few milliseconds' work. */
+const UNITS_IN_A_STEP = 8 * 1024;
+
+const SPACE = 0x20;
+const NEWLINE = 0x0a;
+const TAB = 0x09;
+const BACKSLASH = 0x5c;
+
+type Form = 'block' | 'line' | 'json';
+
+/** A text as it is shown, how many lines that has, and how many marks are escaped because they would be drawn over other characters. */
+export interface Visible {
+  readonly shown: string;
+  readonly lines: number;
+  readonly paintingMarks: number;
+}
+
 /**
  * Several lines, for a code block: line ends stay, tabs become `⇥`, and whatever cannot be seen becomes `\u{hex}`,
- * a row of n of them `\u{hex×n}`; so do spaces at the end of a line, long rows of spaces and of empty lines.
+ * a row of n of them `\u{hex×n}`; so do spaces at the end of a line, long rows of spaces and of empty lines, and
+ * combining marks, except the first two on a letter of their own script.
  *
  * Exact: different texts never look alike. `\u{` in the result is always an escape, because a backslash that the
  * text has before `u{` is itself shown as `\u{5c}`, and so is a `⇥` (as `\u{21e5}`); every other backslash stays.
  */
 export function visibleBlock(text: string): string {
-  return text.replace(SHOWN_OTHERWISE, (run: string, char: string | undefined, at: number) => {
-    if (char === undefined) return '\\u{5c}';
-    const count = run.length / char.length;
-    const next = text.charAt(at + run.length);
-    switch (char) {
-      case '\n':
-        return count <= MAX_NEWLINES ? run : `\n${escapes(char, count - 2)}\n`;
-      case '\t':
-        return count <= MAX_SPACES ? TAB_MARK.repeat(count) : escapes(char, count);
-      case ' ':
-        return count <= MAX_SPACES && next !== '' && next !== '\n' ? run : escapes(char, count);
-      default:
-        return escapes(char, count);
-    }
-  });
+  return runAtOnce(makeVisible(text, 'block')).shown;
 }
 
 /** One line, for a field: as `visibleBlock`, but line ends, tabs and spaces at either end are escaped too. */
 export function visibleLine(text: string): string {
-  return text.replace(SHOWN_OTHERWISE, (run: string, char: string | undefined, at: number) => {
-    if (char === undefined) return '\\u{5c}';
-    const count = run.length / char.length;
-    const inside = at > 0 && at + run.length < text.length;
-    return char === ' ' && inside && count <= MAX_SPACES ? run : escapes(char, count);
-  });
+  return runAtOnce(makeVisible(text, 'line')).shown;
 }
 
 /** A JSON text that reads back as the same value, with everything unseen written as JSON escapes. */
 export function visibleJson(json: string): string {
-  return json.replace(UNSEEN_IN_JSON, (char) =>
-    Array.from(
-      { length: char.length },
-      (_, i) => `\\u${char.charCodeAt(i).toString(16).padStart(4, '0')}`,
-    ).join(''),
-  );
+  return runAtOnce(makeVisible(json, 'json')).shown;
 }
 
-function escapes(char: string, count: number): string {
-  const hex = (char.codePointAt(0) ?? 0).toString(16);
-  return count < COUNTED_FROM ? `\\u{${hex}}`.repeat(count) : `\\u{${hex}×${count}}`;
+/** The same in steps: linear in the text, whatever that is. */
+export function* makeVisible(text: string, form: Form): Steps<Visible> {
+  const scanner = new Scanner(text, form);
+  const pieces: string[] = [];
+  for (;;) {
+    pieces.push(scanner.take(UNITS_IN_A_STEP));
+    if (scanner.isAtEnd) break;
+    yield;
+  }
+  const { lines, paintingMarks } = scanner;
+  return { shown: pieces.join(''), lines, paintingMarks };
+}
+
+class Scanner {
+  lines = 1;
+  paintingMarks = 0;
+  private readonly marks: Marks;
+  private at = 0;
+
+  constructor(
+    private readonly text: string,
+    private readonly form: Form,
+  ) {
+    this.marks = new Marks(text);
+  }
+
+  get isAtEnd(): boolean {
+    return this.at >= this.text.length;
+  }
+
+  /** Shows about so many units more. */
+  take(units: number): string {
+    const { text } = this;
+    const until = Math.min(text.length, this.at + units);
+    // Joined here, so that joining the pieces in the end is no more than copying them.
+    const shown: string[] = [];
+    let kept = this.at;
+    while (this.at < until) {
+      const start = this.at;
+      const unit = text.charCodeAt(start);
+      if (unit > SPACE && unit < 0x7f && unit !== BACKSLASH) {
+        this.at++;
+        continue;
+      }
+      const otherwise = this.shownOtherwise(unit);
+      if (otherwise === null) continue;
+      shown.push(text.slice(kept, start), otherwise);
+      kept = this.at;
+    }
+    shown.push(text.slice(kept, this.at));
+    return shown.join('');
+  }
+
+  /** Goes behind what stands here. @returns how it is shown, null if as it is. */
+  private shownOtherwise(unit: number): string | null {
+    if (unit === SPACE) return this.spaces();
+    if (unit === BACKSLASH) {
+      const at = this.at++;
+      return this.form !== 'json' && this.text.startsWith('u{', at + 1) ? '\\u{5c}' : null;
+    }
+    const codePoint = this.text.codePointAt(this.at) ?? unit;
+    if (kindOf(codePoint) === Kind.Mark) return this.mark(codePoint);
+    if (kindOf(codePoint) === Kind.Unseen) return this.unseen(codePoint);
+    if (codePoint === TAB_MARK && this.form !== 'json') return this.escapes(codePoint, this.run(codePoint));
+    this.at += codePoint > 0xffff ? 2 : 1;
+    return null;
+  }
+
+  private spaces(): string | null {
+    const start = this.at;
+    const count = this.run(SPACE);
+    if (this.form === 'json') return null;
+    const next = this.at < this.text.length ? this.text.charCodeAt(this.at) : NEWLINE;
+    const inside = next !== NEWLINE && (this.form === 'block' || start > 0);
+    return inside && count <= MAX_SPACES ? null : this.escapes(SPACE, count);
+  }
+
+  private mark(codePoint: number): string | null {
+    const start = this.at;
+    const fate = this.marks.fateOf(codePoint, start);
+    if (fate === MarkFate.Shown) {
+      this.at += codePoint > 0xffff ? 2 : 1;
+      return null;
+    }
+    const count = this.run(codePoint);
+    if (count > 1) this.marks.skipTo(this.at);
+    // Of accents in a row, only the third and those after it would be drawn over what is around.
+    this.paintingMarks += fate === MarkFate.Painting ? count : Math.max(0, count - 2);
+    return this.escapes(codePoint, count);
+  }
+
+  private unseen(codePoint: number): string {
+    const count = this.run(codePoint);
+    if (this.form === 'block' && codePoint === NEWLINE) {
+      this.lines += count <= MAX_NEWLINES ? count : 2;
+      return count <= MAX_NEWLINES ? '\n'.repeat(count) : `\n${this.escapes(codePoint, count - 2)}\n`;
+    }
+    if (this.form === 'block' && codePoint === TAB && count <= MAX_SPACES)
+      return String.fromCodePoint(TAB_MARK).repeat(count);
+    return this.escapes(codePoint, count);
+  }
+
+  /** Goes behind all that are equal to the one here. @returns how many. */
+  private run(codePoint: number): number {
+    const { text } = this;
+    const character = String.fromCodePoint(codePoint);
+    const start = this.at;
+    const first = character.charCodeAt(0);
+    if (character.length === 1) {
+      while (text.charCodeAt(this.at) === first) this.at++;
+      // The first half of a pair is not one more lone surrogate.
+      if ((first & 0xfc00) === 0xd800 && (text.charCodeAt(this.at) & 0xfc00) === 0xdc00) this.at--;
+      return this.at - start;
+    }
+    while (text.codePointAt(this.at) === codePoint) this.at += 2;
+    return (this.at - start) / 2;
+  }
+
+  private escapes(codePoint: number, count: number): string {
+    if (this.form === 'json') return jsonEscape(codePoint).repeat(count);
+    const hex = codePoint.toString(16);
+    return count < COUNTED_FROM ? `\\u{${hex}}`.repeat(count) : `\\u{${hex}×${count}}`;
+  }
+}
+
+function jsonEscape(codePoint: number): string {
+  if (codePoint <= 0xffff) return `\\u${codePoint.toString(16).padStart(4, '0')}`;
+  const character = String.fromCodePoint(codePoint);
+  return jsonEscape(character.charCodeAt(0)) + jsonEscape(character.charCodeAt(1));
 }

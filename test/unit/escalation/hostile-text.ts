@@ -62,6 +62,11 @@ export const hostilePieces = [
   'שלום',
   '\u{1f600}',
   'rm -rf /',
+  '\u0e49'.repeat(40),
+  'ก\u0e49'.repeat(3),
+  '\u0315\u0300'.repeat(20),
+  'नि\u0902\u0951',
+  '\u20dd',
 ];
 
 export const hostileText: fc.Arbitrary<string> = fc.oneof(
@@ -84,3 +89,6 @@ export const UNSEEN_BUT_LINE_END = new RegExp(
       .join('|'),
   'u',
 );
+
+/** A mark that is not one of the first two on a letter: it is drawn over something else. */
+export const PAINTING_MARK = /(?<!\p{L}|\p{L}\p{M})\p{M}/u;

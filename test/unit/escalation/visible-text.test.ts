@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { visibleBlock, visibleJson, visibleLine } from '../../../src/escalation/visible-text';
-import { hostileText, UNSEEN_BUT_LINE_END } from './hostile-text';
+import { hostileText, PAINTING_MARK, UNSEEN_BUT_LINE_END } from './hostile-text';
 
 /** The way back, as `visibleBlock` documents it: possible only if no two texts look alike. */
 function decode(visible: string): string {
@@ -27,6 +27,34 @@ describe.each([
         numRuns: 1000,
       },
     );
+  });
+
+  it('holds no mark that would be drawn over anything but its letter', () => {
+    const marks = fc.constantFrom(
+      ...['\u0e49', '\u0e34', '\u0300', '\u05b8', '\u064b', '\u0653', '\u093f', '\u094d', '\u20dd', '\ufe0f'],
+      ...['ก', 'क', 'ש', 'ش', 'a', ' ', '\n', '1', '😀', '\u{1e8d0}', '\u{10a01}', '\u{11131}', '\u200d'],
+    );
+    fc.assert(
+      fc.property(fc.array(marks, { maxLength: 30 }), (pieces) => {
+        const text = pieces.join('');
+        expect(visible(text)).not.toMatch(PAINTING_MARK);
+        expect(decode(visible(text))).toBe(text);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('leaves letters with their own marks as they are', () => {
+    for (const text of [
+      'Tiếng Việt có dấu',
+      'ภาษาไทยน้ำผึ้งที่นี่',
+      'हिन्दी में नमस्ते, संस्कृत कार्त्स्न्य',
+      'বাংলা, தமிழ், తెలుగు, ಕನ್ನಡ, മലയാളം, සිංහල',
+      'العَرَبِيَّةُ السَّلَامُ',
+      'שָׁלוֹם עִבְרִית',
+      'ភាសាខ្មែរ',
+    ])
+      expect(visible(text)).toBe(text);
   });
 
   it('leaves ordinary text of any script as it is', () => {
@@ -59,6 +87,20 @@ describe.each([
     ['a\u00a0b\u3000c\u2009d', 'a\\u{a0}b\\u{3000}c\\u{2009}d'],
     ['a\u034fb', 'a\\u{34f}b'],
     ['e\u0301', 'e\\u{301}'],
+    ['Tie\u0302\u0301ng', 'Tie\\u{302}\\u{301}ng'],
+    ['rm\u0e49', 'rm\\u{e49}'],
+    ['\u0e49rm', '\\u{e49}rm'],
+    ['a \u0e49', 'a \\u{e49}'],
+    ['😀\u0e49', '😀\\u{e49}'],
+    ['ก\u0e34\u0e49', 'ก\u0e34\u0e49'],
+    ['ก' + '\u0e49'.repeat(9), 'ก\u0e49\u0e49\\u{e49×7}'],
+    ['ก\u0e34\u0e49\u0e4d', 'ก\u0e34\u0e49\\u{e4d}'],
+    ['ก\u093f\u0e49', 'ก\\u{93f}\\u{e49}'],
+    ['ก\u200b\u0e49', 'ก\\u{200b}\\u{e49}'],
+    ['ש\u064b', 'ש\\u{64b}'],
+    ['ا\u0653', 'ا\\u{653}'],
+    ['ಕ್ಕ್ಕ್ಕ್ಕ್ಕ್ಕ', 'ಕ್ಕ್ಕ್ಕ್ಕ\\u{ccd}ಕ\\u{ccd}ಕ'],
+    ['\u{1e8d0}', '\\u{1e8d0}'],
     ['a\u030a', 'a\\u{30a}'],
     ['a\u20dd', 'a\\u{20dd}'],
     ['\ue000\u{f0000}', '\\u{e000}\\u{f0000}'],
@@ -115,6 +157,10 @@ describe('visibleJson', () => {
         expect(shown).not.toContain('\n');
       }),
     );
+  });
+
+  it('escapes marks that would be drawn over anything but their letter', () => {
+    expect(visibleJson('"\u0e49ก\u0e49\u0e49\u0e49\u0e49"')).toBe('"\\u0e49ก\u0e49\u0e49\\u0e49\\u0e49"');
   });
 
   it('writes a character outside the first plane as two escapes', () => {
