@@ -204,7 +204,8 @@ export const EXPLAIN: Statement = {
 };
 
 /**
- * Parameters: id, key, outcome, chat, the acknowledgements that it may replace. Its edit yields to cards and outcomes.
+ * Parameters: id, key, outcome, chat. Who was thought gone may come back; who went on stays so. Its edit yields to
+ * cards and outcomes.
  */
 export const ACKNOWLEDGE: Statement = {
   name: 'approval-acknowledge',
@@ -213,7 +214,7 @@ export const ACKNOWLEDGE: Statement = {
   with told as (
     update approvals set acknowledged = $3
     where id = $1 and key_id = $2 and status <> 'pending'
-      and (acknowledged is null or acknowledged = any($5::text[]))
+      and (acknowledged is null or (acknowledged = 'gone' and $3 = 'resumed'))
     returning id, key_id, correlation_id, acknowledged
   ), audited as (
     insert into audit_log (at, type, actor, approval_id, correlation_id, data)
@@ -348,24 +349,6 @@ export const LIST: Statement = {
     window newest as (order by id desc)) as approvals
   where place <= $7 and bytes_before < ${PAGE_BYTES}
   order by id desc`,
-};
-
-/** What the hook asks has an idempotency key with a space in it, which no caller can send. As in `ix_approvals_hook_calls`. */
-const OPEN_HOOK_CALL = `idempotency_key like 'hook %' and (status = 'pending' or (status = 'approved'
-    and coalesce(acknowledged, '') not in ('ran', 'failed')))`;
-
-/**
- * Parameters: session, key, and two ends of the stored request; null: all that is pending. The text is in the order of
- * RFC 8785, so that it ends with the name of the tool and the id of its use.
- */
-export const FIND_OPEN_CALLS: Statement = {
-  name: 'approval-find-open-calls',
-  text: `
-  select ${APPROVAL} from approvals
-  where session_id = $1 and key_id = $2 and ${OPEN_HOOK_CALL}
-    and case when $3::text is null then status = 'pending'
-      else right(request, length($3)) = $3 or right(request, length($4)) = $4 end
-  order by id limit 200`,
 };
 
 export const COUNT_PENDING: Statement = {

@@ -83,14 +83,6 @@ export interface ApprovalFilter {
   readonly limit: number;
 }
 
-/** Of the requests that Claude Code's hook asked for. */
-export interface OpenCallFilter {
-  readonly keyId: string;
-  readonly sessionId: string;
-  /** Only these calls of a tool, and those that were asked for without the id of a call; null: all that are pending. */
-  readonly call: { readonly toolName: string; readonly toolUseId: string | null } | null;
-}
-
 /** `more`: the list goes on before the last one of these. */
 export interface ApprovalsFound {
   readonly snapshots: readonly Snapshot[];
@@ -101,10 +93,10 @@ export interface ApprovalsFound {
  * Where approvals live. Every transition is one conditional statement on the database's time. Reading a
  * settled approval gives it its receipt, if it has none: DomainError `receipt.unavailable` when that fails.
  */
-/** What somebody wanted to make of a request, and why that was refused. */
+/** What somebody wanted to make of a request, and why it was too late for that. */
 export interface LateAttempt {
   readonly attempt: 'approved' | 'rejected' | 'cancelled';
-  readonly reason: 'already-settled' | 'expired' | 'not-decidable';
+  readonly reason: 'already-settled' | 'expired';
 }
 
 export abstract class ApprovalStore {
@@ -183,9 +175,6 @@ export abstract class ApprovalStore {
 
   /** Newest first; fewer than the limit where the requests are large, and at least one if there is any. */
   abstract list(filter: ApprovalFilter): Promise<ApprovalsFound>;
-
-  /** The oldest first, at most 200. */
-  abstract openCalls(filter: OpenCallFilter): Promise<Approval[]>;
 
   /** How many requests wait for a decision, over all replicas. */
   abstract countPending(): Promise<number>;

@@ -14,10 +14,6 @@ import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
 @Index('ix_approvals_own', ['keyId', 'id'])
 @Index('ix_approvals_due', ['expiresAt'], { where: `status = 'pending'` })
 @Index('ix_approvals_pending_own', ['keyId'], { where: `status = 'pending'` })
-@Index('ix_approvals_hook_calls', ['sessionId', 'keyId'], {
-  where: `idempotency_key like 'hook %' and (status = 'pending' or (status = 'approved'
-    and coalesce(acknowledged, '') not in ('ran', 'failed')))`,
-})
 export class ApprovalEntity {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'pk_approvals' })
   id!: string;

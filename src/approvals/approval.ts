@@ -14,14 +14,8 @@ export const TIMEOUT_ACTOR: Actor = { kind: 'system', id: 'timeout', name: 'time
 
 export type Verdict = 'approved' | 'rejected';
 
-/**
- * What is known of the agent once the request had settled, from the least to the most:
- * `gone`, nobody took the answer; `answered`, the answer was written to the agent's connection; `resumed`, the agent
- * says that it went on; `ran` and `failed`, the agent reports what became of the tool.
- */
-export const ACKNOWLEDGEMENTS = ['gone', 'answered', 'resumed', 'ran', 'failed'] as const;
-
-export type Acknowledgement = (typeof ACKNOWLEDGEMENTS)[number];
+/** What the agent did once the request had settled: it heard and went on, or it will not. */
+export type Acknowledgement = 'resumed' | 'gone';
 
 /** Which departure of a caller left nobody waiting: the request is abandoned only if nobody came back since. */
 export type Departure = number;
@@ -116,51 +110,13 @@ export class NotSettled extends DomainError {
   }
 }
 
-/** As much or more is known of the agent already; carries the true state. */
+/** The agent said that it went on, and now says otherwise; carries the true state. */
 export class AlreadyAcknowledged extends DomainError {
   override readonly name = 'AlreadyAcknowledged';
 
   constructor(readonly approval: SettledApproval) {
-    super(
-      'approval.already-acknowledged',
-      `The approval is already acknowledged as ${approval.acknowledged}.`,
-    );
+    super('approval.already-acknowledged', 'The approval is already acknowledged as resumed.');
   }
-}
-
-/** A verdict that would pretend: nobody would be told it, or it would not answer what was asked. */
-export class NotDecidable extends DomainError {
-  override readonly name = 'NotDecidable';
-
-  constructor(
-    readonly approval: Approval,
-    verdict: Verdict,
-  ) {
-    const why =
-      verdict === 'approved'
-        ? 'An approval does not answer a question'
-        : 'The agent asks at its terminal and waits for nothing else';
-    super('approval.not-decidable', `${why}; answer it at the terminal where the agent runs.`);
-  }
-}
-
-/** Claude Code's tool that puts questions with options to the person at the terminal. */
-const QUESTION_TOOL = 'AskUserQuestion';
-
-/** Whether the agent asks for an answer, which no verdict is. */
-export function isQuestion({ toolName }: Pick<ApprovalRequest, 'toolName'>): boolean {
-  return toolName === QUESTION_TOOL;
-}
-
-/**
- * The verdicts that an operator can give. A question cannot be approved: the agent would read that nobody answered it.
- * One that Claude Code's hook brought is asked at the terminal, so nobody waits for a rejection either.
- */
-export function possibleVerdicts(
-  request: Pick<ApprovalRequest, 'toolName' | 'metadata'>,
-): readonly Verdict[] {
-  if (!isQuestion(request)) return ['approved', 'rejected'];
-  return request.metadata.claudeCode === undefined ? ['rejected'] : [];
 }
 
 export function isSettled(approval: Approval): approval is SettledApproval {
@@ -174,7 +130,7 @@ function sameActor(a: Actor, b: Actor): boolean {
 /**
  * An operator's verdict. The same verdict by the same operator again changes nothing.
  *
- * @throws AlreadySettled when another ending stands, Expired from `expiresAt` on, NotDecidable when it would pretend.
+ * @throws AlreadySettled when another ending stands, Expired from `expiresAt` on.
  */
 export function decide(
   approval: Approval,
@@ -188,7 +144,6 @@ export function decide(
     throw new AlreadySettled(approval);
   }
   if (now >= approval.expiresAt) throw new Expired(approval);
-  if (!possibleVerdicts(approval).includes(verdict)) throw new NotDecidable(approval, verdict);
   return {
     ...approval,
     status: verdict,
@@ -235,42 +190,25 @@ export function expire(approval: Approval, gracePeriodMs: number, now: Date): Ap
   };
 }
 
-/** `ran` and `failed` exclude each other: nothing follows them. */
-const KNOWLEDGE: Record<Acknowledgement, number> = { gone: 0, answered: 1, resumed: 2, ran: 3, failed: 3 };
-
 /**
- * Acknowledgements that this one may replace: those that say less. An agent that was thought gone may come back. An
- * answer that was delivered stays so, or it would be given to a second call.
- */
-export function replacedBy(outcome: Acknowledgement): Acknowledgement[] {
-  return ACKNOWLEDGEMENTS.filter((earlier) => KNOWLEDGE[earlier] < KNOWLEDGE[outcome]);
-}
-
-/**
- * The agent says what became of the answer. The same again changes nothing.
+ * The agent says what became of the answer. Who was thought gone may still come back and go on; whoever went on
+ * cannot be gone afterwards. The same again changes nothing.
  *
- * @throws NotSettled while the request is pending, AlreadyAcknowledged when as much or more is known.
+ * @throws NotSettled while the request is pending, AlreadyAcknowledged when a resumed agent is said to be gone.
  */
 export function acknowledge(approval: Approval, outcome: Acknowledgement): SettledApproval {
   if (!isSettled(approval)) throw new NotSettled(approval);
-  const { acknowledged } = approval;
-  if (acknowledged === outcome) return approval;
-  if (acknowledged !== null && !replacedBy(outcome).includes(acknowledged))
-    throw new AlreadyAcknowledged(approval);
-  return { ...approval, acknowledged: outcome };
+  if (approval.acknowledged === 'resumed' && outcome === 'gone') throw new AlreadyAcknowledged(approval);
+  return approval.acknowledged === outcome ? approval : { ...approval, acknowledged: outcome };
 }
 
-/** Says that nobody answered, which is not "no". The service does not see who answers a question at the terminal. */
-export function unansweredReason(
-  request: Pick<ApprovalRequest, 'createdAt' | 'expiresAt'> & { readonly toolName?: string },
-): string {
+/** Says that nobody answered, which is not "no". */
+export function unansweredReason(request: Pick<ApprovalRequest, 'createdAt' | 'expiresAt'>): string {
   const seconds = Math.round((request.expiresAt.getTime() - request.createdAt.getTime()) / 1000);
   const minutes = seconds / 60;
   const span =
     seconds % 60 === 0
       ? `${minutes} minute${minutes === 1 ? '' : 's'}`
       : `${seconds} second${seconds === 1 ? '' : 's'}`;
-  return request.toolName === QUESTION_TOOL
-    ? `no answer was reported within ${span}`
-    : `nobody answered within ${span}`;
+  return `nobody answered within ${span}`;
 }

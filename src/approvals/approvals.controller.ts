@@ -185,9 +185,7 @@ export class ApprovalsController {
   @Post(':id/ack')
   @HttpCode(200)
   @Allow('agent')
-  @ApiOperation({
-    summary: 'Say what became of the answer: the agent has it, went on, ran the tool, failed, or is gone',
-  })
+  @ApiOperation({ summary: 'Say that the agent heard and went on, or will not' })
   @ApiOkResponse({ type: ApprovalView })
   async acknowledge(
     @Param() { id }: IdParamDto,

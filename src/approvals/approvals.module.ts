@@ -13,7 +13,6 @@ import { JoinApprovalHandler } from './commands/join-approval';
 import { ReceiptsModule } from '../receipts/receipts.module';
 import { PostgresApprovalStore } from './postgres-approval-store';
 import { AwaitSettlementHandler } from './queries/await-settlement';
-import { FindOpenCallsHandler } from './queries/find-open-calls';
 import { GetApprovalHandler } from './queries/get-approval';
 import { ListApprovalsHandler } from './queries/list-approvals';
 import { LookForDueHandler } from './queries/look-for-due';
@@ -32,7 +31,6 @@ import { TimeoutSweeper } from './timeout-sweeper';
     AcknowledgeApprovalHandler,
     JoinApprovalHandler,
     DepartFromApprovalHandler,
-    FindOpenCallsHandler,
     GetApprovalHandler,
     ListApprovalsHandler,
     LookForDueHandler,

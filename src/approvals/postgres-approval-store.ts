@@ -10,7 +10,6 @@ import {
   cancel,
   decide,
   isSettled,
-  replacedBy,
   type Acknowledgement,
   type Actor,
   type Approval,
@@ -42,7 +41,6 @@ import {
   FIND,
   FIND_BY_IDEMPOTENCY_KEY,
   FIND_MANY,
-  FIND_OPEN_CALLS,
   FIND_TO_SETTLE,
   JOIN,
   LIST,
@@ -61,7 +59,6 @@ import {
   type LastSeen,
   type LateAttempt,
   type NewApproval,
-  type OpenCallFilter,
   type Outcome,
   type SettleAttempt,
   type Snapshot,
@@ -92,11 +89,6 @@ function settledBy({ status, by, reason }: Outcome, approval: Approval, now: Dat
   return status === 'cancelled'
     ? cancel(approval, by, reason, now)
     : decide(approval, by, status, reason, now);
-}
-
-/** The last two members of the text of a request, in the order in which `enqueue` writes them. */
-function endOfRequest(toolName: string, toolUseId: string | null): string {
-  return `,${canonicalize({ toolName, toolUseId } satisfies Partial<RequestText>).slice(1)}`;
 }
 
 /** How often a settle begins anew because the request changed between its read and its update. */
@@ -338,8 +330,7 @@ export class PostgresApprovalStore extends ApprovalStore {
   }
 
   async acknowledge(id: string, keyId: string, outcome: Acknowledgement): Promise<SettledApproval | null> {
-    const values = [id, keyId, outcome, this.chatId, replacedBy(outcome)];
-    const noted = await this.change(id, ACKNOWLEDGE, values);
+    const noted = await this.change(id, ACKNOWLEDGE, [id, keyId, outcome, this.chatId]);
     const snapshot = noted.length > 0 ? await this.find(id) : null;
     return snapshot && isSettled(snapshot.approval) ? snapshot.approval : null;
   }
@@ -397,12 +388,6 @@ export class PostgresApprovalStore extends ApprovalStore {
     ]);
     const more = rows.some(({ listed }) => listed > rows.length);
     return { snapshots: await this.answerable(rows), more };
-  }
-
-  async openCalls({ keyId, sessionId, call }: OpenCallFilter): Promise<Approval[]> {
-    const ends = call ? [call.toolUseId, null].map((id) => endOfRequest(call.toolName, id)) : [null, null];
-    const values = [toColumnText(sessionId), keyId, ...ends];
-    return (await this.database.query<ApprovalRow>(FIND_OPEN_CALLS, values)).map(toApproval);
   }
 
   async countPending(): Promise<number> {

@@ -26,10 +26,6 @@ export interface Answer {
   readonly message: string;
 }
 
-/** For a model whose question would be put to operators as if it were an action. */
-export const QUESTION_ADVICE =
-  'a question cannot be answered by an approval; write it in your reply, and it is answered where you run';
-
 const NOBODY_SAID_NO = 'It was not approved, and nobody said no';
 
 function settledMessage(approval: SettledApproval): string {

@@ -9,16 +9,11 @@ import { Allow, Caller } from '../http/access.guard';
 import { OpenAnswers } from '../http/open-answers';
 import { parsed } from '../http/zod';
 import { describeError, Log } from '../logging/log';
-import { AgentReports } from './agent-reports';
 import { answerTo, failureOf, type Answer, type Ending } from './answers';
-import { isReportingEvent, parseReport } from './claude-code-events';
-import { gatingEventOf, hookOutput, parseHook, questionOf, type HookPayload } from './claude-code-hook';
-import { toolEffect } from './claude-code-tools';
+import { gatingEventOf, hookOutput, parseHook, questionOf } from './claude-code-hook';
 import { Heartbeats } from '../http/heartbeats';
 import { HeldCalls } from './held-calls';
 import { OpenAnswer } from './open-answer';
-import { TerminalQuestions } from './terminal-questions';
-import { UnknownTools } from './unknown-tools';
 
 const MAX_WAIT_SECONDS = 86_400;
 
@@ -46,9 +41,6 @@ const looseObject = { type: 'object', additionalProperties: true } as const;
 export class ClaudeCodeHookController {
   constructor(
     private readonly calls: HeldCalls,
-    private readonly reports: AgentReports,
-    private readonly questions: TerminalQuestions,
-    private readonly tools: UnknownTools,
     private readonly heartbeats: Heartbeats,
     private readonly held: OpenAnswers,
     private readonly log: Log,
@@ -58,10 +50,7 @@ export class ClaudeCodeHookController {
   @Post('hook')
   @HttpCode(200)
   @Allow('agent')
-  @ApiOperation({
-    summary:
-      'Claude Code HTTP hook: PreToolUse or PermissionRequest in, the decision out; reports of what became of it in, {} out',
-  })
+  @ApiOperation({ summary: 'Claude Code HTTP hook: PreToolUse or PermissionRequest in, the decision out' })
   @ApiHeader({
     name: 'Countersign-Wait-Seconds',
     required: false,
@@ -79,23 +68,19 @@ export class ClaudeCodeHookController {
     const gone = await this.held.hold(reply, caller);
     const open = new OpenAnswer(reply, this.heartbeats);
     if (event === null) {
-      // The agent does not wait for what becomes of it here.
+      this.log.event(
+        'warn',
+        'connector.hook-gates-nothing',
+        {},
+        'a hook is set for an event that gates nothing',
+      );
       await open.end({});
-      return this.take(body, caller);
+      return;
     }
     let ending: Ending | null = null;
     let answer: Answer;
     try {
-      const payload = parseHook(body);
-      const effect = toolEffect(payload.tool_name);
-      // No decision, never an approval: Claude Code's own rules go on, and ask where they would without this hook.
-      if (effect === 'reads' || effect === 'asks') {
-        await open.end({});
-        if (effect === 'asks') await this.questions.show(questionOf(payload, caller), caller);
-        return;
-      }
-      this.tools.notice(payload.tool_name);
-      ending = await this.ask(payload, wait, caller, gone);
+      ending = await this.ask(body, wait, caller, gone);
       answer = answerTo(ending);
     } catch (error) {
       this.log.event(
@@ -110,21 +95,13 @@ export class ClaudeCodeHookController {
     await this.calls.answered('hook', answer, ending, taken);
   }
 
-  private async take(body: unknown, caller: Identity): Promise<void> {
-    const report = parseReport(body);
-    if (report !== null) return this.reports.take(report, caller);
-    const [event, message] = isReportingEvent(body)
-      ? ['connector.report-unreadable', 'a report of an agent has another form than is known']
-      : ['connector.hook-gates-nothing', 'a hook is set for an event that is not used'];
-    this.log.event('warn', event, {}, message);
-  }
-
   private ask(
-    payload: HookPayload,
+    body: unknown,
     wait: string | undefined,
     caller: Identity,
     signal: AbortSignal,
   ): Promise<Ending> {
+    const payload = parseHook(body);
     const { 'Countersign-Wait-Seconds': seconds = this.config.connector.hookDeadlineSeconds } = parsed(
       waitHeader,
       {

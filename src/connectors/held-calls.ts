@@ -44,8 +44,7 @@ function servesAgain(
 ): boolean {
   if (!isSettled(approval)) return true;
   if (unique) return approval.status !== 'approved' || endsInMs > 0;
-  const heard = approval.acknowledged !== null && approval.acknowledged !== 'gone';
-  return 'decision' in approval && !heard && endsInMs > 0;
+  return 'decision' in approval && approval.acknowledged !== 'resumed' && endsInMs > 0;
 }
 
 /** Cancelled by the agent itself: its connection may still be there, but it no longer waits for this answer. */
@@ -103,17 +102,15 @@ export class HeldCalls implements BeforeApplicationShutdown {
     }
   }
 
-  /** Notes that a call was answered, and whether its connection took the answer. */
+  /** Notes that a call was answered, and whether its caller took the answer: it heard and goes on, or is gone. */
   async answered(connector: Connector, answer: Answer, ending: Ending | null, taken: boolean): Promise<void> {
     const { kind } = answer;
     this.events.publish(new ConnectorAnswered(connector, kind));
     const fields = { connector, approvalId: ending?.approval.id, answer: kind, taken };
     this.log.event('info', 'connector.answered', fields, 'a held call ended');
     if (ending?.kind !== 'settled') return;
-    // A caller that took its request back goes on by another answer, or not at all: only it can say which.
-    if (isTakenBack(ending.approval) && connector === 'hook') return;
-    const delivered = taken && !isTakenBack(ending.approval);
-    await this.acknowledge(ending.approval, delivered ? 'answered' : 'gone');
+    const heard = taken && !isTakenBack(ending.approval);
+    await this.acknowledge(ending.approval, heard ? 'resumed' : 'gone');
   }
 
   private async enqueue(question: Question, caller: Identity): Promise<Approval> {
@@ -196,7 +193,7 @@ export class HeldCalls implements BeforeApplicationShutdown {
       try {
         await this.commands.execute(new AcknowledgeApprovalCommand(id, keyId, outcome));
       } catch (error) {
-        // More is known by another call or report meanwhile, and that counts.
+        // It was heard by another call meanwhile, and that is what counts.
         if (!(error instanceof AlreadyAcknowledged)) throw error;
       }
     });

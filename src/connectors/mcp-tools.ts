@@ -1,11 +1,9 @@
 import type { CallToolResult, RequestId, Tool } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
-import { isQuestion } from '../approvals/approval';
 import { jsonObjectSchema } from '../approvals/approval-view';
 import { parsed } from '../http/zod';
-import { DomainError } from '../kernel/errors';
 import type { JsonValue } from '../kernel/json';
-import { QUESTION_ADVICE, type Answer, type Ending } from './answers';
+import type { Answer, Ending } from './answers';
 import type { Question } from './held-calls';
 
 /** Who calls: the name of the key, the MCP session, and the id that a cancellation would name. */
@@ -68,7 +66,6 @@ const approve: ApprovalTool = {
   },
   question(args, { name, session, requestId }) {
     const { tool_name: toolName, input: toolInput, tool_use_id: toolUseId } = parsed(permissionSchema, args);
-    if (isQuestion({ toolName })) throw new DomainError('approval.not-decidable', QUESTION_ADVICE);
     return {
       connector: 'mcp',
       body: {

@@ -1,8 +1,9 @@
+import { createHash } from 'node:crypto';
 import type { ApprovalRequest } from '../approvals/approval';
-import { sha256Hex } from '../kernel/canonical-json';
-import { actionLines, type ActionPart } from './action-parts';
+import type { Steps } from '../kernel/steps';
+import { BLOCK_PREFIX, labelOf, type ActionPart } from './action-parts';
 import { shortId } from './short-id';
-import { visibleBlock, visibleJson, visibleLine } from './visible-text';
+import { makeVisible, visibleLine } from './visible-text';
 
 /** The complete action as a file, for when a message cannot hold it. */
 export interface ActionDocument {
@@ -12,35 +13,88 @@ export interface ActionDocument {
   readonly sha256: string;
 }
 
+const UNITS_IN_A_STEP = 32 * 1024;
+
 /**
  * UTF-8 text in two parts: for reading, as a card shows it, every line of the action marked so that none passes for one
  * of the document; and, as the last line but one, JSON from which a program gets the very input back (its RFC 8785
  * form hashes to the input digest in the last line).
+ *
+ * @param text the action's parts, from `makeActionText`
  */
-export function actionDocument(request: ApprovalRequest, parts: readonly ActionPart[]): ActionDocument {
+export function* makeActionDocument(request: ApprovalRequest, text: string): Steps<ActionDocument> {
   const { id, toolName, toolInput, cwd } = request;
-  const lines = [
+  const metadata = yield* makeVisible(JSON.stringify(request.metadata), 'block');
+  yield;
+  const exact = yield* makeVisible(JSON.stringify({ cwd, toolInput, toolName }), 'json');
+  const texts = [
     `Countersign: everything that request ${shortId(id)} asks for`,
     '',
     '=== For reading: what cannot be seen is written \\u{hex}, n of it in a row \\u{hex×n}, a tab ⇥ ===',
     '=== Every line of a text inside the action begins with │; a line without it is written by Countersign ===',
     '',
     `Tool: ${visibleLine(toolName)}`,
-    ...actionLines(parts),
+    text,
     `Directory: ${cwd === null ? '(none given)' : visibleLine(cwd)}`,
     '',
     `Request: ${id}`,
     `Agent: ${visibleLine(request.agentId)}`,
     `Session: ${visibleLine(request.sessionId)}`,
     ...(request.summary === null ? [] : [`Summary by the agent: ${visibleLine(request.summary)}`]),
-    `Metadata: ${visibleBlock(JSON.stringify(request.metadata))}`,
+    `Metadata: ${metadata.shown}`,
     '',
     '=== Exact: one line of JSON, what cannot be seen written as JSON escapes, then the digest of its RFC 8785 form ===',
     '',
-    visibleJson(JSON.stringify({ cwd, toolInput, toolName })),
+    exact.shown,
     request.inputDigest,
     '',
   ];
-  const bytes = Buffer.from(lines.join('\n'), 'utf8');
-  return { fileName: `action-${shortId(id)}.txt`, bytes, sha256: sha256Hex(bytes) };
+  const hash = createHash('sha256');
+  const pieces: Buffer[] = [];
+  for (const piece of piecesOf(texts)) {
+    const bytes = Buffer.from(piece, 'utf8');
+    pieces.push(bytes);
+    hash.update(bytes);
+    if (piece.length === UNITS_IN_A_STEP) yield;
+  }
+  return { fileName: `action-${shortId(id)}.txt`, bytes: Buffer.concat(pieces), sha256: hash.digest('hex') };
+}
+
+/** The whole action as lines of plain text, as `actionLines` has them, in steps. */
+export function* makeActionText(parts: readonly ActionPart[]): Steps<string> {
+  const pieces: string[] = [];
+  for (const part of parts) {
+    if (pieces.length > 0) pieces.push('\n');
+    pieces.push(labelOf(part));
+    if (part.shown === '') pieces.push(':');
+    else if (part.layout === 'line') pieces.push(': ', part.shown);
+    else {
+      pieces.push(`:\n${BLOCK_PREFIX}`);
+      for (let at = 0; at < part.shown.length; at += UNITS_IN_A_STEP) {
+        // Much faster than replaceAll, which leaves a tree of tiny strings.
+        pieces.push(
+          part.shown
+            .slice(at, at + UNITS_IN_A_STEP)
+            .split('\n')
+            .join(`\n${BLOCK_PREFIX}`),
+        );
+        if (at > 0) yield;
+      }
+    }
+  }
+  return pieces.join('');
+}
+
+/** The texts as lines, in bounded pieces. No piece ends within a surrogate pair. */
+function* piecesOf(texts: readonly string[]): Generator<string> {
+  for (const [index, text] of texts.entries()) {
+    const line = index === 0 ? text : `\n${text}`;
+    for (let at = 0; at < line.length;) {
+      const end = at + UNITS_IN_A_STEP;
+      const splitsPair = /^[\ud800-\udbff][\udc00-\udfff]$/.test(line.slice(end - 1, end + 1));
+      const piece = line.slice(at, splitsPair ? end - 1 : end);
+      yield piece;
+      at += piece.length;
+    }
+  }
 }

@@ -1,7 +1,8 @@
-import { z } from 'zod';
 import type { JsonObject, JsonValue } from '../kernel/json';
+import { runAtOnce, type Steps } from '../kernel/steps';
+import { beginning } from './excerpt';
 import type { CodeLanguage } from './rich-text';
-import { visibleBlock, visibleLine } from './visible-text';
+import { makeVisible } from './visible-text';
 
 /** One labelled piece of an action, with `shown` exact and visible. All parts together hold the whole tool input. */
 export interface ActionPart {
@@ -9,6 +10,15 @@ export interface ActionPart {
   readonly shown: string;
   readonly layout: 'line' | 'block';
   readonly language?: CodeLanguage;
+  /** How many lines `shown` has. */
+  readonly lines?: number;
+  /** How many marks in it are escaped because they would be drawn over other characters. */
+  readonly paintingMarks?: number;
+}
+
+/** A part whose text is not made visible yet. */
+interface HiddenPart extends Omit<ActionPart, 'shown'> {
+  readonly value: string;
 }
 
 /** A member of a known tool's input that reads better as itself than as JSON. */
@@ -19,16 +29,15 @@ interface KnownMember {
   readonly language?: CodeLanguage;
 }
 
-const COMMAND = (language: CodeLanguage): KnownMember[] => [
-  { name: 'command', label: 'Command', layout: 'block', language },
-  { name: 'description', label: 'Description by the agent', layout: 'line' },
-];
-
 /** The inputs of Claude Code's tools, in the order in which a person wants to read them. */
 const KNOWN_MEMBERS: ReadonlyMap<string, readonly KnownMember[]> = new Map([
-  ['Bash', COMMAND('bash')],
-  ['PowerShell', COMMAND('powershell')],
-  ['Monitor', COMMAND('bash')],
+  [
+    'Bash',
+    [
+      { name: 'command', label: 'Command', layout: 'block', language: 'bash' },
+      { name: 'description', label: 'Description by the agent', layout: 'line' },
+    ],
+  ],
   [
     'WebFetch',
     [
@@ -61,23 +70,29 @@ const KNOWN_MEMBERS: ReadonlyMap<string, readonly KnownMember[]> = new Map([
   ],
 ] satisfies [string, KnownMember[]][]);
 
-/** What the card says of a question with options, as Claude Code asks it. */
-const questionSchema = z.strictObject({
-  question: z.string(),
-  header: z.string().optional(),
-  multiSelect: z.boolean().optional(),
-  options: z.array(
-    z.strictObject({ label: z.string(), description: z.string().optional(), preview: z.string().optional() }),
-  ),
-});
-
 /** More edits than this are shown as JSON: Telegram formats at most 100 pieces of a message. */
 const MAX_EDITS_SIDE_BY_SIDE = 8;
 
+/** JSON of more values than this is one line: nobody reads so many, and indenting makes them a multiple of their size. */
+const MAX_INDENTED_VALUES = 5_000;
+
 /** The whole action for reading: what is known of the tool first, every other member as JSON after it. */
 export function actionParts(toolName: string, toolInput: JsonObject): ActionPart[] {
-  const rest = new Map(Object.entries(toolInput));
+  return runAtOnce(makeActionParts(toolName, toolInput));
+}
+
+/** The same in steps, for a large action. */
+export function* makeActionParts(toolName: string, toolInput: JsonObject): Steps<ActionPart[]> {
   const parts: ActionPart[] = [];
+  for (const { value, ...rest } of hiddenParts(toolName, toolInput)) {
+    parts.push({ ...rest, ...(yield* makeVisible(value, rest.layout)) });
+  }
+  return parts;
+}
+
+function hiddenParts(toolName: string, toolInput: JsonObject): HiddenPart[] {
+  const rest = new Map(Object.entries(toolInput));
+  const parts: HiddenPart[] = [];
   for (const member of KNOWN_MEMBERS.get(toolName) ?? []) {
     const value = rest.get(member.name);
     if (typeof value !== 'string') continue;
@@ -86,12 +101,11 @@ export function actionParts(toolName: string, toolInput: JsonObject): ActionPart
   }
   const edits = toolName === 'MultiEdit' ? editParts(rest.get('edits')) : [];
   if (edits.length > 0) rest.delete('edits');
-  const questions = toolName === 'AskUserQuestion' ? questionParts(rest.get('questions')) : [];
-  if (questions.length > 0) rest.delete('questions');
-  parts.push(...edits, ...questions);
+  parts.push(...edits);
   if (rest.size > 0 || parts.length === 0) {
     // fromEntries defines members, so even one named __proto__ stays one.
-    const json = JSON.stringify(Object.fromEntries(rest), null, 2);
+    const members = Object.fromEntries(rest);
+    const json = JSON.stringify(members, null, countValues(members) > MAX_INDENTED_VALUES ? 0 : 2);
     parts.push(
       part({ label: parts.length === 0 ? 'Input' : 'Other input', layout: 'block', language: 'json' }, json),
     );
@@ -99,16 +113,46 @@ export function actionParts(toolName: string, toolInput: JsonObject): ActionPart
   return parts;
 }
 
-/** The whole action in one line, for lists: not exact, and not enough to decide on. */
-export function actionLine(toolName: string, toolInput: JsonObject): string {
-  return actionParts(toolName, toolInput)
+/** The beginning of the action in one line of at most `length` units, for lists: not exact, and not enough to decide on. */
+export function actionLine(toolName: string, toolInput: JsonObject, length: number): string {
+  // Escapes are longer than what they stand for, and a row of spaces is shorter: this leaves room for some.
+  const { value, cut } = abridge(toolInput, 4 * length);
+  const line = actionParts(toolName, value)
     .map((each) => each.shown.replaceAll(/\n */g, ' ').trim())
     .filter((shown) => shown !== '')
     .join(' · ');
+  return beginning(cut ? `${line}…` : line, length);
+}
+
+/** The first members of an object, with the first characters of each text: about so much of it in all. */
+function abridge(object: JsonObject, units: number): { value: JsonObject; cut: boolean } {
+  let left = units;
+  const take = (value: JsonValue): JsonValue => {
+    left -= 1;
+    if (typeof value === 'string') {
+      const taken = value.slice(0, Math.max(0, left));
+      left -= value.length;
+      return taken;
+    }
+    if (typeof value !== 'object' || value === null) return value;
+    if (Array.isArray(value)) {
+      const elements: JsonValue[] = [];
+      for (let at = 0; at < value.length && left > 0; at++) elements.push(take(value[at] as JsonValue));
+      return elements;
+    }
+    const members: [string, JsonValue][] = [];
+    for (const [name, member] of Object.entries(value)) {
+      if (left <= 0) break;
+      members.push([take(name) as string, take(member)]);
+    }
+    return Object.fromEntries(members);
+  };
+  const value = take(object) as JsonObject;
+  return { value, cut: left < 0 };
 }
 
 /** Stands before every line of a block, so that no line of an action can pass for one of ours. */
-const BLOCK_PREFIX = '  │ ';
+export const BLOCK_PREFIX = '  │ ';
 
 /** The lines of a block, each behind a mark that nothing in the block can take away. */
 export function blockLines(shown: string): string[] {
@@ -125,29 +169,31 @@ export function actionLines(parts: readonly ActionPart[]): string[] {
 }
 
 /** The label with the number of lines of a block that has more or less than one. */
-export function labelOf({ label, layout, shown }: Pick<ActionPart, 'label' | 'layout' | 'shown'>): string {
+export function labelOf({ label, shown, lines = 1 }: Pick<ActionPart, 'label' | 'shown' | 'lines'>): string {
   if (shown === '') return `${label} (empty)`;
-  const lines = layout === 'block' ? shown.split('\n').length : 1;
   return lines > 1 ? `${label} (${lines} lines)` : label;
 }
 
-/** Every string in the action, names of members included: where look-alikes are searched. */
-export function stringsOf(value: JsonValue): string[] {
-  if (typeof value === 'string') return [value];
-  if (typeof value !== 'object' || value === null) return [];
-  return Object.entries(value).flatMap(([name, member]: [string, JsonValue]) => [
-    ...(Array.isArray(value) ? [] : [name]),
-    ...stringsOf(member),
-  ]);
+/** As many values as there are, or one more than are indented. */
+function countValues(value: JsonValue): number {
+  const waiting: JsonValue[] = [value];
+  let count = 0;
+  for (let next = waiting.pop(); next !== undefined && count <= MAX_INDENTED_VALUES; next = waiting.pop()) {
+    count += 1;
+    if (typeof next !== 'object' || next === null) continue;
+    if (Array.isArray(next) && next.length > MAX_INDENTED_VALUES) return next.length;
+    for (const member of Object.values(next) as JsonValue[])
+      if (waiting.length <= MAX_INDENTED_VALUES) waiting.push(member);
+  }
+  return count;
 }
 
-function part({ label, layout, language }: Omit<KnownMember, 'name'>, value: string): ActionPart {
-  const shown = layout === 'line' ? visibleLine(value) : visibleBlock(value);
-  return { label, layout, shown, ...(language ? { language } : {}) };
+function part({ label, layout, language }: Omit<KnownMember, 'name'>, value: string): HiddenPart {
+  return { label, layout, value, ...(language ? { language } : {}) };
 }
 
 /** Before and after of each edit; nothing when there are too many, or one has another shape. */
-function editParts(edits: JsonValue | undefined): ActionPart[] {
+function editParts(edits: JsonValue | undefined): HiddenPart[] {
   if (!Array.isArray(edits) || edits.length > MAX_EDITS_SIDE_BY_SIDE) return [];
   const known = edits.map((edit: JsonValue) => editOf(edit)).filter((edit) => edit !== undefined);
   if (known.length < edits.length) return [];
@@ -155,27 +201,6 @@ function editParts(edits: JsonValue | undefined): ActionPart[] {
     part({ label: `Before, edit ${i + 1} of ${known.length}${extent}`, layout: 'block' }, before),
     part({ label: `After, edit ${i + 1} of ${known.length}${extent}`, layout: 'block' }, after),
   ]);
-}
-
-/** Each question with its options; nothing when there are too many, or one has another shape. */
-function questionParts(value: JsonValue | undefined): ActionPart[] {
-  if (!Array.isArray(value) || value.length > MAX_EDITS_SIDE_BY_SIDE) return [];
-  const { data: questions } = questionSchema.array().safeParse(value);
-  return (questions ?? []).flatMap(({ header, question, multiSelect, options }, i) => {
-    const label = questions?.length === 1 ? 'Question' : `Question ${i + 1} of ${questions?.length}`;
-    const choice = multiSelect ? 'Options, several may be chosen' : 'Options';
-    // Each on a line of its own, so that none can pose as another.
-    const lines = options.flatMap((option, n) => [
-      `${n + 1}. ${option.label}`,
-      ...(option.description === undefined ? [] : [`   ${option.description}`]),
-      ...(option.preview === undefined ? [] : [`   ${option.preview}`]),
-    ]);
-    return [
-      part({ label, layout: 'block' }, question),
-      ...(header === undefined ? [] : [part({ label: 'Header', layout: 'line' }, header)]),
-      { label: choice, layout: 'block' as const, shown: lines.map((line) => visibleLine(line)).join('\n') },
-    ];
-  });
 }
 
 function editOf(edit: JsonValue): { before: string; after: string; extent: string } | undefined {

@@ -1,25 +1,29 @@
 import type { ApprovalRequest } from '../approvals/approval';
-import type { ActionDocument } from './action-document';
-import { actionLines, actionParts, labelOf, stringsOf, type ActionPart } from './action-parts';
+import { runAtOnce, runInTurns, type Steps } from '../kernel/steps';
+import { makeActionDocument, makeActionText, type ActionDocument } from './action-document';
+import { labelOf, makeActionParts, type ActionPart } from './action-parts';
 import { excerpt, type Excerpt } from './excerpt';
-import { hasRightToLeftLetters, lookAlikes } from './look-alikes';
 import { unguardedMode } from './permission-mode';
 import { bold, join, MAX_MESSAGE_LENGTH, pre, rich, words, type RichText } from './rich-text';
 import { shortId } from './short-id';
 import { shorten } from './shorten';
-import { visibleBlock, visibleLine } from './visible-text';
+import { makeVisible, visibleLine } from './visible-text';
+import { makeWarnings } from './warnings';
 
 /** How much of each field is shown when not everything fits, in UTF-16 units. The action gets all the rest. */
 const SHORT = { name: 100, directory: 240, prose: 300 } as const;
-const MAX_WARNED_WORDS = 4;
-const MAX_WARNED_WORD_LENGTH = 40;
-const MAX_WARNED_CHARACTERS = 3;
 
-/** A request as operators read it, worked out once: scanning a large input is not cheap. */
+/** A request as operators read it, worked out once: reading a large input is not cheap. */
 export interface CardContent {
   readonly request: ApprovalRequest;
   readonly parts: readonly ActionPart[];
   readonly warnings: readonly RichText[];
+  /** The visible form of the metadata; null without any. */
+  readonly metadata: string | null;
+  /** The visible parts as lines of plain text. */
+  readonly text: string;
+  /** Made where a card can surely not hold the whole; null where it may or may not. */
+  readonly document: ActionDocument | null;
 }
 
 export interface Surroundings {
@@ -36,17 +40,36 @@ interface Layout {
   readonly fieldLimit: (length: number) => number;
 }
 
+const prepared = new WeakMap<ApprovalRequest, CardContent>();
+
+/** What `prepareCard` worked out for this very request, or else works out now. */
 export function cardContent(request: ApprovalRequest): CardContent {
-  return {
-    request,
-    parts: actionParts(request.toolName, request.toolInput),
-    warnings: [...warningsFor(request), ...modeWarning(request)],
-  };
+  return prepared.get(request) ?? runAtOnce(makeCardContent(request));
+}
+
+/**
+ * Reads a request in bounded steps, so that a large one holds up nobody else. Everything that is rendered of the same
+ * request afterwards takes from it, and is quick.
+ */
+export async function prepareCard(request: ApprovalRequest): Promise<void> {
+  prepared.set(request, await runInTurns(makeCardContent(request)));
+}
+
+function* makeCardContent(request: ApprovalRequest): Steps<CardContent> {
+  const { toolName, toolInput, metadata } = request;
+  const parts = yield* makeActionParts(toolName, toolInput);
+  const warnings = [...(yield* makeWarnings(request, parts)), ...modeWarning(request)];
+  const given = Object.keys(metadata).length > 0 ? JSON.stringify(metadata) : null;
+  const shown = given === null ? null : (yield* makeVisible(given, 'block')).shown;
+  const text = yield* makeActionText(parts);
+  const isLong = [...parts, { shown: shown ?? '' }].some((each) => each.shown.length > MAX_MESSAGE_LENGTH);
+  const document = isLong ? yield* makeActionDocument(request, text) : null;
+  return { request, parts, warnings, metadata: shown, text, document };
 }
 
 /** The whole request in one message; undefined when it is too long for that. */
 export function completeBody(content: CardContent, surroundings: Surroundings): RichText | undefined {
-  if (content.parts.some(({ shown }) => shown.length > MAX_MESSAGE_LENGTH)) return undefined;
+  if (content.document !== null) return undefined;
   const action = content.parts.flatMap((part) => showPart(part));
   const message = compose(content, surroundings, { action, fieldLimit: () => Infinity });
   return message.text.length <= MAX_MESSAGE_LENGTH ? message : undefined;
@@ -58,13 +81,13 @@ export function shortenedBody(content: CardContent, surroundings: Surroundings):
     compose(content, surroundings, { action, fieldLimit: (length) => length });
   const frame = (action: readonly RichText[]): number => MAX_MESSAGE_LENGTH - draft(action).text.length;
   if (lengthOf(content.parts) <= frame([])) return draft(content.parts.flatMap((part) => showPart(part)));
-  const text = actionLines(content.parts).join('\n');
+  const { text } = content;
   const room = frame(showExcerpt(text, { head: '', tail: '', leftOut: text.length }));
   return draft(showExcerpt(text, excerpt(text, room)));
 }
 
 function compose(content: CardContent, around: Surroundings, { action, fieldLimit }: Layout): RichText {
-  const { toolName, agentId, sessionId, cwd, summary, metadata, id } = content.request;
+  const { toolName, agentId, sessionId, cwd, summary, id } = content.request;
   const field = (label: string, value: string, limit: number): RichText =>
     rich`${bold(label)}: ${shorten(value, fieldLimit(limit))}`;
   return join(
@@ -76,9 +99,7 @@ function compose(content: CardContent, around: Surroundings, { action, fieldLimi
       ...(summary === null ? [] : [field('Summary by the agent', visibleLine(summary), SHORT.prose)]),
       field('Agent', visibleLine(agentId), SHORT.name),
       field('Session', visibleLine(sessionId), SHORT.name),
-      ...(Object.keys(metadata).length === 0
-        ? []
-        : [field('Metadata', visibleBlock(JSON.stringify(metadata)), SHORT.prose)]),
+      ...(content.metadata === null ? [] : [field('Metadata', content.metadata, SHORT.prose)]),
       ...(around.document ? [documentNote(around.document)] : []),
       ...around.closing,
       rich`${bold('Request')}: ${shortId(id)}`,
@@ -120,33 +141,5 @@ function modeWarning({ metadata }: ApprovalRequest): RichText[] {
   const shown = shorten(visibleLine(mode), SHORT.name);
   return [
     rich`🚨 ${bold('Permission mode')} ${shown}: if this service failed, the agent would run it unasked`,
-  ];
-}
-
-/** What about an action may look like something else than it is. */
-export function warningsFor({
-  toolName,
-  toolInput,
-  cwd,
-}: Pick<ApprovalRequest, 'toolName' | 'toolInput' | 'cwd'>): RichText[] {
-  const text = [toolName, cwd ?? '', ...stringsOf(toolInput)].join('\n');
-  const found = lookAlikes(text);
-  const shown = found.slice(0, MAX_WARNED_WORDS).map(({ word, characters }) => {
-    const guilty = characters
-      .slice(0, MAX_WARNED_CHARACTERS)
-      .map((each) => `${each.script} ${each.codePoint}`);
-    const more = characters.length > guilty.length ? ' and others' : '';
-    return join([shorten(visibleLine(word), MAX_WARNED_WORD_LENGTH), ` (${guilty.join(', ')}${more})`]);
-  });
-  const more = found.length > shown.length ? ` and ${found.length - shown.length} more` : '';
-  return [
-    ...(found.length === 0
-      ? []
-      : [rich`🚨 ${bold('Look-alike letters')}: ${join(shown, ', ')}${words(more)}`]),
-    ...(hasRightToLeftLetters(text)
-      ? [
-          rich`🚨 ${bold('Right-to-left letters')}: the order on the screen may not be the order in which it runs`,
-        ]
-      : []),
   ];
 }

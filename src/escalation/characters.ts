@@ -3,8 +3,8 @@
  * code points, lone surrogates, separators and spaces, default-ignorables (fillers, variation selectors, tags),
  * enclosing marks, and blanks that Unicode counts as letters or symbols.
  */
-const UNSEEN = /^[\u{16fe4}\p{C}\p{Z}\p{DI}\p{Me}\u2800\ufffc\u{13441}\u{13442}\u{1d159}]/u;
-const MARK = /^\p{M}/u;
+const UNSEEN_CHARACTER = /^[\u{16fe4}\p{C}\p{Z}\p{DI}\p{Me}\u2800\ufffc\u{13441}\u{13442}\u{1d159}]/u;
+const MARK_CHARACTER = /^\p{M}/u;
 const LETTER_OR_MARK = /^[\p{L}\p{M}]/u;
 const INHERITED = /^\p{Script=Inherited}/u;
 
@@ -40,22 +40,20 @@ const OTHER_LETTER = 100;
 const INHERITED_MARK = 101;
 const NO_SCRIPT = 255;
 
-/** What a reader makes of a character. */
-export const enum Kind {
-  Plain = 1,
-  Unseen,
-  Mark,
-}
+/** What a reader makes of a character: one of these. */
+export const PLAIN = 1;
+export const UNSEEN = 2;
+export const MARK = 3;
 
 /** Every answer is worked out once: one look at a table costs a hundredth of a regular expression. */
 const kinds = new Uint8Array(0x110000);
 const scripts = new Uint8Array(0x110000);
 
-export function kindOf(codePoint: number): Kind {
-  const known = kinds[codePoint] as Kind | 0;
+export function kindOf(codePoint: number): number {
+  const known = kinds[codePoint] ?? 0;
   if (known !== 0) return known;
   const character = String.fromCodePoint(codePoint);
-  const kind = UNSEEN.test(character) ? Kind.Unseen : MARK.test(character) ? Kind.Mark : Kind.Plain;
+  const kind = UNSEEN_CHARACTER.test(character) ? UNSEEN : MARK_CHARACTER.test(character) ? MARK : PLAIN;
   kinds[codePoint] = kind;
   return kind;
 }
@@ -85,5 +83,5 @@ function findScript(character: string): number {
   if (INHERITED.test(character)) return INHERITED_MARK;
   const index = SCRIPTS_WITH_MARKS.findIndex((pattern) => pattern.test(character));
   if (index >= 0) return index + 1;
-  return MARK.test(character) ? NO_SCRIPT : OTHER_LETTER;
+  return MARK_CHARACTER.test(character) ? NO_SCRIPT : OTHER_LETTER;
 }

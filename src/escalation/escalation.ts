@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { EventBus, QueryBus } from '@nestjs/cqrs';
-import { isSettled, possibleVerdicts, type Approval } from '../approvals/approval';
+import { isSettled, type Approval } from '../approvals/approval';
 import { GetApprovalQuery } from '../approvals/queries/get-approval';
 import { CONFIG, type Config } from '../config/environment';
 import { isUnavailable } from '../database/database';
@@ -11,6 +11,7 @@ import { Log } from '../logging/log';
 import { Tracing } from '../tracing/tracing';
 import type { ActionDocument } from './action-document';
 import { callbackData, newNonce } from './callback-data';
+import { prepareCard } from './card-body';
 import { CardStore, type Card } from './card-store';
 import { renderCard, renderDocumentCaption, renderOutcome } from './card-text';
 import { displayDigest } from './display-digest';
@@ -37,15 +38,6 @@ const reject = (nonce: string, complete = true): Button => ({
   data: callbackData({ verdict: 'rejected', nonce, complete }),
   style: 'danger',
 });
-
-/** Only decisions that can be given are offered; without the complete action, no approval. */
-function buttonsFor(approval: Approval, nonce: string, complete = true): Button[] {
-  const possible = possibleVerdicts(approval);
-  return [
-    ...(complete && possible.includes('approved') ? [approve(nonce)] : []),
-    ...(possible.includes('rejected') ? [reject(nonce, complete)] : []),
-  ];
-}
 
 /** Says to the operators what must be said. Rejects with ChatFailure; the outbox tries again. */
 @Injectable()
@@ -76,6 +68,7 @@ export class Escalation implements BeforeApplicationShutdown {
     }
     const { approval } = await this.queries.execute(new GetApprovalQuery(work.approvalId, 'everything'));
     joinCorrelation(approval.correlationId);
+    if (work.kind !== 'warning') await prepareCard(approval);
     return this.tracing.resume(
       approval.traceparent,
       `escalation.${work.kind}`,
@@ -146,12 +139,8 @@ export class Escalation implements BeforeApplicationShutdown {
       await this.showIncomplete(approval, card);
       throw upload.failed;
     }
-    const messageId = await this.put(
-      card,
-      complete,
-      buttonsFor(approval, card.nonce),
-      upload ? null : work.slot,
-    );
+    const buttons = [approve(card.nonce), reject(card.nonce)];
+    const messageId = await this.put(card, complete, buttons, upload ? null : work.slot);
     const { warningSeconds } = this.config.approvals;
     await this.remember(() => this.cards.sent(card, messageId, work, warningSeconds));
     this.events.publish(
@@ -169,7 +158,7 @@ export class Escalation implements BeforeApplicationShutdown {
   private async showIncomplete(approval: Approval, card: Card): Promise<void> {
     const shown = renderCard(approval, { notices: [INCOMPLETE_NOTICE] });
     await this.remember(() => this.cards.incomplete(card, displayDigest(shown.text)));
-    const messageId = await this.put(card, shown, buttonsFor(approval, card.nonce, false), null);
+    const messageId = await this.put(card, shown, [reject(card.nonce, false)], null);
     await this.remember(() => this.cards.shown(card, messageId));
   }
 
@@ -256,8 +245,7 @@ export class Escalation implements BeforeApplicationShutdown {
 
   private async warn(approval: Approval, work: ApprovalWork): Promise<void> {
     const [card] = await this.cards.delivered(approval.id);
-    // A question that only the terminal can answer needs no hurry here.
-    if (!isSettled(approval) && card && possibleVerdicts(approval).length > 0) {
+    if (!isSettled(approval) && card) {
       const warning = renderWarning(approval, this.clock.now());
       await this.say(work, warning, card.messageId);
     }

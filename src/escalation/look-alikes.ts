@@ -1,55 +1,46 @@
+import { runAtOnce, type Steps } from '../kernel/steps';
+import { commandWords, type CommandWord } from './command-words';
+import { isKnownCommand } from './known-commands';
+import { LATIN_SCRIPT, nameOfScript, SCRIPT_BITS, Trait, traitsOf } from './letters';
 import {
   DASH_TWINS,
-  LATIN_TWINS,
   OPENING_QUOTE_TWINS,
   OTHER_LETTER_TWINS,
   PIPE_TWINS,
   REDIRECTION_TWINS,
-  SIGN_TWINS,
   TWINS_AMONG_ASCII,
 } from './twins';
 
 /** A word that may not be what it looks like, and which of its characters are to blame. */
 export interface LookAlike {
+  /** Its beginning, where it is very long. */
   readonly word: string;
-  /** Without repetition, in order. */
+  /** Without repetition, in order; not all, where there are very many. */
   readonly characters: readonly { readonly codePoint: string; readonly script: string }[];
 }
 
-type Guilty = readonly (readonly [char: string, script: string])[];
+/** How much harm a look-alike can do, the most first. */
+const enum Rank {
+  /** A shell would run it as a command. */
+  Command,
+  /** It reads like a known command, or stands in a path or an address. */
+  Name,
+  Other,
+}
+const RANKS = [Rank.Command, Rank.Name, Rank.Other] as const;
 
-const WORD = /[\p{L}\p{M}\p{N}]+/gu;
-const LATIN = /\p{Script=Latin}/u;
+/** Code points and the script that each is of. */
+type Guilty = ReadonlyMap<number, string>;
+
+/** More of a word than this is not needed to name it. */
+const MAX_WORD_LENGTH = 256;
+const MAX_GUILTY = 16;
+/** From the first guilty character of a word on, so many are looked at for others. */
+const MAX_SEARCHED = 256;
+const UNITS_IN_A_STEP = 4 * 1024;
+
 const ASCII_ONLY = /^\p{ASCII}*$/u;
-
-/** Scripts with letters that pass for Latin ones. Mixed with Latin, or with each other, in one word they stand out. */
-const TWIN_SCRIPTS: readonly (readonly [name: string, pattern: RegExp])[] = [
-  ...[
-    'Cyrillic',
-    'Greek',
-    'Armenian',
-    'Georgian',
-    'Cherokee',
-    'Coptic',
-    'Lisu',
-    'Osage',
-    'Deseret',
-    'Tifinagh',
-    'Canadian_Aboriginal',
-    'Old_Italic',
-    'Gothic',
-    'Carian',
-    'Lycian',
-    'Elbasan',
-    'Miao',
-    'Runic',
-    'Warang_Citi',
-    'Hebrew',
-    'Arabic',
-  ].map((name) => [name.replace('_', ' '), new RegExp(`\\p{Script=${name}}`, 'u')] as const),
-  ['non-ASCII digit', /(?![0-9])\p{Nd}/u],
-];
-
+const LATIN = /\p{Script=Latin}/u;
 const ALL_TWINS = new RegExp(`^[${OTHER_LETTER_TWINS}]+$`, 'u');
 
 /** Words as short as this are common in Russian and Greek: among their like they deceive nobody. */
@@ -59,121 +50,323 @@ const NEIGHBOURHOOD = 60;
 const WORD_BEFORE = /(?:^|(?:^|[\s(«„“"'])([\p{L}\p{M}]+)[,.:;!?»”")…']*\s+|\s)[(«„“"']*$/u;
 const WORD_AFTER = /^[,.:;!?»”")…']*(?:$|\s+[(«„“"']*([\p{L}\p{M}]*))/u;
 
-/** Compatibility forms of one ASCII character: fullwidth, mathematical, letter-like. Raised and lowered ones are seen. */
-const RAISED_OR_LOWERED = /[²³¹ªº\u2070-\u209c\u1d2c-\u1d6a\u02b0-\u02b8]/u;
-
-const OTHER_TWINS = new RegExp(`[${LATIN_TWINS}${SIGN_TWINS}]`, 'u');
+/** Where a shell might take the next word for a command, whatever is quoted; and what may follow one. */
+const BEFORE_COMMAND =
+  /(?:^|[;|&(){}`"'!$\r\n]|(?:^|\s)(?:sudo|doas|env|xargs|exec|command|nohup|time|then|do|else))[ \t]*$/;
+const AFTER_COMMAND = /^(?:$|[\s;|&<>)`"'])/;
 
 /**
  * Signs that prose is full of, and only where a shell would act on the ASCII one: a warning for every quotation,
  * list and tree of files would soon be read by nobody.
  */
 const IN_PLACE: readonly (readonly [name: string, pattern: RegExp])[] = [
-  ['dash', new RegExp(`(?<!\\S)[${DASH_TWINS}]+(?=[\\p{L}\\p{N}])\\S*`, 'gu')],
+  ['dash', new RegExp(`(?<!\\S)[${DASH_TWINS}]+(?=[\\p{L}\\p{N}])\\S{0,${MAX_WORD_LENGTH}}`, 'uy')],
   // What seems to be quoted, and would run.
   [
     'quote',
-    new RegExp(`(?<![^\\s=(])[${OPENING_QUOTE_TWINS}](?=[^’”${OPENING_QUOTE_TWINS}]*[;|&<>$\`])`, 'gu'),
+    new RegExp(`(?<![^\\s=(])[${OPENING_QUOTE_TWINS}](?=[^\\n’”${OPENING_QUOTE_TWINS}]*[;|&<>$\`])`, 'uy'),
   ],
   [
     'redirection',
     new RegExp(
       `(?<=[!-~][ \\t]*)[${REDIRECTION_TWINS}](?=[ \\t]*(?:[/~.$&]|[A-Za-z0-9_-]*[./][A-Za-z0-9_]))`,
-      'gu',
+      'uy',
     ),
   ],
   [
     'sign',
     new RegExp(
       `(?<![^\\s!-~][ \\t]*)(?:(?<=[!-~][ \\t]*)[${TWINS_AMONG_ASCII}]+|[${TWINS_AMONG_ASCII}]+(?=[ \\t]*[!-~]))(?![ \\t]*[^\\s!-~])`,
-      'gu',
+      'uy',
     ),
   ],
-  ['pipe', new RegExp(`(?<=[!-~][ \\t]*)[${PIPE_TWINS}](?=[ \\t]*[!-~])`, 'gu')],
+  ['pipe', new RegExp(`(?<=[!-~][ \\t]*)[${PIPE_TWINS}](?=[ \\t]*[!-~])`, 'uy')],
 ];
 
-/** Chinese and Japanese have signs of full width; among ideographs they are in their place. */
-const IDEOGRAPHIC = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]/u;
-const WIDE_SIGN = /[\uff01-\uff65]/u;
-
 /** A line of a tree of files or of a table: no command begins so. */
-const DRAWN = /^\s*[\u2500-\u257f]/u;
+const DRAWN = /[ \t]*[\u2500-\u257f]/y;
 
 /**
  * Words with letters that pass for others: scripts mixed within a word, whole words of Latin twins, fullwidth and
  * mathematical forms of ASCII; and signs that pass for those a shell acts on, where it would. Ordinary words of any
- * one script are left alone.
+ * one script are left alone, except as the name of a command. The most dangerous come first.
  */
 export function lookAlikes(text: string): LookAlike[] {
-  if (ASCII_ONLY.test(text)) return [];
-  const found = new Map<string, Guilty>();
-  const add = (word: string, guilty: Guilty): void => {
-    if (guilty.length > 0) found.set(word, guilty);
-  };
-  for (const { 0: word, index } of text.matchAll(WORD))
-    if (!ASCII_ONLY.test(word) && !isNative(text, word, index)) add(word, guiltyLetters(word));
-  for (const [chunk] of text.matchAll(/\S+/gu)) if (!ASCII_ONLY.test(chunk)) add(chunk, guiltySigns(chunk));
-  for (const line of text.split('\n')) {
-    if (ASCII_ONLY.test(line) || DRAWN.test(line)) continue;
-    for (const [name, pattern] of IN_PLACE)
-      for (const [sign] of line.matchAll(pattern)) add(sign, [[sign, name]]);
+  const search = new LookAlikeSearch(Infinity);
+  runAtOnce(search.look(text, { isCommand: true }));
+  return search.worst(Infinity);
+}
+
+/** Looks for look-alikes in any number of texts. */
+export class LookAlikeSearch {
+  /** Right-to-left letters reorder what is shown around them without any hidden character. */
+  hasRightToLeftLetters = false;
+  private readonly ranks = new Map<string, Rank>();
+  /** For each rank the first words of it: there may be a hundred thousand more. */
+  private readonly first = RANKS.map(() => new Map<string, Guilty>());
+
+  /** @param most of each rank, at most so many can be named */
+  constructor(private readonly most: number) {}
+
+  /** How many words were found, each counted once. */
+  get count(): number {
+    return this.ranks.size;
   }
-  return [...found].map(([word, guilty]) => {
-    const characters = new Map(guilty.map(([char, script]) => [codePoint(char), script]));
-    return { word, characters: [...characters].map(([point, script]) => ({ codePoint: point, script })) };
-  });
+
+  /** @param isCommand whether a shell may run the text */
+  *look(text: string, { isCommand }: { readonly isCommand: boolean }): Steps<void> {
+    if (ASCII_ONLY.test(text)) return;
+    const commands = isCommand ? yield* commandWords(text) : [];
+    const reader = new Reader(text, commands, this);
+    while (reader.goOn(UNITS_IN_A_STEP)) yield;
+    this.hasRightToLeftLetters ||= reader.hasRightToLeftLetters;
+  }
+
+  /** At most so many, the most dangerous first, and else in the order of the texts. */
+  worst(most: number): LookAlike[] {
+    const found = this.first.flatMap((ofRank) => [...ofRank]).slice(0, most);
+    return found.map(([word, guilty]) => ({
+      word: word.slice(0, MAX_WORD_LENGTH),
+      characters: [...guilty].map(([point, script]) => ({
+        codePoint: `U+${point.toString(16).toUpperCase().padStart(4, '0')}`,
+        script,
+      })),
+    }));
+  }
+
+  has(word: string, rank: Rank): boolean {
+    const known = this.ranks.get(word);
+    return known !== undefined && known <= rank;
+  }
+
+  add(word: string, guilty: Guilty, rank: Rank): void {
+    if (this.has(word, rank)) return;
+    const known = this.ranks.get(word);
+    if (known !== undefined) this.first[known]?.delete(word);
+    this.ranks.set(word, rank);
+    const ofRank = this.first[rank];
+    if (ofRank && ofRank.size < this.most) ofRank.set(word, guilty);
+  }
 }
 
 /** Right-to-left letters reorder what is shown around them without any hidden character. */
 export function hasRightToLeftLetters(text: string): boolean {
-  return /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u.test(text);
+  const search = new LookAlikeSearch(0);
+  runAtOnce(search.look(text, { isCommand: false }));
+  return search.hasRightToLeftLetters;
+}
+
+/** A single pass: every decision takes a look at a table, or at a bounded neighbourhood. */
+class Reader {
+  hasRightToLeftLetters = false;
+  private at = 0;
+  private wordStart = -1;
+  private wordTraits = 0;
+  private wordScripts = 0;
+  private wordIsAllTwins = true;
+  /** Where in the word the first character is that may be guilty, of each kind; -1 for none. */
+  private firstForeign = -1;
+  private firstTwin = -1;
+  private firstBeyondAscii = -1;
+  private chunkStart = -1;
+  private chunkSigns: Map<number, string> | null = null;
+  private chunkWideSigns: Map<number, string> | null = null;
+  private chunkIsIdeographic = false;
+  private lineIsDrawn: boolean;
+  private nextCommand = 0;
+
+  constructor(
+    private readonly text: string,
+    private readonly commands: readonly CommandWord[],
+    private readonly found: LookAlikeSearch,
+  ) {
+    this.lineIsDrawn = this.isDrawn(0);
+  }
+
+  /** @returns whether there is more to read. */
+  goOn(units: number): boolean {
+    const { text } = this;
+    const until = Math.min(text.length, this.at + units);
+    while (this.at < until) {
+      const unit = text.charCodeAt(this.at);
+      if (unit < 0x80) this.readAscii(unit);
+      else this.readOther(text.codePointAt(this.at) ?? unit);
+    }
+    if (this.at < text.length) return true;
+    this.endWord();
+    this.endChunk();
+    return false;
+  }
+
+  private readAscii(unit: number): void {
+    const letter = unit | 0x20;
+    if ((letter >= 0x61 && letter <= 0x7a) || (unit >= 0x30 && unit <= 0x39)) {
+      if (this.wordStart === -1) this.beginWord();
+      // Digits belong to every script.
+      if (unit > 0x39) this.wordScripts |= 1 << LATIN_SCRIPT;
+      this.wordIsAllTwins = false;
+    } else {
+      this.endWord();
+      if (unit <= 0x20 && (unit === 0x20 || (unit >= 0x09 && unit <= 0x0d))) this.endChunk();
+    }
+    if (this.chunkStart === -1 && unit > 0x20) this.chunkStart = this.at;
+    this.at++;
+    if (unit === 0x0a) this.lineIsDrawn = this.isDrawn(this.at);
+  }
+
+  private readOther(codePoint: number): void {
+    const traits = traitsOf(codePoint);
+    if (traits & Trait.Space) {
+      this.endWord();
+      this.endChunk();
+      this.at++;
+      return;
+    }
+    if (this.chunkStart === -1) this.chunkStart = this.at;
+    if (traits & Trait.RightToLeft) this.hasRightToLeftLetters = true;
+    if (traits & Trait.Ideographic) this.chunkIsIdeographic = true;
+    if (traits & Trait.InPlace && !this.lineIsDrawn) this.readInPlace();
+    if (traits & Trait.Word) {
+      if (this.wordStart === -1) this.beginWord();
+      this.wordTraits |= traits & ~SCRIPT_BITS;
+      const script = traits & SCRIPT_BITS;
+      this.wordScripts |= 1 << script;
+      if (this.firstBeyondAscii === -1) this.firstBeyondAscii = this.at;
+      if (this.firstForeign === -1 && script !== 0 && script !== LATIN_SCRIPT) this.firstForeign = this.at;
+      if (this.firstTwin === -1 && traits & Trait.Twin) this.firstTwin = this.at;
+      if (!(traits & Trait.LetterTwin)) this.wordIsAllTwins = false;
+    } else {
+      this.endWord();
+      if (traits & Trait.Twin) {
+        const signs =
+          traits & Trait.WideSign ? (this.chunkWideSigns ??= new Map()) : (this.chunkSigns ??= new Map());
+        if (signs.size < MAX_GUILTY) signs.set(codePoint, 'sign');
+      }
+    }
+    this.at += codePoint > 0xffff ? 2 : 1;
+  }
+
+  private beginWord(): void {
+    this.wordStart = this.at;
+    this.wordTraits = 0;
+    this.wordScripts = 0;
+    this.wordIsAllTwins = true;
+    this.firstForeign = -1;
+    this.firstTwin = -1;
+    this.firstBeyondAscii = -1;
+  }
+
+  private endWord(): void {
+    if (this.wordStart === -1) return;
+    const start = this.wordStart;
+    this.wordStart = -1;
+    if (this.wordTraits === 0) return;
+    const isCommand = this.isInCommand(start);
+    const deceives = isCommand || this.wordIsAllTwins || this.isMixed() || this.wordTraits & Trait.Twin;
+    if (!deceives) return;
+    const word = this.text.slice(start, this.at);
+    const known = word.length <= MAX_WORD_LENGTH && isKnownCommand(word);
+    const runs = isCommand || (known && this.mayRun(start));
+    const rank = runs ? Rank.Command : known || this.isInPath(start) ? Rank.Name : Rank.Other;
+    if (this.found.has(word, rank) || (!runs && isNative(this.text, word, start))) return;
+    const guilty = isCommand ? this.guiltyOf(this.firstBeyondAscii, commandFault) : this.guiltyLetters();
+    if (guilty.size > 0) this.found.add(word, guilty, rank);
+  }
+
+  private isMixed(): boolean {
+    const scripts = this.wordScripts & ~1;
+    return (scripts & (scripts - 1)) !== 0;
+  }
+
+  private guiltyLetters(): Guilty {
+    const allForeign = this.isMixed() || this.wordIsAllTwins;
+    const first = allForeign ? this.firstForeign : -1;
+    const starts = [first, this.firstTwin].filter((at) => at !== -1);
+    return this.guiltyOf(Math.min(...starts), (traits) => letterFault(traits, allForeign));
+  }
+
+  /** The characters of the word at fault, from the first of them on. */
+  private guiltyOf(first: number, faultOf: (traits: number) => string | null): Guilty {
+    const guilty = new Map<number, string>();
+    if (first < 0 || first >= this.at) return guilty;
+    for (const character of this.text.slice(first, Math.min(this.at, first + MAX_SEARCHED))) {
+      if (guilty.size >= MAX_GUILTY) break;
+      const point = character.codePointAt(0) ?? 0;
+      const fault = point < 0x80 ? null : faultOf(traitsOf(point));
+      if (fault !== null) guilty.set(point, fault);
+    }
+    return guilty;
+  }
+
+  private isInCommand(start: number): boolean {
+    let next = this.commands[this.nextCommand];
+    while (next && next.end <= start) next = this.commands[++this.nextCommand];
+    return next !== undefined && next.start <= start;
+  }
+
+  private mayRun(start: number): boolean {
+    const before = this.text.slice(Math.max(0, start - NEIGHBOURHOOD), start);
+    return BEFORE_COMMAND.test(before) && AFTER_COMMAND.test(this.text.slice(this.at, this.at + 1));
+  }
+
+  private isInPath(start: number): boolean {
+    const { text, at } = this;
+    return (
+      '/\\~'.includes(text.charAt(start - 1) || ' ') || /^(?:[/\\]|\.[A-Za-z])/.test(text.slice(at, at + 2))
+    );
+  }
+
+  private readInPlace(): void {
+    for (const [name, pattern] of IN_PLACE) {
+      pattern.lastIndex = this.at;
+      const sign = pattern.exec(this.text)?.[0];
+      if (sign !== undefined) this.found.add(sign, new Map([[sign.codePointAt(0) ?? 0, name]]), Rank.Other);
+    }
+  }
+
+  private endChunk(): void {
+    if (this.chunkStart === -1) return;
+    const signs = new Map([
+      ...(this.chunkSigns ?? []),
+      ...(this.chunkIsIdeographic ? [] : (this.chunkWideSigns ?? [])),
+    ]);
+    if (signs.size > 0) this.found.add(this.text.slice(this.chunkStart, this.at), signs, Rank.Other);
+    this.chunkStart = -1;
+    this.chunkSigns = null;
+    this.chunkWideSigns = null;
+    this.chunkIsIdeographic = false;
+  }
+
+  private isDrawn(lineStart: number): boolean {
+    DRAWN.lastIndex = lineStart;
+    return DRAWN.test(this.text);
+  }
+}
+
+function letterFault(traits: number, allForeign: boolean): string | null {
+  const script = traits & SCRIPT_BITS;
+  if (allForeign && script !== 0 && script !== LATIN_SCRIPT) return nameOfScript(script);
+  return traits & Trait.Twin ? 'styled Latin' : null;
+}
+
+/** Every character beyond ASCII in the name of a command is worth a look. */
+function commandFault(traits: number): string {
+  return traits & Trait.Twin ? 'styled Latin' : nameOfScript(traits & SCRIPT_BITS);
 }
 
 /** A short word that stands by itself beside one of its own script that no Latin word looks like. */
 function isNative(text: string, word: string, at: number): boolean {
   if (word.length > MAX_NATIVE_LETTERS) return false;
-  const script = TWIN_SCRIPTS.find(([, pattern]) => pattern.test(word))?.[1];
+  const script = traitsOf(word.codePointAt(0) ?? 0) & SCRIPT_BITS;
   const end = at + word.length;
   const before = WORD_BEFORE.exec(text.slice(Math.max(0, at - NEIGHBOURHOOD), at));
   const after = WORD_AFTER.exec(text.slice(end, end + NEIGHBOURHOOD));
-  if (!script || !before || !after) return false;
+  if (script === 0 || script === LATIN_SCRIPT || !before || !after) return false;
   return [before[1], after[1]].some(
-    (each) => each !== undefined && script.test(each) && !LATIN.test(each) && !ALL_TWINS.test(each),
+    (each) =>
+      each !== undefined &&
+      Array.from(each).some((char) => (traitsOf(char.codePointAt(0) ?? 0) & SCRIPT_BITS) === script) &&
+      !LATIN.test(each) &&
+      !ALL_TWINS.test(each),
   );
-}
-
-function guiltyLetters(word: string): Guilty {
-  const present = TWIN_SCRIPTS.filter(([, pattern]) => pattern.test(word));
-  const mixed = present.length + (LATIN.test(word) ? 1 : 0) > 1;
-  const foreign = mixed || ALL_TWINS.test(word) ? present : [];
-  if (foreign.length === 0 && !mayHoldTwins(word)) return [];
-  return Array.from(word).flatMap((char) => {
-    const script = foreign.find(([, pattern]) => pattern.test(char))?.[0];
-    if (script !== undefined) return [[char, script] as const];
-    return isTwin(char) ? [[char, 'styled Latin'] as const] : [];
-  });
-}
-
-function guiltySigns(chunk: string): Guilty {
-  if (!mayHoldTwins(chunk)) return [];
-  const ideographic = IDEOGRAPHIC.test(chunk);
-  return Array.from(chunk).flatMap((char) =>
-    !/[\p{L}\p{M}\p{N}]/u.test(char) && isTwin(char) && !(ideographic && WIDE_SIGN.test(char))
-      ? [[char, 'sign'] as const]
-      : [],
-  );
-}
-
-/** A cheap look at the whole: a character with a compatibility form changes under NFKC. */
-function mayHoldTwins(text: string): boolean {
-  return OTHER_TWINS.test(text) || text.normalize('NFKC') !== text;
-}
-
-function isTwin(char: string): boolean {
-  if (ASCII_ONLY.test(char) || RAISED_OR_LOWERED.test(char)) return false;
-  return OTHER_TWINS.test(char) || /^[!-~]$/.test(char.normalize('NFKC'));
-}
-
-function codePoint(char: string): string {
-  return `U+${(char.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
 }

@@ -1,4 +1,4 @@
-import { belongsOn, isAccent, kindOf, Kind } from './characters';
+import { belongsOn, isAccent, kindOf, PLAIN } from './characters';
 
 /** A letter carries at most so many marks as they are: a higher stack covers the line above it. */
 const MAX_MARKS_IN_A_ROW = 2;
@@ -48,7 +48,7 @@ export class Marks {
   private beginRow(at: number): void {
     const begin = isPair(this.text, at - 2) ? at - 2 : at - 1;
     const base = begin < 0 ? -1 : (this.text.codePointAt(begin) ?? -1);
-    this.base = base !== -1 && kindOf(base) === Kind.Plain ? base : -1;
+    this.base = base !== -1 && kindOf(base) === PLAIN ? base : -1;
     this.row = 0;
     this.allShown = this.base !== -1;
     this.joined = begin === this.joinedUntil ? this.joined : 0;

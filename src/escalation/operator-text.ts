@@ -1,6 +1,5 @@
 import type { ApprovalRequest } from '../approvals/approval';
 import { actionLine } from './action-parts';
-import { beginning } from './excerpt';
 import { timeLeft, utc } from './moments';
 import { bold, code, join, rich, words, type RichText } from './rich-text';
 import { shortId } from './short-id';
@@ -136,8 +135,8 @@ export function renderGapNotice(from: Date, to: Date, pending: number): RichText
 
 /** The beginning of the action in one line, marked where it goes on. Not enough to decide on. */
 function actionPreview({ toolName, toolInput }: Pick<ApprovalRequest, 'toolName' | 'toolInput'>): RichText {
-  const preview = actionLine(toolName, toolInput);
-  return preview === '' ? words('(empty)') : code(beginning(preview, MAX_PREVIEW_LENGTH));
+  const preview = actionLine(toolName, toolInput, MAX_PREVIEW_LENGTH);
+  return preview === '' ? words('(empty)') : code(preview);
 }
 
 function name(value: string): RichText {

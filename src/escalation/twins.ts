@@ -42,3 +42,22 @@ export const PIPE_TWINS = '│┃╎╏┆┇┊┋❘❙⏐⏽⎢︱丨ㅣ';
 export const REDIRECTION_TWINS = '‹›❮❯˂˃ᐸᐳᚲ𖼿';
 
 export const OPENING_QUOTE_TWINS = '‘‛‚“„‟′‵´ʹʻʼʽˈˊˋ՚';
+
+/** For the scripts in daily use, the letters above and what each passes for, in the same order. */
+const READ_AS: readonly (readonly [letters: string, ascii: string])[] = [
+  ['асԁеһіјӏорԛѕуԝхѵАВЕІЈКМНОРԚЅТУԜХҮ', 'acdehijlopqsywxvABEIJKMHOPQSTYWXY'],
+  ['αινορυΑΒΕΖΗΙΚΜΝΟΡΤΥΧ', 'aivopuABEZHIKMNOPTYX'],
+  ['օհոսց', 'ohnug'],
+  ['ıɑɡɩʏᴄᴏᴜᴠᴡᴢʙɢʜɪʟɴʀᴀᴅᴇᴊᴋᴍᴘᴛ', 'iagiycouvwzbghilnradejkmpt'],
+];
+
+const ASCII_OF: ReadonlyMap<string, string> = new Map(
+  READ_AS.flatMap(([letters, ascii]) =>
+    Array.from(letters, (letter, at): [string, string] => [letter, ascii.charAt(at)]),
+  ),
+);
+
+/** The word as somebody reads it who knows Latin letters only. */
+export function readAsAscii(word: string): string {
+  return Array.from(word, (character) => ASCII_OF.get(character) ?? character.normalize('NFKC')).join('');
+}

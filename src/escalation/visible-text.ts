@@ -1,5 +1,5 @@
 import { runAtOnce, type Steps } from '../kernel/steps';
-import { kindOf, Kind } from './characters';
+import { kindOf, MARK, UNSEEN } from './characters';
 import { MarkFate, Marks } from './marks';
 
 /** What a tab is shown as in a block. Telegram itself would turn it into one space. */
@@ -112,8 +112,8 @@ class Scanner {
       return this.form !== 'json' && this.text.startsWith('u{', at + 1) ? '\\u{5c}' : null;
     }
     const codePoint = this.text.codePointAt(this.at) ?? unit;
-    if (kindOf(codePoint) === Kind.Mark) return this.mark(codePoint);
-    if (kindOf(codePoint) === Kind.Unseen) return this.unseen(codePoint);
+    if (kindOf(codePoint) === MARK) return this.mark(codePoint);
+    if (kindOf(codePoint) === UNSEEN) return this.unseen(codePoint);
     if (codePoint === TAB_MARK && this.form !== 'json') return this.escapes(codePoint, this.run(codePoint));
     this.at += codePoint > 0xffff ? 2 : 1;
     return null;

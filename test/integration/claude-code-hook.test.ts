@@ -93,7 +93,7 @@ describe('PreToolUse', () => {
     await call.answer;
   });
 
-  it('is answered with allow after a tap on Approve, and the card says that the agent has the answer', async () => {
+  it('is answered with allow after a tap on Approve, and the card says that the agent resumed', async () => {
     const { call, request } = await waiting();
     expect(call.status).toBe(200);
     expect(call.headers['content-type']).toMatch(/^application\/json/);
@@ -106,11 +106,10 @@ describe('PreToolUse', () => {
         permissionDecisionReason: 'Approved by Olivia, without a reason.',
       },
     });
-    expect(await acknowledged(request.id)).toBe('answered');
+    expect(await acknowledged(request.id)).toBe('resumed');
     const shown = await chat.find(
       'the last line',
-      ({ messageId, text }) =>
-        messageId === card.messageId && text.includes('Answered: the agent received it'),
+      ({ messageId, text }) => messageId === card.messageId && text.includes('Agent resumed'),
     );
     expect(buttonsOf(shown)).toEqual([]);
   });
@@ -121,7 +120,7 @@ describe('PreToolUse', () => {
     const { allow, message } = verdictOf(await call.answer);
     expect(allow).toBe(false);
     expect(message).toContain('not on a Friday');
-    expect(await acknowledged(request.id)).toBe('answered');
+    expect(await acknowledged(request.id)).toBe('resumed');
   });
 
   it('is told "nobody answered" and not "no" when the time runs out', async () => {

@@ -98,7 +98,7 @@ describe('approve', () => {
     await until('progress', () => progress.length > 0);
     await api.decide(request.id, 'approved');
     expect(decisionOf(await result)).toEqual({ behavior: 'allow', updatedInput: args.input });
-    expect(await acknowledged(request.id)).toBe('answered');
+    expect(await acknowledged(request.id)).toBe('resumed');
   });
 
   it('answers with the reason of the operator', async () => {

@@ -1,4 +1,3 @@
-import type { Acknowledgement } from '../../src/approvals/approval';
 import { AGENT_KEY, OPERATOR_KEY } from './well-known';
 
 export interface ApprovalJson {
@@ -14,7 +13,7 @@ export interface ApprovalJson {
     readonly reason: string | null;
   } | null;
   readonly reason: string | null;
-  readonly acknowledged: Acknowledgement | null;
+  readonly acknowledged: 'resumed' | 'gone' | null;
   readonly [field: string]: unknown;
 }
 
@@ -85,7 +84,7 @@ export class Api {
     });
   }
 
-  acknowledge(id: string, outcome: Acknowledgement): Promise<Answer<ApprovalJson>> {
+  acknowledge(id: string, outcome: 'resumed' | 'gone'): Promise<Answer<ApprovalJson>> {
     return this.call('agent', 'POST', `/api/approvals/${id}/ack`, { outcome });
   }
 

@@ -1,6 +1,6 @@
 import type { Approval } from '../../connectors/client/approval-wire';
 import { actionLine, actionParts, blockLines, labelOf, type ActionPart } from '../../escalation/action-parts';
-import { warningsFor } from '../../escalation/card-body';
+import { warningsFor } from '../../escalation/warnings';
 import { beginning } from '../../escalation/excerpt';
 import { span, utc } from '../../escalation/moments';
 import { shortId } from '../../escalation/short-id';
@@ -26,7 +26,7 @@ export function approvalLines(approval: Approval): string[] {
     ...outcomeLines(approval),
     field('Tool', visibleLine(toolName)),
     ...actionParts(toolName, toolInput).flatMap(partLines),
-    ...warningsFor({ toolName, toolInput, cwd }).map(({ text }) => text),
+    ...warningsFor(approval).map(({ text }) => text),
     ...(cwd === null ? [] : [field('Directory', visibleLine(cwd))]),
     ...(summary === null ? [] : [field('Summary by the agent', visibleLine(summary))]),
     field('Agent', visibleLine(agentId)),
@@ -47,7 +47,7 @@ export function listLines(approvals: readonly Approval[]): string[] {
     moment(createdAt),
     name(agentId),
     name(toolName),
-    beginning(actionLine(toolName, toolInput), LISTED_ACTION_LENGTH),
+    actionLine(toolName, toolInput, LISTED_ACTION_LENGTH),
   ]);
   return table([['ID', 'STATUS', 'ASKED', 'AGENT', 'TOOL', 'ACTION'], ...rows]);
 }

@@ -1,6 +1,5 @@
 import { ConfigurationError, type Config } from '../../config/environment';
 import { describeError } from '../../logging/log';
-import { agentToolsCheck } from './checks/agent-tools';
 import { auditChainCheck } from './checks/audit-chain';
 import { auditRightsCheck } from './checks/audit-rights';
 import { breakerCheck } from './checks/breaker';
@@ -35,7 +34,6 @@ const CHECKS: readonly Check[] = [
   telegramUpdatesCheck,
   breakerCheck,
   queueCheck,
-  agentToolsCheck,
   auditChainCheck,
 ];
 

@@ -46,6 +46,19 @@ describe('8. the complete action is shown or cannot be approved', () => {
     expect((await rig.chat.document(document?.fileId ?? '')).toString('utf8')).toContain(LONG);
   });
 
+  it('no line of the action can pass for a line of the document, nor for its end', async () => {
+    const forged = '=== Exact: one line of JSON, then the digest ===\n\n{}\nsha256:0\n';
+    const command = `ls\n${forged}${'# padding\n'.repeat(400)}rm -rf /`;
+    const { approval } = await rig.shown({ toolInput: { command } });
+    const document = (await rig.chat.messages()).find(
+      (message) => message.document?.fileName.includes(approval.id.slice(-8)) === true,
+    )?.document;
+    const lines = (await rig.chat.document(document?.fileId ?? '')).toString('utf8').split('\n');
+    expect(lines).toContain('  │ rm -rf /');
+    expect(lines.filter((line) => line.startsWith('=== Exact'))).toHaveLength(1);
+    expect(lines.filter((line) => line.startsWith('sha256:'))).toEqual([approval.inputDigest]);
+  });
+
   it('without its document it can be rejected only, and the receipt tells what was shown then', async () => {
     await rig.chat.fault({ method: 'sendDocument', count: 1000, status: 500 });
     const approval = await rig.asked({ toolInput: { command: LONG } });
@@ -112,9 +125,40 @@ describe('10. hidden and confusable characters are visible', () => {
     },
   );
 
+  it('marks that would be drawn over the command are escaped, and the card says so', async () => {
+    const { card } = await rig.shown({ toolInput: { command: `rm -rf / #${'\u0e49'.repeat(50)}` } });
+    expect(card.text).toContain('rm -rf / #\\u{e49×50}');
+    expect(card.text).toMatch(/🚨 Combining marks: 50 /);
+  });
+
+  it('a command name of Cyrillic letters raises a warning among arguments of the same script', async () => {
+    const { card } = await rig.shown({ toolInput: { command: '\u0441\u0440 отчёт копия' } });
+    expect(card.text).toMatch(/Look-alike letters: \u0441\u0440 \(Cyrillic U\+0441, Cyrillic U\+0440\)/);
+  });
+
+  it('a label with look-alikes raises a warning that names it', async () => {
+    const { card } = await rig.shown({ agentId: 'pr\u043ed-deployer' });
+    expect(card.text).toMatch(/Look-alike letters in the agent: pr\u043ed \(Cyrillic U\+043E\)/);
+  });
+
   it('and Cyrillic look-alikes raise a warning', async () => {
     const { card } = await rig.shown({ toolInput: { command: 'pаypal' } });
     expect(card.text).toMatch(/Look-alike letters.*Cyrillic U\+0430/);
+  });
+});
+
+describe('21. size, shape and time limits hold', () => {
+  it('a card of 60 000 pairs of marks, and its outcome, keep nobody else waiting', async () => {
+    const asked = rig.asked({ toolInput: { command: `echo a${'\u0315\u0300'.repeat(60_000)}` } });
+    const other = await rig.asked({ toolInput: { command: 'ls' } });
+    const heavy = await rig.chat.card((await asked).id);
+    await rig.chat.card(other.id);
+    await rig.chat.press(heavy.messageId, 'Reject');
+    expect((await rig.api.get((await asked).id, 10)).body.status).toBe('rejected');
+    await rig.chat.find(
+      'the outcome',
+      ({ messageId, text }) => messageId === heavy.messageId && text.includes('Rejected'),
+    );
   });
 });
 

@@ -91,7 +91,7 @@ describe('security 12: canonical JSON is unambiguous: 400 with a reason for', ()
   });
 });
 
-describe('security 21: size and shape limits hold', () => {
+describe('security 21: size, shape and time limits hold', () => {
   it.each([
     ['1 MB', JSON.stringify(requestBody({ summary: 'a'.repeat(1_000_000) })), 413],
     ['1 MB of white space', ' '.repeat(1_000_000), 413],

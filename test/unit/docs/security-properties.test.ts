@@ -24,7 +24,7 @@ const PROPERTIES = [
   'secrets never leave',
   'the audit log shows alteration',
   'agents fail closed',
-  'size and shape limits hold',
+  'size, shape and time limits hold',
 ].map((property, index) => ({ number: index + 1, property }));
 
 const DIRECTORY = join(CHECKOUT, 'test/e2e/security');

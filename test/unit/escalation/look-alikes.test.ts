@@ -1,4 +1,5 @@
-import { hasRightToLeftLetters, lookAlikes } from '../../../src/escalation/look-alikes';
+import { hasRightToLeftLetters, lookAlikes, LookAlikeSearch } from '../../../src/escalation/look-alikes';
+import { runAtOnce } from '../../../src/kernel/steps';
 
 function named(text: string): string[] {
   return lookAlikes(text).map(
@@ -8,7 +9,7 @@ function named(text: string): string[] {
 }
 
 describe('look-alike letters', () => {
-  it.each([
+  it.each<readonly [text: string, expected: string]>([
     ['curl p\u0430ypal.com', 'p\u0430ypal: Cyrillic U+0430'],
     ['\u0441url x', '\u0441url: Cyrillic U+0441'],
     ['g\u03bfogle', 'g\u03bfogle: Greek U+03BF'],
@@ -53,6 +54,57 @@ describe('look-alike letters', () => {
     ['rm -rf \u30ce', '\u30ce: sign U+30CE'],
     ['rm \u4e00rf x', '\u4e00: sign U+4E00'],
     ['http\uff1a//x', 'http\uff1a//x: sign U+FF1A'],
+    // Names of commands, among arguments of the same script.
+    ['\u0441\u0440 отчёт', '\u0441\u0440: Cyrillic U+0441, Cyrillic U+0440'],
+    ['\u0455\u04bb скрипт', '\u0455\u04bb: Cyrillic U+0455, Cyrillic U+04BB'],
+    ['\u03bd\u03b9 αρχείο', '\u03bd\u03b9: Greek U+03BD, Greek U+03B9'],
+    ...[
+      'ls\n\u0441\u0440 отчёт',
+      'ls | \u0441\u0440 отчёт',
+      'ls |\u0441\u0440 отчёт',
+      'ls && \u0441\u0440 отчёт',
+      'ls; \u0441\u0440 отчёт',
+      'ls & \u0441\u0440 отчёт',
+      'echo $(\u0441\u0440 отчёт)',
+      'echo "$(\u0441\u0440 отчёт)"',
+      'echo "`\u0441\u0440 отчёт`"',
+      '(\u0441\u0440 отчёт)',
+      '{ \u0441\u0440 отчёт; }',
+      '! \u0441\u0440 отчёт',
+      'sudo \u0441\u0440 отчёт',
+      'sudo -u bob \u0441\u0440 отчёт',
+      'env A=1 \u0441\u0440 отчёт',
+      'A="б в" \u0441\u0440 отчёт',
+      'timeout 5 \u0441\u0440 отчёт',
+      'ls | xargs -n 1 \u0441\u0440 отчёт',
+      'find . -exec \u0441\u0440 отчёт {} +',
+      "sh -c '\u0441\u0440 отчёт'",
+      'bash -lc "ls; \u0441\u0440 отчёт"',
+      "eval '\u0441\u0440 отчёт'",
+      '"\u0441\u0440" отчёт',
+      '\\\u0441\u0440 отчёт',
+      'if true; then \u0441\u0440 отчёт; fi',
+      "echo it\\'s; \u0441\u0440 отчёт",
+      "# don't\n\u0441\u0440 отчёт",
+      "echo $'it\\'s'; \u0441\u0440 отчёт",
+      "cat <<E\nit's\nE\n\u0441\u0440 отчёт",
+      'bash <<E\n\u0441\u0440 отчёт\nE',
+      'cat <<E\n\u0441\u0440 отчёт',
+      'ls > файл; \u0441\u0440 отчёт',
+      'ls 2>&1; \u0441\u0440 отчёт',
+      'case x in x) \u0441\u0440 отчёт;; esac',
+      'ls \\\n  -l\n\u0441\u0440 отчёт',
+    ].map((text) => [text, '\u0441\u0440: Cyrillic U+0441, Cyrillic U+0440'] as const),
+    [
+      'запуск x',
+      'запуск: Cyrillic U+0437, Cyrillic U+0430, Cyrillic U+043F, Cyrillic U+0443, Cyrillic U+0441, Cyrillic U+043A',
+    ],
+    [
+      './сборка',
+      'сборка: Cyrillic U+0441, Cyrillic U+0431, Cyrillic U+043E, Cyrillic U+0440, Cyrillic U+043A, Cyrillic U+0430',
+    ],
+    ['l\u0073; caf\u00e9', 'caf\u00e9: Latin U+00E9'],
+    ['猫 x', '猫: other script U+732B'],
   ])('are named in %j', (text, expected) => {
     expect(named(text)).toContain(expected);
   });
@@ -73,6 +125,12 @@ describe('look-alike letters', () => {
     'It’s a ‘quoted’ word, a “second” one; don’t | worry',
     '| ‘a’ | “b” | c’s |\n⁃ first\n— second\n– third',
     'Open Settings › Privacy; il a dit ‹ oui › ; 1920×1080, 2020–2024',
+    'git commit -m "Правки\n\nПодробности; и ещё (со скобкой) | и ещё"',
+    "git commit -m 'Правки' -m 'Ещё'; ls",
+    "git commit -F - <<'E'\nПравки, ср. выше\n\nПодробности\nE\nls",
+    'cat > файл <<-E\n\tПривет\n\tE\nls',
+    'for x in а б; do echo "$x"; done',
+    'cp отчёт копия && cat < отчёт > копия; X=привет ls # привет',
     'ls -la',
     '',
   ])('are not seen in ordinary text: %j', (text) => {
@@ -89,26 +147,24 @@ describe('look-alike letters', () => {
   });
 });
 
-/** Some times what it takes; what grows with the square of the length takes minutes. */
-const LINEAR_MS = 4_000;
+describe('the most dangerous look-alikes', () => {
+  it('come first, and all are counted', () => {
+    const search = new LookAlikeSearch(2);
+    const look = (text: string): void => {
+      runAtOnce(search.look(text, { isCommand: true }));
+    };
+    look('echo p\u0430 d\u0430 t\u0430 /opt/z\u0430 cu\u0433l | b\u0430sh');
+    expect(search.worst(2).map(({ word }) => word)).toEqual(['b\u0430sh', 'z\u0430']);
+    look('\u0441\u0440 отчёт');
+    expect(search.worst(3).map(({ word }) => word)).toEqual(['b\u0430sh', '\u0441\u0440', 'z\u0430']);
+    expect(search.count).toBe(7);
+  });
 
-describe('the search', () => {
-  it.each([
-    '\u2018',
-    ' \u00b4',
-    ' \u2018a',
-    '\u30ce',
-    ' \u30ce',
-    'a \u2502',
-    'a \u203a',
-    ' \u2013a',
-    ' \u0430',
-    '\u0430',
-    'x ',
-  ])('takes no longer than its text is long: %j, over and over', (piece) => {
-    const startedAt = performance.now();
-    lookAlikes(`\u00a0${piece.repeat(250_000 / piece.length)}`);
-    expect(performance.now() - startedAt).toBeLessThan(LINEAR_MS);
+  it('are not hidden by the same word in a harmless place before', () => {
+    expect(lookAlikes('echo p\u0430 b\u0430\nb\u0430 x').map(({ word }) => word)).toEqual([
+      'b\u0430',
+      'p\u0430',
+    ]);
   });
 });
 

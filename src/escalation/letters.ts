@@ -1,0 +1,113 @@
+import {
+  DASH_TWINS,
+  LATIN_TWINS,
+  OPENING_QUOTE_TWINS,
+  OTHER_LETTER_TWINS,
+  PIPE_TWINS,
+  REDIRECTION_TWINS,
+  SIGN_TWINS,
+  TWINS_AMONG_ASCII,
+} from './twins';
+
+/** Scripts with letters that pass for Latin ones. Mixed with Latin, or with each other, in one word they stand out. */
+const TWIN_SCRIPTS: readonly (readonly [name: string, pattern: RegExp])[] = [
+  ...[
+    'Cyrillic',
+    'Greek',
+    'Armenian',
+    'Georgian',
+    'Cherokee',
+    'Coptic',
+    'Lisu',
+    'Osage',
+    'Deseret',
+    'Tifinagh',
+    'Canadian_Aboriginal',
+    'Old_Italic',
+    'Gothic',
+    'Carian',
+    'Lycian',
+    'Elbasan',
+    'Miao',
+    'Runic',
+    'Warang_Citi',
+    'Hebrew',
+    'Arabic',
+  ].map((name) => [name.replace('_', ' '), new RegExp(`\\p{Script=${name}}`, 'u')] as const),
+  ['non-ASCII digit', /(?![0-9])\p{Nd}/u],
+];
+const LATIN = /\p{Script=Latin}/u;
+const WORD_CHARACTER = /[\p{L}\p{M}\p{N}]/u;
+const LETTER_TWIN = new RegExp(`[${OTHER_LETTER_TWINS}]`, 'u');
+
+/** Compatibility forms of one ASCII character: fullwidth, mathematical, letter-like. Raised and lowered ones are seen. */
+const RAISED_OR_LOWERED = /[²³¹ªº\u2070-\u209c\u1d2c-\u1d6a\u02b0-\u02b8]/u;
+const OTHER_TWINS = new RegExp(`[${LATIN_TWINS}${SIGN_TWINS}]`, 'u');
+
+/** Signs that deceive only in their place, by what stands around them. */
+const IN_PLACE = new RegExp(
+  `[${DASH_TWINS}${OPENING_QUOTE_TWINS}${REDIRECTION_TWINS}${TWINS_AMONG_ASCII}${PIPE_TWINS}]`,
+  'u',
+);
+
+/** Chinese and Japanese have signs of full width; among ideographs they are in their place. */
+const IDEOGRAPHIC = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]/u;
+const WIDE_SIGN = /[\uff01-\uff65]/u;
+
+const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
+
+/** The name of a script that has a number in `Letter.script`. */
+export function nameOfScript(script: number): string {
+  return TWIN_SCRIPTS[script - 1]?.[0] ?? (script === LATIN_SCRIPT ? 'Latin' : 'other script');
+}
+
+export const LATIN_SCRIPT = TWIN_SCRIPTS.length + 1;
+
+/** What matters of a character beyond ASCII, in the bits of one number. */
+export const enum Trait {
+  Known = 0x20,
+  /** A letter, mark or digit. */
+  Word = 0x40,
+  /** A letter of another script that is read as a Latin one. */
+  LetterTwin = 0x80,
+  /** Passes for one ASCII character wherever it is. */
+  Twin = 0x100,
+  /** May pass for one, by what is around it. */
+  InPlace = 0x200,
+  Space = 0x400,
+  Ideographic = 0x800,
+  WideSign = 0x1000,
+  RightToLeft = 0x2000,
+}
+/** The lowest bits hold the number of the script, 0 for one without twins. */
+export const SCRIPT_BITS = 0x1f;
+
+/** Every answer is worked out once: one look at a table costs a hundredth of a regular expression. */
+const traits = new Uint16Array(0x110000);
+
+export function traitsOf(codePoint: number): number {
+  const known = traits[codePoint] ?? 0;
+  if (known !== 0) return known;
+  const character = String.fromCodePoint(codePoint);
+  const index = TWIN_SCRIPTS.findIndex(([, pattern]) => pattern.test(character));
+  const script = index >= 0 ? index + 1 : LATIN.test(character) ? LATIN_SCRIPT : 0;
+  const found =
+    Trait.Known |
+    script |
+    (WORD_CHARACTER.test(character) ? Trait.Word : 0) |
+    (LETTER_TWIN.test(character) ? Trait.LetterTwin : 0) |
+    (isTwin(character) ? Trait.Twin : 0) |
+    (IN_PLACE.test(character) ? Trait.InPlace : 0) |
+    (/\s/.test(character) ? Trait.Space : 0) |
+    (IDEOGRAPHIC.test(character) ? Trait.Ideographic : 0) |
+    (WIDE_SIGN.test(character) ? Trait.WideSign : 0) |
+    (RIGHT_TO_LEFT.test(character) ? Trait.RightToLeft : 0);
+  traits[codePoint] = found;
+  return found;
+}
+
+/** Of one character, which is always quick: of a whole word, normalizing takes the square of a row of marks. */
+function isTwin(character: string): boolean {
+  if (/^\p{ASCII}$/u.test(character) || RAISED_OR_LOWERED.test(character)) return false;
+  return OTHER_TWINS.test(character) || /^[!-~]$/.test(character.normalize('NFKC'));
+}

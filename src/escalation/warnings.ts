@@ -1,0 +1,100 @@
+import type { ApprovalRequest } from '../approvals/approval';
+import { runAtOnce, type Steps } from '../kernel/steps';
+import { makeActionParts, type ActionPart } from './action-parts';
+import { stringsBeyondAscii } from './action-strings';
+import { LookAlikeSearch, type LookAlike } from './look-alikes';
+import { bold, join, rich, words, type RichText } from './rich-text';
+import { shorten } from './shorten';
+import { makeVisible, visibleLine } from './visible-text';
+
+const MAX_WARNED_WORDS = 4;
+const MAX_WARNED_WORDS_IN_A_LABEL = 2;
+const MAX_WARNED_WORD_LENGTH = 40;
+const MAX_WARNED_CHARACTERS = 3;
+
+const UNITS_IN_A_STEP = 8 * 1024;
+/** To begin with a text takes as long as to read so much of one. */
+const UNITS_FOR_EACH_TEXT = 16;
+
+/** What the caller wrote, as far as it is searched for characters that deceive. */
+export type WrittenByCaller = Pick<
+  ApprovalRequest,
+  'toolName' | 'toolInput' | 'cwd' | 'agentId' | 'sessionId' | 'summary' | 'metadata'
+>;
+
+/** Finds what in a request may look like something else than it is, in lines for an operator. */
+export function warningsFor(request: WrittenByCaller): RichText[] {
+  return runAtOnce(
+    (function* () {
+      const parts = yield* makeActionParts(request.toolName, request.toolInput);
+      return yield* makeWarnings(request, parts);
+    })(),
+  );
+}
+
+/** The same in steps, for a large request. */
+export function* makeWarnings(request: WrittenByCaller, parts: readonly ActionPart[]): Steps<RichText[]> {
+  const { toolName, toolInput, cwd, agentId, sessionId, summary, metadata } = request;
+  const action = yield* stringsBeyondAscii(toolName, toolInput);
+  const named = [toolName, cwd ?? ''].map((text) => ({ text, isCommand: false }));
+  const labels: [label: string, text: string][] = [
+    ['summary', summary ?? ''],
+    ['agent', agentId],
+    ['session', sessionId],
+    ['metadata', JSON.stringify(metadata)],
+  ];
+  const search = new LookAlikeSearch(MAX_WARNED_WORDS);
+  let units = 0;
+  for (const { text, isCommand } of [...named, ...action]) {
+    yield* search.look(text, { isCommand });
+    units += text.length + UNITS_FOR_EACH_TEXT;
+    if (units < UNITS_IN_A_STEP) continue;
+    units = 0;
+    yield;
+  }
+  const inLabels: RichText[] = [];
+  for (const [label, text] of labels) inLabels.push(...(yield* lookAlikesInLabel(label, text)));
+  const painting = yield* countPaintingMarks(parts, [toolName, cwd ?? '', ...labels.map(([, text]) => text)]);
+  return [
+    ...(search.count === 0 ? [] : [lookAlikeWarning('Look-alike letters', search, MAX_WARNED_WORDS)]),
+    ...inLabels,
+    ...(search.hasRightToLeftLetters
+      ? [
+          rich`🚨 ${bold('Right-to-left letters')}: the order on the screen may not be the order in which it runs`,
+        ]
+      : []),
+    ...(painting === 0
+      ? []
+      : [
+          rich`🚨 ${bold('Combining marks')}: ${painting} would be drawn over other characters; each is shown as an escape`,
+        ]),
+  ];
+}
+
+/** A warning about a text that the caller chose and operators know a request by: an agent, a session, a summary. */
+export function* lookAlikesInLabel(label: string, text: string): Steps<RichText[]> {
+  const search = new LookAlikeSearch(MAX_WARNED_WORDS_IN_A_LABEL);
+  yield* search.look(text, { isCommand: false });
+  return search.count === 0
+    ? []
+    : [lookAlikeWarning(`Look-alike letters in the ${label}`, search, MAX_WARNED_WORDS_IN_A_LABEL)];
+}
+
+function lookAlikeWarning(heading: string, search: LookAlikeSearch, most: number): RichText {
+  const shown = search.worst(most);
+  const more = search.count > shown.length ? ` and ${search.count - shown.length} more` : '';
+  return rich`🚨 ${bold(heading)}: ${join(shown.map(showLookAlike), ', ')}${words(more)}`;
+}
+
+function showLookAlike({ word, characters }: LookAlike): RichText {
+  const guilty = characters.slice(0, MAX_WARNED_CHARACTERS).map((each) => `${each.script} ${each.codePoint}`);
+  const more = characters.length > guilty.length ? ' and others' : '';
+  return join([shorten(visibleLine(word), MAX_WARNED_WORD_LENGTH), ` (${guilty.join(', ')}${more})`]);
+}
+
+function* countPaintingMarks(parts: readonly ActionPart[], fields: readonly string[]): Steps<number> {
+  let count = 0;
+  for (const { paintingMarks = 0 } of parts) count += paintingMarks;
+  for (const field of fields) count += (yield* makeVisible(field, 'line')).paintingMarks;
+  return count;
+}

@@ -1,0 +1,193 @@
+import * as fc from 'fast-check';
+import { approvalLines, listLines } from '../../src/cli/approvals/approval-text';
+import type { Approval as ApprovalOnWire } from '../../src/connectors/client/approval-wire';
+import { prepareCard } from '../../src/escalation/card-body';
+import { renderCard, renderOutcome } from '../../src/escalation/card-text';
+import { renderPending } from '../../src/escalation/operator-text';
+import { makeVisible } from '../../src/escalation/visible-text';
+import { LookAlikeSearch } from '../../src/escalation/look-alikes';
+import { inputDigest } from '../../src/kernel/canonical-json';
+import type { Steps } from '../../src/kernel/steps';
+import { parseStrictJson } from '../../src/kernel/strict-json';
+import { createRedactor } from '../../src/logging/redact';
+import { ALICE, anApproval, settled } from '../unit/escalation/approval-samples';
+import { hostilePieces } from '../unit/escalation/hostile-text';
+
+/** Texts that are long in one way only; each over and over is somebody's worst case. */
+const PIECES = [
+  ...['\u0315\u0300', 'a\u0301', '\u0e49', 'ก\u0e49', 'क्', 'कि', '\u20dd', '\ufe0f', '\u064e', 'ש\u05b8'],
+  ...['\u{1f1e6}', '👨‍👩‍👧', '\u200d', '\u1100\u1161\u11a8', '각', '漢', 'ノ', ' ノ', '\u202e', 'ש', '\u{e0041}'],
+  ...['\n', 'a\n', '\r\n', '\t', ' ', `${' '.repeat(40)}a`, ' \n', 'x', 'x ', 'echo x; '],
+  ...[
+    '[',
+    '(',
+    '{',
+    '"',
+    "'",
+    '`',
+    '\\',
+    '\\\\u{',
+    '\\u{',
+    '$(а',
+    '"$(а "',
+    '`а',
+    '<<A а\n',
+    '<<A\n',
+    '#а\n',
+  ],
+  ...['<', '&', '<b>', '@all ', 'https://x/ '],
+  ...['а', 'а ', ' \u0430', 'привет ', 'pаy ', 'ｒ', ' ср x', '\u00a0а/', 'd\u043e.', '\u{1d42b}'],
+  ...['‘', ' ‘a', ' \u00b4', ' \u2018a', ' –a', '──', 'a │', 'a ›', 'a ‹ ', '﹘'],
+  ...['sk-', 'eyJaaaaa.', 'eyJaaaaa.aaaaa', '://a:', 'Bearer ', 'token=', 'password":"', '-----BEGIN '],
+];
+
+const UNITS = 4 * 1024;
+const FACTOR = 4;
+/** Linear work takes about 4 times as long, work that grows with the square 16 times; measured beside others. */
+const MOST_GROWTH = 9;
+/** Below this a clock's tick and the collector are most of what is measured. */
+const SHORTEST_MS = 1;
+const ATTEMPTS = 3;
+
+function text(pieces: readonly string[], units: number): string {
+  const piece = pieces.join('');
+  return piece
+    .repeat(Math.ceil(units / piece.length))
+    .slice(0, units)
+    .toWellFormed();
+}
+
+/** The CPU's time and not the clock's: others use the machine, too. */
+function cpuMs(work: () => void): number {
+  const { user, system } = process.cpuUsage();
+  work();
+  const used = process.cpuUsage({ user, system });
+  return (used.user + used.system) / 1000;
+}
+
+/** How many times as long it takes with `FACTOR` times as much: the least of some attempts. */
+function growth(workOn: (units: number) => () => void): number {
+  const once = workOn(UNITS);
+  const more = workOn(FACTOR * UNITS);
+  once();
+  let least = Infinity;
+  for (let attempt = 0; attempt < ATTEMPTS && least > MOST_GROWTH; attempt++) {
+    const short = Math.min(cpuMs(once), cpuMs(once));
+    least = Math.min(least, cpuMs(more) / Math.max(short, SHORTEST_MS));
+  }
+  return least;
+}
+
+const redact = createRedactor(['a-secret-of-this-process-0123456789']);
+
+/** Everything that is done with a text of an agent's, from the body to the terminal. */
+const WORK: Record<string, (given: string) => () => void> = {
+  'reading the body': (given) => {
+    const body = JSON.stringify({ toolInput: { command: given, [given]: [given] } });
+    return () => void parseStrictJson(body);
+  },
+  'the digest': (given) => {
+    const toolInput = { command: given, nested: { [given]: [given] } };
+    return () => void inputDigest({ toolName: 'Bash', toolInput, cwd: '/srv' });
+  },
+  'the card of a command': (given) => {
+    const toolInput = { command: given };
+    return () => void renderCard(anApproval({ toolInput }));
+  },
+  'the card of JSON': (given) => {
+    const toolInput = { [given]: [given, { deep: given }] };
+    return () => void renderCard(anApproval({ toolName: 'mcp__x', toolInput, metadata: { given } }));
+  },
+  'the outcome': (given) => {
+    const toolInput = { file_path: '/x', content: given };
+    const outcome = settled(anApproval({ toolName: 'Write', toolInput }), 'rejected', {
+      by: ALICE,
+      reason: given,
+    });
+    return () => void renderOutcome({ ...outcome });
+  },
+  '/pending': (given) => {
+    const requests = [anApproval({ toolInput: { command: given } }), anApproval({ agentId: given })];
+    return () => void renderPending(requests, 2, new Date());
+  },
+  'approvals show and list': (given) => {
+    const approval = onWire(given);
+    return () => {
+      approvalLines(approval);
+      listLines([approval]);
+    };
+  },
+  'a line of the log': (given) => {
+    const line = JSON.stringify({ msg: given, error: given });
+    return () => void redact(line);
+  },
+};
+
+function onWire(given: string): ApprovalOnWire {
+  const { createdAt, expiresAt, ...request } = anApproval({ toolInput: { command: given }, summary: given });
+  return {
+    ...request,
+    createdAt: createdAt.toISOString(),
+    expiresAt: expiresAt.toISOString(),
+    settledAt: null,
+    decision: null,
+    reason: null,
+    acknowledged: null,
+    receipt: null,
+  };
+}
+
+/** Whole alphabets at a time, and each piece by itself where it is the worst that was found. */
+const ALPHABETS: readonly (readonly string[])[] = [
+  ...PIECES.map((piece) => [piece]),
+  ...fc.sample(fc.array(fc.constantFrom(...PIECES, ...hostilePieces), { minLength: 2, maxLength: 5 }), {
+    numRuns: 12,
+    seed: Number(process.env.FUZZ_SEED ?? Date.now() % 1_000_000),
+  }),
+];
+
+describe.each(Object.entries(WORK))('security 21: the time of %s', (_what, work) => {
+  it('grows with the length of a text and no faster, whatever the text', () => {
+    const tooFast = ALPHABETS.map((pieces) => ({
+      pieces,
+      times: growth((units) => work(text(pieces, units))),
+    })).filter(({ times }) => times > MOST_GROWTH);
+    expect(tooFast).toEqual([]);
+  });
+});
+
+describe('security 21: a large input', () => {
+  const stepsOf = (steps: Steps<unknown>): number => {
+    let count = 1;
+    while (!steps.next().done) count += 1;
+    return count;
+  };
+  /** Each step of about as much as is looked at within a few milliseconds. */
+  const UNITS_IN_A_STEP = 8 * 1024;
+
+  it.each(PIECES)('is worked on in steps, each of a part of it: %j, over and over', (piece) => {
+    const given = text([piece], 256 * 1024);
+    const search = new LookAlikeSearch(4);
+    const looking = stepsOf(search.look(given, { isCommand: true }));
+    if (/[^\p{ASCII}]/u.test(piece)) expect(looking).toBeGreaterThanOrEqual(given.length / UNITS_IN_A_STEP);
+    // A row of one character is one escape.
+    if (new Set(piece).size > 1 && piece.length < 40)
+      expect(stepsOf(makeVisible(given, 'block'))).toBeGreaterThanOrEqual(given.length / UNITS_IN_A_STEP);
+  });
+
+  it('lets others have their turn between the steps, for the card and for its outcome', async () => {
+    const approval = anApproval({ toolInput: { command: `echo a${'\u0315\u0300'.repeat(60_000)}` } });
+    let turns = 0;
+    let isDone = false;
+    const turn = (): void => {
+      turns += 1;
+      if (!isDone) setImmediate(turn);
+    };
+    setImmediate(turn);
+    await prepareCard(approval);
+    isDone = true;
+    expect(turns).toBeGreaterThan(120_000 / UNITS_IN_A_STEP);
+    // What was worked out stays with the request.
+    expect(renderCard(approval).document).toBe(renderCard(approval).document);
+  });
+});
