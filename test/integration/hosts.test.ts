@@ -142,8 +142,8 @@ it('beyond loopback, without PUBLIC_HOSTS, any name is served', async () => {
 
 describe('with METRICS_PORT', () => {
   const listening = (app: OpenApp): string => {
-    const { host, port } = app.events.find(({ event }) => event === 'metrics.listening') ?? {};
-    return `http://${String(host)}:${String(port)}`;
+    const line = app.events.find(({ event }) => event === 'metrics.listening');
+    return `http://${String(line?.host)}:${String(line?.port)}`;
   };
 
   it('metrics have a listener of their own, which needs no key and takes any name', async () => {
