@@ -1,9 +1,9 @@
-import type { Actor } from '../approvals/approval';
+import type { Actor, Asker } from '../approvals/approval';
 import type { Role } from './api-key';
 import type { Standing } from './standing';
 
 /** The holder of an API key. */
-export interface Identity {
+export interface Identity extends Asker {
   /** The key's name, which is never given to another key. */
   readonly keyId: string;
   readonly role: Role;

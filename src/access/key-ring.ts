@@ -24,6 +24,9 @@ interface Issued {
   readonly identity: Identity;
 }
 
+const isSame = (a: ActiveKey, b: ActiveKey): boolean =>
+  a.name === b.name && a.role === b.role && a.owner === b.owner;
+
 const base64Of = (key: string): string => digestOf(key).toString('base64');
 
 /**
@@ -96,7 +99,7 @@ export class KeyRing implements OnApplicationBootstrap, BeforeApplicationShutdow
 
   private admit(key: string, role: Role): void {
     const keyId = `${BOOTSTRAP_PREFIX}${role}`;
-    this.bootstrap.set(base64Of(key), { keyId, role, standing: new Standing() });
+    this.bootstrap.set(base64Of(key), { keyId, owner: null, role, standing: new Standing() });
   }
 
   private isFresh(): boolean {
@@ -149,10 +152,10 @@ export class KeyRing implements OnApplicationBootstrap, BeforeApplicationShutdow
   }
 
   private kept(before: Issued | undefined, key: ActiveKey): Issued {
-    if (before?.key.name === key.name && before.key.role === key.role) return before;
-    const { name, role } = key;
+    if (before && isSame(before.key, key)) return before;
+    const { name, role, owner } = key;
     const standing = new Standing(() => this.ensureFresh());
-    return { key, identity: { keyId: name, role, standing } };
+    return { key, identity: { keyId: name, owner, role, standing } };
   }
 
   /** Notes when keys were last used. Best effort: what could not be noted is noted the next time. */

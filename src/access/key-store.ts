@@ -6,6 +6,7 @@ import type { Role } from './api-key';
 export interface ActiveKey {
   readonly name: string;
   readonly role: Role;
+  readonly owner: string | null;
   /** SHA-256 of the key, in Base64. */
   readonly digest: string;
 }
@@ -26,7 +27,7 @@ const RECORD = `name, role, owner, created_at as "createdAt", last_used_at as "l
 
 const ACTIVE: Statement = {
   name: 'key-active',
-  text: `select name, role, encode(digest, 'base64') as digest from api_keys where revoked_at is null`,
+  text: `select name, role, owner, encode(digest, 'base64') as digest from api_keys where revoked_at is null`,
 };
 
 const LIST: Statement = {

@@ -1,5 +1,6 @@
 import { createZodDto } from 'nestjs-zod';
 import { z } from 'zod';
+import { ACKNOWLEDGEMENTS } from './approval';
 import { jsonObjectSchema } from './approval-view';
 
 /** Longest wait of one call, in seconds: under the 60 s at which common proxies give up. */
@@ -41,7 +42,9 @@ export class DecisionBodyDto extends createZodDto(
 export class CancelBodyDto extends createZodDto(z.strictObject({ reason }).default({})) {}
 
 export class AcknowledgementBodyDto extends createZodDto(
-  z.strictObject({ outcome: z.enum(['resumed', 'gone'], 'must be resumed or gone') }),
+  z.strictObject({
+    outcome: z.enum(ACKNOWLEDGEMENTS, `must be one of ${ACKNOWLEDGEMENTS.join(', ')}`),
+  }),
 ) {}
 
 export class WaitQueryDto extends createZodDto(z.strictObject({ wait: seconds })) {}

@@ -17,6 +17,7 @@ export interface ApprovalRow {
   id: string;
   status: ApprovalStatus;
   key_id: string;
+  owner: string | null;
   request: string;
   input_digest: string;
   correlation_id: string;
@@ -64,6 +65,7 @@ export function toApproval(row: ApprovalRow): Approval {
     ...(JSON.parse(row.request) as RequestText & { toolInput: JsonObject }),
     id: row.id,
     keyId: row.key_id,
+    owner: row.owner,
     inputDigest: row.input_digest,
     correlationId: row.correlation_id,
     traceparent: row.traceparent,

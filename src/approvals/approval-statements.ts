@@ -1,5 +1,6 @@
 import { PERSON_WAITS_MS, type Statement } from '../database/database';
 import { AGAIN, URGENCY } from '../database/outbox-work';
+import { isPresent } from '../database/replica-presence';
 
 /** PostgreSQL's channel that tells every replica which approvals settled: ids, comma separated. */
 export const SETTLED_CHANNEL = 'approval_settled';
@@ -7,7 +8,7 @@ export const SETTLED_CHANNEL = 'approval_settled';
 /** NOTIFY carries less than 8000 bytes; 200 ids of 36 characters and their commas fit. */
 const IDS_PER_NOTIFY = 200;
 
-const APPROVAL = `id, status, key_id, request, input_digest, correlation_id, traceparent, created_at, expires_at,
+const APPROVAL = `id, status, key_id, owner, request, input_digest, correlation_id, traceparent, created_at, expires_at,
   settled_at, settled_by_kind, settled_by_id, settled_by_name, reason, acknowledged`;
 
 /** JavaScript dates hold milliseconds; what is stored must be what is shown. */
@@ -43,7 +44,7 @@ const AFTERMATH = (chatId: string, answered = APPROVAL) => `
 /**
  * Many requests at once. Parameters, each an array with a value for each request: key, agent, session, request, digest,
  * correlation, idempotency key, body digest, seconds, traceparent; then chat, cap, and the keys whose pending requests
- * are counted. What was asked before takes no room of what is new.
+ * are counted; then, for each request again, the owner of the key and the replica where its caller waits. What was asked before takes no room of what is new.
  *
  * In the order of the idempotency keys, so that two replicas with the same ones never wait for each other.
  */
@@ -53,9 +54,9 @@ export const ENQUEUE: Statement = {
   with input as materialized (
     select *, uuid_v7(${NOW}) as id
     from unnest((select $1::text[]), $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[],
-      $9::float8[], $10::text[]) with ordinality
+      $9::float8[], $10::text[], $14::text[], $15::integer[]) with ordinality
       as t (key_id, agent_id, session_id, request, input_digest, correlation_id, idempotency_key, body_digest,
-        seconds, traceparent, place)
+        seconds, traceparent, owner, holder, place)
   ), counted as materialized (
     select key_id, (select count(*) from approvals a where a.key_id = k.key_id and a.status = 'pending') as pending
     from unnest((select $13::text[])) as k (key_id)
@@ -68,9 +69,9 @@ export const ENQUEUE: Statement = {
     where pending is null or pending + nth <= $12::bigint
   ), new as (
     insert into approvals (id, key_id, agent_id, session_id, request, input_digest, correlation_id,
-      idempotency_key, body_digest, traceparent, created_at, expires_at)
+      idempotency_key, body_digest, traceparent, owner, holder, created_at, expires_at)
     select id, key_id, agent_id, session_id, request, input_digest, correlation_id, idempotency_key, body_digest,
-      traceparent, ${NOW}, ${NOW} + make_interval(secs => seconds)
+      traceparent, owner, holder, ${NOW}, ${NOW} + make_interval(secs => seconds)
     from admitted order by key_id, idempotency_key
     on conflict (key_id, idempotency_key) where idempotency_key is not null do nothing
     returning id, created_at, expires_at
@@ -85,8 +86,9 @@ export const ENQUEUE: Statement = {
       json_build_object('inputDigest', input_digest)::text
     from stored order by place
   )
-  select input.place::int, stored.id, created_at, expires_at, pending::int
-  from input left join stored using (place) left join counted on counted.key_id = input.key_id
+  select input.place::int, stored.id, created_at, expires_at, counted.pending::int, admitted.place is not null as admitted
+  from input left join stored using (place) left join admitted using (place)
+    left join counted on counted.key_id = input.key_id
   order by place`,
 };
 
@@ -143,16 +145,52 @@ export const SETTLE_ABANDONED: Statement = {
   ), ${AFTERMATH('$7::bigint')}`,
 };
 
+/** Whoever waited left before the answer was written, or went with its replica. */
+const NOBODY_WAITS = `(departed = joined + 1 or (holder is not null and not ${isPresent('approvals.holder')}))`;
+
+/** Nobody was given the verdict, as far as anybody can know. */
+const NOT_SERVED = `(status = 'pending'
+      or (status in ('approved', 'rejected') and (acknowledged is null or acknowledged = 'gone')))`;
+
+/**
+ * Parameters: id, replica. Of several that come at once, on any replicas, one succeeds: it waits, and the others see it.
+ * It comes in the place of all that were counted before.
+ */
 export const JOIN: Statement = {
   name: 'approval-join',
   withinMs: PERSON_WAITS_MS,
-  text: `update approvals set joined = joined + 1 where id = $1 and ${STILL_PENDING}`,
+  text: `update approvals set joined = joined + 1, departed = joined + 1, holder = $2
+    where id = $1 and expires_at > now() and ${NOT_SERVED} and ${NOBODY_WAITS}
+    returning joined`,
 };
 
+/** Parameters: id, idempotency key. */
+export const RELEASE: Statement = {
+  name: 'approval-release',
+  text: `
+  with released as (
+    update approvals set idempotency_key = null where id = $1 and idempotency_key = $2
+    returning id, key_id, correlation_id, status, expires_at
+  ), audited as (
+    insert into audit_log (at, type, actor, approval_id, correlation_id, data)
+    select ${NOW}, 'approval.use-refused', 'api:' || key_id, id, correlation_id,
+      json_build_object('reason', case when expires_at <= now() then 'expired' else 'used' end)::text
+    from released where status in ('approved', 'rejected')
+  )
+  select id from released`,
+};
+
+/** Parameters: id, hold. From here on nobody can join: the answer is being written. */
+export const TAKE: Statement = {
+  name: 'approval-take',
+  text: `update approvals set holder = null where id = $1 and joined = $2 and status <> 'pending' returning id`,
+};
+
+/** Parameters: id, hold. */
 export const DEPART: Statement = {
   name: 'approval-depart',
-  text: `update approvals set departed = departed + 1 where id = $1 and ${STILL_PENDING}
-    returning joined, departed`,
+  text: `update approvals set departed = joined + 1, holder = null where id = $1 and joined = $2
+    returning status, departed`,
 };
 
 /** Parameters: id, status, actor kind, actor id. Answers when that is why nothing was settled, and writes it down. */
@@ -204,8 +242,7 @@ export const EXPLAIN: Statement = {
 };
 
 /**
- * Parameters: id, key, outcome, chat. Who was thought gone may come back; who went on stays so. Its edit yields to
- * cards and outcomes.
+ * Parameters: id, key, outcome, chat, the acknowledgements that it may replace. Its edit yields to cards and outcomes.
  */
 export const ACKNOWLEDGE: Statement = {
   name: 'approval-acknowledge',
@@ -214,7 +251,7 @@ export const ACKNOWLEDGE: Statement = {
   with told as (
     update approvals set acknowledged = $3
     where id = $1 and key_id = $2 and status <> 'pending'
-      and (acknowledged is null or (acknowledged = 'gone' and $3 = 'resumed'))
+      and (acknowledged is null or acknowledged = any($5::text[]))
     returning id, key_id, correlation_id, acknowledged
   ), audited as (
     insert into audit_log (at, type, actor, approval_id, correlation_id, data)
@@ -349,6 +386,24 @@ export const LIST: Statement = {
     window newest as (order by id desc)) as approvals
   where place <= $7 and bytes_before < ${PAGE_BYTES}
   order by id desc`,
+};
+
+/** What the hook asks has an idempotency key with a space in it, which no caller can send. As in `ix_approvals_hook_calls`. */
+const OPEN_HOOK_CALL = `idempotency_key like 'hook %' and (status = 'pending' or (status = 'approved'
+    and coalesce(acknowledged, '') not in ('ran', 'failed')))`;
+
+/**
+ * Parameters: session, key, and two ends of the stored request; null: all that is pending. The text is in the order of
+ * RFC 8785, so that it ends with the name of the tool and the id of its use.
+ */
+export const FIND_OPEN_CALLS: Statement = {
+  name: 'approval-find-open-calls',
+  text: `
+  select ${APPROVAL} from approvals
+  where session_id = $1 and key_id = $2 and ${OPEN_HOOK_CALL}
+    and case when $3::text is null then status = 'pending'
+      else right(request, length($3)) = $3 or right(request, length($4)) = $4 end
+  order by id limit 200`,
 };
 
 export const COUNT_PENDING: Statement = {

@@ -4,15 +4,16 @@ import type {
   Actor,
   Approval,
   ApprovalStatus,
+  Asker,
   Departure,
+  Hold,
   SettledApproval,
   Settlement,
   Verdict,
 } from './approval';
 
 /** What an agent asks, before the database gave it an id and its times. */
-export interface NewApproval {
-  readonly keyId: string;
+export interface NewApproval extends Asker {
   readonly agentId: string;
   readonly sessionId: string;
   readonly toolName: string;
@@ -27,6 +28,8 @@ export interface NewApproval {
   readonly traceparent: string | null;
   /** The caller's Idempotency-Key and the SHA-256 of the RFC 8785 form of the body it came with. */
   readonly idempotency: { readonly key: string; readonly bodyDigest: Buffer } | null;
+  /** Whether the caller holds its connection open for the answer, and may join later if it loses it. */
+  readonly held: boolean;
 }
 
 /** The approval that now stands, and whether an earlier call with the same Idempotency-Key made it. */
@@ -83,6 +86,14 @@ export interface ApprovalFilter {
   readonly limit: number;
 }
 
+/** Of the requests that Claude Code's hook asked for. */
+export interface OpenCallFilter {
+  readonly keyId: string;
+  readonly sessionId: string;
+  /** Only these calls of a tool, and those that were asked for without the id of a call; null: all that are pending. */
+  readonly call: { readonly toolName: string; readonly toolUseId: string | null } | null;
+}
+
 /** `more`: the list goes on before the last one of these. */
 export interface ApprovalsFound {
   readonly snapshots: readonly Snapshot[];
@@ -93,10 +104,10 @@ export interface ApprovalsFound {
  * Where approvals live. Every transition is one conditional statement on the database's time. Reading a
  * settled approval gives it its receipt, if it has none: DomainError `receipt.unavailable` when that fails.
  */
-/** What somebody wanted to make of a request, and why it was too late for that. */
+/** What somebody wanted to make of a request, and why that was refused. */
 export interface LateAttempt {
   readonly attempt: 'approved' | 'rejected' | 'cancelled';
-  readonly reason: 'already-settled' | 'expired';
+  readonly reason: 'already-settled' | 'expired' | 'not-decidable';
 }
 
 export abstract class ApprovalStore {
@@ -123,15 +134,32 @@ export abstract class ApprovalStore {
    */
   abstract settle(id: string, outcome: Outcome, lastSeen?: LastSeen | null): Promise<SettleAttempt>;
 
-  /** One more caller waits for a request that was asked before. */
-  abstract join(id: string): Promise<void>;
+  /**
+   * A caller comes back to a request for which nobody waits, and whose verdict nobody was given. Never past `expiresAt`.
+   *
+   * @returns null when it cannot be joined: somebody waits, or it has served.
+   */
+  abstract join(id: string): Promise<Hold | null>;
 
   /**
-   * A caller no longer waits.
-   *
-   * @returns null while others wait, or when there is nothing to wait for.
+   * The same is asked anew: the request keeps its state and loses its idempotency key, if it has this one. The audit log
+   * has the attempt where the request had a verdict.
    */
-  abstract depart(id: string): Promise<Departure | null>;
+  abstract release(id: string, idempotencyKey: string): Promise<void>;
+
+  /**
+   * Gives the end of a request to the caller that holds it, once.
+   *
+   * @returns whether it may be told: false when another caller came after it.
+   */
+  abstract take(id: string, hold: Hold): Promise<boolean>;
+
+  /**
+   * A caller no longer waits, and was not told how the request ended.
+   *
+   * @returns null when it is not pending, or another caller came after this one.
+   */
+  abstract depart(id: string, hold: Hold): Promise<Departure | null>;
 
   /**
    * Cancels a pending request for which nobody has waited since that departure.
@@ -175,6 +203,9 @@ export abstract class ApprovalStore {
 
   /** Newest first; fewer than the limit where the requests are large, and at least one if there is any. */
   abstract list(filter: ApprovalFilter): Promise<ApprovalsFound>;
+
+  /** The oldest first, at most 200. */
+  abstract openCalls(filter: OpenCallFilter): Promise<Approval[]>;
 
   /** How many requests wait for a decision, over all replicas. */
   abstract countPending(): Promise<number>;

@@ -1,7 +1,7 @@
 import { createZodDto } from 'nestjs-zod';
 import { z } from 'zod';
 import type { JsonObject } from '../kernel/json';
-import { isSettled, type Actor, type Approval } from './approval';
+import { ACKNOWLEDGEMENTS, isSettled, type Actor, type Approval } from './approval';
 
 /** A JSON object, taken as it is: no copy, no key dropped, so that what is digested is what was sent. */
 export const jsonObjectSchema = z
@@ -31,7 +31,7 @@ export const approvalViewSchema = z.strictObject({
   settledAt: z.iso.datetime().nullable(),
   decision: z.strictObject({ by: actor, reason: z.string().nullable() }).nullable(),
   reason: z.string().nullable(),
-  acknowledged: z.enum(['resumed', 'gone']).nullable(),
+  acknowledged: z.enum(ACKNOWLEDGEMENTS).nullable(),
   receipt: z.string().nullable().meta({ description: 'Compact JWS, once settled.' }),
 });
 

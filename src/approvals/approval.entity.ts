@@ -14,6 +14,10 @@ import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
 @Index('ix_approvals_own', ['keyId', 'id'])
 @Index('ix_approvals_due', ['expiresAt'], { where: `status = 'pending'` })
 @Index('ix_approvals_pending_own', ['keyId'], { where: `status = 'pending'` })
+@Index('ix_approvals_hook_calls', ['sessionId', 'keyId'], {
+  where: `idempotency_key like 'hook %' and (status = 'pending' or (status = 'approved'
+    and coalesce(acknowledged, '') not in ('ran', 'failed')))`,
+})
 export class ApprovalEntity {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'pk_approvals' })
   id!: string;
@@ -35,6 +39,10 @@ export class ApprovalEntity {
   /** What was asked, as RFC 8785 text: what is digested is what is stored. */
   @Column('text')
   request!: string;
+
+  /** Of the key that asked, when it asked. */
+  @Column('text', { nullable: true })
+  owner!: string | null;
 
   @Column('text', { name: 'input_digest' })
   inputDigest!: string;
@@ -76,11 +84,15 @@ export class ApprovalEntity {
   @Column('text', { nullable: true })
   acknowledged!: string | null;
 
-  /** How often a caller came to wait after the one that asked. */
+  /** How often a caller came to wait after the one that asked: the number of the caller that waits, or waited last. */
   @Column('integer', { default: 0 })
   joined!: number;
 
-  /** How many of all these no longer wait. */
+  /** How many of all these no longer wait; nobody does once this is `joined` + 1. */
   @Column('integer', { default: 0 })
   departed!: number;
+
+  /** The replica at which the last of them waits; null: nobody waits, or the answer is on its way. */
+  @Column('integer', { nullable: true })
+  holder!: number | null;
 }

@@ -14,11 +14,29 @@ export const TIMEOUT_ACTOR: Actor = { kind: 'system', id: 'timeout', name: 'time
 
 export type Verdict = 'approved' | 'rejected';
 
-/** What the agent did once the request had settled: it heard and went on, or it will not. */
-export type Acknowledgement = 'resumed' | 'gone';
+/**
+ * What is known of the agent once the request had settled, from the least to the most:
+ * `gone`, nobody took the answer; `answered`, the answer was written to the agent's connection; `resumed`, the agent
+ * says that it went on; `ran` and `failed`, the agent reports what became of the tool.
+ */
+export const ACKNOWLEDGEMENTS = ['gone', 'answered', 'resumed', 'ran', 'failed'] as const;
+
+export type Acknowledgement = (typeof ACKNOWLEDGEMENTS)[number];
+
+/** Which of the callers waits for the answer, counted from 0. Only the last that came is given it. */
+export type Hold = number;
+
+export const FIRST_HOLD: Hold = 0;
 
 /** Which departure of a caller left nobody waiting: the request is abandoned only if nobody came back since. */
 export type Departure = number;
+
+/** The API key that asks, as it was authenticated. */
+export interface Asker {
+  readonly keyId: string;
+  /** Of the key, when it asked; null: it has none, or the request is older than this record of it. */
+  readonly owner: string | null;
+}
 
 export interface Decision {
   readonly by: Actor;
@@ -26,11 +44,12 @@ export interface Decision {
 }
 
 /** What was asked; none of it ever changes. */
-export interface ApprovalRequest {
+export interface ApprovalRequest extends Asker {
   /** UUID version 7, made by the database. */
   readonly id: string;
   /** The API key that asked; "own" means created with this key. */
   readonly keyId: string;
+  /** What the caller calls itself. */
   readonly agentId: string;
   readonly sessionId: string;
   readonly toolName: string;
@@ -110,13 +129,51 @@ export class NotSettled extends DomainError {
   }
 }
 
-/** The agent said that it went on, and now says otherwise; carries the true state. */
+/** As much or more is known of the agent already; carries the true state. */
 export class AlreadyAcknowledged extends DomainError {
   override readonly name = 'AlreadyAcknowledged';
 
   constructor(readonly approval: SettledApproval) {
-    super('approval.already-acknowledged', 'The approval is already acknowledged as resumed.');
+    super(
+      'approval.already-acknowledged',
+      `The approval is already acknowledged as ${approval.acknowledged}.`,
+    );
   }
+}
+
+/** A verdict that would pretend: nobody would be told it, or it would not answer what was asked. */
+export class NotDecidable extends DomainError {
+  override readonly name = 'NotDecidable';
+
+  constructor(
+    readonly approval: Approval,
+    verdict: Verdict,
+  ) {
+    const why =
+      verdict === 'approved'
+        ? 'An approval does not answer a question'
+        : 'The agent asks at its terminal and waits for nothing else';
+    super('approval.not-decidable', `${why}; answer it at the terminal where the agent runs.`);
+  }
+}
+
+/** Claude Code's tool that puts questions with options to the person at the terminal. */
+const QUESTION_TOOL = 'AskUserQuestion';
+
+/** Whether the agent asks for an answer, which no verdict is. */
+export function isQuestion({ toolName }: Pick<ApprovalRequest, 'toolName'>): boolean {
+  return toolName === QUESTION_TOOL;
+}
+
+/**
+ * The verdicts that an operator can give. A question cannot be approved: the agent would read that nobody answered it.
+ * One that Claude Code's hook brought is asked at the terminal, so nobody waits for a rejection either.
+ */
+export function possibleVerdicts(
+  request: Pick<ApprovalRequest, 'toolName' | 'metadata'>,
+): readonly Verdict[] {
+  if (!isQuestion(request)) return ['approved', 'rejected'];
+  return request.metadata.claudeCode === undefined ? ['rejected'] : [];
 }
 
 export function isSettled(approval: Approval): approval is SettledApproval {
@@ -130,7 +187,7 @@ function sameActor(a: Actor, b: Actor): boolean {
 /**
  * An operator's verdict. The same verdict by the same operator again changes nothing.
  *
- * @throws AlreadySettled when another ending stands, Expired from `expiresAt` on.
+ * @throws AlreadySettled when another ending stands, Expired from `expiresAt` on, NotDecidable when it would pretend.
  */
 export function decide(
   approval: Approval,
@@ -144,6 +201,7 @@ export function decide(
     throw new AlreadySettled(approval);
   }
   if (now >= approval.expiresAt) throw new Expired(approval);
+  if (!possibleVerdicts(approval).includes(verdict)) throw new NotDecidable(approval, verdict);
   return {
     ...approval,
     status: verdict,
@@ -190,25 +248,42 @@ export function expire(approval: Approval, gracePeriodMs: number, now: Date): Ap
   };
 }
 
+/** `ran` and `failed` exclude each other: nothing follows them. */
+const KNOWLEDGE: Record<Acknowledgement, number> = { gone: 0, answered: 1, resumed: 2, ran: 3, failed: 3 };
+
 /**
- * The agent says what became of the answer. Who was thought gone may still come back and go on; whoever went on
- * cannot be gone afterwards. The same again changes nothing.
+ * Acknowledgements that this one may replace: those that say less. An agent that was thought gone may come back. An
+ * answer that was delivered stays so, or it would be given to a second call.
+ */
+export function replacedBy(outcome: Acknowledgement): Acknowledgement[] {
+  return ACKNOWLEDGEMENTS.filter((earlier) => KNOWLEDGE[earlier] < KNOWLEDGE[outcome]);
+}
+
+/**
+ * The agent says what became of the answer. The same again changes nothing.
  *
- * @throws NotSettled while the request is pending, AlreadyAcknowledged when a resumed agent is said to be gone.
+ * @throws NotSettled while the request is pending, AlreadyAcknowledged when as much or more is known.
  */
 export function acknowledge(approval: Approval, outcome: Acknowledgement): SettledApproval {
   if (!isSettled(approval)) throw new NotSettled(approval);
-  if (approval.acknowledged === 'resumed' && outcome === 'gone') throw new AlreadyAcknowledged(approval);
-  return approval.acknowledged === outcome ? approval : { ...approval, acknowledged: outcome };
+  const { acknowledged } = approval;
+  if (acknowledged === outcome) return approval;
+  if (acknowledged !== null && !replacedBy(outcome).includes(acknowledged))
+    throw new AlreadyAcknowledged(approval);
+  return { ...approval, acknowledged: outcome };
 }
 
-/** Says that nobody answered, which is not "no". */
-export function unansweredReason(request: Pick<ApprovalRequest, 'createdAt' | 'expiresAt'>): string {
+/** Says that nobody answered, which is not "no". The service does not see who answers a question at the terminal. */
+export function unansweredReason(
+  request: Pick<ApprovalRequest, 'createdAt' | 'expiresAt'> & { readonly toolName?: string },
+): string {
   const seconds = Math.round((request.expiresAt.getTime() - request.createdAt.getTime()) / 1000);
   const minutes = seconds / 60;
   const span =
     seconds % 60 === 0
       ? `${minutes} minute${minutes === 1 ? '' : 's'}`
       : `${seconds} second${seconds === 1 ? '' : 's'}`;
-  return `nobody answered within ${span}`;
+  return request.toolName === QUESTION_TOOL
+    ? `no answer was reported within ${span}`
+    : `nobody answered within ${span}`;
 }

@@ -86,7 +86,7 @@ export class ApprovalsController {
     // Before anything is stored: a call that may not wait must not ask either.
     const held = wait > 0 ? await this.open.hold(reply, caller) : null;
     const { approval, replayed } = await this.commands.execute(
-      new EnqueueApprovalCommand(body, caller.keyId, idempotencyKey, currentCorrelationId() ?? ''),
+      new EnqueueApprovalCommand(body, caller, idempotencyKey, currentCorrelationId() ?? ''),
     );
     void reply.header('location', `/api/approvals/${approval.id}`);
     if (replayed) void reply.status(200).header('idempotent-replayed', 'true');
@@ -185,7 +185,9 @@ export class ApprovalsController {
   @Post(':id/ack')
   @HttpCode(200)
   @Allow('agent')
-  @ApiOperation({ summary: 'Say that the agent heard and went on, or will not' })
+  @ApiOperation({
+    summary: 'Say what became of the answer: the agent has it, went on, ran the tool, failed, or is gone',
+  })
   @ApiOkResponse({ type: ApprovalView })
   async acknowledge(
     @Param() { id }: IdParamDto,

@@ -10,9 +10,11 @@ import { DepartFromApprovalHandler } from './commands/depart-from-approval';
 import { EnqueueApprovalHandler } from './commands/enqueue-approval';
 import { ExplainRejectionHandler } from './commands/explain-rejection';
 import { JoinApprovalHandler } from './commands/join-approval';
+import { TakeAnswerHandler } from './commands/take-answer';
 import { ReceiptsModule } from '../receipts/receipts.module';
 import { PostgresApprovalStore } from './postgres-approval-store';
 import { AwaitSettlementHandler } from './queries/await-settlement';
+import { FindOpenCallsHandler } from './queries/find-open-calls';
 import { GetApprovalHandler } from './queries/get-approval';
 import { ListApprovalsHandler } from './queries/list-approvals';
 import { LookForDueHandler } from './queries/look-for-due';
@@ -30,7 +32,9 @@ import { TimeoutSweeper } from './timeout-sweeper';
     ExplainRejectionHandler,
     AcknowledgeApprovalHandler,
     JoinApprovalHandler,
+    TakeAnswerHandler,
     DepartFromApprovalHandler,
+    FindOpenCallsHandler,
     GetApprovalHandler,
     ListApprovalsHandler,
     LookForDueHandler,

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { QueryResultRow } from 'pg';
 import { CONFIG, type Config } from '../config/environment';
 import { Database, isLockTimeout, isUnavailable, type Statement } from '../database/database';
+import { ReplicaPresence } from '../database/replica-presence';
 import { Turns } from '../database/turns';
 import { canonicalize } from '../kernel/canonical-json';
 import { DomainError } from '../kernel/errors';
@@ -10,11 +11,14 @@ import {
   cancel,
   decide,
   isSettled,
+  replacedBy,
   type Acknowledgement,
   type Actor,
   type Approval,
   type ApprovalRequest,
+  type ApprovalStatus,
   type Departure,
+  type Hold,
   type SettledApproval,
   type Settlement,
 } from './approval';
@@ -41,14 +45,17 @@ import {
   FIND,
   FIND_BY_IDEMPOTENCY_KEY,
   FIND_MANY,
+  FIND_OPEN_CALLS,
   FIND_TO_SETTLE,
   JOIN,
   LIST,
   LOOK_FOR_DUE,
   NOTE_LATE,
   REFUSE_SAME_OWNER,
+  RELEASE,
   SETTLE,
   SETTLE_ABANDONED,
+  TAKE,
 } from './approval-statements';
 import {
   ApprovalStore,
@@ -59,6 +66,7 @@ import {
   type LastSeen,
   type LateAttempt,
   type NewApproval,
+  type OpenCallFilter,
   type Outcome,
   type SettleAttempt,
   type Snapshot,
@@ -76,12 +84,16 @@ const keysOf = (items: readonly NewRow[]): string[] => items.map(({ request }) =
 
 type StoredAs = Pick<ApprovalRequest, 'id' | 'createdAt' | 'expiresAt'>;
 
-/** No id: not stored. `pending`: of the key, before this statement, where it was counted. */
+/** Why a request was not stored: its idempotency key was taken, or its API key has too much open. */
+type NotStored = 'asked-before' | 'too-many';
+
+/** No id: not stored. `pending`: of the key, before this statement, where it was counted. `admitted`: there was room. */
 interface EnqueuedRow {
   readonly id: string | null;
   readonly created_at: Date | null;
   readonly expires_at: Date | null;
   readonly pending: number | null;
+  readonly admitted: boolean;
 }
 
 /** The approval as it will stand; the statement that makes it so may still find it otherwise. */
@@ -89,6 +101,11 @@ function settledBy({ status, by, reason }: Outcome, approval: Approval, now: Dat
   return status === 'cancelled'
     ? cancel(approval, by, reason, now)
     : decide(approval, by, status, reason, now);
+}
+
+/** The last two members of the text of a request, in the order in which `enqueue` writes them. */
+function endOfRequest(toolName: string, toolUseId: string | null): string {
+  return `,${canonicalize({ toolName, toolUseId } satisfies Partial<RequestText>).slice(1)}`;
 }
 
 /** How often a settle begins anew because the request changed between its read and its update. */
@@ -101,7 +118,7 @@ export class PostgresApprovalStore extends ApprovalStore {
   private readonly maxPending: number;
   private readonly headroom: PendingHeadroom;
   private readonly turns = new Turns();
-  private readonly enqueues = new EnqueueBatches<NewRow, StoredAs | null>({
+  private readonly enqueues = new EnqueueBatches<NewRow, StoredAs | NotStored>({
     run: (items) => this.enqueueAll(items),
     // What is counted must not change meanwhile, or two statements would admit the last request twice.
     mustRunAlone: (items) => !this.headroom.isSure(keysOf(items)),
@@ -111,6 +128,7 @@ export class PostgresApprovalStore extends ApprovalStore {
   constructor(
     private readonly database: Database,
     private readonly receipts: Receipts,
+    private readonly presence: ReplicaPresence,
     @Inject(CONFIG) config: Config,
   ) {
     super();
@@ -126,13 +144,14 @@ export class PostgresApprovalStore extends ApprovalStore {
     const asked = { agentId, cwd, metadata, sessionId, summary, toolInput, toolName, toolUseId };
     const text = canonicalize(asked satisfies RequestText);
     const stored = await this.enqueues.add({ request, text, size: text.length });
-    if (stored === null) return this.earlierOrTooMany(request);
+    if (typeof stored === 'string') return this.earlier(request, stored);
     const { id, createdAt, expiresAt } = stored;
-    const { keyId, inputDigest, correlationId, traceparent } = request;
+    const { keyId, owner, inputDigest, correlationId, traceparent } = request;
     // Written out: put together from its parts, it would cost an enqueue more than the rest of this function.
     const approval: Approval = {
       id,
       keyId,
+      owner,
       agentId,
       sessionId,
       toolName,
@@ -151,7 +170,7 @@ export class PostgresApprovalStore extends ApprovalStore {
     return { approval, replayed: false };
   }
 
-  private async enqueueAll(items: readonly NewRow[]): Promise<(StoredAs | null)[]> {
+  private async enqueueAll(items: readonly NewRow[]): Promise<(StoredAs | NotStored)[]> {
     const requests = items.map(({ request }) => request);
     const counted = this.headroom.unsure(keysOf(items));
     const rows = await this.database.query<EnqueuedRow>(ENQUEUE, [
@@ -168,20 +187,27 @@ export class PostgresApprovalStore extends ApprovalStore {
       this.chatId,
       this.maxPending,
       counted,
+      requests.map(({ owner }) => owner),
+      requests.map(({ held }) => (held ? this.presence.visibleNumber : null)),
     ]);
     rows.forEach(({ pending }, place) => {
       const keyId = requests[place]?.keyId;
       if (keyId !== undefined && pending !== null) this.headroom.counted(keyId, pending + rows.length);
     });
-    return rows.map(({ id, created_at: createdAt, expires_at: expiresAt }) =>
-      id === null || createdAt === null || expiresAt === null ? null : { id, createdAt, expiresAt },
+    return rows.map(({ id, created_at: createdAt, expires_at: expiresAt, admitted }) =>
+      id === null || createdAt === null || expiresAt === null
+        ? admitted
+          ? 'asked-before'
+          : 'too-many'
+        : { id, createdAt, expiresAt },
     );
   }
 
-  /** Nothing was inserted: the key was used before, or the agent has too much open. */
-  private async earlierOrTooMany(request: NewApproval): Promise<Enqueued> {
+  /** What was asked before may lose its key meanwhile: then the same is asked after all. */
+  private async earlier(request: NewApproval, why: NotStored): Promise<Enqueued> {
     const earlier = await this.replay(request);
     if (earlier) return earlier;
+    if (why === 'asked-before') return this.enqueue(request);
     throw new DomainError(
       'approval.too-many-pending',
       `This key has ${this.maxPending} requests pending; wait for decisions or cancel some.`,
@@ -305,13 +331,22 @@ export class PostgresApprovalStore extends ApprovalStore {
     });
   }
 
-  async join(id: string): Promise<void> {
-    await this.change(id, JOIN, [id]);
+  async join(id: string): Promise<Hold | null> {
+    const [row] = await this.change<{ joined: Hold }>(id, JOIN, [id, this.presence.visibleNumber]);
+    return row?.joined ?? null;
   }
 
-  async depart(id: string): Promise<Departure | null> {
-    const [row] = await this.change<{ joined: number; departed: number }>(id, DEPART, [id]);
-    return row && row.departed === row.joined + 1 ? row.departed : null;
+  async release(id: string, idempotencyKey: string): Promise<void> {
+    await this.change(id, RELEASE, [id, idempotencyKey]);
+  }
+
+  async take(id: string, hold: Hold): Promise<boolean> {
+    return (await this.change(id, TAKE, [id, hold])).length > 0;
+  }
+
+  async depart(id: string, hold: Hold): Promise<Departure | null> {
+    const [row] = await this.change<{ status: ApprovalStatus; departed: Departure }>(id, DEPART, [id, hold]);
+    return row?.status === 'pending' ? row.departed : null;
   }
 
   async abandon(id: string, since: Departure, by: Actor, reason: string): Promise<SettledApproval | null> {
@@ -330,7 +365,8 @@ export class PostgresApprovalStore extends ApprovalStore {
   }
 
   async acknowledge(id: string, keyId: string, outcome: Acknowledgement): Promise<SettledApproval | null> {
-    const noted = await this.change(id, ACKNOWLEDGE, [id, keyId, outcome, this.chatId]);
+    const values = [id, keyId, outcome, this.chatId, replacedBy(outcome)];
+    const noted = await this.change(id, ACKNOWLEDGE, values);
     const snapshot = noted.length > 0 ? await this.find(id) : null;
     return snapshot && isSettled(snapshot.approval) ? snapshot.approval : null;
   }
@@ -388,6 +424,12 @@ export class PostgresApprovalStore extends ApprovalStore {
     ]);
     const more = rows.some(({ listed }) => listed > rows.length);
     return { snapshots: await this.answerable(rows), more };
+  }
+
+  async openCalls({ keyId, sessionId, call }: OpenCallFilter): Promise<Approval[]> {
+    const ends = call ? [call.toolUseId, null].map((id) => endOfRequest(call.toolName, id)) : [null, null];
+    const values = [toColumnText(sessionId), keyId, ...ends];
+    return (await this.database.query<ApprovalRow>(FIND_OPEN_CALLS, values)).map(toApproval);
   }
 
   async countPending(): Promise<number> {

@@ -1,11 +1,15 @@
-import { unansweredReason, type Approval, type SettledApproval } from '../approvals/approval';
+import { unansweredReason, type Approval, type Hold, type SettledApproval } from '../approvals/approval';
 import { DomainError } from '../kernel/errors';
 
 /** How a held call ended: with the request, or with the wait. */
 export type Ending =
-  | { readonly kind: 'settled'; readonly approval: SettledApproval }
-  /** The time of the call was up, this replica stops, or the caller hung up; the request may go on. */
-  | { readonly kind: 'deadline' | 'stopping' | 'gone'; readonly approval: Approval };
+  /** Taken by this call, which alone may tell it. */
+  | { readonly kind: 'settled'; readonly approval: SettledApproval; readonly hold: Hold }
+  /**
+   * The time of the call was up, this replica stops, the caller hung up, or another call came back for the same answer
+   * while this one was thought lost; the request may go on.
+   */
+  | { readonly kind: 'deadline' | 'stopping' | 'gone' | 'superseded'; readonly approval: Approval };
 
 export const ANSWER_KINDS = [
   'approved',
@@ -15,6 +19,7 @@ export const ANSWER_KINDS = [
   'deadline',
   'stopping',
   'gone',
+  'superseded',
   'failed',
 ] as const;
 
@@ -24,6 +29,16 @@ export interface Answer {
   readonly allow: boolean;
   /** For the model: who said what, or that nobody said anything, which is not "no". */
   readonly message: string;
+}
+
+/** For a model whose question would be put to operators as if it were an action. */
+export const QUESTION_ADVICE =
+  'a question cannot be answered by an approval; write it in your reply, and it is answered where you run';
+
+/** How a call ended and what it is told; without an ending when it could not even be asked. */
+export interface Outcome {
+  readonly answer: Answer;
+  readonly ending: Ending | null;
 }
 
 const NOBODY_SAID_NO = 'It was not approved, and nobody said no';
@@ -65,6 +80,8 @@ export function answerTo({ kind, approval }: Ending): Answer {
         allow: false,
         message: `Countersign: restarting, nobody decided. ${stillOpen(approval)}`,
       };
+    case 'superseded':
+      return { kind, allow: false, message: 'Countersign: a later call for the same was given the answer.' };
     case 'gone':
       return { kind, allow: false, message: `Countersign: the caller hung up. ${stillOpen(approval)}` };
   }
@@ -73,9 +90,7 @@ export function answerTo({ kind, approval }: Ending): Answer {
 /** What the caller may know of an error: a domain's message is written for it, any other stays here. */
 function explanation(error: unknown): string {
   if (!(error instanceof DomainError)) return 'something went wrong in the service; its log tells what';
-  return error.code === 'idempotency.body-differs'
-    ? 'the same tool use was asked about before, with another action'
-    : error.message.replace(/\.$/, '');
+  return error.message.replace(/\.$/, '');
 }
 
 export function failure(reason: string): Answer {

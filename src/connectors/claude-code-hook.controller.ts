@@ -9,11 +9,16 @@ import { Allow, Caller } from '../http/access.guard';
 import { OpenAnswers } from '../http/open-answers';
 import { parsed } from '../http/zod';
 import { describeError, Log } from '../logging/log';
-import { answerTo, failureOf, type Answer, type Ending } from './answers';
-import { gatingEventOf, hookOutput, parseHook, questionOf } from './claude-code-hook';
+import { AgentReports } from './agent-reports';
+import { answerTo, failureOf, type Ending, type Outcome } from './answers';
+import { isReportingEvent, parseReport } from './claude-code-events';
+import { gatingEventOf, hookOutput, parseHook, questionOf, type HookPayload } from './claude-code-hook';
+import { toolEffect } from './claude-code-tools';
 import { Heartbeats } from '../http/heartbeats';
 import { HeldCalls } from './held-calls';
 import { OpenAnswer } from './open-answer';
+import { TerminalQuestions } from './terminal-questions';
+import { UnknownTools } from './unknown-tools';
 
 const MAX_WAIT_SECONDS = 86_400;
 
@@ -41,6 +46,9 @@ const looseObject = { type: 'object', additionalProperties: true } as const;
 export class ClaudeCodeHookController {
   constructor(
     private readonly calls: HeldCalls,
+    private readonly reports: AgentReports,
+    private readonly questions: TerminalQuestions,
+    private readonly tools: UnknownTools,
     private readonly heartbeats: Heartbeats,
     private readonly held: OpenAnswers,
     private readonly log: Log,
@@ -50,7 +58,10 @@ export class ClaudeCodeHookController {
   @Post('hook')
   @HttpCode(200)
   @Allow('agent')
-  @ApiOperation({ summary: 'Claude Code HTTP hook: PreToolUse or PermissionRequest in, the decision out' })
+  @ApiOperation({
+    summary:
+      'Claude Code HTTP hook: PreToolUse or PermissionRequest in, the decision out; reports of what became of it in, {} out',
+  })
   @ApiHeader({
     name: 'Countersign-Wait-Seconds',
     required: false,
@@ -68,20 +79,23 @@ export class ClaudeCodeHookController {
     const gone = await this.held.hold(reply, caller);
     const open = new OpenAnswer(reply, this.heartbeats);
     if (event === null) {
-      this.log.event(
-        'warn',
-        'connector.hook-gates-nothing',
-        {},
-        'a hook is set for an event that gates nothing',
-      );
+      // The agent does not wait for what becomes of it here.
       await open.end({});
-      return;
+      return this.take(body, caller);
     }
-    let ending: Ending | null = null;
-    let answer: Answer;
+    let outcome: Outcome;
     try {
-      ending = await this.ask(body, wait, caller, gone);
-      answer = answerTo(ending);
+      const payload = parseHook(body);
+      const effect = toolEffect(payload.tool_name);
+      // No decision, never an approval: Claude Code's own rules go on, and ask where they would without this hook.
+      if (effect === 'reads' || effect === 'asks') {
+        await open.end({});
+        if (effect === 'asks') await this.questions.show(questionOf(payload, caller), caller);
+        return;
+      }
+      this.tools.notice(payload.tool_name);
+      const ending = await this.ask(payload, wait, caller, gone);
+      outcome = { answer: answerTo(ending), ending };
     } catch (error) {
       this.log.event(
         'warn',
@@ -89,19 +103,27 @@ export class ClaudeCodeHookController {
         { error: describeError(error) },
         'a tool use was denied unasked',
       );
-      answer = failureOf(error);
+      outcome = { answer: failureOf(error), ending: null };
     }
-    const taken = await open.end(hookOutput(event, answer));
-    await this.calls.answered('hook', answer, ending, taken);
+    const taken = await open.end(hookOutput(event, outcome.answer));
+    await this.calls.answered('hook', caller, outcome, taken);
+  }
+
+  private async take(body: unknown, caller: Identity): Promise<void> {
+    const report = parseReport(body);
+    if (report !== null) return this.reports.take(report, caller);
+    const [event, message] = isReportingEvent(body)
+      ? ['connector.report-unreadable', 'a report of an agent has another form than is known']
+      : ['connector.hook-gates-nothing', 'a hook is set for an event that is not used'];
+    this.log.event('warn', event, {}, message);
   }
 
   private ask(
-    body: unknown,
+    payload: HookPayload,
     wait: string | undefined,
     caller: Identity,
     signal: AbortSignal,
   ): Promise<Ending> {
-    const payload = parseHook(body);
     const { 'Countersign-Wait-Seconds': seconds = this.config.connector.hookDeadlineSeconds } = parsed(
       waitHeader,
       {

@@ -55,20 +55,14 @@ export function questionOf(payload: HookPayload, { keyId }: Identity): Question 
     }).filter((member): member is [string, string] => typeof member[1] === 'string'),
   );
   // In another mode, or of another subagent, the card says something else, so it is another question.
-  const asked = {
-    event,
-    sessionId,
-    permissionMode: permissionMode ?? null,
-    subagentId: payload.agent_id ?? null,
-  };
+  const asked = { ...claudeCode, sessionId };
   return {
     connector: 'hook',
     body: { agentId: keyId, sessionId, toolName, toolInput, toolUseId, cwd, metadata: { claudeCode } },
     identity:
       typeof toolUseId === 'string'
         ? { ...asked, toolUseId }
-        : { ...asked, promptId: payload.prompt_id ?? null, toolName, toolInput, cwd: cwd ?? null },
-    unique: typeof toolUseId === 'string',
+        : { ...asked, promptId: payload.prompt_id ?? null },
   };
 }
 

@@ -6,6 +6,7 @@ import { ReceiptRefused, verifyReceipt, type ExpectedUse } from '../receipts/ver
 import {
   approvalPageSchema,
   approvalSchema,
+  type Acknowledgement,
   type Approval,
   type ApprovalFilter,
   type ApprovalPage,
@@ -15,7 +16,7 @@ import { persistently } from './client/persistence';
 import { ServiceUnreachable } from './client/service-errors';
 import { callService, type ServiceCall, type ServiceDoor } from './client/service-call';
 
-export type { Approval, ApprovalFilter, ApprovalPage, Ask } from './client/approval-wire';
+export type { Acknowledgement, Approval, ApprovalFilter, ApprovalPage, Ask } from './client/approval-wire';
 export { ServiceRefused, ServiceUnreachable } from './client/service-errors';
 export { ReceiptRefused } from '../receipts/verify-receipt';
 
@@ -140,7 +141,7 @@ export class CountersignClient {
   }
 
   /** Tells the operators what became of the agent. Goes on for ten seconds when the service cannot be reached. */
-  acknowledge(id: string, outcome: 'resumed' | 'gone', { signal }: CallOptions = {}): Promise<Approval> {
+  acknowledge(id: string, outcome: Acknowledgement, { signal }: CallOptions = {}): Promise<Approval> {
     return this.repeat(
       { method: 'POST', path: `${pathOf(id)}/ack`, body: { outcome }, signal },
       NOTICE_PATIENCE_MS,

@@ -1,13 +1,16 @@
 import { Module, type MiddlewareConsumer, type NestModule } from '@nestjs/common';
+import { AgentReports } from './agent-reports';
 import { ClaudeCodeHookController } from './claude-code-hook.controller';
 import { HeldCalls } from './held-calls';
 import { HookNeverFails } from './hook-never-fails';
 import { McpController } from './mcp.controller';
 import { McpEndpoint } from './mcp-endpoint';
+import { TerminalQuestions } from './terminal-questions';
+import { UnknownTools } from './unknown-tools';
 
 @Module({
   controllers: [ClaudeCodeHookController, McpController],
-  providers: [HeldCalls, HookNeverFails, McpEndpoint],
+  providers: [AgentReports, HeldCalls, HookNeverFails, McpEndpoint, TerminalQuestions, UnknownTools],
   exports: [HeldCalls],
 })
 export class ConnectorsModule implements NestModule {

@@ -1,28 +1,31 @@
-import { createHash } from 'node:crypto';
 import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { CommandBus, EventBus, QueryBus } from '@nestjs/cqrs';
 import { actorOf, type Identity } from '../access/identity';
 import {
   AlreadyAcknowledged,
+  FIRST_HOLD,
   isSettled,
   type Acknowledgement,
   type Approval,
   type Departure,
+  type Hold,
   type SettledApproval,
 } from '../approvals/approval';
+import type { Enqueued } from '../approvals/approval-store';
 import { AcknowledgeApprovalCommand } from '../approvals/commands/acknowledge-approval';
 import { CancelApprovalCommand } from '../approvals/commands/cancel-approval';
 import { DepartFromApprovalCommand } from '../approvals/commands/depart-from-approval';
 import { EnqueueApprovalCommand, type EnqueueBody } from '../approvals/commands/enqueue-approval';
 import { JoinApprovalCommand } from '../approvals/commands/join-approval';
+import { TakeAnswerCommand } from '../approvals/commands/take-answer';
 import { AwaitSettlementQuery } from '../approvals/queries/await-settlement';
 import { GetApprovalQuery } from '../approvals/queries/get-approval';
-import { canonicalize } from '../kernel/canonical-json';
+import { canonicalize, inputDigest, sha256Hex } from '../kernel/canonical-json';
 import { Clock } from '../kernel/clock';
 import type { JsonObject } from '../kernel/json';
 import { currentCorrelationId, joinCorrelation } from '../logging/correlation';
 import { describeError, Log } from '../logging/log';
-import type { Answer, Ending } from './answers';
+import type { Ending, Outcome } from './answers';
 import { CONNECTORS, ConnectorAnswered, type Connector } from './connector-events';
 
 /** A caller that lost its connection has this long to come back before its request is cancelled. */
@@ -31,20 +34,25 @@ const ABANDONED_AFTER_MS = 5_000;
 export interface Question {
   readonly connector: Connector;
   readonly body: EnqueueBody;
-  /** What a call has in common with its retry. */
-  readonly identity: JsonObject;
-  /** Whether no second question can ever have this identity; else only a decision nobody heard is given again. */
-  readonly unique: boolean;
+  /**
+   * What a call has in common with its retry, beside the key, the connector and the action; null: no call is its retry.
+   * No part of it identifies anything alone: other sessions and other calls may have the same.
+   */
+  readonly identity: JsonObject | null;
 }
 
-/** Whether a retry is given the same answer. An approval serves no longer than the request would have been open. */
-function servesAgain(
-  { approval, endsInMs }: { approval: Approval; endsInMs: number },
-  unique: boolean,
-): boolean {
-  if (!isSettled(approval)) return true;
-  if (unique) return approval.status !== 'approved' || endsInMs > 0;
-  return 'decision' in approval && approval.acknowledged !== 'resumed' && endsInMs > 0;
+/** A request, and as which of its callers this one waits. */
+interface Held {
+  readonly approval: Approval;
+  readonly hold: Hold;
+}
+
+/** The space keeps it apart from every Idempotency-Key that a caller can send. */
+function idempotencyKeyOf({ connector, identity, body }: Question): string | null {
+  if (identity === null) return null;
+  const { toolName, toolInput, cwd = null } = body;
+  const action = inputDigest({ toolName, toolInput, cwd });
+  return `${connector} ${sha256Hex(canonicalize({ ...identity, action }))}`;
 }
 
 /** Cancelled by the agent itself: its connection may still be there, but it no longer waits for this answer. */
@@ -54,7 +62,8 @@ function isTakenBack(approval: SettledApproval): boolean {
 
 /**
  * Calls that stay open until the operators answer, and whose connection is the agent's sign of life. A lost one may
- * be joined again on any replica: who waits is counted in the database, and only timers are kept here.
+ * be joined again on any replica, by one call at a time: who waits is in the database, and only timers are kept here.
+ * An end is taken before it is told, by the call that came last, so that one tap lets one call go on.
  */
 @Injectable()
 export class HeldCalls implements BeforeApplicationShutdown {
@@ -83,7 +92,7 @@ export class HeldCalls implements BeforeApplicationShutdown {
   }
 
   /**
-   * Asks, or joins the same question, and waits. Rejects like EnqueueApprovalCommand and AwaitSettlementQuery.
+   * Asks, or joins the same question if its connection was lost, and waits. Rejects like EnqueueApprovalCommand and AwaitSettlementQuery.
    *
    * @param wait.signal aborts when the caller hangs up or its key is revoked
    */
@@ -95,78 +104,93 @@ export class HeldCalls implements BeforeApplicationShutdown {
     const { connector } = question;
     this.waiting.set(connector, this.waitingFor(connector) + 1);
     try {
-      const { id } = await this.enqueue(question, caller);
-      return await this.settlement(id, caller, wait);
+      return await this.settlement(await this.hold(question, caller), caller, wait);
     } finally {
       this.waiting.set(connector, this.waitingFor(connector) - 1);
     }
   }
 
-  /** Notes that a call was answered, and whether its caller took the answer: it heard and goes on, or is gone. */
-  async answered(connector: Connector, answer: Answer, ending: Ending | null, taken: boolean): Promise<void> {
+  /** Notes that a call was answered, and whether its connection took the answer. */
+  async answered(
+    connector: Connector,
+    caller: Identity,
+    { answer, ending }: Outcome,
+    taken: boolean,
+  ): Promise<void> {
     const { kind } = answer;
     this.events.publish(new ConnectorAnswered(connector, kind));
     const fields = { connector, approvalId: ending?.approval.id, answer: kind, taken };
     this.log.event('info', 'connector.answered', fields, 'a held call ended');
     if (ending?.kind !== 'settled') return;
-    const heard = taken && !isTakenBack(ending.approval);
-    await this.acknowledge(ending.approval, heard ? 'resumed' : 'gone');
+    // A caller that took its request back goes on by another answer, or not at all: only it can say which.
+    if (isTakenBack(ending.approval) && connector === 'hook') return;
+    const delivered = taken && !isTakenBack(ending.approval);
+    await this.acknowledge(ending.approval, delivered ? 'answered' : 'gone');
+    // Only once that is recorded: what comes back for it must find that nobody was told.
+    if (!taken) await this.depart(ending.approval.id, ending.hold, caller, false);
   }
 
-  private async enqueue(question: Question, caller: Identity): Promise<Approval> {
-    const digest = createHash('sha256').update(canonicalize(question.identity)).digest('hex');
-    // The space keeps it apart from every Idempotency-Key that a caller can send.
-    let key = `${question.connector} ${digest}`;
-    for (;;) {
-      const { approval, replayed } = await this.commands.execute(
-        new EnqueueApprovalCommand(question.body, caller.keyId, key, currentCorrelationId() ?? '', 'action'),
-      );
-      const fields = { connector: question.connector, approvalId: approval.id, joined: replayed };
-      if (!replayed) {
-        this.log.event('info', 'connector.asked', fields, 'an agent asks and waits');
-        return approval;
-      }
-      const viewer = { keyId: caller.keyId };
-      const seen = await this.queries.execute(new GetApprovalQuery(approval.id, viewer));
-      if (servesAgain(seen, question.unique)) {
-        joinCorrelation(approval.correlationId);
-        await this.commands.execute(new JoinApprovalCommand(approval.id));
-        this.log.event('info', 'connector.asked', fields, 'an agent waits again for what it asked before');
-        return approval;
-      }
-      key = `${question.connector} ${digest} after ${approval.id}`;
+  private async hold(question: Question, caller: Identity): Promise<Held> {
+    const key = idempotencyKeyOf(question);
+    const { connector } = question;
+    const { approval, replayed } = await this.enqueue(question, caller, key);
+    const { id: approvalId, correlationId } = approval;
+    if (!replayed || key === null) {
+      this.log.event('info', 'connector.asked', { connector, approvalId }, 'an agent asks and waits');
+      return { approval, hold: FIRST_HOLD };
     }
+    const hold = await this.commands.execute(new JoinApprovalCommand(approvalId, key));
+    if (hold !== null) {
+      joinCorrelation(correlationId);
+      const fields = { connector, approvalId, joined: true };
+      this.log.event('info', 'connector.asked', fields, 'an agent waits again for what it asked before');
+      return { approval, hold };
+    }
+    return this.anew(question, caller, key);
+  }
+
+  /** Another that asks the same at this moment may be first; it is not joined, since it surely waits. */
+  private async anew(question: Question, caller: Identity, key: string): Promise<Held> {
+    const first = await this.enqueue(question, caller, key);
+    const { approval } = first.replayed ? await this.enqueue(question, caller, null) : first;
+    const fields = { connector: question.connector, approvalId: approval.id, again: true };
+    this.log.event('info', 'connector.asked', fields, 'an agent asks anew what it asked before');
+    return { approval, hold: FIRST_HOLD };
+  }
+
+  private enqueue({ body }: Question, caller: Identity, key: string | null): Promise<Enqueued> {
+    const correlationId = currentCorrelationId() ?? '';
+    return this.commands.execute(new EnqueueApprovalCommand(body, caller, key, correlationId, true));
   }
 
   private async settlement(
-    id: string,
+    { approval: { id }, hold }: Held,
     caller: Identity,
     { ms, signal }: { readonly ms: number; readonly signal: AbortSignal },
   ): Promise<Ending> {
     const until = this.clock.monotonicMs() + ms;
     const viewer = { keyId: caller.keyId };
-    let approval: Approval;
     try {
-      approval = await this.queries.execute(new AwaitSettlementQuery(id, viewer, ms, signal));
-    } catch (error) {
-      // The caller is told that this failed, and waits no longer.
-      await this.depart(id, caller, signal.aborted);
-      throw error;
-    }
-    const ending = ((): Ending => {
-      if (isSettled(approval)) return { kind: 'settled', approval };
+      const approval = await this.queries.execute(new AwaitSettlementQuery(id, viewer, ms, signal));
+      // A key that was revoked meanwhile is told nothing, least of all an approval.
+      await caller.standing.confirm();
+      if (isSettled(approval)) {
+        const taken = await this.commands.execute(new TakeAnswerCommand(id, hold));
+        return taken ? { kind: 'settled', approval, hold } : { kind: 'superseded', approval };
+      }
+      await this.depart(id, hold, caller, signal.aborted);
       if (signal.aborted) return { kind: 'gone', approval };
       return { kind: this.clock.monotonicMs() >= until ? 'deadline' : 'stopping', approval };
-    })();
-    if (ending.kind !== 'settled') await this.depart(id, caller, ending.kind === 'gone');
-    // A key that was revoked meanwhile is told nothing, least of all an approval.
-    await caller.standing.confirm();
-    return ending;
+    } catch (error) {
+      // The caller is told that this failed, and waits no longer.
+      await this.depart(id, hold, caller, signal.aborted);
+      throw error;
+    }
   }
 
-  private async depart(id: string, caller: Identity, abandoned: boolean): Promise<void> {
+  private async depart(id: string, hold: Hold, caller: Identity, abandoned: boolean): Promise<void> {
     await this.noted('a departure', async () => {
-      const since = await this.commands.execute(new DepartFromApprovalCommand(id));
+      const since = await this.commands.execute(new DepartFromApprovalCommand(id, hold));
       if (!abandoned || since === null) return;
       const timer = setTimeout(() => {
         this.abandoning.delete(timer);
@@ -193,7 +217,7 @@ export class HeldCalls implements BeforeApplicationShutdown {
       try {
         await this.commands.execute(new AcknowledgeApprovalCommand(id, keyId, outcome));
       } catch (error) {
-        // It was heard by another call meanwhile, and that is what counts.
+        // More is known by another call or report meanwhile, and that counts.
         if (!(error instanceof AlreadyAcknowledged)) throw error;
       }
     });

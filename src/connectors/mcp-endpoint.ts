@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
@@ -13,6 +12,7 @@ import {
   McpError,
   type CallToolResult,
   type CancelledNotification,
+  type JSONRPCMessage,
   type JSONRPCRequest,
   type RequestId,
   type ServerNotification,
@@ -23,21 +23,21 @@ import { actorOf, type Identity } from '../access/identity';
 import { AlreadySettled, Expired, type Approval } from '../approvals/approval';
 import { CancelApprovalCommand } from '../approvals/commands/cancel-approval';
 import { ListApprovalsQuery, type ApprovalPage } from '../approvals/queries/list-approvals';
+import { presentedKey } from '../http/access.guard';
 import { openEventStream } from '../http/event-stream';
 import { Heartbeats } from '../http/heartbeats';
-import { answerTaken } from '../http/hijack';
 import { OpenAnswers } from '../http/open-answers';
 import type { JsonObject } from '../kernel/json';
 import { describeError, Log } from '../logging/log';
 import { BUILD } from '../metrics/build';
-import { answerTo, failureOf } from './answers';
+import { answerTo, failureOf, type Outcome } from './answers';
 import { HeldCalls } from './held-calls';
-import { McpRefusal, messagesOf } from './mcp-messages';
-import { APPROVAL_TOOLS, type ApprovalTool, type Outcome } from './mcp-tools';
+import { messagesOf, McpRefusal, SESSION_UNKNOWN } from './mcp-messages';
+import { isIssued, issueSession } from './mcp-session';
+import { APPROVAL_TOOLS, type ApprovalTool } from './mcp-tools';
 import { McpTransport, type Asked } from './mcp-transport';
 
 const SESSION_HEADER = 'mcp-session-id';
-const SESSION_ID = /^[\x21-\x7e]{1,200}$/;
 const PAGE_SIZE = 200;
 
 type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>;
@@ -45,6 +45,23 @@ type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>;
 /** Whether the call with this id asked for it. */
 function isAskedBy({ metadata }: Approval, requestId: RequestId): boolean {
   return (metadata.mcp as JsonObject | undefined)?.requestId === requestId;
+}
+
+/**
+ * The session of a POST; null for none. A call with an id that is not of a session is served without one, so that it is
+ * never joined: to be told "not found" would be no denial to the model. Other messages are, and the client begins anew.
+ *
+ * @throws McpRefusal
+ */
+function sessionOf(
+  named: string | string[] | undefined,
+  key: string,
+  messages: readonly JSONRPCMessage[],
+): string | null {
+  if (named === undefined || messages.some(isInitializeRequest)) return null;
+  if (typeof named === 'string' && isIssued(named, key)) return named;
+  if (messages.some((message) => 'method' in message && message.method === 'tools/call')) return null;
+  throw new McpRefusal(404, SESSION_UNKNOWN, 'This session is not known here; initialize a new one');
 }
 
 /** What is wrong with the parameters of a call of a tool: the SDK would answer that with an inner error of ours. */
@@ -55,8 +72,8 @@ function faultsOfCall(request: JSONRPCRequest): string | null {
 }
 
 /**
- * MCP over Streamable HTTP. The session is only a name that the client keeps, so any replica serves any call, and a
- * restart ends no session.
+ * MCP over Streamable HTTP. A session is an id that this service gave to the holder of this key; any replica knows it,
+ * and a restart ends none.
  */
 @Injectable()
 export class McpEndpoint implements OnModuleInit {
@@ -108,15 +125,16 @@ export class McpEndpoint implements OnModuleInit {
     caller: Identity,
   ): Promise<void> {
     const messages = messagesOf(headers, body);
-    const known = headers[SESSION_HEADER];
-    const session = typeof known === 'string' && SESSION_ID.test(known) ? known : randomUUID();
+    const key = presentedKey({ headers });
+    const session = key === null ? null : sessionOf(headers[SESSION_HEADER], key, messages);
     for (const message of messages) {
       const cancellation = CancelledNotificationSchema.safeParse(message);
-      if (cancellation.success) await this.cancelled(cancellation.data, caller, session);
+      if (cancellation.success && session !== null) await this.cancelled(cancellation.data, caller, session);
     }
     const requests = messages.filter(isJSONRPCRequest);
     if (requests.length === 0) return void reply.status(202).send();
-    if (requests.some(isInitializeRequest)) void reply.header(SESSION_HEADER, session);
+    if (key !== null && requests.some(isInitializeRequest))
+      void reply.header(SESSION_HEADER, issueSession(key));
     const gone = await this.held.hold(reply, caller);
     const stream = openEventStream(reply);
     const exchange = { caller, session, gone, stream, unanswered: requests.length };
@@ -133,8 +151,7 @@ export class McpEndpoint implements OnModuleInit {
     const stop = this.showProgress(extra, stream);
     const outcome = await this.outcomeOf(tool, args, asked);
     stop();
-    const { answer, ending } = outcome;
-    void answerTaken(stream).then((taken) => this.calls.answered('mcp', answer, ending, taken));
+    void asked.taken.then((taken) => this.calls.answered('mcp', asked.exchange.caller, outcome, taken));
     return tool.result(outcome);
   }
 

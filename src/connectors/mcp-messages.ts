@@ -12,6 +12,9 @@ const MAX_BATCH_SIZE = 100;
 /** Where HTTP has a word for it and JSON-RPC has none; the SDK's transport says the same. */
 const REFUSED_BY_HTTP = -32_000;
 
+/** As the SDK's own transport says it; clients know by it that they must initialize again. */
+export const SESSION_UNKNOWN = -32_001;
+
 /** Why a POST is not taken at all, for HTTP and for JSON-RPC. */
 export class McpRefusal extends Error {
   constructor(

@@ -1,22 +1,19 @@
+import { randomUUID } from 'node:crypto';
 import type { CallToolResult, RequestId, Tool } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
+import { isQuestion } from '../approvals/approval';
 import { jsonObjectSchema } from '../approvals/approval-view';
 import { parsed } from '../http/zod';
-import type { JsonValue } from '../kernel/json';
-import type { Answer, Ending } from './answers';
+import { DomainError } from '../kernel/errors';
+import type { JsonObject, JsonValue } from '../kernel/json';
+import { QUESTION_ADVICE, type Outcome } from './answers';
 import type { Question } from './held-calls';
 
-/** Who calls: the name of the key, the MCP session, and the id that a cancellation would name. */
+/** Who calls: the name of the key, the MCP session, if it is one of ours, and the id that a cancellation would name. */
 export interface McpCaller {
   readonly name: string;
-  readonly session: string;
+  readonly session: string | null;
   readonly requestId: RequestId;
-}
-
-/** How a call ended; without an ending when it could not even be asked. */
-export interface Outcome {
-  readonly answer: Answer;
-  readonly ending: Ending | null;
 }
 
 export interface ApprovalTool {
@@ -42,6 +39,12 @@ const requestSchema = z.strictObject({
   timeoutSeconds: z.int('must be a whole number of seconds').min(1, 'must be at least 1').optional(),
 });
 
+/** Without a session of ours, no two calls have one: each is shown with a name of its own. */
+const sessionId = (session: string | null): string => session ?? randomUUID();
+
+const inSession = (session: string | null, identity: JsonObject): JsonObject | null =>
+  session === null ? null : { session, ...identity };
+
 const text = (content: string): CallToolResult['content'] => [{ type: 'text', text: content }];
 
 /** The contract of Claude Code's `--permission-prompt-tool`: a decision as JSON in a text, in every case. */
@@ -58,7 +61,7 @@ const approve: ApprovalTool = {
         input: { type: 'object', description: 'Its complete input' },
         tool_use_id: {
           type: 'string',
-          description: 'The id of the tool use; a retry with it joins the request',
+          description: 'The id of the tool use; a retry with it, in the same session, joins the request',
         },
       },
       required: ['tool_name', 'input'],
@@ -66,21 +69,21 @@ const approve: ApprovalTool = {
   },
   question(args, { name, session, requestId }) {
     const { tool_name: toolName, input: toolInput, tool_use_id: toolUseId } = parsed(permissionSchema, args);
+    if (isQuestion({ toolName })) throw new DomainError('approval.not-decidable', QUESTION_ADVICE);
     return {
       connector: 'mcp',
       body: {
         agentId: name,
-        sessionId: session,
+        sessionId: sessionId(session),
         toolName,
         toolInput,
         toolUseId,
         metadata: { mcp: { requestId } },
       },
-      identity:
-        typeof toolUseId === 'string'
-          ? { tool: 'approve', toolUseId }
-          : { tool: 'approve', session, requestId, toolName, toolInput },
-      unique: typeof toolUseId === 'string',
+      identity: inSession(session, {
+        tool: 'approve',
+        ...(typeof toolUseId === 'string' ? { toolUseId } : { requestId }),
+      }),
     };
   },
   result({ answer, ending }) {
@@ -138,12 +141,11 @@ const requestApproval: ApprovalTool = {
   question(args, { name, session, requestId }) {
     const { question, action, timeoutSeconds } = parsed(requestSchema, args);
     const toolInput = action === undefined ? { question } : { question, action: action as JsonValue };
-    const asked = { agentId: name, sessionId: session, toolName: 'request_approval', toolInput };
+    const asked = { agentId: name, sessionId: sessionId(session), toolName: 'request_approval', toolInput };
     return {
       connector: 'mcp',
       body: { ...asked, timeoutSeconds, metadata: { mcp: { requestId } } },
-      identity: { ...asked, requestId },
-      unique: false,
+      identity: inSession(session, { tool: 'request_approval', requestId }),
     };
   },
   result({ answer, ending }) {

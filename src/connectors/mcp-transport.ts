@@ -7,11 +7,13 @@ import {
 } from '@modelcontextprotocol/sdk/types.js';
 import type { FastifyReply } from 'fastify';
 import type { Identity } from '../access/identity';
+import { pieceTaken } from '../http/hijack';
 
 /** One POST with requests: who sent it, where its answers go, and how many are owed. */
 export interface Exchange {
   readonly caller: Identity;
-  readonly session: string;
+  /** Null: it came without one that is ours. */
+  readonly session: string | null;
   readonly gone: AbortSignal;
   readonly stream: FastifyReply['raw'];
   unanswered: number;
@@ -21,6 +23,18 @@ export interface Exchange {
 export interface Asked {
   readonly id: RequestId;
   readonly exchange: Exchange;
+  /** Whether its answer left for a caller that was still there; other answers of the same POST may follow. */
+  readonly taken: Promise<boolean>;
+}
+
+interface Unanswered extends Asked {
+  readonly answered: (taken: Promise<boolean>) => void;
+}
+
+function deferred<T>(): { promise: Promise<T>; resolve: (value: T | Promise<T>) => void } {
+  let resolve: (value: T | Promise<T>) => void = () => undefined;
+  const promise = new Promise<T>((settle) => (resolve = settle));
+  return { promise, resolve };
 }
 
 const eventOf = (message: JSONRPCMessage): string => `event: message\ndata: ${JSON.stringify(message)}\n\n`;
@@ -32,7 +46,7 @@ const eventOf = (message: JSONRPCMessage): string => `event: message\ndata: ${JS
  */
 export class McpTransport implements Transport {
   onmessage?: NonNullable<Transport['onmessage']>;
-  private readonly unanswered = new Map<RequestId, Asked>();
+  private readonly unanswered = new Map<RequestId, Unanswered>();
   private numbers = 0;
 
   start(): Promise<void> {
@@ -45,12 +59,13 @@ export class McpTransport implements Transport {
 
   receive(request: JSONRPCRequest, exchange: Exchange): void {
     const number = (this.numbers += 1);
-    this.unanswered.set(number, { id: request.id, exchange });
+    const { promise: taken, resolve: answered } = deferred<boolean>();
+    this.unanswered.set(number, { id: request.id, exchange, taken, answered });
     this.onmessage?.({ ...request, id: number });
   }
 
   /** @throws Error for a request that was answered, or never asked. */
-  asked(number: RequestId | undefined): Asked {
+  asked(number: RequestId | undefined): Unanswered {
     const asked = number === undefined ? undefined : this.unanswered.get(number);
     if (!asked) throw new Error('an MCP message belongs to no open request');
     return asked;
@@ -61,21 +76,22 @@ export class McpTransport implements Transport {
       this.asked(options?.relatedRequestId).exchange.stream.write(eventOf(message));
       return Promise.resolve();
     }
-    const { id, exchange } = this.asked(message.id);
+    const { id, exchange, answered } = this.asked(message.id);
     this.unanswered.delete(message.id as RequestId);
-    this.answer(exchange, { ...message, id });
+    answered(this.answer(exchange, { ...message, id }));
     return Promise.resolve();
   }
 
   /** Answers a request that is not passed on: its parameters are wrong. */
   refuse({ id }: JSONRPCRequest, exchange: Exchange, message: string): void {
-    this.answer(exchange, { jsonrpc: '2.0', id, error: { code: ErrorCode.InvalidParams, message } });
+    void this.answer(exchange, { jsonrpc: '2.0', id, error: { code: ErrorCode.InvalidParams, message } });
   }
 
-  private answer(exchange: Exchange, message: JSONRPCMessage): void {
+  private answer(exchange: Exchange, message: JSONRPCMessage): Promise<boolean> {
     exchange.unanswered -= 1;
-    const event = eventOf(message);
-    if (exchange.unanswered > 0) exchange.stream.write(event);
-    else exchange.stream.end(event);
+    const { stream } = exchange;
+    const taken = pieceTaken(stream, eventOf(message));
+    if (exchange.unanswered === 0) stream.end();
+    return taken;
   }
 }

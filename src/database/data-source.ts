@@ -21,6 +21,8 @@ import { AddTraceparent1795464000003 } from '../../migrations/1795464000003-AddT
 import { AddReceipts1795464000005 } from '../../migrations/1795464000005-AddReceipts';
 import { AddAuditSeals1795464000006 } from '../../migrations/1795464000006-AddAuditSeals';
 import { CountLostDocuments1795464000008 } from '../../migrations/1795464000008-CountLostDocuments';
+import { RememberAskerAndHolder1795464000009 } from '../../migrations/1795464000009-RememberAskerAndHolder';
+import { IndexHookCalls1795464000011 } from '../../migrations/1795464000011-IndexHookCalls';
 import { QualifyAuditPrune1795464000017 } from '../../migrations/1795464000017-QualifyAuditPrune';
 
 /** A request must not hang on a database that does not answer; five seconds, then 503. */
@@ -97,6 +99,8 @@ export function createDataSource(
       AddAuditSeals1795464000006,
       CountWaitingCallers1795464000007,
       CountLostDocuments1795464000008,
+      RememberAskerAndHolder1795464000009,
+      IndexHookCalls1795464000011,
       QualifyAuditPrune1795464000017,
     ],
     migrationsTransactionMode: 'all',

@@ -7,6 +7,7 @@ import { DatabaseLocation } from './database-location';
 import { LeaseStore } from './lease-store';
 import { MigrationState } from './migration-state';
 import { NotificationListener } from './notification-listener';
+import { ReplicaPresence } from './replica-presence';
 
 @Global()
 @Module({})
@@ -30,8 +31,16 @@ export class DatabaseModule {
         LeaseStore,
         MigrationState,
         NotificationListener,
+        ReplicaPresence,
       ],
-      exports: [DatabaseLocation, Database, LeaseStore, MigrationState, NotificationListener],
+      exports: [
+        DatabaseLocation,
+        Database,
+        LeaseStore,
+        MigrationState,
+        NotificationListener,
+        ReplicaPresence,
+      ],
     };
   }
 }

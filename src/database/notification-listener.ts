@@ -1,7 +1,8 @@
-import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
+import { Injectable, type BeforeApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { Client } from 'pg';
 import { describeError, Log } from '../logging/log';
 import { DatabaseLocation } from './database-location';
+import { ANNOUNCE_PRESENCE, NOTICE_ABSENCE, ReplicaPresence } from './replica-presence';
 import { isPooled } from './session';
 
 const RECONNECT_MIN_MS = 100;
@@ -18,11 +19,12 @@ export interface NotificationHandler {
 }
 
 /**
- * The one LISTEN connection of this replica; reconnects for ever, and never fails a caller. Behind a pooler it gives up:
- * what LISTEN registers there is another session's, and the polls of those who listen find everything.
+ * The one LISTEN connection of this replica; reconnects for ever, and never fails a caller. By it the others know that
+ * this replica runs. Behind a pooler it gives up: what LISTEN registers there is another session's, and the polls of those
+ * who listen find everything.
  */
 @Injectable()
-export class NotificationListener implements BeforeApplicationShutdown {
+export class NotificationListener implements OnModuleInit, BeforeApplicationShutdown {
   private readonly handlers = new Map<string, NotificationHandler>();
   private client: Client | null = null;
   /** The connection that is being made. */
@@ -33,8 +35,14 @@ export class NotificationListener implements BeforeApplicationShutdown {
 
   constructor(
     private readonly location: DatabaseLocation,
+    private readonly presence: ReplicaPresence,
     private readonly log: Log,
   ) {}
+
+  /** Tries once before anything is served; what fails is tried again. Never rejects. */
+  async onModuleInit(): Promise<void> {
+    await this.connect();
+  }
 
   listen(channel: string, handler: NotificationHandler): void {
     this.handlers.set(channel, handler);
@@ -74,6 +82,8 @@ export class NotificationListener implements BeforeApplicationShutdown {
         await this.giveUp(client);
         return;
       }
+      await client.query(NOTICE_ABSENCE);
+      await client.query(ANNOUNCE_PRESENCE, [this.presence.number]);
       for (const channel of this.handlers.keys())
         await client.query(`listen ${client.escapeIdentifier(channel)}`);
       this.attempt = null;
@@ -81,6 +91,7 @@ export class NotificationListener implements BeforeApplicationShutdown {
         this.log.event('info', 'database.listening-again', {}, 'LISTEN connection is back');
       this.failures = 0;
       this.client = client;
+      this.presence.announce(true);
       for (const handler of this.handlers.values()) handler.connected();
       this.heartbeatSoon(client);
     } catch (error) {
@@ -125,6 +136,7 @@ export class NotificationListener implements BeforeApplicationShutdown {
     if (this.attempt || (this.client !== null && this.client !== client)) return;
     const wasConnected = this.client === client;
     this.client = null;
+    this.presence.announce(false);
     client.removeAllListeners();
     client.on('error', () => undefined);
     void client.end().catch((reason: unknown) => this.lost(reason));

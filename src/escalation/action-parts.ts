@@ -1,8 +1,9 @@
+import { z } from 'zod';
 import type { JsonObject, JsonValue } from '../kernel/json';
 import { runAtOnce, type Steps } from '../kernel/steps';
 import { beginning } from './excerpt';
 import type { CodeLanguage } from './rich-text';
-import { makeVisible } from './visible-text';
+import { makeVisible, type Visible } from './visible-text';
 
 /** One labelled piece of an action, with `shown` exact and visible. All parts together hold the whole tool input. */
 export interface ActionPart {
@@ -16,9 +17,9 @@ export interface ActionPart {
   readonly paintingMarks?: number;
 }
 
-/** A part whose text is not made visible yet. */
+/** A part whose text is not made visible yet; of several texts, each is a line of its own. */
 interface HiddenPart extends Omit<ActionPart, 'shown'> {
-  readonly value: string;
+  readonly value: string | readonly string[];
 }
 
 /** A member of a known tool's input that reads better as itself than as JSON. */
@@ -29,15 +30,16 @@ interface KnownMember {
   readonly language?: CodeLanguage;
 }
 
+const COMMAND = (language: CodeLanguage): KnownMember[] => [
+  { name: 'command', label: 'Command', layout: 'block', language },
+  { name: 'description', label: 'Description by the agent', layout: 'line' },
+];
+
 /** The inputs of Claude Code's tools, in the order in which a person wants to read them. */
 const KNOWN_MEMBERS: ReadonlyMap<string, readonly KnownMember[]> = new Map([
-  [
-    'Bash',
-    [
-      { name: 'command', label: 'Command', layout: 'block', language: 'bash' },
-      { name: 'description', label: 'Description by the agent', layout: 'line' },
-    ],
-  ],
+  ['Bash', COMMAND('bash')],
+  ['PowerShell', COMMAND('powershell')],
+  ['Monitor', COMMAND('bash')],
   [
     'WebFetch',
     [
@@ -70,6 +72,16 @@ const KNOWN_MEMBERS: ReadonlyMap<string, readonly KnownMember[]> = new Map([
   ],
 ] satisfies [string, KnownMember[]][]);
 
+/** What the card says of a question with options, as Claude Code asks it. */
+const questionSchema = z.strictObject({
+  question: z.string(),
+  header: z.string().optional(),
+  multiSelect: z.boolean().optional(),
+  options: z.array(
+    z.strictObject({ label: z.string(), description: z.string().optional(), preview: z.string().optional() }),
+  ),
+});
+
 /** More edits than this are shown as JSON: Telegram formats at most 100 pieces of a message. */
 const MAX_EDITS_SIDE_BY_SIDE = 8;
 
@@ -85,9 +97,17 @@ export function actionParts(toolName: string, toolInput: JsonObject): ActionPart
 export function* makeActionParts(toolName: string, toolInput: JsonObject): Steps<ActionPart[]> {
   const parts: ActionPart[] = [];
   for (const { value, ...rest } of hiddenParts(toolName, toolInput)) {
-    parts.push({ ...rest, ...(yield* makeVisible(value, rest.layout)) });
+    parts.push({ ...rest, ...(yield* makeTextVisible(value, rest.layout)) });
   }
   return parts;
+}
+
+function* makeTextVisible(value: HiddenPart['value'], layout: ActionPart['layout']): Steps<Visible> {
+  if (typeof value === 'string') return yield* makeVisible(value, layout);
+  const lines: Visible[] = [];
+  for (const line of value) lines.push(yield* makeVisible(line, 'line'));
+  const paintingMarks = lines.reduce((sum, line) => sum + line.paintingMarks, 0);
+  return { shown: lines.map(({ shown }) => shown).join('\n'), lines: lines.length, paintingMarks };
 }
 
 function hiddenParts(toolName: string, toolInput: JsonObject): HiddenPart[] {
@@ -101,7 +121,9 @@ function hiddenParts(toolName: string, toolInput: JsonObject): HiddenPart[] {
   }
   const edits = toolName === 'MultiEdit' ? editParts(rest.get('edits')) : [];
   if (edits.length > 0) rest.delete('edits');
-  parts.push(...edits);
+  const questions = toolName === 'AskUserQuestion' ? questionParts(rest.get('questions')) : [];
+  if (questions.length > 0) rest.delete('questions');
+  parts.push(...edits, ...questions);
   if (rest.size > 0 || parts.length === 0) {
     // fromEntries defines members, so even one named __proto__ stays one.
     const members = Object.fromEntries(rest);
@@ -201,6 +223,27 @@ function editParts(edits: JsonValue | undefined): HiddenPart[] {
     part({ label: `Before, edit ${i + 1} of ${known.length}${extent}`, layout: 'block' }, before),
     part({ label: `After, edit ${i + 1} of ${known.length}${extent}`, layout: 'block' }, after),
   ]);
+}
+
+/** Each question with its options; nothing when there are too many, or one has another shape. */
+function questionParts(value: JsonValue | undefined): HiddenPart[] {
+  if (!Array.isArray(value) || value.length > MAX_EDITS_SIDE_BY_SIDE) return [];
+  const { data: questions } = questionSchema.array().safeParse(value);
+  return (questions ?? []).flatMap(({ header, question, multiSelect, options }, i) => {
+    const label = questions?.length === 1 ? 'Question' : `Question ${i + 1} of ${questions?.length}`;
+    const choice = multiSelect ? 'Options, several may be chosen' : 'Options';
+    // Each on a line of its own, so that none can pose as another.
+    const lines = options.flatMap((option, n) => [
+      `${n + 1}. ${option.label}`,
+      ...(option.description === undefined ? [] : [`   ${option.description}`]),
+      ...(option.preview === undefined ? [] : [`   ${option.preview}`]),
+    ]);
+    return [
+      part({ label, layout: 'block' }, question),
+      ...(header === undefined ? [] : [part({ label: 'Header', layout: 'line' }, header)]),
+      { label: choice, layout: 'block' as const, value: lines },
+    ];
+  });
 }
 
 function editOf(edit: JsonValue): { before: string; after: string; extent: string } | undefined {

@@ -1,4 +1,6 @@
 import {
+  isQuestion,
+  possibleVerdicts,
   unansweredReason,
   type Acknowledgement,
   type Actor,
@@ -55,13 +57,29 @@ export function renderDocumentCaption(approval: Approval, document: ActionDocume
 
 function pendingCard(content: CardContent, notices: readonly string[]): Card {
   const surroundings = {
-    heading: (tool: RichText) => [rich`🔐 ${tool} ${bold('needs approval')}`],
-    closing: [...notices.map((notice) => words(`🚨 ${notice}`)), expiry(content.request)],
+    heading: (tool: RichText) => [headline(content.request, tool)],
+    closing: [
+      ...notices.map((notice) => words(`🚨 ${notice}`)),
+      ...whereToAnswer(content.request),
+      expiry(content.request),
+    ],
   };
   const complete = completeBody(content, { ...surroundings, document: null });
   if (complete) return { ...complete, document: null };
   const document = content.document ?? runAtOnce(makeActionDocument(content.request, content.text));
   return { ...shortenedBody(content, { ...surroundings, document }), document };
+}
+
+function headline(request: ApprovalRequest, tool: RichText): RichText {
+  return isQuestion(request)
+    ? rich`❓ ${tool} ${bold('asks a question')}`
+    : rich`🔐 ${tool} ${bold('needs approval')}`;
+}
+
+function whereToAnswer(request: ApprovalRequest): RichText[] {
+  if (!isQuestion(request)) return [];
+  const terminal = rich`ℹ️ ${bold('Answer it at the terminal')} where the agent runs; it cannot be answered here`;
+  return possibleVerdicts(request).length === 0 ? [terminal] : [rich`${terminal}, only rejected`];
 }
 
 /** Name and id of who acted, as code. */
@@ -116,8 +134,18 @@ function reason(text: string | null): RichText[] {
   return text === null ? [] : [rich`${bold('Reason')}: ${shorten(visibleLine(text), MAX_REASON_LENGTH)}`];
 }
 
-function acknowledgement(outcomeForAgent: Acknowledgement): RichText {
-  return outcomeForAgent === 'resumed'
-    ? rich`🟢 ${bold('Agent resumed')}: it heard and went on`
-    : rich`⚫ ${bold('Agent gone')}: it will not go on`;
+/** Never more than is known: an answer that was delivered does not mean that the tool ran. */
+function acknowledgement(outcome: Acknowledgement): RichText {
+  switch (outcome) {
+    case 'gone':
+      return rich`⚫ ${bold('Agent gone')}: it will not go on`;
+    case 'answered':
+      return rich`🔵 ${bold('Answered')}: the agent received it`;
+    case 'resumed':
+      return rich`🟢 ${bold('Agent resumed')}: it says that it went on`;
+    case 'ran':
+      return rich`🟢 ${bold('Ran')}: the agent reports that the tool ran`;
+    case 'failed':
+      return rich`🟠 ${bold('Failed')}: the agent reports that the tool failed`;
+  }
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { EventBus, QueryBus } from '@nestjs/cqrs';
-import { isSettled, type Approval } from '../approvals/approval';
+import { isSettled, possibleVerdicts, type Approval } from '../approvals/approval';
 import { GetApprovalQuery } from '../approvals/queries/get-approval';
 import { CONFIG, type Config } from '../config/environment';
 import { isUnavailable } from '../database/database';
@@ -38,6 +38,15 @@ const reject = (nonce: string, complete = true): Button => ({
   data: callbackData({ verdict: 'rejected', nonce, complete }),
   style: 'danger',
 });
+
+/** Only decisions that can be given are offered; without the complete action, no approval. */
+function buttonsFor(approval: Approval, nonce: string, complete = true): Button[] {
+  const possible = possibleVerdicts(approval);
+  return [
+    ...(complete && possible.includes('approved') ? [approve(nonce)] : []),
+    ...(possible.includes('rejected') ? [reject(nonce, complete)] : []),
+  ];
+}
 
 /** Says to the operators what must be said. Rejects with ChatFailure; the outbox tries again. */
 @Injectable()
@@ -139,8 +148,12 @@ export class Escalation implements BeforeApplicationShutdown {
       await this.showIncomplete(approval, card);
       throw upload.failed;
     }
-    const buttons = [approve(card.nonce), reject(card.nonce)];
-    const messageId = await this.put(card, complete, buttons, upload ? null : work.slot);
+    const messageId = await this.put(
+      card,
+      complete,
+      buttonsFor(approval, card.nonce),
+      upload ? null : work.slot,
+    );
     const { warningSeconds } = this.config.approvals;
     await this.remember(() => this.cards.sent(card, messageId, work, warningSeconds));
     this.events.publish(
@@ -158,7 +171,7 @@ export class Escalation implements BeforeApplicationShutdown {
   private async showIncomplete(approval: Approval, card: Card): Promise<void> {
     const shown = renderCard(approval, { notices: [INCOMPLETE_NOTICE] });
     await this.remember(() => this.cards.incomplete(card, displayDigest(shown.text)));
-    const messageId = await this.put(card, shown, [reject(card.nonce, false)], null);
+    const messageId = await this.put(card, shown, buttonsFor(approval, card.nonce, false), null);
     await this.remember(() => this.cards.shown(card, messageId));
   }
 
@@ -245,7 +258,8 @@ export class Escalation implements BeforeApplicationShutdown {
 
   private async warn(approval: Approval, work: ApprovalWork): Promise<void> {
     const [card] = await this.cards.delivered(approval.id);
-    if (!isSettled(approval) && card) {
+    // A question that only the terminal can answer needs no hurry here.
+    if (!isSettled(approval) && card && possibleVerdicts(approval).length > 0) {
       const warning = renderWarning(approval, this.clock.now());
       await this.say(work, warning, card.messageId);
     }

@@ -11,7 +11,7 @@ export interface RichText {
 }
 
 /** A language that Telegram colours; fixed names, never from outside. */
-export type CodeLanguage = 'bash' | 'json';
+export type CodeLanguage = 'bash' | 'json' | 'powershell';
 
 /**
  * Our own words. What comes from outside goes into `code` or `pre`: only there Telegram makes no links, mentions

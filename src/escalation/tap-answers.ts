@@ -41,6 +41,11 @@ export function tooManyAnswer(retryAfterSeconds: number): string {
   return `⏳ Too many decisions. Nothing was decided; tap again in ${retryAfterSeconds} s.`;
 }
 
+/** For a verdict on a question, which only the terminal can answer. */
+export function notDecidableAnswer(): string {
+  return '❓ Nothing was decided: answer this question at the terminal where the agent runs.';
+}
+
 /** For a button that is not, or no longer, of our making. */
 export function unknownButtonAnswer(): string {
   return '❓ This button is not valid any more. See /pending for what waits.';

@@ -25,6 +25,11 @@ export const Allow = (...audience: Audience[]) => SetMetadata(ROLES, audience);
 const rolesIn = (audience: readonly Audience[] = []): Audience[] =>
   audience.filter((each) => each !== 'scraper');
 
+/** The API key that a request comes with; not checked. */
+export function presentedKey({ headers }: Pick<FastifyRequest, 'headers'>): string | null {
+  return /^Bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1] ?? null;
+}
+
 interface Identified {
   identity?: Identity;
 }
@@ -41,11 +46,6 @@ export const Caller = createParamDecorator((_: unknown, context: ExecutionContex
 );
 
 type Call = FastifyRequest & Identified;
-
-/** What follows "Bearer" in the header Authorization; null: nothing does. */
-export function bearerKeyOf({ headers }: FastifyRequest): string | null {
-  return /^Bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1] ?? null;
-}
 
 const attemptOf = ({ method, routeOptions }: Call) => ({ method, route: routeOptions.url ?? '' });
 
@@ -68,7 +68,7 @@ export class AccessGuard implements CanActivate {
     if (roles?.includes('anyone')) return true;
     if (roles?.includes('scraper') && (this.config.metrics.public || this.config.http.loopback)) return true;
     const call = context.switchToHttp().getRequest<Call>();
-    const key = bearerKeyOf(call);
+    const key = presentedKey(call);
     const identity = key === null ? null : this.keys.identify(key);
     return identity instanceof Promise
       ? identity.then((found) => this.admit(call, found, roles))

@@ -13,6 +13,19 @@ export function hijack(reply: FastifyReply, headers: OutgoingHttpHeaders): Fasti
   return reply.raw;
 }
 
+/** Writes a piece of an answer. @returns whether it left for a caller that was still there. */
+export function pieceTaken(raw: FastifyReply['raw'], piece: string): Promise<boolean> {
+  if (raw.destroyed) return Promise.resolve(false);
+  return new Promise((resolve) => {
+    const lost = (): void => resolve(false);
+    raw.once('close', lost);
+    raw.write(piece, (error) => {
+      raw.off('close', lost);
+      resolve(!error);
+    });
+  });
+}
+
 /** Whether the whole answer left for a caller that was still there. Ask before the answer ends. */
 export function answerTaken(raw: FastifyReply['raw']): Promise<boolean> {
   if (raw.destroyed) return Promise.resolve(false);

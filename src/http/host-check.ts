@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { KeyRing } from '../access/key-ring';
 import { CONFIG, isLoopback, type Config } from '../config/environment';
 import { DomainError } from '../kernel/errors';
-import { bearerKeyOf } from './access.guard';
+import { presentedKey } from './access.guard';
 import { problemOf, sendProblem } from './problem';
 
 /** Orchestrators probe by address, and the public keys are for everybody who holds a receipt. */
@@ -62,7 +62,7 @@ export class HostCheck {
 
   /** A key that nobody can check now is the guard's to refuse. */
   private hasKey(request: FastifyRequest): boolean | Promise<boolean> {
-    const key = bearerKeyOf(request);
+    const key = presentedKey(request);
     const identity = key === null ? null : this.keys.identify(key);
     return identity instanceof Promise
       ? identity.then(

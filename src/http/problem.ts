@@ -1,6 +1,12 @@
 import { ArgumentsHost, Catch, HttpException, Injectable, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { AlreadyAcknowledged, AlreadySettled, Expired, NotSettled } from '../approvals/approval';
+import {
+  AlreadyAcknowledged,
+  AlreadySettled,
+  Expired,
+  NotDecidable,
+  NotSettled,
+} from '../approvals/approval';
 import { viewOf } from '../approvals/approval-view';
 import { DomainError, InvalidInput, RateLimited, type DomainCode } from '../kernel/errors';
 import { currentCorrelationId } from '../logging/correlation';
@@ -18,6 +24,7 @@ const HTTP_STATUS = {
   'approval.already-settled': 409,
   'approval.expired': 409,
   'approval.not-settled': 409,
+  'approval.not-decidable': 409,
   'approval.already-acknowledged': 409,
   'idempotency.body-differs': 422,
   'approval.too-many-pending': 429,
@@ -84,6 +91,7 @@ function extensions(error: DomainError): object {
     error instanceof AlreadySettled ||
     error instanceof Expired ||
     error instanceof NotSettled ||
+    error instanceof NotDecidable ||
     error instanceof AlreadyAcknowledged
   )
     return { approval: viewOf(error.approval) };

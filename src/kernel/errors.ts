@@ -6,6 +6,7 @@ export type DomainCode =
   | 'approval.already-settled'
   | 'approval.expired'
   | 'approval.not-settled'
+  | 'approval.not-decidable'
   | 'approval.already-acknowledged'
   | 'approval.too-many-pending'
   | 'idempotency.body-differs'

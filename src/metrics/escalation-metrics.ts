@@ -1,7 +1,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { InjectMetric } from '@willsoto/nestjs-prometheus';
 import { Counter, Histogram } from 'prom-client';
-import type { Acknowledgement, Settlement } from '../approvals/approval';
+import { ACKNOWLEDGEMENTS, type Acknowledgement, type Settlement } from '../approvals/approval';
 import { REFUSAL_REASONS, type AttemptRefused } from '../audit/refusal-events';
 import { ANSWER_KINDS } from '../connectors/answers';
 import { CONNECTORS, type ConnectorAnswered } from '../connectors/connector-events';
@@ -9,7 +9,6 @@ import type { CardDelivered } from '../escalation/escalation-events';
 import type { ReceiptsFailed } from '../receipts/receipt-events';
 import type { TelegramAttempted } from '../telegram/telegram-events';
 import {
-  ACKNOWLEDGEMENTS,
   CHANNELS,
   FINAL_STATUSES,
   TELEGRAM_FAILURE_REASONS,

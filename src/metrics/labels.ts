@@ -1,4 +1,4 @@
-import type { Acknowledgement, ApprovalStatus } from '../approvals/approval';
+import type { ApprovalStatus } from '../approvals/approval';
 import type { BreakerState } from '../resilience/circuit-breaker';
 import type { FailureReason } from '../telegram/telegram-failure';
 
@@ -43,9 +43,6 @@ export const FINAL_STATUSES = [
   'expired',
   'cancelled',
 ] as const satisfies readonly ApprovalStatus[];
-
-/** What the agent did with the answer. */
-export const ACKNOWLEDGEMENTS = ['resumed', 'gone'] as const satisfies readonly Acknowledgement[];
 
 /** How an operator decided. */
 export const CHANNELS = ['telegram', 'api'] as const;

@@ -29,6 +29,7 @@ import {
   notOperatorAnswer,
   settledAnswer,
   tooManyAnswer,
+  notDecidableAnswer,
   unknownButtonAnswer,
 } from '../escalation/tap-answers';
 import { OperatorChat, type Button, type MessageText } from '../escalation/operator-chat';
@@ -56,6 +57,8 @@ function answerTo(result: TapResult): string {
         : expiredAnswer(result.approval.expiresAt);
     case 'too-many':
       return tooManyAnswer(result.retryAfterSeconds);
+    case 'not-decidable':
+      return notDecidableAnswer();
     case 'unknown-button':
       return unknownButtonAnswer();
   }
@@ -130,7 +133,12 @@ export class OperatorUpdates {
       if (result.kind === 'unknown-button') await this.refuse(from.id, message);
       // A limit is written down where it is counted, once a minute.
       else
-        this.log.event('warn', 'telegram.tap', { user: from.id, result: result.kind }, 'a tap came too soon');
+        this.log.event(
+          'warn',
+          'telegram.tap',
+          { user: from.id, result: result.kind },
+          'a tap decided nothing',
+        );
       return answer();
     }
     const { correlationId, traceparent } = result.approval;

@@ -1,9 +1,19 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { startCli } from '../support/cli';
 import { printed } from '../support/documents';
 import type { Block, ModelEndpoint } from '../support/model-endpoint';
 import { Program, temporaryDirectory } from '../support/processes';
+import { until } from '../support/until';
 import { AGENT_KEY } from '../support/well-known';
 
 /** The three ways by which Claude Code asks. */
@@ -13,12 +23,16 @@ export type Way = (typeof WAYS)[number];
 /** Claude Code takes a second to its first question, and many times that on a machine that is busy. */
 export const ASKS_WITHIN_MS = 240_000;
 
+const MODEL_KEY = 'none-is-needed-here';
+
+const KEY_WORKS_WITHIN_MS = 3_000;
+
 /** Of a Claude Code that knows nobody but this model. */
 export function claudeEnvironment(home: string, modelUrl: string): Record<string, string> {
   return {
     HOME: home,
     ANTHROPIC_BASE_URL: modelUrl,
-    ANTHROPIC_API_KEY: 'none-is-needed-here',
+    ANTHROPIC_API_KEY: MODEL_KEY,
     DISABLE_TELEMETRY: '1',
     DISABLE_AUTOUPDATER: '1',
     CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
@@ -35,6 +49,13 @@ export interface Asking {
   /** Members that the printed settings are used without. */
   readonly without?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Rules of the agent's own that forbid. */
+  readonly deny?: readonly string[];
+}
+
+interface Settings {
+  readonly permissions?: object;
+  readonly hooks: Readonly<Record<string, object>>;
 }
 
 /** A machine with the real Claude Code on it: an empty home, a working directory, and a scripted model. */
@@ -73,6 +94,67 @@ export class RealAgent {
     return this.program;
   }
 
+  /** Starts Claude Code at a terminal, where it asks people as well; the hook gates by these events. */
+  startAtTerminal(
+    gates: readonly ('PreToolUse' | 'PermissionRequest')[],
+    turns: readonly (readonly Block[])[],
+  ): Program {
+    const { url, results } = this.asking.model.play(turns);
+    this.results = results;
+    const settings = JSON.parse(this.printed('docs/connectors.md', '"PreToolUse"')) as Settings;
+    const { PreToolUse: gate, ...reports } = settings.hooks;
+    const gating = Object.fromEntries(gates.map((event) => [event, gate]));
+    this.writeSettings({ ...settings, hooks: { ...gating, ...reports } });
+    this.passFirstStart();
+    const command = `stty rows 50 cols 160; exec "$TEST_CLAUDE" --permission-mode default go`;
+    this.program = new Program(
+      'bash',
+      [
+        '-euc',
+        `mkfifo "$HOME/keys"; exec script -qfec '${command}' /dev/null <>"$HOME/keys" >"$HOME/screen"`,
+      ],
+      {
+        ...claudeEnvironment(this.home, url),
+        COUNTERSIGN_KEY: AGENT_KEY,
+        TEST_CLAUDE: process.env.TEST_CLAUDE ?? '',
+        TERM: 'xterm-256color',
+        SHELL: '/bin/bash',
+      },
+      this.work,
+    );
+    return this.program;
+  }
+
+  /** Presses the key as often as it takes: a terminal that is still being drawn loses it. */
+  async pressUntil(key: string, what: string, done: () => boolean): Promise<void> {
+    await until(
+      what,
+      async () => {
+        this.press(key);
+        return until(what, done, KEY_WORKS_WITHIN_MS).catch(() => false);
+      },
+      ASKS_WITHIN_MS,
+    );
+  }
+
+  /** Throws when nobody sits there any more. */
+  private press(keys: string): void {
+    const terminal = openSync(join(this.home, 'keys'), constants.O_WRONLY | constants.O_NONBLOCK);
+    writeSync(terminal, keys);
+    closeSync(terminal);
+  }
+
+  /** What people are asked once, before they can work. */
+  private passFirstStart(): void {
+    const state = {
+      hasCompletedOnboarding: true,
+      theme: 'dark',
+      customApiKeyResponses: { approved: [MODEL_KEY.slice(-20)], rejected: [] },
+      projects: { [this.work]: { hasTrustDialogAccepted: true, hasCompletedProjectOnboarding: true } },
+    };
+    writeFileSync(join(this.home, '.claude.json'), JSON.stringify(state));
+  }
+
   /** The effect on disk; null when there is none. */
   wrote(name: string): string | null {
     const path = join(this.work, name);
@@ -90,10 +172,11 @@ export class RealAgent {
   }
 
   private settings(): void {
-    const { way, without = [] } = this.asking;
+    const { way, without = [], deny } = this.asking;
     if (way !== 'hook') return;
     const kept = (name: string, value: unknown): unknown => (without.includes(name) ? undefined : value);
-    this.writeSettings(JSON.parse(this.printed('README.md', '"PreToolUse"'), kept) as object);
+    const settings = JSON.parse(this.printed('README.md', '"PreToolUse"'), kept) as Settings;
+    this.writeSettings(deny ? { ...settings, permissions: { ...settings.permissions, deny } } : settings);
   }
 
   private writeSettings(settings: object): void {

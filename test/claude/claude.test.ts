@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { ApprovalJson } from '../support/api';
 import { startModelEndpoint, type Block, type ModelEndpoint } from '../support/model-endpoint';
 import { freePort, processesOf, Service } from '../support/processes';
@@ -47,6 +48,19 @@ withClaude('the real Claude Code', () => {
     await stage.chat.press((await stage.chat.card(id)).messageId, button);
   }
 
+  /** Reports are handled a moment after they were answered. */
+  const acknowledged = (id: string, outcome: string) =>
+    until(outcome, async () => (await stage.api.get(id)).body.acknowledged === outcome);
+
+  const requestsOf = async (toolName: string): Promise<ApprovalJson[]> => {
+    const { body } = await stage.api.call<{ items: ApprovalJson[] }>(
+      'operator',
+      'GET',
+      '/api/approvals?limit=200',
+    );
+    return body.items.filter((request) => request.toolName === toolName);
+  };
+
   describe.each(WAYS)('by %s', (way) => {
     it('runs a command after Approve is tapped, and not before', async () => {
       const agent = agentFor(way);
@@ -56,7 +70,7 @@ withClaude('the real Claude Code', () => {
       await tap(id, 'Approve');
       expect((await program.ended).code).toBe(0);
       expect(agent.wrote('allowed')).toBe('ran');
-      expect((await stage.api.get(id)).body.acknowledged).toBe('resumed');
+      await acknowledged(id, { run: 'resumed', hook: 'ran', mcp: 'answered' }[way]);
     });
 
     it('does not run what was rejected; the model reads the reason', async () => {
@@ -110,6 +124,88 @@ withClaude('the real Claude Code', () => {
       stage = { ...stage, service: await Service.start({ ...stage.environment, PORT: port }) };
       expect(agent.wrote('orphaned')).toBeNull();
       expect(processesOf(agent.work)).toEqual([]);
+    });
+  });
+
+  describe('by hook, what becomes of an approval', () => {
+    it('is that the tool failed, when Claude Code says so', async () => {
+      const program = agentFor('hook').start([[bash('exit 3 # fails')]]);
+      const { id } = await asked('exit 3 # fails');
+      await stage.api.decide(id, 'approved');
+      await program.ended;
+      await acknowledged(id, 'failed');
+    });
+
+    it('is no more than that it was answered, when a rule of the agent forbids the tool', async () => {
+      const agent = agentFor('hook', { deny: ['Bash(printf:*)'] });
+      const program = agent.start([[bash('printf ran > forbidden')], [bash('touch permitted')]]);
+      const { id } = await asked('printf ran > forbidden');
+      await stage.api.decide(id, 'approved');
+      const { id: next } = await asked('touch permitted');
+      await stage.api.decide(next, 'approved');
+      await program.ended;
+      await acknowledged(next, 'ran');
+      expect(agent.wrote('forbidden')).toBeNull();
+      expect((await stage.api.get(id)).body).toMatchObject({ status: 'approved', acknowledged: 'answered' });
+    });
+
+    it('is asked for by no tool that only reads, and every edit is reported', async () => {
+      const agent = agentFor('hook');
+      const file = join(agent.work, 'notes.txt');
+      const program = agent.start([
+        [{ tool: 'Write', input: { file_path: file, content: 'one' } }],
+        [{ tool: 'Read', input: { file_path: file } }],
+        [{ tool: 'Edit', input: { file_path: file, old_string: 'one', new_string: 'two' } }],
+      ]);
+      for (const tool of ['Write', 'Edit']) {
+        const request = await until(
+          tool,
+          async () => (await requestsOf(tool)).find(({ toolInput }) => toolInput.file_path === file),
+          ASKS_WITHIN_MS,
+        );
+        await stage.api.decide(request.id, 'approved');
+        await acknowledged(request.id, 'ran');
+      }
+      await program.ended;
+      expect(agent.wrote('notes.txt')).toBe('two');
+      expect(await requestsOf('Read')).toEqual([]);
+    });
+  });
+
+  describe('at a terminal', () => {
+    it('a person who answers there first retracts the card', async () => {
+      const agent = agentFor('hook');
+      agent.startAtTerminal(['PermissionRequest'], [[bash('printf ran > at-terminal')]]);
+      const { id } = await asked('printf ran > at-terminal');
+      await agent.pressUntil('1', 'the file', () => agent.wrote('at-terminal') !== null);
+      await acknowledged(id, 'ran');
+      expect((await stage.api.get(id)).body).toMatchObject({
+        status: 'cancelled',
+        reason: 'answered at the terminal',
+      });
+      await agent.program?.kill();
+    });
+
+    it('a question is shown without buttons, and closes when it is answered there', async () => {
+      const agent = agentFor('hook');
+      const options = ['Red', 'Blue'].map((label) => ({ label, description: `Paint it ${label}` }));
+      const questions = [{ question: 'Which colour?', header: 'Colour', multiSelect: false, options }];
+      agent.startAtTerminal(
+        ['PreToolUse', 'PermissionRequest'],
+        [[{ tool: 'AskUserQuestion', input: { questions } }]],
+      );
+      const { id } = await until(
+        'the question',
+        async () => (await requestsOf('AskUserQuestion'))[0],
+        ASKS_WITHIN_MS,
+      );
+      expect((await stage.chat.card(id, 0)).text).toContain('Paint it Blue');
+      await agent.pressUntil('1', 'the answer', () => agent.results.length > 0);
+      expect(agent.results.join()).toContain('Red');
+      await until('the end', async () => (await stage.api.get(id)).body.status === 'cancelled');
+      expect((await stage.api.get(id)).body.reason).toBe('answered at the terminal');
+      expect(await requestsOf('AskUserQuestion')).toHaveLength(1);
+      await agent.program?.kill();
     });
   });
 

@@ -103,7 +103,7 @@ it('after kill -9 the hook has no answer, the request stands, and the same call 
   const card = await backdrop.chat.card(request.id);
   await backdrop.chat.press(card.messageId, 'Approve');
   expect(verdictOf(await again.answer).allow).toBe(true);
-  await until('the agent resumed', async () => (await api.get(request.id)).body.acknowledged === 'resumed');
+  await until('it is answered', async () => (await api.get(request.id)).body.acknowledged === 'answered');
   expect(await backdrop.chat.cardsOf(request.id)).toHaveLength(1);
 });
 

@@ -117,7 +117,7 @@ const fields = fc.record(
     decision: fc.oneof(fc.constantFrom('approved', 'rejected'), json),
     reason: fc.oneof(text, json),
     action: fc.oneof(fc.constantFrom('close', 'reset'), json),
-    outcome: fc.oneof(fc.constantFrom('resumed', 'gone'), json),
+    outcome: fc.oneof(fc.constantFrom('gone', 'answered', 'resumed', 'ran', 'failed'), json),
     id: fc.oneof(text, json),
   },
   { requiredKeys: [] },

@@ -24,7 +24,10 @@ const auditOf = (id: string) =>
 
 describe('the acknowledgement', () => {
   it.each([
-    ['resumed', 'Agent resumed: it heard and went on'],
+    ['answered', 'Answered: the agent received it'],
+    ['resumed', 'Agent resumed: it says that it went on'],
+    ['ran', 'Ran: the agent reports that the tool ran'],
+    ['failed', 'Failed: the agent reports that the tool failed'],
     ['gone', 'Agent gone: it will not go on'],
   ] as const)(
     '%s is shown by the approval, the audit log and the last lines of the card',
@@ -73,6 +76,30 @@ describe('the acknowledgement', () => {
     expect(await auditOf(id)).toHaveLength(1);
   });
 
+  it.each([
+    ['gone', 'answered'],
+    ['answered', 'resumed'],
+    ['answered', 'ran'],
+    ['resumed', 'failed'],
+  ] as const)('%s may become %s, and never again what it was', async (less, more) => {
+    const { id } = await decided();
+    await api.acknowledge(id, less);
+    expect(await api.acknowledge(id, more)).toMatchObject({ status: 200, body: { acknowledged: more } });
+    expect(await api.acknowledge(id, less)).toMatchObject({
+      status: 409,
+      body: { code: 'approval.already-acknowledged', approval: { acknowledged: more } },
+    });
+  });
+
+  it('ran and failed, said at the same moment, are one of the two', async () => {
+    const { id } = await decided();
+    const said = await Promise.all(
+      (['ran', 'failed'] as const).map((outcome) => api.acknowledge(id, outcome)),
+    );
+    expect(said.map(({ status }) => status).sort()).toEqual([200, 409]);
+    expect(await auditOf(id)).toHaveLength(1);
+  });
+
   it('gone may become resumed, and resumed may not become gone', async () => {
     const { id } = await decided();
     await api.acknowledge(id, 'gone');
@@ -86,7 +113,7 @@ describe('the acknowledgement', () => {
     });
   });
 
-  it('belongs to agents, and takes nothing but the two outcomes', async () => {
+  it('belongs to agents, and takes nothing but the outcomes', async () => {
     const { id } = await decided();
     const path = `/api/approvals/${id}/ack`;
     expect((await api.call('operator', 'POST', path, { outcome: 'gone' })).status).toBe(403);

@@ -65,6 +65,72 @@ async function auditedReason(id: string, type: string): Promise<string | null | 
 const settle = (id: string, status: 'approved' | 'rejected' | 'cancelled', by = OLIVIA) =>
   replica.store.settle(id, { status, by, reason: null });
 
+describe('waiting for the answer', () => {
+  /** A number that no replica has. */
+  const KILLED = 1;
+  const heldAtKilled = async (): Promise<string> => {
+    const id = await enqueue({ held: true });
+    await database.query(`update approvals set holder = $2 where id = $1`, [id, KILLED]);
+    return id;
+  };
+
+  it('is for one caller at a time: of many that come back at once, one joins', async () => {
+    const id = await enqueue({ held: true });
+    expect(await replica.store.join(id)).toBeNull();
+    await replica.store.depart(id, 0);
+    const joined = await Promise.all(Array.from({ length: 10 }, () => replica.store.join(id)));
+    expect(joined.filter((hold) => hold !== null)).toEqual([1]);
+  });
+
+  it('for a replica that was killed does not keep others from joining', async () => {
+    const id = await heldAtKilled();
+    expect(await replica.store.join(id)).toBe(1);
+  });
+
+  it('for a replica of which nobody can tell whether it runs does', async () => {
+    const id = await heldAtKilled();
+    await database.query(`update approvals set holder = null where id = $1`, [id]);
+    expect(await replica.store.join(id)).toBeNull();
+  });
+
+  it('ends with the answer to the caller that came last, and to no other', async () => {
+    const id = await heldAtKilled();
+    await replica.store.join(id);
+    await settle(id, 'approved');
+    expect(await replica.store.take(id, 0)).toBe(false);
+    expect(await replica.store.take(id, 1)).toBe(true);
+  });
+
+  it('is over once the answer is taken, also if its replica is killed then, until it is known that nobody had it', async () => {
+    const id = await heldAtKilled();
+    await settle(id, 'approved');
+    expect(await replica.store.take(id, 0)).toBe(true);
+    expect(await replica.store.join(id)).toBeNull();
+    await replica.store.acknowledge(id, 'key-1', 'gone');
+    expect(await replica.store.join(id)).toBeNull();
+    await replica.store.depart(id, 0);
+    expect(await replica.store.join(id)).toBe(1);
+  });
+
+  it.each([
+    ['was heard', (id: string) => replica.store.acknowledge(id, 'key-1', 'resumed')],
+    ['is past its time', (id: string) => expireAt(id, '-1 second')],
+  ])('for an approval that %s is refused', async (_what, become) => {
+    const id = await heldAtKilled();
+    await settle(id, 'approved');
+    await replica.store.depart(id, 0);
+    await become(id);
+    expect(await replica.store.join(id)).toBeNull();
+  });
+
+  it('for what was cancelled is refused', async () => {
+    const id = await heldAtKilled();
+    await replica.store.depart(id, 0);
+    await settle(id, 'cancelled');
+    expect(await replica.store.join(id)).toBeNull();
+  });
+});
+
 describe('enqueueing', () => {
   it('writes the request, its card and its audit row in one transaction', async () => {
     const id = await enqueue();

@@ -69,6 +69,16 @@ async function waiting(payload = preToolUse()): Promise<{ call: HookCall; reques
   return { call, request: payload.tool_use_id === undefined ? await newest() : await requestOf(payload) };
 }
 
+/** The connection of its call was lost, and the database knows. */
+const nobodyWaits = (id: string) =>
+  until('nobody waits', async () => {
+    const [row] = await database.query<{ left: boolean }>(
+      `select departed = joined + 1 as left from approvals where id = $1`,
+      [id],
+    );
+    return row?.left;
+  });
+
 const settledAs = (id: string, status: string) =>
   until(status, async () => {
     const { body } = await api.get(id);
@@ -93,7 +103,7 @@ describe('PreToolUse', () => {
     await call.answer;
   });
 
-  it('is answered with allow after a tap on Approve, and the card says that the agent resumed', async () => {
+  it('is answered with allow after a tap on Approve, and the card says that the agent has the answer', async () => {
     const { call, request } = await waiting();
     expect(call.status).toBe(200);
     expect(call.headers['content-type']).toMatch(/^application\/json/);
@@ -106,10 +116,11 @@ describe('PreToolUse', () => {
         permissionDecisionReason: 'Approved by Olivia, without a reason.',
       },
     });
-    expect(await acknowledged(request.id)).toBe('resumed');
+    expect(await acknowledged(request.id)).toBe('answered');
     const shown = await chat.find(
       'the last line',
-      ({ messageId, text }) => messageId === card.messageId && text.includes('Agent resumed'),
+      ({ messageId, text }) =>
+        messageId === card.messageId && text.includes('Answered: the agent received it'),
     );
     expect(buttonsOf(shown)).toEqual([]);
   });
@@ -120,7 +131,7 @@ describe('PreToolUse', () => {
     const { allow, message } = verdictOf(await call.answer);
     expect(allow).toBe(false);
     expect(message).toContain('not on a Friday');
-    expect(await acknowledged(request.id)).toBe('resumed');
+    expect(await acknowledged(request.id)).toBe('answered');
   });
 
   it('is told "nobody answered" and not "no" when the time runs out', async () => {
@@ -175,30 +186,71 @@ describe('PreToolUse', () => {
 });
 
 describe('a retry', () => {
-  it('joins the same request, at any replica, and both are answered', async () => {
+  it('of a lost connection joins the same request, at any replica', async () => {
     const payload = preToolUse();
     const before = await count();
     const { call, request } = await waiting(payload);
+    call.hangUp();
+    await nobodyWaits(request.id);
     const second = await callHook(there.url, payload);
     await waiters(1, there);
     expect(await count()).toBe(before + 1);
     await api.decide(request.id, 'approved');
-    for (const each of [call, second]) expect(verdictOf(await each.answer).allow).toBe(true);
+    expect(verdictOf(await second.answer).allow).toBe(true);
   });
 
-  it('after the answer hears the same answer', async () => {
+  it('is given the decision that came while nobody waited, once', async () => {
+    const payload = preToolUse();
+    const call = await hook(payload, { 'countersign-wait-seconds': '1' });
+    await call.answer;
+    const request = await requestOf(payload);
+    await api.decide(request.id, 'approved');
+    const again = await hook(payload);
+    expect(verdictOf(await again.answer).allow).toBe(true);
+    expect(await acknowledged(request.id)).toBe('answered');
+    const { call: third, request: other } = await waiting(payload);
+    expect(other.id).not.toBe(request.id);
+    await api.decide(other.id, 'rejected');
+    expect(verdictOf(await third.answer).allow).toBe(false);
+  });
+
+  it('while the first still waits is another question', async () => {
     const payload = preToolUse();
     const { call, request } = await waiting(payload);
-    await api.decide(request.id, 'rejected', 'no');
-    const first = await call.answer;
-    expect(await (await hook(payload)).answer).toEqual(first);
+    const { call: second } = await waiting(payload);
+    const other = await newest();
+    expect(other.id).not.toBe(request.id);
+    await api.decide(other.id, 'approved');
+    expect(verdictOf(await second.answer).allow).toBe(true);
+    await api.decide(request.id, 'rejected');
+    expect(verdictOf(await call.answer).allow).toBe(false);
+  });
+
+  it.each(['approved', 'rejected'] as const)('after it was %s and heard so asks anew', async (verdict) => {
+    const payload = preToolUse();
+    const { call, request } = await waiting(payload);
+    await api.decide(request.id, verdict);
+    await call.answer;
+    const { call: again } = await waiting(payload);
+    const other = await newest();
+    expect(other.id).not.toBe(request.id);
+    await api.decide(other.id, 'rejected');
+    expect(verdictOf(await again.answer).allow).toBe(false);
+    expect(
+      await database.query(
+        `select data from audit_log where approval_id = $1 and type = 'approval.use-refused'`,
+        [request.id],
+      ),
+    ).toEqual([{ data: JSON.stringify({ reason: 'used' }).replace(':', ' : ') }]);
   });
 
   it('after the time of the request is over asks anew: an approval does not serve for ever', async () => {
     const payload = preToolUse();
-    const { call, request } = await waiting(payload);
+    await (
+      await hook(payload, { 'countersign-wait-seconds': '1' })
+    ).answer;
+    const request = await requestOf(payload);
     await api.decide(request.id, 'approved');
-    await call.answer;
     await database.query('update approvals set expires_at = now() where id = $1', [request.id]);
     const { call: later, request: other } = await waiting(payload);
     expect(other.id).not.toBe(request.id);
@@ -216,16 +268,17 @@ describe('a retry', () => {
     await Promise.all([call.answer, second.answer]);
   });
 
-  it('of the same tool use with another action is denied', async () => {
+  it('of the same tool use with another action is another question', async () => {
     const payload = preToolUse();
     const { call, request } = await waiting(payload);
     const other = await hook({ ...payload, tool_input: { command: 'rm -rf /' } });
-    expect(verdictOf(await other.answer)).toEqual({
-      allow: false,
-      message: expect.stringContaining('another action') as string,
-    });
+    await waiters(2);
+    const asked = await newest();
+    expect(asked.toolInput).toEqual({ command: 'rm -rf /' });
     await api.decide(request.id, 'approved');
     expect(verdictOf(await call.answer).allow).toBe(true);
+    await api.decide(asked.id, 'rejected');
+    expect(verdictOf(await other.answer).allow).toBe(false);
   });
 
   it('in another permission mode is another question, because its card says so', async () => {
@@ -260,14 +313,16 @@ describe('PermissionRequest', () => {
     });
   });
 
-  it('joins the same question while nobody has heard the answer, and asks anew afterwards', async () => {
+  it('joins the same question once its connection is lost, and asks anew after the answer', async () => {
     const payload = permissionRequest({ prompt_id: 'prompt-2' });
     const { call, request } = await waiting(payload);
+    call.hangUp();
+    await nobodyWaits(request.id);
     const retry = await hook(payload);
-    await waiters(2);
+    await waiters(1);
     expect((await newest()).id).toBe(request.id);
     await api.decide(request.id, 'approved');
-    await Promise.all([call.answer, retry.answer]);
+    expect(verdictOf(await retry.answer).allow).toBe(true);
     await acknowledged(request.id);
 
     const { call: next, request: another } = await waiting(payload);
@@ -282,13 +337,9 @@ describe('a hang-up', () => {
     const kept = preToolUse();
     const { call: lost, request: abandoned } = await waiting();
     const { call: broken, request: joined } = await waiting(kept);
-    // Whoever hangs up while another call waits takes nothing away.
-    const { call: one, request: shared } = await waiting();
-    const both = await hook(preToolUse({ tool_use_id: shared.toolUseId }));
-    await waiters(4);
     const atMs = performance.now();
-    for (const { hangUp } of [lost, broken, both]) hangUp();
-    await waiters(1);
+    for (const { hangUp } of [lost, broken]) hangUp();
+    await nobodyWaits(joined.id);
     const again = await callHook(there.url, kept);
     await waiters(1, there);
 
@@ -296,12 +347,9 @@ describe('a hang-up', () => {
     expect(performance.now() - atMs).toBeGreaterThan(4_900);
     expect(reason).toBe('the agent hung up');
     expect(await acknowledged(abandoned.id)).toBe('gone');
-    for (const { id } of [joined, shared]) {
-      expect((await api.get(id)).body.status).toBe('pending');
-      await api.decide(id, 'approved');
-    }
+    expect((await api.get(joined.id)).body.status).toBe('pending');
+    await api.decide(joined.id, 'approved');
     expect(verdictOf(await again.answer).allow).toBe(true);
-    expect(verdictOf(await one.answer).allow).toBe(true);
   });
 
   it('of hundreds at once cancels every request, with two connections to the database', async () => {

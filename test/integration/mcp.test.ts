@@ -8,6 +8,7 @@ import {
 import { Api, type ApprovalJson } from '../support/api';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { issueKey, keyIs, revokeKey } from '../support/keys';
+import { callApprove, mcpSession, postMcp as post } from '../support/mcp-client';
 import { openTestApp, type OpenApp } from '../support/open-app';
 import { until } from '../support/until';
 import { AGENT_KEY, OPERATOR_KEY } from '../support/well-known';
@@ -98,7 +99,7 @@ describe('approve', () => {
     await until('progress', () => progress.length > 0);
     await api.decide(request.id, 'approved');
     expect(decisionOf(await result)).toEqual({ behavior: 'allow', updatedInput: args.input });
-    expect(await acknowledged(request.id)).toBe('resumed');
+    expect(await acknowledged(request.id)).toBe('answered');
   });
 
   it('answers with the reason of the operator', async () => {
@@ -110,15 +111,25 @@ describe('approve', () => {
     });
   });
 
-  it('joins the request of the same tool use, also at another replica and in another session', async () => {
-    const args = permission();
-    const { result, request } = await calling('approve', args);
-    const { client: other } = await connect(there.url);
-    const again = await calling('approve', args, other, there);
-    expect(again.request.id).toBe(request.id);
-    await api.decide(request.id, 'approved');
-    for (const each of [result, again.result])
-      expect(decisionOf(await each)).toMatchObject({ behavior: 'allow' });
+  it('after a lost connection joins the request of the same tool use in the same session, at another replica', async () => {
+    const session = await mcpSession(here.url);
+    const call = { command: 'make deploy', toolUseId: 'call_0' };
+    const lost = await callApprove(here.url, call, { session, id: 1 });
+    await until('it waits', () => here.feed.size === 1);
+    const { id } = await newest();
+    lost.hangUp();
+    await until('nobody waits', async () => {
+      const [row] = await database.query<{ left: boolean }>(
+        `select departed = joined + 1 as left from approvals where id = $1`,
+        [id],
+      );
+      return row?.left;
+    });
+    const again = await callApprove(there.url, call, { session, id: 2 });
+    await until('it waits again', () => there.feed.size === 1);
+    expect((await newest()).id).toBe(id);
+    await api.decide(id, 'approved');
+    expect(await again.decision).toMatchObject({ behavior: 'allow' });
   });
 
   it.each([
@@ -200,18 +211,20 @@ describe('a cancelled call', () => {
     const { result, request } = await calling('request_approval', { question: 'Whose?' }, one);
     const { mcp } = request.metadata as { mcp: { requestId: number } };
     const params = { requestId: mcp.requestId };
-    const response = await post(here.url, { jsonrpc: '2.0', method: 'notifications/cancelled', params });
-    expect(response.status).toBe(202);
+    const cancellation = { jsonrpc: '2.0', method: 'notifications/cancelled', params };
+    const other = { 'mcp-session-id': await mcpSession(here.url) };
+    for (const headers of [{}, other]) expect((await post(here.url, cancellation, headers)).status).toBe(202);
     await api.decide(request.id, 'approved');
     expect((await result).structuredContent).toMatchObject({ approved: true });
   });
 
   it('is none of those asked over REST, when the notification names no call', async () => {
-    const { body: asked } = await api.enqueue({ sessionId: 'shared' });
+    const shared = await mcpSession(here.url);
+    const { body: asked } = await api.enqueue({ sessionId: shared });
     const response = await post(
       here.url,
       { jsonrpc: '2.0', method: 'notifications/cancelled', params: {} },
-      { 'mcp-session-id': 'shared' },
+      { 'mcp-session-id': shared },
     );
     expect(response.status).toBe(202);
     expect((await api.get(asked.id)).body.status).toBe('pending');
@@ -338,25 +351,6 @@ const messagesIn = async (response: Response): Promise<unknown[]> =>
   [...(await response.text()).matchAll(/^event: message\ndata: (.*)\n\n/gm)].map(
     ([, data = '']) => JSON.parse(data) as unknown,
   );
-
-function post(
-  url: string,
-  message: unknown,
-  headers: Record<string, string> = {},
-  signal: AbortSignal | null = null,
-): Promise<Response> {
-  return fetch(`${url}/connectors/mcp`, {
-    method: 'POST',
-    signal,
-    headers: {
-      authorization: `Bearer ${AGENT_KEY}`,
-      'content-type': 'application/json',
-      accept: 'application/json, text/event-stream',
-      ...headers,
-    },
-    body: typeof message === 'string' ? message : JSON.stringify(message),
-  });
-}
 
 describe('the endpoint', () => {
   it('offers the two tools', async () => {
@@ -503,6 +497,22 @@ describe('the endpoint', () => {
       });
       expect(response.status).toBe(405);
     }
+  });
+
+  it.each([
+    ['made up', () => Promise.resolve('11111111-1111-4111-8111-111111111111')],
+    [
+      'of another key',
+      async () => {
+        const key = await issueKey(database, 'agent', 'stranger-mcp');
+        await keyIs(true, here.url, key);
+        return mcpSession(here.url, key);
+      },
+    ],
+  ])('does not know a session that is %s', async (_what, sessionOf) => {
+    const response = await post(here.url, ping(1), { 'mcp-session-id': await sessionOf() });
+    expect(response.status).toBe(404);
+    expect(await response.json()).toMatchObject({ error: { code: -32001 } });
   });
 
   it('serves a session that another replica began', async () => {

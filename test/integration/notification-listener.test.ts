@@ -1,6 +1,7 @@
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { DatabaseLocation, locateDatabase } from '../../src/database/database-location';
 import { NotificationListener } from '../../src/database/notification-listener';
+import { ReplicaPresence } from '../../src/database/replica-presence';
 import { parseConfig } from '../../src/config/environment';
 import { createLog } from '../../src/logging/log';
 import { createTestDatabase, type TestDatabase } from '../support/database';
@@ -10,7 +11,7 @@ const log = createLog({ level: 'fatal', format: 'json' }, { write: () => undefin
 
 async function listenerAt(url: string): Promise<NotificationListener> {
   const location: DatabaseLocation = await locateDatabase(parseConfig({ DATABASE_URL: url }), log);
-  return new NotificationListener(location, log);
+  return new NotificationListener(location, new ReplicaPresence(), log);
 }
 
 describe('on a database', () => {

@@ -1,3 +1,4 @@
+import type { Acknowledgement } from '../../src/approvals/approval';
 import { AGENT_KEY, OPERATOR_KEY } from './well-known';
 
 export interface ApprovalJson {
@@ -13,7 +14,7 @@ export interface ApprovalJson {
     readonly reason: string | null;
   } | null;
   readonly reason: string | null;
-  readonly acknowledged: 'resumed' | 'gone' | null;
+  readonly acknowledged: Acknowledgement | null;
   readonly [field: string]: unknown;
 }
 
@@ -84,7 +85,7 @@ export class Api {
     });
   }
 
-  acknowledge(id: string, outcome: 'resumed' | 'gone'): Promise<Answer<ApprovalJson>> {
+  acknowledge(id: string, outcome: Acknowledgement): Promise<Answer<ApprovalJson>> {
     return this.call('agent', 'POST', `/api/approvals/${id}/ack`, { outcome });
   }
 

@@ -5,6 +5,7 @@ import type { NewApproval } from '../../src/approvals/approval-store';
 import { parseConfig } from '../../src/config/environment';
 import { createDataSource } from '../../src/database/data-source';
 import { Database } from '../../src/database/database';
+import { ReplicaPresence } from '../../src/database/replica-presence';
 import { SystemClock } from '../../src/kernel/clock';
 import { createLog } from '../../src/logging/log';
 import { ReceiptStore } from '../../src/receipts/receipt-store';
@@ -46,7 +47,7 @@ export async function openTestStore(
     log,
   );
   return {
-    store: new PostgresApprovalStore(database, receipts, config),
+    store: new PostgresApprovalStore(database, receipts, new ReplicaPresence(), config),
     database,
     close: () => source.destroy(),
   };
@@ -57,6 +58,7 @@ export function newApproval(more: Partial<NewApproval> = {}): NewApproval {
   const { toolName = 'Bash', toolInput = { command: 'ls' }, cwd = null } = more;
   return {
     keyId: 'key-1',
+    owner: null,
     agentId: 'claude-code',
     sessionId: 'session-1',
     toolName,
@@ -70,6 +72,7 @@ export function newApproval(more: Partial<NewApproval> = {}): NewApproval {
     correlationId: 'test',
     traceparent: null,
     idempotency: null,
+    held: false,
     ...more,
   };
 }

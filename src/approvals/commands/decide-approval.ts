@@ -13,7 +13,7 @@ const REST_MS = 1;
 /**
  * An operator's verdict. Authorise the operator before sending it.
  *
- * Rejects with AlreadySettled, Expired, RateLimited, or DomainError `approval.not-found`, `receipt.unavailable`; and
+ * Rejects with AlreadySettled, Expired, NotDecidable, RateLimited, or DomainError `approval.not-found`, `receipt.unavailable`; and
  * with `access.same-owner` when the operator's key and the one that asked belong to the same owner.
  */
 export class DecideApprovalCommand extends Command<DecidedApproval> {
@@ -41,7 +41,13 @@ export class DecideApprovalHandler implements ICommandHandler<DecideApprovalComm
   async execute({ id, by, verdict, reason, displayDigest }: DecideApprovalCommand): Promise<DecidedApproval> {
     await this.limits.decide(by);
     const outcome = { status: verdict, by, reason, displayDigest };
-    const attempt = await this.store.settle(id, outcome, this.feed.lastSeen(id));
+    const attempted = { id, by, attempt: verdict };
+    const evidence = { store: this.store, limits: this.limits };
+    const attempt = await judged(
+      () => this.store.settle(id, outcome, this.feed.lastSeen(id)),
+      attempted,
+      evidence,
+    );
     if (attempt.changed) {
       // Whoever waits for the decision is answered first; log, metrics and the one who made it come after.
       this.feed.answer(attempt.approval);
@@ -49,10 +55,6 @@ export class DecideApprovalHandler implements ICommandHandler<DecideApprovalComm
       this.events.publish(new ApprovalSettled(attempt.approval));
     }
     // The pure rule says what this attempt means: done, done before, or refused.
-    return judged(
-      () => decide(attempt.approval, by, verdict, reason, attempt.now),
-      { id, by, attempt: verdict },
-      { store: this.store, limits: this.limits },
-    );
+    return judged(() => decide(attempt.approval, by, verdict, reason, attempt.now), attempted, evidence);
   }
 }

@@ -2,10 +2,11 @@ import { hash } from 'node:crypto';
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, EventBus, type ICommandHandler } from '@nestjs/cqrs';
 import { CONFIG, type Config } from '../../config/environment';
-import { canonicalize, inputDigest } from '../../kernel/canonical-json';
+import { canonicalize, inputDigest as inputDigestOf } from '../../kernel/canonical-json';
 import { InvalidInput } from '../../kernel/errors';
 import type { JsonObject } from '../../kernel/json';
 import { Tracing } from '../../tracing/tracing';
+import type { Asker } from '../approval';
 import { ApprovalEnqueued } from '../approval-events';
 import { ApprovalStore, type Enqueued, type NewApproval } from '../approval-store';
 import { RateLimits } from '../rate-limits';
@@ -26,15 +27,16 @@ export interface EnqueueBody {
 /**
  * Asks the operators; answers once the request is stored, with what stands.
  *
- * `sameWith`: what must be equal when the idempotency key comes again, all of the body or only what would be done.
+ * `held`: the caller holds its connection open for the answer. Then only what would be done must be equal when the
+ * idempotency key comes again, else all of the body.
  */
 export class EnqueueApprovalCommand extends Command<Enqueued> {
   constructor(
     readonly body: EnqueueBody,
-    readonly keyId: string,
+    readonly asker: Asker,
     readonly idempotencyKey: string | null,
     readonly correlationId: string,
-    readonly sameWith: 'body' | 'action' = 'body',
+    readonly held = false,
   ) {
     super();
   }
@@ -55,11 +57,13 @@ export class EnqueueApprovalHandler implements ICommandHandler<EnqueueApprovalCo
   }
 
   private async enqueue(command: EnqueueApprovalCommand): Promise<Enqueued> {
-    const { body, keyId, idempotencyKey, correlationId, sameWith } = command;
+    const { body, idempotencyKey, correlationId, held } = command;
+    const { keyId, owner } = command.asker;
     const { agentId, sessionId, toolName, toolInput, toolUseId = null, summary = null, cwd = null } = body;
-    const action = { cwd, toolInput, toolName };
+    const inputDigest = inputDigestOf({ toolName, toolInput, cwd });
     const enqueued = await this.ask({
       keyId,
+      owner,
       agentId,
       sessionId,
       toolName,
@@ -68,14 +72,15 @@ export class EnqueueApprovalHandler implements ICommandHandler<EnqueueApprovalCo
       summary,
       cwd,
       metadata: body.metadata ?? {},
-      inputDigest: inputDigest(action),
+      inputDigest,
       timeoutSeconds: this.timeoutSeconds(body.timeoutSeconds),
       correlationId,
       traceparent: this.tracing.current,
       idempotency:
         idempotencyKey === null
           ? null
-          : { key: idempotencyKey, bodyDigest: digestOf(sameWith === 'body' ? body : action) },
+          : { key: idempotencyKey, bodyDigest: held ? bytesOf(inputDigest) : digestOf(body) },
+      held,
     });
     if (!enqueued.replayed) this.events.publish(new ApprovalEnqueued(enqueued.approval));
     return enqueued;
@@ -103,6 +108,10 @@ export class EnqueueApprovalHandler implements ICommandHandler<EnqueueApprovalCo
     }
     return seconds;
   }
+}
+
+function bytesOf(digest: string): Buffer {
+  return Buffer.from(digest.replace(/^sha256:/, ''), 'hex');
 }
 
 function digestOf(members: object): Buffer {

@@ -1,9 +1,18 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import type { Hold } from '../approval';
 import { ApprovalStore } from '../approval-store';
 
-/** A caller comes to wait for a request that was asked before, on whichever replica: it is not abandoned. */
-export class JoinApprovalCommand extends Command<void> {
-  constructor(readonly id: string) {
+/**
+ * A caller whose connection was lost comes back for the same, on whichever replica.
+ *
+ * @returns null when the request is not to be joined: somebody waits for it, or it has served. The same can then be
+ * asked anew under its idempotency key.
+ */
+export class JoinApprovalCommand extends Command<Hold | null> {
+  constructor(
+    readonly id: string,
+    readonly idempotencyKey: string,
+  ) {
     super();
   }
 }
@@ -12,7 +21,9 @@ export class JoinApprovalCommand extends Command<void> {
 export class JoinApprovalHandler implements ICommandHandler<JoinApprovalCommand> {
   constructor(private readonly store: ApprovalStore) {}
 
-  execute({ id }: JoinApprovalCommand): Promise<void> {
-    return this.store.join(id);
+  async execute({ id, idempotencyKey }: JoinApprovalCommand): Promise<Hold | null> {
+    const hold = await this.store.join(id);
+    if (hold === null) await this.store.release(id, idempotencyKey);
+    return hold;
   }
 }

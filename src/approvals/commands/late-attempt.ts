@@ -1,24 +1,30 @@
-import { AlreadySettled, Expired, type Actor } from '../approval';
+import { AlreadySettled, Expired, NotDecidable, type Actor } from '../approval';
 import type { ApprovalStore, LateAttempt } from '../approval-store';
 import type { RateLimits } from '../rate-limits';
 
+function refusalOf(error: unknown): LateAttempt['reason'] | null {
+  if (error instanceof Expired) return 'expired';
+  if (error instanceof AlreadySettled) return 'already-settled';
+  return error instanceof NotDecidable ? 'not-decidable' : null;
+}
+
 /**
- * Applies the pure rule to an attempt to end a request. One that came too late is evidence: it is written down before its
+ * Applies the pure rule to an attempt to end a request. One that is refused is evidence: it is written down before its
  * caller hears of it.
  *
- * Rejects with AlreadySettled or Expired, and with RateLimited when such attempts do not stop.
+ * Rejects with AlreadySettled, Expired or NotDecidable, and with RateLimited when such attempts do not stop.
  */
 export async function judged<Result>(
-  rule: () => Result,
+  rule: () => Result | Promise<Result>,
   { id, by, attempt }: { id: string; by: Actor; attempt: LateAttempt['attempt'] },
   { store, limits }: { store: ApprovalStore; limits: RateLimits },
 ): Promise<Result> {
   try {
-    return rule();
+    return await rule();
   } catch (error) {
-    if (error instanceof AlreadySettled || error instanceof Expired) {
+    const reason = refusalOf(error);
+    if (reason !== null) {
       await limits.refuse(by);
-      const reason = error instanceof Expired ? 'expired' : 'already-settled';
       await store.noteLate(id, by, { attempt, reason });
     }
     throw error;

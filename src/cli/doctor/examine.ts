@@ -1,5 +1,6 @@
 import { ConfigurationError, type Config } from '../../config/environment';
 import { describeError } from '../../logging/log';
+import { agentToolsCheck } from './checks/agent-tools';
 import { auditChainCheck } from './checks/audit-chain';
 import { auditRightsCheck } from './checks/audit-rights';
 import { breakerCheck } from './checks/breaker';
@@ -34,6 +35,7 @@ const CHECKS: readonly Check[] = [
   telegramUpdatesCheck,
   breakerCheck,
   queueCheck,
+  agentToolsCheck,
   auditChainCheck,
 ];
 

@@ -25,7 +25,7 @@ export const approvalSchema = z.looseObject({
   settledAt: z.iso.datetime().nullable(),
   decision: z.object({ by: actor, reason: z.string().nullable() }).nullable(),
   reason: z.string().nullable(),
-  acknowledged: z.enum(['resumed', 'gone']).nullable(),
+  acknowledged: z.enum(['gone', 'answered', 'resumed', 'ran', 'failed']).nullable(),
   receipt: z.string().nullable(),
 });
 
@@ -43,6 +43,7 @@ export const problemSchema = z.object({
 });
 
 export type Approval = z.infer<typeof approvalSchema>;
+export type Acknowledgement = NonNullable<Approval['acknowledged']>;
 export type ApprovalStatus = Approval['status'];
 export type ApprovalPage = z.infer<typeof approvalPageSchema>;
 

@@ -1,5 +1,7 @@
+import { isQuestion } from '../../approvals/approval';
 import { sha256Hex } from '../../kernel/canonical-json';
 import { ReceiptRefused } from '../../receipts/verify-receipt';
+import { QUESTION_ADVICE } from '../answers';
 import type { CountersignClient } from '../client';
 import type { Approval } from '../client/approval-wire';
 import { ServiceRefused, ServiceUnreachable } from '../client/service-errors';
@@ -92,6 +94,8 @@ export class ToolGate {
 
   /** Never rejects: every failure is a denial. */
   private async verdictOn(requestId: string, call: PlacedCall, signal: AbortSignal): Promise<Verdict> {
+    // Nobody could be asked so that the answer would reach the agent.
+    if (isQuestion(call)) return { allow: false, approval: null, message: failureOf(QUESTION_ADVICE) };
     try {
       for (let left = this.settings.grants.take(call); left; left = this.settings.grants.take(call)) {
         this.settings.report({ kind: 'joined', approval: left });

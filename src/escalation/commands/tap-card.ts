@@ -2,6 +2,7 @@ import { Command, CommandBus, CommandHandler, type ICommandHandler } from '@nest
 import {
   AlreadySettled,
   Expired,
+  NotDecidable,
   type Actor,
   type Approval,
   type DecidedApproval,
@@ -18,6 +19,8 @@ export type TapResult =
   | { readonly kind: 'too-late'; readonly approval: Approval }
   /** The operator decides faster than one person may. */
   | { readonly kind: 'too-many'; readonly retryAfterSeconds: number }
+  /** The button was offered by an earlier version; the verdict would reach nobody. */
+  | { readonly kind: 'not-decidable' }
   /** No button of ours, or not where we put it. */
   | { readonly kind: 'unknown-button' };
 
@@ -56,6 +59,7 @@ export class TapCardHandler implements ICommandHandler<TapCardCommand> {
     } catch (error) {
       if (error instanceof AlreadySettled || error instanceof Expired)
         return { kind: 'too-late', approval: error.approval };
+      if (error instanceof NotDecidable) return { kind: 'not-decidable' };
       if (error instanceof RateLimited)
         return { kind: 'too-many', retryAfterSeconds: error.retryAfterSeconds };
       throw error;

@@ -32,6 +32,7 @@ const store = {
 const entry = (more: Partial<ActiveKey> = {}): ActiveKey => ({
   name: 'deployer',
   role: 'agent',
+  owner: null,
   digest: digestOf(KEY).toString('base64'),
   ...more,
 });

@@ -50,7 +50,7 @@ function stream(awaiting: () => Promise<Approval>, standing = new Standing()) {
     getHeaders: () => ({}),
   } as unknown as FastifyReply;
   const log = createLog({ level: 'info', format: 'json' }, { write: (line) => void logged.push(line) });
-  const caller = { keyId: 'k', role: 'agent', standing } as const;
+  const caller = { keyId: 'k', owner: null, role: 'agent', standing } as const;
   const unread = { write: (out: Raw, text: string) => out.write(text) } as unknown as UnreadAnswers;
   const events = new ApprovalStream(queries, new Heartbeats(), unread, log);
   const sent = events.send('id', 'everything', { caller, gone: callerGone(reply, caller) }, reply);

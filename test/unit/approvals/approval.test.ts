@@ -1,12 +1,15 @@
 import {
   acknowledge,
+  ACKNOWLEDGEMENTS,
   AlreadyAcknowledged,
   AlreadySettled,
   cancel,
   decide,
   Expired,
   expire,
+  NotDecidable,
   NotSettled,
+  possibleVerdicts,
   TIMEOUT_ACTOR,
   unansweredReason,
   type Actor,
@@ -26,6 +29,7 @@ const at = (msFromExpiry: number) => new Date(EXPIRES.getTime() + msFromExpiry);
 const pending: Approval = {
   id: '019b0000-0000-7000-8000-000000000001',
   keyId: 'key-1',
+  owner: null,
   agentId: 'claude-code',
   sessionId: 'session-1',
   toolName: 'Bash',
@@ -178,10 +182,55 @@ describe('acknowledging', () => {
     expect(acknowledge(resumed, 'resumed')).toBe(resumed);
   });
 
+  it('only ever says more than before', () => {
+    const may = ACKNOWLEDGEMENTS.flatMap((before) => {
+      const known = acknowledge(settled, before);
+      const after = ACKNOWLEDGEMENTS.filter((outcome) => {
+        try {
+          return outcome !== before && acknowledge(known, outcome).acknowledged === outcome;
+        } catch {
+          return false;
+        }
+      });
+      return after.map((outcome) => `${before} → ${outcome}`);
+    });
+    expect(may).toEqual([
+      ...['gone → answered', 'gone → resumed', 'gone → ran', 'gone → failed'],
+      ...['answered → resumed', 'answered → ran', 'answered → failed'],
+      ...['resumed → ran', 'resumed → failed'],
+    ]);
+  });
+
   it('lets an agent that was thought gone come back, and none that went on be gone', () => {
     expect(acknowledge(acknowledge(settled, 'gone'), 'resumed').acknowledged).toBe('resumed');
     const resumed = acknowledge(settled, 'resumed');
     expect(thrownBy(() => acknowledge(resumed, 'gone'))).toBeInstanceOf(AlreadyAcknowledged);
+  });
+});
+
+describe('a question', () => {
+  const question: Approval = { ...pending, toolName: 'AskUserQuestion' };
+  const atTerminal: Approval = { ...question, metadata: { claudeCode: { event: 'PreToolUse' } } };
+
+  it('cannot be approved, and rejected only where somebody waits for that', () => {
+    expect(possibleVerdicts(pending)).toEqual(['approved', 'rejected']);
+    expect(possibleVerdicts(question)).toEqual(['rejected']);
+    expect(possibleVerdicts(atTerminal)).toEqual([]);
+    for (const [asked, verdict] of [
+      [question, 'approved'],
+      [atTerminal, 'approved'],
+      [atTerminal, 'rejected'],
+    ] as const)
+      expect(thrownBy(() => decide(asked, OLIVIA, verdict, null, at(-1)))).toBeInstanceOf(NotDecidable);
+    expect(decide(question, OLIVIA, 'rejected', null, at(-1)).status).toBe('rejected');
+  });
+
+  it('can be taken back, and its time can run out', () => {
+    expect(cancel(atTerminal, KEY_ONE, 'answered', at(-1)).status).toBe('cancelled');
+    expect(expire(atTerminal, 0, EXPIRES)).toMatchObject({
+      status: 'expired',
+      reason: 'no answer was reported within 30 minutes',
+    });
   });
 });
 

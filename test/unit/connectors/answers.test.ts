@@ -9,14 +9,14 @@ const NOT_A_NO = /nobody said no/;
 const ended = (
   status: 'approved' | 'rejected' | 'expired' | 'cancelled',
   reason: string | null = null,
-): Ending => ({ kind: 'settled', approval: settled(pending, status, { reason }) });
+): Ending => ({ kind: 'settled', approval: settled(pending, status, { reason }), hold: 0 });
 
 describe('an approval', () => {
   it('lets the tool run, and is the only answer that does', () => {
     const endings = (['approved', 'rejected', 'expired', 'cancelled'] as const).map((status) =>
       ended(status),
     );
-    const waits = (['deadline', 'stopping', 'gone'] as const).map((kind): Ending => ({
+    const waits = (['deadline', 'stopping', 'gone', 'superseded'] as const).map((kind): Ending => ({
       kind,
       approval: pending,
     }));
@@ -70,7 +70,6 @@ describe('the model is told', () => {
       /session_id: must not be empty/,
     ],
     [new DomainError('database.unavailable', 'The database does not answer.'), /database does not answer/],
-    [new DomainError('idempotency.body-differs', 'Use a new key.'), /another action/],
     [new Error('password authentication failed for "admin"'), /something went wrong in the service/],
   ])('why it could not be asked, and no secret of ours', (error, what) => {
     const { message } = failureOf(error);

@@ -3,7 +3,7 @@ import { gatingEventOf, hookOutput, parseHook, questionOf } from '../../../src/c
 import { InvalidInput } from '../../../src/kernel/errors';
 import { permissionRequest, preToolUse } from '../../support/hook-client';
 
-const caller = { keyId: 'ci', role: 'agent', standing: new Standing() } as const;
+const caller = { keyId: 'ci', owner: null, role: 'agent', standing: new Standing() } as const;
 const questionFor = (payload: unknown) => questionOf(parseHook(payload), caller);
 
 describe('which event must be answered', () => {
@@ -56,23 +56,24 @@ describe('the payload', () => {
 describe('a retry is known', () => {
   it('by session and tool use', () => {
     const payload = preToolUse();
-    const { identity, unique } = questionFor(payload);
-    expect(unique).toBe(true);
-    expect(questionFor({ ...payload, prompt_id: 'other', tool_input: {} }).identity).toEqual(identity);
+    const { identity } = questionFor(payload);
+    expect(questionFor({ ...payload, prompt_id: 'other' }).identity).toEqual(identity);
     for (const more of [
       { tool_use_id: 'other' },
       { session_id: 'other' },
       { permission_mode: 'acceptEdits' },
+      { agent_id: 'other' },
+      { agent_type: 'other' },
+      { hook_event_name: 'PermissionRequest' },
     ])
       expect(questionFor({ ...payload, ...more }).identity).not.toEqual(identity);
   });
 
-  it('without a tool use by session, prompt and action, and only for a while', () => {
+  it('without a tool use by session and prompt', () => {
     const payload = permissionRequest();
-    const { identity, unique } = questionFor(payload);
-    expect(unique).toBe(false);
+    const { identity } = questionFor(payload);
     expect(questionFor({ ...payload, permission_suggestions: [{}] }).identity).toEqual(identity);
-    for (const more of [{ session_id: 'other' }, { prompt_id: 'other' }, { tool_input: {} }, { cwd: '/' }])
+    for (const more of [{ session_id: 'other' }, { prompt_id: 'other' }])
       expect(questionFor({ ...payload, ...more }).identity).not.toEqual(identity);
   });
 });

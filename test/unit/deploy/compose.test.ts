@@ -76,6 +76,7 @@ const compose = composeSchema.parse(
 );
 const services = Object.entries(compose.services);
 const ours = services.filter(([, { image }]) => image.startsWith('countersign:'));
+const foreign = services.filter(([, { image }]) => !image.startsWith('countersign:'));
 const replicas = ours.filter(([name]) => name.startsWith('countersign-'));
 
 /** `${NAME:-default}` and `${NAME:?message}` as Compose fills them in. */
@@ -186,4 +187,11 @@ describe('deploy/haproxy/haproxy.cfg', () => {
     const used = [...configuration.matchAll(/"\$\{([A-Z_]+)\}"/g)].map(([, name]) => name);
     expect(Object.keys(compose.services.proxy?.environment ?? {}).toSorted()).toEqual(used.toSorted());
   });
+});
+
+it('pins every foreign image to a patch release, so that the same file starts the same programs', () => {
+  expect(foreign.length).toBeGreaterThan(3);
+  for (const [, { image }] of foreign) {
+    expect(image).toMatch(/^[a-z/]+:v?\d+\.\d+(\.\d+)?(-[a-z]+)?(@sha256:[0-9a-f]{64})?$/);
+  }
 });

@@ -1,8 +1,10 @@
 import { z } from 'zod';
+import { parseConfig } from '../../../src/config/environment';
 import {
   configurationOf,
   environmentFile,
   isThere,
+  readDeployed,
   SECRET_VALUES,
   servedPaths,
   unknownVariables,
@@ -72,6 +74,7 @@ const podSpec = z.strictObject({
       name,
       secret: z.strictObject({ secretName: name, defaultMode: z.int() }).optional(),
       emptyDir: z.strictObject({}).optional(),
+      persistentVolumeClaim: z.strictObject({ claimName: name }).optional(),
     }),
   ),
 });
@@ -79,7 +82,42 @@ const podSpec = z.strictObject({
 const template = z.strictObject({ metadata: z.strictObject({ labels }), spec: podSpec });
 const selector = z.strictObject({ matchLabels: labels });
 
+const policyPorts = z.array(
+  z.strictObject({ port: z.union([name, z.int()]), protocol: z.enum(['TCP', 'UDP']) }),
+);
+const policyPeers = z.array(
+  z.union([
+    z.strictObject({ namespaceSelector: selector }),
+    z.strictObject({
+      ipBlock: z.strictObject({
+        cidr: z.union([z.cidrv4(), z.cidrv6()]),
+        except: z.array(z.union([z.cidrv4(), z.cidrv6()])),
+      }),
+    }),
+  ]),
+);
+
 const objects = z.discriminatedUnion('kind', [
+  z.strictObject({
+    apiVersion: z.literal('v1'),
+    kind: z.literal('PersistentVolumeClaim'),
+    metadata,
+    spec: z.strictObject({
+      accessModes: z.array(z.literal('ReadWriteMany')).length(1),
+      resources: z.strictObject({ requests: z.strictObject({ storage: memory }) }),
+    }),
+  }),
+  z.strictObject({
+    apiVersion: z.literal('networking.k8s.io/v1'),
+    kind: z.literal('NetworkPolicy'),
+    metadata,
+    spec: z.strictObject({
+      podSelector: selector,
+      policyTypes: z.tuple([z.literal('Ingress'), z.literal('Egress')]),
+      ingress: z.array(z.strictObject({ from: policyPeers, ports: policyPorts })).optional(),
+      egress: z.array(z.strictObject({ to: policyPeers.optional(), ports: policyPorts })),
+    }),
+  }),
   z.strictObject({ apiVersion: z.literal('v1'), kind: z.literal('Namespace'), metadata }),
   z.strictObject({
     apiVersion: z.literal('apps/v1'),
@@ -239,6 +277,36 @@ describe('deploy/kubernetes', () => {
     expect(migration.find('Job').spec.template.metadata.labels).not.toMatchObject(matchLabels);
     const [port] = service.find('Service').spec.ports;
     expect(main?.ports?.map((each) => each.name)).toContain(port?.targetPort);
+  });
+
+  it('keeps exported checkpoints on a volume that outlives every pod, one for all replicas', () => {
+    const dataDir = /DATA_DIR=(\S+)/.exec(readDeployed('Dockerfile'))?.[1];
+    const { checkpointFile } = parseConfig({ DATA_DIR: dataDir }).audit;
+    expect(Object.keys(environmentOf(deployment.spec.template.spec))).not.toContain('AUDIT_CHECKPOINT_FILE');
+    const mount = main?.volumeMounts.find(({ mountPath }) => checkpointFile.startsWith(`${mountPath}/`));
+    const volume = deployment.spec.template.spec.volumes.find((each) => each.name === mount?.name);
+    expect(volume?.persistentVolumeClaim?.claimName).toBe(
+      service.find('PersistentVolumeClaim').metadata.name,
+    );
+  });
+
+  it('is reached by whom it serves, and reaches names, PostgreSQL and Telegram, and nothing of the cluster else', () => {
+    const { podSelector, ingress = [], egress } = service.find('NetworkPolicy').spec;
+    expect(podSelector).toEqual(deployment.spec.selector);
+    expect(ingress.flatMap(({ from }) => from).length).toBe(2);
+    const served = main?.ports?.map((each) => each.name) ?? [];
+    for (const { ports } of ingress) for (const { port } of ports) expect(served).toContain(port);
+    expect(egress.flatMap(({ ports }) => ports.map(({ port }) => port))).toEqual([53, 53, 5432, 443]);
+    const [, , telegram] = egress;
+    const blocks = telegram?.to?.flatMap((peer) => ('ipBlock' in peer ? peer.ipBlock.except : [])) ?? [];
+    expect(blocks).toEqual(expect.arrayContaining(['10.0.0.0/8', '169.254.0.0/16', 'fe80::/10']));
+  });
+
+  it('lets nobody reach the job that has the owner’s URL', () => {
+    const { podSelector, ingress, egress } = migration.find('NetworkPolicy').spec;
+    expect(migration.find('Job').spec.template.metadata.labels).toMatchObject(podSelector.matchLabels);
+    expect(ingress).toBeUndefined();
+    expect(egress.flatMap(({ ports }) => ports.map(({ port }) => port))).toEqual([53, 53, 5432]);
   });
 
   it('lets an eviction take one replica at a time', () => {

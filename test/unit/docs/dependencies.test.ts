@@ -13,6 +13,8 @@ interface Manifest {
 }
 
 interface LockedPackage {
+  /** Where another package stands under the name. */
+  readonly name?: string;
   readonly license?: string;
   readonly hasInstallScript?: boolean;
 }
@@ -85,4 +87,12 @@ describe('docs/dependencies.md, Install scripts', () => {
       expect(new Set(named.map(([, allowed]) => allowed))).toEqual(new Set([verdict === 'allowed']));
     }
   });
+});
+
+it('no package of the tree reports to its maker when it is installed, whatever npm makes of allowScripts', () => {
+  const reporting = Object.entries(locked).filter(
+    ([path, { hasInstallScript, name }]) =>
+      path.endsWith('node_modules/@scarf/scarf') && (hasInstallScript === true || name === undefined),
+  );
+  expect(reporting).toEqual([]);
 });

@@ -16,6 +16,7 @@ export function anApproval(changes: Partial<ApprovalRequest> = {}): Approval {
   return {
     id: '019fbc3e-7a00-7000-8000-0123456789ab',
     keyId: '019fbc3e-7a00-7000-8000-000000000001',
+    owner: null,
     agentId: 'deployer',
     sessionId: 'session-1',
     toolName: 'Bash',

@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { createHash } from 'node:crypto';
-import { unansweredReason, type Actor, type Approval } from '../../../src/approvals/approval';
+import {
+  ACKNOWLEDGEMENTS,
+  unansweredReason,
+  type Actor,
+  type Approval,
+} from '../../../src/approvals/approval';
 import { renderCard, renderDocumentCaption, renderOutcome } from '../../../src/escalation/card-text';
 import { displayDigest } from '../../../src/escalation/display-digest';
 import type { RichText } from '../../../src/escalation/rich-text';
@@ -57,7 +62,7 @@ describe('every card', () => {
         fc.constantFrom(...STATUSES),
         actor,
         fc.option(hostileText.map((text) => text.repeat(5))),
-        fc.constantFrom('resumed', 'gone', null),
+        fc.constantFrom(...ACKNOWLEDGEMENTS, null),
         (approval, status, by, reason, acknowledged) => {
           expectSound(renderOutcome(settled(approval, status, { by, reason, acknowledged })));
         },
@@ -517,10 +522,18 @@ describe('telegram.md 19: the card of a settled approval', () => {
   });
 
   it.each([
-    ['resumed', '🟢 Agent resumed'],
+    ['answered', '🔵 Answered: the agent received it'],
+    ['resumed', '🟢 Agent resumed: it says that it went on'],
+    ['ran', '🟢 Ran: the agent reports that the tool ran'],
+    ['failed', '🟠 Failed: the agent reports that the tool failed'],
     ['gone', '⚫ Agent gone'],
   ] as const)('says what the agent did: %s', (acknowledged, line) => {
     expect(renderOutcome(settled(pending, 'approved', { acknowledged })).text).toContain(`\n${line}`);
+  });
+
+  it('says of a question that no answer was reported, since the terminal may have had one', () => {
+    const question = anApproval({ toolName: 'AskUserQuestion', toolInput: {} });
+    expect(renderOutcome(settled(question, 'expired')).text).toMatch(/^⌛ Expired: no answer was reported/);
   });
 
   it('still points to the document that carried the action', () => {

@@ -41,6 +41,7 @@ export const NOTHING_WAITS: BacklogCounts = {
 const asked = {
   id: '0190a000-0000-7000-8000-000000000000',
   keyId: 'agent',
+  owner: null,
   agentId: 'claude-code',
   sessionId: 'session',
   toolName: 'Bash',

@@ -1,0 +1,128 @@
+import { Injectable } from '@nestjs/common';
+import { CommandBus, QueryBus } from '@nestjs/cqrs';
+import { actorOf, type Identity } from '../access/identity';
+import {
+  AlreadyAcknowledged,
+  AlreadySettled,
+  Expired,
+  isQuestion,
+  type Acknowledgement,
+  type Approval,
+} from '../approvals/approval';
+import { AcknowledgeApprovalCommand } from '../approvals/commands/acknowledge-approval';
+import { CancelApprovalCommand } from '../approvals/commands/cancel-approval';
+import { FindOpenCallsQuery } from '../approvals/queries/find-open-calls';
+import { inputDigest } from '../kernel/canonical-json';
+import type { JsonObject } from '../kernel/json';
+import { joinCorrelation } from '../logging/correlation';
+import { describeError, Log } from '../logging/log';
+import type { AgentReport, ReportedCall } from './claude-code-events';
+
+const ANSWERED_AT_TERMINAL = 'answered at the terminal';
+/** A call that the service itself was to decide about cannot be answered at the terminal. */
+const WENT_ON = 'the agent went on without this answer';
+
+/** Members that Claude Code adds to the input of a question once it is answered. */
+const ANSWERS: readonly string[] = ['answers', 'annotations'];
+
+function claudeCodeOf({ metadata }: Approval): JsonObject {
+  return (metadata.claudeCode as JsonObject | undefined) ?? {};
+}
+
+const subagentOf = (approval: Approval): unknown => claudeCodeOf(approval).subagentId ?? null;
+
+/** The terminal asks at the same time as the operators. */
+function isAskedAtTerminal(approval: Approval): boolean {
+  return isQuestion(approval) || claudeCodeOf(approval).event === 'PermissionRequest';
+}
+
+/** The directory may be another after the call; what was asked is what counts. */
+function isSameAction({ toolName, toolInput }: ReportedCall, asked: Approval): boolean {
+  const members = Object.entries(toolInput);
+  const input = isQuestion(asked)
+    ? Object.fromEntries(members.filter(([name]) => !ANSWERS.includes(name)))
+    : toolInput;
+  return inputDigest({ toolName, toolInput: input, cwd: asked.cwd }) === asked.inputDigest;
+}
+
+/**
+ * The requests that a reported call answers: those of exactly this use of the tool. Claude Code gives no id with a
+ * `PermissionRequest`: of those with the same action and agent, the last one that was approved is the one that runs now,
+ * else the first one that is pending was answered at the terminal.
+ */
+export function reportedOn(call: ReportedCall, open: readonly Approval[]): Approval[] {
+  const same = open.filter((asked) => asked.toolName === call.toolName && isSameAction(call, asked));
+  const exact = same.filter(({ toolUseId }) => toolUseId === call.toolUseId);
+  const unnamed = same.filter((asked) => asked.toolUseId === null && subagentOf(asked) === call.subagentId);
+  const likely =
+    unnamed.findLast(({ status }) => status === 'approved') ??
+    unnamed.find(({ status }) => status === 'pending');
+  return likely ? [...exact, likely] : exact;
+}
+
+/**
+ * What Claude Code reports after the fact: a request that it no longer waits for is retracted, and an answered one
+ * learns what became of the tool. Only requests of the agent's own key, session and hook are touched.
+ */
+@Injectable()
+export class AgentReports {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly queries: QueryBus,
+    private readonly log: Log,
+  ) {}
+
+  /** Best effort: a failure is logged and ignored, and a request that is not retracted expires. */
+  async take(report: AgentReport, caller: Identity): Promise<void> {
+    try {
+      for (const asked of await this.answeredBy(report, caller)) await this.note(asked, report, caller);
+    } catch (error) {
+      const fields = { report: report.kind, error: describeError(error) };
+      this.log.event('warn', 'connector.report-failed', fields, 'a report of an agent was not recorded');
+    }
+  }
+
+  private async answeredBy(report: AgentReport, { keyId }: Identity): Promise<readonly Approval[]> {
+    const { sessionId } = report;
+    const call = report.kind === 'call-ended' ? report.call : null;
+    const open = await this.queries.execute(new FindOpenCallsQuery({ keyId, sessionId, call }));
+    switch (report.kind) {
+      case 'call-ended':
+        return reportedOn(report.call, open);
+      case 'turn-ended':
+        return open.filter((asked) => subagentOf(asked) === report.subagentId);
+      case 'session-ended':
+        return open;
+    }
+  }
+
+  private async note(asked: Approval, report: AgentReport, caller: Identity): Promise<void> {
+    joinCorrelation(asked.correlationId);
+    if (asked.status === 'pending') await this.retract(asked, caller);
+    if (report.kind === 'call-ended' && report.outcome !== null)
+      await this.acknowledge(asked, report.outcome);
+  }
+
+  private async retract(asked: Approval, caller: Identity): Promise<void> {
+    const reason = isAskedAtTerminal(asked) ? ANSWERED_AT_TERMINAL : WENT_ON;
+    try {
+      await this.commands.execute(
+        new CancelApprovalCommand({ cause: 'requested', id: asked.id, by: actorOf(caller), reason }),
+      );
+      const fields = { approvalId: asked.id, reason };
+      this.log.event('info', 'connector.retracted', fields, 'a request was answered elsewhere');
+    } catch (error) {
+      // Somebody decided, or the time was up, a moment before: that stays.
+      if (!(error instanceof AlreadySettled || error instanceof Expired)) throw error;
+    }
+  }
+
+  private async acknowledge({ id, keyId }: Approval, outcome: Acknowledgement): Promise<void> {
+    try {
+      await this.commands.execute(new AcknowledgeApprovalCommand(id, keyId, outcome));
+    } catch (error) {
+      // It was reported before.
+      if (!(error instanceof AlreadyAcknowledged)) throw error;
+    }
+  }
+}

@@ -1,0 +1,44 @@
+import { Injectable } from '@nestjs/common';
+import { CommandBus, QueryBus } from '@nestjs/cqrs';
+import type { Identity } from '../access/identity';
+import { EnqueueApprovalCommand } from '../approvals/commands/enqueue-approval';
+import { FindOpenCallsQuery } from '../approvals/queries/find-open-calls';
+import { canonicalize, inputDigest, sha256Hex } from '../kernel/canonical-json';
+import { currentCorrelationId } from '../logging/correlation';
+import { describeError, Log } from '../logging/log';
+import type { Question } from './held-calls';
+
+/**
+ * Questions that Claude Code puts to the person at its terminal. The operators are shown them; nobody is held for them,
+ * since only the terminal can answer.
+ */
+@Injectable()
+export class TerminalQuestions {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly queries: QueryBus,
+    private readonly log: Log,
+  ) {}
+
+  /** Best effort: the person at the terminal is asked in any case. */
+  async show({ body, identity }: Question, caller: Identity): Promise<void> {
+    try {
+      const { keyId } = caller;
+      // One question comes twice where both PreToolUse and PermissionRequest are set up.
+      const { sessionId, toolName, toolInput, cwd = null } = body;
+      const digest = inputDigest({ toolName, toolInput, cwd });
+      const open = await this.queries.execute(new FindOpenCallsQuery({ keyId, sessionId, call: null }));
+      if (open.some(({ inputDigest: shown }) => shown === digest)) return;
+      const name = sha256Hex(canonicalize({ ...identity, action: digest }));
+      const correlationId = currentCorrelationId() ?? '';
+      const { approval } = await this.commands.execute(
+        new EnqueueApprovalCommand(body, caller, `hook question ${name}`, correlationId),
+      );
+      const fields = { approvalId: approval.id };
+      this.log.event('info', 'connector.question-shown', fields, 'an agent asks at its terminal');
+    } catch (error) {
+      const fields = { error: describeError(error) };
+      this.log.event('warn', 'connector.question-not-shown', fields, 'operators do not see a question');
+    }
+  }
+}
