@@ -11,6 +11,7 @@ import { EscalationWorker } from './escalation-worker';
 import { OutboxController } from './outbox.controller';
 import { OutboxStore } from './outbox-store';
 import { DeadLettersHandler } from './queries/dead-letters';
+import { IsCardHandler } from './queries/is-card';
 import { OverviewHandler } from './queries/overview';
 import { SendBudget } from './send-budget';
 
@@ -21,6 +22,7 @@ import { SendBudget } from './send-budget';
     OutboxStore,
     CardStore,
     OverviewHandler,
+    IsCardHandler,
     DeadLettersHandler,
     ReplayDeadLettersHandler,
     TapCardHandler,

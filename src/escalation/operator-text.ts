@@ -122,6 +122,24 @@ export function renderWhoami(user: {
   );
 }
 
+/** For whoever writes as a group or a channel, and cannot be told apart from the others who do. */
+export function renderAnonymous(): RichText {
+  return join(
+    [
+      '👤 You write here as the group or as a channel, so you are anonymous: Telegram does not tell which person you are. Nothing that you write or tap like this counts.',
+      'To be known, turn off “Remain anonymous” in your administrator rights (group info, Administrators, your name), or choose yourself as the sender beside the message field. Then send /whoami again.',
+    ],
+    '\n',
+  );
+}
+
+/** In a chat where anybody might read along. */
+export function renderElsewhere(): RichText {
+  return words(
+    '🔒 Countersign does not answer in this chat. Write to the bot directly, or in its configured chat.',
+  );
+}
+
 /** After a silence of the Telegram connection longer than Telegram keeps taps (telegram.md 12). */
 export function renderGapNotice(from: Date, to: Date, pending: number): RichText {
   return join(

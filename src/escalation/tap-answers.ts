@@ -36,6 +36,16 @@ export function notOperatorAnswer(userId: string): string {
   return `🚫 You are not an operator here (your Telegram id: ${beginning(visibleLine(userId), MAX_NAME_LENGTH)}). Nothing was decided.`;
 }
 
+/** For a tap that Telegram shows as the group's, a channel's or its own. */
+export function anonymousAnswer(): string {
+  return '🚫 Anonymous, you are not an operator here: nobody can tell who taps. Nothing was decided. Turn off “Remain anonymous” in your administrator rights, then tap again.';
+}
+
+/** For a tap that takes longer than its answer may; claims no result, since there is none yet. */
+export function stillWorkingAnswer(): string {
+  return '⏳ Still working: the database is slow. The card will show the outcome. If it keeps its buttons, tap again.';
+}
+
 /** For an operator who decides faster than the limit allows. */
 export function tooManyAnswer(retryAfterSeconds: number): string {
   return `⏳ Too many decisions. Nothing was decided; tap again in ${retryAfterSeconds} s.`;

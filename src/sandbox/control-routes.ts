@@ -24,7 +24,9 @@ const pressSchema = z.strictObject({
 
 const saySchema = z.strictObject({
   chat: chatId,
-  text: z.string().min(1),
+  text: z.string().min(1).optional(),
+  /** Fields of another kind of message, such as `{"voice": {…}}` or `{"photo": […], "caption": "…"}`. */
+  content: z.record(z.string(), z.unknown()).optional(),
   user: userId.default(1),
   replyTo: messageId.optional(),
   threadId: z.int().positive().optional(),
@@ -66,6 +68,7 @@ const settingsSchema = z.strictObject({
  *   `threadId`, `senderChat`, `service`, a button's `style` and `url`
  * - `senderChat` in press and say: on behalf of a chat (a channel, or the group itself = anonymous administrator;
  *   `from` is then Telegram's GroupAnonymousBot)
+ * - `content` in say: the fields of a message that is not a text (voice, photo with caption, sticker)
  * - `POST /sandbox/chats {chat, migrateTo?, blocked?, missing?, deleteTopic?}`
  * - `POST /sandbox/updates {bot?, inject?: [Update], duplicateLast?, reverse?, restartAt?: update_id}`
  * - `GET|POST /sandbox/limits` rate limits and other times (`settings.ts`)
@@ -91,6 +94,8 @@ export function controlRoutes(app: FastifyInstance, parts: BotApiParts, settings
 
   app.post('/sandbox/say', (request) => {
     const said = parseBody(saySchema, request);
+    if (said.text === undefined && said.content === undefined)
+      throw new ControlError(400, 'text: required, or content in its place');
     const chat = world.chat(said.chat);
     if (said.replyTo !== undefined && !chat.messages.has(said.replyTo)) {
       throw new ControlError(404, `no message ${said.replyTo} in chat ${said.chat}`);
@@ -98,7 +103,8 @@ export function controlRoutes(app: FastifyInstance, parts: BotApiParts, settings
     const message = world.post(chat, {
       from: said.senderChat === undefined ? world.user(said.user) : ANONYMOUS,
       senderChatId: said.senderChat ?? null,
-      content: formatText(said.text, undefined),
+      content: formatText(said.text ?? '', undefined),
+      service: said.content ?? null,
       replyTo: said.replyTo ?? null,
       threadId: said.threadId ?? null,
     });

@@ -4,9 +4,11 @@ import type { Config } from '../config/environment';
 import { OperatorChat } from '../escalation/operator-chat';
 import { ResilienceModule } from '../resilience/resilience.module';
 import { OperatorUpdates } from './operator-updates';
+import { People } from './people';
 import { Replies } from './replies';
 import { showsTelegramUnwell } from './retryability';
 import { SendingCheck } from './sending-check';
+import { Taps } from './taps';
 import { TelegramApi } from './telegram-api';
 import { TelegramChat } from './telegram-chat';
 import { TelegramProbe } from './telegram-probe';
@@ -36,7 +38,9 @@ export class TelegramModule {
       providers: [
         TelegramApi,
         { provide: OperatorChat, useClass: TelegramChat },
+        People,
         Replies,
+        Taps,
         OperatorUpdates,
         BotConnection,
         UpdateHandler,

@@ -1,4 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   Inject,
   Injectable,
@@ -15,12 +16,15 @@ import { Log } from '../logging/log';
 import { ALLOWED_UPDATES } from './allowed-updates';
 import { BotConnection, UNGUARDED } from './bot-connection';
 import { Patience } from './patience';
-import { parseUpdate } from './readable-update';
+import { parseUpdate, type ReadableUpdate } from './readable-update';
+import { DECIDE_WITHIN_MS } from './taps';
 import { TelegramApi } from './telegram-api';
 import { TelegramStatus } from './telegram-status';
 import { UpdateHandler } from './update-handler';
 
 export const WEBHOOK_PATH = '/telegram/webhook';
+/** By then a tap is decided, answered with less, or has failed. */
+const MOST_FOR_A_TAP_MS = DECIDE_WITHIN_MS + 1_000;
 const SECRET_HEADER = 'x-telegram-bot-api-secret-token';
 
 const digest = (text: string) => createHash('sha256').update(text).digest();
@@ -76,10 +80,23 @@ export class WebhookEndpoint implements OnModuleInit, OnApplicationBootstrap, Be
         // Answered 200, or Telegram would deliver it again and again, and nothing of the chat behind it.
         if (unreadable) this.handler.skip(unreadable);
         // An error leaves as 503, and Telegram delivers again.
-        else await this.handler.handle(update);
+        else await this.handled(update);
         return {};
       },
     );
+  }
+
+  /**
+   * Telegram delivers what one person taps in turn, so a tap that waits for a locked row would hold up the taps on
+   * other cards. It was answered by then, and this process goes on with it.
+   */
+  private async handled(update: ReadableUpdate): Promise<void> {
+    const handled = this.handler.handle(update);
+    if (!update.callback_query) return handled;
+    handled.catch(() => undefined);
+    const over = new AbortController();
+    const enough = sleep(MOST_FOR_A_TAP_MS, undefined, { signal: over.signal }).catch(() => undefined);
+    await Promise.race([handled, enough]).finally(() => over.abort());
   }
 
   onApplicationBootstrap(): void {

@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { Client } from 'pg';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { Api } from '../support/api';
 import { startTestApp, type TestApp } from '../support/app';
@@ -170,6 +171,27 @@ it.each([{ message: 7 }, { callback_query: { id: 9 } }, { message: { message_id:
   },
 );
 
+it('a tap on a locked approval is answered, and holds up no tap of the same person on another card', async () => {
+  const locked = await shown();
+  const other = await shown();
+  const bystander = new Client({ connectionString: database.url });
+  await bystander.connect();
+  await bystander.query('begin');
+  await bystander.query('select 1 from approvals where id = $1 for update', [locked.id]);
+  const slow = chat.press(locked.card.messageId, 'Approve');
+  await until('it waits for the row', async () => {
+    const waiting = await database.query(
+      `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+    );
+    return waiting.length > 0;
+  });
+  expect(await chat.press(other.card.messageId, 'Approve')).toMatchObject({ showAlert: false });
+  expect((await slow)?.text).toMatch(/still working/i);
+  await bystander.end();
+  await chat.card(locked.id, 0);
+  expect([await statusOf(locked.id), await statusOf(other.id)]).toEqual(['approved', 'approved']);
+});
+
 it('while the database is away it is refused, and Telegram delivers it again until it counts', async () => {
   const { id, card } = await shown();
   wire.cut();
@@ -182,6 +204,6 @@ it('while the database is away it is refused, and Telegram delivers it again unt
   });
   wire.mend();
   expect(await pressed).toMatchObject({ showAlert: false });
-  expect(await statusOf(id)).toBe('approved');
   await chat.card(id, 0);
+  expect(await statusOf(id)).toBe('approved');
 });

@@ -9,6 +9,7 @@ export interface ChatMessage {
   readonly document: { readonly fileName: string; readonly fileId: string; readonly sha256: string } | null;
   readonly edits: number;
   readonly replyTo: number | null;
+  readonly from: { readonly first_name: string };
 }
 
 export interface BotCall {
@@ -16,6 +17,13 @@ export interface BotCall {
   readonly atMs: number;
   readonly status: number | null;
   readonly params: Readonly<Record<string, unknown>>;
+}
+
+export interface Saying {
+  readonly user?: number;
+  readonly chat?: number;
+  readonly replyTo?: number;
+  readonly senderChat?: number;
 }
 
 export interface TapAnswer {
@@ -85,8 +93,17 @@ export class SandboxClient {
     ).answer;
   }
 
-  async say(text: string, more: { user?: number; chat?: number; replyTo?: number } = {}): Promise<number> {
-    const said = { chat: this.chat, user: OPERATOR_ID, text, ...more };
+  async say(text: string, more: Saying = {}): Promise<number> {
+    return this.post({ text, ...more });
+  }
+
+  /** Says something that is not a text, such as a voice message. */
+  async show(content: object, more: Saying = {}): Promise<number> {
+    return this.post({ content, ...more });
+  }
+
+  private async post(what: object): Promise<number> {
+    const said = { chat: this.chat, user: OPERATOR_ID, ...what };
     return (await this.control<{ messageId: number }>('POST', 'say', said)).messageId;
   }
 

@@ -43,6 +43,8 @@ export class TelegramRig {
     readonly chat: SandboxClient,
     readonly environment: Readonly<Record<string, string>>,
     private current: TestApp,
+    /** As the service sees it. */
+    private readonly databaseUrl: string,
   ) {}
 
   static async start(
@@ -52,8 +54,9 @@ export class TelegramRig {
     const database = await createTestDatabase();
     const sandbox = await startSandbox({ port: 0, limits });
     const environment = { ...telegramEnvironment(sandbox.url), ...HASTE, ...more };
-    const app = await startTestApp(await through(database.url), environment);
-    return new TelegramRig(database, sandbox, new SandboxClient(sandbox.url), environment, app);
+    const databaseUrl = await through(database.url);
+    const app = await startTestApp(databaseUrl, environment);
+    return new TelegramRig(database, sandbox, new SandboxClient(sandbox.url), environment, app, databaseUrl);
   }
 
   get app(): TestApp {
@@ -67,7 +70,7 @@ export class TelegramRig {
   /** Stops the service and starts it anew, on the same database. */
   async restart(more: Readonly<Record<string, string>> = {}): Promise<void> {
     await this.app.close();
-    this.current = await startTestApp(this.database.url, { ...this.environment, ...more });
+    this.current = await startTestApp(this.databaseUrl, { ...this.environment, ...more });
   }
 
   async close(): Promise<void> {
