@@ -105,7 +105,7 @@ export class ClaudeCodeHookController {
       );
       outcome = { answer: failureOf(error), ending: null };
     }
-    const taken = await open.end(hookOutput(event, outcome.answer));
+    const taken = await open.end(hookOutput(event, outcome));
     await this.calls.answered('hook', caller, outcome, taken);
   }
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Identity } from '../access/identity';
 import { jsonObjectSchema } from '../approvals/approval-view';
 import { parsed } from '../http/zod';
-import type { Answer } from './answers';
+import type { Outcome } from './answers';
 import type { Question } from './held-calls';
 
 /** The events whose answer decides whether a tool runs. */
@@ -66,22 +66,27 @@ export function questionOf(payload: HookPayload, { keyId }: Identity): Question 
   };
 }
 
-/** The answer in the form that the client expects for its event. */
-export function hookOutput(event: GatingEvent, { allow, message }: Answer): object {
+/**
+ * The answer in the form that the client expects for its event. Tools that put something to a person, such as
+ * `ExitPlanMode`, take an approval only with the input that was approved.
+ */
+export function hookOutput(event: GatingEvent, { answer: { allow, message }, ending }: Outcome): object {
+  const updatedInput = allow && ending ? ending.approval.toolInput : null;
   switch (event) {
     case 'PreToolUse':
       return {
         hookSpecificOutput: {
           hookEventName: event,
-          permissionDecision: allow ? 'allow' : 'deny',
+          permissionDecision: updatedInput ? 'allow' : 'deny',
           permissionDecisionReason: message,
+          ...(updatedInput && { updatedInput }),
         },
       };
     case 'PermissionRequest':
       return {
         hookSpecificOutput: {
           hookEventName: event,
-          decision: allow ? { behavior: 'allow' } : { behavior: 'deny', message },
+          decision: updatedInput ? { behavior: 'allow', updatedInput } : { behavior: 'deny', message },
         },
       };
   }

@@ -58,6 +58,6 @@ export class HookNeverFails {
     this.events.publish(new ConnectorAnswered('hook', 'failed'));
     void reply.status(OK).header('content-type', 'application/json; charset=utf-8');
     const event = gatingEventOf(request.body);
-    return JSON.stringify(event === null ? {} : hookOutput(event, failure(reason)));
+    return JSON.stringify(event === null ? {} : hookOutput(event, { answer: failure(reason), ending: null }));
   }
 }

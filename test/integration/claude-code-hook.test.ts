@@ -114,6 +114,7 @@ describe('PreToolUse', () => {
         hookEventName: 'PreToolUse',
         permissionDecision: 'allow',
         permissionDecisionReason: 'Approved by Olivia, without a reason.',
+        updatedInput: request.toolInput,
       },
     });
     expect(await acknowledged(request.id)).toBe('answered');
@@ -301,7 +302,10 @@ describe('PermissionRequest', () => {
     const { call, request } = await waiting(permissionRequest());
     await api.decide(request.id, 'approved');
     expect(await call.answer).toEqual({
-      hookSpecificOutput: { hookEventName: 'PermissionRequest', decision: { behavior: 'allow' } },
+      hookSpecificOutput: {
+        hookEventName: 'PermissionRequest',
+        decision: { behavior: 'allow', updatedInput: request.toolInput },
+      },
     });
     const denied = await waiting(permissionRequest());
     await api.decide(denied.request.id, 'rejected', 'no');

@@ -1,6 +1,7 @@
 import { Standing } from '../../../src/access/standing';
 import { gatingEventOf, hookOutput, parseHook, questionOf } from '../../../src/connectors/claude-code-hook';
 import { InvalidInput } from '../../../src/kernel/errors';
+import { anApproval, settled } from '../escalation/approval-samples';
 import { permissionRequest, preToolUse } from '../../support/hook-client';
 
 const caller = { keyId: 'ci', owner: null, role: 'agent', standing: new Standing() } as const;
@@ -79,15 +80,25 @@ describe('a retry is known', () => {
 });
 
 describe('the output', () => {
-  const answer = { kind: 'rejected', allow: false, message: 'no' } as const;
-  const allowed = { kind: 'approved', allow: true, message: 'yes' } as const;
+  const answer = { answer: { kind: 'rejected', allow: false, message: 'no' }, ending: null } as const;
+  const approval = settled(
+    anApproval({ toolName: 'ExitPlanMode', toolInput: { plan: 'all of it' } }),
+    'approved',
+  );
+  const allowed = {
+    answer: { kind: 'approved', allow: true, message: 'yes' },
+    ending: { kind: 'settled', approval, hold: 0 },
+  } as const;
 
   it('of PreToolUse', () => {
     const output = (permissionDecision: string, permissionDecisionReason: string) => ({
       hookSpecificOutput: { hookEventName: 'PreToolUse', permissionDecision, permissionDecisionReason },
     });
     expect(hookOutput('PreToolUse', answer)).toEqual(output('deny', 'no'));
-    expect(hookOutput('PreToolUse', allowed)).toEqual(output('allow', 'yes'));
+    const { hookSpecificOutput } = output('allow', 'yes');
+    expect(hookOutput('PreToolUse', allowed)).toEqual({
+      hookSpecificOutput: { ...hookSpecificOutput, updatedInput: { plan: 'all of it' } },
+    });
   });
 
   it('of PermissionRequest', () => {
@@ -95,6 +106,8 @@ describe('the output', () => {
       hookSpecificOutput: { hookEventName: 'PermissionRequest', decision },
     });
     expect(hookOutput('PermissionRequest', answer)).toEqual(output({ behavior: 'deny', message: 'no' }));
-    expect(hookOutput('PermissionRequest', allowed)).toEqual(output({ behavior: 'allow' }));
+    expect(hookOutput('PermissionRequest', allowed)).toEqual(
+      output({ behavior: 'allow', updatedInput: { plan: 'all of it' } }),
+    );
   });
 });
