@@ -3,6 +3,7 @@ import { AgentReports } from './agent-reports';
 import { ClaudeCodeHookController } from './claude-code-hook.controller';
 import { HeldCalls } from './held-calls';
 import { HookNeverFails } from './hook-never-fails';
+import { McpCallsNeverFail } from './mcp-calls-never-fail';
 import { McpController } from './mcp.controller';
 import { McpEndpoint } from './mcp-endpoint';
 import { TerminalQuestions } from './terminal-questions';
@@ -10,14 +11,26 @@ import { UnknownTools } from './unknown-tools';
 
 @Module({
   controllers: [ClaudeCodeHookController, McpController],
-  providers: [AgentReports, HeldCalls, HookNeverFails, McpEndpoint, TerminalQuestions, UnknownTools],
+  providers: [
+    AgentReports,
+    HeldCalls,
+    HookNeverFails,
+    McpCallsNeverFail,
+    McpEndpoint,
+    TerminalQuestions,
+    UnknownTools,
+  ],
   exports: [HeldCalls],
 })
 export class ConnectorsModule implements NestModule {
-  constructor(private readonly hook: HookNeverFails) {}
+  constructor(
+    private readonly hook: HookNeverFails,
+    private readonly mcp: McpCallsNeverFail,
+  ) {}
 
   /** The first moment at which modules stand and routes do not. */
   configure(_consumer: MiddlewareConsumer): void {
     this.hook.attach();
+    this.mcp.attach();
   }
 }

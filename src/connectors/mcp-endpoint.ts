@@ -1,5 +1,5 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { CommandBus, QueryBus } from '@nestjs/cqrs';
+import { CommandBus, EventBus, QueryBus } from '@nestjs/cqrs';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js';
 import {
@@ -30,11 +30,12 @@ import { OpenAnswers } from '../http/open-answers';
 import type { JsonObject } from '../kernel/json';
 import { describeError, Log } from '../logging/log';
 import { BUILD } from '../metrics/build';
-import { answerTo, failureOf, type Outcome } from './answers';
+import { answerTo, failure, failureOf, type Outcome } from './answers';
+import { ConnectorAnswered } from './connector-events';
 import { HeldCalls } from './held-calls';
 import { messagesOf, McpRefusal, SESSION_UNKNOWN } from './mcp-messages';
 import { isIssued, issueSession } from './mcp-session';
-import { APPROVAL_TOOLS, type ApprovalTool } from './mcp-tools';
+import { APPROVAL_TOOLS, refusedCall, type ApprovalTool } from './mcp-tools';
 import { McpTransport, type Asked } from './mcp-transport';
 
 const SESSION_HEADER = 'mcp-session-id';
@@ -83,6 +84,7 @@ export class McpEndpoint implements OnModuleInit {
     private readonly calls: HeldCalls,
     private readonly commands: CommandBus,
     private readonly queries: QueryBus,
+    private readonly events: EventBus,
     private readonly heartbeats: Heartbeats,
     private readonly held: OpenAnswers,
     private readonly log: Log,
@@ -141,8 +143,15 @@ export class McpEndpoint implements OnModuleInit {
     for (const each of requests) {
       const faults = faultsOfCall(each);
       if (faults === null) this.transport.receive(each, exchange);
-      else this.transport.refuse(each, exchange, faults);
+      else this.transport.refuse(each, exchange, this.refusalOf(each, faults));
     }
+  }
+
+  private refusalOf({ params }: JSONRPCRequest, faults: string): CallToolResult {
+    this.log.event('warn', 'connector.failed', { error: faults }, 'a tool use was denied unasked');
+    this.events.publish(new ConnectorAnswered('mcp', 'failed'));
+    const name = params?.name;
+    return refusedCall(typeof name === 'string' ? name : null, failure(faults));
   }
 
   private async call(tool: ApprovalTool, args: unknown, extra: Extra): Promise<CallToolResult> {

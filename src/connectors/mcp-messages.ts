@@ -10,7 +10,7 @@ import {
 /** As many as the SDK's own transport takes. */
 const MAX_BATCH_SIZE = 100;
 /** Where HTTP has a word for it and JSON-RPC has none; the SDK's transport says the same. */
-const REFUSED_BY_HTTP = -32_000;
+export const REFUSED_BY_HTTP = -32_000;
 
 /** As the SDK's own transport says it; clients know by it that they must initialize again. */
 export const SESSION_UNKNOWN = -32_001;

@@ -6,7 +6,7 @@ import { jsonObjectSchema } from '../approvals/approval-view';
 import { parsed } from '../http/zod';
 import { DomainError } from '../kernel/errors';
 import type { JsonObject, JsonValue } from '../kernel/json';
-import { QUESTION_ADVICE, type Outcome } from './answers';
+import { QUESTION_ADVICE, type Answer, type Outcome } from './answers';
 import type { Question } from './held-calls';
 
 /** Who calls: the name of the key, the MCP session, if it is one of ours, and the id that a cancellation would name. */
@@ -169,3 +169,9 @@ const requestApproval: ApprovalTool = {
 export const APPROVAL_TOOLS: ReadonlyMap<string, ApprovalTool> = new Map(
   [approve, requestApproval].map((tool) => [tool.definition.name, tool]),
 );
+
+/** The answer to a call that could not even be asked. `tool`: null where it is not known. */
+export function refusedCall(tool: string | null, answer: Answer): CallToolResult {
+  const known = tool === null ? undefined : APPROVAL_TOOLS.get(tool);
+  return known?.result({ answer, ending: null }) ?? { content: text(answer.message), isError: true };
+}

@@ -1,6 +1,6 @@
 import type { Transport, TransportSendOptions } from '@modelcontextprotocol/sdk/shared/transport.js';
 import {
-  ErrorCode,
+  type CallToolResult,
   type JSONRPCMessage,
   type JSONRPCRequest,
   type RequestId,
@@ -82,9 +82,9 @@ export class McpTransport implements Transport {
     return Promise.resolve();
   }
 
-  /** Answers a request that is not passed on: its parameters are wrong. */
-  refuse({ id }: JSONRPCRequest, exchange: Exchange, message: string): void {
-    void this.answer(exchange, { jsonrpc: '2.0', id, error: { code: ErrorCode.InvalidParams, message } });
+  /** Answers a call of a tool that is not passed on: its parameters are wrong. */
+  refuse({ id }: JSONRPCRequest, exchange: Exchange, result: CallToolResult): void {
+    void this.answer(exchange, { jsonrpc: '2.0', id, result });
   }
 
   private answer(exchange: Exchange, message: JSONRPCMessage): Promise<boolean> {

@@ -148,7 +148,7 @@ export function problemOf(error: unknown): Problem {
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 
 /** More than this is not read to its end only to be thrown away; how long it may take, the request's timeout says. */
-const MAX_DISCARDED_BYTES = 64 * 1024 * 1024;
+export const MAX_DISCARDED_BYTES = 64 * 1024 * 1024;
 
 /**
  * Fastify closes the connection under a body that is too large, and that resets it: who still sends never sees the

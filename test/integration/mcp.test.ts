@@ -330,6 +330,86 @@ it('of a key that is revoked hears that it is denied, and not what is decided', 
   });
 });
 
+describe('a call of a tool that is refused', () => {
+  const callText = (input: string, name = 'approve'): string =>
+    `{"method":"tools/call","params":{"name":"${name}","arguments":{"tool_name":"Bash","input":{"command":${input}}}},"jsonrpc":"2.0","id":"seven"}`;
+  const count = async (): Promise<unknown> => database.query('select count(*) from approvals');
+  const asList = { accept: 'application/json' };
+
+  it.each<[string, string, Record<string, string>, RegExp]>([
+    ['a key that is not known', callText('"ls"'), { authorization: 'Bearer wrong' }, /valid API key/],
+    ['an operator key', callText('"ls"'), { authorization: `Bearer ${OPERATOR_KEY}` }, /role agent/],
+    ['a body that is too large', callText(`"${'x'.repeat(5 * 1024 * 1024)}"`), {}, /large|KiB|MiB/],
+    ['a duplicate key', callText('"ls","command":"rm"'), {}, /command/],
+    ['a number that cannot be kept', callText('1e400'), {}, /number/],
+    ['a lone surrogate', callText('"\\ud800"'), {}, /surrogate/],
+    ['what is no JSON', callText('"ls"').replace('}}}', '}}').replace(/^\{/, '{"id":"seven",'), {}, /JSON/],
+    ['a body of another type', callText('"ls"'), { 'content-type': 'text/plain' }, /application\/json/],
+    ['a packed body', callText('"ls"'), { 'content-encoding': 'br' }, /Content-Encoding/],
+    ['a client that takes no events', callText('"ls"'), asList, /text\/event-stream/],
+    ['an unknown version', callText('"ls"'), { 'mcp-protocol-version': '1999-12-31' }, /protocol version/],
+  ])('for %s is a denial, and asks nobody', async (_what, body, headers, message) => {
+    const before = await count();
+    const response = await post(here.url, body, headers);
+    expect(response.status).toBe(200);
+    expect(response.headers.get('content-type')).toMatch(/^application\/json/);
+    const { id, result } = (await response.json()) as { id: unknown; result: CallToolResult };
+    expect(id).toBe('seven');
+    expect(decisionOf(result)).toEqual({
+      behavior: 'deny',
+      message: expect.stringMatching(message) as string,
+    });
+    expect(await count()).toEqual(before);
+  });
+
+  it('while its key has too much open is a denial', async () => {
+    const full = await openTestApp(database.url, { APPROVAL_MAX_PENDING_PER_AGENT: '1' });
+    const { body: asked } = await api.enqueue();
+    const [answer] = await messagesIn(await post(full.url, callText('"ls"')));
+    expect(decisionOf((answer as { result: CallToolResult }).result)).toMatchObject({ behavior: 'deny' });
+    await api.cancel(asked.id);
+    await full.close();
+  });
+
+  it('by a key that is used too often is a denial', async () => {
+    const busy = await openTestApp(database.url, { RATE_LIMIT_AGENT_PER_MINUTE: '1' });
+    const key = await issueKey(database, 'agent', 'too-often');
+    await keyIs(true, busy.url, key);
+    const authorization = `Bearer ${key}`;
+    await new Api(busy.url, { agent: key, operator: OPERATOR_KEY }).enqueue();
+    const [answer] = await messagesIn(await post(busy.url, callText('"ls"'), { authorization }));
+    expect(decisionOf((answer as { result: CallToolResult }).result)).toMatchObject({ behavior: 'deny' });
+    await busy.close();
+  });
+
+  it('is an error of any other tool', async () => {
+    const response = await post(here.url, callText('"ls"', 'request_approval'), {
+      authorization: 'Bearer wrong',
+    });
+    const { result } = (await response.json()) as { result: CallToolResult };
+    expect(result).toMatchObject({ isError: true });
+    expect(textOf(result)).toContain('Nobody approved it');
+  });
+
+  it('is refused beside the other requests of its batch', async () => {
+    const batch = `[${callText('"ls"')},${JSON.stringify(ping(2))}]`;
+    const response = await post(here.url, batch, { authorization: 'Bearer wrong' });
+    expect(await response.json()).toMatchObject([
+      { id: 'seven', result: { content: [{ text: expect.stringContaining('deny') as string }] } },
+      { id: 2, error: { message: expect.stringContaining('API key') as string } },
+    ]);
+  });
+
+  it('and any other message is refused by HTTP', async () => {
+    const response = await post(
+      here.url,
+      { ...ping(1), params: { name: 'approve' } },
+      { authorization: 'Bearer x' },
+    );
+    expect(response.status).toBe(401);
+  });
+});
+
 const ping = (id: string | number) => ({ jsonrpc: '2.0', id, method: 'ping' });
 
 const initialize = (protocolVersion: string) => ({
@@ -446,10 +526,7 @@ describe('the endpoint', () => {
         { jsonrpc: '2.0', id: 'a', result: {} },
         { jsonrpc: '2.0', id: 0, result: {} },
         expect.objectContaining({ id: 2, error: { code: -32601, message: 'Method not found' } }),
-        expect.objectContaining({
-          id: 3,
-          error: expect.objectContaining({ code: expect.any(Number) as number }) as object,
-        }),
+        expect.objectContaining({ id: 3, result: expect.objectContaining({ isError: true }) as object }),
       ]),
     );
   });
@@ -472,7 +549,7 @@ describe('the endpoint', () => {
     await expect(client.callTool({ name: 'allow', arguments: {} })).rejects.toThrow(/no tool allow/);
   });
 
-  it('says what is wrong with the parameters of a call, and answers the rest of the batch', async () => {
+  it('says what is wrong with the parameters of a call, as a denial, and answers the rest of the batch', async () => {
     const call = {
       jsonrpc: '2.0',
       id: 'bad',
@@ -481,12 +558,13 @@ describe('the endpoint', () => {
     };
     const answers = await messagesIn(await post(here.url, [call, ping('good')]));
     expect(answers).toMatchObject([
-      {
-        id: 'bad',
-        error: { code: -32602, message: expect.stringMatching(/^params\.arguments: .+/) as string },
-      },
+      { id: 'bad', result: { content: [{ type: 'text' }] } },
       { id: 'good', result: {} },
     ]);
+    expect(decisionOf((answers[0] as { result: CallToolResult }).result)).toEqual({
+      behavior: 'deny',
+      message: expect.stringMatching(/params\.arguments: .+Nobody approved it/) as string,
+    });
   });
 
   it('has no stream of its own and no session to end', async () => {
