@@ -46,6 +46,8 @@ export interface Asking {
   /** Seconds that operators have; the service's default without it. Only `run` can say it. */
   readonly timeoutSeconds?: number;
   readonly args?: readonly string[];
+  /** The permission mode at a terminal. */
+  readonly mode?: string;
   /** Members that the printed settings are used without. */
   readonly without?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -106,7 +108,7 @@ export class RealAgent {
     const gating = Object.fromEntries(gates.map((event) => [event, gate]));
     this.writeSettings({ ...settings, hooks: { ...gating, ...reports } });
     this.passFirstStart();
-    const command = `stty rows 50 cols 160; exec "$TEST_CLAUDE" --permission-mode default go`;
+    const command = `stty rows 50 cols 160; exec "$TEST_CLAUDE" --permission-mode ${this.asking.mode ?? 'default'} go`;
     this.program = new Program(
       'bash',
       [

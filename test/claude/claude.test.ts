@@ -186,6 +186,21 @@ withClaude('the real Claude Code', () => {
       await agent.program?.kill();
     });
 
+    it('a plan that the operators approve is approved, and is not put to the person there', async () => {
+      const agent = agentFor('hook', { mode: 'plan' });
+      const plan = 'First paint it, then sell it.';
+      agent.startAtTerminal(['PermissionRequest'], [[{ tool: 'ExitPlanMode', input: { plan } }]]);
+      const { id } = await until(
+        'the plan',
+        async () => (await requestsOf('ExitPlanMode'))[0],
+        ASKS_WITHIN_MS,
+      );
+      await stage.api.decide(id, 'approved');
+      await until('the model goes on', () => agent.results.length > 0, ASKS_WITHIN_MS);
+      expect(agent.results.join()).toMatch(/approved your plan/i);
+      await agent.program?.kill();
+    });
+
     it('a question is shown without buttons, and closes when it is answered there', async () => {
       const agent = agentFor('hook');
       const options = ['Red', 'Blue'].map((label) => ({ label, description: `Paint it ${label}` }));
@@ -206,6 +221,17 @@ withClaude('the real Claude Code', () => {
       expect((await stage.api.get(id)).body.reason).toBe('answered at the terminal');
       expect(await requestsOf('AskUserQuestion')).toHaveLength(1);
       await agent.program?.kill();
+    });
+  });
+
+  describe('by MCP', () => {
+    it('what is too large to ask is denied, and the model reads why', async () => {
+      const agent = agentFor('mcp');
+      const file = join(agent.work, 'large');
+      const content = 'x'.repeat(5 * 1024 * 1024);
+      await agent.start([[{ tool: 'Write', input: { file_path: file, content } }]]).ended;
+      expect(agent.wrote('large')).toBeNull();
+      expect(agent.results.join()).toMatch(/Countersign could not ask.*Nobody approved it/);
     });
   });
 
