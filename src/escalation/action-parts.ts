@@ -3,7 +3,7 @@ import type { JsonObject, JsonValue } from '../kernel/json';
 import { runAtOnce, type Steps } from '../kernel/steps';
 import { beginning } from './excerpt';
 import type { CodeLanguage } from './rich-text';
-import { makeVisible } from './visible-text';
+import { makeVisible, type Visible } from './visible-text';
 
 /** One labelled piece of an action, with `shown` exact and visible. All parts together hold the whole tool input. */
 export interface ActionPart {
@@ -17,11 +17,9 @@ export interface ActionPart {
   readonly paintingMarks?: number;
 }
 
-/** A part whose text is not made visible yet. */
+/** A part whose text is not made visible yet; of several texts, each is a line of its own. */
 interface HiddenPart extends Omit<ActionPart, 'shown'> {
-  readonly value: string;
-  /** Lines that stand for themselves instead of the value, so that no text can pose as another line. */
-  readonly rows?: readonly string[];
+  readonly value: string | readonly string[];
 }
 
 /** A member of a known tool's input that reads better as itself than as JSON. */
@@ -98,21 +96,18 @@ export function actionParts(toolName: string, toolInput: JsonObject): ActionPart
 /** The same in steps, for a large action. */
 export function* makeActionParts(toolName: string, toolInput: JsonObject): Steps<ActionPart[]> {
   const parts: ActionPart[] = [];
-  for (const { value, rows, ...rest } of hiddenParts(toolName, toolInput)) {
-    parts.push({ ...rest, ...(rows ? yield* makeRows(rows) : yield* makeVisible(value, rest.layout)) });
+  for (const { value, ...rest } of hiddenParts(toolName, toolInput)) {
+    parts.push({ ...rest, ...(yield* makeTextVisible(value, rest.layout)) });
   }
   return parts;
 }
 
-function* makeRows(rows: readonly string[]): Steps<Pick<ActionPart, 'shown' | 'paintingMarks'>> {
-  const shown: string[] = [];
-  let paintingMarks = 0;
-  for (const row of rows) {
-    const visible = yield* makeVisible(row, 'line');
-    shown.push(visible.shown);
-    paintingMarks += visible.paintingMarks;
-  }
-  return { shown: shown.join('\n'), paintingMarks };
+function* makeTextVisible(value: HiddenPart['value'], layout: ActionPart['layout']): Steps<Visible> {
+  if (typeof value === 'string') return yield* makeVisible(value, layout);
+  const lines: Visible[] = [];
+  for (const line of value) lines.push(yield* makeVisible(line, 'line'));
+  const paintingMarks = lines.reduce((sum, line) => sum + line.paintingMarks, 0);
+  return { shown: lines.map(({ shown }) => shown).join('\n'), lines: lines.length, paintingMarks };
 }
 
 function hiddenParts(toolName: string, toolInput: JsonObject): HiddenPart[] {
@@ -237,7 +232,8 @@ function questionParts(value: JsonValue | undefined): HiddenPart[] {
   return (questions ?? []).flatMap(({ header, question, multiSelect, options }, i) => {
     const label = questions?.length === 1 ? 'Question' : `Question ${i + 1} of ${questions?.length}`;
     const choice = multiSelect ? 'Options, several may be chosen' : 'Options';
-    const rows = options.flatMap((option, n) => [
+    // Each on a line of its own, so that none can pose as another.
+    const lines = options.flatMap((option, n) => [
       `${n + 1}. ${option.label}`,
       ...(option.description === undefined ? [] : [`   ${option.description}`]),
       ...(option.preview === undefined ? [] : [`   ${option.preview}`]),
@@ -245,7 +241,7 @@ function questionParts(value: JsonValue | undefined): HiddenPart[] {
     return [
       part({ label, layout: 'block' }, question),
       ...(header === undefined ? [] : [part({ label: 'Header', layout: 'line' }, header)]),
-      { label: choice, layout: 'block' as const, value: '', rows },
+      { label: choice, layout: 'block' as const, value: lines },
     ];
   });
 }
