@@ -8,6 +8,8 @@ import { RateLimited } from '../kernel/errors';
 import { currentCorrelationId } from '../logging/correlation';
 
 const MINUTE_SECONDS = 60;
+const HOUR_SECONDS = 3600;
+const MIB = 1024 * 1024;
 
 /** Refused attempts of one source or one identity that are answered as such within a minute; more are "too many". */
 export const REFUSALS_PER_MINUTE = 600;
@@ -15,10 +17,15 @@ export const REFUSALS_PER_MINUTE = 600;
 export const perMinute = (points: number): RateLimiterMemory =>
   new RateLimiterMemory({ points, duration: MINUTE_SECONDS });
 
-/** Takes a point. @throws RateLimited, with the time until the next one is there. */
-export async function take(limiter: RateLimiterMemory, subject: string, what: string): Promise<void> {
+/** Takes points, one unless more are asked for. @throws RateLimited, with the time until the next one is there. */
+export async function take(
+  limiter: RateLimiterMemory,
+  subject: string,
+  what: string,
+  points = 1,
+): Promise<void> {
   try {
-    await limiter.consume(subject);
+    await limiter.consume(subject, points);
   } catch (refusal) {
     if (!(refusal instanceof RateLimiterRes)) throw refusal;
     throw new RateLimited(what, Math.max(1, Math.ceil(refusal.msBeforeNext / 1000)));
@@ -32,6 +39,8 @@ export async function take(limiter: RateLimiterMemory, subject: string, what: st
 @Injectable()
 export class ProcessRateLimits extends RateLimits {
   private readonly asks: RateLimiterMemory;
+  private readonly bytes: RateLimiterMemory;
+  private readonly bytesName: string;
   private readonly decisions: RateLimiterMemory;
   private readonly refused = perMinute(REFUSALS_PER_MINUTE);
 
@@ -41,15 +50,30 @@ export class ProcessRateLimits extends RateLimits {
   ) {
     super();
     this.asks = perMinute(rateLimits.agentPerMinute);
+    this.bytes = new RateLimiterMemory({ points: rateLimits.agentBytesPerHour, duration: HOUR_SECONDS });
+    this.bytesName = `MiB of requests stored within an hour (at most ${rateLimits.agentBytesPerHour / MIB})`;
     this.decisions = perMinute(rateLimits.operatorPerMinute);
   }
 
-  ask(keyId: string): Promise<void> {
-    return this.count(this.asks, `api:${keyId}`, 'requests');
+  async ask(keyId: string, bytes: number): Promise<void> {
+    const actor = `api:${keyId}`;
+    await this.count(this.asks, actor, 'requests');
+    try {
+      await this.count(this.bytes, actor, this.bytesName, bytes);
+    } catch (error) {
+      // A large request that does not fit leaves its room to smaller ones.
+      await this.giveBackBytes(keyId, bytes);
+      throw error;
+    }
   }
 
-  async giveBack(keyId: string): Promise<void> {
+  async giveBack(keyId: string, bytes: number): Promise<void> {
     await this.asks.reward(`api:${keyId}`);
+    await this.giveBackBytes(keyId, bytes);
+  }
+
+  async giveBackBytes(keyId: string, bytes: number): Promise<void> {
+    await this.bytes.reward(`api:${keyId}`, bytes);
   }
 
   decide({ kind, id }: Actor): Promise<void> {
@@ -60,9 +84,9 @@ export class ProcessRateLimits extends RateLimits {
     return this.count(this.refused, `${kind}:${id}`, 'attempts that come too late');
   }
 
-  private async count(limiter: RateLimiterMemory, actor: string, what: string): Promise<void> {
+  private async count(limiter: RateLimiterMemory, actor: string, what: string, points = 1): Promise<void> {
     try {
-      await take(limiter, actor, what);
+      await take(limiter, actor, what, points);
     } catch (error) {
       const correlationId = currentCorrelationId();
       const data = { what };

@@ -44,7 +44,8 @@ const AFTERMATH = (chatId: string, answered = APPROVAL) => `
 /**
  * Many requests at once. Parameters, each an array with a value for each request: key, agent, session, request, digest,
  * correlation, idempotency key, body digest, seconds, traceparent; then chat, cap, and the keys whose pending requests
- * are counted; then, for each request again, the owner of the key and the replica where its caller waits. What was asked before takes no room of what is new.
+ * are counted; then, for each request again, the owner of the key and the replica where its caller waits; then the cap on
+ * the bytes. What was asked before takes no room of what is new.
  *
  * In the order of the idempotency keys, so that two replicas with the same ones never wait for each other.
  */
@@ -58,15 +59,20 @@ export const ENQUEUE: Statement = {
       as t (key_id, agent_id, session_id, request, input_digest, correlation_id, idempotency_key, body_digest,
         seconds, traceparent, owner, holder, place)
   ), counted as materialized (
-    select key_id, (select count(*) from approvals a where a.key_id = k.key_id and a.status = 'pending') as pending
-    from unnest((select $13::text[])) as k (key_id)
+    select key_id, pending, pending_bytes
+    from unnest((select $13::text[])) as k (key_id) cross join lateral (
+      select count(*) as pending, coalesce(sum(octet_length(request)), 0) as pending_bytes
+      from approvals a where a.key_id = k.key_id and a.status = 'pending') as own
   ), admitted as (
     select * from (
-      select i.*, pending, count(*) filter (where pending is not null and not exists (
-          select from approvals a where a.key_id = i.key_id and a.idempotency_key = i.idempotency_key
-        )) over (partition by i.key_id order by place) as nth
-      from input as i left join counted using (key_id)) as numbered
-    where pending is null or pending + nth <= $12::bigint
+      select *, count(*) filter (where is_new) over own as nth,
+        coalesce(sum(octet_length(request)) filter (where is_new) over own, 0) as bytes
+      from (
+        select i.*, pending, pending_bytes, pending is not null and not exists (
+          select from approvals a where a.key_id = i.key_id and a.idempotency_key = i.idempotency_key) as is_new
+        from input as i left join counted using (key_id)) as compared
+      window own as (partition by key_id order by place)) as numbered
+    where pending is null or (pending + nth <= $12::bigint and pending_bytes + bytes <= $16::float8)
   ), new as (
     insert into approvals (id, key_id, agent_id, session_id, request, input_digest, correlation_id,
       idempotency_key, body_digest, traceparent, owner, holder, created_at, expires_at)
@@ -86,7 +92,7 @@ export const ENQUEUE: Statement = {
       json_build_object('inputDigest', input_digest)::text
     from stored order by place
   )
-  select input.place::int, stored.id, created_at, expires_at, counted.pending::int, admitted.place is not null as admitted
+  select input.place::int, stored.id, created_at, expires_at, counted.pending::int, counted.pending_bytes::float8, admitted.place is not null as admitted
   from input left join stored using (place) left join admitted using (place)
     left join counted on counted.key_id = input.key_id
   order by place`,

@@ -23,6 +23,10 @@ export interface NewApproval extends Asker {
   readonly cwd: string | null;
   readonly metadata: JsonObject;
   readonly inputDigest: string;
+  /** What is stored: the RFC 8785 form of what the caller wrote. */
+  readonly text: string;
+  /** Of the text, in UTF-8. */
+  readonly bytes: number;
   readonly timeoutSeconds: number;
   readonly correlationId: string;
   readonly traceparent: string | null;

@@ -14,7 +14,7 @@ import { RouteConfig } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { actorOf, type Identity } from '../access/identity';
 import { Allow, Caller, callerOf } from '../http/access.guard';
-import { BODY_OPTIONAL } from '../http/adapter';
+import { BODY_OPTIONAL, LARGE_BODY } from '../http/body-parser';
 import { callerGone } from '../http/caller-gone';
 import { answerUnder } from '../http/correlation-header';
 import { OpenAnswers } from '../http/open-answers';
@@ -67,6 +67,7 @@ export class ApprovalsController {
 
   @Post()
   @Allow('agent')
+  @RouteConfig(LARGE_BODY)
   @ApiOperation({ summary: 'Ask the operators; optionally hold the answer until they decide' })
   @ApiHeader({
     name: 'Idempotency-Key',

@@ -1,40 +1,67 @@
 /** This part of the room that a key has left is given away without counting what is pending. */
 const UNCOUNTED_PART = 0.1;
 
+/** How many requests, and how many bytes of them. */
+export interface Amount {
+  readonly requests: number;
+  readonly bytes: number;
+}
+
+/** One request that is to be stored. */
+export interface Asked {
+  readonly keyId: string;
+  readonly bytes: number;
+}
+
+const NOTHING: Amount = { requests: 0, bytes: 0 };
+
+/** What is left after one more request. */
+const less = ({ requests, bytes }: Amount, asked: Asked): Amount => ({
+  requests: requests - 1,
+  bytes: bytes - asked.bytes,
+});
+
+const isOver = ({ requests, bytes }: Amount): boolean => requests < 0 || bytes < 0;
+
 /**
- * Which keys may be near their cap, so that their pending requests must be counted: counting thousands for every new
+ * Which keys may be near their caps, so that their pending requests must be counted: counting thousands for every new
  * one would cost more than storing it. The less room is left, the more often it is counted; the last ten requests, always.
  * A single replica is exact; each further one may admit up to a tenth of the room that there was a moment ago.
  */
 export class PendingHeadroom {
-  private readonly uncounted = new Map<string, number>();
+  private readonly uncounted = new Map<string, Amount>();
 
-  /** @param maxPending the cap for each key. */
-  constructor(private readonly maxPending: number) {}
+  /** @param max the caps for each key */
+  constructor(private readonly max: Amount) {}
 
-  /** Whether all of the next requests may be stored uncounted; one entry a request. */
-  isSure(keyIds: readonly string[]): boolean {
-    const asked = new Map<string, number>();
-    return keyIds.every((keyId) => {
-      const count = (asked.get(keyId) ?? 0) + 1;
-      asked.set(keyId, count);
-      return count <= (this.uncounted.get(keyId) ?? 0);
+  /** Whether all of the next requests may be stored uncounted. */
+  isSure(asked: readonly Asked[]): boolean {
+    const left = new Map<string, Amount>();
+    return asked.every((each) => {
+      const after = less(left.get(each.keyId) ?? this.uncounted.get(each.keyId) ?? NOTHING, each);
+      left.set(each.keyId, after);
+      return !isOver(after);
     });
   }
 
-  /** Takes room for the next requests, one entry a request. @returns the keys to be counted, each once. */
-  unsure(keyIds: readonly string[]): string[] {
+  /** Takes room for the next requests. @returns the keys to be counted, each once */
+  unsure(asked: readonly Asked[]): string[] {
     const unsure = new Set<string>();
-    for (const keyId of keyIds) {
-      const left = this.uncounted.get(keyId) ?? 0;
-      if (left > 0) this.uncounted.set(keyId, left - 1);
-      else unsure.add(keyId);
+    for (const each of asked) {
+      const after = less(this.uncounted.get(each.keyId) ?? NOTHING, each);
+      if (isOver(after)) unsure.add(each.keyId);
+      else this.uncounted.set(each.keyId, after);
     }
     return [...unsure];
   }
 
-  /** @param pending how many requests of the key are pending at the most. */
-  counted(keyId: string, pending: number): void {
-    this.uncounted.set(keyId, Math.floor(Math.max(0, this.maxPending - pending) * UNCOUNTED_PART));
+  /** @param pending what is pending of the key at the most */
+  counted(keyId: string, pending: Amount): void {
+    const part = (max: number, used: number) => Math.floor(Math.max(0, max - used) * UNCOUNTED_PART);
+    const { requests, bytes } = this.max;
+    this.uncounted.set(keyId, {
+      requests: part(requests, pending.requests),
+      bytes: part(bytes, pending.bytes),
+    });
   }
 }

@@ -72,20 +72,17 @@ import {
   type Snapshot,
 } from './approval-store';
 import { EnqueueBatches, type BatchItem } from './enqueue-batches';
-import { PendingHeadroom } from './pending-headroom';
+import { PendingHeadroom, type Amount, type Asked } from './pending-headroom';
 
-/** What the caller asked, with the text that is stored. */
-interface NewRow extends BatchItem {
+/** What the caller asked. */
+interface NewRow extends BatchItem, Asked {
   readonly request: NewApproval;
-  readonly text: string;
 }
-
-const keysOf = (items: readonly NewRow[]): string[] => items.map(({ request }) => request.keyId);
 
 type StoredAs = Pick<ApprovalRequest, 'id' | 'createdAt' | 'expiresAt'>;
 
-/** Why a request was not stored: its idempotency key was taken, or its API key has too much open. */
-type NotStored = 'asked-before' | 'too-many';
+/** Why a request was not stored: its idempotency key was taken, or its API key has too many or too large ones open. */
+type NotStored = 'asked-before' | 'too-many' | 'too-large';
 
 /** No id: not stored. `pending`: of the key, before this statement, where it was counted. `admitted`: there was room. */
 interface EnqueuedRow {
@@ -93,6 +90,7 @@ interface EnqueuedRow {
   readonly created_at: Date | null;
   readonly expires_at: Date | null;
   readonly pending: number | null;
+  readonly pending_bytes: number | null;
   readonly admitted: boolean;
 }
 
@@ -108,6 +106,8 @@ function endOfRequest(toolName: string, toolUseId: string | null): string {
   return `,${canonicalize({ toolName, toolUseId } satisfies Partial<RequestText>).slice(1)}`;
 }
 
+const MIB = 1024 * 1024;
+
 /** How often a settle begins anew because the request changed between its read and its update. */
 const MAX_READS = 5;
 
@@ -115,13 +115,13 @@ const MAX_READS = 5;
 export class PostgresApprovalStore extends ApprovalStore {
   private readonly chatId: string | null;
   private readonly graceSeconds: number;
-  private readonly maxPending: number;
+  private readonly maxPending: Amount;
   private readonly headroom: PendingHeadroom;
   private readonly turns = new Turns();
   private readonly enqueues = new EnqueueBatches<NewRow, StoredAs | NotStored>({
     run: (items) => this.enqueueAll(items),
     // What is counted must not change meanwhile, or two statements would admit the last request twice.
-    mustRunAlone: (items) => !this.headroom.isSure(keysOf(items)),
+    mustRunAlone: (items) => !this.headroom.isSure(items),
     failsAlone: (error) => !isUnavailable(error) || isLockTimeout(error),
   });
 
@@ -134,19 +134,17 @@ export class PostgresApprovalStore extends ApprovalStore {
     super();
     this.chatId = config.telegram?.chatId ?? null;
     this.graceSeconds = config.approvals.gracePeriodSeconds;
-    this.maxPending = config.approvals.maxPendingPerAgent;
+    const { maxPendingPerAgent: requests, maxPendingBytesPerAgent: bytes } = config.approvals;
+    this.maxPending = { requests, bytes };
     this.headroom = new PendingHeadroom(this.maxPending);
   }
 
   async enqueue(request: NewApproval): Promise<Enqueued> {
     const { agentId, sessionId, toolName, toolInput, toolUseId, summary, cwd, metadata } = request;
-    // In the order of the canonical form, which costs least so.
-    const asked = { agentId, cwd, metadata, sessionId, summary, toolInput, toolName, toolUseId };
-    const text = canonicalize(asked satisfies RequestText);
-    const stored = await this.enqueues.add({ request, text, size: text.length });
+    const { keyId, owner, text, bytes, inputDigest, correlationId, traceparent } = request;
+    const stored = await this.enqueues.add({ request, keyId, bytes, size: text.length });
     if (typeof stored === 'string') return this.earlier(request, stored);
     const { id, createdAt, expiresAt } = stored;
-    const { keyId, owner, inputDigest, correlationId, traceparent } = request;
     // Written out: put together from its parts, it would cost an enqueue more than the rest of this function.
     const approval: Approval = {
       id,
@@ -172,12 +170,12 @@ export class PostgresApprovalStore extends ApprovalStore {
 
   private async enqueueAll(items: readonly NewRow[]): Promise<(StoredAs | NotStored)[]> {
     const requests = items.map(({ request }) => request);
-    const counted = this.headroom.unsure(keysOf(items));
+    const counted = this.headroom.unsure(items);
     const rows = await this.database.query<EnqueuedRow>(ENQUEUE, [
-      keysOf(items),
+      requests.map(({ keyId }) => keyId),
       requests.map(({ agentId }) => toColumnText(agentId)),
       requests.map(({ sessionId }) => toColumnText(sessionId)),
-      items.map(({ text }) => text),
+      requests.map(({ text }) => text),
       requests.map(({ inputDigest }) => inputDigest),
       requests.map(({ correlationId }) => correlationId),
       requests.map(({ idempotency }) => idempotency?.key ?? null),
@@ -185,22 +183,22 @@ export class PostgresApprovalStore extends ApprovalStore {
       requests.map(({ timeoutSeconds }) => timeoutSeconds),
       requests.map(({ traceparent }) => traceparent),
       this.chatId,
-      this.maxPending,
+      this.maxPending.requests,
       counted,
       requests.map(({ owner }) => owner),
       requests.map(({ held }) => (held ? this.presence.visibleNumber : null)),
+      this.maxPending.bytes,
     ]);
-    rows.forEach(({ pending }, place) => {
+    const bytes = items.reduce((sum, item) => sum + item.bytes, 0);
+    return rows.map((row, place): StoredAs | NotStored => {
+      const { id, created_at: createdAt, expires_at: expiresAt, pending, pending_bytes: pendingBytes } = row;
       const keyId = requests[place]?.keyId;
-      if (keyId !== undefined && pending !== null) this.headroom.counted(keyId, pending + rows.length);
+      if (keyId !== undefined && pending !== null && pendingBytes !== null)
+        this.headroom.counted(keyId, { requests: pending + rows.length, bytes: pendingBytes + bytes });
+      if (id !== null && createdAt !== null && expiresAt !== null) return { id, createdAt, expiresAt };
+      if (row.admitted) return 'asked-before';
+      return (pendingBytes ?? 0) + bytes > this.maxPending.bytes ? 'too-large' : 'too-many';
     });
-    return rows.map(({ id, created_at: createdAt, expires_at: expiresAt, admitted }) =>
-      id === null || createdAt === null || expiresAt === null
-        ? admitted
-          ? 'asked-before'
-          : 'too-many'
-        : { id, createdAt, expiresAt },
-    );
   }
 
   /** What was asked before may lose its key meanwhile: then the same is asked after all. */
@@ -208,9 +206,12 @@ export class PostgresApprovalStore extends ApprovalStore {
     const earlier = await this.replay(request);
     if (earlier) return earlier;
     if (why === 'asked-before') return this.enqueue(request);
+    const { requests, bytes } = this.maxPending;
     throw new DomainError(
       'approval.too-many-pending',
-      `This key has ${this.maxPending} requests pending; wait for decisions or cancel some.`,
+      why === 'too-many'
+        ? `This key has ${requests} requests pending; wait for decisions or cancel some.`
+        : `The pending requests of this key and this one are more than ${bytes / MIB} MiB; wait for decisions or cancel some.`,
     );
   }
 

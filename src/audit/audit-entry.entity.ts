@@ -1,8 +1,9 @@
 import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
 
 @Entity('audit_log')
-// Over an expression, which TypeORM cannot say: the migration makes it.
+// Over an expression, which TypeORM cannot say: the migrations make them.
 @Index('uq_audit_log_flood', { synchronize: false })
+@Index('uq_audit_log_too_large', { synchronize: false })
 export class AuditEntryEntity {
   @PrimaryGeneratedColumn('identity', {
     type: 'bigint',

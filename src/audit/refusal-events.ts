@@ -7,6 +7,12 @@ export class AttemptRefused {
 }
 
 /** `bad-button`: an operator tapped a button that is none of ours, or not of that message. */
-export const REFUSAL_REASONS = ['unauthenticated', 'forbidden', 'rate-limited', 'bad-button'] as const;
+export const REFUSAL_REASONS = [
+  'unauthenticated',
+  'forbidden',
+  'rate-limited',
+  'too-large',
+  'bad-button',
+] as const;
 
 export type RefusalReason = (typeof REFUSAL_REASONS)[number];

@@ -15,7 +15,7 @@ const RECORD_EACH: Statement = {
   text: RECORD,
 };
 
-/** Once a minute, type and actor, over all replicas: `uq_audit_log_flood` sees to it. */
+/** Once a minute, type and actor, over all replicas: two unique indexes see to it. */
 const RECORD_FLOOD: Statement = {
   name: 'audit-record-flood',
   withinMs: PERSON_WAITS_MS,
@@ -30,6 +30,7 @@ const REASONS = {
   'access.unauthenticated': 'unauthenticated',
   'access.forbidden': 'forbidden',
   'access.rate-limited': 'rate-limited',
+  'request.too-large': 'too-large',
   'telegram.tap-refused': 'bad-button',
 } satisfies Record<string, RefusalReason>;
 
@@ -42,8 +43,10 @@ export interface Refusal {
   readonly data: JsonObject;
 }
 
-/** What can be caused without end: by anybody, or by going on beyond a limit. The index names the same. */
-export type Flood = Refusal & { readonly type: 'access.unauthenticated' | 'access.rate-limited' };
+/** What can be caused without end: by anybody, or by going on beyond a limit. The indexes name the same. */
+export type Flood = Refusal & {
+  readonly type: 'access.unauthenticated' | 'access.rate-limited' | 'request.too-large';
+};
 
 const valuesOf = ({ type, actor, approvalId, correlationId, data }: Refusal): unknown[] => [
   type,
@@ -70,20 +73,25 @@ export class RefusalLog {
     await this.database.query(RECORD_EACH, valuesOf(refusal));
   }
 
-  /** The first of the actor's in this minute is written down; the others cost no query. */
-  async recordFlood(flood: Flood): Promise<void> {
+  /**
+   * The first of the actor's in this minute is written down; the others cost no query.
+   *
+   * @returns whether this was the first one that this replica knows of
+   */
+  async recordFlood(flood: Flood): Promise<boolean> {
     this.count(flood);
     const minute = Math.floor(this.clock.now().getTime() / MINUTE_MS);
     if (minute !== this.minute) this.told.clear();
     this.minute = minute;
     const actor = this.told.size < MAX_ACTORS ? flood.actor : 'ip:others';
     const cause = `${flood.type} ${actor}`;
-    if (this.told.has(cause) || this.told.has(`${flood.type} ${flood.actor}`)) return;
+    if (this.told.has(cause) || this.told.has(`${flood.type} ${flood.actor}`)) return false;
     this.told.add(cause);
     await this.database.query(RECORD_FLOOD, valuesOf({ ...flood, actor })).catch((error: unknown) => {
       this.told.delete(cause);
       throw error;
     });
+    return true;
   }
 
   private count({ type, actor }: Refusal): void {

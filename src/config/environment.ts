@@ -21,6 +21,8 @@ const OUR_PREFIXES = [
  */
 const secret = <Schema extends z.ZodType>(schema: Schema) => schema.optional().meta({ secret: true });
 
+const MIB = 1024 * 1024;
+
 const integer = (min: number, max: number, fallback: number) =>
   z
     .string()
@@ -138,6 +140,7 @@ export interface TelegramOperator {
 export const environmentSchema = z.object({
   HOST: z.string().default('127.0.0.1'),
   PORT: integer(0, 65_535, 3000),
+  HTTP_BODY_LIMIT_KIB: integer(64, 16_384, 4096),
   HTTP_MAX_WAITING_PER_KEY: integer(1, 1_000_000, 1000),
   PUBLIC_HOSTS: publicHosts.optional(),
   SHUTDOWN_NOTICE_SECONDS: integer(0, 300, 0),
@@ -192,8 +195,10 @@ export const environmentSchema = z.object({
   APPROVAL_SWEEP_BATCH_SIZE: integer(1, 10_000, 500),
   APPROVAL_WARNING_MINUTES: integer(0, 10_080, 5),
   APPROVAL_MAX_PENDING_PER_AGENT: integer(1, 1_000_000, 1000),
+  APPROVAL_MAX_PENDING_MIB_PER_AGENT: integer(1, 1_000_000, 64),
   APPROVAL_RETENTION_DAYS: integer(1, 36_500, 90),
   RATE_LIMIT_AGENT_PER_MINUTE: integer(1, 10_000_000, 600),
+  RATE_LIMIT_AGENT_MIB_PER_HOUR: integer(1, 10_000_000, 256),
   RATE_LIMIT_OPERATOR_PER_MINUTE: integer(1, 10_000_000, 60),
   CONNECTOR_HOOK_DEADLINE_SECONDS: integer(1, 86_400, 570),
   AUDIT_CHECKPOINT_FILE: z.string().optional(),
@@ -381,6 +386,7 @@ function configurationOf(env: Environment, terminal: boolean) {
       port: env.PORT,
       publicHosts: env.PUBLIC_HOSTS ?? null,
       loopback: isLoopback(env.HOST),
+      bodyLimitBytes: env.HTTP_BODY_LIMIT_KIB * 1024,
       maxWaitingPerKey: env.HTTP_MAX_WAITING_PER_KEY,
     },
     shutdown: { noticeSeconds: env.SHUTDOWN_NOTICE_SECONDS },
@@ -417,10 +423,12 @@ function configurationOf(env: Environment, terminal: boolean) {
       sweepBatchSize: env.APPROVAL_SWEEP_BATCH_SIZE,
       warningSeconds: env.APPROVAL_WARNING_MINUTES * 60,
       maxPendingPerAgent: env.APPROVAL_MAX_PENDING_PER_AGENT,
+      maxPendingBytesPerAgent: env.APPROVAL_MAX_PENDING_MIB_PER_AGENT * MIB,
       retentionDays: env.APPROVAL_RETENTION_DAYS,
     },
     rateLimits: {
       agentPerMinute: env.RATE_LIMIT_AGENT_PER_MINUTE,
+      agentBytesPerHour: env.RATE_LIMIT_AGENT_MIB_PER_HOUR * MIB,
       operatorPerMinute: env.RATE_LIMIT_OPERATOR_PER_MINUTE,
     },
     connector: { hookDeadlineSeconds: env.CONNECTOR_HOOK_DEADLINE_SECONDS },

@@ -1,5 +1,6 @@
 import { Body, Controller, Headers, HttpCode, Inject, Post, Res } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { RouteConfig } from '@nestjs/platform-fastify';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import type { Identity } from '../access/identity';
@@ -7,6 +8,7 @@ import { CONFIG, type Config } from '../config/environment';
 import { unguardedMode } from '../escalation/permission-mode';
 import { Allow, Caller } from '../http/access.guard';
 import { OpenAnswers } from '../http/open-answers';
+import { LARGE_BODY } from '../http/body-parser';
 import { parsed } from '../http/zod';
 import { describeError, Log } from '../logging/log';
 import { AgentReports } from './agent-reports';
@@ -58,6 +60,7 @@ export class ClaudeCodeHookController {
   @Post('hook')
   @HttpCode(200)
   @Allow('agent')
+  @RouteConfig(LARGE_BODY)
   @ApiOperation({
     summary:
       'Claude Code HTTP hook: PreToolUse or PermissionRequest in, the decision out; reports of what became of it in, {} out',

@@ -17,9 +17,11 @@ import {
   ApiOperation,
   ApiTags,
 } from '@nestjs/swagger';
+import { RouteConfig } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Identity } from '../access/identity';
 import { Allow, Caller } from '../http/access.guard';
+import { LARGE_BODY } from '../http/body-parser';
 import { McpEndpoint } from './mcp-endpoint';
 
 @ApiTags('connectors')
@@ -31,6 +33,7 @@ export class McpController {
   @Post()
   @HttpCode(200)
   @Allow('agent')
+  @RouteConfig(LARGE_BODY)
   @ApiOperation({ summary: 'MCP over Streamable HTTP, with the tools approve and request_approval' })
   @ApiBody({ schema: { type: 'object', additionalProperties: true }, description: 'A JSON-RPC message' })
   @ApiOkResponse({ content: { 'text/event-stream': { schema: { type: 'string' } } } })

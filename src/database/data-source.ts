@@ -23,6 +23,7 @@ import { AddAuditSeals1795464000006 } from '../../migrations/1795464000006-AddAu
 import { CountLostDocuments1795464000008 } from '../../migrations/1795464000008-CountLostDocuments';
 import { RememberAskerAndHolder1795464000009 } from '../../migrations/1795464000009-RememberAskerAndHolder';
 import { IndexHookCalls1795464000011 } from '../../migrations/1795464000011-IndexHookCalls';
+import { BoundTooLargeRefusals1795464000015 } from '../../migrations/1795464000015-BoundTooLargeRefusals';
 import { QualifyAuditPrune1795464000017 } from '../../migrations/1795464000017-QualifyAuditPrune';
 
 /** A request must not hang on a database that does not answer; five seconds, then 503. */
@@ -101,6 +102,7 @@ export function createDataSource(
       CountLostDocuments1795464000008,
       RememberAskerAndHolder1795464000009,
       IndexHookCalls1795464000011,
+      BoundTooLargeRefusals1795464000015,
       QualifyAuditPrune1795464000017,
     ],
     migrationsTransactionMode: 'all',

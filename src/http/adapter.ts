@@ -1,15 +1,12 @@
 import type { Socket } from 'node:net';
 import { HttpException } from '@nestjs/common';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { parseStrictJson } from '../kernel/strict-json';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { namedCorrelationId, withCorrelation, withNewCorrelation } from '../logging/correlation';
 import { CORRELATION_HEADER } from './correlation-header';
 import { PROBLEM_TYPE, problemOf, sendProblem } from './problem';
 import { securityHeaders } from './security-headers';
 
-/** Larger bodies get 413 before they are parsed. */
-export const BODY_LIMIT_BYTES = 256 * 1024;
 /** Longer than any waiting call, so that a proxy's connection is never closed under it. */
 const KEEP_ALIVE_TIMEOUT_MS = 72_000;
 /** A request must arrive within this; slow senders do not hold sockets for ever. */
@@ -22,19 +19,6 @@ const QUIET_TIMEOUT_MS = 120_000;
 const TIMEOUT_CHECK_MS = 1_000;
 
 const SECURITY_HEADERS = securityHeaders();
-
-/** Nothing is unpacked: a small body that grows is an attack more often than a need. */
-function refuseEncoded({ headers: { 'content-encoding': encoding = 'identity' } }: FastifyRequest): void {
-  if (encoding !== 'identity')
-    throw new HttpException(`Send the body as it is, without Content-Encoding ${encoding}.`, 415);
-}
-
-/** For `RouteConfig`: clients that have nothing to say may name the type of their body all the same. */
-export const BODY_OPTIONAL = { bodyOptional: true } as const;
-
-function mayLackBody({ routeOptions }: FastifyRequest): boolean {
-  return (routeOptions.config as Partial<typeof BODY_OPTIONAL>).bodyOptional === true;
-}
 
 function correlated(request: FastifyRequest, reply: FastifyReply, work: () => void): void {
   const named = namedCorrelationId(request.headers['x-correlation-id'], request.headers.traceparent);
@@ -83,26 +67,8 @@ function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
   );
 }
 
-function prepare(fastify: FastifyInstance): void {
-  fastify.addHook('onRequest', correlated);
-  fastify.removeContentTypeParser(['application/json', 'text/plain']);
-  fastify.addContentTypeParser(
-    'application/json',
-    { parseAs: 'buffer', bodyLimit: BODY_LIMIT_BYTES },
-    (request: FastifyRequest, body: Buffer, done) => {
-      try {
-        refuseEncoded(request);
-        done(null, body.length === 0 && mayLackBody(request) ? undefined : parseStrictJson(body));
-      } catch (error) {
-        done(error as Error);
-      }
-    },
-  );
-}
-
 export function createHttpAdapter(): FastifyAdapter {
   const adapter = new FastifyAdapter({
-    bodyLimit: BODY_LIMIT_BYTES,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
     connectionTimeout: QUIET_TIMEOUT_MS,
@@ -117,6 +83,6 @@ export function createHttpAdapter(): FastifyAdapter {
       correlated(request, reply, () => sendProblem(reply, problemOf(error))),
     clientErrorHandler: refuse,
   });
-  prepare(adapter.getInstance());
+  adapter.getInstance().addHook('onRequest', correlated);
   return adapter;
 }

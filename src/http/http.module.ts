@@ -1,6 +1,7 @@
 import { Global, Module, type MiddlewareConsumer, type NestModule } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_PIPE } from '@nestjs/core';
 import { AccessGuard } from './access.guard';
+import { BodyParser } from './body-parser';
 import { ConnectionLimit } from './connection-limit';
 import { Heartbeats } from './heartbeats';
 import { HostCheck } from './host-check';
@@ -20,6 +21,7 @@ import { InputPipe } from './zod';
     ConnectionLimit,
     OpenAnswers,
     HostCheck,
+    BodyParser,
   ],
   exports: [Heartbeats, UnreadAnswers, ConnectionLimit, OpenAnswers],
 })
@@ -28,6 +30,7 @@ export class HttpModule implements NestModule {
     private readonly unread: UnreadAnswers,
     private readonly connections: ConnectionLimit,
     private readonly hosts: HostCheck,
+    private readonly bodies: BodyParser,
   ) {}
 
   /** The first moment at which modules stand and routes do not. */
@@ -35,5 +38,6 @@ export class HttpModule implements NestModule {
     this.unread.attach();
     this.connections.attach();
     this.hosts.attach();
+    this.bodies.attach();
   }
 }

@@ -16,6 +16,7 @@ import { describeError, Log } from '../logging/log';
 const HTTP_STATUS = {
   'request.invalid': 400,
   'request.misdirected': 421,
+  'request.no-room': 503,
   'access.unauthenticated': 401,
   'access.forbidden': 403,
   'access.same-owner': 403,

@@ -75,6 +75,30 @@ function canonicalText(value: JsonValue): string {
   return text;
 }
 
+/** A text that is in canonical form already. */
+export class CanonicalText {
+  constructor(readonly text: string) {}
+}
+
+/**
+ * The RFC 8785 form of an object, some of whose members are in canonical form already: a large one is written once.
+ * Members that are undefined are left out.
+ *
+ * @throws TypeError as {@link canonicalize}
+ */
+export function canonicalObject(
+  members: Readonly<Record<string, JsonValue | CanonicalText | undefined>>,
+): string {
+  let text = '';
+  for (const name of Object.keys(members).sort()) {
+    const member = members[name];
+    if (member === undefined) continue;
+    const form = member instanceof CanonicalText ? member.text : canonicalize(member);
+    text += `${text === '' ? '' : ','}${JSON.stringify(name)}:${form}`;
+  }
+  return `{${text}}`;
+}
+
 /** Lower-case hex SHA-256 of the bytes, or of the UTF-8 form of the text. */
 export function sha256Hex(data: string | Uint8Array): string {
   return hash('sha256', data, 'hex');
@@ -83,11 +107,11 @@ export function sha256Hex(data: string | Uint8Array): string {
 /** What an approval is bound to: changing any of it changes the digest. */
 export interface BoundInput {
   readonly toolName: string;
-  readonly toolInput: JsonObject;
+  readonly toolInput: JsonObject | CanonicalText;
   readonly cwd?: string | null | undefined;
 }
 
 /** `sha256:` and the hex SHA-256 of the RFC 8785 form of `{toolName, toolInput, cwd}`; `cwd` null when absent. */
 export function inputDigest({ toolName, toolInput, cwd }: BoundInput): string {
-  return `sha256:${sha256Hex(canonicalize({ cwd: cwd ?? null, toolInput, toolName }))}`;
+  return `sha256:${sha256Hex(canonicalObject({ cwd: cwd ?? null, toolInput, toolName }))}`;
 }

@@ -2,6 +2,7 @@
 export type DomainCode =
   | 'request.invalid'
   | 'request.misdirected'
+  | 'request.no-room'
   | 'approval.not-found'
   | 'approval.already-settled'
   | 'approval.expired'

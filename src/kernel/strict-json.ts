@@ -85,6 +85,7 @@ function* read(
   yield;
   const escapesSurrogates = text.includes('\\ud') || text.includes('\\uD');
   if (membersOf(value, escapesSurrogates) !== look.members) throw new StrictJsonError(yield* faults());
+  yield;
   return value;
 }
 

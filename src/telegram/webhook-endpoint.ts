@@ -11,6 +11,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Gatekeeper } from '../access/gatekeeper';
 import { CONFIG, telegramOf, type Config } from '../config/environment';
+import { ANY_NUMBERS } from '../http/body-parser';
 import { InvalidInput } from '../kernel/errors';
 import { Log } from '../logging/log';
 import { ALLOWED_UPDATES } from './allowed-updates';
@@ -63,6 +64,7 @@ export class WebhookEndpoint implements OnModuleInit, OnApplicationBootstrap, Be
     fastify.post(
       WEBHOOK_PATH,
       {
+        config: ANY_NUMBERS,
         onRequest: async (request) => {
           if (this.knowsTheSecret(request)) return;
           const attempt = { method: request.method, route: WEBHOOK_PATH };

@@ -53,6 +53,8 @@ beforeAll(async () => {
     TELEGRAM_MODE: 'webhook',
     TELEGRAM_WEBHOOK_URL: 'https://example.org/telegram/webhook',
     TELEGRAM_WEBHOOK_SECRET: WEBHOOK_SECRET,
+    RATE_LIMIT_AGENT_MIB_PER_HOUR: '1000000',
+    APPROVAL_MAX_PENDING_MIB_PER_AGENT: '1000000',
     APPROVAL_MAX_PENDING_PER_AGENT: '1000000',
     LOG_LEVEL: 'trace',
   });

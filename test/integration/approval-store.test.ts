@@ -372,6 +372,31 @@ describe('the cap on pending requests', () => {
     }
   });
 
+  it('holds for their bytes too, which repeated and settled requests do not take', async () => {
+    const small = await openTestStore(database.url, { APPROVAL_MAX_PENDING_MIB_PER_AGENT: '1' });
+    const ask = (key: string, kib: number) =>
+      small.store.enqueue(
+        newApproval({
+          keyId: 'heavy',
+          toolInput: { content: '文'.repeat((kib * 1024) / 3) },
+          idempotency: { key, bodyDigest: bodyDigest('body') },
+        }),
+      );
+    try {
+      const first = await ask('first', 600);
+      await expect(ask('second', 600)).rejects.toMatchObject({
+        code: 'approval.too-many-pending',
+        message: expect.stringContaining('more than 1 MiB') as string,
+      });
+      expect((await ask('small', 300)).replayed).toBe(false);
+      expect((await ask('first', 600)).replayed).toBe(true);
+      await small.store.settle(first.approval.id, { status: 'cancelled', by: OLIVIA, reason: null });
+      expect((await ask('second', 600)).replayed).toBe(false);
+    } finally {
+      await small.close();
+    }
+  });
+
   it('holds for requests that are stored at the same time', async () => {
     const small = await openTestStore(database.url, { APPROVAL_MAX_PENDING_PER_AGENT: '1' });
     try {

@@ -436,7 +436,7 @@ describe('whatever goes wrong', () => {
     ['duplicate keys', '{"hook_event_name":"PreToolUse","session_id":"a","session_id":"b"}', {}],
     ['an empty body', '', {}],
     ['a list', '[]', {}],
-    ['an oversize body', JSON.stringify(preToolUse({ tool_input: { command: 'x'.repeat(300_000) } })), {}],
+    ['an oversize body', JSON.stringify(preToolUse({ tool_input: { command: 'x'.repeat(4_300_000) } })), {}],
     ['another media type', JSON.stringify(preToolUse()), { 'content-type': 'text/plain' }],
     ['no session', JSON.stringify(preToolUse({ session_id: undefined })), {}],
     ['an input that is no object', JSON.stringify(preToolUse({ tool_input: 'ls' })), {}],

@@ -115,11 +115,11 @@ it.each([
 });
 
 it('denies what the service will not take', async () => {
-  const run = new AgentMachine(url).run({ calls: [bash('x'.repeat(300_000))] });
+  const run = new AgentMachine(url).run({ calls: [bash('x'.repeat(4_300_000))] });
   expect(await run.ended()).toBe(0);
   expect(run.answers[0]).toMatchObject({
     behavior: 'deny',
-    message: expect.stringContaining('413') as string,
+    message: expect.stringMatching(/413.*4\.2 MiB; at most 4 MiB/) as string,
   });
 });
 

@@ -31,6 +31,7 @@ interface Told {
 const UNLIMITED: RateLimits = {
   ask: () => Promise.resolve(),
   giveBack: () => Promise.resolve(),
+  giveBackBytes: () => Promise.resolve(),
   decide: () => Promise.resolve(),
   refuse: () => Promise.resolve(),
 };

@@ -108,10 +108,10 @@ describe('a body of POST /api/approvals is refused, and nothing stored, when it 
     ['a fraction of timeoutSeconds', requestBody({ timeoutSeconds: 1.5 }), invalidAt('timeoutSeconds')],
     ['timeoutSeconds above the maximum', requestBody({ timeoutSeconds: 7201 }), invalidAt('timeoutSeconds')],
     ['a huge timeoutSeconds', requestBody({ timeoutSeconds: 1e15 }), invalidAt('timeoutSeconds')],
-    ['1 MB', requestBody({ summary: 'a'.repeat(1_000_000) }), { status: 413, code: 'request.too-large' }],
+    ['5 MB', requestBody({ summary: 'a'.repeat(5_000_000) }), { status: 413, code: 'request.too-large' }],
     [
-      'one byte more than 256 KiB',
-      withInput(`"${'a'.repeat(256 * 1024)}"`).slice(0, 256 * 1024 + 1),
+      'one byte more than 4 MiB',
+      withInput(`"${'a'.repeat(4096 * 1024)}"`).slice(0, 4096 * 1024 + 1),
       { status: 413, code: 'request.too-large' },
     ],
     ['depth 1000', withInput(deep(1000)), INVALID],

@@ -29,6 +29,7 @@ export function serviceEnvironment(
     AGENT_API_KEY: AGENT_KEY,
     OPERATOR_API_KEY: OPERATOR_KEY,
     // What is tested is not the pace, unless a test says so.
+    RATE_LIMIT_AGENT_MIB_PER_HOUR: '1000000',
     RATE_LIMIT_AGENT_PER_MINUTE: '1000000',
     RATE_LIMIT_OPERATOR_PER_MINUTE: '1000000',
     LOG_LEVEL: 'debug',

@@ -10,6 +10,8 @@ export const ENQUEUE = { path: '/api/approvals', key: AGENT_KEY } as const;
 
 /** Limits are raised, never bypassed; a test of a limit sets it. */
 const ROOM = {
+  RATE_LIMIT_AGENT_MIB_PER_HOUR: '1000000',
+  APPROVAL_MAX_PENDING_MIB_PER_AGENT: '1000000',
   APPROVAL_MAX_PENDING_PER_AGENT: '1000000',
   RATE_LIMIT_AGENT_PER_MINUTE: '10000000',
   RATE_LIMIT_OPERATOR_PER_MINUTE: '10000000',

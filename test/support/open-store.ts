@@ -1,6 +1,6 @@
 import type { EventBus } from '@nestjs/cqrs';
 import { PostgresApprovalStore } from '../../src/approvals/postgres-approval-store';
-import { inputDigest } from '../../src/kernel/canonical-json';
+import { canonicalize, inputDigest } from '../../src/kernel/canonical-json';
 import type { NewApproval } from '../../src/approvals/approval-store';
 import { parseConfig } from '../../src/config/environment';
 import { createDataSource } from '../../src/database/data-source';
@@ -56,7 +56,7 @@ export async function openTestStore(
 /** What the store is given for a request about which nothing matters. */
 export function newApproval(more: Partial<NewApproval> = {}): NewApproval {
   const { toolName = 'Bash', toolInput = { command: 'ls' }, cwd = null } = more;
-  return {
+  const request = {
     keyId: 'key-1',
     owner: null,
     agentId: 'claude-code',
@@ -75,4 +75,8 @@ export function newApproval(more: Partial<NewApproval> = {}): NewApproval {
     held: false,
     ...more,
   };
+  const { agentId, sessionId, toolUseId, summary, metadata } = request;
+  const asked = { agentId, cwd, metadata, sessionId, summary, toolInput, toolName, toolUseId };
+  const text = canonicalize(asked);
+  return { text, bytes: Buffer.byteLength(text), ...request };
 }

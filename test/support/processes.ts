@@ -132,6 +132,7 @@ export class Service extends Program {
       LOG_LEVEL: 'debug',
       LOG_FORMAT: 'json',
       // The sandbox's limits are lifted likewise: what is tested is not the pace.
+      RATE_LIMIT_AGENT_MIB_PER_HOUR: '1000000',
       RATE_LIMIT_AGENT_PER_MINUTE: '1000000',
       RATE_LIMIT_OPERATOR_PER_MINUTE: '1000000',
       TELEGRAM_BUDGET_PER_SECOND: '1000',

@@ -1,15 +1,24 @@
 import { hash } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, EventBus, type ICommandHandler } from '@nestjs/cqrs';
 import { CONFIG, type Config } from '../../config/environment';
-import { canonicalize, inputDigest as inputDigestOf } from '../../kernel/canonical-json';
+import {
+  CanonicalText,
+  canonicalize,
+  canonicalObject,
+  inputDigest as inputDigestOf,
+} from '../../kernel/canonical-json';
 import { InvalidInput } from '../../kernel/errors';
-import type { JsonObject } from '../../kernel/json';
+import type { JsonObject, JsonValue } from '../../kernel/json';
 import { Tracing } from '../../tracing/tracing';
 import type { Asker } from '../approval';
 import { ApprovalEnqueued } from '../approval-events';
 import { ApprovalStore, type Enqueued, type NewApproval } from '../approval-store';
 import { RateLimits } from '../rate-limits';
+
+/** An input that is longer is written, digested and stored in turns of its own. */
+const CHARACTERS_IN_A_TURN = 64 * 1024;
 
 /** What the caller sent; absent members are null. */
 export interface EnqueueBody {
@@ -60,7 +69,16 @@ export class EnqueueApprovalHandler implements ICommandHandler<EnqueueApprovalCo
     const { body, idempotencyKey, correlationId, held } = command;
     const { keyId, owner } = command.asker;
     const { agentId, sessionId, toolName, toolInput, toolUseId = null, summary = null, cwd = null } = body;
-    const inputDigest = inputDigestOf({ toolName, toolInput, cwd });
+    const { metadata: given } = body;
+    const metadata = given ?? {};
+    // The largest part is written once, for the digests and for what is stored.
+    const input = new CanonicalText(canonicalize(toolInput));
+    const isLarge = input.text.length > CHARACTERS_IN_A_TURN;
+    if (isLarge) await nextTurn();
+    const asked = { agentId, cwd, metadata, sessionId, summary, toolInput: input, toolName, toolUseId };
+    const text = canonicalObject(asked);
+    const inputDigest = inputDigestOf({ toolName, toolInput: input, cwd });
+    if (isLarge) await nextTurn();
     const enqueued = await this.ask({
       keyId,
       owner,
@@ -71,15 +89,20 @@ export class EnqueueApprovalHandler implements ICommandHandler<EnqueueApprovalCo
       toolUseId,
       summary,
       cwd,
-      metadata: body.metadata ?? {},
+      metadata,
       inputDigest,
+      text,
+      bytes: Buffer.byteLength(text),
       timeoutSeconds: this.timeoutSeconds(body.timeoutSeconds),
       correlationId,
       traceparent: this.tracing.current,
       idempotency:
         idempotencyKey === null
           ? null
-          : { key: idempotencyKey, bodyDigest: held ? bytesOf(inputDigest) : digestOf(body) },
+          : {
+              key: idempotencyKey,
+              bodyDigest: held ? bytesOf(inputDigest) : digestOf({ ...body, toolInput: input }),
+            },
       held,
     });
     if (!enqueued.replayed) this.events.publish(new ApprovalEnqueued(enqueued.approval));
@@ -89,15 +112,21 @@ export class EnqueueApprovalHandler implements ICommandHandler<EnqueueApprovalCo
   /** A repetition is no new request: it does not count, and is answered beyond the limit too, since it waits on. */
   private async ask(request: NewApproval): Promise<Enqueued> {
     try {
-      await this.limits.ask(request.keyId);
+      await this.limits.ask(request.keyId, request.bytes);
     } catch (error) {
       const earlier = await this.store.replay(request);
       if (earlier) return earlier;
       throw error;
     }
-    const enqueued = await this.store.enqueue(request);
-    if (enqueued.replayed) await this.limits.giveBack(request.keyId);
-    return enqueued;
+    const { keyId, bytes } = request;
+    try {
+      const enqueued = await this.store.enqueue(request);
+      if (enqueued.replayed) await this.limits.giveBack(keyId, bytes);
+      return enqueued;
+    } catch (error) {
+      await this.limits.giveBackBytes(keyId, bytes);
+      throw error;
+    }
   }
 
   private timeoutSeconds(asked: number | null | undefined): number {
@@ -114,7 +143,7 @@ function bytesOf(digest: string): Buffer {
   return Buffer.from(digest.replace(/^sha256:/, ''), 'hex');
 }
 
-function digestOf(members: object): Buffer {
-  // Of what was sent: the canonical form leaves members out that are undefined.
-  return hash('sha256', canonicalize(members as JsonObject), 'buffer');
+/** Of what was sent: the canonical form leaves members out that are undefined. */
+function digestOf(members: Readonly<Record<string, JsonValue | CanonicalText | undefined>>): Buffer {
+  return hash('sha256', canonicalObject(members), 'buffer');
 }

@@ -33,6 +33,8 @@ export const CHAT_ID = '-1001';
 
 /** Limits that are not what is measured are raised, never bypassed: to the most that the configuration takes. */
 const UNLIMITED = {
+  RATE_LIMIT_AGENT_MIB_PER_HOUR: '1000000',
+  APPROVAL_MAX_PENDING_MIB_PER_AGENT: '1000000',
   APPROVAL_MAX_PENDING_PER_AGENT: '1000000',
   HTTP_MAX_WAITING_PER_KEY: '1000000',
   RATE_LIMIT_AGENT_PER_MINUTE: '10000000',

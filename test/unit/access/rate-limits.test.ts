@@ -4,11 +4,15 @@ import type { RefusalLog } from '../../../src/audit/refusal-log';
 import { parseConfig } from '../../../src/config/environment';
 import type { RateLimited } from '../../../src/kernel/errors';
 
-const refusals = { recordFlood: () => Promise.resolve() } as unknown as RefusalLog;
+const refusals = { recordFlood: () => Promise.resolve(true) } as unknown as RefusalLog;
 const limits = () =>
   new ProcessRateLimits(
     refusals,
-    parseConfig({ RATE_LIMIT_AGENT_PER_MINUTE: '3', RATE_LIMIT_OPERATOR_PER_MINUTE: '1' }),
+    parseConfig({
+      RATE_LIMIT_AGENT_PER_MINUTE: '3',
+      RATE_LIMIT_AGENT_MIB_PER_HOUR: '2',
+      RATE_LIMIT_OPERATOR_PER_MINUTE: '1',
+    }),
   );
 
 beforeEach(() => jest.useFakeTimers());
@@ -25,15 +29,15 @@ const refusalOf = (attempt: Promise<void>): Promise<RateLimited> =>
 it('what is over the limit is refused until exactly the time that is told', async () => {
   const all = limits();
   for (let n = 0; n < 3; n++) {
-    await all.ask('agent');
+    await all.ask('agent', 1);
     jest.setSystemTime(Date.now() + 5_000);
   }
-  const { code, retryAfterSeconds } = await refusalOf(all.ask('agent'));
+  const { code, retryAfterSeconds } = await refusalOf(all.ask('agent', 1));
   expect({ code, retryAfterSeconds }).toEqual({ code: 'access.rate-limited', retryAfterSeconds: 45 });
   jest.setSystemTime(Date.now() + 44_000);
-  expect((await refusalOf(all.ask('agent'))).retryAfterSeconds).toBe(1);
+  expect((await refusalOf(all.ask('agent', 1))).retryAfterSeconds).toBe(1);
   jest.setSystemTime(Date.now() + 1_000);
-  await all.ask('agent');
+  await all.ask('agent', 1);
 });
 
 it('every agent and every operator has a limit of their own', async () => {
@@ -60,7 +64,37 @@ it('attempts without a valid key are answered as such 600 times a minute from on
 it('what is given back may be used again', async () => {
   const all = limits();
   for (let n = 0; n < 10; n++) {
-    await all.ask('agent');
-    await all.giveBack('agent');
+    await all.ask('agent', 1);
+    await all.giveBack('agent', 1);
   }
+});
+
+describe('bytes that a key has stored within an hour', () => {
+  const MIB = 1024 * 1024;
+
+  it('are limited, and the refusal tells for how long', async () => {
+    const all = limits();
+    await all.ask('agent', 1.5 * MIB);
+    jest.setSystemTime(Date.now() + 600_000);
+    const { message, retryAfterSeconds } = await refusalOf(all.ask('agent', MIB));
+    expect(message).toContain('MiB of requests stored within an hour (at most 2)');
+    expect(retryAfterSeconds).toBe(3_000);
+    await all.ask('other', MIB);
+  });
+
+  it('leave their room to a smaller request when a larger one does not fit', async () => {
+    const all = limits();
+    await all.ask('agent', 1.5 * MIB);
+    await refusalOf(all.ask('agent', MIB));
+    await all.ask('agent', 0.5 * MIB);
+  });
+
+  it('are given back when nothing was stored', async () => {
+    const all = limits();
+    await all.ask('agent', 2 * MIB);
+    await all.giveBackBytes('agent', 2 * MIB);
+    await all.ask('agent', 2 * MIB);
+    await all.giveBack('agent', 2 * MIB);
+    await all.ask('agent', 2 * MIB);
+  });
 });

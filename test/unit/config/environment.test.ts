@@ -31,6 +31,7 @@ describe('defaults', () => {
         port: 3000,
         publicHosts: null,
         loopback: true,
+        bodyLimitBytes: 4_194_304,
         maxWaitingPerKey: 1000,
       },
       dataDir: '.data',
@@ -55,9 +56,10 @@ describe('defaults', () => {
         sweepBatchSize: 500,
         warningSeconds: 5 * 60,
         maxPendingPerAgent: 1000,
+        maxPendingBytesPerAgent: 67_108_864,
         retentionDays: 90,
       },
-      rateLimits: { agentPerMinute: 600, operatorPerMinute: 60 },
+      rateLimits: { agentPerMinute: 600, agentBytesPerHour: 268_435_456, operatorPerMinute: 60 },
       connector: { hookDeadlineSeconds: 570 },
       audit: { checkpointFile: join('.data', 'audit-checkpoints.jsonl') },
       metrics: { public: false, listener: null },
@@ -126,12 +128,16 @@ describe('the configuration', () => {
       METRICS_PORT: '9464',
       METRICS_HOST: '10.0.0.1',
       AUDIT_CHECKPOINT_FILE: '/var/lib/audit.jsonl',
+      HTTP_BODY_LIMIT_KIB: '128',
+      HTTP_MAX_WAITING_PER_KEY: '50',
     });
-    expect(config.http).toMatchObject({
+    expect(config.http).toEqual({
       host: '0.0.0.0',
       port: 8080,
       loopback: false,
       publicHosts: ['approvals.example.com', '10.0.0.1'],
+      bodyLimitBytes: 131_072,
+      maxWaitingPerKey: 50,
     });
     expect(config.database).toEqual({
       url: 'postgres://u:p@db:5432/app',
