@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { createDataSource } from '../../src/database/data-source';
+import { isUnavailable } from '../../src/database/database';
 import { URGENCY } from '../../src/database/outbox-work';
 import { CLAIM, type Work } from '../../src/escalation/outbox-store';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { openOutbox, type OutboxReplica } from '../support/outbox-rig';
+import { until } from '../support/until';
 
 const GROUP = '-1001';
 const OTHER_GROUP = '-1002';
@@ -253,8 +255,14 @@ it('a replica that is frozen in the middle of a claim loses its lock on the budg
   await frozen.startTransaction();
   await frozen.query(`select 1 from leases where name = 'send-budget' for update`);
   await add('card');
-  // Resolves once PostgreSQL has ended the idle transaction.
-  expect((await claimed()).kind).toBe('card');
+  // A claim waits for a lock for two seconds; PostgreSQL ends the idle transaction after five.
+  const work = await until('another replica goes on', () =>
+    claimed().catch((error: unknown) => {
+      if (!isUnavailable(error)) throw error;
+      return null;
+    }),
+  );
+  expect(work.kind).toBe('card');
   await expect(frozen.query('select 1')).rejects.toThrow();
   await frozen.release();
   await source.destroy();
