@@ -237,7 +237,9 @@ export class Taps implements BeforeApplicationShutdown {
   private turnAway(userId: number, message: TappedMessage): () => Promise<void> {
     const type = 'access.unauthenticated';
     const refusal = this.refusalOf('not-an-operator', userId, message);
-    return () => this.refusals.recordFlood({ type, ...refusal });
+    return async () => {
+      await this.refusals.recordFlood({ type, ...refusal });
+    };
   }
 
   private refuse(userId: number, message: TappedMessage): () => Promise<void> {
