@@ -12,14 +12,17 @@ export interface ActionPart {
   readonly layout: 'line' | 'block';
   readonly language?: CodeLanguage;
   /** How many lines `shown` has. */
-  readonly lines?: number;
+  readonly lines: number;
   /** How many marks in it are escaped because they would be drawn over other characters. */
-  readonly paintingMarks?: number;
+  readonly paintingMarks: number;
 }
 
+/** A line that begins with words of ours; the text in it must not pass for more of them. */
+type Row = readonly [ours: string, text: string];
+
 /** A part whose text is not made visible yet; of several texts, each is a line of its own. */
-interface HiddenPart extends Omit<ActionPart, 'shown'> {
-  readonly value: string | readonly string[];
+interface HiddenPart extends Omit<ActionPart, keyof Visible> {
+  readonly value: string | readonly Row[];
 }
 
 /** A member of a known tool's input that reads better as itself than as JSON. */
@@ -105,7 +108,10 @@ export function* makeActionParts(toolName: string, toolInput: JsonObject): Steps
 function* makeTextVisible(value: HiddenPart['value'], layout: ActionPart['layout']): Steps<Visible> {
   if (typeof value === 'string') return yield* makeVisible(value, layout);
   const lines: Visible[] = [];
-  for (const line of value) lines.push(yield* makeVisible(line, 'line'));
+  for (const [ours, text] of value) {
+    const visible = yield* makeVisible(text, 'line');
+    lines.push({ ...visible, shown: ours + visible.shown });
+  }
   const paintingMarks = lines.reduce((sum, line) => sum + line.paintingMarks, 0);
   return { shown: lines.map(({ shown }) => shown).join('\n'), lines: lines.length, paintingMarks };
 }
@@ -191,7 +197,7 @@ export function actionLines(parts: readonly ActionPart[]): string[] {
 }
 
 /** The label with the number of lines of a block that has more or less than one. */
-export function labelOf({ label, shown, lines = 1 }: Pick<ActionPart, 'label' | 'shown' | 'lines'>): string {
+export function labelOf({ label, shown, lines }: Pick<ActionPart, 'label' | 'shown' | 'lines'>): string {
   if (shown === '') return `${label} (empty)`;
   return lines > 1 ? `${label} (${lines} lines)` : label;
 }
@@ -233,10 +239,11 @@ function questionParts(value: JsonValue | undefined): HiddenPart[] {
     const label = questions?.length === 1 ? 'Question' : `Question ${i + 1} of ${questions?.length}`;
     const choice = multiSelect ? 'Options, several may be chosen' : 'Options';
     // Each on a line of its own, so that none can pose as another.
-    const lines = options.flatMap((option, n) => [
-      `${n + 1}. ${option.label}`,
-      ...(option.description === undefined ? [] : [`   ${option.description}`]),
-      ...(option.preview === undefined ? [] : [`   ${option.preview}`]),
+    const lines = options.flatMap((option, n): Row[] => [
+      [`${n + 1}. `, option.label],
+      ...[option.description, option.preview].flatMap((text): Row[] =>
+        text === undefined ? [] : [['   ', text]],
+      ),
     ]);
     return [
       part({ label, layout: 'block' }, question),

@@ -94,7 +94,7 @@ function showLookAlike({ word, characters }: LookAlike): RichText {
 
 function* countPaintingMarks(parts: readonly ActionPart[], fields: readonly string[]): Steps<number> {
   let count = 0;
-  for (const { paintingMarks = 0 } of parts) count += paintingMarks;
+  for (const { paintingMarks } of parts) count += paintingMarks;
   for (const field of fields) count += (yield* makeVisible(field, 'line')).paintingMarks;
   return count;
 }

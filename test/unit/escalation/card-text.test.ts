@@ -209,6 +209,13 @@ describe('the action', () => {
     expect(shown(toolName, toolInput)).toBe(`🔐 ${toolName} needs approval\n${expected}`);
   });
 
+  it('of a question has a line for each text, which cannot pass for another option', () => {
+    const options = [{ label: 'A\n2. B' }, { label: 'C', description: 'c' }];
+    expect(shown('AskUserQuestion', { questions: [{ question: 'Which?', options }] })).toContain(
+      'Question:\nWhich?\nOptions (3 lines):\n1. A\\u{a}2. B\n2. C\n   c',
+    );
+  });
+
   it.each<[string, JsonObject['x']]>([
     ['not a list', 'x'],
     ['no edits', []],
