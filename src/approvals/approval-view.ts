@@ -17,7 +17,10 @@ const actor = z.strictObject({ kind: z.enum(['telegram', 'api']), id: z.string()
 export const approvalViewSchema = z.strictObject({
   id: z.uuid(),
   status: z.enum(['pending', 'approved', 'rejected', 'expired', 'cancelled']),
-  agentId: z.string(),
+  requestedBy: z
+    .strictObject({ key: z.string(), owner: z.string().nullable() })
+    .meta({ description: 'The authenticated API key, and its owner when it asked.' }),
+  agentId: z.string().meta({ description: 'What the caller calls itself; a label, never a right.' }),
   sessionId: z.string(),
   toolName: z.string(),
   toolInput: jsonObjectSchema,
@@ -51,6 +54,7 @@ export function viewOf(approval: Approval): z.infer<typeof approvalViewSchema> {
   return {
     id: approval.id,
     status: approval.status,
+    requestedBy: { key: approval.keyId, owner: approval.owner },
     agentId: approval.agentId,
     sessionId: approval.sessionId,
     toolName: approval.toolName,

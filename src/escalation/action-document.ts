@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { ApprovalRequest } from '../approvals/approval';
 import type { Steps } from '../kernel/steps';
 import { BLOCK_PREFIX, labelOf, type ActionPart } from './action-parts';
+import { askerOf, CLAIMED_AGENT } from './asker';
 import { shortId } from './short-id';
 import { makeVisible, visibleLine } from './visible-text';
 
@@ -38,7 +39,8 @@ export function* makeActionDocument(request: ApprovalRequest, text: string): Ste
     `Directory: ${cwd === null ? '(none given)' : visibleLine(cwd)}`,
     '',
     `Request: ${id}`,
-    `Agent: ${visibleLine(request.agentId)}`,
+    `Asked by: ${askerOf(request)}`,
+    `${CLAIMED_AGENT}: ${visibleLine(request.agentId)}`,
     `Session: ${visibleLine(request.sessionId)}`,
     ...(request.summary === null ? [] : [`Summary by the agent: ${visibleLine(request.summary)}`]),
     `Metadata: ${metadata.shown}`,

@@ -2,6 +2,7 @@ import type { ApprovalRequest } from '../approvals/approval';
 import { runAtOnce, runInTurns, type Steps } from '../kernel/steps';
 import { makeActionDocument, makeActionText, type ActionDocument } from './action-document';
 import { labelOf, makeActionParts, type ActionPart } from './action-parts';
+import { askerOf, CLAIMED_AGENT } from './asker';
 import { excerpt, type Excerpt } from './excerpt';
 import { unguardedMode } from './permission-mode';
 import { bold, join, MAX_MESSAGE_LENGTH, pre, rich, words, type RichText } from './rich-text';
@@ -97,7 +98,8 @@ function compose(content: CardContent, around: Surroundings, { action, fieldLimi
       ...content.warnings,
       ...(cwd === null ? [] : [field('Directory', visibleLine(cwd), SHORT.directory)]),
       ...(summary === null ? [] : [field('Summary by the agent', visibleLine(summary), SHORT.prose)]),
-      field('Agent', visibleLine(agentId), SHORT.name),
+      rich`${bold('Asked by')}: ${askerOf(content.request)}`,
+      field(CLAIMED_AGENT, visibleLine(agentId), SHORT.name),
       field('Session', visibleLine(sessionId), SHORT.name),
       ...(content.metadata === null ? [] : [field('Metadata', content.metadata, SHORT.prose)]),
       ...(around.document ? [documentNote(around.document)] : []),

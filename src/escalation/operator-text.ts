@@ -1,5 +1,6 @@
 import type { ApprovalRequest } from '../approvals/approval';
 import { actionLine } from './action-parts';
+import { askerOf } from './asker';
 import { timeLeft, utc } from './moments';
 import { bold, code, join, rich, words, type RichText } from './rich-text';
 import { shortId } from './short-id';
@@ -26,7 +27,8 @@ export interface ServiceStatus {
 export function renderWarning(request: ApprovalRequest, now: Date): RichText {
   return join(
     [
-      rich`⏳ ${bold('Nobody has decided yet')} on ${name(request.toolName)} for ${name(request.agentId)}`,
+      rich`⏳ ${bold('Nobody has decided yet')} on ${name(request.toolName)}`,
+      asker(request),
       rich`It expires ${timeLeft(request.expiresAt, now)}, at ${words(utc(request.expiresAt))}. Then the agent is told that nobody answered.`,
       rich`${bold('Request')}: ${shortId(request.id)}`,
     ],
@@ -60,7 +62,7 @@ export function renderPending(page: readonly ApprovalRequest[], total: number, n
       rich`📥 ${bold(`Waiting for a decision: ${count}`)}`,
       ...shown.map(
         (request) =>
-          rich`${shortId(request.id)} · ${name(request.agentId)} · ${name(request.toolName)} · expires ${timeLeft(request.expiresAt, now)}\n${actionPreview(request)}`,
+          rich`${shortId(request.id)} · ${name(request.toolName)} · expires ${timeLeft(request.expiresAt, now)}\n${asker(request)}\n${actionPreview(request)}`,
       ),
     ],
     '\n\n',
@@ -155,6 +157,12 @@ export function renderGapNotice(from: Date, to: Date, pending: number): RichText
 function actionPreview({ toolName, toolInput }: Pick<ApprovalRequest, 'toolName' | 'toolInput'>): RichText {
   const preview = actionLine(toolName, toolInput, MAX_PREVIEW_LENGTH);
   return preview === '' ? words('(empty)') : code(preview);
+}
+
+/** Who asks, and as what; where both are the same, once. */
+function asker(request: ApprovalRequest): RichText {
+  const by = rich`Asked by ${askerOf(request)}`;
+  return request.agentId === request.keyId ? by : rich`${by}, which calls itself ${name(request.agentId)}`;
 }
 
 function name(value: string): RichText {

@@ -197,7 +197,7 @@ withClaude('the real Claude Code', () => {
       );
       await stage.api.decide(id, 'approved');
       await until('the model goes on', () => agent.results.length > 0, ASKS_WITHIN_MS);
-      expect(agent.results.join()).toMatch(/approved your plan/i);
+      expect(agent.results.join()).toMatch(/approved (exiting plan mode|your plan)/i);
       await agent.program?.kill();
     });
 

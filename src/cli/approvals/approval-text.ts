@@ -1,6 +1,7 @@
 import type { Approval } from '../../connectors/client/approval-wire';
 import { actionLine, actionParts, blockLines, labelOf, type ActionPart } from '../../escalation/action-parts';
 import { warningsFor } from '../../escalation/warnings';
+import { askerOf, CLAIMED_AGENT } from '../../escalation/asker';
 import { beginning } from '../../escalation/excerpt';
 import { span, utc } from '../../escalation/moments';
 import { shortId } from '../../escalation/short-id';
@@ -19,7 +20,7 @@ const field = (label: string, value: string): string => `${`${label}:`.padEnd(LA
  * a block is marked, so that nothing in it can pose as one of ours.
  */
 export function approvalLines(approval: Approval): string[] {
-  const { toolName, toolInput, cwd, summary, agentId, sessionId, metadata } = approval;
+  const { toolName, toolInput, cwd, summary, requestedBy, agentId, sessionId, metadata } = approval;
   return [
     field('Request', `${shortId(approval.id)}  (${approval.id})`),
     field('Status', approval.status),
@@ -29,7 +30,10 @@ export function approvalLines(approval: Approval): string[] {
     ...warningsFor(approval).map(({ text }) => text),
     ...(cwd === null ? [] : [field('Directory', visibleLine(cwd))]),
     ...(summary === null ? [] : [field('Summary by the agent', visibleLine(summary))]),
-    field('Agent', visibleLine(agentId)),
+    ...(requestedBy === undefined
+      ? []
+      : [field('Asked by', askerOf({ keyId: requestedBy.key, owner: requestedBy.owner }))]),
+    field(CLAIMED_AGENT, visibleLine(agentId)),
     field('Session', visibleLine(sessionId)),
     ...(Object.keys(metadata).length === 0 ? [] : [field('Metadata', visibleLine(JSON.stringify(metadata)))]),
     field('Asked', moment(approval.createdAt)),
@@ -41,15 +45,16 @@ export function approvalLines(approval: Approval): string[] {
 /** A heading, then one line each, with how the action begins. */
 export function listLines(approvals: readonly Approval[]): string[] {
   const name = (text: string): string => beginning(visibleLine(text), LISTED_NAME_LENGTH);
-  const rows = approvals.map(({ id, status, createdAt, agentId, toolName, toolInput }) => [
+  const rows = approvals.map(({ id, status, createdAt, requestedBy, agentId, toolName, toolInput }) => [
     shortId(id),
     status,
     moment(createdAt),
+    requestedBy === undefined ? '' : name(requestedBy.key),
     name(agentId),
     name(toolName),
     actionLine(toolName, toolInput, LISTED_ACTION_LENGTH),
   ]);
-  return table([['ID', 'STATUS', 'ASKED', 'AGENT', 'TOOL', 'ACTION'], ...rows]);
+  return table([['ID', 'STATUS', 'ASKED', 'KEY', 'AGENT (CLAIMED)', 'TOOL', 'ACTION'], ...rows]);
 }
 
 /** How a request ended: `approved by Olivia (Telegram id 1): looks fine`. */

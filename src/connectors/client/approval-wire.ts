@@ -11,6 +11,8 @@ const actor = z.object({ kind: z.enum(['telegram', 'api']), id: z.string(), name
 export const approvalSchema = z.looseObject({
   id: z.uuid(),
   status: z.enum(['pending', 'approved', 'rejected', 'expired', 'cancelled']),
+  /** The API key that asked, as it was authenticated; earlier services do not say. */
+  requestedBy: z.looseObject({ key: z.string(), owner: z.string().nullable() }).optional(),
   agentId: z.string(),
   sessionId: z.string(),
   toolName: z.string(),

@@ -15,7 +15,7 @@ export const ALICE: Actor = { kind: 'telegram', id: '1001', name: 'Alice' };
 export function anApproval(changes: Partial<ApprovalRequest> = {}): Approval {
   return {
     id: '019fbc3e-7a00-7000-8000-0123456789ab',
-    keyId: '019fbc3e-7a00-7000-8000-000000000001',
+    keyId: 'deploy-key',
     owner: null,
     agentId: 'deployer',
     sessionId: 'session-1',

@@ -145,7 +145,8 @@ describe('the card of a shell command', () => {
         '}',
         'Directory: /srv/app',
         'Summary by the agent: Build it',
-        'Agent: deployer',
+        'Asked by: API key deploy-key',
+        'Agent (claimed): deployer',
         'Session: session-1',
         'Metadata: {"branch":"main"}',
         'Expires: 2026-08-01 12:30:00 UTC (30 min after the request)',
@@ -174,7 +175,7 @@ describe('the card of a shell command', () => {
 
 describe('the action', () => {
   const shown = (toolName: string, toolInput: JsonObject): string =>
-    renderCard(anApproval({ toolName, toolInput, cwd: null })).text.split('\nAgent: ')[0] ?? '';
+    renderCard(anApproval({ toolName, toolInput, cwd: null })).text.split('\nAsked by: ')[0] ?? '';
 
   it.each<[string, JsonObject, string]>([
     ['Write', { file_path: '/a b', content: 'x\n\ty' }, 'File: /a b\nContent (2 lines):\nx\n⇥y'],
@@ -473,7 +474,7 @@ describe('telegram.md 14: message structure (security 11)', () => {
     });
     expectSound(renderCard(approval));
     expectSound(renderOutcome(settled(approval, 'rejected', { by: { ...ALICE, name: evil }, reason: evil })));
-    expect(renderCard(approval).text).toContain(`Agent: ${evil}\n`);
+    expect(renderCard(approval).text).toContain(`Agent (claimed): ${evil}\n`);
   });
 
   it('does not grow with hundreds of entities', () => {
@@ -550,7 +551,7 @@ describe('telegram.md 19: the card of a settled approval', () => {
   });
 
   it('shortens the action when the outcome leaves it no room, and says so', () => {
-    const tight = bash('x'.repeat(3900));
+    const tight = bash('x'.repeat(3850));
     expect(renderCard(tight).document).toBeNull();
     const { text } = renderOutcome(settled(tight, 'rejected', { reason: 'r'.repeat(390) }));
     expect(text).toContain('Excerpt only');

@@ -51,7 +51,8 @@ describe('telegram.md 18: the warning before the timeout', () => {
   it('says what, how long and until when, relative and absolute', () => {
     const warning = renderWarning(anApproval(), NOW);
     expect(warning.text).toBe(
-      '⏳ Nobody has decided yet on Bash for deployer\n' +
+      '⏳ Nobody has decided yet on Bash\n' +
+        'Asked by API key deploy-key, which calls itself deployer\n' +
         'It expires in 5 min, at 2026-08-01 12:30:00 UTC. Then the agent is told that nobody answered.\n' +
         'Request: 456789ab',
     );
@@ -75,7 +76,7 @@ describe('the list of what is pending', () => {
     const request = anApproval({ toolInput: { command: `cd /srv\n  make\n${'x'.repeat(300)}` } });
     const { text } = renderPending([request], 1, NOW);
     expect(text).toMatch(
-      /^📥 Waiting for a decision: 1\n\n456789ab · deployer · Bash · expires in 5 min\ncd \/srv make x+…$/,
+      /^📥 Waiting for a decision: 1\n\n456789ab · Bash · expires in 5 min\nAsked by API key deploy-key, which calls itself deployer\ncd \/srv make x+…$/,
     );
   });
 
