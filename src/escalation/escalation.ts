@@ -25,7 +25,10 @@ const MAX_LOST_SENDS = 2;
 /** How soon what only this process knows is tried to be written down again. */
 const REMEMBER_AGAIN_MS = 500;
 
-const INCOMPLETE_NOTICE = 'The complete action could not be attached yet. Approve appears once it is.';
+function incompleteNotice(approval: Approval): string {
+  const approvable = possibleVerdicts(approval).includes('approved');
+  return `The complete action could not be attached yet.${approvable ? ' Approve appears once it is.' : ''}`;
+}
 
 const approve = (nonce: string): Button => ({
   text: '✅ Approve',
@@ -169,7 +172,7 @@ export class Escalation implements BeforeApplicationShutdown {
 
   /** What there is, to be rejected or waited for. */
   private async showIncomplete(approval: Approval, card: Card): Promise<void> {
-    const shown = renderCard(approval, { notices: [INCOMPLETE_NOTICE] });
+    const shown = renderCard(approval, { notices: [incompleteNotice(approval)] });
     await this.remember(() => this.cards.incomplete(card, displayDigest(shown.text)));
     const messageId = await this.put(card, shown, buttonsFor(approval, card.nonce, false), null);
     await this.remember(() => this.cards.shown(card, messageId));

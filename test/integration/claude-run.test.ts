@@ -73,6 +73,17 @@ it('does not run what was rejected, and tells the model who said no and why', as
   expect(run.answers[0]?.message).toMatch(/^Rejected by .*not on a Friday/);
 });
 
+it('denies a question at once, which an approval would not answer, and asks nobody', async () => {
+  const machine = new AgentMachine(url);
+  const input = { questions: [{ question: 'Which?', header: 'Which', multiSelect: false, options: [] }] };
+  const run = machine.run({ calls: [{ tool: 'AskUserQuestion', input }] });
+  expect(await run.ended()).toBe(0);
+  expect(run.answers).toEqual([
+    { behavior: 'deny', message: expect.stringContaining('write it in your reply') as string },
+  ]);
+  expect((await all('limit=50')).map(({ toolName }) => toolName)).not.toContain('AskUserQuestion');
+});
+
 it('keeps parallel calls apart', async () => {
   const machine = new AgentMachine(url);
   const run = machine.run({

@@ -111,6 +111,18 @@ describe('approve', () => {
     });
   });
 
+  it('denies a question, which an approval would not answer, says where to ask it, and asks nobody', async () => {
+    const args = permission({ tool_name: 'AskUserQuestion', input: { questions: [] } });
+    const result = (await client.callTool({ name: 'approve', arguments: args })) as CallToolResult;
+    expect(decisionOf(result)).toEqual({
+      behavior: 'deny',
+      message: expect.stringContaining('write it in your reply') as string,
+    });
+    const path = '/api/approvals?limit=200';
+    const { body } = await api.call<{ items: ApprovalJson[] }>('agent', 'GET', path);
+    expect(body.items.map(({ toolName }) => toolName)).not.toContain('AskUserQuestion');
+  });
+
   it('after a lost connection joins the request of the same tool use in the same session, at another replica', async () => {
     const session = await mcpSession(here.url);
     const call = { command: 'make deploy', toolUseId: 'call_0' };
