@@ -399,17 +399,23 @@ const OPEN_HOOK_CALL = `idempotency_key like 'hook %' and (status = 'pending' or
     and coalesce(acknowledged, '') not in ('ran', 'failed')))`;
 
 /**
- * Parameters: session, key, and two ends of the stored request; null: all that is pending. The text is in the order of
- * RFC 8785, so that it ends with the name of the tool and the id of its use.
+ * Parameters: session, key, two ends of the stored request, after id; null ends: all that is pending. The text is in the
+ * order of RFC 8785, so that it ends with the name of the tool and the id of its use.
  */
 export const FIND_OPEN_CALLS: Statement = {
   name: 'approval-find-open-calls',
   text: `
-  select ${APPROVAL} from approvals
-  where session_id = $1 and key_id = $2 and ${OPEN_HOOK_CALL}
-    and case when $3::text is null then status = 'pending'
-      else right(request, length($3)) = $3 or right(request, length($4)) = $4 end
-  order by id limit 200`,
+  select ${APPROVAL} from (
+    select *, sum(octet_length(request)) over oldest - octet_length(request) as bytes_before
+    from (
+      select ${APPROVAL} from approvals
+      where session_id = $1 and key_id = $2 and ${OPEN_HOOK_CALL} and ($5::uuid is null or id > $5)
+        and case when $3::text is null then status = 'pending'
+          else right(request, length($3)) = $3 or right(request, length($4)) = $4 end
+      order by id limit 200) as found
+    window oldest as (order by id)) as approvals
+  where bytes_before < ${PAGE_BYTES}
+  order by id`,
 };
 
 export const COUNT_PENDING: Statement = {

@@ -96,6 +96,8 @@ export interface OpenCallFilter {
   readonly sessionId: string;
   /** Only these calls of a tool, and those that were asked for without the id of a call; null: all that are pending. */
   readonly call: { readonly toolName: string; readonly toolUseId: string | null } | null;
+  /** Only requests made after this one; null: from the first. */
+  readonly afterId: string | null;
 }
 
 /** `more`: the list goes on before the last one of these. */
@@ -208,7 +210,7 @@ export abstract class ApprovalStore {
   /** Newest first; fewer than the limit where the requests are large, and at least one if there is any. */
   abstract list(filter: ApprovalFilter): Promise<ApprovalsFound>;
 
-  /** The oldest first, at most 200. */
+  /** The oldest first; fewer than there are where the requests are large, and at least one if there is any. */
   abstract openCalls(filter: OpenCallFilter): Promise<Approval[]>;
 
   /** How many requests wait for a decision, over all replicas. */

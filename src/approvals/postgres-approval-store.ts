@@ -427,9 +427,9 @@ export class PostgresApprovalStore extends ApprovalStore {
     return { snapshots: await this.answerable(rows), more };
   }
 
-  async openCalls({ keyId, sessionId, call }: OpenCallFilter): Promise<Approval[]> {
+  async openCalls({ keyId, sessionId, call, afterId }: OpenCallFilter): Promise<Approval[]> {
     const ends = call ? [call.toolUseId, null].map((id) => endOfRequest(call.toolName, id)) : [null, null];
-    const values = [toColumnText(sessionId), keyId, ...ends];
+    const values = [toColumnText(sessionId), keyId, ...ends, afterId];
     return (await this.database.query<ApprovalRow>(FIND_OPEN_CALLS, values)).map(toApproval);
   }
 

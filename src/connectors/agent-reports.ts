@@ -11,12 +11,12 @@ import {
 } from '../approvals/approval';
 import { AcknowledgeApprovalCommand } from '../approvals/commands/acknowledge-approval';
 import { CancelApprovalCommand } from '../approvals/commands/cancel-approval';
-import { FindOpenCallsQuery } from '../approvals/queries/find-open-calls';
 import { inputDigest } from '../kernel/canonical-json';
 import type { JsonObject } from '../kernel/json';
 import { joinCorrelation } from '../logging/correlation';
 import { describeError, Log } from '../logging/log';
 import type { AgentReport, ReportedCall } from './claude-code-events';
+import { openCalls } from './open-calls';
 
 const ANSWERED_AT_TERMINAL = 'answered at the terminal';
 /** A call that the service itself was to decide about cannot be answered at the terminal. */
@@ -43,6 +43,17 @@ function isSameAction({ toolName, toolInput }: ReportedCall, asked: Approval): b
     ? Object.fromEntries(members.filter(([name]) => !ANSWERS.includes(name)))
     : toolInput;
   return inputDigest({ toolName, toolInput: input, cwd: asked.cwd }) === asked.inputDigest;
+}
+
+function mayConcern(report: AgentReport, asked: Approval): boolean {
+  switch (report.kind) {
+    case 'call-ended':
+      return isSameAction(report.call, asked);
+    case 'turn-ended':
+      return subagentOf(asked) === report.subagentId;
+    case 'session-ended':
+      return true;
+  }
 }
 
 /**
@@ -85,15 +96,10 @@ export class AgentReports {
   private async answeredBy(report: AgentReport, { keyId }: Identity): Promise<readonly Approval[]> {
     const { sessionId } = report;
     const call = report.kind === 'call-ended' ? report.call : null;
-    const open = await this.queries.execute(new FindOpenCallsQuery({ keyId, sessionId, call }));
-    switch (report.kind) {
-      case 'call-ended':
-        return reportedOn(report.call, open);
-      case 'turn-ended':
-        return open.filter((asked) => subagentOf(asked) === report.subagentId);
-      case 'session-ended':
-        return open;
-    }
+    const concerned: Approval[] = [];
+    for await (const asked of openCalls(this.queries, { keyId, sessionId, call }))
+      if (mayConcern(report, asked)) concerned.push(asked);
+    return call ? reportedOn(call, concerned) : concerned;
   }
 
   private async note(asked: Approval, report: AgentReport, caller: Identity): Promise<void> {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Body, Controller, Headers, HttpCode, Inject, Post, Res } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { RouteConfig } from '@nestjs/platform-fastify';
@@ -23,6 +24,8 @@ import { TerminalQuestions } from './terminal-questions';
 import { UnknownTools } from './unknown-tools';
 
 const MAX_WAIT_SECONDS = 86_400;
+/** Nothing that an agent wants hangs on its reports: it is answered by then, whatever the database does. */
+const REPORT_WITHIN_MS = 3_000;
 
 const waitHeader = z.object({
   'Countersign-Wait-Seconds': z
@@ -37,6 +40,14 @@ const waitHeader = z.object({
 });
 
 const looseObject = { type: 'object', additionalProperties: true } as const;
+
+/** The work goes on when it takes longer. */
+async function soon(work: Promise<void>): Promise<void> {
+  const stop = new AbortController();
+  const late = sleep(REPORT_WITHIN_MS, undefined, { ref: false, signal: stop.signal }).catch(() => undefined);
+  await Promise.race([work, late]);
+  stop.abort();
+}
 
 /**
  * Claude Code's HTTP hook. Whatever is not a 200 with JSON counts there as no decision, and in some permission modes
@@ -82,9 +93,10 @@ export class ClaudeCodeHookController {
     const gone = await this.held.hold(reply, caller);
     const open = new OpenAnswer(reply, this.heartbeats);
     if (event === null) {
-      // The agent does not wait for what becomes of it here.
+      // Recorded first, so that the end of a turn takes back nothing of the next; but nobody waits long for that.
+      await soon(this.take(body, caller));
       await open.end({});
-      return this.take(body, caller);
+      return;
     }
     let outcome: Outcome;
     try {
@@ -92,8 +104,8 @@ export class ClaudeCodeHookController {
       const effect = toolEffect(payload.tool_name);
       // No decision, never an approval: Claude Code's own rules go on, and ask where they would without this hook.
       if (effect === 'reads' || effect === 'asks') {
+        if (effect === 'asks') await soon(this.questions.show(questionOf(payload, caller), caller));
         await open.end({});
-        if (effect === 'asks') await this.questions.show(questionOf(payload, caller), caller);
         return;
       }
       this.tools.notice(payload.tool_name);

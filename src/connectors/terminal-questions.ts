@@ -2,11 +2,11 @@ import { Injectable } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import type { Identity } from '../access/identity';
 import { EnqueueApprovalCommand } from '../approvals/commands/enqueue-approval';
-import { FindOpenCallsQuery } from '../approvals/queries/find-open-calls';
 import { canonicalize, inputDigest, sha256Hex } from '../kernel/canonical-json';
 import { currentCorrelationId } from '../logging/correlation';
 import { describeError, Log } from '../logging/log';
 import type { Question } from './held-calls';
+import { openCalls } from './open-calls';
 
 /**
  * Questions that Claude Code puts to the person at its terminal. The operators are shown them; nobody is held for them,
@@ -27,8 +27,8 @@ export class TerminalQuestions {
       // One question comes twice where both PreToolUse and PermissionRequest are set up.
       const { sessionId, toolName, toolInput, cwd = null } = body;
       const digest = inputDigest({ toolName, toolInput, cwd });
-      const open = await this.queries.execute(new FindOpenCallsQuery({ keyId, sessionId, call: null }));
-      if (open.some(({ inputDigest: shown }) => shown === digest)) return;
+      for await (const open of openCalls(this.queries, { keyId, sessionId, call: null }))
+        if (open.inputDigest === digest) return;
       const name = sha256Hex(canonicalize({ ...identity, action: digest }));
       const correlationId = currentCorrelationId() ?? '';
       const { approval } = await this.commands.execute(

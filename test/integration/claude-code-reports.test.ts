@@ -250,6 +250,24 @@ describe('a request that was answered at the terminal while the card was open', 
     await settledAs(request.id, 'cancelled');
   });
 
+  it('is retracted before the report is answered, so that the end of a turn ends nothing of the next', async () => {
+    const session = inSession();
+    const { request } = await asked(permissionRequest(session));
+    await send({ ...session, hook_event_name: 'Stop' });
+    expect((await api.get(request.id)).body.status).toBe('cancelled');
+  });
+
+  it('of a session with more than fits into a page is retracted like all others', async () => {
+    const session = inSession();
+    const calls: HookCall[] = [];
+    for (let i = 0; i < 12; i += 1) {
+      const input = { command: `${i} ${'x'.repeat(240_000)}` };
+      calls.push((await asked(permissionRequest({ ...session, tool_input: input }))).call);
+    }
+    await send({ ...session, hook_event_name: 'SessionEnd' });
+    for (const call of calls) expect(verdictOf(await call.answer).allow).toBe(false);
+  });
+
   it('is not one that was asked for over REST in the same session', async () => {
     const { session_id: sessionId } = inSession();
     const { body } = await api.enqueue({ sessionId, toolName: 'Bash', toolInput: { command: 'x' } });
