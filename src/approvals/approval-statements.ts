@@ -45,7 +45,7 @@ const AFTERMATH = (chatId: string, answered = APPROVAL) => `
  * Many requests at once. Parameters, each an array with a value for each request: key, agent, session, request, digest,
  * correlation, idempotency key, body digest, seconds, traceparent; then chat, cap, and the keys whose pending requests
  * are counted; then, for each request again, the owner of the key and the replica where its caller waits; then the cap on
- * the bytes. What was asked before takes no room of what is new.
+ * the bytes; then, for each request, its connector. What was asked before takes no room of what is new.
  *
  * In the order of the idempotency keys, so that two replicas with the same ones never wait for each other.
  */
@@ -55,9 +55,9 @@ export const ENQUEUE: Statement = {
   with input as materialized (
     select *, uuid_v7(${NOW}) as id
     from unnest((select $1::text[]), $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[],
-      $9::float8[], $10::text[], $14::text[], $15::integer[]) with ordinality
+      $9::float8[], $10::text[], $14::text[], $15::integer[], $17::text[]) with ordinality
       as t (key_id, agent_id, session_id, request, input_digest, correlation_id, idempotency_key, body_digest,
-        seconds, traceparent, owner, holder, place)
+        seconds, traceparent, owner, holder, connector, place)
   ), counted as materialized (
     select key_id, pending, pending_bytes
     from unnest((select $13::text[])) as k (key_id) cross join lateral (
@@ -75,9 +75,9 @@ export const ENQUEUE: Statement = {
     where pending is null or (pending + nth <= $12::bigint and pending_bytes + bytes <= $16::float8)
   ), new as (
     insert into approvals (id, key_id, agent_id, session_id, request, input_digest, correlation_id,
-      idempotency_key, body_digest, traceparent, owner, holder, created_at, expires_at)
+      idempotency_key, body_digest, traceparent, owner, holder, connector, created_at, expires_at)
     select id, key_id, agent_id, session_id, request, input_digest, correlation_id, idempotency_key, body_digest,
-      traceparent, owner, holder, ${NOW}, ${NOW} + make_interval(secs => seconds)
+      traceparent, owner, holder, connector, ${NOW}, ${NOW} + make_interval(secs => seconds)
     from admitted order by key_id, idempotency_key
     on conflict (key_id, idempotency_key) where idempotency_key is not null do nothing
     returning id, created_at, expires_at
@@ -394,8 +394,8 @@ export const LIST: Statement = {
   order by id desc`,
 };
 
-/** What the hook asks has an idempotency key with a space in it, which no caller can send. As in `ix_approvals_hook_calls`. */
-const OPEN_HOOK_CALL = `idempotency_key like 'hook %' and (status = 'pending' or (status = 'approved'
+/** As in `ix_approvals_hook_calls`. */
+const OPEN_HOOK_CALL = `connector = 'hook' and (status = 'pending' or (status = 'approved'
     and coalesce(acknowledged, '') not in ('ran', 'failed')))`;
 
 /**

@@ -34,6 +34,8 @@ export interface NewApproval extends Asker {
   readonly idempotency: { readonly key: string; readonly bodyDigest: Buffer } | null;
   /** Whether the caller holds its connection open for the answer, and may join later if it loses it. */
   readonly held: boolean;
+  /** By which it came; null: REST. */
+  readonly connector: string | null;
 }
 
 /** The approval that now stands, and whether an earlier call with the same Idempotency-Key made it. */

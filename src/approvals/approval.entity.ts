@@ -15,7 +15,7 @@ import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
 @Index('ix_approvals_due', ['expiresAt'], { where: `status = 'pending'` })
 @Index('ix_approvals_pending_own', ['keyId'], { where: `status = 'pending'` })
 @Index('ix_approvals_hook_calls', ['sessionId', 'keyId'], {
-  where: `idempotency_key like 'hook %' and (status = 'pending' or (status = 'approved'
+  where: `connector = 'hook' and (status = 'pending' or (status = 'approved'
     and coalesce(acknowledged, '') not in ('ran', 'failed')))`,
 })
 export class ApprovalEntity {
@@ -43,6 +43,10 @@ export class ApprovalEntity {
   /** Of the key that asked, when it asked. */
   @Column('text', { nullable: true })
   owner!: string | null;
+
+  /** By which it came; null: REST. */
+  @Column('text', { nullable: true })
+  connector!: string | null;
 
   @Column('text', { name: 'input_digest' })
   inputDigest!: string;

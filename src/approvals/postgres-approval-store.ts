@@ -188,6 +188,7 @@ export class PostgresApprovalStore extends ApprovalStore {
       requests.map(({ owner }) => owner),
       requests.map(({ held }) => (held ? this.presence.visibleNumber : null)),
       this.maxPending.bytes,
+      requests.map(({ connector }) => connector),
     ]);
     const bytes = items.reduce((sum, item) => sum + item.bytes, 0);
     return rows.map((row, place): StoredAs | NotStored => {

@@ -158,9 +158,11 @@ export class HeldCalls implements BeforeApplicationShutdown {
     return { approval, hold: FIRST_HOLD };
   }
 
-  private enqueue({ body }: Question, caller: Identity, key: string | null): Promise<Enqueued> {
+  private enqueue({ body, connector }: Question, caller: Identity, key: string | null): Promise<Enqueued> {
     const correlationId = currentCorrelationId() ?? '';
-    return this.commands.execute(new EnqueueApprovalCommand(body, caller, key, correlationId, true));
+    return this.commands.execute(
+      new EnqueueApprovalCommand(body, caller, key, correlationId, true, connector),
+    );
   }
 
   private async settlement(

@@ -32,7 +32,7 @@ export class TerminalQuestions {
       const name = sha256Hex(canonicalize({ ...identity, action: digest }));
       const correlationId = currentCorrelationId() ?? '';
       const { approval } = await this.commands.execute(
-        new EnqueueApprovalCommand(body, caller, `hook question ${name}`, correlationId),
+        new EnqueueApprovalCommand(body, caller, `hook question ${name}`, correlationId, false, 'hook'),
       );
       const fields = { approvalId: approval.id };
       this.log.event('info', 'connector.question-shown', fields, 'an agent asks at its terminal');

@@ -250,6 +250,17 @@ describe('a request that was answered at the terminal while the card was open', 
     await settledAs(request.id, 'cancelled');
   });
 
+  it('twice at the same time is retracted one by one, and what is left at the end of the turn', async () => {
+    const session = inSession();
+    const { request: first } = await asked(permissionRequest(session));
+    const { request: second } = await asked(permissionRequest(session));
+    await send(report('PostToolUse', preToolUse(session)));
+    await settledAs(first.id, 'cancelled');
+    expect((await api.get(second.id)).body.status).toBe('pending');
+    await send({ ...session, hook_event_name: 'Stop' });
+    await settledAs(second.id, 'cancelled');
+  });
+
   it('is retracted before the report is answered, so that the end of a turn ends nothing of the next', async () => {
     const session = inSession();
     const { request } = await asked(permissionRequest(session));

@@ -73,6 +73,7 @@ export function newApproval(more: Partial<NewApproval> = {}): NewApproval {
     traceparent: null,
     idempotency: null,
     held: false,
+    connector: null,
     ...more,
   };
   const { agentId, sessionId, toolUseId, summary, metadata } = request;

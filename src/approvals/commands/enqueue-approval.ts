@@ -46,6 +46,8 @@ export class EnqueueApprovalCommand extends Command<Enqueued> {
     readonly idempotencyKey: string | null,
     readonly correlationId: string,
     readonly held = false,
+    /** Whose reports are about it later; null: REST. */
+    readonly connector: string | null = null,
   ) {
     super();
   }
@@ -66,7 +68,7 @@ export class EnqueueApprovalHandler implements ICommandHandler<EnqueueApprovalCo
   }
 
   private async enqueue(command: EnqueueApprovalCommand): Promise<Enqueued> {
-    const { body, idempotencyKey, correlationId, held } = command;
+    const { body, idempotencyKey, correlationId, held, connector } = command;
     const { keyId, owner } = command.asker;
     const { agentId, sessionId, toolName, toolInput, toolUseId = null, summary = null, cwd = null } = body;
     const { metadata: given } = body;
@@ -104,6 +106,7 @@ export class EnqueueApprovalHandler implements ICommandHandler<EnqueueApprovalCo
               bodyDigest: held ? bytesOf(inputDigest) : digestOf({ ...body, toolInput: input }),
             },
       held,
+      connector,
     });
     if (!enqueued.replayed) this.events.publish(new ApprovalEnqueued(enqueued.approval));
     return enqueued;

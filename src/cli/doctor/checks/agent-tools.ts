@@ -13,7 +13,7 @@ const TOOLS_USED = {
     from '"toolName":("(?:[^"\\\\]|\\\\.)*"),"toolUseId":(?:null|"(?:[^"\\\\]|\\\\.)*")}$') as tool
   from (
     select request from approvals
-    where idempotency_key like 'hook %' and created_at > now() - make_interval(days => $1)
+    where connector = 'hook' and created_at > now() - make_interval(days => $1)
     order by id desc limit $2) as recent`,
 };
 
