@@ -30,7 +30,7 @@ export class AppModule {
         ConfigModule.with(config),
         LoggingModule.with(log),
         TracingModule.of({ name: 'countersign', version: BUILD.version }),
-        DatabaseModule.at(location),
+        DatabaseModule.at(location, BUILD.version),
         CqrsModule.forRoot(),
         ScheduleModule.forRoot(),
         AccessModule,

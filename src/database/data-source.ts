@@ -11,6 +11,7 @@ import {
   SendSlotEntity,
 } from '../escalation/escalation.entities';
 import { ReceiptEntity, SigningKeyEntity } from '../receipts/receipts.entities';
+import { ReplicaEntity } from './replica.entity';
 import { applyRules, type Session, type SessionRules } from './session';
 import { CreateApprovals1795464000000 } from '../../migrations/1795464000000-CreateApprovals';
 import { AddApiKeys1795464000004 } from '../../migrations/1795464000004-AddApiKeys';
@@ -24,6 +25,7 @@ import { CountLostDocuments1795464000008 } from '../../migrations/1795464000008-
 import { RememberAskerAndHolder1795464000009 } from '../../migrations/1795464000009-RememberAskerAndHolder';
 import { IndexHookCalls1795464000011 } from '../../migrations/1795464000011-IndexHookCalls';
 import { BoundTooLargeRefusals1795464000015 } from '../../migrations/1795464000015-BoundTooLargeRefusals';
+import { AddReplicas1795464000016 } from '../../migrations/1795464000016-AddReplicas';
 import { QualifyAuditPrune1795464000017 } from '../../migrations/1795464000017-QualifyAuditPrune';
 
 /** A request must not hang on a database that does not answer; five seconds, then 503. */
@@ -89,6 +91,7 @@ export function createDataSource(
       ApiKeyEntity,
       SigningKeyEntity,
       ReceiptEntity,
+      ReplicaEntity,
     ],
     migrations: [
       CreateApprovals1795464000000,
@@ -103,6 +106,7 @@ export function createDataSource(
       RememberAskerAndHolder1795464000009,
       IndexHookCalls1795464000011,
       BoundTooLargeRefusals1795464000015,
+      AddReplicas1795464000016,
       QualifyAuditPrune1795464000017,
     ],
     migrationsTransactionMode: 'all',

@@ -1,18 +1,21 @@
 import { Global, Module, type DynamicModule } from '@nestjs/common';
-import { TypeOrmModule } from '@nestjs/typeorm';
+import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
+import type { DataSource } from 'typeorm';
 import { CONFIG, type Config } from '../config/environment';
+import { Log } from '../logging/log';
 import { createDataSource } from './data-source';
 import { Database } from './database';
 import { DatabaseLocation } from './database-location';
 import { LeaseStore } from './lease-store';
-import { MigrationState } from './migration-state';
+import { Heartbeat } from './heartbeat';
+import { migrationsOf, MigrationState } from './migration-state';
 import { NotificationListener } from './notification-listener';
 import { ReplicaPresence } from './replica-presence';
 
 @Global()
 @Module({})
 export class DatabaseModule {
-  static at(location: DatabaseLocation): DynamicModule {
+  static at(location: DatabaseLocation, version: string): DynamicModule {
     return {
       module: DatabaseModule,
       imports: [
@@ -32,6 +35,12 @@ export class DatabaseModule {
         MigrationState,
         NotificationListener,
         ReplicaPresence,
+        {
+          provide: Heartbeat,
+          inject: [getDataSourceToken(), LeaseStore, Log],
+          useFactory: (source: DataSource, { replica }: LeaseStore, log: Log) =>
+            new Heartbeat(location, { replica, version, migrations: migrationsOf(source) }, log),
+        },
       ],
       exports: [
         DatabaseLocation,
@@ -40,6 +49,7 @@ export class DatabaseModule {
         MigrationState,
         NotificationListener,
         ReplicaPresence,
+        Heartbeat,
       ],
     };
   }

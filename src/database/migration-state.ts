@@ -21,9 +21,9 @@ export interface SchemaState {
   readonly unknown: readonly string[];
 }
 
-async function appliedIn(database: Database): Promise<string[]> {
+async function appliedIn(database: Database, statement: Statement): Promise<string[]> {
   try {
-    return (await database.query<{ name: string }>(APPLIED, [])).map(({ name }) => name);
+    return (await database.query<{ name: string }>(statement, [])).map(({ name }) => name);
   } catch (error) {
     if ((error as { code?: unknown }).code === UNDEFINED_TABLE) return [];
     throw error;
@@ -35,8 +35,12 @@ export const migrationsOf = (source: DataSource): string[] =>
   source.migrations.map((each) => each.name ?? each.constructor.name);
 
 /** Changes nothing. @throws DomainError `database.unavailable`. */
-export async function readSchemaState(database: Database, known: readonly string[]): Promise<SchemaState> {
-  const applied = await appliedIn(database);
+export async function readSchemaState(
+  database: Database,
+  known: readonly string[],
+  withinMs?: number,
+): Promise<SchemaState> {
+  const applied = await appliedIn(database, withinMs === undefined ? APPLIED : { ...APPLIED, withinMs });
   return {
     applied,
     pending: known.filter((name) => !applied.includes(name)),

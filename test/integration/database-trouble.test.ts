@@ -60,7 +60,7 @@ describe('the service, when the database', () => {
       expect(JSON.stringify(answer.body)).not.toMatch(/ECONN|postgres|127\.0\.0\.1/);
     }
     expect((await api.call(null, 'GET', '/health/live')).status).toBe(200);
-    expect((await api.call(null, 'GET', '/health/ready')).status).toBe(503);
+    await until('it is not ready', async () => (await api.call(null, 'GET', '/health/ready')).status === 503);
 
     wire.mend();
     await until(

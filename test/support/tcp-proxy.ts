@@ -12,6 +12,8 @@ export interface TcpProxy {
    * coming from this port.
    */
   freeze(clientPort?: number): void;
+  /** As a server that was stopped with SIGSTOP: connections are kept and accepted, and nothing is answered. */
+  silence(): void;
   /** Everything takes this much longer on its way, in each direction; 0: no longer than it does. */
   slow(delayMs: number): void;
   /** New connections work again; the cut and frozen ones stay dead. */
@@ -22,7 +24,9 @@ export interface TcpProxy {
 export async function startTcpProxy(databaseUrl: string): Promise<TcpProxy> {
   const target = new URL(databaseUrl);
   const pairs = new Set<{ near: Socket; far: Socket }>();
+  const unanswered = new Set<Socket>();
   let broken = false;
+  let silent = false;
   let delayMs = 0;
   /** What is on the wire when it slows down or mends keeps its order. */
   const wire = () =>
@@ -35,6 +39,7 @@ export async function startTcpProxy(databaseUrl: string): Promise<TcpProxy> {
 
   const server = createServer((near) => {
     if (broken) return void near.destroy();
+    if (silent) return void unanswered.add(near.on('error', () => undefined).pause());
     const far = connect(Number(target.port || 5432), target.hostname);
     const pair = { near, far };
     pairs.add(pair);
@@ -56,9 +61,17 @@ export async function startTcpProxy(databaseUrl: string): Promise<TcpProxy> {
   address.hostname = '127.0.0.1';
   address.port = String((server.address() as AddressInfo).port);
   const dropAll = () => {
+    for (const socket of unanswered) socket.destroy();
+    unanswered.clear();
     for (const { near, far } of pairs) {
       near.destroy();
       far.destroy();
+    }
+  };
+  const freeze = (clientPort?: number) => {
+    for (const { near, far } of pairs) {
+      if (clientPort !== undefined && far.localPort !== clientPort) continue;
+      for (const socket of [near, far]) socket.unpipe().pause();
     }
   };
   return {
@@ -67,17 +80,17 @@ export async function startTcpProxy(databaseUrl: string): Promise<TcpProxy> {
       broken = true;
       dropAll();
     },
-    freeze: (clientPort) => {
-      for (const { near, far } of pairs) {
-        if (clientPort !== undefined && far.localPort !== clientPort) continue;
-        for (const socket of [near, far]) socket.unpipe().pause();
-      }
+    freeze,
+    silence: () => {
+      silent = true;
+      freeze();
     },
     slow: (ms) => {
       delayMs = ms;
     },
     mend: () => {
       broken = false;
+      silent = false;
     },
     close: async () => {
       dropAll();

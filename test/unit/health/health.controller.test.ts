@@ -1,49 +1,56 @@
-import { HealthIndicatorService, TerminusModule, TypeOrmHealthIndicator } from '@nestjs/terminus';
+import { TerminusModule } from '@nestjs/terminus';
 import { Test } from '@nestjs/testing';
 import { TimeoutSweeper } from '../../../src/approvals/timeout-sweeper';
-import { MigrationState } from '../../../src/database/migration-state';
+import { Heartbeat } from '../../../src/database/heartbeat';
 import { Departure } from '../../../src/health/departure';
 import { HealthController } from '../../../src/health/health.controller';
 import { TelegramStatus } from '../../../src/telegram/telegram-status';
 
-/** The controller before a database that answers the pings of a test one by one. */
-async function readiness(...pings: ('up' | 'down')[]) {
-  const indicator = new HealthIndicatorService();
-  const pingCheck = jest.fn(() => {
-    const check = indicator.check('database');
-    return Promise.resolve(pings.shift() === 'down' ? check.down() : check.up());
-  });
+const CURRENT = { applied: [], pending: [], unknown: [] };
+
+/** The controller beside a heartbeat that knows this. */
+async function readiness(heartbeat: Pick<Heartbeat, 'downBecause' | 'schema'>) {
   const testing = await Test.createTestingModule({
     imports: [TerminusModule.forRoot({ logger: false })],
     controllers: [HealthController],
     providers: [
-      {
-        provide: MigrationState,
-        useValue: { read: () => Promise.resolve({ applied: [], pending: [], unknown: [] }) },
-      },
+      { provide: Heartbeat, useValue: heartbeat },
       { provide: TimeoutSweeper, useValue: {} },
       { provide: TelegramStatus, useValue: {} },
       Departure,
     ],
-  })
-    .overrideProvider(TypeOrmHealthIndicator)
-    .useValue({ pingCheck })
-    .compile();
-  return { ready: () => testing.get(HealthController).ready(), pingCheck };
+  }).compile();
+  return () => testing.get(HealthController).ready();
 }
 
-it('one connection that turns out dead does not make a replica unready', async () => {
-  const { ready } = await readiness('down', 'up');
-  expect(await ready()).toMatchObject({ status: 'ok', details: { database: { status: 'up' } } });
+it('a database that takes heartbeats, with the schema of this build, is ready', async () => {
+  const ready = await readiness({ downBecause: null, schema: CURRENT });
+  expect(await ready()).toMatchObject({
+    status: 'ok',
+    details: { database: { status: 'up' }, migrations: { status: 'up' } },
+  });
 });
 
-it('a database that twice does not answer does', async () => {
-  const { ready } = await readiness('down', 'down');
-  await expect(ready()).rejects.toMatchObject({ status: 503 });
+it('a database that takes none is not, and says why', async () => {
+  const ready = await readiness({ downBecause: 'the database is read-only', schema: CURRENT });
+  await expect(ready()).rejects.toMatchObject({
+    status: 503,
+    response: { details: { database: { status: 'down', reason: 'the database is read-only' } } },
+  });
 });
 
-it('a database that answers is asked once', async () => {
-  const { ready, pingCheck } = await readiness('up');
-  await ready();
-  expect(pingCheck).toHaveBeenCalledTimes(1);
+it.each([
+  ['not known yet', null, { reason: 'the database did not say which migrations it has' }],
+  ['older', { ...CURRENT, pending: ['Next'] }, { pending: ['Next'] }],
+])('a schema that is %s is not', async (_what, schema, said) => {
+  const ready = await readiness({ downBecause: null, schema });
+  await expect(ready()).rejects.toMatchObject({
+    status: 503,
+    response: { details: { migrations: { status: 'down', ...said } } },
+  });
+});
+
+it('a newer schema is served, and named', async () => {
+  const ready = await readiness({ downBecause: null, schema: { ...CURRENT, unknown: ['Newer'] } });
+  expect(await ready()).toMatchObject({ details: { migrations: { status: 'up', unknown: ['Newer'] } } });
 });

@@ -1,0 +1,18 @@
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+
+/** One running process of the service, by its heartbeat. */
+@Entity('replicas')
+export class ReplicaEntity {
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'pk_replicas' })
+  id!: string;
+
+  @Column('text')
+  version!: string;
+
+  @Column('timestamptz', { name: 'started_at' })
+  startedAt!: Date;
+
+  /** When its last heartbeat was written, by the database's clock. */
+  @Column('timestamptz', { name: 'seen_at' })
+  seenAt!: Date;
+}
