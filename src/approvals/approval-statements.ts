@@ -1,5 +1,5 @@
 import { PERSON_WAITS_MS, type Statement } from '../database/database';
-import { AGAIN, URGENCY } from '../database/outbox-work';
+import { AGAIN, LANE_OF, MAY_BE_SHOWN, URGENCY } from '../database/outbox-work';
 import { isPresent } from '../database/replica-presence';
 
 /** PostgreSQL's channel that tells every replica which approvals settled: ids, comma separated. */
@@ -23,17 +23,25 @@ const STILL_PENDING = `(status = 'pending') is true`;
 /** Columns hold the inside of a JSON string, so that U+0000 fits; the audit log holds JSON. */
 const REASON = `('"' || reason || '"')::json`;
 
-/** What follows an `ended` list of settled rows: audit row, outcome edit, wake-up; one transaction. */
-const AFTERMATH = (chatId: string, answered = APPROVAL) => `
+/**
+ * What follows an `ended` list of settled rows: audit row, outcome edit, wake-up; one transaction. A card that was not sent
+ * yet is not sent any more, unless a replica takes it up at this moment.
+ */
+const AFTERMATH = (lane: string, answered = APPROVAL) => `
   audited as (
     insert into audit_log (at, type, actor, approval_id, correlation_id, data)
     select settled_at, 'approval.' || status, settled_by_kind || ':' || settled_by_id, id, correlation_id,
       json_build_object('name', settled_by_name, 'reason', ${REASON}, 'inputDigest', input_digest)::text
     from ended
   ), outcome as (
-    insert into outbox (approval_id, kind, chat_id, urgency, created_at, available_at)
-    select id, 'outcome', ${chatId}, ${URGENCY.outcome}, now(), now() from ended where ${chatId} is not null
+    insert into outbox (approval_id, kind, chat_id, thread_id, urgency, created_at, available_at)
+    select id, 'outcome', ${LANE_OF(lane)}, ${URGENCY.outcome}, now(), now() from ended
+    where ${lane} is not null and ${MAY_BE_SHOWN('ended.id')}
     ${AGAIN}
+  ), unsent as (
+    delete from outbox where id = any(array(
+      select id from outbox where approval_id = any(array(select id from ended)) and kind = 'card' and dead_at is null
+      for update skip locked))
   ), woken as (
     select pg_notify('${SETTLED_CHANNEL}', string_agg(id::text, ',')) as sent from (
       select id, (row_number() over () - 1) / ${IDS_PER_NOTIFY} as part from ended) as parts
@@ -43,7 +51,7 @@ const AFTERMATH = (chatId: string, answered = APPROVAL) => `
 
 /**
  * Many requests at once. Parameters, each an array with a value for each request: key, agent, session, request, digest,
- * correlation, idempotency key, body digest, seconds, traceparent; then chat, cap, and the keys whose pending requests
+ * correlation, idempotency key, body digest, seconds, traceparent; then lane, cap, and the keys whose pending requests
  * are counted; then, for each request again, the owner of the key and the replica where its caller waits; then the cap on
  * the bytes; then, for each request, its connector. What was asked before takes no room of what is new.
  *
@@ -84,8 +92,9 @@ export const ENQUEUE: Statement = {
   ), stored as (
     select place, key_id, correlation_id, input_digest, new.* from new join input using (id)
   ), card as (
-    insert into outbox (approval_id, kind, chat_id, urgency, created_at, available_at)
-    select id, 'card', $11::bigint, ${URGENCY.card}, now(), now() from stored where $11::bigint is not null order by place
+    insert into outbox (approval_id, kind, chat_id, thread_id, urgency, created_at, available_at)
+    select id, 'card', ${LANE_OF('$11::text')}, ${URGENCY.card}, now(), now() from stored where $11::text is not null
+    order by place
   ), audited as (
     insert into audit_log (at, type, actor, approval_id, correlation_id, data)
     select created_at, 'approval.enqueued', 'api:' || key_id, id, correlation_id,
@@ -117,7 +126,7 @@ const SHOWN_DIGEST = `(
     where approval_id = approvals.id and message_id is not null order by cards.id desc limit 1)`;
 
 /**
- * Parameters: id, status, actor kind, actor id, actor name, reason, chat, the database's time, receipt; then whether the
+ * Parameters: id, status, actor kind, actor id, actor name, reason, lane, the database's time, receipt; then whether the
  * receipt speaks of the card that was tapped, and else the digest that it has for the card in the chat.
  */
 export const SETTLE: Statement = {
@@ -133,11 +142,11 @@ export const SETTLE: Statement = {
     returning ${APPROVAL}
   ), signed as (
     insert into receipts (approval_id, jws) select id, $9 from ended on conflict (approval_id) do nothing
-  ), ${AFTERMATH('$7::bigint')}`,
+  ), ${AFTERMATH('$7::text')}`,
 };
 
 /**
- * Parameters: id, actor kind, actor id, actor name, reason, how many had departed when the last one did, chat. Whoever
+ * Parameters: id, actor kind, actor id, actor name, reason, how many had departed when the last one did, lane. Whoever
  * joined since then waits.
  */
 export const SETTLE_ABANDONED: Statement = {
@@ -148,7 +157,7 @@ export const SETTLE_ABANDONED: Statement = {
       settled_by_name = $4, reason = $5
     where id = $1 and ${STILL_PENDING} and expires_at > now() and departed = $6 and joined + 1 = departed
     returning ${APPROVAL}
-  ), ${AFTERMATH('$7::bigint')}`,
+  ), ${AFTERMATH('$7::text')}`,
 };
 
 /** Whoever waited left before the answer was written, or went with its replica. */
@@ -226,7 +235,7 @@ export const NOTE_LATE: Statement = {
   from approvals where id = $1`,
 };
 
-/** Parameters: id, actor kind, actor id, reason, chat. */
+/** Parameters: id, actor kind, actor id, reason, lane. */
 export const EXPLAIN: Statement = {
   name: 'approval-explain',
   withinMs: PERSON_WAITS_MS,
@@ -240,15 +249,16 @@ export const EXPLAIN: Statement = {
     select ${NOW}, 'approval.explained', actor, id, correlation_id, json_build_object('reason', ${REASON})::text
     from explained
   ), outcome as (
-    insert into outbox (approval_id, kind, chat_id, urgency, created_at, available_at)
-    select id, 'outcome', $5::bigint, ${URGENCY.outcome}, now(), now() from explained where $5::bigint is not null
+    insert into outbox (approval_id, kind, chat_id, thread_id, urgency, created_at, available_at)
+    select id, 'outcome', ${LANE_OF('$5::text')}, ${URGENCY.outcome}, now(), now() from explained
+    where $5::text is not null and ${MAY_BE_SHOWN('explained.id')}
     ${AGAIN}
   )
   select id from explained`,
 };
 
 /**
- * Parameters: id, key, outcome, chat, the acknowledgements that it may replace. Its edit yields to cards and outcomes.
+ * Parameters: id, key, outcome, lane, the acknowledgements that it may replace. Its edit yields to cards and outcomes.
  */
 export const ACKNOWLEDGE: Statement = {
   name: 'approval-acknowledge',
@@ -265,8 +275,9 @@ export const ACKNOWLEDGE: Statement = {
       json_build_object('outcome', acknowledged)::text
     from told
   ), outcome as (
-    insert into outbox (approval_id, kind, chat_id, urgency, created_at, available_at)
-    select id, 'outcome', $4::bigint, ${URGENCY.acknowledgement}, now(), now() from told where $4::bigint is not null
+    insert into outbox (approval_id, kind, chat_id, thread_id, urgency, created_at, available_at)
+    select id, 'outcome', ${LANE_OF('$4::text')}, ${URGENCY.acknowledgement}, now(), now() from told
+    where $4::text is not null and ${MAY_BE_SHOWN('told.id')}
     ${AGAIN}
   )
   select id from told`,
@@ -279,13 +290,13 @@ const SETTLEMENT = `id, correlation_id, traceparent, created_at, settled_at`;
  * The ids come as an array, so that PostgreSQL finds each by the primary key: for a join with a few hundred it reads all
  * of a table that it thinks small, for every batch.
  */
-const EXPIRE = (due: string, chatId: string) => `
+const EXPIRE = (due: string, lane: string) => `
   with due as (${due}), ended as (
     update approvals set status = 'expired', settled_at = ${NOW}, settled_by_kind = 'system',
       settled_by_id = 'timeout', settled_by_name = 'timeout'
     where id = any(array(select due_id from due))
     returning ${SETTLEMENT}, status, settled_by_kind, settled_by_id, settled_by_name, reason, input_digest
-  ), ${AFTERMATH(chatId, SETTLEMENT)}`;
+  ), ${AFTERMATH(lane, SETTLEMENT)}`;
 
 /** Due is what expired by this moment: the time of grace has passed since. */
 const DUE_BY = `now() - make_interval(secs => $1)`;
@@ -313,13 +324,13 @@ export const LOOK_FOR_DUE: Statement = {
     date_trunc('milliseconds', ${DUE_BY}) as until`,
 };
 
-/** Parameters: grace in seconds, limit, chat, after. */
+/** Parameters: grace in seconds, limit, lane, after. */
 export const EXPIRE_DUE: Statement = {
   name: 'approval-expire-due',
   text: EXPIRE(
     `select id as due_id from approvals where ${DUE_AFTER('$4')}
      order by expires_at limit $2 for update skip locked`,
-    '$3::bigint',
+    '$3::text',
   ),
 };
 
@@ -328,19 +339,19 @@ const OVERDUE = `select id as due_id from approvals where id = any($2::uuid[]) a
      and expires_at <= now() - make_interval(secs => $1) order by id for update`;
 
 /**
- * Parameters: grace in seconds, ids (one), chat. Waits for a transaction that is ending the request just now, so that it
+ * Parameters: grace in seconds, ids (one), lane. Waits for a transaction that is ending the request just now, so that it
  * is over for certain afterwards.
  */
 export const EXPIRE_OVERDUE: Statement = {
   name: 'approval-expire-overdue',
   withinMs: PERSON_WAITS_MS,
-  text: EXPIRE(OVERDUE, '$3::bigint'),
+  text: EXPIRE(OVERDUE, '$3::text'),
 };
 
-/** Parameters: grace in seconds, ids, chat. Leaves out what somebody else holds: one locked request must not keep the others. */
+/** Parameters: grace in seconds, ids, lane. Leaves out what somebody else holds: one locked request must not keep the others. */
 export const EXPIRE_OVERDUE_AND_FREE: Statement = {
   name: 'approval-expire-overdue-and-free',
-  text: EXPIRE(`${OVERDUE} skip locked`, '$3::bigint'),
+  text: EXPIRE(`${OVERDUE} skip locked`, '$3::text'),
 };
 
 const RECEIPT = `(select jws from receipts where approval_id = approvals.id)`;

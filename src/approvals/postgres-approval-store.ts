@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { QueryResultRow } from 'pg';
 import { CONFIG, type Config } from '../config/environment';
 import { Database, isLockTimeout, isUnavailable, type Statement } from '../database/database';
+import { laneKey } from '../database/outbox-work';
 import { ReplicaPresence } from '../database/replica-presence';
 import { Turns } from '../database/turns';
 import { canonicalize } from '../kernel/canonical-json';
@@ -113,7 +114,8 @@ const MAX_READS = 5;
 
 @Injectable()
 export class PostgresApprovalStore extends ApprovalStore {
-  private readonly chatId: string | null;
+  /** Where operators are told, as statements take it; null where they are not. */
+  private readonly lane: string | null;
   private readonly graceSeconds: number;
   private readonly maxPending: Amount;
   private readonly headroom: PendingHeadroom;
@@ -132,7 +134,7 @@ export class PostgresApprovalStore extends ApprovalStore {
     @Inject(CONFIG) config: Config,
   ) {
     super();
-    this.chatId = config.telegram?.chatId ?? null;
+    this.lane = config.telegram && laneKey(config.telegram);
     this.graceSeconds = config.approvals.gracePeriodSeconds;
     const { maxPendingPerAgent: requests, maxPendingBytesPerAgent: bytes } = config.approvals;
     this.maxPending = { requests, bytes };
@@ -182,7 +184,7 @@ export class PostgresApprovalStore extends ApprovalStore {
       requests.map(({ idempotency }) => idempotency?.bodyDigest ?? null),
       requests.map(({ timeoutSeconds }) => timeoutSeconds),
       requests.map(({ traceparent }) => traceparent),
-      this.chatId,
+      this.lane,
       this.maxPending.requests,
       counted,
       requests.map(({ owner }) => owner),
@@ -299,7 +301,7 @@ export class PostgresApprovalStore extends ApprovalStore {
       by.id,
       by.name,
       reason === null ? null : toColumnText(reason),
-      this.chatId,
+      this.lane,
       approval.settledAt,
       approval.receipt,
       tapped !== null,
@@ -352,7 +354,7 @@ export class PostgresApprovalStore extends ApprovalStore {
   }
 
   async abandon(id: string, since: Departure, by: Actor, reason: string): Promise<SettledApproval | null> {
-    const values = [id, by.kind, by.id, by.name, toColumnText(reason), since, this.chatId];
+    const values = [id, by.kind, by.id, by.name, toColumnText(reason), since, this.lane];
     const [row] = await this.change<ApprovalRow>(id, SETTLE_ABANDONED, values);
     return row ? toSettled(row) : null;
   }
@@ -362,12 +364,12 @@ export class PostgresApprovalStore extends ApprovalStore {
   }
 
   async explain(id: string, by: Actor, reason: string): Promise<boolean> {
-    const values = [id, by.kind, by.id, toColumnText(reason), this.chatId];
+    const values = [id, by.kind, by.id, toColumnText(reason), this.lane];
     return (await this.change(id, EXPLAIN, values)).length > 0;
   }
 
   async acknowledge(id: string, keyId: string, outcome: Acknowledgement): Promise<SettledApproval | null> {
-    const values = [id, keyId, outcome, this.chatId, replacedBy(outcome)];
+    const values = [id, keyId, outcome, this.lane, replacedBy(outcome)];
     const noted = await this.change(id, ACKNOWLEDGE, values);
     const snapshot = noted.length > 0 ? await this.find(id) : null;
     return snapshot && isSettled(snapshot.approval) ? snapshot.approval : null;
@@ -380,11 +382,11 @@ export class PostgresApprovalStore extends ApprovalStore {
   }
 
   async expireDue(limit: number, after: Date | null): Promise<Settlement[]> {
-    return this.expire(EXPIRE_DUE, [this.graceSeconds, limit, this.chatId, after]);
+    return this.expire(EXPIRE_DUE, [this.graceSeconds, limit, this.lane, after]);
   }
 
   async expireOverdue(ids: readonly string[]): Promise<Settlement[]> {
-    const values = [this.graceSeconds, ids, this.chatId];
+    const values = [this.graceSeconds, ids, this.lane];
     const [id] = ids;
     if (id === undefined || ids.length > 1) return this.expire(EXPIRE_OVERDUE_AND_FREE, values);
     return this.turns.take(id, () => this.expire(EXPIRE_OVERDUE, values));

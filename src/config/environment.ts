@@ -121,6 +121,34 @@ const operators = z.string().transform((value, context): readonly TelegramOperat
   return [...found.values()];
 });
 
+/** Ids of supergroups begin with -100 and have at least ten further digits; no other chat has topics. */
+const FIRST_SUPERGROUP_ID = -1_000_000_000_000;
+/** Topic ids are message ids, which have 32 bits. */
+const MAX_TOPIC_ID = 2 ** 31 - 1;
+/** A link shows the General topic under 1, and the Bot API knows it as the chat itself. */
+const GENERAL_TOPIC = 1;
+
+const destination = z
+  .string()
+  .regex(
+    /^-?\d+(\/\d+)?$/,
+    'must be the numeric chat id (negative for groups), with /topic for a topic of a forum, such as -1001234567890/17',
+  )
+  .transform((value, context) => {
+    const [chatId = '', topic] = value.split('/');
+    if (!isTelegramId(chatId.replace('-', '')))
+      context.addIssue(`is no id that Telegram gives (no leading zeros, at most ${MAX_TELEGRAM_ID})`);
+    if (topic !== undefined) {
+      if (!TELEGRAM_ID.test(topic) || Number(topic) > MAX_TOPIC_ID)
+        context.addIssue(`"/${topic}" is not a topic id (1 to ${MAX_TOPIC_ID}, no leading zeros)`);
+      if (Number(chatId) > FIRST_SUPERGROUP_ID)
+        context.addIssue(
+          `only supergroups have topics, and their ids begin with -100: leave out "/${topic}"`,
+        );
+    }
+    return { chatId, threadId: topic === undefined || Number(topic) === GENERAL_TOPIC ? '0' : topic };
+  });
+
 const statusCodes = z
   .string()
   .regex(
@@ -160,13 +188,7 @@ export const environmentSchema = z.object({
       .string()
       .regex(/^\d{1,20}:[A-Za-z0-9_-]{30,}$/, 'is not a bot token (digits, a colon, 30 or more characters)'),
   ),
-  TELEGRAM_CHAT_ID: z
-    .string()
-    .regex(/^-?\d+$/, 'must be the numeric chat id (negative for groups)')
-    .refine((value) => isTelegramId(value.replace('-', '')), {
-      error: `is no id that Telegram gives (no leading zeros, at most ${MAX_TELEGRAM_ID})`,
-    })
-    .optional(),
+  TELEGRAM_CHAT_ID: destination.optional(),
   TELEGRAM_OPERATORS: operators.optional(),
   TELEGRAM_API_ROOT: httpUrl.default('https://api.telegram.org'),
   TELEGRAM_MODE: z.enum(['polling', 'webhook'], 'must be polling or webhook').default('polling'),
@@ -328,7 +350,7 @@ function telegramSettings(env: Environment) {
   if (env.TELEGRAM_BOT_TOKEN === undefined || env.TELEGRAM_CHAT_ID === undefined) return null;
   return {
     token: env.TELEGRAM_BOT_TOKEN,
-    chatId: env.TELEGRAM_CHAT_ID,
+    ...env.TELEGRAM_CHAT_ID,
     operators: env.TELEGRAM_OPERATORS ?? [],
     apiRoot: env.TELEGRAM_API_ROOT,
     webhook:

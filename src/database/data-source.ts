@@ -5,7 +5,10 @@ import { AuditEntryEntity } from '../audit/audit-entry.entity';
 import { AuditCheckpointEntity, AuditSealEntity } from '../audit/audit-seals.entities';
 import {
   CardEntity,
+  CardPieceEntity,
+  ChatMoveEntity,
   LaneEntity,
+  LaneStateEntity,
   LeaseEntity,
   OutboxEntity,
   SendSlotEntity,
@@ -27,6 +30,8 @@ import { IndexHookCalls1795464000011 } from '../../migrations/1795464000011-Inde
 import { BoundTooLargeRefusals1795464000015 } from '../../migrations/1795464000015-BoundTooLargeRefusals';
 import { AddReplicas1795464000016 } from '../../migrations/1795464000016-AddReplicas';
 import { QualifyAuditPrune1795464000017 } from '../../migrations/1795464000017-QualifyAuditPrune';
+import { AddTopics1795464000012 } from '../../migrations/1795464000012-AddTopics';
+import { AddCardPieces1795464000013 } from '../../migrations/1795464000013-AddCardPieces';
 
 /** A request must not hang on a database that does not answer; five seconds, then 503. */
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -85,8 +90,11 @@ export function createDataSource(
       AuditCheckpointEntity,
       OutboxEntity,
       CardEntity,
+      CardPieceEntity,
       LeaseEntity,
       LaneEntity,
+      LaneStateEntity,
+      ChatMoveEntity,
       SendSlotEntity,
       ApiKeyEntity,
       SigningKeyEntity,
@@ -108,6 +116,8 @@ export function createDataSource(
       BoundTooLargeRefusals1795464000015,
       AddReplicas1795464000016,
       QualifyAuditPrune1795464000017,
+      AddTopics1795464000012,
+      AddCardPieces1795464000013,
     ],
     migrationsTransactionMode: 'all',
     applicationName: 'countersign',

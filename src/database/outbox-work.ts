@@ -11,4 +11,32 @@ export const URGENCY = {
 
 /** Work that is being done right now is done once more: its lease token no longer fits. */
 export const AGAIN = `on conflict (approval_id, kind)
-    do update set available_at = excluded.available_at, lease_token = outbox.lease_token + 1, dead_at = null`;
+    do update set available_at = excluded.available_at, urgency = least(outbox.urgency, excluded.urgency),
+      lease_token = outbox.lease_token + 1, dead_at = null`;
+
+/** A chat, or one topic of a forum. Messages arrive there in order, and its trouble holds up no other lane. */
+export interface Lane {
+  readonly chatId: string;
+  /** Of the topic; {@link NO_TOPIC} for the chat itself, which in a forum is its General topic. */
+  readonly threadId: string;
+}
+
+export const NO_TOPIC = '0';
+
+/** A lane as statements take it: `-100123/17`. */
+export const laneKey = ({ chatId, threadId }: Lane): string => `${chatId}/${threadId}`;
+
+/** Expression for the chat of a parameter that holds a {@link laneKey}, whose topic may be missing: where a group went when it was upgraded. */
+export const CHAT_OF = (lane: string) => `coalesce(
+    (select to_chat_id from chat_moves where from_chat_id = split_part(${lane}, '/', 1)::bigint),
+    split_part(${lane}, '/', 1)::bigint)`;
+
+export const THREAD_OF = (lane: string) =>
+  `coalesce(nullif(split_part(${lane}, '/', 2), ''), '${NO_TOPIC}')::bigint`;
+
+/** Values for the columns chat_id and thread_id. */
+export const LANE_OF = (lane: string) => `${CHAT_OF(lane)}, ${THREAD_OF(lane)}`;
+
+/** Condition: some message may show the approval with this id. Without one there is no outcome to write anywhere. */
+export const MAY_BE_SHOWN = (id: string) => `exists (select from cards
+      where approval_id = ${id} and (message_id is not null or sending_at is not null))`;

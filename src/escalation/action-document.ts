@@ -31,19 +31,7 @@ export function* makeActionDocument(request: ApprovalRequest, text: string): Ste
   const texts = [
     `Countersign: everything that request ${shortId(id)} asks for`,
     '',
-    '=== For reading: what cannot be seen is written \\u{hex}, n of it in a row \\u{hex×n}, a tab ⇥ ===',
-    '=== Every line of a text inside the action begins with │; a line without it is written by Countersign ===',
-    '',
-    `Tool: ${visibleLine(toolName)}`,
-    text,
-    `Directory: ${cwd === null ? '(none given)' : visibleLine(cwd)}`,
-    '',
-    `Request: ${id}`,
-    `Asked by: ${askerOf(request)}`,
-    `${CLAIMED_AGENT}: ${visibleLine(request.agentId)}`,
-    `Session: ${visibleLine(request.sessionId)}`,
-    ...(request.summary === null ? [] : [`Summary by the agent: ${visibleLine(request.summary)}`]),
-    `Metadata: ${metadata.shown}`,
+    ...readingLines(request, text, metadata.shown),
     '',
     '=== Exact: one line of JSON, what cannot be seen written as JSON escapes, then the digest of its RFC 8785 form ===',
     '',
@@ -60,6 +48,31 @@ export function* makeActionDocument(request: ApprovalRequest, text: string): Ste
     if (piece.length === UNITS_IN_A_STEP) yield;
   }
   return { fileName: `action-${shortId(id)}.txt`, bytes: Buffer.concat(pieces), sha256: hash.digest('hex') };
+}
+
+/**
+ * The complete request for reading: in the document, and in the messages that stand in for one.
+ *
+ * @param text the action's parts, from `makeActionText`
+ * @param metadata in its visible form
+ */
+export function readingLines(request: ApprovalRequest, text: string, metadata: string): string[] {
+  const { id, toolName, cwd } = request;
+  return [
+    '=== For reading: what cannot be seen is written \\u{hex}, n of it in a row \\u{hex×n}, a tab ⇥ ===',
+    '=== Every line of a text inside the action begins with │; a line without it is written by Countersign ===',
+    '',
+    `Tool: ${visibleLine(toolName)}`,
+    text,
+    `Directory: ${cwd === null ? '(none given)' : visibleLine(cwd)}`,
+    '',
+    `Request: ${id}`,
+    `Asked by: ${askerOf(request)}`,
+    `${CLAIMED_AGENT}: ${visibleLine(request.agentId)}`,
+    `Session: ${visibleLine(request.sessionId)}`,
+    ...(request.summary === null ? [] : [`Summary by the agent: ${visibleLine(request.summary)}`]),
+    `Metadata: ${metadata}`,
+  ];
 }
 
 /** The whole action as lines of plain text, as `actionLines` has them, in steps. */

@@ -34,6 +34,15 @@ export interface Surroundings {
   readonly closing: readonly RichText[];
   /** Where the whole stands, when the card cannot hold it. */
   readonly document: ActionDocument | null;
+  /** Instead of a document, where the chat takes no files. */
+  readonly pieces?: SentPieces | null;
+}
+
+/** Text messages before the card that hold the complete action. */
+export interface SentPieces {
+  readonly count: number;
+  /** Of their texts, joined by newlines; lower-case hex. */
+  readonly sha256: string;
 }
 
 interface Layout {
@@ -103,6 +112,7 @@ function compose(content: CardContent, around: Surroundings, { action, fieldLimi
       field('Session', visibleLine(sessionId), SHORT.name),
       ...(content.metadata === null ? [] : [field('Metadata', content.metadata, SHORT.prose)]),
       ...(around.document ? [documentNote(around.document)] : []),
+      ...(around.pieces ? [piecesNote(around.pieces)] : []),
       ...around.closing,
       rich`${bold('Request')}: ${shortId(id)}`,
     ],
@@ -134,6 +144,11 @@ function showExcerpt(whole: string, { head, tail, leftOut }: Excerpt): RichText[
 
 function documentNote({ fileName, sha256 }: ActionDocument): RichText {
   return rich`📄 ${bold('Complete in the document')} ${fileName}, SHA-256 ${sha256}`;
+}
+
+function piecesNote({ count, sha256 }: SentPieces): RichText {
+  const messages = count === 1 ? 'the message' : `the ${count} messages`;
+  return rich`📄 ${bold(`Complete in ${messages} of this request before`)}, SHA-256 ${sha256}`;
 }
 
 /** What may happen to the action without an answer. */

@@ -1,18 +1,20 @@
 import { Injectable } from '@nestjs/common';
 import { Database, PERSON_WAITS_MS, type Statement } from '../database/database';
-import { AGAIN, URGENCY } from '../database/outbox-work';
+import { AGAIN, URGENCY, type Lane } from '../database/outbox-work';
+import type { SentPieces } from './card-body';
 import type { ApprovalWork } from './outbox-store';
 
 /** One attempt to put an approval before the operators. */
-export interface Card {
+export interface Card extends Lane {
   readonly id: string;
   readonly approvalId: string;
-  readonly chatId: string;
   readonly nonce: string;
   /** Null until Telegram told it, or a tap showed it. */
   readonly messageId: string | null;
   /** The uploaded document that carries the whole action, where the card alone cannot. */
   readonly document: AttachedDocument | null;
+  /** The text messages that carry it instead, once all of them are in the chat. */
+  readonly pieces: SentPieces | null;
   /** What the complete card shows, and what it shows until its document is there; known before it is sent. */
   readonly displayDigest: string | null;
   readonly incompleteDigest: string | null;
@@ -24,36 +26,48 @@ export interface AttachedDocument {
   readonly sha256: string;
 }
 
+/** One text message of the action, as it was planned. */
+export interface CardPiece {
+  readonly number: number;
+  /** Of its text, lower-case hex. */
+  readonly sha256: string;
+  /** Null until Telegram told it. */
+  readonly messageId: string | null;
+}
+
 interface CardRow {
   id: string;
   approval_id: string;
   chat_id: string;
+  thread_id: string;
   nonce: string;
   message_id: string | null;
   document_message_id: string | null;
   document_sha256: string | null;
+  pieces: number | null;
+  pieces_sha256: string | null;
   display_digest: string | null;
   incomplete_digest: string | null;
 }
 
-const CARD = `id, approval_id, chat_id, nonce, message_id, document_message_id, document_sha256,
-  display_digest, incomplete_digest`;
+const CARD = `id, approval_id, chat_id, thread_id, nonce, message_id, document_message_id, document_sha256,
+  pieces, pieces_sha256, display_digest, incomplete_digest`;
 
 /**
- * Parameters: approval, chat, nonce for a new one, display digest. A card whose send is of unknown fate is never taken up again;
+ * Parameters: approval, chat, nonce for a new one, display digest, topic, how many pieces, their digest. A card whose send is of unknown fate is never taken up again;
  * the one with this nonce is, since whoever begins it a second time did not hear that it had begun.
  */
 const BEGIN: Statement = {
   name: 'card-begin',
   text: `
   with taken_up as (
-    update cards set sending_at = now(), display_digest = $4 where id = (
+    update cards set sending_at = now(), display_digest = $4, pieces = $6, pieces_sha256 = $7 where id = (
       select id from cards where approval_id = $1 and chat_id = $2
         and (message_id is not null or sending_at is null or nonce = $3) order by id desc limit 1)
     returning ${CARD}
   ), new as (
-    insert into cards (approval_id, chat_id, nonce, display_digest, created_at, sending_at)
-    select $1, $2, $3, $4, now(), now() where not exists (select 1 from taken_up) returning ${CARD}
+    insert into cards (approval_id, chat_id, thread_id, nonce, display_digest, pieces, pieces_sha256, created_at, sending_at)
+    select $1, $2, $5, $3, $4, $6, $7, now(), now() where not exists (select 1 from taken_up) returning ${CARD}
   )
   select *, (select count(*)::int from cards where approval_id = $1 and chat_id = $2
     and message_id is null and sending_at is not null and nonce <> $3) as lost
@@ -65,9 +79,53 @@ const NOT_SENT: Statement = {
   text: `update cards set sending_at = null where id = $1 and message_id is null`,
 };
 
+/** The card itself is not on its way: it is the next step. */
 const ATTACHED: Statement = {
   name: 'card-attached',
-  text: `update cards set document_message_id = $2, document_sha256 = $3 where id = $1`,
+  text: `
+  update cards set document_message_id = $2, document_sha256 = $3,
+    sending_at = case when message_id is null then null else sending_at end
+  where id = $1`,
+};
+
+/** Parameters: approval, chat, digests of the texts. What stands in the chat already and is planned again stays. */
+const PLAN_PIECES: Statement = {
+  name: 'card-plan-pieces',
+  text: `
+  with surplus as (
+    delete from card_pieces where approval_id = $1 and chat_id = $2 and number > cardinality($3::text[])
+  )
+  insert into card_pieces as piece (approval_id, chat_id, number, sha256)
+  select $1, $2, number, sha256 from unnest($3::text[]) with ordinality as planned (sha256, number)
+  on conflict (approval_id, chat_id, number) do update
+    set sha256 = excluded.sha256, sending_at = null, lost = 0, message_id = null
+    where piece.sha256 <> excluded.sha256`,
+};
+
+const PIECES: Statement = {
+  name: 'card-pieces',
+  text: `
+  select number, sha256, message_id as "messageId" from card_pieces where approval_id = $1 and chat_id = $2 order by number`,
+};
+
+/** Parameters: approval, chat, number. Answers how many sends of it are of unknown fate. */
+const BEGIN_PIECE: Statement = {
+  name: 'card-begin-piece',
+  text: `
+  update card_pieces set sending_at = now(), lost = lost + case when sending_at is null then 0 else 1 end
+  where approval_id = $1 and chat_id = $2 and number = $3 returning lost`,
+};
+
+const PIECE_NOT_SENT: Statement = {
+  name: 'card-piece-not-sent',
+  text: `
+  update card_pieces set sending_at = null
+  where approval_id = $1 and chat_id = $2 and number = $3 and message_id is null`,
+};
+
+const PIECE_SENT: Statement = {
+  name: 'card-piece-sent',
+  text: `update card_pieces set message_id = $4 where approval_id = $1 and chat_id = $2 and number = $3`,
 };
 
 /** The upload is of unknown fate: once more, but not for ever (telegram.md 6). */
@@ -99,14 +157,15 @@ const SENT: Statement = {
     select a.id, a.status, a.created_at, a.expires_at from approvals a
     where a.id = (select approval_id from cards where id = $1) for share
   ), card as (
-    update cards set message_id = $2, sent_at = now() where id = $1 returning chat_id
+    update cards set message_id = $2, sent_at = now() where id = $1 returning chat_id, thread_id
   ), done as (
     delete from outbox where id = $3 and lease_token = $4
   ), next as (
-    insert into outbox (approval_id, kind, chat_id, urgency, created_at, available_at)
-    select approval.id, 'outcome', card.chat_id, ${URGENCY.outcome}, now(), now() from approval, card where status <> 'pending'
+    insert into outbox (approval_id, kind, chat_id, thread_id, urgency, created_at, available_at)
+    select approval.id, 'outcome', chat_id, thread_id, ${URGENCY.outcome}, now(), now() from approval, card
+    where status <> 'pending'
     union all
-    select approval.id, 'warning', card.chat_id, ${URGENCY.warning}, now(), expires_at - make_interval(secs => $5)
+    select approval.id, 'warning', chat_id, thread_id, ${URGENCY.warning}, now(), expires_at - make_interval(secs => $5)
     from approval, card
     where status = 'pending' and $5 > 0 and expires_at - created_at >= make_interval(secs => 2 * $5)
     ${AGAIN}
@@ -131,28 +190,37 @@ const ADOPT: Statement = {
   with approval as (
     select a.id, a.status from approvals a where a.id = (select approval_id from cards where id = $1) for share
   ), adopted as (
-    update cards set message_id = $2, sent_at = now() where id = $1 and message_id is null returning chat_id
+    update cards set message_id = $2, sent_at = now() where id = $1 and message_id is null returning chat_id, thread_id
   )
-  insert into outbox (approval_id, kind, chat_id, urgency, created_at, available_at)
-  select approval.id, 'outcome', adopted.chat_id, ${URGENCY.outcome}, now(), now() from approval, adopted where status <> 'pending'
+  insert into outbox (approval_id, kind, chat_id, thread_id, urgency, created_at, available_at)
+  select approval.id, 'outcome', chat_id, thread_id, ${URGENCY.outcome}, now(), now() from approval, adopted
+  where status <> 'pending'
   ${AGAIN}`,
 };
 
 const DELIVERED: Statement = {
   name: 'card-delivered',
-  text: `select ${CARD} from cards where approval_id = $1 and message_id is not null order by id`,
+  text: `
+  select ${CARD} from cards where approval_id = $1 and message_id is not null
+    and not exists (select from chat_moves where from_chat_id = cards.chat_id)
+  order by id`,
 };
 
 const toCard = (row: CardRow): Card => ({
   id: row.id,
   approvalId: row.approval_id,
   chatId: row.chat_id,
+  threadId: row.thread_id,
   nonce: row.nonce,
   messageId: row.message_id,
   document:
     row.document_message_id === null || row.document_sha256 === null
       ? null
       : { messageId: row.document_message_id, sha256: row.document_sha256 },
+  pieces:
+    row.pieces === null || row.pieces_sha256 === null
+      ? null
+      : { count: row.pieces, sha256: row.pieces_sha256 },
   displayDigest: row.display_digest,
   incompleteDigest: row.incomplete_digest,
 });
@@ -179,15 +247,26 @@ export class CardStore {
    * and bound to what it shows.
    * Takes up again what surely was not sent, or was sent without its document. May be repeated with its nonce.
    *
+   * @param pieces the messages that carry the whole action, all of them in the chat; null where none do.
+   *
    * @returns the card, and how many earlier sends of it are of unknown fate.
    */
   async begin(
     approvalId: string,
-    chatId: string,
+    { chatId, threadId }: Lane,
     nonce: string,
     displayDigest: string,
+    pieces: SentPieces | null = null,
   ): Promise<{ card: Card; lost: number }> {
-    const values = [approvalId, chatId, nonce, displayDigest];
+    const values = [
+      approvalId,
+      chatId,
+      nonce,
+      displayDigest,
+      threadId,
+      pieces?.count ?? null,
+      pieces?.sha256 ?? null,
+    ];
     const [row] = await this.database.query<CardRow & { lost: number }>(BEGIN, values);
     if (!row) throw new Error('beginning a card returned no row');
     return { card: toCard(row), lost: row.lost };
@@ -200,6 +279,32 @@ export class CardStore {
 
   async attached(card: Card, document: AttachedDocument): Promise<void> {
     await this.database.query(ATTACHED, [card.id, document.messageId, document.sha256]);
+  }
+
+  /** The action will be sent as text messages with these digests; none is sent a second time. */
+  async planPieces(approvalId: string, chatId: string, sha256s: readonly string[]): Promise<void> {
+    await this.database.query(PLAN_PIECES, [approvalId, chatId, sha256s]);
+  }
+
+  /** @returns those that are planned for the chat, in order; empty: the action goes another way. */
+  pieces(approvalId: string, chatId: string): Promise<CardPiece[]> {
+    return this.database.query<CardPiece & Record<string, unknown>>(PIECES, [approvalId, chatId]);
+  }
+
+  /** Remembers that the piece is on its way. @returns how many earlier sends of it are of unknown fate. */
+  async beginPiece(approvalId: string, chatId: string, number: number): Promise<number> {
+    const [row] = await this.database.query<{ lost: number }>(BEGIN_PIECE, [approvalId, chatId, number]);
+    if (!row) throw new Error('beginning a piece returned no row');
+    return row.lost;
+  }
+
+  /** The send surely did not happen. */
+  async pieceNotSent(approvalId: string, chatId: string, number: number): Promise<void> {
+    await this.database.query(PIECE_NOT_SENT, [approvalId, chatId, number]);
+  }
+
+  async pieceSent(approvalId: string, chatId: string, number: number, messageId: string): Promise<void> {
+    await this.database.query(PIECE_SENT, [approvalId, chatId, number, messageId]);
   }
 
   /** @returns how many uploads of the card's document are of unknown fate by now. */

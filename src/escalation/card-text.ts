@@ -10,7 +10,14 @@ import {
 } from '../approvals/approval';
 import { runAtOnce } from '../kernel/steps';
 import { makeActionDocument, type ActionDocument } from './action-document';
-import { cardContent, completeBody, shortenedBody, type CardContent, type Surroundings } from './card-body';
+import {
+  cardContent,
+  completeBody,
+  shortenedBody,
+  type CardContent,
+  type SentPieces,
+  type Surroundings,
+} from './card-body';
 import { span, utc } from './moments';
 import { bold, relativeTime, rich, words, type RichText } from './rich-text';
 import { shortId } from './short-id';
@@ -30,23 +37,25 @@ const MAX_REASON_LENGTH = 400;
  * document with the whole. It depends on nothing but the approval, so it can be made again at any time.
  *
  * @param options.notices lines of ours, for what else an operator must know
+ * @param options.pieces messages that hold the whole action, instead of a document
  */
 export function renderCard(
   approval: ApprovalRequest,
-  options: { readonly notices?: readonly string[] } = {},
+  options: { readonly notices?: readonly string[]; readonly pieces?: SentPieces | null } = {},
 ): Card {
-  return pendingCard(cardContent(approval), options.notices ?? []);
+  return pendingCard(cardContent(approval), options.notices ?? [], options.pieces ?? null);
 }
 
 /** The card of a settled approval: outcome, who, when and why, what it was about, and what the agent did then. */
-export function renderOutcome(approval: SettledApproval): RichText {
+export function renderOutcome(approval: SettledApproval, pieces: SentPieces | null = null): RichText {
   const content = cardContent(approval);
   const surroundings: Surroundings = {
     heading: (tool) => [...outcome(approval), rich`${bold('Tool')}: ${tool}`],
     closing: approval.acknowledged === null ? [] : [acknowledgement(approval.acknowledged)],
-    document: pendingCard(content, []).document,
+    document: pendingCard(content, [], pieces).document,
+    pieces,
   };
-  const complete = surroundings.document ? undefined : completeBody(content, surroundings);
+  const complete = surroundings.document || pieces ? undefined : completeBody(content, surroundings);
   return complete ?? shortenedBody(content, surroundings);
 }
 
@@ -55,7 +64,7 @@ export function renderDocumentCaption(approval: Approval, document: ActionDocume
   return rich`📄 Everything that request ${shortId(approval.id)} asks for. SHA-256 ${document.sha256}`;
 }
 
-function pendingCard(content: CardContent, notices: readonly string[]): Card {
+function pendingCard(content: CardContent, notices: readonly string[], pieces: SentPieces | null): Card {
   const surroundings = {
     heading: (tool: RichText) => [headline(content.request, tool)],
     closing: [
@@ -64,6 +73,8 @@ function pendingCard(content: CardContent, notices: readonly string[]): Card {
       expiry(content.request),
     ],
   };
+  if (pieces)
+    return { ...shortenedBody(content, { ...surroundings, document: null, pieces }), document: null };
   const complete = completeBody(content, { ...surroundings, document: null });
   if (complete) return { ...complete, document: null };
   const document = content.document ?? runAtOnce(makeActionDocument(content.request, content.text));

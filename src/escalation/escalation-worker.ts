@@ -4,12 +4,15 @@ import {
   type BeforeApplicationShutdown,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
-import { EventBus } from '@nestjs/cqrs';
+import { CommandBus, EventBus } from '@nestjs/cqrs';
 import { ApprovalAcknowledged, ApprovalEnqueued, ApprovalSettled } from '../approvals/approval-events';
-import { CONFIG, telegramOf, type Config } from '../config/environment';
+import { CONFIG, type Config } from '../config/environment';
+import { laneKey } from '../database/outbox-work';
 import { Clock } from '../kernel/clock';
 import { withNewCorrelation } from '../logging/correlation';
 import { describeError, Log } from '../logging/log';
+import { MoveChatCommand } from './commands/move-chat';
+import { Destination } from './destination';
 import { Escalation } from './escalation';
 import { ChatFailure, OperatorChat } from './operator-chat';
 import { OutboxStore, type Work } from './outbox-store';
@@ -20,7 +23,7 @@ const POLL_MS = 1_000;
 /** Done side by side: more than one chat takes at once, so that one slow chat does not hold up the others. */
 const MAX_IN_FLIGHT = 16;
 /**
- * A chat is left alone for as long while a message is on its way to it, so that messages arrive in their order; what
+ * A lane is left alone for as long while a message is on its way to it, so that messages arrive in their order; what
  * takes longer than any healthy call does not hold up what comes after it.
  */
 const IN_ORDER_FOR_MS = 1_000;
@@ -28,6 +31,14 @@ const IN_ORDER_FOR_MS = 1_000;
 const RENEWALS_PER_LEASE = 3;
 /** What failed here, and not at Telegram, comes back after this. */
 const RETRY_MS = 1_000;
+/** A refused message is tried again this long after its lane, so that another shows meanwhile whether the lane works. */
+const AFTER_LANE_MS = 1_000;
+/** The longest wait of a message that is refused while its lane works. */
+const MAX_MESSAGE_PAUSE_MS = 60_000;
+
+/** 1 s, 2 s, 4 s … */
+const backoffMs = (attempts: number): number => Math.min(MAX_MESSAGE_PAUSE_MS, 1000 * 2 ** (attempts - 1));
+
 /**
  * A send of unknown fate shows the connection unwell, not the chat: while that lasts the breaker keeps everything
  * back, and when it is over the chat must not wait on.
@@ -47,8 +58,11 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
   private wakeUp: () => void = () => undefined;
   private woken = false;
   private hinted: NodeJS.Immediate | null = null;
-  /** Chats whose work waits for room in the budget: news of more of it changes nothing until then. */
+  /** Whether all that was heard of since the last hint was acted on is cards. */
+  private onlyCards = true;
+  /** Lanes whose work, or whose cards, wait for room in the budget: news of more of it changes nothing until then. */
   private waiting: readonly string[] = [];
+  private full: readonly string[] = [];
   private failing = false;
 
   constructor(
@@ -56,6 +70,8 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
     private readonly budget: SendBudget,
     private readonly escalation: Escalation,
     private readonly chat: OperatorChat,
+    private readonly destination: Destination,
+    private readonly commands: CommandBus,
     private readonly events: EventBus,
     private readonly clock: Clock,
     private readonly log: Log,
@@ -65,7 +81,7 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
   onApplicationBootstrap(): void {
     // An event is a hint, no more: what it says stands in the outbox, and the poll finds it anyway.
     this.events.subscribe((event) => {
-      if (LEAVING_WORK.some((kind) => event instanceof kind)) this.hint();
+      if (LEAVING_WORK.some((kind) => event instanceof kind)) this.hint(event instanceof ApprovalEnqueued);
     });
     this.chat.onReachable(() => this.wake());
     const renewEveryMs = (this.config.escalation.leaseSeconds * 1000) / RENEWALS_PER_LEASE;
@@ -83,10 +99,13 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
   }
 
   /** Once a turn, and after it: whoever waits for what happened is answered first. */
-  private hint(): void {
+  private hint(isCard: boolean): void {
+    this.onlyCards &&= isCard;
     this.hinted ??= setImmediate(() => {
+      const full = this.onlyCards ? this.full : this.waiting;
       this.hinted = null;
-      if (this.canTakeMore()) this.wake();
+      this.onlyCards = true;
+      if (this.canTakeMore(full)) this.wake();
     });
   }
 
@@ -97,13 +116,12 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
 
   private get busy(): string[] {
     const sinceMs = this.clock.monotonicMs() - IN_ORDER_FOR_MS;
-    return [...this.inFlight].filter(([, each]) => each.sinceMs > sinceMs).map(([{ chatId }]) => chatId);
+    return [...this.inFlight].filter(([, each]) => each.sinceMs > sinceMs).map(([work]) => laneKey(work));
   }
 
-  /** Whether new work, which is for the chat that is configured, could be begun. */
-  private canTakeMore(): boolean {
-    const { chatId } = telegramOf(this.config);
-    return ![...this.waiting, ...this.busy].includes(chatId);
+  /** Whether new work, which is for the lane that is configured, could be begun. */
+  private canTakeMore(full: readonly string[]): boolean {
+    return ![...full, ...this.busy].includes(laneKey(this.destination.configured));
   }
 
   private async run(): Promise<void> {
@@ -117,7 +135,7 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
 
   /** What was missed while no replica ran, or while Telegram was off. */
   private async catchUp(): Promise<number> {
-    const cards = await this.outbox.enqueueMissingCards(telegramOf(this.config).chatId);
+    const cards = await this.outbox.enqueueMissingCards(await this.destination.now());
     const outcomes = await this.outbox.enqueueMissingOutcomes();
     if (cards + outcomes > 0) {
       this.log.event(
@@ -135,6 +153,7 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
     if (!this.chat.reachable || this.inFlight.size >= MAX_IN_FLIGHT) return POLL_MS;
     const claim = await this.outbox.claim(this.busy);
     this.waiting = claim.work === null ? claim.waiting : [];
+    this.full = claim.work === null ? claim.full : [];
     if (claim.work === null) return Math.min(POLL_MS, Math.max(1, claim.waitMs ?? POLL_MS));
     const { work } = claim;
     const done = withNewCorrelation(() => this.do(work)).finally(() => {
@@ -149,8 +168,7 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
   private async do(work: Work): Promise<void> {
     await this.guarded(async () => {
       try {
-        await this.escalation.perform(work);
-        await this.outbox.laneWorks(work.chatId);
+        if (await this.escalation.perform(work)) await this.outbox.laneWorks(work);
       } catch (error) {
         await this.giveBack(work, error);
       } finally {
@@ -162,25 +180,22 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
 
   private async giveBack(work: Work, error: unknown): Promise<void> {
     const message = error instanceof ChatFailure ? error.message : describeError(error);
-    const { kind, chatId, attempts } = work;
+    const { kind, chatId, threadId, attempts } = work;
     const fields = {
       kind,
       chatId,
+      threadId,
       attempts,
       error: message,
       ...('approvalId' in work ? { approvalId: work.approvalId } : {}),
     };
     const scope = error instanceof ChatFailure ? error.scope : null;
-    if (error instanceof ChatFailure && error.told.migratedTo) {
-      const cards = await this.outbox.moveLane(chatId, error.told.migratedTo);
-      const advice = `the chat has become ${error.told.migratedTo}: set TELEGRAM_CHAT_ID to that`;
-      this.log.event(
-        'error',
-        'escalation.chat-migrated',
-        { ...fields, to: error.told.migratedTo, cards },
-        advice,
-      );
-      return this.outbox.postpone(work, 0, message);
+    if (error instanceof ChatFailure && scope === 'chat') {
+      const movedTo = error.told.migratedTo ?? (await this.outbox.movedTo(chatId));
+      if (movedTo) {
+        await this.commands.execute(new MoveChatCommand(chatId, movedTo));
+        return;
+      }
     }
     if (scope === 'message') {
       this.log.event(
@@ -193,13 +208,33 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
     }
     // One line for each try would bury the one that matters, which the chat itself has written.
     this.log.event('debug', 'escalation.postponed', { ...fields, scope }, 'tried again later');
-    if (error instanceof ChatFailure && scope === 'chat') {
-      await this.outbox.pauseLane(chatId, error.told.retryAfterMs ?? null);
-    }
-    if (scope === 'unknown') await this.outbox.pauseLane(chatId, UNKNOWN_FATE_PAUSE_MS);
     if (scope === null)
       this.log.event('error', 'escalation.failed', fields, 'this failed here, not at Telegram; tried again');
-    return this.outbox.postpone(work, scope === null ? RETRY_MS : 0, message);
+    return this.outbox.postpone(work, await this.waitAfter(work, error), message);
+  }
+
+  /** Pauses the lane as the failure says. @returns how long the work itself waits, in milliseconds. */
+  private async waitAfter(work: Work, error: unknown): Promise<number> {
+    if (!(error instanceof ChatFailure)) return RETRY_MS;
+    switch (error.scope) {
+      case 'chat': {
+        const { failures, pauseMs } = await this.outbox.pauseLane(work, null);
+        // The lane worked until now: it may be this message alone, whose tries must not use up the chat's room.
+        const ownMs = failures === 1 ? backoffMs(work.attempts) : 0;
+        return Math.max(pauseMs + AFTER_LANE_MS, ownMs);
+      }
+      case 'busy':
+        // A wait that Telegram named holds the whole chat already (telegram.md 5).
+        if ((error.told.retryAfterMs ?? null) === null) await this.outbox.pauseLane(work, null);
+        return 0;
+      case 'unknown':
+        await this.outbox.pauseLane(work, UNKNOWN_FATE_PAUSE_MS);
+        return 0;
+      case 'files':
+        return backoffMs(work.attempts);
+      default:
+        return 0;
+    }
   }
 
   private async renew(): Promise<void> {

@@ -4,7 +4,7 @@ import { Check, Column, Entity, Index, PrimaryColumn, PrimaryGeneratedColumn, Un
 @Entity('outbox')
 @Check('ck_outbox_kind', `kind in ('card', 'outcome', 'warning', 'digest', 'notice')`)
 @Index('uq_outbox_work', ['approvalId', 'kind'], { unique: true })
-@Index('ix_outbox_ready', ['chatId', 'urgency', 'id'], { where: 'dead_at is null' })
+@Index('ix_outbox_lane', ['chatId', 'threadId', 'urgency', 'id'], { where: 'dead_at is null' })
 export class OutboxEntity {
   @PrimaryGeneratedColumn('identity', {
     type: 'bigint',
@@ -22,6 +22,10 @@ export class OutboxEntity {
 
   @Column('bigint', { name: 'chat_id' })
   chatId!: string;
+
+  /** The topic of a forum; 0 is the chat itself, in a forum its General topic. */
+  @Column('bigint', { name: 'thread_id', default: 0 })
+  threadId!: string;
 
   @Column('smallint')
   urgency!: number;
@@ -71,6 +75,9 @@ export class CardEntity {
   @Column('bigint', { name: 'chat_id' })
   chatId!: string;
 
+  @Column('bigint', { name: 'thread_id', default: 0 })
+  threadId!: string;
+
   @Column('text')
   nonce!: string;
 
@@ -93,6 +100,14 @@ export class CardEntity {
 
   @Column('text', { name: 'display_digest', nullable: true })
   displayDigest!: string | null;
+
+  /** How many text messages carry the whole action, where the chat takes no document. */
+  @Column('integer', { nullable: true })
+  pieces!: number | null;
+
+  /** Of the texts of these messages, joined by newlines. */
+  @Column('text', { name: 'pieces_sha256', nullable: true })
+  piecesSha256!: string | null;
 
   /** Of what it shows until its document is there. */
   @Column('text', { name: 'incomplete_digest', nullable: true })
@@ -125,11 +140,60 @@ export class LeaseEntity {
   data!: string;
 }
 
-/** One chat: whether it may be written to now, and whether its operators know of a backlog. */
+/** One text message of an action that is sent in several, where the chat takes no files. */
+@Entity('card_pieces')
+export class CardPieceEntity {
+  @PrimaryColumn('uuid', { name: 'approval_id', primaryKeyConstraintName: 'pk_card_pieces' })
+  approvalId!: string;
+
+  @PrimaryColumn('bigint', { name: 'chat_id', primaryKeyConstraintName: 'pk_card_pieces' })
+  chatId!: string;
+
+  /** From 1. */
+  @PrimaryColumn('integer', { primaryKeyConstraintName: 'pk_card_pieces' })
+  number!: number;
+
+  /** Of its text, lower-case hex. */
+  @Column('text')
+  sha256!: string;
+
+  /** Set before a send and cleared when it surely failed: with no message id, its fate is unknown. */
+  @Column('timestamptz', { name: 'sending_at', nullable: true })
+  sendingAt!: Date | null;
+
+  /** Sends whose fate is unknown. */
+  @Column('integer', { default: 0 })
+  lost!: number;
+
+  @Column('bigint', { name: 'message_id', nullable: true })
+  messageId!: string | null;
+}
+
+/** One chat that Telegram told to wait: nothing is sent to any of its lanes before `availableAt`. */
 @Entity('lanes')
 export class LaneEntity {
   @PrimaryColumn('bigint', { name: 'chat_id', primaryKeyConstraintName: 'pk_lanes' })
   chatId!: string;
+
+  /** Used by earlier versions, as is `digestAt`: they know no topics. */
+  @Column('integer', { default: 0 })
+  failures!: number;
+
+  @Column('timestamptz', { name: 'available_at' })
+  availableAt!: Date;
+
+  @Column('timestamptz', { name: 'digest_at', nullable: true })
+  digestAt!: Date | null;
+}
+
+/** One lane, a chat or a topic: whether it may be written to now, and whether its operators know of a backlog. */
+@Entity('lane_states')
+export class LaneStateEntity {
+  @PrimaryColumn('bigint', { name: 'chat_id', primaryKeyConstraintName: 'pk_lane_states' })
+  chatId!: string;
+
+  @PrimaryColumn('bigint', { name: 'thread_id', primaryKeyConstraintName: 'pk_lane_states' })
+  threadId!: string;
 
   /** In a row; the wait after the next one grows with it. */
   @Column('integer', { default: 0 })
@@ -141,6 +205,19 @@ export class LaneEntity {
   /** When the operators were told of the backlog that still stands. */
   @Column('timestamptz', { name: 'digest_at', nullable: true })
   digestAt!: Date | null;
+}
+
+/** One group that became a supergroup: it lives on under another id. */
+@Entity('chat_moves')
+export class ChatMoveEntity {
+  @PrimaryColumn('bigint', { name: 'from_chat_id', primaryKeyConstraintName: 'pk_chat_moves' })
+  fromChatId!: string;
+
+  @Column('bigint', { name: 'to_chat_id' })
+  toChatId!: string;
+
+  @Column('timestamptz', { name: 'moved_at' })
+  movedAt!: Date;
 }
 
 /** One call that counts against the bot's send budget. */
@@ -160,4 +237,8 @@ export class SendSlotEntity {
   @Index('ix_send_slots_at')
   @Column('timestamptz')
   at!: Date;
+
+  /** Whether it took from the share of its chat that outcomes leave to everything else. */
+  @Column('boolean', { default: false })
+  shared!: boolean;
 }

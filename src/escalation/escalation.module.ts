@@ -2,10 +2,12 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import type { Config } from '../config/environment';
 import { CardStore } from './card-store';
 import { BringUpCardHandler } from './commands/bring-up-card';
+import { MoveChatHandler } from './commands/move-chat';
 import { ReplayDeadLettersHandler } from './commands/replay-dead-letters';
 import { ReplyToCardHandler } from './commands/reply-to-card';
 import { ReportGapHandler } from './commands/report-gap';
 import { TapCardHandler } from './commands/tap-card';
+import { Destination } from './destination';
 import { Escalation } from './escalation';
 import { EscalationWorker } from './escalation-worker';
 import { OutboxController } from './outbox.controller';
@@ -21,6 +23,7 @@ import { SendBudget } from './send-budget';
     SendBudget,
     OutboxStore,
     CardStore,
+    Destination,
     OverviewHandler,
     IsCardHandler,
     DeadLettersHandler,
@@ -29,8 +32,9 @@ import { SendBudget } from './send-budget';
     ReplyToCardHandler,
     BringUpCardHandler,
     ReportGapHandler,
+    MoveChatHandler,
   ],
-  exports: [SendBudget],
+  exports: [SendBudget, Destination],
 })
 export class EscalationModule {
   /** The worker runs where there is a chat: its OperatorChat comes from the module of the chat. */

@@ -10,10 +10,12 @@ import { joinCorrelation } from '../logging/correlation';
 import { Log } from '../logging/log';
 import { Tracing } from '../tracing/tracing';
 import type { ActionDocument } from './action-document';
+import { actionPieces, MAX_PIECES, piecesNeeded, type ActionPieces } from './action-pieces';
 import { callbackData, newNonce } from './callback-data';
-import { prepareCard } from './card-body';
-import { CardStore, type Card } from './card-store';
+import { prepareCard, type SentPieces } from './card-body';
+import { CardStore, type Card, type CardPiece } from './card-store';
 import { renderCard, renderDocumentCaption, renderOutcome } from './card-text';
+import { sha256Hex } from '../kernel/canonical-json';
 import { displayDigest } from './display-digest';
 import { CardDelivered } from './escalation-events';
 import { ChatFailure, OperatorChat, type Button, type MessageText } from './operator-chat';
@@ -29,6 +31,10 @@ function incompleteNotice(approval: Approval): string {
   const approvable = possibleVerdicts(approval).includes('approved');
   return `The complete action could not be attached yet.${approvable ? ' Approve appears once it is.' : ''}`;
 }
+
+const tooLongNotice = (needed: number): string =>
+  `This chat takes no files, and the action would need ${needed} messages (at most ${MAX_PIECES} are sent). ` +
+  'It cannot be approved here before the bot may send files in this chat. "countersign approvals" shows and decides it.';
 
 const approve = (nonce: string): Button => ({
   text: '✅ Approve',
@@ -72,11 +78,12 @@ export class Escalation implements BeforeApplicationShutdown {
     this.stop.abort();
   }
 
-  /** Does the work and ends it. */
-  async perform(work: Work): Promise<void> {
+  /** Does the work, or its next step, and ends it. @returns whether the lane of the work took something. */
+  async perform(work: Work): Promise<boolean> {
     if ('data' in work) {
       await this.tellChat(work);
-      return this.outbox.finish(work);
+      await this.outbox.finish(work);
+      return true;
     }
     const { approval } = await this.queries.execute(new GetApprovalQuery(work.approvalId, 'everything'));
     joinCorrelation(approval.correlationId);
@@ -98,12 +105,12 @@ export class Escalation implements BeforeApplicationShutdown {
 
   /** Sends what has no buttons: of these, only the outbox knows how often they were tried. */
   private async say(
-    { chatId, slot, attempts }: Work,
+    { chatId, threadId, slot, attempts }: Work,
     message: MessageText,
     replyTo: string | null = null,
   ): Promise<void> {
     try {
-      await this.chat.send(chatId, message, { slot, replyTo });
+      await this.chat.send({ chatId, threadId }, message, { slot, replyTo });
     } catch (error) {
       if (attempts < MAX_LOST_SENDS || !(error instanceof ChatFailure && error.scope === 'unknown'))
         throw error;
@@ -123,7 +130,7 @@ export class Escalation implements BeforeApplicationShutdown {
     }
   }
 
-  private tellOf(approval: Approval, work: ApprovalWork): Promise<void> {
+  private tellOf(approval: Approval, work: ApprovalWork): Promise<boolean> {
     switch (work.kind) {
       case 'card':
         return this.showCard(approval, work);
@@ -134,29 +141,51 @@ export class Escalation implements BeforeApplicationShutdown {
     }
   }
 
-  private async showCard(approval: Approval, work: ApprovalWork): Promise<void> {
+  /** One call to Telegram at a time: what follows takes its own turn, and its own room in the budget. */
+  private async showCard(approval: Approval, work: ApprovalWork): Promise<boolean> {
     // Settled before anybody saw it: there is nothing left to ask.
-    if (isSettled(approval)) return this.outbox.finish(work);
+    if (isSettled(approval)) {
+      await this.outbox.finish(work);
+      return false;
+    }
+    const planned = await this.cards.pieces(approval.id, work.chatId);
+    if (planned.length > 0) return this.showInPieces(approval, work, planned);
     const complete = renderCard(approval);
     const { document } = complete;
-    const digest = displayDigest(complete.text, document?.sha256);
-    const nonce = newNonce();
-    const { card, lost } = await this.remember(() =>
-      this.cards.begin(approval.id, work.chatId, nonce, digest),
-    );
+    const { card, lost } = await this.begin(approval, work, displayDigest(complete.text, document?.sha256));
     if (lost > 0) await this.checkBeforeResend(card, lost);
-    const missing = card.document?.sha256 === document?.sha256 ? null : document;
-    const upload = missing && (await this.upload(card, approval, missing, work.slot));
-    if (upload?.failed) {
-      await this.showIncomplete(approval, card);
-      throw upload.failed;
+    if (document === null || card.document?.sha256 === document.sha256) {
+      await this.deliver(approval, work, card, complete);
+      return true;
     }
-    const messageId = await this.put(
-      card,
-      complete,
-      buttonsFor(approval, card.nonce),
-      upload ? null : work.slot,
-    );
+    const failed = await this.upload(card, approval, document, work.slot);
+    if (failed === null) {
+      await this.outbox.goOn(work);
+      return true;
+    }
+    if (failed.scope === 'files') return this.goOnWithoutFiles(approval, work, card, failed);
+    await this.showIncomplete(approval, card, incompleteNotice(approval));
+    throw failed;
+  }
+
+  private begin(
+    approval: Approval,
+    { chatId, threadId }: ApprovalWork,
+    digest: string,
+    pieces: SentPieces | null = null,
+  ): Promise<{ card: Card; lost: number }> {
+    const nonce = newNonce();
+    return this.remember(() => this.cards.begin(approval.id, { chatId, threadId }, nonce, digest, pieces));
+  }
+
+  /** The complete card, with Approve; ends the work. */
+  private async deliver(
+    approval: Approval,
+    work: ApprovalWork,
+    card: Card,
+    complete: MessageText,
+  ): Promise<void> {
+    const messageId = await this.put(card, complete, buttonsFor(approval, card.nonce), work.slot);
     const { warningSeconds } = this.config.approvals;
     await this.remember(() => this.cards.sent(card, messageId, work, warningSeconds));
     this.events.publish(
@@ -170,9 +199,100 @@ export class Escalation implements BeforeApplicationShutdown {
     );
   }
 
+  /** The chat takes no files: as text messages, if they are few enough. */
+  private async goOnWithoutFiles(
+    approval: Approval,
+    work: ApprovalWork,
+    card: Card,
+    refusal: ChatFailure,
+  ): Promise<boolean> {
+    const pieces = actionPieces(approval);
+    const fields = { approvalId: approval.id, chatId: card.chatId, error: refusal.message };
+    if (pieces === null) {
+      this.log.event('warn', 'escalation.files-refused', fields, 'the action can be rejected only');
+      await this.showIncomplete(approval, card, tooLongNotice(piecesNeeded(approval)));
+      throw refusal;
+    }
+    this.log.event('info', 'escalation.files-refused', fields, 'the action is sent as text messages');
+    await this.remember(() => this.cards.notSent(card));
+    await this.plan(approval, work, pieces);
+    await this.outbox.goOn(work);
+    return false;
+  }
+
+  private plan(approval: Approval, { chatId }: ApprovalWork, { messages }: ActionPieces): Promise<void> {
+    const digests = messages.map(({ text }) => sha256Hex(text));
+    return this.remember(() => this.cards.planPieces(approval.id, chatId, digests));
+  }
+
+  /** The next piece of the action or, once all of them are in the chat, the card with Approve. */
+  private async showInPieces(
+    approval: Approval,
+    work: ApprovalWork,
+    planned: readonly CardPiece[],
+  ): Promise<boolean> {
+    const pieces = actionPieces(approval);
+    if (pieces === null) throw new Error(`the pieces of ${approval.id} were planned, and are too many`);
+    const { messages, sha256 } = pieces;
+    const asPlanned = messages.map(({ text }, i) => planned[i]?.sha256 === sha256Hex(text));
+    if (planned.length !== messages.length || asPlanned.includes(false)) {
+      // By another version, which writes them differently.
+      await this.plan(approval, work, pieces);
+      await this.outbox.goOn(work);
+      return false;
+    }
+    const next = planned.findIndex(({ messageId }) => messageId === null);
+    const message = messages[next];
+    const sent = { count: messages.length, sha256 };
+    const complete = renderCard(approval, { pieces: sent });
+    const digest = displayDigest(complete.text, sha256);
+    if (message) {
+      try {
+        await this.sendPiece(approval, work, next + 1, message);
+      } catch (error) {
+        if (error instanceof ChatFailure && error.scope === 'message') {
+          const { card } = await this.begin(approval, work, digest);
+          await this.showIncomplete(approval, card, incompleteNotice(approval));
+        }
+        throw error;
+      }
+      await this.outbox.goOn(work);
+      return true;
+    }
+    const { card, lost } = await this.begin(approval, work, digest, sent);
+    if (lost > 0) await this.checkBeforeResend(card, lost);
+    await this.deliver(approval, work, card, complete);
+    return true;
+  }
+
+  /** What approval is given for is what the chat holds: a piece that reads otherwise there does not count. */
+  private async sendPiece(
+    approval: Approval,
+    { chatId, threadId, slot }: ApprovalWork,
+    number: number,
+    message: MessageText,
+  ): Promise<void> {
+    const lost = await this.remember(() => this.cards.beginPiece(approval.id, chatId, number));
+    const notSent = () => this.remember(() => this.cards.pieceNotSent(approval.id, chatId, number));
+    if (lost >= MAX_LOST_SENDS) {
+      await notSent();
+      throw new ChatFailure('message', `message ${number} of the action was sent twice and no answer came`);
+    }
+    try {
+      if (lost > 0) await this.chat.check();
+      const { messageId, text } = await this.chat.send({ chatId, threadId }, message, { slot });
+      if (text !== message.text)
+        throw new ChatFailure('message', `message ${number} of the action reads otherwise in the chat`);
+      await this.remember(() => this.cards.pieceSent(approval.id, chatId, number, messageId));
+    } catch (error) {
+      if (!(error instanceof ChatFailure && error.scope === 'unknown')) await notSent();
+      throw error;
+    }
+  }
+
   /** What there is, to be rejected or waited for. */
-  private async showIncomplete(approval: Approval, card: Card): Promise<void> {
-    const shown = renderCard(approval, { notices: [incompleteNotice(approval)] });
+  private async showIncomplete(approval: Approval, card: Card, notice: string): Promise<void> {
+    const shown = renderCard(approval, { notices: [notice] });
     await this.remember(() => this.cards.incomplete(card, displayDigest(shown.text)));
     const messageId = await this.put(card, shown, buttonsFor(approval, card.nonce, false), null);
     await this.remember(() => this.cards.shown(card, messageId));
@@ -190,24 +310,28 @@ export class Escalation implements BeforeApplicationShutdown {
     }
   }
 
-  /** The whole action first: Approve must not appear before everything it approves can be read. */
+  /**
+   * The whole action first: Approve must not appear before everything it approves can be read.
+   *
+   * @returns why the document is not in the chat; null when it is.
+   */
   private async upload(
     card: Card,
     approval: Approval,
     document: ActionDocument,
     slot: string,
-  ): Promise<{ failed: ChatFailure | null }> {
+  ): Promise<ChatFailure | null> {
     try {
       const caption = renderDocumentCaption(approval, document);
-      const messageId = await this.chat.sendDocument(card.chatId, document, caption, { slot });
+      const messageId = await this.chat.sendDocument(card, document, caption, { slot });
       await this.remember(() => this.cards.attached(card, { messageId, sha256: document.sha256 }));
-      return { failed: null };
+      return null;
     } catch (error) {
       if (!(error instanceof ChatFailure)) throw error;
-      if (error.scope !== 'unknown') return { failed: error };
+      if (error.scope !== 'unknown') return error;
       const lost = await this.remember(() => this.cards.documentLost(card));
-      if (lost < MAX_LOST_SENDS) return { failed: error };
-      return { failed: new ChatFailure('message', 'the document was sent twice and no answer came') };
+      if (lost < MAX_LOST_SENDS) return error;
+      return new ChatFailure('message', 'the document was sent twice and no answer came');
     }
   }
 
@@ -223,7 +347,7 @@ export class Escalation implements BeforeApplicationShutdown {
       return card.messageId;
     }
     try {
-      return await this.chat.send(card.chatId, shown, { buttons, slot });
+      return (await this.chat.send(card, shown, { buttons, slot })).messageId;
     } catch (error) {
       const unknown = error instanceof ChatFailure && error.scope === 'unknown';
       if (!unknown) await this.remember(() => this.cards.notSent(card));
@@ -231,41 +355,48 @@ export class Escalation implements BeforeApplicationShutdown {
     }
   }
 
-  private async showOutcome(approval: Approval, work: ApprovalWork): Promise<void> {
+  private async showOutcome(approval: Approval, work: ApprovalWork): Promise<boolean> {
+    let took = false;
     if (isSettled(approval)) {
-      const message = renderOutcome(approval);
       let slot: string | null = work.slot;
-      let failed: { chatId: string; error: ChatFailure } | null = null;
+      let failed: { card: Card; error: ChatFailure } | null = null;
       for (const card of await this.cards.delivered(approval.id)) {
         try {
-          await this.chat.edit(card.chatId, card.messageId, message, { slot });
+          await this.chat.edit(card.chatId, card.messageId, renderOutcome(approval, card.pieces), { slot });
           await this.cards.closed(card);
+          took ||= card.chatId === work.chatId;
         } catch (error) {
           // A copy in a dead chat must not keep the others from becoming true.
           if (!(error instanceof ChatFailure) || error.scope === 'connection') throw error;
-          failed ??= { chatId: card.chatId, error };
+          failed ??= { card, error };
         }
         slot = null;
       }
-      if (failed) return this.triedAgainIn(failed.chatId, work, failed.error);
+      if (failed) {
+        await this.triedAgainIn(failed.card, work, failed.error);
+        return took;
+      }
     }
     await this.outbox.finish(work);
+    return took;
   }
 
   /** What could not be said in another chat than the work's own waits in the lane of that, and holds up no other. */
-  private async triedAgainIn(chatId: string, work: Work, error: ChatFailure): Promise<void> {
+  private async triedAgainIn({ chatId, threadId }: Card, work: Work, error: ChatFailure): Promise<void> {
     if (error.scope === 'message' || chatId === work.chatId) throw error;
-    await this.outbox.pauseLane(chatId, error.told.retryAfterMs ?? null);
-    await this.outbox.moveWork(work, chatId);
+    await this.outbox.pauseLane({ chatId, threadId }, null);
+    await this.outbox.moveWork(work, { chatId, threadId });
   }
 
-  private async warn(approval: Approval, work: ApprovalWork): Promise<void> {
+  private async warn(approval: Approval, work: ApprovalWork): Promise<boolean> {
     const [card] = await this.cards.delivered(approval.id);
     // A question that only the terminal can answer needs no hurry here.
-    if (!isSettled(approval) && card && possibleVerdicts(approval).length > 0) {
+    const asked = !isSettled(approval) && card !== undefined && possibleVerdicts(approval).length > 0;
+    if (asked) {
       const warning = renderWarning(approval, this.clock.now());
       await this.say(work, warning, card.messageId);
     }
     await this.outbox.finish(work);
+    return asked;
   }
 }

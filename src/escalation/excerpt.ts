@@ -21,6 +21,11 @@ export function beginning(visible: string, length: number): string {
   return visible.length <= length ? visible : `${visible.slice(0, cutBackward(visible, length - 1))}…`;
 }
 
+/** Where to cut at or before `at`, so that no escape and no surrogate pair is broken. */
+export function safeCut(visible: string, at: number): number {
+  return cutBackward(visible, at);
+}
+
 function cutBackward(visible: string, at: number): number {
   return partAcross(visible, at)?.start ?? at;
 }

@@ -1,3 +1,5 @@
+import type { Lane } from '../database/outbox-work';
+
 /** A message in both forms: HTML as it is sent, and the text that stands in the chat once that is parsed. */
 export interface MessageText {
   readonly html: string;
@@ -20,11 +22,13 @@ export interface Attachment {
  * What a failure means for trying again.
  *
  * - `message`: this message will never be taken; others will.
- * - `chat`: nothing reaches this chat now; it may later.
+ * - `files`: this chat takes text, and no files.
+ * - `chat`: the chat or topic refuses it now, and may take it later.
+ * - `busy`: the chat takes no more just now.
  * - `connection`: this replica does not reach Telegram now; another may.
  * - `unknown`: the message may have been delivered; no answer came.
  */
-export type FailureScope = 'message' | 'chat' | 'connection' | 'unknown';
+export type FailureScope = 'message' | 'files' | 'chat' | 'busy' | 'connection' | 'unknown';
 
 /** A message could not be delivered. */
 export class ChatFailure extends Error {
@@ -56,6 +60,12 @@ export interface SendOptions {
   readonly isReply?: boolean;
 }
 
+/** A message that was taken, as the chat holds it. */
+export interface Sent {
+  readonly messageId: string;
+  readonly text: string;
+}
+
 /** The way to the operators. Every method that talks to the chat rejects with ChatFailure. */
 export abstract class OperatorChat {
   /** False while this replica should not even try; `onReachable` tells when that is over. */
@@ -66,8 +76,7 @@ export abstract class OperatorChat {
   /** Resolves when Telegram answers now; puts nothing into a chat. */
   abstract check(): Promise<void>;
 
-  /** @returns the message's id in the chat. */
-  abstract send(chatId: string, message: MessageText, options?: SendOptions): Promise<string>;
+  abstract send(lane: Lane, message: MessageText, options?: SendOptions): Promise<Sent>;
 
   /** Replaces text and buttons; what already stands there, and what is gone, is success. */
   abstract edit(
@@ -79,7 +88,7 @@ export abstract class OperatorChat {
 
   /** @returns the message's id in the chat. */
   abstract sendDocument(
-    chatId: string,
+    lane: Lane,
     file: Attachment,
     caption: MessageText,
     options?: Pick<SendOptions, 'slot'>,

@@ -1,13 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '../config/environment';
 import { Database, type Statement } from '../database/database';
-import { URGENCY } from '../database/outbox-work';
+import { CHAT_OF, LANE_OF, laneKey, NO_TOPIC, THREAD_OF, URGENCY, type Lane } from '../database/outbox-work';
 import { FORGET_SLOTS, FREE_AT, LOCK_BUDGET, SendBudget, SLOT_END } from './send-budget';
 
 /** A leased piece of work; `leaseToken` proves that the lease is still ours when it ends. */
-interface Leased {
+interface Leased extends Lane {
   readonly id: string;
-  readonly chatId: string;
   readonly leaseToken: string;
   /** Leases taken so far, this one included. */
   readonly attempts: number;
@@ -37,48 +36,78 @@ export type ChatWork = Leased &
 export type Work = ApprovalWork | ChatWork;
 
 /**
- * Work, or how many milliseconds until there may be some; null: nothing waits. `waiting`: the chats whose work waits
- * for room in the budget, or for the end of a pause.
+ * Work, or how many milliseconds until there may be some; null: nothing waits. `waiting`: the keys of the lanes whose work
+ * waits for room in the budget, or for the end of a pause. `full`: of those, and of lanes whose cards alone wait.
  */
 export type Claim =
   | { readonly work: Work }
-  | { readonly work: null; readonly waitMs: number | null; readonly waiting: readonly string[] };
+  | {
+      readonly work: null;
+      readonly waitMs: number | null;
+      readonly waiting: readonly string[];
+      readonly full: readonly string[];
+    };
+
+export interface LanePause {
+  /** Failures in a row; 1: the lane worked until now. */
+  readonly failures: number;
+  readonly pauseMs: number;
+}
 
 interface WorkRow {
   id: string | null;
   kind: Work['kind'];
   approval_id: string | null;
   chat_id: string;
+  thread_id: string;
   lease_token: string;
   attempts: number;
   data: string | null;
   slot_id: string;
   wait_ms: number | null;
   waiting: readonly string[] | null;
+  full: readonly string[] | null;
 }
 
+/** Ranges of urgency, and whether they must leave room for outcomes. */
+const TIERS = `(values (-32768, ${URGENCY.first}, false), (${URGENCY.card}, ${URGENCY.card}, true),
+      (${URGENCY.outcome}, ${URGENCY.outcome}, false), (${URGENCY.warning}, 32767, true)) as tiers (least, most, shared)`;
+
 /**
- * $4: lease in seconds, $5: chats to leave out. The most urgent, then the oldest work of a chat that may be written to and has room in
- * the budget; takes the room with it. Chats, and in each its next work, are found by steps through the index: however
- * long the backlog, a claim reads a few rows. (Asked whether there `exists` any, PostgreSQL joins with all of it.)
+ * $4: lease in seconds, $5: lanes to leave out. The most urgent, then the oldest work of a lane that may be written to and has
+ * room in the budget; takes the room with it. Lanes, and in each its next work of every tier, are found by steps through
+ * the index: however long the backlog, a claim reads a few rows. (Asked whether there `exists` any, PostgreSQL joins with
+ * all of it.)
  */
 export const CLAIM: Statement = {
   name: 'outbox-claim',
   text: `
   with recursive ${FREE_AT}, waiting as (
-    (select chat_id from outbox where dead_at is null order by chat_id limit 1)
+    (select chat_id, thread_id from outbox where dead_at is null order by chat_id, thread_id limit 1)
     union all
-    select (select chat_id from outbox where dead_at is null and chat_id > waiting.chat_id order by chat_id limit 1)
-    from waiting where chat_id is not null
+    select next_lane.* from waiting cross join lateral (
+      select chat_id, thread_id from outbox
+      where dead_at is null and (chat_id, thread_id) > (waiting.chat_id, waiting.thread_id)
+      order by chat_id, thread_id limit 1
+    ) as next_lane
+  ), open as materialized (
+    select chat_id, thread_id, share_free_at,
+      greatest(overall.free_at, chats.free_at, lanes.available_at, lane_states.available_at) as room_at
+    from waiting left join chats using (chat_id) left join lanes using (chat_id)
+      left join lane_states using (chat_id, thread_id) cross join overall
+    where chat_id || '/' || thread_id <> all ($5::text[])
   ), ready as materialized (
-    select chat_id, greatest(overall.free_at, chats.free_at, lanes.available_at) as free_at
-    from waiting left join chats using (chat_id) left join lanes using (chat_id) cross join overall
-    where chat_id <> all ($5::bigint[]) and (select id from outbox as due
-      where due.chat_id = waiting.chat_id and due.dead_at is null and due.available_at <= now() limit 1) is not null
+    select chat_id, thread_id, least, most, shared, room_at,
+      case when shared then greatest(room_at, share_free_at) else room_at end as free_at
+    from open cross join ${TIERS}
+    where (select id from outbox as due
+      where due.chat_id = open.chat_id and due.thread_id = open.thread_id and due.urgency between least and most
+        and due.dead_at is null and due.available_at <= now() limit 1) is not null
   ), next as (
     select first.id from ready cross join clock cross join lateral (
       select id, urgency from outbox
-      where chat_id = ready.chat_id and dead_at is null and available_at <= now()
+      where chat_id = ready.chat_id and thread_id = ready.thread_id and urgency between least and most
+        and dead_at is null and available_at <= now()
       order by urgency, id limit 1 for update skip locked
     ) as first
     where ready.free_at is null or ready.free_at <= t
@@ -87,21 +116,24 @@ export const CLAIM: Statement = {
     update outbox set available_at = now() + make_interval(secs => $4::float8), lease_token = lease_token + 1,
       attempts = attempts + 1
     where id in (select id from next)
-    returning id, kind, approval_id, chat_id, lease_token, attempts, data
+    returning id, kind, approval_id, chat_id, thread_id, lease_token, attempts, data, urgency
   ), slot as (
-    insert into send_slots (chat_id, at) select chat_id, t + ${SLOT_END} from taken, clock returning id
+    insert into send_slots (chat_id, at, shared)
+    select chat_id, t + ${SLOT_END}, shared from taken, clock, ${TIERS} where urgency between least and most returning id
   )
-  select taken.*, slot.id as slot_id, null::float8 as wait_ms, null::text[] as waiting from taken, slot
+  select taken.*, slot.id as slot_id, null::float8 as wait_ms, null::text[] as waiting, null::text[] as "full"
+  from taken, slot
   union all
-  select null, null, null, null, null, null, null, null,
+  select null, null, null, null, null, null, null, null, null, null,
     (select case when count(free_at) > 0 then greatest(0, extract(epoch from min(free_at) - min(t))::float8 * 1000) end
     from ready, clock),
-    (select array_agg(chat_id::text) from ready, clock where free_at > t)
+    (select array_agg(distinct chat_id || '/' || thread_id) from ready, clock where room_at > t),
+    (select array_agg(distinct chat_id || '/' || thread_id) from ready, clock where free_at > t and least <= ${URGENCY.card})
   where not exists (select 1 from taken)`,
 };
 
 /**
- * $1: chat, $2: one minute of its budget. Once for a backlog; again only after that was worked off. While it is worked off,
+ * $1: chat, $2: topic, $3: one minute of the chat's budget. Once for a backlog; again only after that was worked off. While it is worked off,
  * it is not counted with every message: all that is asked is whether anything is left.
  */
 const DIGEST: Statement = {
@@ -109,17 +141,21 @@ const DIGEST: Statement = {
   text: `
   with backlog as (
     select count(*)::int as unsent from (
-      select from outbox where chat_id = $1 and kind = 'card' and dead_at is null and available_at <= now()
-      limit (select 1 from lanes where chat_id = $1 and digest_at is not null)) as cards
+      select from outbox
+      where chat_id = $1 and thread_id = $2 and kind = 'card' and dead_at is null and available_at <= now()
+      limit (select 1 from lane_states where chat_id = $1 and thread_id = $2 and digest_at is not null)) as cards
   ), over as (
-    update lanes set digest_at = null from backlog where chat_id = $1 and digest_at is not null and unsent = 0
+    update lane_states set digest_at = null from backlog
+    where chat_id = $1 and thread_id = $2 and digest_at is not null and unsent = 0
   ), begun as (
-    insert into lanes (chat_id, available_at, digest_at) select $1, now(), now() from backlog where unsent > $2
-    on conflict (chat_id) do update set digest_at = now() where lanes.digest_at is null
-    returning chat_id
+    insert into lane_states (chat_id, thread_id, available_at, digest_at)
+    select $1, $2, now(), now() from backlog where unsent > $3
+    on conflict (chat_id, thread_id) do update set digest_at = now() where lane_states.digest_at is null
+    returning chat_id, thread_id
   )
-  insert into outbox (kind, chat_id, urgency, created_at, available_at, data)
-  select 'digest', chat_id, ${URGENCY.first}, now(), now(), json_build_object('unsent', unsent)::text from begun, backlog`,
+  insert into outbox (kind, chat_id, thread_id, urgency, created_at, available_at, data)
+  select 'digest', chat_id, thread_id, ${URGENCY.first}, now(), now(), json_build_object('unsent', unsent)::text
+  from begun, backlog`,
 };
 
 const FINISH: Statement = {
@@ -145,53 +181,96 @@ const POSTPONE: Statement = {
   where id = $1 and lease_token = $2`,
 };
 
+/** A step is done and the next one may follow at once, as the first try. Parameters: id, lease token. */
+const GO_ON: Statement = {
+  name: 'outbox-go-on',
+  text: `
+  update outbox set available_at = now(), lease_token = lease_token + 1, attempts = 0, last_error = null
+  where id = $1 and lease_token = $2`,
+};
+
 const BURY: Statement = {
   name: 'outbox-bury',
   text: `update outbox set dead_at = now(), last_error = $3 where id = $1 and lease_token = $2`,
 };
 
-/** A refused or unreachable chat is tried again at least this often (telegram.md 1). */
-const MAX_LANE_PAUSE_SECONDS = 15;
+/**
+ * The refused message may be tried again a second after its lane, so that another one shows meanwhile whether the lane
+ * works. Both together stay within the 15 s after which a refused chat is tried again at least (telegram.md 1).
+ */
+const MAX_LANE_PAUSE_SECONDS = 14;
 
 /**
- * $1: chat, $2: told wait in seconds or null: then 1 s, 2 s, 4 s … The whole chat waits, in its order. What failed
+ * $1: chat, $2: topic, $3: told wait in seconds or null: then 1 s, 2 s, 4 s … The whole lane waits. What failed
  * side by side failed for one reason: it counts once.
  */
 const PAUSE_LANE: Statement = {
   name: 'lane-pause',
   text: `
-  insert into lanes (chat_id, failures, available_at)
-  values ($1, 1, now() + make_interval(secs => coalesce($2::float8, 1)))
-  on conflict (chat_id) do update set
-    failures = lanes.failures + case when lanes.available_at > now() then 0 else 1 end, available_at = greatest(lanes.available_at,
-    now() + make_interval(secs => coalesce($2::float8, least(${MAX_LANE_PAUSE_SECONDS}, 2 ^ least(lanes.failures, 10)))))`,
+  insert into lane_states as lane (chat_id, thread_id, failures, available_at)
+  values ($1, $2, 1, now() + make_interval(secs => coalesce($3::float8, 1)))
+  on conflict (chat_id, thread_id) do update set
+    failures = lane.failures + case when lane.available_at > now() and lane.failures > 0 then 0 else 1 end,
+    available_at = greatest(lane.available_at, now() + make_interval(secs =>
+      coalesce($3::float8, least(${MAX_LANE_PAUSE_SECONDS}, 2 ^ least(lane.failures, 10)))))
+  returning failures, extract(epoch from available_at - now())::float8 * 1000 as "pauseMs"`,
 };
 
 const LANE_WORKS: Statement = {
   name: 'lane-works',
-  text: `update lanes set failures = 0 where chat_id = $1 and failures > 0`,
+  text: `update lane_states set failures = 0 where chat_id = $1 and thread_id = $2 and failures > 0`,
 };
 
-/** $1: old chat, $2: new chat. A group became a supergroup: what was to be said is said there. */
-const MOVE_LANE: Statement = {
-  name: 'lane-move',
-  text: `update outbox set chat_id = $2 where chat_id = $1`,
+/**
+ * $1: old chat, $2: new chat. A group became a supergroup: what was to be said is said there, at once, and what comes for
+ * the old chat is written into the lane of the new one. Messages of the old chat cannot be edited any more.
+ */
+const MOVE_CHAT: Statement = {
+  name: 'chat-move',
+  text: `
+  with moved as (
+    insert into chat_moves (from_chat_id, to_chat_id, moved_at)
+    select $1::bigint, $2::bigint, now() where $1::bigint <> $2::bigint
+    on conflict (from_chat_id) do nothing
+  ), followed as (
+    update chat_moves set to_chat_id = $2 where to_chat_id = $1
+  ), closed as (
+    update cards set closed_at = now() where chat_id = $1 and closed_at is null
+  )
+  update outbox set chat_id = $2, lease_token = lease_token + 1, last_error = null,
+    dead_at = case when kind = 'card' then null else dead_at end,
+    available_at = case when kind = 'warning' then available_at else now() end
+  where chat_id = $1`,
 };
 
-/** Parameters: id, lease token, chat. A renewal that is under way no longer fits. */
+const MOVED_TO: Statement = {
+  name: 'chat-moved-to',
+  text: `select to_chat_id::text as "chatId" from chat_moves where from_chat_id = $1`,
+};
+
+/** $1: a lane as it is configured. Where it is now. */
+const DESTINATION: Statement = {
+  name: 'lane-destination',
+  text: `select ${CHAT_OF('$1::text')}::text as "chatId", ${THREAD_OF('$1::text')}::text as "threadId"`,
+};
+
+/** Parameters: id, lease token, chat, topic. A renewal that is under way no longer fits. */
 const MOVE_WORK: Statement = {
   name: 'outbox-move-work',
-  text: `update outbox set chat_id = $3, available_at = now(), lease_token = lease_token + 1 where id = $1 and lease_token = $2`,
+  text: `
+  update outbox set chat_id = $3, thread_id = $4, available_at = now(), lease_token = lease_token + 1
+  where id = $1 and lease_token = $2`,
 };
 
 /** Pending requests that no card and no work stands for, as when Telegram was off while they were made. */
 const ENQUEUE_MISSING_CARDS: Statement = {
   name: 'outbox-enqueue-missing-cards',
   text: `
-  insert into outbox (approval_id, kind, chat_id, urgency, created_at, available_at)
-  select a.id, 'card', $1, ${URGENCY.card}, now(), now() from approvals a
+  insert into outbox (approval_id, kind, chat_id, thread_id, urgency, created_at, available_at)
+  select a.id, 'card', ${LANE_OF('$1::text')}, ${URGENCY.card}, now(), now() from approvals a
   where a.status = 'pending' and a.expires_at > now() and not exists (
-    select 1 from cards c where c.approval_id = a.id and c.chat_id = $1 and c.message_id is not null)
+    select 1 from cards c
+    where c.approval_id = a.id and c.chat_id = ${CHAT_OF('$1::text')} and c.message_id is not null)
   on conflict (approval_id, kind) do nothing
   returning id`,
 };
@@ -200,8 +279,8 @@ const ENQUEUE_MISSING_CARDS: Statement = {
 const ENQUEUE_MISSING_OUTCOMES: Statement = {
   name: 'outbox-enqueue-missing-outcomes',
   text: `
-  insert into outbox (approval_id, kind, chat_id, urgency, created_at, available_at)
-  select distinct on (a.id) a.id, 'outcome', c.chat_id, ${URGENCY.outcome}, now(), now()
+  insert into outbox (approval_id, kind, chat_id, thread_id, urgency, created_at, available_at)
+  select distinct on (a.id) a.id, 'outcome', c.chat_id, c.thread_id, ${URGENCY.outcome}, now(), now()
   from cards c join approvals a on a.id = c.approval_id
   where c.closed_at is null and c.message_id is not null and a.status <> 'pending'
   on conflict (approval_id, kind) do nothing
@@ -211,13 +290,32 @@ const ENQUEUE_MISSING_OUTCOMES: Statement = {
 const NOTICE: Statement = {
   name: 'outbox-notice',
   text: `
-  insert into outbox (kind, chat_id, urgency, created_at, available_at, data)
-  values ('notice', $1, ${URGENCY.first}, now(), now(), $2)`,
+  insert into outbox (kind, chat_id, thread_id, urgency, created_at, available_at, data)
+  values ('notice', ${LANE_OF('$1::text')}, ${URGENCY.first}, now(), now(), $2)`,
 };
 
+/** Sends of unknown fate are forgotten with it: whoever asks for the message again accepts a copy. */
+const FORGIVEN = (revived: string) => `
+  forgiven as (
+    update cards set documents_lost = 0, sending_at = case when message_id is null then null else sending_at end
+    from ${revived} where cards.approval_id = ${revived}.approval_id
+  ), forgiven_pieces as (
+    update card_pieces set lost = 0, sending_at = null
+    from ${revived} where card_pieces.approval_id = ${revived}.approval_id and message_id is null
+  )`;
+
+/** A dead one lives again. */
 const HURRY: Statement = {
   name: 'outbox-hurry',
-  text: `update outbox set urgency = ${URGENCY.first} where approval_id = $1 and kind = 'card'`,
+  text: `
+  with hurried as (
+    update outbox set urgency = ${URGENCY.first} where approval_id = $1 and kind = 'card' and dead_at is null
+  ), revived as (
+    update outbox set urgency = ${URGENCY.first}, dead_at = null, available_at = now(),
+      lease_token = lease_token + 1
+    where approval_id = $1 and kind = 'card' and dead_at is not null returning approval_id
+  ), ${FORGIVEN('revived')}
+  select 1`,
 };
 
 const OVERVIEW: Statement = {
@@ -231,21 +329,17 @@ const OVERVIEW: Statement = {
 const DEAD: Statement = {
   name: 'outbox-dead',
   text: `
-  select id, kind, approval_id, chat_id, attempts, dead_at, last_error from outbox
+  select id, kind, approval_id, chat_id, thread_id, attempts, dead_at, last_error from outbox
   where dead_at is not null order by id desc limit $1`,
 };
 
-/** Sends of unknown fate are forgotten with it: whoever replays accepts a copy. */
 const REPLAY: Statement = {
   name: 'outbox-replay',
   text: `
   with replayed as (
     update outbox set dead_at = null, available_at = now(), lease_token = lease_token + 1
     where dead_at is not null and ($1::bigint is null or id = $1) returning id, approval_id
-  ), forgiven as (
-    update cards set documents_lost = 0, sending_at = case when message_id is null then null else sending_at end
-    from replayed where cards.approval_id = replayed.approval_id
-  )
+  ), ${FORGIVEN('replayed')}
   select id from replayed`,
 };
 
@@ -263,14 +357,16 @@ export interface DeadLetter {
   readonly kind: Work['kind'];
   readonly approvalId: string | null;
   readonly chatId: string;
+  /** The topic of a forum; null: the chat itself. */
+  readonly threadId: string | null;
   readonly attempts: number;
   readonly deadAt: Date;
   readonly error: string;
 }
 
 function toWork(row: WorkRow & { id: string }): Work {
-  const { id, chat_id: chatId, lease_token: leaseToken, attempts, slot_id: slot } = row;
-  const leased = { id, chatId, leaseToken, attempts, slot };
+  const { id, chat_id: chatId, thread_id: threadId, lease_token: leaseToken, attempts, slot_id: slot } = row;
+  const leased = { id, chatId, threadId, leaseToken, attempts, slot };
   if (row.kind === 'digest' || row.kind === 'notice') {
     const data: unknown = JSON.parse(row.data ?? '');
     return { ...leased, kind: row.kind, data } as ChatWork;
@@ -295,7 +391,7 @@ export class OutboxStore {
   /**
    * Takes the next work that may be done now, with room in the send budget for its first call.
    *
-   * @param busy chats whose work is to wait.
+   * @param busy keys of lanes whose work is to wait.
    */
   claim(busy: readonly string[] = []): Promise<Claim> {
     return this.database.transaction(async (query) => {
@@ -303,11 +399,16 @@ export class OutboxStore {
       await query(FORGET_SLOTS, []);
       const [row] = await query<WorkRow>(CLAIM, [...this.budget.limits, this.leaseSeconds, busy]);
       if (!row || row.id === null)
-        return { work: null, waitMs: row?.wait_ms ?? null, waiting: row?.waiting ?? [] };
+        return {
+          work: null,
+          waitMs: row?.wait_ms ?? null,
+          waiting: row?.waiting ?? [],
+          full: row?.full ?? [],
+        };
       const work = toWork({ ...row, id: row.id });
       if (work.kind === 'card') {
         const minute = work.chatId.startsWith('-') ? this.budget.groupMinute : this.budget.privateMinute;
-        await query(DIGEST, [work.chatId, minute]);
+        await query(DIGEST, [work.chatId, work.threadId, minute]);
       }
       return { work };
     });
@@ -329,29 +430,53 @@ export class OutboxStore {
     await this.database.query(POSTPONE, [id, leaseToken, waitMs / 1000, error]);
   }
 
+  /** Gives the lease back after a step that succeeded; the next step may follow at once. */
+  async goOn({ id, leaseToken }: Work): Promise<void> {
+    await this.database.query(GO_ON, [id, leaseToken]);
+  }
+
   /** It can never be done; it stays to be seen and replayed. */
   async bury({ id, leaseToken }: Work, error: string): Promise<void> {
     await this.database.query(BURY, [id, leaseToken, error]);
   }
 
-  /** The chat cannot be written to: nothing for it is tried until `toldMs` passed, or a wait that grows. */
-  async pauseLane(chatId: string, toldMs: number | null): Promise<void> {
-    await this.database.query(PAUSE_LANE, [chatId, toldMs === null ? null : toldMs / 1000]);
+  /** The lane cannot be written to: nothing for it is tried until `toldMs` passed, or a wait that grows. */
+  async pauseLane({ chatId, threadId }: Lane, toldMs: number | null): Promise<LanePause> {
+    const values = [chatId, threadId, toldMs === null ? null : toldMs / 1000];
+    const [pause] = await this.database.query<LanePause>(PAUSE_LANE, values);
+    if (!pause) throw new Error('pausing a lane returned no row');
+    return pause;
   }
 
-  async laneWorks(chatId: string): Promise<void> {
-    await this.database.query(LANE_WORKS, [chatId]);
+  async laneWorks({ chatId, threadId }: Lane): Promise<void> {
+    await this.database.query(LANE_WORKS, [chatId, threadId]);
   }
 
-  /** Gives the lease back; the work waits in the lane of another chat from now on. */
-  async moveWork({ id, leaseToken }: Work, toChatId: string): Promise<void> {
-    await this.database.query(MOVE_WORK, [id, leaseToken, toChatId]);
+  /** Gives the lease back; the work waits in another lane from now on. */
+  async moveWork({ id, leaseToken }: Work, { chatId, threadId }: Lane): Promise<void> {
+    await this.database.query(MOVE_WORK, [id, leaseToken, chatId, threadId]);
   }
 
-  /** @returns how many open cards are made again in the new chat. */
-  async moveLane(fromChatId: string, toChatId: string): Promise<number> {
-    await this.database.query(MOVE_LANE, [fromChatId, toChatId]);
-    return this.enqueueMissingCards(toChatId);
+  /**
+   * A group became a supergroup: its work goes there, now and from now on.
+   *
+   * @returns how many open cards are made again in the new chat.
+   */
+  async moveChat(fromChatId: string, toChatId: string): Promise<number> {
+    await this.database.query(MOVE_CHAT, [fromChatId, toChatId]);
+    return this.enqueueMissingCards({ chatId: toChatId, threadId: NO_TOPIC });
+  }
+
+  /** @returns the id under which the chat lives on; null when it is not known to have moved. */
+  async movedTo(chatId: string): Promise<string | null> {
+    const [moved] = await this.database.query<{ chatId: string }>(MOVED_TO, [chatId]);
+    return moved?.chatId ?? null;
+  }
+
+  /** @returns where messages for the lane go now: its chat may have moved. */
+  async resolve(lane: Lane): Promise<Lane> {
+    const [now] = await this.database.query<Lane>(DESTINATION, [laneKey(lane)]);
+    return now ?? lane;
   }
 
   async overview(): Promise<Overview> {
@@ -363,8 +488,8 @@ export class OutboxStore {
   }
 
   /** @returns how many cards were enqueued. */
-  async enqueueMissingCards(chatId: string): Promise<number> {
-    return (await this.database.query(ENQUEUE_MISSING_CARDS, [chatId])).length;
+  async enqueueMissingCards(lane: Lane): Promise<number> {
+    return (await this.database.query(ENQUEUE_MISSING_CARDS, [laneKey(lane)])).length;
   }
 
   /** @returns how many edits were enqueued. */
@@ -372,13 +497,13 @@ export class OutboxStore {
     return (await this.database.query(ENQUEUE_MISSING_OUTCOMES, [])).length;
   }
 
-  /** Moves the card to the front of what its chat is sent. */
+  /** Moves the card to the front of what its lane is sent, even when it was given up. */
   async hurry(approvalId: string): Promise<void> {
     await this.database.query(HURRY, [approvalId]);
   }
 
-  async enqueueNotice(chatId: string, gap: Gap): Promise<void> {
-    await this.database.query(NOTICE, [chatId, JSON.stringify(gap)]);
+  async enqueueNotice(lane: Lane, gap: Gap): Promise<void> {
+    await this.database.query(NOTICE, [laneKey(lane), JSON.stringify(gap)]);
   }
 
   /** Newest first. */
@@ -388,6 +513,7 @@ export class OutboxStore {
       kind: Work['kind'];
       approval_id: string | null;
       chat_id: string;
+      thread_id: string;
       attempts: number;
       dead_at: Date;
       last_error: string | null;
@@ -397,6 +523,7 @@ export class OutboxStore {
       kind: row.kind,
       approvalId: row.approval_id,
       chatId: row.chat_id,
+      threadId: row.thread_id === NO_TOPIC ? null : row.thread_id,
       attempts: row.attempts,
       deadAt: row.dead_at,
       error: row.last_error ?? '',

@@ -20,6 +20,7 @@ class OutboxView extends createZodDto(
         kind: z.enum(['card', 'outcome', 'warning', 'digest', 'notice']),
         approvalId: z.uuid().nullable(),
         chatId: z.string(),
+        threadId: z.string().nullable(),
         attempts: z.int(),
         deadAt: z.iso.datetime(),
         error: z.string(),

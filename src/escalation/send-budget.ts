@@ -5,6 +5,8 @@ import { Database, type Statement } from '../database/database';
 
 /** What one chat takes at once; the rest follows at the chat's rate (telegram.md 8). */
 const CHAT_BURST = 3;
+/** Everything that is no outcome leaves this part of a chat's minute free for outcomes: as many as cards. */
+const OUTCOMES_SHARE = 2;
 /** A call that has not ended after this has died with its replica, and its slot counts from then on. */
 const SLOT_LIFE_SECONDS = 15;
 /** Never sleep longer before looking again: a slot is given free early when its call ends. */
@@ -29,7 +31,9 @@ export const FORGET_SLOTS: Statement = {
  * Each is computed once: inlined, the planner does it again for every row that waits, and a claim from a backlog of
  * a thousand takes most of a second.
  *
- * $1 calls in any second, $2 calls a second in a chat with bursts of 3, $3 calls in any minute in a group.
+ * $1 calls in any second, $2 calls a second in a chat with bursts of 3, $3 calls in any minute in a group. `share_free_at`:
+ * when the chat has room for what is no outcome. Without that share, a burst of cards would use up the minute in which
+ * they are decided, and decided cards would keep their buttons.
  */
 export const FREE_AT = `
   clock as materialized (select clock_timestamp() as t),
@@ -38,7 +42,9 @@ export const FREE_AT = `
   chats as materialized (
     select chat_id, greatest(
       (array_agg(at order by at desc))[${CHAT_BURST}] + make_interval(secs => ${CHAT_BURST}.0 / $2::float8),
-      case when chat_id < 0 then (array_agg(at order by at desc))[$3::int] + interval '1 minute' end) as free_at
+      case when chat_id < 0 then (array_agg(at order by at desc))[$3::int] + interval '1 minute' end) as free_at,
+      (array_agg(at order by at desc) filter (where shared))[greatest(1, case when chat_id < 0
+        then least($3::int, 60 * $2::int) else 60 * $2::int end / ${OUTCOMES_SHARE})] + interval '1 minute' as share_free_at
     from send_slots group by chat_id)`;
 
 /** A slot lies in the future while its call runs: so it surely covers the moment at which Telegram counts it. */

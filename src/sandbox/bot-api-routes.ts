@@ -73,7 +73,8 @@ async function answerCall(parts: BotApiParts, request: BotApiRequest, reply: Fas
     world.clock.now(),
     params.summary(),
   );
-  const fault = faults.take(method, params.string('chat_id'));
+  const text = params.string('text') ?? params.string('caption');
+  const fault = faults.take(method, params.string('chat_id'), text);
   record.fault = fault !== null;
 
   if (fault?.delayMs) await pause(fault.delayMs, closing);

@@ -6,13 +6,20 @@ export interface ChatState {
   readonly type: ChatType;
   readonly title: string;
   readonly messages: Map<number, StoredMessage>;
-  /** Topics that were deleted; any other thread id is taken for an existing topic. */
+  /** A supergroup with topics; any thread id is taken for an existing topic until it is deleted. */
+  forum: boolean;
   readonly deletedTopics: Set<number>;
+  /** {@link GENERAL_TOPIC} is the chat itself. */
+  readonly closedTopics: Set<number>;
+  /** Whether members, the bot among them, may send files. */
+  documents: boolean;
   nextMessageId: number;
   /** The bot was kicked, or blocked by the user. */
   blocked: boolean;
   /** As if it had never existed. */
   missing: boolean;
+  /** The group was deleted, as an upgraded one may seem to be. */
+  deleted: boolean;
   /** The supergroup this group was upgraded to. */
   migratedTo: number | null;
 }
@@ -22,6 +29,9 @@ const IDS_BEGAN_SECONDS = Date.UTC(2020, 0, 1) / 1000;
 
 /** Ids of supergroups and channels begin with -100 and have at least ten further digits. */
 const FIRST_SUPERGROUP_ID = -1_000_000_000_000;
+
+/** Shown under this id in links; the Bot API has no thread of it. */
+export const GENERAL_TOPIC = 1;
 
 export const isPrivate = (chatId: number): boolean => chatId > 0;
 
@@ -38,10 +48,14 @@ export function newChat(id: number, user: User | null, nowSeconds: number): Chat
       user?.first_name ??
       (id === -1001 ? 'Approvals' : `${type === 'group' ? 'Group' : 'Supergroup'} ${-id}`),
     messages: new Map(),
+    forum: false,
     deletedTopics: new Set(),
+    closedTopics: new Set(),
+    documents: true,
     nextMessageId: nowSeconds - IDS_BEGAN_SECONDS,
     blocked: false,
     missing: false,
+    deleted: false,
     migratedTo: null,
   };
 }
@@ -53,5 +67,5 @@ export interface ChatDirectory {
 
 export function toTelegramChat(chat: ChatState): Chat {
   const named = chat.type === 'private' ? { first_name: chat.title } : { title: chat.title };
-  return { id: chat.id, type: chat.type, ...named };
+  return { id: chat.id, type: chat.type, ...named, ...(chat.forum ? { is_forum: true } : {}) };
 }

@@ -38,7 +38,12 @@ const chatSchema = z.strictObject({
   migrateTo: chatId.optional(),
   blocked: z.boolean().optional(),
   missing: z.boolean().optional(),
-  deleteTopic: z.int().optional(),
+  deleted: z.boolean().optional(),
+  forum: z.boolean().optional(),
+  documents: z.boolean().optional(),
+  deleteTopic: z.int().positive().optional(),
+  closeTopic: z.int().positive().optional(),
+  reopenTopic: z.int().positive().optional(),
 });
 
 const updatesSchema = z.strictObject({
@@ -69,10 +74,12 @@ const settingsSchema = z.strictObject({
  * - `senderChat` in press and say: on behalf of a chat (a channel, or the group itself = anonymous administrator;
  *   `from` is then Telegram's GroupAnonymousBot)
  * - `content` in say: the fields of a message that is not a text (voice, photo with caption, sticker)
- * - `POST /sandbox/chats {chat, migrateTo?, blocked?, missing?, deleteTopic?}`
+ * - `POST /sandbox/chats {chat, migrateTo?, blocked?, missing?, deleted?, documents?, forum?, deleteTopic?, closeTopic?,
+ *   reopenTopic?}`: `deleted` answers 403 "the group chat was deleted", `documents: false` refuses files, `forum` gives a
+ *   supergroup topics, of which 1 is General, the chat itself
  * - `POST /sandbox/updates {bot?, inject?: [Update], duplicateLast?, reverse?, restartAt?: update_id}`
  * - `GET|POST /sandbox/limits` rate limits and other times (`settings.ts`)
- * - `GET /sandbox/faults`; in faults `probability`, `description`, `body: "stall"|"drip"` (`faults.ts`)
+ * - `GET /sandbox/faults`; in faults `containing`, `probability`, `description`, `body: "stall"|"drip"` (`faults.ts`)
  * - `GET /sandbox/documents/:fileId` the bytes of an uploaded file
  * - `GET /sandbox/directory` chats, people, bots and their commands
  * - `DELETE /sandbox/calls`, `DELETE /sandbox/state` (everything back to the first minute)
@@ -136,7 +143,16 @@ export function controlRoutes(app: FastifyInstance, parts: BotApiParts, settings
     const chat = world.chat(change.chat);
     if (change.missing !== undefined) chat.missing = change.missing;
     if (change.blocked !== undefined) world.setBlocked(chat, change.blocked);
+    if (change.deleted !== undefined) chat.deleted = change.deleted;
+    if (change.documents !== undefined) chat.documents = change.documents;
+    if (change.forum !== undefined) {
+      if (chat.type !== 'supergroup')
+        throw new ControlError(409, `only supergroups have topics, not a ${chat.type}`);
+      chat.forum = change.forum;
+    }
     if (change.deleteTopic !== undefined) chat.deletedTopics.add(change.deleteTopic);
+    if (change.closeTopic !== undefined) chat.closedTopics.add(change.closeTopic);
+    if (change.reopenTopic !== undefined) chat.closedTopics.delete(change.reopenTopic);
     if (change.migrateTo !== undefined) world.migrate(chat, world.chat(change.migrateTo));
     return { chat: chat.id, migratedTo: chat.migratedTo, blocked: chat.blocked, missing: chat.missing };
   });

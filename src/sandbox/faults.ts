@@ -4,7 +4,8 @@ import { BotApiError, tooManyRequests } from './bot-api-error';
 /**
  * A fault for the next calls, as `POST /sandbox/faults` takes it.
  *
- * - `method` a Bot API method or `*`; `chat` only calls that name this chat
+ * - `method` a Bot API method or `*`; `chat` only calls that name this chat; `containing` only calls whose text or caption
+ *   has these words
  * - `count` how many calls it hits, one by default; `probability` hits only this share of the matching calls
  * - `delayMs` waits before anything happens; the call is then processed even when the client has gone
  * - `status` (with `retryAfter` seconds for 429) answers an error, and nothing happens
@@ -19,6 +20,7 @@ export const faultSchema = z.strictObject({
   method: z.string().min(1),
   count: z.int().min(1).default(1),
   chat: z.union([z.int(), z.string()]).optional(),
+  containing: z.string().min(1).optional(),
   status: z.int().min(400).max(599).optional(),
   retryAfter: z.int().min(1).optional(),
   description: z.string().optional(),
@@ -50,11 +52,12 @@ export class Faults {
     return this.waiting.map(({ fault, left }) => ({ ...fault, left }));
   }
 
-  take(method: string, chat: string | undefined): Fault | null {
+  take(method: string, chat: string | undefined, text = ''): Fault | null {
     const found = this.waiting.find(
       ({ fault }) =>
         (fault.method === '*' || fault.method.toLowerCase() === method.toLowerCase()) &&
         (fault.chat === undefined || String(fault.chat) === chat) &&
+        (fault.containing === undefined || text.includes(fault.containing)) &&
         (fault.probability === undefined || this.random() < fault.probability),
     );
     if (!found) return null;

@@ -14,6 +14,7 @@ export interface Chat {
   readonly type: ChatType;
   readonly title?: string;
   readonly first_name?: string;
+  readonly is_forum?: true;
 }
 
 /** Offsets and lengths count UTF-16 code units, as JavaScript strings do. */

@@ -28,7 +28,8 @@ const RESULTS = {
   deleteWebhook: done,
   setMyCommands: done,
   answerCallbackQuery: done,
-  sendMessage: message,
+  sendChatAction: done,
+  sendMessage: message.extend({ text: z.string().optional() }),
   sendDocument: message,
   // True for a message that was sent by inline mode.
   editMessageText: z.union([message, done]),

@@ -1,13 +1,8 @@
-import {
-  Inject,
-  Injectable,
-  type BeforeApplicationShutdown,
-  type OnApplicationBootstrap,
-} from '@nestjs/common';
+import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { InjectBot } from 'nestjs-telegraf';
 import { Telegraf } from 'telegraf';
 import type { UserFromGetMe } from 'telegraf/types';
-import { CONFIG, telegramOf, type Config } from '../config/environment';
+import { Destination } from '../escalation/destination';
 import { Log } from '../logging/log';
 import { COMMANDS } from './commands';
 import { Patience } from './patience';
@@ -36,7 +31,7 @@ export class BotConnection implements OnApplicationBootstrap, BeforeApplicationS
     private readonly api: TelegramApi,
     private readonly status: TelegramStatus,
     private readonly log: Log,
-    @Inject(CONFIG) private readonly config: Config,
+    private readonly destination: Destination,
   ) {
     // nestjs-telegraf stops every bot at shutdown, and a bot that we did not launch throws at that.
     bot.stop = () => undefined;
@@ -69,7 +64,8 @@ export class BotConnection implements OnApplicationBootstrap, BeforeApplicationS
     this.log.event('info', 'telegram.connected', { bot: username }, 'Telegram accepts the bot token');
     const chat = new Patience('chat', this.status, this.log, signal);
     await chat.repeat(async () => {
-      await this.api.call('getChat', { chat_id: telegramOf(this.config).chatId }, { ...UNGUARDED, signal });
+      const { chatId } = await this.destination.now();
+      await this.api.call('getChat', { chat_id: chatId }, { ...UNGUARDED, signal });
       await this.api.call('setMyCommands', { commands: COMMANDS }, { ...UNGUARDED, signal });
       chat.succeeded();
       return true;

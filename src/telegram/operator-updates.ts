@@ -1,10 +1,11 @@
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { Action, Command, Ctx, On, Update } from 'nestjs-telegraf';
 import type { Context, NarrowedContext } from 'telegraf';
-import type { CallbackQuery, Update as TelegramUpdate } from 'telegraf/types';
+import type { CallbackQuery, Message, Update as TelegramUpdate } from 'telegraf/types';
 import { ListApprovalsQuery, type ApprovalPage } from '../approvals/queries/list-approvals';
 import { listCallbackData, parseListTap, type ListTap } from '../escalation/callback-data';
 import { BringUpCardCommand } from '../escalation/commands/bring-up-card';
+import { MoveChatCommand } from '../escalation/commands/move-chat';
 import { ReplyToCardCommand } from '../escalation/commands/reply-to-card';
 import {
   PENDING_PAGE_SIZE,
@@ -17,6 +18,7 @@ import {
   renderStatus,
   renderWhoami,
 } from '../escalation/operator-text';
+import { Destination } from '../escalation/destination';
 import { IsCardQuery } from '../escalation/queries/is-card';
 import { OverviewQuery } from '../escalation/queries/overview';
 import { unknownButtonAnswer } from '../escalation/tap-answers';
@@ -24,11 +26,14 @@ import { OperatorChat, type Button, type MessageText } from '../escalation/opera
 import { shortId } from '../escalation/short-id';
 import { Clock } from '../kernel/clock';
 import { Log } from '../logging/log';
+import { laneOf } from './lane-of';
 import { People, type Sender } from './people';
 import { Replies } from './replies';
 import { Taps } from './taps';
 
 type Tapped = NarrowedContext<Context, TelegramUpdate.CallbackQueryUpdate<CallbackQuery.DataQuery>>;
+type Upgraded = NarrowedContext<Context, TelegramUpdate.MessageUpdate<Message.MigrateToChatIdMessage>>;
+type CameFrom = NarrowedContext<Context, TelegramUpdate.MessageUpdate<Message.MigrateFromChatIdMessage>>;
 type Said = NarrowedContext<Context, TelegramUpdate.MessageUpdate>;
 
 /** Longer, a stranger's reply does not wait for room: cards need it. */
@@ -64,6 +69,7 @@ export class OperatorUpdates {
     private readonly people: People,
     private readonly taps: Taps,
     private readonly replies: Replies,
+    private readonly destination: Destination,
     private readonly clock: Clock,
     private readonly log: Log,
   ) {}
@@ -105,6 +111,23 @@ export class OperatorUpdates {
   @Command(['help', 'start'])
   help(@Ctx() context: Said): Promise<void> {
     return this.forAnybody(context, () => renderHelp());
+  }
+
+  /** Telegram tells both chats when a group becomes a supergroup; one of the two is enough. */
+  @On('migrate_to_chat_id')
+  async upgraded(@Ctx() { message: { chat, migrate_to_chat_id: to } }: Upgraded): Promise<void> {
+    await this.follow(String(chat.id), String(to));
+  }
+
+  @On('migrate_from_chat_id')
+  async cameFrom(@Ctx() { message: { chat, migrate_from_chat_id: from } }: CameFrom): Promise<void> {
+    await this.follow(String(from), String(chat.id));
+  }
+
+  /** Any group that the bot is in may be upgraded: only the operators' is followed. */
+  private async follow(from: string, to: string): Promise<void> {
+    if (from === this.destination.configured.chatId)
+      await this.commands.execute(new MoveChatCommand(from, to));
   }
 
   /**
@@ -183,14 +206,14 @@ export class OperatorUpdates {
     }
     const [card] = await this.commands.execute(new BringUpCardCommand(tap.id));
     if (card?.chatId !== chatId) return;
-    await this.chat.send(chatId, renderHere(tap.id), { replyTo: card.messageId, isReply: true });
+    await this.chat.send(card, renderHere(tap.id), { replyTo: card.messageId, isReply: true });
   }
 
   private reply({ message }: Said, compose: Compose, roomMs?: number): void {
     const replyTo = String(message.message_id);
     this.replies.begin(async () => {
       const { message: text, buttons } = await compose();
-      await this.chat.send(String(message.chat.id), text, { replyTo, buttons, roomMs, isReply: true });
+      await this.chat.send(laneOf(message), text, { replyTo, buttons, roomMs, isReply: true });
     });
   }
 }

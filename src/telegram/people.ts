@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Actor } from '../approvals/approval';
 import { CONFIG, telegramOf, type Config } from '../config/environment';
+import { Destination } from '../escalation/destination';
 
 /**
  * The accounts under which Telegram shows messages of those who have no id of their own there: anonymous
@@ -34,7 +35,10 @@ export type Sender =
 export class People {
   private readonly operators: ReadonlyMap<string, string>;
 
-  constructor(@Inject(CONFIG) private readonly config: Config) {
+  constructor(
+    private readonly destination: Destination,
+    @Inject(CONFIG) config: Config,
+  ) {
     this.operators = new Map(telegramOf(config).operators.map(({ id, name }) => [id, name]));
   }
 
@@ -59,6 +63,6 @@ export class People {
   /** Anybody can add the bot to a group of their own, where everybody would read what an operator is told. */
   answersIn({ id }: ChatLike): boolean {
     const isPrivate = id > 0;
-    return isPrivate || String(id) === telegramOf(this.config).chatId;
+    return isPrivate || this.destination.isIn(String(id));
   }
 }

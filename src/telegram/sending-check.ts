@@ -1,10 +1,6 @@
-import {
-  Inject,
-  Injectable,
-  type BeforeApplicationShutdown,
-  type OnApplicationBootstrap,
-} from '@nestjs/common';
-import { CONFIG, telegramOf, type Config } from '../config/environment';
+import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { NO_TOPIC } from '../database/outbox-work';
+import { Destination } from '../escalation/destination';
 import { describeError, Log } from '../logging/log';
 import { TelegramApi } from './telegram-api';
 import { TelegramStatus } from './telegram-status';
@@ -14,8 +10,8 @@ const LOOK_EVERY_MS = 5_000;
 const QUIET_MS = 20_000;
 
 /**
- * Ends a trouble with sending when there is nothing left to send: the message that failed has expired, say. Asks for
- * the chat, which puts nothing into it.
+ * Ends a trouble with sending when there is nothing left to send: the message that failed has expired, say. Says that the
+ * bot is typing, which puts nothing into the chat and is refused as a message would be.
  */
 @Injectable()
 export class SendingCheck implements OnApplicationBootstrap, BeforeApplicationShutdown {
@@ -25,7 +21,7 @@ export class SendingCheck implements OnApplicationBootstrap, BeforeApplicationSh
     private readonly api: TelegramApi,
     private readonly status: TelegramStatus,
     private readonly log: Log,
-    @Inject(CONFIG) private readonly config: Config,
+    private readonly destination: Destination,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -40,7 +36,13 @@ export class SendingCheck implements OnApplicationBootstrap, BeforeApplicationSh
   async look(): Promise<void> {
     if ((this.status.troubledFor('sending') ?? 0) < QUIET_MS) return;
     try {
-      await this.api.call('getChat', { chat_id: telegramOf(this.config).chatId }, { retry: false });
+      const { chatId, threadId } = await this.destination.now();
+      const topic = threadId === NO_TOPIC ? {} : { message_thread_id: Number(threadId) };
+      await this.api.call(
+        'sendChatAction',
+        { chat_id: chatId, action: 'typing', ...topic },
+        { retry: false },
+      );
       this.status.report('sending', null);
     } catch (error) {
       const fields = { error: describeError(error) };

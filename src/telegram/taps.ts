@@ -24,6 +24,7 @@ import { Clock } from '../kernel/clock';
 import { currentCorrelationId, joinCorrelation } from '../logging/correlation';
 import { describeError, Log } from '../logging/log';
 import { Tracing } from '../tracing/tracing';
+import { laneOf } from './lane-of';
 import { People } from './people';
 import { Replies } from './replies';
 import { TelegramApi } from './telegram-api';
@@ -172,7 +173,7 @@ export class Taps implements BeforeApplicationShutdown {
     if (!message) return;
     this.replies.begin(async () => {
       const options = { replyTo: String(message.message_id), isReply: true };
-      await this.chat.send(String(message.chat.id), words(text), options);
+      await this.chat.send(laneOf(message), words(text), options);
     });
   }
 

@@ -7,11 +7,15 @@ import {
   type FailureScope,
   type MessageText,
   type SendOptions,
+  type Sent,
 } from '../escalation/operator-chat';
+import { NO_TOPIC, type Lane } from '../database/outbox-work';
+import { Destination } from '../escalation/destination';
 import { Log } from '../logging/log';
 import { CircuitBreakerService } from '../resilience/circuit-breaker';
 import type { BotApiMethod, BotApiResult } from './bot-api-answers';
 import { BotConnection } from './bot-connection';
+import { scopeOf } from './failure-scope';
 import { TelegramApi, type Budgeted } from './telegram-api';
 import { TelegramFailure } from './telegram-failure';
 import { TelegramStatus } from './telegram-status';
@@ -35,31 +39,20 @@ function keyboard(buttons: readonly Button[]) {
   };
 }
 
-/** 400s that are about the chat and not about the message; they pass when somebody mends the chat. */
-const CHAT_TROUBLE =
-  /chat not found|not enough rights|CHAT_WRITE_FORBIDDEN|have no rights|group chat was deactivated/i;
+/** Failures that say that operators are not told. */
+const REPORTED: ReadonlySet<FailureScope> = new Set(['chat', 'connection', 'unknown']);
 
-function scopeOf(failure: TelegramFailure): FailureScope {
-  if (failure.outcomeUnknown) return 'unknown';
-  switch (failure.reason) {
-    case 'rate-limited':
-    case 'unauthorized':
-    case 'forbidden':
-    case 'conflict':
-      return 'chat';
-    case 'bad-request':
-      return failure.migratedToChatId !== null || CHAT_TROUBLE.test(failure.message) ? 'chat' : 'message';
-    case 'server-error':
-    case 'network':
-    case 'timeout':
-    case 'bad-answer':
-    case 'circuit-open':
-      return 'connection';
-  }
+interface Purpose {
+  readonly chatId: string;
+  readonly isReply?: boolean | undefined;
+  readonly isEdit?: boolean;
 }
 
 const said = (error: unknown, words: string) =>
   error instanceof TelegramFailure && error.message.includes(words);
+
+const topicOf = ({ threadId }: Lane) =>
+  threadId === NO_TOPIC ? {} : { message_thread_id: Number(threadId) };
 
 /** The message is gone for editing: deleted by somebody, too old, or left behind by a migrated group. */
 function isGone(error: unknown): boolean {
@@ -74,11 +67,15 @@ function isGone(error: unknown): boolean {
 /** Telegram as the way to the operators. */
 @Injectable()
 export class TelegramChat extends OperatorChat {
+  /** Telegram refused the last message to the operators' chat, as for a closed topic: an edit that succeeds says nothing. */
+  private refused = false;
+
   constructor(
     private readonly api: TelegramApi,
     private readonly breaker: CircuitBreakerService,
     private readonly connection: BotConnection,
     private readonly status: TelegramStatus,
+    private readonly destination: Destination,
     private readonly log: Log,
   ) {
     super();
@@ -100,25 +97,27 @@ export class TelegramChat extends OperatorChat {
     try {
       await this.api.call('getMe', {}, { retry: false });
     } catch (error) {
-      throw this.failureFor(error);
+      throw error instanceof TelegramFailure ? this.failureFor(error) : error;
     }
   }
 
-  async send(chatId: string, message: MessageText, options: SendOptions = {}): Promise<string> {
+  async send(lane: Lane, message: MessageText, options: SendOptions = {}): Promise<Sent> {
     const { buttons = [], replyTo = null, slot = null, roomMs, isReply } = options;
+    const { chatId } = lane;
     const payload = {
       chat_id: chatId,
+      ...topicOf(lane),
       ...(buttons.length > 0 ? { reply_markup: keyboard(buttons) } : {}),
       // A card that somebody deleted must not keep the reply from being sent.
       ...(replyTo === null
         ? {}
         : { reply_parameters: { message_id: Number(replyTo), allow_sending_without_reply: true } }),
     };
-    const sent = await this.told(
-      () => this.text('sendMessage', message, payload, { chatId, slot, roomMs }),
+    const sent = await this.told(() => this.text('sendMessage', message, payload, { chatId, slot, roomMs }), {
       isReply,
-    );
-    return String(sent.message_id);
+      chatId,
+    });
+    return { messageId: String(sent.message_id), text: sent.text ?? '' };
   }
 
   async edit(
@@ -129,31 +128,36 @@ export class TelegramChat extends OperatorChat {
   ): Promise<void> {
     const { buttons = [], slot = null, isReply } = options;
     const payload = { chat_id: chatId, message_id: Number(messageId), reply_markup: keyboard(buttons) };
-    await this.told(async () => {
-      try {
-        await this.text('editMessageText', message, payload, { chatId, slot });
-      } catch (error) {
-        if (isGone(error))
-          this.log.event(
-            'info',
-            'telegram.message-gone',
-            { messageId },
-            'the message cannot be edited any more',
-          );
-        else if (!(error instanceof TelegramFailure && error.isNotModified)) throw error;
-      }
-    }, isReply);
+    await this.told(
+      async () => {
+        try {
+          await this.text('editMessageText', message, payload, { chatId, slot });
+        } catch (error) {
+          if (isGone(error))
+            this.log.event(
+              'info',
+              'telegram.message-gone',
+              { messageId },
+              'the message cannot be edited any more',
+            );
+          else if (!(error instanceof TelegramFailure && error.isNotModified)) throw error;
+        }
+      },
+      { isReply, chatId, isEdit: true },
+    );
   }
 
   async sendDocument(
-    chatId: string,
+    lane: Lane,
     { fileName, bytes }: Attachment,
     caption: MessageText,
     { slot = null }: Pick<SendOptions, 'slot'> = {},
   ): Promise<string> {
-    const payload = { chat_id: chatId, document: new File([bytes], fileName) };
-    const sent = await this.told(() =>
-      this.formatted('sendDocument', 'caption', caption, payload, { chatId, slot }),
+    const { chatId } = lane;
+    const payload = { chat_id: chatId, ...topicOf(lane), document: new File([bytes], fileName) };
+    const sent = await this.told(
+      () => this.formatted('sendDocument', 'caption', caption, payload, { chatId, slot }),
+      { chatId },
     );
     return String(sent.message_id);
   }
@@ -193,23 +197,30 @@ export class TelegramChat extends OperatorChat {
   }
 
   /** Reports whether messages get through to operators, and says what a failure means for trying again. */
-  private async told<Result>(work: () => Promise<Result>, isReply = false): Promise<Result> {
+  private async told<Result>(work: () => Promise<Result>, purpose: Purpose): Promise<Result> {
+    const tells = !purpose.isReply && this.destination.isIn(purpose.chatId);
     try {
       const result = await work();
-      if (!isReply) this.status.report('sending', null);
+      if (tells && !(purpose.isEdit && this.refused)) this.report(null, false);
       return result;
     } catch (error) {
-      throw this.failureFor(error, isReply);
+      if (!(error instanceof TelegramFailure)) throw error;
+      const failure = this.failureFor(error);
+      if (tells && REPORTED.has(failure.scope)) {
+        const refused = failure.scope === 'chat' && !purpose.isEdit;
+        this.report(`messages do not get through: ${error.message}`, refused);
+      }
+      throw failure;
     }
   }
 
-  private failureFor(error: unknown, isReply = false): unknown {
-    if (!(error instanceof TelegramFailure)) return error;
-    const scope = scopeOf(error);
-    const { reason, retryAfterMs, migratedToChatId: migratedTo, message } = error;
-    if (!isReply && scope !== 'message' && reason !== 'rate-limited') {
-      this.status.report('sending', `messages do not get through: ${message}`);
-    }
-    return new ChatFailure(scope, message, { retryAfterMs, migratedTo }, { cause: error });
+  private report(reason: string | null, refused: boolean): void {
+    this.refused = refused;
+    this.status.report('sending', reason);
+  }
+
+  private failureFor(error: TelegramFailure): ChatFailure {
+    const { retryAfterMs, migratedToChatId: migratedTo, message } = error;
+    return new ChatFailure(scopeOf(error), message, { retryAfterMs, migratedTo }, { cause: error });
   }
 }

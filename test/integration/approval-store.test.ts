@@ -417,8 +417,38 @@ describe('the cap on pending requests', () => {
 });
 
 describe('settling', () => {
+  /** As the worker leaves it that begins to send the card. */
+  const beginCard = (id: string) =>
+    database.query(
+      `insert into cards (approval_id, chat_id, nonce, created_at, sending_at) values ($1::uuid, -1001, $1::text, now(), now())`,
+      [id],
+    );
+  const workFor = async (id: string): Promise<string[]> =>
+    (
+      await database.query<{ kind: string }>(`select kind from outbox where approval_id = $1 order by kind`, [
+        id,
+      ])
+    ).map(({ kind }) => kind);
+
+  it('before the card was begun leaves nothing to be sent', async () => {
+    const id = await enqueue();
+    expect(await workFor(id)).toEqual(['card']);
+    await settle(id, 'approved');
+    expect(await workFor(id)).toEqual([]);
+  });
+
+  it('waits for nobody who takes up the card at that moment', async () => {
+    const id = await enqueue();
+    await database.query('begin');
+    await database.query(`select 1 from outbox where approval_id = $1 for update`, [id]);
+    await settle(id, 'approved');
+    await database.query('commit');
+    expect(await workFor(id)).toEqual(['card']);
+  });
+
   it('writes the outcome, its audit row and its card edit in one transaction', async () => {
     const id = await enqueue();
+    await beginCard(id);
     await settle(id, 'approved');
     const rows = await database.query<{ what: string; xmin: string }>(
       `select status as what, xmin::text from approvals where id = $1
@@ -433,6 +463,7 @@ describe('settling', () => {
 
   it('happens once: the second attempt changes nothing and is shown the true state', async () => {
     const id = await enqueue();
+    await beginCard(id);
     const first = await settle(id, 'rejected');
     const second = await settle(id, 'approved');
     expect(first).toMatchObject({ changed: true, approval: { status: 'rejected' } });

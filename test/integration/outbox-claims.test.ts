@@ -11,6 +11,8 @@ const GROUP = '-1001';
 const OTHER_GROUP = '-1002';
 const LEASE_SECONDS = 30;
 
+const lane = (chatId: string, threadId = '0') => ({ chatId, threadId });
+
 let database: TestDatabase;
 let replica: OutboxReplica;
 beforeAll(async () => {
@@ -26,7 +28,7 @@ afterAll(async () => {
   await replica.close();
   await database.drop();
 });
-beforeEach(() => database.query('truncate outbox, lanes, send_slots, cards'));
+beforeEach(() => database.query('truncate outbox, lanes, lane_states, send_slots, cards'));
 
 async function add(
   kind: 'card' | 'outcome' | 'warning',
@@ -58,20 +60,20 @@ async function claimed(): Promise<Work> {
 }
 
 it('an empty outbox asks for no early look', async () => {
-  expect(await replica.outbox.claim()).toEqual({ work: null, waitMs: null, waiting: [] });
+  expect(await replica.outbox.claim()).toEqual({ work: null, waitMs: null, waiting: [], full: [] });
 });
 
 it('what waits for its time asks for no early look either', async () => {
   await add('warning');
   await database.query(`update outbox set available_at = now() + interval '1 hour'`);
-  expect(await replica.outbox.claim()).toEqual({ work: null, waitMs: null, waiting: [] });
+  expect(await replica.outbox.claim()).toEqual({ work: null, waitMs: null, waiting: [], full: [] });
 });
 
 it('telegram.md 8: a new card goes before a final edit, that before a warning, and what is for the whole chat before all', async () => {
   await add('warning');
   await add('outcome');
   await add('card');
-  await replica.outbox.enqueueNotice(GROUP, { fromMs: 0, toMs: 1 });
+  await replica.outbox.enqueueNotice(lane(GROUP), { fromMs: 0, toMs: 1 });
   const order = [await claimed(), await claimed(), await claimed(), await claimed()];
   expect(order.map(({ kind }) => kind)).toEqual(['notice', 'card', 'outcome', 'warning']);
 });
@@ -91,13 +93,18 @@ it('telegram.md 8: work of one kind goes in the order in which it was asked for'
 it('telegram.md 8: a chat that must pause holds up no other, and tells when it may be tried again', async () => {
   await add('card', GROUP);
   const other = await add('warning', OTHER_GROUP);
-  await replica.outbox.pauseLane(GROUP, 60_000);
+  await replica.outbox.pauseLane(lane(GROUP), 60_000);
   expect(await claimed()).toMatchObject({ kind: 'warning', approvalId: other, chatId: OTHER_GROUP });
   const claim = await replica.outbox.claim();
-  expect(claim).toEqual({ work: null, waitMs: expect.any(Number) as number, waiting: [GROUP] });
+  expect(claim).toEqual({
+    work: null,
+    waitMs: expect.any(Number) as number,
+    waiting: [`${GROUP}/0`],
+    full: [`${GROUP}/0`],
+  });
   const { waitMs } = claim as { waitMs: number };
   const [left] = await database.query<{ ms: number }>(
-    `select extract(epoch from available_at - now())::float8 * 1000 as ms from lanes where chat_id = $1`,
+    `select extract(epoch from available_at - now())::float8 * 1000 as ms from lane_states where chat_id = $1`,
     [GROUP],
   );
   // By the time of the question, which is a little later, a little less is left.
@@ -108,25 +115,30 @@ it('telegram.md 8: a chat that must pause holds up no other, and tells when it m
 it('telegram.md 8: the work of a chat that is busy waits, and holds up no other', async () => {
   const first = await add('card', GROUP);
   const other = await add('warning', OTHER_GROUP);
-  const { work } = await replica.outbox.claim([GROUP]);
+  const { work } = await replica.outbox.claim([`${GROUP}/0`]);
   expect(work).toMatchObject({ approvalId: other });
-  expect(await replica.outbox.claim([GROUP])).toEqual({ work: null, waitMs: null, waiting: [] });
+  expect(await replica.outbox.claim([`${GROUP}/0`])).toEqual({
+    work: null,
+    waitMs: null,
+    waiting: [],
+    full: [],
+  });
   expect(await claimed()).toMatchObject({ approvalId: first });
 });
 
-it('telegram.md 1: the pause of a chat that fails doubles from 1 s up to 15 s, and begins anew once it works', async () => {
+it('telegram.md 1: the pause of a chat that fails doubles from 1 s up to 14 s, which with the second of the message itself is 15, and begins anew once it works', async () => {
   const expectPauses = async (seconds: readonly number[]): Promise<void> => {
     for (const each of seconds) {
       const before = await databaseTime();
-      await replica.outbox.pauseLane(GROUP, null);
-      const [lane] = await database.query<{ until: Date }>(`select available_at as until from lanes`);
-      await database.query(`update lanes set available_at = now()`);
-      expect(lane?.until.getTime()).toBeGreaterThanOrEqual(before + 1000 * each);
-      expect(lane?.until.getTime()).toBeLessThanOrEqual((await databaseTime()) + 1000 * each);
+      await replica.outbox.pauseLane(lane(GROUP), null);
+      const [paused] = await database.query<{ until: Date }>(`select available_at as until from lane_states`);
+      await database.query(`update lane_states set available_at = now()`);
+      expect(paused?.until.getTime()).toBeGreaterThanOrEqual(before + 1000 * each);
+      expect(paused?.until.getTime()).toBeLessThanOrEqual((await databaseTime()) + 1000 * each);
     }
   };
-  await expectPauses([1, 2, 4, 8, 15, 15]);
-  await replica.outbox.laneWorks(GROUP);
+  await expectPauses([1, 2, 4, 8, 14, 14]);
+  await replica.outbox.laneWorks(lane(GROUP));
   await expectPauses([1, 2]);
 });
 

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { NO_TOPIC } from '../../src/database/outbox-work';
 import type { Work } from '../../src/escalation/outbox-store';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { newApproval, openTestStore, type OpenStore } from '../support/open-store';
@@ -55,9 +56,21 @@ interface Held {
 interface Slot {
   readonly id: string;
   readonly chat: string;
+  /** Taken by what leaves room for outcomes. */
+  readonly shared: boolean;
   /** When it is over, as far as the windows are concerned. */
   end: Moment;
 }
+
+/** Leaves half of its chat's minute to outcomes. */
+const laneOf = (chatId: string) => ({ chatId, threadId: NO_TOPIC });
+
+const isShared = (kind: Work['kind']): boolean => kind === 'card' || kind === 'warning';
+
+const minuteOf = (chat: string): number =>
+  chat.startsWith('-')
+    ? Math.min(LIMITS.groupPerMinute, 60 * LIMITS.chatPerSecond)
+    : 60 * LIMITS.chatPerSecond;
 
 /** What the outbox must be, said as plainly as possible. */
 class Model {
@@ -67,7 +80,7 @@ class Model {
   slots: Slot[] = [];
   readonly lanes = new Map<string, { failures: number; availableAt: Moment }>();
   readonly digestTold = new Set<string>();
-  approvals: { id: string; chat: string; pending: boolean }[] = [];
+  approvals: { id: string; chat: string; pending: boolean; hasCard: boolean }[] = [];
   shiftMs = 0;
   private places = 0;
 
@@ -91,7 +104,7 @@ class Model {
     return this.works.includes(held.model) && held.model.token === held.token;
   }
 
-  roomAt(chat: string): Moment {
+  roomAt(chat: string, shared: boolean): Moment {
     const window = (most: number, ms: number, slots: readonly Slot[]): Moment => {
       const nth = (ends: number[]): number => ends.sort((a, b) => b - a)[most - 1] ?? -Infinity;
       const at = { from: nth(slots.map(({ end }) => end.from)), to: nth(slots.map(({ end }) => end.to)) };
@@ -102,6 +115,15 @@ class Model {
       window(LIMITS.perSecond, 1000, this.slots),
       window(CHAT_BURST, (CHAT_BURST * 1000) / LIMITS.chatPerSecond, here),
       ...(chat.startsWith('-') ? [window(LIMITS.groupPerMinute, 60_000, here)] : []),
+      ...(shared
+        ? [
+            window(
+              Math.floor(minuteOf(chat) / 2),
+              60_000,
+              here.filter((slot) => slot.shared),
+            ),
+          ]
+        : []),
     ];
     return {
       from: Math.max(...windows.map(({ from }) => from)),
@@ -111,7 +133,7 @@ class Model {
 
   readyAt(work: ModelWork): Moment {
     const lane = this.lanes.get(work.chat)?.availableAt ?? LONG_AGO;
-    const room = this.roomAt(work.chat);
+    const room = this.roomAt(work.chat, isShared(work.kind));
     const all = [work.availableAt, lane, room];
     return { from: Math.max(...all.map(({ from }) => from)), to: Math.max(...all.map(({ to }) => to)) };
   }
@@ -171,7 +193,7 @@ const command = (
 const enqueue = (chat: string): Command =>
   command(`enqueue(${chat})`, async (model, real) => {
     const { value, at } = await timed(model, async () => storeOf(real, chat).enqueue(newApproval()));
-    model.approvals.push({ id: value.approval.id, chat, pending: true });
+    model.approvals.push({ id: value.approval.id, chat, pending: true, hasCard: false });
     model.add('card', value.approval.id, chat, at);
   });
 
@@ -196,7 +218,9 @@ const settle = (index: number): Command =>
       expect(value.changed).toBe(approval.pending);
       if (!approval.pending) return;
       approval.pending = false;
-      model.add('outcome', approval.id, approval.chat, at);
+      // Whoever holds the card may be sending it, and says so in the end; nobody begins to.
+      model.works = model.works.filter((w) => w.approvalId !== approval.id || w.kind !== 'card' || w.dead);
+      if (approval.hasCard) model.add('outcome', approval.id, approval.chat, at);
     },
     ({ approvals }) => approvals.length > 0,
   );
@@ -234,7 +258,12 @@ async function claimOnce(model: Model, { outbox }: OutboxReplica): Promise<void>
   found.availableAt = later(at, LEASE_MS);
   expect(Number(work.leaseToken)).toBe(found.token);
   model.held.push({ work, model: found, token: found.token, leaseEnds: found.availableAt });
-  model.slots.push({ id: work.slot, chat: found.chat, end: later(at, SLOT_LIFE_MS) });
+  model.slots.push({
+    id: work.slot,
+    chat: found.chat,
+    shared: isShared(work.kind),
+    end: later(at, SLOT_LIFE_MS),
+  });
   if (found.kind === 'card') tellDigest(model, found.chat, at);
 }
 
@@ -274,10 +303,11 @@ const finish = (index: number): Command =>
 const showCard = (index: number): Command =>
   withHeld('show card', index, async ({ work, ...held }, model, { cards }) => {
     if (work.kind !== 'card') return;
-    const { card } = await cards.begin(work.approvalId, work.chatId, `${work.id}-${model.now()}`, 'sha256:0');
+    const { card } = await cards.begin(work.approvalId, work, `${work.id}-${model.now()}`, 'sha256:0');
     const { at } = await timed(model, () => cards.sent(card, '7', work, 0));
     end(model, { work, ...held });
     const approval = model.approvals.find(({ id }) => id === work.approvalId);
+    if (approval) approval.hasCard = true;
     if (approval && !approval.pending) model.add('outcome', approval.id, approval.chat, at);
   });
 
@@ -335,9 +365,9 @@ const replay = command('replay all', async (model, { replicas }) => {
 
 const pauseLane = (chat: string, toldMs: number | null): Command =>
   command(`pause lane ${chat} for ${toldMs} ms`, async (model, { replicas }) => {
-    const { at } = await timed(model, () => pick(replicas, 0).outbox.pauseLane(chat, toldMs));
+    const { at } = await timed(model, () => pick(replicas, 0).outbox.pauseLane(laneOf(chat), toldMs));
     const { failures, availableAt } = model.lanes.get(chat) ?? { failures: 0, availableAt: LONG_AGO };
-    const until = later(at, toldMs ?? Math.min(15, 2 ** failures) * 1000);
+    const until = later(at, toldMs ?? Math.min(14, 2 ** failures) * 1000);
     model.lanes.set(chat, {
       failures: failures + 1,
       availableAt: {
@@ -349,7 +379,7 @@ const pauseLane = (chat: string, toldMs: number | null): Command =>
 
 const laneWorks = (chat: string): Command =>
   command(`lane ${chat} works`, async (model, { replicas }) => {
-    await pick(replicas, 0).outbox.laneWorks(chat);
+    await pick(replicas, 0).outbox.laneWorks(laneOf(chat));
     const lane = model.lanes.get(chat);
     if (lane) lane.failures = 0;
   });
@@ -361,7 +391,7 @@ const pass = (seconds: number): Command =>
 async function passTime(model: Model, { database }: Real, seconds: number): Promise<void> {
   const ago = `make_interval(secs => $1)`;
   await database.query(`update outbox set available_at = available_at - ${ago}`, [seconds]);
-  await database.query(`update lanes set available_at = available_at - ${ago}`, [seconds]);
+  await database.query(`update lane_states set available_at = available_at - ${ago}`, [seconds]);
   await database.query(`update send_slots set at = at - ${ago}`, [seconds]);
   model.shiftMs += seconds * 1000;
 }
@@ -439,7 +469,7 @@ afterAll(async () => {
 it('behaves as the model does under any history of claims, crashes, zombies, failures and time', async () => {
   await fc.assert(
     fc.asyncProperty(commands, async (history) => {
-      await real.database.query('truncate outbox, approvals, cards, lanes, send_slots');
+      await real.database.query('truncate outbox, approvals, cards, lanes, lane_states, send_slots');
       const model = new Model();
       await fc.asyncModelRun(() => ({ model, real }), history);
       await drain(model, real);

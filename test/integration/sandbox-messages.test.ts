@@ -228,15 +228,80 @@ describe('chats that changed', () => {
     expect(told).toMatchObject([{ migrate_to_chat_id: migrateTo }, { migrate_from_chat_id: GROUP }]);
   });
 
-  it('a deleted topic and a vanished chat are not found', async () => {
-    expect(await sandbox().send({ message_thread_id: 7 })).toMatchObject({ message_thread_id: 7 });
-    await sandbox().post('chats', { chat: GROUP, deleteTopic: 7 });
-    expect(
-      await sandbox().badRequest('sendMessage', { chat_id: GROUP, text: 'a', message_thread_id: 7 }),
-    ).toBe('message thread not found');
+  it('a vanished chat is not found', async () => {
     await sandbox().post('chats', { chat: GROUP, missing: true });
     expect(await sandbox().badRequest('sendMessage', { chat_id: GROUP, text: 'a' })).toBe('chat not found');
     expect(await sandbox().badRequest('getChat', { chat_id: GROUP })).toBe('chat not found');
+  });
+
+  it('a deleted group can be looked at, and takes nothing', async () => {
+    await sandbox().post('chats', { chat: GROUP, deleted: true });
+    expect(await sandbox().refused('sendMessage', { chat_id: GROUP, text: 'a' })).toEqual({
+      code: 403,
+      description: 'Forbidden: the group chat was deleted',
+    });
+    expect(await sandbox().client().getChat(GROUP)).toMatchObject({ id: GROUP });
+  });
+
+  it('where files are not allowed text still is', async () => {
+    await sandbox().post('chats', { chat: GROUP, documents: false });
+    const document = new File(['x'], 'a.txt');
+    expect(await sandbox().badRequest('sendDocument', { chat_id: GROUP, document })).toBe(
+      'not enough rights to send documents to the chat',
+    );
+    expect(await sandbox().call('getChat', { chat_id: GROUP })).toMatchObject({
+      permissions: { can_send_documents: false },
+    });
+    await sandbox().send({ text: 'a' });
+  });
+});
+
+describe('topics', () => {
+  const FORUM = -1_001_234_567_890;
+  const to = (topic?: number): object => ({
+    chat_id: FORUM,
+    text: 'a',
+    ...(topic === undefined ? {} : { message_thread_id: topic }),
+  });
+  beforeEach(() => sandbox().post('chats', { chat: FORUM, forum: true }));
+
+  it('exist in forums until they are deleted, and nowhere else', async () => {
+    expect(await sandbox().send(to(7))).toMatchObject({ message_thread_id: 7, is_topic_message: true });
+    await sandbox().post('chats', { chat: FORUM, deleteTopic: 7 });
+    expect(await sandbox().badRequest('sendMessage', to(7))).toBe('message thread not found');
+    expect(await sandbox().badRequest('sendMessage', { ...to(7), chat_id: GROUP })).toBe(
+      'message thread not found',
+    );
+    expect((await sandbox().control('POST', 'chats', { chat: GROUP, forum: true })).status).toBe(409);
+  });
+
+  it('that are closed take nothing until they are open again, and hold up no other', async () => {
+    await sandbox().post('chats', { chat: FORUM, closeTopic: 7 });
+    expect(await sandbox().badRequest('sendMessage', to(7))).toBe('TOPIC_CLOSED');
+    expect(
+      await sandbox().badRequest('sendChatAction', {
+        chat_id: FORUM,
+        message_thread_id: 7,
+        action: 'typing',
+      }),
+    ).toBe('TOPIC_CLOSED');
+    await sandbox().send(to(8));
+    await sandbox().post('chats', { chat: FORUM, reopenTopic: 7 });
+    await sandbox().send(to(7));
+  });
+
+  it('General is the chat itself, which can be closed, and no thread', async () => {
+    expect(await sandbox().badRequest('sendMessage', to(1))).toBe('message thread not found');
+    await sandbox().post('chats', { chat: FORUM, closeTopic: 1 });
+    expect(await sandbox().badRequest('sendMessage', to())).toBe('TOPIC_CLOSED');
+    await sandbox().send(to(7));
+  });
+
+  it('a reply goes to the topic of what it replies to', async () => {
+    const { message_id } = await sandbox().send(to(7));
+    expect(await sandbox().send({ ...to(), reply_parameters: { message_id } })).toMatchObject({
+      message_thread_id: 7,
+    });
   });
 });
 

@@ -40,7 +40,7 @@ async function replicaWith(
 async function take({ outbox }: OutboxReplica, chat: string): Promise<string | null> {
   await database.query(
     `insert into outbox (approval_id, kind, chat_id, urgency, created_at, available_at)
-     values (gen_random_uuid(), 'card', $1, 0, now(), now())`,
+     values (gen_random_uuid(), 'outcome', $1, 1, now(), now())`,
     [chat],
   );
   const { work } = await outbox.claim();

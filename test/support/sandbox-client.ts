@@ -24,6 +24,7 @@ export interface Saying {
   readonly chat?: number;
   readonly replyTo?: number;
   readonly senderChat?: number;
+  readonly threadId?: number;
 }
 
 export interface TapAnswer {

@@ -93,6 +93,7 @@ export class TelegramRig {
       return slots.length === 0;
     });
     await this.database.query(`delete from lanes`);
+    await this.database.query(`delete from lane_states`);
     await fetch(`${this.sandbox.url}/sandbox/calls`, { method: 'DELETE' });
     await this.api.call('operator', 'POST', '/api/diagnostics/circuit-breaker', { action: 'reset' });
   }

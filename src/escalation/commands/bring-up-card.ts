@@ -1,9 +1,10 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import type { Lane } from '../../database/outbox-work';
 import { CardStore } from '../card-store';
 import { OutboxStore } from '../outbox-store';
 
 /** The messages that show the approval; none: its card is sent next. */
-export type BroughtUp = readonly { readonly chatId: string; readonly messageId: string }[];
+export type BroughtUp = readonly (Lane & { readonly messageId: string })[];
 
 /** An operator wants to see one request of the list now. */
 export class BringUpCardCommand extends Command<BroughtUp> {
@@ -21,7 +22,7 @@ export class BringUpCardHandler implements ICommandHandler<BringUpCardCommand> {
 
   async execute({ approvalId }: BringUpCardCommand): Promise<BroughtUp> {
     const delivered = await this.cards.delivered(approvalId);
-    if (delivered.length === 0) await this.outbox.hurry(approvalId);
+    await this.outbox.hurry(approvalId);
     return delivered;
   }
 }

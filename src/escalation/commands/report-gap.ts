@@ -1,7 +1,6 @@
-import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import { CONFIG, telegramOf, type Config } from '../../config/environment';
 import { Log } from '../../logging/log';
+import { Destination } from '../destination';
 import { OutboxStore } from '../outbox-store';
 
 /** Nobody asked Telegram for taps between two moments, for longer than it keeps them. */
@@ -19,8 +18,8 @@ export class ReportGapCommand extends Command<void> {
 export class ReportGapHandler implements ICommandHandler<ReportGapCommand> {
   constructor(
     private readonly outbox: OutboxStore,
+    private readonly destination: Destination,
     private readonly log: Log,
-    @Inject(CONFIG) private readonly config: Config,
   ) {}
 
   async execute({ from, to }: ReportGapCommand): Promise<void> {
@@ -30,6 +29,6 @@ export class ReportGapHandler implements ICommandHandler<ReportGapCommand> {
     // With nothing to decide there is nothing to tap again.
     if (pending === 0) return;
     const news = { fromMs: from.getTime(), toMs: to.getTime() };
-    await this.outbox.enqueueNotice(telegramOf(this.config).chatId, news);
+    await this.outbox.enqueueNotice(this.destination.configured, news);
   }
 }

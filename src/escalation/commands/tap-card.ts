@@ -49,7 +49,7 @@ export class TapCardHandler implements ICommandHandler<TapCardCommand> {
     if (!tap || card?.chatId !== chatId || (card.messageId ?? messageId) !== messageId)
       return { kind: 'unknown-button' };
     // Made from Reject by whoever sees its data: there was no Approve before the action was there to be read.
-    const incomplete = card.incompleteDigest !== null && card.document === null;
+    const incomplete = card.incompleteDigest !== null && card.document === null && card.pieces === null;
     if (tap.verdict === 'approved' && incomplete) return { kind: 'unknown-button' };
     if (card.messageId === null) await this.cards.adopt(card, messageId);
     try {

@@ -1,5 +1,5 @@
 import { BotApiError, badRequest, forbidden } from '../bot-api-error';
-import type { ChatState } from '../chats';
+import { GENERAL_TOPIC, type ChatState } from '../chats';
 import type { StoredMessage } from '../telegram-types';
 import type { Call } from './call';
 
@@ -26,16 +26,41 @@ export function readableChat({ world, params }: Call): ChatState {
 /**
  * The chat a call names, for writing.
  *
- * @throws {BotApiError} also 400 with `migrate_to_chat_id` for a group that became a supergroup
+ * @throws {BotApiError} also 400 with `migrate_to_chat_id` for a group that became a supergroup, 403 for one that was deleted
  */
 export function writableChat(call: Call): ChatState {
   const chat = readableChat(call);
+  if (chat.deleted) throw forbidden('the group chat was deleted');
   if (chat.migratedTo !== null) {
     throw new BotApiError(400, 'Bad Request: group chat was upgraded to a supergroup chat', {
       migrate_to_chat_id: chat.migratedTo,
     });
   }
   return chat;
+}
+
+/**
+ * The topic a message goes to, null without one: any topic of a forum exists until it is deleted. Without a topic of its
+ * own, a reply goes to that of the message before.
+ *
+ * @throws {BotApiError} 400 "message thread not found", 400 TOPIC_CLOSED
+ */
+export function writableTopic(
+  { params }: Call,
+  chat: ChatState,
+  replyTo: number | null = null,
+): number | null {
+  const given = params.integer('message_thread_id');
+  const named = given === undefined || given === 0 ? null : given;
+  if (chat.type === 'private') return null;
+  if (
+    named !== null &&
+    (!chat.forum || named < 0 || named === GENERAL_TOPIC || chat.deletedTopics.has(named))
+  )
+    throw badRequest('message thread not found');
+  const topic = named ?? (replyTo === null ? null : (chat.messages.get(replyTo)?.threadId ?? null));
+  if (chat.closedTopics.has(topic ?? GENERAL_TOPIC)) throw badRequest('TOPIC_CLOSED');
+  return topic;
 }
 
 /** Counts a message or an edit against the bot's limits. */

@@ -1,7 +1,7 @@
 import { badRequest } from '../bot-api-error';
 import { toTelegramChat } from '../chats';
 import { isRecord } from '../params';
-import { readableChat } from './access';
+import { readableChat, writableChat, writableTopic } from './access';
 import { succeeded, type Method } from './call';
 
 /** Sources: core.telegram.org/bots/api#answercallbackquery, #botcommand, #setmycommands, #getfile. */
@@ -32,7 +32,13 @@ export const answerCallbackQuery: Method = ({ bot, callbacks, params }) => {
 
 export const getChat: Method = (call) => {
   const chat = readableChat(call);
-  return succeeded({ ...toTelegramChat(chat), accent_color_id: 0, max_reaction_count: 11 });
+  const permissions = { can_send_messages: true, can_send_documents: chat.documents };
+  return succeeded({
+    ...toTelegramChat(chat),
+    accent_color_id: 0,
+    max_reaction_count: 11,
+    ...(chat.type === 'private' ? {} : { permissions }),
+  });
 };
 
 export const getChatMember: Method = (call) => {
@@ -75,6 +81,7 @@ export const getFile: Method = ({ world, params }) => {
 };
 
 export const sendChatAction: Method = (call) => {
-  readableChat(call);
+  if (call.params.string('action') === undefined) throw badRequest('wrong parameter action in request');
+  writableTopic(call, writableChat(call));
   return succeeded(true);
 };

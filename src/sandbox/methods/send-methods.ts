@@ -5,7 +5,7 @@ import { toTelegram } from '../message-view';
 import { isRecord, Params } from '../params';
 import { LARGEST_UPLOAD_BYTES } from '../request-body';
 import type { StoredDocument } from '../telegram-types';
-import { countAgainstLimits, writableChat } from './access';
+import { countAgainstLimits, writableChat, writableTopic } from './access';
 import { succeeded, type Call, type Method, type Success } from './call';
 import { readCaption, readText } from './text-parameter';
 
@@ -27,19 +27,12 @@ function post(
   const { world, bot, params } = call;
   const keyboard = readInlineKeyboard(params);
   const chat = writableChat(call);
-  const threadId = topic(chat, params);
+  if (what.document && !chat.documents) throw badRequest('not enough rights to send documents to the chat');
   const replyTo = repliedMessage(call, chat);
+  const threadId = writableTopic(call, chat, replyTo);
   countAgainstLimits(call, chat);
   const message = world.post(chat, { from: bot.user, ...what, keyboard, threadId, replyTo });
   return succeeded(toTelegram(world, message));
-}
-
-/** Any topic exists until it is deleted; private chats have none. */
-function topic(chat: ChatState, params: Params): number | null {
-  const id = params.integer('message_thread_id');
-  if (id === undefined || id === 0 || chat.type === 'private') return null;
-  if (id < 0 || chat.deletedTopics.has(id)) throw badRequest('message thread not found');
-  return id;
 }
 
 /** `reply_parameters`, or the two older parameters that still work. */

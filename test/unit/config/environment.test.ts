@@ -69,10 +69,21 @@ describe('defaults', () => {
     });
   });
 
+  it.each([
+    ['-1001234567890', '0'],
+    ['-1001234567890/17', '17'],
+    // In links General has the number 1, and no thread in the Bot API.
+    ['-1001234567890/1', '0'],
+  ])('TELEGRAM_CHAT_ID %s is a supergroup, in it the topic %s', (value, threadId) => {
+    const { telegram } = parseConfig({ ...TELEGRAM, TELEGRAM_CHAT_ID: value });
+    expect(telegram).toMatchObject({ chatId: '-1001234567890', threadId });
+  });
+
   it('of Telegram are those of the environment table once a bot is given', () => {
     expect(parseConfig(TELEGRAM).telegram).toEqual({
       token: TOKEN,
       chatId: '-1001',
+      threadId: '0',
       operators: [
         { id: '1', name: 'Olivia' },
         { id: '2', name: '2' },
@@ -215,6 +226,13 @@ describe('faults', () => {
     ['TELEGRAM_CHAT_ID', String(-(2 ** 52))],
     ['TELEGRAM_CHAT_ID', '-01001'],
     ['TELEGRAM_CHAT_ID', '0'],
+    ['TELEGRAM_CHAT_ID', '-1001234567890/'],
+    ['TELEGRAM_CHAT_ID', '-1001234567890/0'],
+    ['TELEGRAM_CHAT_ID', '-1001234567890/017'],
+    ['TELEGRAM_CHAT_ID', '-1001234567890/2147483648'],
+    ['TELEGRAM_CHAT_ID', '-1001234567890/17/18'],
+    ['TELEGRAM_CHAT_ID', '-1001/17'],
+    ['TELEGRAM_CHAT_ID', '4711/17'],
     ['TELEGRAM_MODE', 'carrier-pigeon'],
     ['METRICS_PUBLIC', '1'],
     ['METRICS_PORT', '65536'],

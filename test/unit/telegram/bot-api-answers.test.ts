@@ -111,6 +111,7 @@ describe('the result of a method', () => {
     deleteWebhook: true,
     setMyCommands: true,
     answerCallbackQuery: true,
+    sendChatAction: true,
     sendMessage: { message_id: 5, text: 'hello' },
     sendDocument: { message_id: 5 },
     editMessageText: { message_id: 5 },

@@ -1,6 +1,7 @@
 import type { CommandBus } from '@nestjs/cqrs';
 import type { RefusalLog } from '../../../src/audit/refusal-log';
 import type { Config } from '../../../src/config/environment';
+import type { Destination } from '../../../src/escalation/destination';
 import type { OperatorChat } from '../../../src/escalation/operator-chat';
 import type { TapResult } from '../../../src/escalation/commands/tap-card';
 import { DomainError } from '../../../src/kernel/errors';
@@ -42,9 +43,19 @@ function tapping() {
     telegram: { chatId: '-1001', operators: [{ id: String(OPERATOR), name: 'Olivia' }] },
   } as unknown as Config;
   const refusals = { recordFlood: () => new Promise<void>(() => undefined) } as unknown as RefusalLog;
-  const taps = new Taps(commands, api, chat, new People(config), new Replies(log), refusals, clock, log, {
-    resume: (_t: unknown, _n: unknown, _a: unknown, work: () => unknown) => work(),
-  } as unknown as Tracing);
+  const taps = new Taps(
+    commands,
+    api,
+    chat,
+    new People({ isIn: () => true } as unknown as Destination, config),
+    new Replies(log),
+    refusals,
+    clock,
+    log,
+    {
+      resume: (_t: unknown, _n: unknown, _a: unknown, work: () => unknown) => work(),
+    } as unknown as Tracing,
+  );
   const query = (from = OPERATOR) =>
     ({
       id: `query-of-${from}`,

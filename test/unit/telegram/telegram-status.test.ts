@@ -1,12 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseConfig } from '../../../src/config/environment';
+import type { Destination } from '../../../src/escalation/destination';
 import { DomainError } from '../../../src/kernel/errors';
 import { createLog } from '../../../src/logging/log';
 import { Patience } from '../../../src/telegram/patience';
 import { SendingCheck } from '../../../src/telegram/sending-check';
 import type { TelegramApi } from '../../../src/telegram/telegram-api';
 import { STEADY_MS, TelegramStatus } from '../../../src/telegram/telegram-status';
-import { TELEGRAM_ON } from '../../support/open-store';
 import { FakeClock } from '../../support/fake-clock';
 
 /** Longer than anything that waits in the outbox stays silent. */
@@ -89,12 +88,17 @@ describe('trouble with sending when there is nothing left to send', () => {
       asked.push(method);
       return answer();
     };
-    const config = parseConfig(TELEGRAM_ON);
-    const check = new SendingCheck({ call } as unknown as TelegramApi, rig.status, rig.log, config);
+    const destination = { now: () => Promise.resolve({ chatId: '-1001', threadId: '0' }) };
+    const check = new SendingCheck(
+      { call } as unknown as TelegramApi,
+      rig.status,
+      rig.log,
+      destination as unknown as Destination,
+    );
     return { ...rig, asked, check };
   }
 
-  it('ends when Telegram shows the chat', async () => {
+  it('ends when Telegram would take something for the chat', async () => {
     const { clock, status, check, asked, reason } = checked(() => Promise.resolve({}));
     await check.look();
     status.report('sending', 'messages do not get through');
@@ -103,7 +107,7 @@ describe('trouble with sending when there is nothing left to send', () => {
     expect(asked).toEqual([]);
     clock.advance(1);
     await check.look();
-    expect(asked).toEqual(['getChat']);
+    expect(asked).toEqual(['sendChatAction']);
     clock.advance(STEADY_MS);
     expect(reason()).toBeNull();
   });

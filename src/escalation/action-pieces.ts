@@ -1,0 +1,83 @@
+import type { ApprovalRequest } from '../approvals/approval';
+import { sha256Hex } from '../kernel/canonical-json';
+import { readingLines } from './action-document';
+import { cardContent } from './card-body';
+import { safeCut } from './excerpt';
+import { join, MAX_MESSAGE_LENGTH, pre, words, type RichText } from './rich-text';
+import { shortId } from './short-id';
+
+/** More would take a group's whole share of a minute, and nobody reads them. */
+export const MAX_PIECES = 8;
+/** For the lines around a piece. */
+const FRAME_LENGTH = 200;
+const PIECE_LENGTH = MAX_MESSAGE_LENGTH - FRAME_LENGTH;
+
+/** The complete action as text messages, for a chat that takes no files. */
+export interface ActionPieces {
+  readonly messages: readonly RichText[];
+  /** Of the texts of all messages, joined by newlines; lower-case hex. */
+  readonly sha256: string;
+}
+
+/** Null when it would be too many: {@link piecesNeeded}. */
+export function actionPieces(request: ApprovalRequest): ActionPieces | null {
+  const text = completeText(request);
+  if (text.length > MAX_PIECES * PIECE_LENGTH) return null;
+  const pieces = cut(text);
+  if (pieces.length > MAX_PIECES) return null;
+  const messages = pieces.map((piece, i) => frame(request.id, piece, i + 1, pieces.length));
+  return { messages, sha256: sha256Hex(messages.map((message) => message.text).join('\n')) };
+}
+
+/** About how many messages the complete action takes. */
+export function piecesNeeded(request: ApprovalRequest): number {
+  return Math.ceil(completeText(request).length / PIECE_LENGTH);
+}
+
+/** As the first part of the document. */
+function completeText(request: ApprovalRequest): string {
+  const { text, metadata } = cardContent(request);
+  return readingLines(request, text, metadata ?? '{}').join('\n');
+}
+
+interface Piece {
+  readonly text: string;
+  /** The last line goes on in the next message. */
+  readonly inLine: boolean;
+}
+
+/** At ends of lines where a message is at least half full then; never inside an escape. */
+function cut(text: string): Piece[] {
+  const pieces: Piece[] = [];
+  for (let from = 0; from < text.length;) {
+    // A line that goes on must not read as one of ours, which have no mark.
+    const mark = pieces.at(-1)?.inLine ? '…' : '';
+    const rest = text.slice(from, from + PIECE_LENGTH + 1);
+    if (rest.length <= PIECE_LENGTH) return [...pieces, { text: `${mark}${rest}`, inLine: false }];
+    const newline = rest.lastIndexOf('\n');
+    const inLine = newline < PIECE_LENGTH / 2;
+    const end = inLine ? safeCut(text, from + PIECE_LENGTH) : from + newline;
+    pieces.push({ text: `${mark}${text.slice(from, end)}`, inLine });
+    from = inLine ? end : end + 1;
+  }
+  return pieces;
+}
+
+/** Our own words first and last: Telegram trims white space at both ends of a message. */
+function frame(id: string, { text, inLine }: Piece, number: number, count: number): RichText {
+  const place = `${number} of ${count}`;
+  return join(
+    [
+      words(`📄 Everything that request ${shortId(id)} asks for, message ${place}`),
+      pre(text),
+      words(
+        number === count
+          ? `End of message ${place}. The card with the buttons follows.`
+          : inLine
+            ? `End of message ${place}: its last line goes on, without a break, in the next one.`
+            : `End of message ${place}.`,
+      ),
+    ],
+    '\n',
+  );
+}

@@ -1,0 +1,33 @@
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { Log } from '../../logging/log';
+import { Destination } from '../destination';
+import { OutboxStore } from '../outbox-store';
+
+/** Telegram made a group a supergroup, which has another id: the group takes nothing any more. */
+export class MoveChatCommand extends Command<void> {
+  constructor(
+    readonly fromChatId: string,
+    readonly toChatId: string,
+  ) {
+    super();
+  }
+}
+
+/** Sends what waits and every open card to the new chat, and remembers it, whatever the configuration says. */
+@CommandHandler(MoveChatCommand)
+export class MoveChatHandler implements ICommandHandler<MoveChatCommand> {
+  constructor(
+    private readonly outbox: OutboxStore,
+    private readonly destination: Destination,
+    private readonly log: Log,
+  ) {}
+
+  async execute({ fromChatId: from, toChatId: to }: MoveChatCommand): Promise<void> {
+    const isNew = (await this.outbox.movedTo(from)) === null;
+    const cards = await this.outbox.moveChat(from, to);
+    await this.destination.now();
+    if (!isNew) return;
+    const advice = `the chat ${from} has become ${to}: set TELEGRAM_CHAT_ID to that`;
+    this.log.event('error', 'escalation.chat-migrated', { from, to, cards }, advice);
+  }
+}

@@ -1,0 +1,13 @@
+import { NO_TOPIC, type Lane } from '../database/outbox-work';
+
+interface Placed {
+  readonly chat: { readonly id: number };
+  readonly message_thread_id?: number | undefined;
+  readonly is_topic_message?: boolean | undefined;
+}
+
+/** Lane of a message. Replies make threads of their own in groups without topics; those are no lanes. */
+export function laneOf(message: Placed): Lane {
+  const { chat, message_thread_id: topic, is_topic_message: inTopic } = message;
+  return { chatId: String(chat.id), threadId: inTopic && topic !== undefined ? String(topic) : NO_TOPIC };
+}
