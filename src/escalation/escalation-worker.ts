@@ -232,7 +232,8 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
         return 0;
       case 'files':
         return backoffMs(work.attempts);
-      default:
+      case 'connection':
+      case 'message':
         return 0;
     }
   }
