@@ -10,7 +10,7 @@ import {
   type SettledApproval,
   type Settlement,
 } from './approval';
-import type { Snapshot } from './approval-store';
+import type { PendingLook, Snapshot } from './approval-store';
 
 /** The columns of `approvals` that make an approval. */
 export interface ApprovalRow {
@@ -111,11 +111,19 @@ export const toExpired = (row: ExpiredRow): Settlement => ({
   by: TIMEOUT_ACTOR,
 });
 
+export const toLook = ({ id, now, display_digest: displayDigest }: SnapshotRow): PendingLook => ({
+  id,
+  status: 'pending',
+  now,
+  displayDigest,
+});
+
 export function toSnapshot(row: SnapshotRow): Snapshot {
   return {
     approval: toApproval(row),
     now: row.now,
     endsInMs: row.ends_in_ms,
     displayDigest: row.display_digest,
+    characters: row.request.length,
   };
 }

@@ -8,8 +8,11 @@ export const SETTLED_CHANNEL = 'approval_settled';
 /** NOTIFY carries less than 8000 bytes; 200 ids of 36 characters and their commas fit. */
 const IDS_PER_NOTIFY = 200;
 
-const APPROVAL = `id, status, key_id, owner, request, input_digest, correlation_id, traceparent, created_at, expires_at,
+const approvalWith = (
+  request: string,
+) => `id, status, key_id, owner, ${request}, input_digest, correlation_id, traceparent, created_at, expires_at,
   settled_at, settled_by_kind, settled_by_id, settled_by_name, reason, acknowledged`;
+const APPROVAL = approvalWith('request');
 
 /** JavaScript dates hold milliseconds; what is stored must be what is shown. */
 const NOW = `date_trunc('milliseconds', now())`;
@@ -356,21 +359,27 @@ export const EXPIRE_OVERDUE_AND_FREE: Statement = {
 
 const RECEIPT = `(select jws from receipts where approval_id = approvals.id)`;
 
-const SNAPSHOT = `${APPROVAL}, now() as now,
+const snapshotWith = (approval: string) => `${approval}, now() as now,
   case when status <> 'pending' then ${RECEIPT} end as receipt,
   (extract(epoch from expires_at - now()) * 1000)::float8 + 1000 * $1::float8 as ends_in_ms`;
+const SNAPSHOT = snapshotWith(APPROVAL);
 
 /** The digest is for those whose receipt has still to be made. */
 const TO_BE_SIGNED = `case when status = 'pending' or not exists ${RECEIPT} then ${SHOWN_DIGEST} end as display_digest`;
 
-/** Parameters: grace in seconds, ids. */
-export const FIND_MANY: Statement = {
-  name: 'approval-find-many',
+/** Parameters: grace in seconds, ids (one). */
+export const FIND: Statement = {
+  name: 'approval-find',
+  withinMs: PERSON_WAITS_MS,
   text: `select ${SNAPSHOT}, ${TO_BE_SIGNED} from approvals where id = any($2::uuid[])`,
 };
 
-/** Parameters: grace in seconds, ids (one). */
-export const FIND: Statement = { ...FIND_MANY, withinMs: PERSON_WAITS_MS };
+/** The same, of many that are waited for: what was asked is not read again while it is pending. */
+export const LOOK: Statement = {
+  name: 'approval-look',
+  text: `select ${snapshotWith(approvalWith(`case when status <> 'pending' then request end as request`))}, ${TO_BE_SIGNED}
+    from approvals where id = any($2::uuid[])`,
+};
 
 /** Parameters: grace in seconds, id. */
 export const FIND_TO_SETTLE: Statement = {

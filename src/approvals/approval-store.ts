@@ -61,7 +61,18 @@ export interface Snapshot {
   readonly endsInMs: number;
   /** Of the card in the chat, as long as there is no receipt; null: there is no card either. */
   readonly displayDigest: string | null;
+  /** How long the text of the request is, in UTF-16 units. */
+  readonly characters: number;
 }
+
+/** A request that is still pending, without what was asked. */
+export type PendingLook = Pick<Snapshot, 'displayDigest' | 'now'> & {
+  readonly id: string;
+  readonly status: 'pending';
+};
+
+/** How a request stands that somebody waits for. */
+export type Look = PendingLook | SettledApproval;
 
 /** What a request was like when it was last read, and the database's time, carried on to this moment. */
 export type LastSeen = Pick<Snapshot, 'approval' | 'displayDigest' | 'now'>;
@@ -207,7 +218,8 @@ export abstract class ApprovalStore {
 
   abstract find(id: string): Promise<Snapshot | null>;
 
-  abstract findMany(ids: readonly string[]): Promise<Snapshot[]>;
+  /** How many requests stand that are waited for. What was asked is read only of the settled ones. */
+  abstract look(ids: readonly string[]): Promise<Look[]>;
 
   /** Newest first; fewer than the limit where the requests are large, and at least one if there is any. */
   abstract list(filter: ApprovalFilter): Promise<ApprovalsFound>;

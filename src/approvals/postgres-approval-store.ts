@@ -27,6 +27,7 @@ import {
   toApproval,
   toColumnText,
   toExpired,
+  toLook,
   toSettled,
   toSnapshot,
   type ApprovalRow,
@@ -45,7 +46,7 @@ import {
   EXPIRE_OVERDUE_AND_FREE,
   FIND,
   FIND_BY_IDEMPOTENCY_KEY,
-  FIND_MANY,
+  LOOK,
   FIND_OPEN_CALLS,
   FIND_TO_SETTLE,
   JOIN,
@@ -65,6 +66,7 @@ import {
   type DueLook,
   type Enqueued,
   type LastSeen,
+  type Look,
   type LateAttempt,
   type NewApproval,
   type OpenCallFilter,
@@ -411,9 +413,11 @@ export class PostgresApprovalStore extends ApprovalStore {
     return snapshot ?? null;
   }
 
-  async findMany(ids: readonly string[]): Promise<Snapshot[]> {
-    const rows = await this.database.query<SnapshotRow>(FIND_MANY, [this.graceSeconds, ids]);
-    return this.answerable(rows);
+  async look(ids: readonly string[]): Promise<Look[]> {
+    const rows = await this.database.query<SnapshotRow>(LOOK, [this.graceSeconds, ids]);
+    const settled = await this.answerable(rows.filter(({ status }) => status !== 'pending'));
+    const pending = rows.filter(({ status }) => status === 'pending').map(toLook);
+    return [...pending, ...settled.map(({ approval }) => approval).filter(isSettled)];
   }
 
   async list(filter: ApprovalFilter): Promise<ApprovalsFound> {

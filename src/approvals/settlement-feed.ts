@@ -4,10 +4,10 @@ import { NotificationListener } from '../database/notification-listener';
 import { Clock } from '../kernel/clock';
 import { withCorrelation } from '../logging/correlation';
 import { describeError, Log } from '../logging/log';
-import { isSettled, type Approval, type SettledApproval } from './approval';
+import type { Approval, SettledApproval } from './approval';
 import { ApprovalSettled } from './approval-events';
 import { SETTLED_CHANNEL } from './approval-statements';
-import { ApprovalStore, type LastSeen, type Snapshot } from './approval-store';
+import { ApprovalStore, type LastSeen, type Look, type PendingLook, type Snapshot } from './approval-store';
 import { CancelApprovalCommand } from './commands/cancel-approval';
 
 /** How often deadlines of waiters are looked at; "within a second of expiresAt" leaves room for four looks. */
@@ -17,12 +17,15 @@ const POLL_MS = 5_000;
 /** How long after a failed attempt an overdue request is tried again. */
 const RETRY_OVERDUE_MS = 1_000;
 
-/** Of those who wait for one request; each answer may be as large as a request. */
+/** Of those who wait for one request. */
 const ANSWERED_IN_A_TURN = 100;
+/** Each answer may be as large as its request: no more than this is written in one turn, and read with one query. */
+const CHARACTERS_IN_A_TURN = 4 * 1024 * 1024;
 
 type Answer = SettledApproval | null;
 
 type Seen = LastSeen & {
+  readonly characters: number;
   /** On the monotonic clock: when it had been read. */
   readonly readAt: number;
 };
@@ -50,8 +53,10 @@ export interface Waiter {
 
 /** So that what the answers hold is on its way, or given up, before the next ones are written. */
 function answerInTurns(waiters: readonly Waiting[], approval: SettledApproval): void {
-  for (const waiter of waiters.slice(0, ANSWERED_IN_A_TURN)) waiter.answer(approval);
-  const others = waiters.slice(ANSWERED_IN_A_TURN);
+  const characters = waiters[0]?.seen?.characters ?? 0;
+  const inATurn = Math.min(ANSWERED_IN_A_TURN, Math.floor(CHARACTERS_IN_A_TURN / (characters + 1)) + 1);
+  for (const waiter of waiters.slice(0, inATurn)) waiter.answer(approval);
+  const others = waiters.slice(inATurn);
   if (others.length > 0) setImmediate(() => answerInTurns(others, approval));
 }
 
@@ -148,11 +153,18 @@ export class SettlementFeed implements OnApplicationBootstrap, BeforeApplication
   }
 
   /** What was asked is kept once, however many wait for it and however often it is read. */
-  private saw(waiting: Waiting, { approval, displayDigest, now }: Snapshot): Seen {
-    const known = waiting.seen ?? this.seenBySomebody(waiting.id);
+  private saw(waiting: Waiting, { approval, displayDigest, now, characters }: Snapshot): Seen {
+    const known = this.seenBySomebody(waiting.id);
     const readAt = this.clock.monotonicMs();
-    waiting.seen = { approval: known?.approval ?? approval, displayDigest, now, readAt };
+    waiting.seen = { approval: known?.approval ?? approval, displayDigest, now, readAt, characters };
     return waiting.seen;
+  }
+
+  /** Whoever has not read the request yet is about to, and sees the same or more. */
+  private sawPending({ id, displayDigest, now }: PendingLook): void {
+    const readAt = this.clock.monotonicMs();
+    for (const waiting of this.waiting.get(id) ?? [])
+      if (waiting.seen) waiting.seen = { ...waiting.seen, displayDigest, now, readAt };
   }
 
   private remove(waiting: Waiting): void {
@@ -197,23 +209,36 @@ export class SettlementFeed implements OnApplicationBootstrap, BeforeApplication
     if (!this.reading && this.toRead.size > 0) void this.read();
   }
 
-  /** One query for all that woke; what wakes meanwhile goes into the next. */
+  /** Some of those that are to be read: not more than the texts of one turn, should all have settled. */
+  private takeToRead(): string[] {
+    const ids: string[] = [];
+    let characters = 0;
+    for (const id of this.toRead) {
+      characters += this.seenBySomebody(id)?.characters ?? 0;
+      if (ids.length > 0 && characters > CHARACTERS_IN_A_TURN) break;
+      ids.push(id);
+      this.toRead.delete(id);
+    }
+    return ids;
+  }
+
+  /** One query for all that woke, or a few where they are large; what wakes meanwhile goes into the next. */
   private async read(): Promise<void> {
     this.reading = true;
     while (this.toRead.size > 0) {
-      const ids = [...this.toRead];
-      this.toRead.clear();
+      const ids = this.takeToRead();
       try {
-        for (const snapshot of await this.store.findMany(ids)) {
-          const { approval } = snapshot;
-          if (isSettled(approval)) this.answer(approval);
-          else for (const waiting of this.waiting.get(approval.id) ?? []) this.saw(waiting, snapshot);
-        }
+        for (const look of await this.store.look(ids)) this.tell(look);
       } catch (error) {
         this.complain(error);
       }
     }
     this.reading = false;
+  }
+
+  private tell(look: Look): void {
+    if (look.status === 'pending') this.sawPending(look);
+    else this.answer(look);
   }
 
   /** Answers all who wait here, with an approval that has its receipt. */

@@ -10,6 +10,7 @@ import { unguardedMode } from '../escalation/permission-mode';
 import { Allow, Caller } from '../http/access.guard';
 import { OpenAnswers } from '../http/open-answers';
 import { LARGE_BODY } from '../http/body-parser';
+import { UnreadAnswers } from '../http/unread-answers';
 import { parsed } from '../http/zod';
 import { describeError, Log } from '../logging/log';
 import { AgentReports } from './agent-reports';
@@ -64,6 +65,7 @@ export class ClaudeCodeHookController {
     private readonly tools: UnknownTools,
     private readonly heartbeats: Heartbeats,
     private readonly held: OpenAnswers,
+    private readonly unread: UnreadAnswers,
     private readonly log: Log,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
@@ -91,7 +93,7 @@ export class ClaudeCodeHookController {
   ): Promise<void> {
     const event = gatingEventOf(body);
     const gone = await this.held.hold(reply, caller);
-    const open = new OpenAnswer(reply, this.heartbeats);
+    const open = new OpenAnswer(reply, this.heartbeats, this.unread);
     if (event === null) {
       // Recorded first, so that the end of a turn takes back nothing of the next; but nobody waits long for that.
       await soon(this.take(body, caller));

@@ -27,6 +27,7 @@ import { presentedKey } from '../http/access.guard';
 import { openEventStream } from '../http/event-stream';
 import { Heartbeats } from '../http/heartbeats';
 import { OpenAnswers } from '../http/open-answers';
+import { UnreadAnswers } from '../http/unread-answers';
 import type { JsonObject } from '../kernel/json';
 import { describeError, Log } from '../logging/log';
 import { BUILD } from '../metrics/build';
@@ -78,7 +79,7 @@ function faultsOfCall(request: JSONRPCRequest): string | null {
  */
 @Injectable()
 export class McpEndpoint implements OnModuleInit {
-  private readonly transport = new McpTransport();
+  private readonly transport: McpTransport;
 
   constructor(
     private readonly calls: HeldCalls,
@@ -87,8 +88,11 @@ export class McpEndpoint implements OnModuleInit {
     private readonly events: EventBus,
     private readonly heartbeats: Heartbeats,
     private readonly held: OpenAnswers,
+    unread: UnreadAnswers,
     private readonly log: Log,
-  ) {}
+  ) {
+    this.transport = new McpTransport(unread);
+  }
 
   /** Never closed: that would silence the calls that a stop must still deny. */
   async onModuleInit(): Promise<void> {

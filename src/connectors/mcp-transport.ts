@@ -8,6 +8,7 @@ import {
 import type { FastifyReply } from 'fastify';
 import type { Identity } from '../access/identity';
 import { pieceTaken } from '../http/hijack';
+import type { UnreadAnswers } from '../http/unread-answers';
 
 /** One POST with requests: who sent it, where its answers go, and how many are owed. */
 export interface Exchange {
@@ -48,6 +49,8 @@ export class McpTransport implements Transport {
   onmessage?: NonNullable<Transport['onmessage']>;
   private readonly unanswered = new Map<RequestId, Unanswered>();
   private numbers = 0;
+
+  constructor(private readonly unread: UnreadAnswers) {}
 
   start(): Promise<void> {
     return Promise.resolve();
@@ -90,7 +93,9 @@ export class McpTransport implements Transport {
   private answer(exchange: Exchange, message: JSONRPCMessage): Promise<boolean> {
     exchange.unanswered -= 1;
     const { stream } = exchange;
-    const taken = pieceTaken(stream, eventOf(message));
+    const event = eventOf(message);
+    const release = this.unread.hold(stream, event);
+    const taken = pieceTaken(stream, event).finally(release);
     if (exchange.unanswered === 0) stream.end();
     return taken;
   }

@@ -1,6 +1,7 @@
 import type { FastifyReply } from 'fastify';
 import { answerTaken, hijack } from '../http/hijack';
 import type { Heartbeats } from '../http/heartbeats';
+import type { UnreadAnswers } from '../http/unread-answers';
 
 /**
  * A JSON answer whose headers are sent at once, and white space from time to time until it is known: JSON allows it
@@ -10,7 +11,11 @@ export class OpenAnswer {
   private readonly raw: FastifyReply['raw'];
   private readonly stopBeating: () => void;
 
-  constructor(reply: FastifyReply, heartbeats: Heartbeats) {
+  constructor(
+    reply: FastifyReply,
+    heartbeats: Heartbeats,
+    private readonly unread: UnreadAnswers,
+  ) {
     const raw = hijack(reply, {
       'content-type': 'application/json; charset=utf-8',
       'cache-control': 'no-store',
@@ -24,7 +29,7 @@ export class OpenAnswer {
   end(body: object): Promise<boolean> {
     this.stopBeating();
     const taken = answerTaken(this.raw);
-    this.raw.end(JSON.stringify(body));
+    this.unread.end(this.raw, JSON.stringify(body));
     return taken;
   }
 }

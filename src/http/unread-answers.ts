@@ -47,8 +47,19 @@ export class UnreadAnswers {
     else answer.write(piece, this.hold(answer, piece));
   }
 
-  /** @returns what is to be called once it has left for the network; that the connection closed is noticed here. */
-  private hold(answer: ServerResponse, text: string): () => void {
+  /** The last piece of such an answer. */
+  end(answer: ServerResponse, piece: string): void {
+    this.write(answer, piece);
+    answer.end();
+  }
+
+  /**
+   * Counts a piece that somebody else writes.
+   *
+   * @returns what is to be called once it has left for the network; that the connection closed is noticed here
+   */
+  hold(answer: ServerResponse, text: string): () => void {
+    if (text.length < COUNTED_FROM_BYTES) return () => undefined;
     const bytes = Buffer.byteLength(text);
     const release = () => {
       answer.off('close', release);

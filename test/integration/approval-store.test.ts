@@ -416,6 +416,23 @@ describe('the cap on pending requests', () => {
   });
 });
 
+describe('a look at what is waited for', () => {
+  it('reads what was asked of the settled ones, and not of the pending ones', async () => {
+    const pending = await enqueue();
+    const settled = await enqueue();
+    await settle(settled, 'approved');
+    const looks = await replica.store.look([pending, settled]);
+    const of = (id: string) => looks.find((look) => look.id === id);
+    expect(of(pending)).toMatchObject({ status: 'pending', now: expect.any(Date) as Date });
+    expect(of(pending)).not.toHaveProperty('toolInput');
+    expect(of(settled)).toMatchObject({
+      status: 'approved',
+      toolInput: { command: 'ls' },
+      receipt: expect.any(String) as string,
+    });
+  });
+});
+
 describe('settling', () => {
   /** As the worker leaves it that begins to send the card. */
   const beginCard = (id: string) =>

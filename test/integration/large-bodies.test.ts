@@ -2,6 +2,7 @@ import { Api, requestBody } from '../support/api';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { openTestApp, type OpenApp } from '../support/open-app';
 import { Scrape } from '../support/scrape';
+import { until } from '../support/until';
 import { AGENT_KEY } from '../support/well-known';
 
 const LIMIT = 4096 * 1024;
@@ -64,6 +65,35 @@ it('a body of exactly the limit is taken, and one byte more is refused by name',
   const { status, body } = await post('/api/approvals', ofBytes(LIMIT + 1));
   expect([status, body.code]).toEqual([413, 'request.too-large']);
   expect(body.detail).toContain('The body is 4.1 MiB; at most 4 MiB is taken here.');
+});
+
+it('pages of the largest requests hold one each, and lead on', async () => {
+  const ids: string[] = [];
+  for (let n = 0; n < 3; n++) {
+    const { body } = await api.call('agent', 'POST', '/api/approvals', ofBytes(LIMIT));
+    ids.unshift(body.id);
+  }
+  const listed: string[] = [];
+  let cursor = '';
+  while (listed.length < ids.length) {
+    const { body } = await api.call<{ items: { id: string }[]; nextCursor: string | null }>(
+      'agent',
+      'GET',
+      `/api/approvals?limit=200${cursor}`,
+    );
+    expect(body.items).toHaveLength(1);
+    listed.push(...body.items.map(({ id }) => id));
+    cursor = `&cursor=${body.nextCursor}`;
+  }
+  expect(listed).toEqual(ids);
+});
+
+it('all who wait for one of the largest requests are answered, a few in a turn', async () => {
+  const { body } = await api.call('agent', 'POST', '/api/approvals', ofBytes(LIMIT));
+  const waits = Array.from({ length: 6 }, () => api.get(body.id, 30));
+  await until('they wait', () => app.feed.size === 6);
+  await api.decide(body.id, 'approved');
+  for (const answer of await Promise.all(waits)) expect(answer.body.status).toBe('approved');
 });
 
 it('a body whose length is not announced is refused at the limit, which is named', async () => {

@@ -113,7 +113,7 @@ describe('a waiter', () => {
       const id = await newId();
       holdClock(alone);
       const { answered } = await waiter(id, 30, alone);
-      const reads = jest.spyOn(alone.store, 'findMany');
+      const reads = jest.spyOn(alone.store, 'look');
       wire.freeze(port);
       await new Api(alone.url).decide(id, 'approved');
       const answer = await answered;
