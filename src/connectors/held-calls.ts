@@ -11,11 +11,15 @@ import {
   type Hold,
   type SettledApproval,
 } from '../approvals/approval';
-import type { Enqueued } from '../approvals/approval-store';
+
 import { AcknowledgeApprovalCommand } from '../approvals/commands/acknowledge-approval';
 import { CancelApprovalCommand } from '../approvals/commands/cancel-approval';
 import { DepartFromApprovalCommand } from '../approvals/commands/depart-from-approval';
-import { EnqueueApprovalCommand, type EnqueueBody } from '../approvals/commands/enqueue-approval';
+import {
+  EnqueueApprovalCommand,
+  type EnqueueBody,
+  type Enqueued,
+} from '../approvals/commands/enqueue-approval';
 import { JoinApprovalCommand } from '../approvals/commands/join-approval';
 import { TakeAnswerCommand } from '../approvals/commands/take-answer';
 import { AwaitSettlementQuery } from '../approvals/queries/await-settlement';

@@ -84,23 +84,32 @@ export class JsonRpcSpotter {
   }
 
   private step(byte: number): void {
-    if (this.inString) return this.inside(byte);
+    if (this.inString) {
+      this.inside(byte);
+      return;
+    }
     switch (byte) {
       case QUOTE:
         this.inString = true;
         this.token = [byte];
         return;
       case OPEN_OBJECT:
-      case OPEN_LIST:
-        return this.open(byte);
+      case OPEN_LIST: {
+        this.open(byte);
+        return;
+      }
       case CLOSE_OBJECT:
-      case CLOSE_LIST:
-        return this.close();
+      case CLOSE_LIST: {
+        this.close();
+        return;
+      }
       case COLON:
         this.key = String(this.takeToken());
         return;
-      case COMMA:
-        return this.value();
+      case COMMA: {
+        this.value();
+        return;
+      }
       default:
         if (byte > SPACE) this.keep(byte);
     }

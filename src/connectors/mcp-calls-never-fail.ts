@@ -80,7 +80,10 @@ export class McpCallsNeverFail {
   attach(): void {
     const fastify = this.host.httpAdapter.getInstance<FastifyInstance>();
     fastify.addHook('preParsing', (request, _reply, payload, done) => {
-      if (!isMcp(request)) return done(null, payload);
+      if (!isMcp(request)) {
+        done(null, payload);
+        return;
+      }
       const passing = new Passing();
       this.passing.set(request, passing);
       // Whoever reads it sees the failure; pipeline passes it on.
@@ -93,7 +96,10 @@ export class McpCallsNeverFail {
       done();
     });
     fastify.addHook('onSend', (request, reply, payload, done) => {
-      if (reply.statusCode < FAILED_FROM || !isMcp(request)) return done(null, payload);
+      if (reply.statusCode < FAILED_FROM || !isMcp(request)) {
+        done(null, payload);
+        return;
+      }
       void this.answer(request, reply, payload).then((answer) => done(null, answer));
     });
   }

@@ -1,12 +1,11 @@
 import type { QueryBus } from '@nestjs/cqrs';
 import type { Approval } from '../approvals/approval';
-import type { OpenCallFilter } from '../approvals/approval-store';
 import { FindOpenCallsQuery } from '../approvals/queries/find-open-calls';
 
 /** All of them, the oldest first; one page of what may be large is in memory at a time. */
 export async function* openCalls(
   queries: QueryBus,
-  filter: Omit<OpenCallFilter, 'afterId'>,
+  filter: Omit<FindOpenCallsQuery['filter'], 'afterId'>,
 ): AsyncGenerator<Approval> {
   for (let afterId: string | null = null; ;) {
     const page: readonly Approval[] = await queries.execute(new FindOpenCallsQuery({ ...filter, afterId }));

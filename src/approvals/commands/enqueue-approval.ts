@@ -17,6 +17,8 @@ import { ApprovalEnqueued } from '../approval-events';
 import { ApprovalStore, type Enqueued, type NewApproval } from '../approval-store';
 import { RateLimits } from '../rate-limits';
 
+export type { Enqueued } from '../approval-store';
+
 /** An input that is longer is written, digested and stored in turns of its own. */
 const CHARACTERS_IN_A_TURN = 64 * 1024;
 
