@@ -6,9 +6,11 @@ import type { Config } from './config/environment';
 import { locateDatabase } from './database/database-location';
 import { migrate } from './database/migrations';
 import { Departure } from './health/departure';
-import { createHttpAdapter } from './http/adapter';
+import { createHttpAdapter, DOOR_LIMITS } from './http/adapter';
 import { serveApiDocs } from './http/api-docs';
+import { FrontDoor } from './http/front-door';
 import { describeError, NestLog, type Log } from './logging/log';
+import { Starting } from './starting';
 
 /** How long answers that are on their way at the stop may take; the orchestrator's patience is usually 30 s. */
 const DRAIN_MS = 5_000;
@@ -58,22 +60,30 @@ async function inTurn(...steps: readonly (() => Promise<unknown>)[]): Promise<vo
 export async function startApp(config: Config, log: Log): Promise<RunningApp> {
   const location = await locateDatabase(config, log);
   let app: NestFastifyApplication | null = null;
+  let door: FrontDoor | null = null;
   let listening = false;
+  const starting = new Starting();
   const leave = async () => {
     if (app && listening) await giveNotice(app, config.shutdown.noticeSeconds);
   };
-  const close = () => inTurn(leave, async () => app && drain(app), location.close);
+  const close = () =>
+    inTurn(
+      leave,
+      async () => app && drain(app),
+      async () => door?.close(),
+      location.close,
+    );
   try {
+    door = await FrontDoor.open(config.http, DOOR_LIMITS, starting.answer);
     const migrations = await migrate(location.ownerUrl, location.url, {
-      waits: (holder) =>
-        log.event(
-          'info',
-          'database.migration-lock-waits',
-          { holder },
-          'waiting for another process that migrates',
-        ),
-      begins: (names) =>
-        log.event('info', 'database.migrating', { migrations: names }, 'bringing the schema up to date'),
+      waits: (holder) => {
+        starting.reason = 'waiting for another process that migrates the database';
+        log.event('info', 'database.migration-lock-waits', { holder }, starting.reason);
+      },
+      begins: (names) => {
+        starting.reason = 'bringing the schema up to date';
+        log.event('info', 'database.migrating', { migrations: names }, starting.reason);
+      },
     }).catch((error: unknown) => {
       throw new Error(`the database at ${addressOf(location.ownerUrl)} cannot be used`, { cause: error });
     });
@@ -81,7 +91,7 @@ export async function startApp(config: Config, log: Log): Promise<RunningApp> {
       log.event('info', 'database.migrated', { migrations }, 'the schema is up to date');
     app = await NestFactory.create<NestFastifyApplication>(
       AppModule.with(config, log, location),
-      createHttpAdapter(),
+      createHttpAdapter(door),
       {
         logger: new NestLog(log),
         bodyParser: false,

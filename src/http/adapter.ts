@@ -1,9 +1,11 @@
+import type { RequestListener } from 'node:http';
 import type { Socket } from 'node:net';
 import { HttpException } from '@nestjs/common';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { namedCorrelationId, withCorrelation, withNewCorrelation } from '../logging/correlation';
 import { CORRELATION_HEADER } from './correlation-header';
+import type { DoorLimits, FrontDoor } from './front-door';
 import { PROBLEM_TYPE, problemOf, sendProblem } from './problem';
 import { securityHeaders } from './security-headers';
 
@@ -67,12 +69,25 @@ function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
   );
 }
 
-export function createHttpAdapter(): FastifyAdapter {
+/** The limits of {@link createHttpAdapter}, for a server that is made before it. */
+export const DOOR_LIMITS: DoorLimits = {
+  options: {
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+  },
+  socketTimeoutMs: QUIET_TIMEOUT_MS,
+};
+
+/** @param door listens already; null: the application listens by itself */
+export function createHttpAdapter(door: FrontDoor | null = null): FastifyAdapter {
   const adapter = new FastifyAdapter({
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
     connectionTimeout: QUIET_TIMEOUT_MS,
     http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: TIMEOUT_CHECK_MS },
+    ...(door && { serverFactory: (handler: RequestListener) => door.handTo(handler) }),
     forceCloseConnections: 'idle',
     // What has reached us when we close is answered as ever, and told to connect anew the next time.
     return503OnClosing: false,

@@ -253,7 +253,7 @@ describe('deploy/kubernetes', () => {
   it('probes start, life and readiness at paths that the service serves', () => {
     const probes = [main?.startupProbe, main?.livenessProbe, main?.readinessProbe];
     expect(probes.map((each) => each?.httpGet.path)).toEqual([
-      '/health/ready',
+      '/health/live',
       '/health/live',
       '/health/ready',
     ]);
