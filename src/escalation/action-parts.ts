@@ -86,7 +86,7 @@ const questionSchema = z.strictObject({
 });
 
 /** More edits than this are shown as JSON: Telegram formats at most 100 pieces of a message. */
-const MAX_EDITS_SIDE_BY_SIDE = 8;
+const MAX_EDITS_SIDE_BY_SIDE = 6;
 
 /** JSON of more values than this is one line: nobody reads so many, and indenting makes them a multiple of their size. */
 const MAX_INDENTED_VALUES = 5_000;

@@ -220,7 +220,7 @@ describe('the action', () => {
   it.each<[string, JsonObject['x']]>([
     ['not a list', 'x'],
     ['no edits', []],
-    ['too many', Array.from({ length: 9 }, () => ({ old_string: 'a', new_string: 'b' }))],
+    ['too many', Array.from({ length: 7 }, () => ({ old_string: 'a', new_string: 'b' }))],
     [
       'one with a further member',
       [
