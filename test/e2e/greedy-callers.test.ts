@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { Api, type ApprovalJson } from '../support/api';
+import { callHook, preToolUse } from '../support/hook-client';
 import { cleanUp, Service } from '../support/processes';
 import { setBackdrop, strike, type Backdrop } from '../support/stage';
 import { AGENT_KEY } from '../support/well-known';
@@ -18,6 +19,7 @@ beforeAll(async () => {
   service = await Service.start({
     ...backdrop.environment,
     HTTP_MAX_WAITING_PER_KEY: '2000',
+    APPROVAL_MAX_PENDING_MIB_PER_AGENT: '1000',
     NODE_OPTIONS: `--max-old-space-size=${HEAP_MB}`,
     TELEGRAM_MODE: 'webhook',
     TELEGRAM_WEBHOOK_URL: 'https://countersign.example/telegram/webhook',
@@ -77,6 +79,22 @@ it.each(['/events', ''])(
     });
   },
 );
+
+it('requests of 4 MiB, sixty at a time and then held by the hook: each is taken or refused, and others are served', async () => {
+  const command = 'x'.repeat(4_000_000);
+  const asked = await Promise.all(
+    Array.from({ length: 60 }, () => api.enqueue({ toolInput: { command } }).then(({ status }) => status)),
+  );
+  expect(asked.filter((status) => status !== 201 && status !== 503)).toEqual([]);
+  expect(asked).toContain(201);
+  const calls = await Promise.all(
+    Array.from({ length: 30 }, (_, n) =>
+      callHook(service.url, preToolUse({ tool_input: { command }, tool_use_id: `toolu_${n}` })),
+    ),
+  );
+  expect((await api.enqueue({ toolInput: { command: 'ls' } })).status).toBe(201);
+  for (const { hangUp } of calls) hangUp();
+});
 
 describe('the answer to a body of 10 MB, thirty times, reaches whoever is still sending it', () => {
   const HOOK = '/connectors/claude-code/hook';
