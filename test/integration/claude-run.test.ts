@@ -84,6 +84,19 @@ it('denies a question at once, which an approval would not answer, and asks nobo
   expect((await all('limit=50')).map(({ toolName }) => toolName)).not.toContain('AskUserQuestion');
 });
 
+it('asks anew for a call that has the ids and the action of an earlier one', async () => {
+  const again = { ...bash('printf x >> twice'), id: 'call_0', requestId: '1' };
+  const machine = new AgentMachine(url);
+  const run = machine.run({ calls: [again, again] });
+  const first = await asked('printf x >> twice');
+  await api.decide(first.id, 'approved');
+  const second = await asked('printf x >> twice');
+  expect(second.id).not.toBe(first.id);
+  await api.decide(second.id, 'rejected');
+  await run.ended();
+  expect(machine.wrote('twice')).toBe('x');
+});
+
 it('keeps parallel calls apart', async () => {
   const machine = new AgentMachine(url);
   const run = machine.run({

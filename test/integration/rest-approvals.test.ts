@@ -58,6 +58,7 @@ describe('POST /api/approvals', () => {
       ...asked,
       id: approval.id,
       status: 'pending',
+      requestedBy: { key: 'bootstrap-agent', owner: null },
       inputDigest: inputDigest({
         toolName: 'Bash',
         toolInput: { command: 'npm run deploy' },

@@ -14,6 +14,8 @@ export interface Call {
   readonly tool?: string;
   readonly input: Readonly<Record<string, unknown>>;
   readonly id?: string;
+  /** Of the control protocol. */
+  readonly requestId?: string;
   /** The control request as raw text, `REQUEST` in it replaced by the id. */
   readonly line?: string;
 }

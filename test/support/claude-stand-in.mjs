@@ -10,7 +10,7 @@ import { appendFileSync, readFileSync } from 'node:fs';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
 
-/** @type {{calls?: {tool?: string, input: object, id?: string, line?: string}[], parallel?: boolean, exitCode?: number, loggedOut?: boolean}} */
+/** @type {{calls?: {tool?: string, input: object, id?: string, requestId?: string, line?: string}[], parallel?: boolean, exitCode?: number, loggedOut?: boolean}} */
 const script = JSON.parse(readFileSync(process.env.STAND_IN, 'utf8'));
 const args = process.argv.slice(2);
 const resumed = args.indexOf('--resume');
@@ -42,8 +42,7 @@ for (const flag of [
 if (settings.permissions?.ask?.[0] !== '*') violation('not every tool would be asked for');
 
 /** Asks for one call, and runs it when it may. */
-async function use({ tool = 'Bash', input, id = `toolu_${randomUUID()}`, line }) {
-  const requestId = randomUUID();
+async function use({ tool = 'Bash', input, id = `toolu_${randomUUID()}`, requestId = randomUUID(), line }) {
   say({
     type: 'assistant',
     message: { role: 'assistant', content: [{ type: 'tool_use', id, name: tool, input }] },

@@ -1,5 +1,5 @@
+import { randomUUID } from 'node:crypto';
 import { isQuestion } from '../../approvals/approval';
-import { sha256Hex } from '../../kernel/canonical-json';
 import { ReceiptRefused } from '../../receipts/verify-receipt';
 import { QUESTION_ADVICE } from '../answers';
 import type { CountersignClient } from '../client';
@@ -73,7 +73,7 @@ export class ToolGate {
   }
 
   private async answer(requestId: string, call: PlacedCall, signal: AbortSignal): Promise<void> {
-    const verdict = await this.verdictOn(requestId, call, signal);
+    const verdict = await this.verdictOn(call, signal);
     const retracted = signal.aborted;
     this.open.delete(requestId);
     if (retracted) {
@@ -93,7 +93,7 @@ export class ToolGate {
   }
 
   /** Never rejects: every failure is a denial. */
-  private async verdictOn(requestId: string, call: PlacedCall, signal: AbortSignal): Promise<Verdict> {
+  private async verdictOn(call: PlacedCall, signal: AbortSignal): Promise<Verdict> {
     // Nobody could be asked so that the answer would reach the agent.
     if (isQuestion(call)) return { allow: false, approval: null, message: failureOf(QUESTION_ADVICE) };
     try {
@@ -102,13 +102,13 @@ export class ToolGate {
         const verdict = await this.heard(left, call, signal).catch(askAnewIfUnusable);
         if (verdict !== null) return verdict;
       }
-      return await this.heard(await this.enqueue(requestId, call, signal), call, signal);
+      return await this.heard(await this.enqueue(call, signal), call, signal);
     } catch (error) {
       return { allow: false, approval: null, message: failureOf(reasonOf(error)) };
     }
   }
 
-  private async enqueue(requestId: string, call: PlacedCall, signal: AbortSignal): Promise<Approval> {
+  private async enqueue(call: PlacedCall, signal: AbortSignal): Promise<Approval> {
     const { client, agentId, sessionId, timeoutSeconds } = this.settings;
     const { toolName, toolInput, toolUseId, cwd } = call;
     const ask = {
@@ -116,7 +116,8 @@ export class ToolGate {
       ...(toolUseId === null ? {} : { toolUseId }),
       ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }),
     };
-    const idempotencyKey = sha256Hex(JSON.stringify([sessionId, requestId]));
+    // Of our own making: an agent may give two calls the same id.
+    const idempotencyKey = randomUUID();
     try {
       const approval = await client.enqueue(ask, { idempotencyKey, signal });
       this.settings.report({ kind: 'asked', approval });
