@@ -108,7 +108,7 @@ export class Heartbeat implements OnApplicationBootstrap, BeforeApplicationShutd
     await this.beating;
     // Best effort: a row that stays is forgotten after a day.
     await this.database?.query(LEAVE, [this.identity.replica]).catch(() => undefined);
-    await this.source?.destroy();
+    if (this.source?.isInitialized) await this.source.destroy();
   }
 
   private next(database: Database, tookMs = 0): void {
