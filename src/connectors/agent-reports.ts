@@ -11,19 +11,16 @@ import {
 } from '../approvals/approval';
 import { AcknowledgeApprovalCommand } from '../approvals/commands/acknowledge-approval';
 import { CancelApprovalCommand } from '../approvals/commands/cancel-approval';
-import { inputDigest } from '../kernel/canonical-json';
 import type { JsonObject } from '../kernel/json';
 import { joinCorrelation } from '../logging/correlation';
 import { describeError, Log } from '../logging/log';
-import type { AgentReport, ReportedCall } from './claude-code-events';
+import { digestOf, type AgentReport, type ReportedCall } from './claude-code-events';
+import { KeyTurns } from './key-turns';
 import { openCalls } from './open-calls';
 
 const ANSWERED_AT_TERMINAL = 'answered at the terminal';
 /** A call that the service itself was to decide about cannot be answered at the terminal. */
 const WENT_ON = 'the agent went on without this answer';
-
-/** Members that Claude Code adds to the input of a question once it is answered. */
-const ANSWERS: readonly string[] = ['answers', 'annotations'];
 
 function claudeCodeOf({ metadata }: Approval): JsonObject {
   return (metadata.claudeCode as JsonObject | undefined) ?? {};
@@ -37,12 +34,8 @@ function isAskedAtTerminal(approval: Approval): boolean {
 }
 
 /** The directory may be another after the call; what was asked is what counts. */
-function isSameAction({ toolName, toolInput }: ReportedCall, asked: Approval): boolean {
-  const members = Object.entries(toolInput);
-  const input = isQuestion(asked)
-    ? Object.fromEntries(members.filter(([name]) => !ANSWERS.includes(name)))
-    : toolInput;
-  return inputDigest({ toolName, toolInput: input, cwd: asked.cwd }) === asked.inputDigest;
+function isSameAction({ toolName, toolInputDigest }: ReportedCall, asked: Approval): boolean {
+  return asked.toolName === toolName && digestOf(asked) === toolInputDigest;
 }
 
 function mayConcern(report: AgentReport, asked: Approval): boolean {
@@ -62,7 +55,7 @@ function mayConcern(report: AgentReport, asked: Approval): boolean {
  * else the first one that is pending was answered at the terminal.
  */
 export function reportedOn(call: ReportedCall, open: readonly Approval[]): Approval[] {
-  const same = open.filter((asked) => asked.toolName === call.toolName && isSameAction(call, asked));
+  const same = open.filter((asked) => isSameAction(call, asked));
   const exact = same.filter(({ toolUseId }) => toolUseId === call.toolUseId);
   const unnamed = same.filter((asked) => asked.toolUseId === null && subagentOf(asked) === call.subagentId);
   const likely =
@@ -80,17 +73,22 @@ export class AgentReports {
   constructor(
     private readonly commands: CommandBus,
     private readonly queries: QueryBus,
+    private readonly turns: KeyTurns,
     private readonly log: Log,
   ) {}
 
   /** Best effort: a failure is logged and ignored, and a request that is not retracted expires. */
   async take(report: AgentReport, caller: Identity): Promise<void> {
     try {
-      for (const asked of await this.answeredBy(report, caller)) await this.note(asked, report, caller);
+      await this.turns.take(caller.keyId, () => this.record(report, caller));
     } catch (error) {
       const fields = { report: report.kind, error: describeError(error) };
       this.log.event('warn', 'connector.report-failed', fields, 'a report of an agent was not recorded');
     }
+  }
+
+  private async record(report: AgentReport, caller: Identity): Promise<void> {
+    for (const asked of await this.answeredBy(report, caller)) await this.note(asked, report, caller);
   }
 
   private async answeredBy(report: AgentReport, { keyId }: Identity): Promise<readonly Approval[]> {

@@ -1,12 +1,14 @@
 import { z } from 'zod';
-import type { Acknowledgement } from '../approvals/approval';
+import { isQuestion, type Acknowledgement } from '../approvals/approval';
 import { jsonObjectSchema } from '../approvals/approval-view';
+import { canonicalize, sha256Hex } from '../kernel/canonical-json';
 import type { JsonObject } from '../kernel/json';
 
 /** A tool call as the agent names it in its reports. */
 export interface ReportedCall {
   readonly toolName: string;
-  readonly toolInput: JsonObject;
+  /** As {@link digestOf} has it: the input itself may be megabytes, to be compared with a thousand requests. */
+  readonly toolInputDigest: string;
   readonly toolUseId: string;
   /** The subagent that made it; null: the session's own agent. */
   readonly subagentId: string | null;
@@ -25,6 +27,23 @@ export type AgentReport = { readonly sessionId: string } & (
   /** Nothing that the session asked for waits any more. */
   | { readonly kind: 'session-ended' }
 );
+
+/** Members that Claude Code adds to the input of a question once it is answered. */
+const ANSWERS: readonly string[] = ['answers', 'annotations'];
+
+/** Of what was put into a tool, without what was added to it afterwards. */
+export function digestOf({
+  toolName,
+  toolInput,
+}: {
+  readonly toolName: string;
+  readonly toolInput: JsonObject;
+}): string {
+  const input = isQuestion({ toolName })
+    ? Object.fromEntries(Object.entries(toolInput).filter(([name]) => !ANSWERS.includes(name)))
+    : toolInput;
+  return sha256Hex(canonicalize(input));
+}
 
 const label = z.string().min(1).max(200);
 const session = { session_id: label, agent_id: label.nullish() };
@@ -84,5 +103,5 @@ function callOf({
   tool_use_id: toolUseId,
   agent_id: subagentId = null,
 }: CallFields): ReportedCall {
-  return { toolName, toolInput, toolUseId, subagentId };
+  return { toolName, toolInputDigest: digestOf({ toolName, toolInput }), toolUseId, subagentId };
 }

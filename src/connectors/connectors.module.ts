@@ -3,6 +3,7 @@ import { AgentReports } from './agent-reports';
 import { ClaudeCodeHookController } from './claude-code-hook.controller';
 import { HeldCalls } from './held-calls';
 import { HookNeverFails } from './hook-never-fails';
+import { KeyTurns } from './key-turns';
 import { McpCallsNeverFail } from './mcp-calls-never-fail';
 import { McpController } from './mcp.controller';
 import { McpEndpoint } from './mcp-endpoint';
@@ -15,6 +16,7 @@ import { UnknownTools } from './unknown-tools';
     AgentReports,
     HeldCalls,
     HookNeverFails,
+    KeyTurns,
     McpCallsNeverFail,
     McpEndpoint,
     TerminalQuestions,

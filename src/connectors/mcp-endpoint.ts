@@ -11,7 +11,6 @@ import {
   ListToolsRequestSchema,
   McpError,
   type CallToolResult,
-  type CancelledNotification,
   type JSONRPCMessage,
   type JSONRPCRequest,
   type RequestId,
@@ -28,12 +27,12 @@ import { openEventStream } from '../http/event-stream';
 import { Heartbeats } from '../http/heartbeats';
 import { OpenAnswers } from '../http/open-answers';
 import { UnreadAnswers } from '../http/unread-answers';
-import type { JsonObject } from '../kernel/json';
 import { describeError, Log } from '../logging/log';
 import { BUILD } from '../metrics/build';
 import { answerTo, failure, failureOf, type Outcome } from './answers';
 import { ConnectorAnswered } from './connector-events';
 import { HeldCalls } from './held-calls';
+import { KeyTurns } from './key-turns';
 import { messagesOf, McpRefusal, SESSION_UNKNOWN } from './mcp-messages';
 import { isIssued, issueSession } from './mcp-session';
 import { APPROVAL_TOOLS, refusedCall, type ApprovalTool } from './mcp-tools';
@@ -41,12 +40,26 @@ import { McpTransport, type Asked } from './mcp-transport';
 
 const SESSION_HEADER = 'mcp-session-id';
 const PAGE_SIZE = 200;
+const MAX_REASON_LENGTH = 1000;
 
 type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>;
 
-/** Whether the call with this id asked for it. */
-function isAskedBy({ metadata }: Approval, requestId: RequestId): boolean {
-  return (metadata.mcp as JsonObject | undefined)?.requestId === requestId;
+/** The id of the call that asked for it. */
+function requestIdOf({ metadata }: Approval): RequestId | undefined {
+  return (metadata.mcp as { requestId?: RequestId } | undefined)?.requestId;
+}
+
+/** The calls that are taken back, by their ids, each with the reason for the operators. */
+function cancellationsIn(messages: readonly JSONRPCMessage[]): Map<RequestId, string> {
+  const reasons = new Map<RequestId, string>();
+  for (const message of messages) {
+    const { data } = CancelledNotificationSchema.safeParse(message);
+    if (data?.params.requestId === undefined) continue;
+    const { requestId, reason } = data.params;
+    const why = `the client took the call back${reason === undefined ? '' : `: ${reason}`}`;
+    reasons.set(requestId, why.slice(0, MAX_REASON_LENGTH));
+  }
+  return reasons;
 }
 
 /**
@@ -88,6 +101,7 @@ export class McpEndpoint implements OnModuleInit {
     private readonly events: EventBus,
     private readonly heartbeats: Heartbeats,
     private readonly held: OpenAnswers,
+    private readonly turns: KeyTurns,
     unread: UnreadAnswers,
     private readonly log: Log,
   ) {
@@ -133,10 +147,9 @@ export class McpEndpoint implements OnModuleInit {
     const messages = messagesOf(headers, body);
     const key = presentedKey({ headers });
     const session = key === null ? null : sessionOf(headers[SESSION_HEADER], key, messages);
-    for (const message of messages) {
-      const cancellation = CancelledNotificationSchema.safeParse(message);
-      if (cancellation.success && session !== null) await this.cancelled(cancellation.data, caller, session);
-    }
+    const cancellations = session === null ? null : cancellationsIn(messages);
+    if (session !== null && cancellations?.size)
+      await this.turns.take(caller.keyId, () => this.cancelled(cancellations, caller, session));
     const requests = messages.filter(isJSONRPCRequest);
     if (requests.length === 0) return void reply.status(202).send();
     if (key !== null && requests.some(isInitializeRequest))
@@ -208,18 +221,16 @@ export class McpEndpoint implements OnModuleInit {
     this.log.event('debug', 'connector.mcp-error', { error: describeError(error) }, what);
   }
 
-  /** May come to another replica than the call that it cancels: the database knows which request that asked for. */
+  /** May come to another replica than the calls that they cancel: the database knows which requests those asked for. */
   private async cancelled(
-    { params: { requestId, reason } }: CancelledNotification,
+    cancellations: ReadonlyMap<RequestId, string>,
     caller: Identity,
     session: string,
   ): Promise<void> {
-    if (requestId === undefined) return;
-    const why = `the client took the call back${reason === undefined ? '' : `: ${reason}`}`.slice(0, 1000);
-    for (const { id } of await this.pendingOf(caller, session, requestId)) {
+    for (const [id, reason] of await this.pendingOf(caller, session, cancellations)) {
       try {
         await this.commands.execute(
-          new CancelApprovalCommand({ cause: 'requested', id, by: actorOf(caller), reason: why }),
+          new CancelApprovalCommand({ cause: 'requested', id, by: actorOf(caller), reason }),
         );
       } catch (error) {
         // It ended a moment before: whoever waits for it has heard how.
@@ -228,8 +239,13 @@ export class McpEndpoint implements OnModuleInit {
     }
   }
 
-  private async pendingOf({ keyId }: Identity, sessionId: string, requestId: RequestId): Promise<Approval[]> {
-    const found: Approval[] = [];
+  /** The ids of the requests that the cancelled calls asked for, each with its reason. */
+  private async pendingOf(
+    { keyId }: Identity,
+    sessionId: string,
+    cancellations: ReadonlyMap<RequestId, string>,
+  ): Promise<Map<string, string>> {
+    const found = new Map<string, string>();
     let beforeId: string | null = null;
     do {
       const page: ApprovalPage = await this.queries.execute(
@@ -242,7 +258,11 @@ export class McpEndpoint implements OnModuleInit {
           limit: PAGE_SIZE,
         }),
       );
-      found.push(...page.items.filter((approval) => isAskedBy(approval, requestId)));
+      for (const approval of page.items) {
+        const requestId = requestIdOf(approval);
+        const reason = requestId === undefined ? undefined : cancellations.get(requestId);
+        if (reason !== undefined) found.set(approval.id, reason);
+      }
       beforeId = page.nextBeforeId;
     } while (beforeId !== null);
     return found;

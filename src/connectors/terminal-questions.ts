@@ -6,6 +6,7 @@ import { canonicalize, inputDigest, sha256Hex } from '../kernel/canonical-json';
 import { currentCorrelationId } from '../logging/correlation';
 import { describeError, Log } from '../logging/log';
 import type { Question } from './held-calls';
+import { KeyTurns } from './key-turns';
 import { openCalls } from './open-calls';
 
 /**
@@ -17,28 +18,33 @@ export class TerminalQuestions {
   constructor(
     private readonly commands: CommandBus,
     private readonly queries: QueryBus,
+    private readonly turns: KeyTurns,
     private readonly log: Log,
   ) {}
 
   /** Best effort: the person at the terminal is asked in any case. */
-  async show({ body, identity }: Question, caller: Identity): Promise<void> {
+  async show(question: Question, caller: Identity): Promise<void> {
     try {
-      const { keyId } = caller;
-      // One question comes twice where both PreToolUse and PermissionRequest are set up.
-      const { sessionId, toolName, toolInput, cwd = null } = body;
-      const digest = inputDigest({ toolName, toolInput, cwd });
-      for await (const open of openCalls(this.queries, { keyId, sessionId, call: null }))
-        if (open.inputDigest === digest) return;
-      const name = sha256Hex(canonicalize({ ...identity, action: digest }));
-      const correlationId = currentCorrelationId() ?? '';
-      const { approval } = await this.commands.execute(
-        new EnqueueApprovalCommand(body, caller, `hook question ${name}`, correlationId, false, 'hook'),
-      );
-      const fields = { approvalId: approval.id };
-      this.log.event('info', 'connector.question-shown', fields, 'an agent asks at its terminal');
+      await this.turns.take(caller.keyId, () => this.ask(question, caller));
     } catch (error) {
       const fields = { error: describeError(error) };
       this.log.event('warn', 'connector.question-not-shown', fields, 'operators do not see a question');
     }
+  }
+
+  private async ask({ body, identity }: Question, caller: Identity): Promise<void> {
+    const { keyId } = caller;
+    // One question comes twice where both PreToolUse and PermissionRequest are set up.
+    const { sessionId, toolName, toolInput, cwd = null } = body;
+    const digest = inputDigest({ toolName, toolInput, cwd });
+    for await (const open of openCalls(this.queries, { keyId, sessionId, call: null }))
+      if (open.inputDigest === digest) return;
+    const name = sha256Hex(canonicalize({ ...identity, action: digest }));
+    const correlationId = currentCorrelationId() ?? '';
+    const { approval } = await this.commands.execute(
+      new EnqueueApprovalCommand(body, caller, `hook question ${name}`, correlationId, false, 'hook'),
+    );
+    const fields = { approvalId: approval.id };
+    this.log.event('info', 'connector.question-shown', fields, 'an agent asks at its terminal');
   }
 }

@@ -1,11 +1,19 @@
 import type { Approval } from '../../../src/approvals/approval';
 import { reportedOn } from '../../../src/connectors/agent-reports';
-import type { ReportedCall } from '../../../src/connectors/claude-code-events';
+import { parseReport, type ReportedCall } from '../../../src/connectors/claude-code-events';
 import { inputDigest } from '../../../src/kernel/canonical-json';
 import { anApproval, settled } from '../escalation/approval-samples';
 
 const toolInput = { command: 'make deploy' };
-const call: ReportedCall = { toolName: 'Bash', toolInput, toolUseId: 'toolu_1', subagentId: null };
+
+function reported(changes: object = {}): ReportedCall {
+  const fields = { session_id: 's', tool_name: 'Bash', tool_input: toolInput, tool_use_id: 'toolu_1' };
+  const report = parseReport({ hook_event_name: 'PostToolUse', ...fields, ...changes });
+  if (report?.kind !== 'call-ended') throw new Error('this is no report of a call');
+  return report.call;
+}
+
+const call = reported();
 
 function asked(id: string, changes: Partial<Approval> = {}): Approval {
   const request = { toolName: 'Bash', toolInput, cwd: '/srv', ...changes };
@@ -48,9 +56,15 @@ describe('a reported call', () => {
       asked('question', { toolName: 'AskUserQuestion', toolInput: { questions }, toolUseId: 'toolu_1' }),
     ];
     const input = { questions, answers: { 'Which?': 'this' }, annotations: {} };
-    expect(idsOf(open, { ...call, toolName: 'AskUserQuestion', toolInput: input })).toEqual(['question']);
+    expect(idsOf(open, reported({ tool_name: 'AskUserQuestion', tool_input: input }))).toEqual(['question']);
     // Of any other tool, what is added is another action.
     const other = [asked('other', { toolUseId: 'toolu_1' })];
-    expect(idsOf(other, { ...call, toolInput: { ...toolInput, answers: {} } })).toEqual([]);
+    expect(idsOf(other, reported({ tool_input: { ...toolInput, answers: {} } }))).toEqual([]);
+  });
+
+  // Compared with a thousand requests, an input of 4 MiB would be written a thousand times.
+  it('does not hold its input, however large', () => {
+    const large = reported({ tool_input: { content: 'x'.repeat(1_000_000) } });
+    expect(JSON.stringify(large).length).toBeLessThan(1000);
   });
 });
