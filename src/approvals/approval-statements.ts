@@ -1,5 +1,5 @@
 import { PERSON_WAITS_MS, type Statement } from '../database/database';
-import { AGAIN, LANE_OF, MAY_BE_SHOWN, URGENCY } from '../database/outbox-work';
+import { ACKNOWLEDGED_WITHIN_SECONDS, AGAIN, LANE_OF, MAY_BE_SHOWN, URGENCY } from '../database/outbox-work';
 import { isPresent } from '../database/replica-presence';
 
 /** PostgreSQL's channel that tells every replica which approvals settled: ids, comma separated. */
@@ -26,6 +26,10 @@ const STILL_PENDING = `(status = 'pending') is true`;
 /** Columns hold the inside of a JSON string, so that U+0000 fits; the audit log holds JSON. */
 const REASON = `('"' || reason || '"')::json`;
 
+/** A caller that waits acknowledges within moments, and its acknowledgement makes the edit due at once. */
+const GATHERING = `make_interval(secs => case
+      when (select holder from approvals a where a.id = ended.id) is null then 0 else ${ACKNOWLEDGED_WITHIN_SECONDS} end)`;
+
 /**
  * What follows an `ended` list of settled rows: audit row, outcome edit, wake-up; one transaction. A card that was not sent
  * yet is not sent any more, unless a replica takes it up at this moment.
@@ -38,7 +42,7 @@ const AFTERMATH = (lane: string, answered = APPROVAL) => `
     from ended
   ), outcome as (
     insert into outbox (approval_id, kind, chat_id, thread_id, urgency, created_at, available_at)
-    select id, 'outcome', ${LANE_OF(lane)}, ${URGENCY.outcome}, now(), now() from ended
+    select id, 'outcome', ${LANE_OF(lane)}, ${URGENCY.outcome}, now(), now() + ${GATHERING} from ended
     where ${lane} is not null and ${MAY_BE_SHOWN('ended.id')}
     ${AGAIN}
   ), unsent as (

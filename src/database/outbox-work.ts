@@ -9,6 +9,9 @@ export const URGENCY = {
   acknowledgement: 2,
 } as const;
 
+/** How long the outcome on a card waits for the acknowledgement of a caller that waits, so that both are one edit. */
+export const ACKNOWLEDGED_WITHIN_SECONDS = 1;
+
 /** Work that is being done right now is done once more: its lease token no longer fits. */
 export const AGAIN = `on conflict (approval_id, kind)
     do update set available_at = excluded.available_at, urgency = least(outbox.urgency, excluded.urgency),

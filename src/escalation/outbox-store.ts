@@ -119,7 +119,7 @@ export const CLAIM: Statement = {
     returning id, kind, approval_id, chat_id, thread_id, lease_token, attempts, data, urgency
   ), slot as (
     insert into send_slots (chat_id, at, shared)
-    select chat_id, t + ${SLOT_END}, shared from taken, clock, ${TIERS} where urgency between least and most returning id
+    select chat_id, t + ${SLOT_END}, urgency <> ${URGENCY.outcome} from taken, clock returning id
   )
   select taken.*, slot.id as slot_id, null::float8 as wait_ms, null::text[] as waiting, null::text[] as "full"
   from taken, slot

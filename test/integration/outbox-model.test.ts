@@ -261,7 +261,7 @@ async function claimOnce(model: Model, { outbox }: OutboxReplica): Promise<void>
   model.slots.push({
     id: work.slot,
     chat: found.chat,
-    shared: isShared(work.kind),
+    shared: work.kind !== 'outcome',
     end: later(at, SLOT_LIFE_MS),
   });
   if (found.kind === 'card') tellDigest(model, found.chat, at);

@@ -1,4 +1,5 @@
 import { startSandbox, type RunningSandbox } from '../../src/sandbox/sandbox-server';
+import { SystemClock, type Clock } from '../../src/kernel/clock';
 import { Api, type ApprovalJson } from './api';
 import { startTestApp, type LogLine, type TestApp } from './app';
 import { createTestDatabase, type TestDatabase } from './database';
@@ -49,10 +50,14 @@ export class TelegramRig {
 
   static async start(
     more: Readonly<Record<string, string>> = {},
-    { limits = NO_LIMITS, through = (url: string) => Promise.resolve(url) } = {},
+    {
+      limits = NO_LIMITS,
+      clock = new SystemClock() as Clock,
+      through = (url: string) => Promise.resolve(url),
+    } = {},
   ): Promise<TelegramRig> {
     const database = await createTestDatabase();
-    const sandbox = await startSandbox({ port: 0, limits });
+    const sandbox = await startSandbox({ port: 0, limits, clock });
     const environment = { ...telegramEnvironment(sandbox.url), ...HASTE, ...more };
     const databaseUrl = await through(database.url);
     const app = await startTestApp(databaseUrl, environment);
