@@ -7,6 +7,7 @@ import { CONNECTORS } from '../connectors/connector-events';
 import { HeldCalls } from '../connectors/held-calls';
 import { AuditVerification } from '../audit/audit-verification';
 import { Database } from '../database/database';
+import { Heartbeat } from '../database/heartbeat';
 import { ConnectionLimit } from '../http/connection-limit';
 import { RetentionJob } from '../retention/retention-job';
 import { TelegramStatus } from '../telegram/telegram-status';
@@ -225,11 +226,12 @@ export function serviceMetricProviders(registry: Registry): Provider[] {
     }),
     makeGaugeProvider({
       name: 'database_up',
-      help: '1 when the database answered this scrape within a second, else 0.',
+      help: '1 when the database answered this scrape within a second and takes the heartbeats of this replica, else 0.',
       registers,
-      inject: [Backlog],
-      async collect(backlog: Backlog) {
-        this.set((await backlog.read()) === null ? 0 : 1);
+      inject: [Backlog, Heartbeat],
+      async collect(backlog: Backlog, heartbeat: Heartbeat) {
+        const answers = (await backlog.read()) !== null;
+        this.set(answers && heartbeat.downBecause === null ? 1 : 0);
       },
     }),
     makeGaugeProvider({

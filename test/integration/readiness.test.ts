@@ -1,6 +1,7 @@
 import { Api, type Answer } from '../support/api';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { openTestApp, type OpenApp } from '../support/open-app';
+import { Scrape } from '../support/scrape';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy';
 import { until } from '../support/until';
 
@@ -72,6 +73,7 @@ it('a read-only database: not ready, with the reason, until it can be written ag
   await database.query(`alter database ${name} set default_transaction_read_only = on`);
   await reconnect();
   expect(reasonIn(await readyWith(503))).toBe('the database is read-only');
+  expect((await Scrape.of(app.url)).value('database_up')).toBe(0);
   await database.query(`alter database ${name} reset default_transaction_read_only`);
   await reconnect();
   await readyWith(200);

@@ -11,6 +11,7 @@ import { HeldCalls } from '../../../src/connectors/held-calls';
 import { AuditVerification } from '../../../src/audit/audit-verification';
 import { Database } from '../../../src/database/database';
 import { createLog, Log } from '../../../src/logging/log';
+import { Heartbeat } from '../../../src/database/heartbeat';
 import { Backlog } from '../../../src/metrics/backlog';
 import { BacklogStore, type BacklogCounts } from '../../../src/metrics/backlog-store';
 import { BREAKER, BreakerWatch } from '../../../src/metrics/breaker';
@@ -96,6 +97,7 @@ export async function startMetered() {
       ...escalationMetricProviders(registry),
       ...serviceMetricProviders(registry),
       { provide: BacklogStore, useValue: { count: () => Promise.resolve(world.backlog) } },
+      { provide: Heartbeat, useValue: { downBecause: null } },
       { provide: RetentionJob, useValue: world.retention },
       { provide: TimeoutSweeper, useValue: { health: () => world.sweeper } },
       {
