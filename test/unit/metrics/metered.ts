@@ -12,6 +12,7 @@ import { AuditVerification } from '../../../src/audit/audit-verification';
 import { Database } from '../../../src/database/database';
 import { createLog, Log } from '../../../src/logging/log';
 import { Heartbeat } from '../../../src/database/heartbeat';
+import { ConnectionLimit } from '../../../src/http/connection-limit';
 import { Backlog } from '../../../src/metrics/backlog';
 import { BacklogStore, type BacklogCounts } from '../../../src/metrics/backlog-store';
 import { BREAKER, BreakerWatch } from '../../../src/metrics/breaker';
@@ -97,6 +98,7 @@ export async function startMetered() {
       ...escalationMetricProviders(registry),
       ...serviceMetricProviders(registry),
       { provide: BacklogStore, useValue: { count: () => Promise.resolve(world.backlog) } },
+      { provide: ConnectionLimit, useValue: { refusedTotal: 0 } },
       { provide: Heartbeat, useValue: { downBecause: null } },
       { provide: RetentionJob, useValue: world.retention },
       { provide: TimeoutSweeper, useValue: { health: () => world.sweeper } },
