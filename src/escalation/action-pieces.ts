@@ -25,7 +25,10 @@ export function actionPieces(request: ApprovalRequest): ActionPieces | null {
   if (text.length > MAX_PIECES * PIECE_LENGTH) return null;
   const pieces = cut(text);
   if (pieces.length > MAX_PIECES) return null;
-  const messages = pieces.map((piece, i) => frame(request.id, piece, i + 1, pieces.length));
+  const messages = pieces
+    .map((piece, i) => frame(request.id, piece, i + 1, pieces.length))
+    // Its lines are marked already, and what the chat holds must be the text that is signed.
+    .map((message) => ({ ...message, plain: message.text }));
   return { messages, sha256: sha256Hex(messages.map((message) => message.text).join('\n')) };
 }
 

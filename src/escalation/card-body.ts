@@ -93,7 +93,11 @@ export function shortenedBody(content: CardContent, surroundings: Surroundings):
   if (lengthOf(content.parts) <= frame([])) return draft(content.parts.flatMap((part) => showPart(part)));
   const { text } = content;
   const room = frame(showExcerpt(text, { head: '', tail: '', leftOut: text.length }));
-  return draft(showExcerpt(text, excerpt(text, room)));
+  const message = draft(showExcerpt(text, excerpt(text, room)));
+  // The marks of its lines come on top in the plain form, which shows as much less of the text.
+  const excess = message.plain.length - MAX_MESSAGE_LENGTH;
+  if (excess <= 0) return message;
+  return { ...message, plain: draft(showExcerpt(text, excerpt(text, room - excess))).plain };
 }
 
 function compose(content: CardContent, around: Surroundings, { action, fieldLimit }: Layout): RichText {

@@ -139,6 +139,11 @@ const INCOMPLETE: Statement = {
   text: `update cards set incomplete_digest = $2 where id = $1`,
 };
 
+const SHOWS_OTHERWISE: Statement = {
+  name: 'card-shows-otherwise',
+  text: `update cards set display_digest = $2 where id = $1`,
+};
+
 /** It stands in the chat, but not complete: no Approve yet. */
 const SHOWN: Statement = {
   name: 'card-shown',
@@ -316,6 +321,11 @@ export class CardStore {
   /** Before the card is sent without its document, which could not be uploaded yet: what it shows without. */
   async incomplete(card: Card, digest: string): Promise<void> {
     await this.database.query(INCOMPLETE, [card.id, digest]);
+  }
+
+  /** Before the complete card is sent in another form than it was begun with: what it shows in that. */
+  async showsOtherwise(card: Card, digest: string): Promise<void> {
+    await this.database.query(SHOWS_OTHERWISE, [card.id, digest]);
   }
 
   /** The card stands in the chat without Approve. */

@@ -155,7 +155,7 @@ export class Escalation implements BeforeApplicationShutdown {
     const { card, lost } = await this.begin(approval, work, displayDigest(complete.text, document?.sha256));
     if (lost > 0) await this.checkBeforeResend(card, lost);
     if (document === null || card.document?.sha256 === document.sha256) {
-      await this.deliver(approval, work, card, complete);
+      await this.deliver(approval, work, card, complete, document?.sha256);
       return true;
     }
     const failed = await this.upload(card, approval, document, work.slot);
@@ -178,14 +178,22 @@ export class Escalation implements BeforeApplicationShutdown {
     return this.remember(() => this.cards.begin(approval.id, { chatId, threadId }, nonce, digest, pieces));
   }
 
-  /** The complete card, with Approve; ends the work. */
+  /**
+   * The complete card, with Approve; ends the work.
+   *
+   * @param carried digest of the document or the messages that carry the action, where the card cannot
+   */
   private async deliver(
     approval: Approval,
     work: ApprovalWork,
     card: Card,
     complete: MessageText,
+    carried: string | undefined,
   ): Promise<void> {
-    const messageId = await this.put(card, complete, buttonsFor(approval, card.nonce), work.slot);
+    const buttons = buttonsFor(approval, card.nonce);
+    const messageId = await this.put(card, complete, buttons, work.slot, (text) =>
+      this.cards.showsOtherwise(card, displayDigest(text, carried)),
+    );
     const { warningSeconds } = this.config.approvals;
     await this.remember(() => this.cards.sent(card, messageId, work, warningSeconds));
     this.events.publish(
@@ -261,7 +269,7 @@ export class Escalation implements BeforeApplicationShutdown {
     }
     const { card, lost } = await this.begin(approval, work, digest, sent);
     if (lost > 0) await this.checkBeforeResend(card, lost);
-    await this.deliver(approval, work, card, complete);
+    await this.deliver(approval, work, card, complete, sha256);
     return true;
   }
 
@@ -294,7 +302,10 @@ export class Escalation implements BeforeApplicationShutdown {
   private async showIncomplete(approval: Approval, card: Card, notice: string): Promise<void> {
     const shown = renderCard(approval, { notices: [notice] });
     await this.remember(() => this.cards.incomplete(card, displayDigest(shown.text)));
-    const messageId = await this.put(card, shown, buttonsFor(approval, card.nonce, false), null);
+    const buttons = buttonsFor(approval, card.nonce, false);
+    const messageId = await this.put(card, shown, buttons, null, (text) =>
+      this.cards.incomplete(card, displayDigest(text)),
+    );
     await this.remember(() => this.cards.shown(card, messageId));
   }
 
@@ -341,13 +352,15 @@ export class Escalation implements BeforeApplicationShutdown {
     shown: MessageText,
     buttons: readonly Button[],
     slot: string | null,
+    showsOtherwise: (text: string) => Promise<void>,
   ): Promise<string> {
+    const beforePlain = () => this.remember(() => showsOtherwise(shown.plain));
     if (card.messageId !== null) {
-      await this.chat.edit(card.chatId, card.messageId, shown, { buttons, slot });
+      await this.chat.edit(card.chatId, card.messageId, shown, { buttons, slot, beforePlain });
       return card.messageId;
     }
     try {
-      return (await this.chat.send(card, shown, { buttons, slot })).messageId;
+      return (await this.chat.send(card, shown, { buttons, slot, beforePlain })).messageId;
     } catch (error) {
       const unknown = error instanceof ChatFailure && error.scope === 'unknown';
       if (!unknown) await this.remember(() => this.cards.notSent(card));

@@ -1,9 +1,13 @@
 import type { Lane } from '../database/outbox-work';
 
-/** A message in both forms: HTML as it is sent, and the text that stands in the chat once that is parsed. */
+/**
+ * A message as HTML, as the text that stands in the chat once that is parsed, and in the form for a chat that takes no
+ * HTML.
+ */
 export interface MessageText {
   readonly html: string;
   readonly text: string;
+  readonly plain: string;
 }
 
 export interface Button {
@@ -51,6 +55,8 @@ export class ChatFailure extends Error {
 
 export interface SendOptions {
   readonly buttons?: readonly Button[];
+  /** Called before the message is sent in its plain form, in place of HTML that was refused. */
+  readonly beforePlain?: (() => Promise<void>) | undefined;
   readonly replyTo?: string | null;
   /** Room in the send budget that the caller has taken already; further attempts take their own. */
   readonly slot?: string | null;

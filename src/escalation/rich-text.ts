@@ -1,13 +1,18 @@
 /** Telegram's limit for a message, counted here in UTF-16 units, which is never less than what it counts. */
 export const MAX_MESSAGE_LENGTH = 4096;
 
+/** Stands before every line of a block where no format sets it apart. */
+const PLAIN_MARK = '│ ';
+
 /**
  * A piece of a message: `html` for the parse mode HTML, and `text` exactly as the Bot API holds it after parsing.
- * The text sent without a parse mode is the plain fallback.
+ * `plain` is for a server that takes no format: there, too, no line of an action passes for one of the card. With the
+ * marks that this takes it can be longer than a message may be.
  */
 export interface RichText {
   readonly html: string;
   readonly text: string;
+  readonly plain: string;
 }
 
 /** A language that Telegram colours; fixed names, never from outside. */
@@ -18,15 +23,15 @@ export type CodeLanguage = 'bash' | 'json' | 'powershell';
  * or commands of it.
  */
 export function words(text: string): RichText {
-  return { html: escapeHtml(text), text };
+  return { html: escapeHtml(text), text, plain: text };
 }
 
 export function bold(text: string): RichText {
-  return { html: `<b>${escapeHtml(text)}</b>`, text };
+  return { html: `<b>${escapeHtml(text)}</b>`, text, plain: text };
 }
 
 export function code(text: string): RichText {
-  return { html: `<code>${escapeHtml(text)}</code>`, text };
+  return { html: `<code>${escapeHtml(text)}</code>`, text, plain: marked(text) };
 }
 
 export function pre(text: string, language?: CodeLanguage): RichText {
@@ -34,7 +39,7 @@ export function pre(text: string, language?: CodeLanguage): RichText {
   const html = language
     ? `<pre><code class="language-${language}">${inner}</code></pre>`
     : `<pre>${inner}</pre>`;
-  return { html, text };
+  return { html, text, plain: PLAIN_MARK + marked(text) };
 }
 
 /** A moment that clients show relative to their own clock and keep up to date; `fallback` where they cannot. */
@@ -43,6 +48,7 @@ export function relativeTime(moment: Date, fallback: string): RichText {
   return {
     html: `<tg-time unix="${unixSeconds}" format="r">${escapeHtml(fallback)}</tg-time>`,
     text: fallback,
+    plain: fallback,
   };
 }
 
@@ -52,6 +58,7 @@ export function join(parts: readonly (RichText | string)[], separator = ''): Ric
   return {
     html: pieces.map((piece) => piece.html).join(separator),
     text: pieces.map((piece) => piece.text).join(separator),
+    plain: pieces.map((piece) => piece.plain).join(separator),
   };
 }
 
@@ -70,6 +77,10 @@ export function rich(
       ];
     }),
   );
+}
+
+function marked(text: string): string {
+  return text.replaceAll('\n', `\n${PLAIN_MARK}`);
 }
 
 function escapeHtml(text: string): string {

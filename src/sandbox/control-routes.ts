@@ -63,6 +63,8 @@ const settingsSchema = z.strictObject({
   callbackAnswerMs: limit.optional(),
   webhookRetryMs: limit.optional(),
   webhookRetryMaxMs: limit.optional(),
+  knowsTimes: z.boolean().optional(),
+  knowsButtonStyles: z.boolean().optional(),
 });
 
 /**

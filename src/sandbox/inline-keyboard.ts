@@ -1,5 +1,6 @@
 import { badRequest } from './bot-api-error';
-import { isRecord, type Params } from './params';
+import type { Call } from './methods/call';
+import { isRecord } from './params';
 import type { InlineButton, InlineKeyboard } from './telegram-types';
 
 /** Sources: core.telegram.org/bots/api#inlinekeyboardbutton; the number of buttons as the server refuses it. */
@@ -13,7 +14,8 @@ const STYLES = new Set(['danger', 'success', 'primary']);
  *
  * @throws {BotApiError} 400 with Telegram's description
  */
-export function readInlineKeyboard(params: Params): InlineKeyboard | null {
+export function readInlineKeyboard({ params, world }: Pick<Call, 'params' | 'world'>): InlineKeyboard | null {
+  const { knowsButtonStyles } = world.settings;
   const markup = params.json('reply_markup', 'reply keyboard markup');
   if (markup === undefined) return null;
   if (!isRecord(markup)) throw badRequest('object expected as reply markup');
@@ -21,26 +23,26 @@ export function readInlineKeyboard(params: Params): InlineKeyboard | null {
   if (rows === undefined) return null;
   if (!Array.isArray(rows))
     throw badRequest('field "inline_keyboard" of the InlineKeyboardMarkup must be an Array');
-  const keyboard = rows.map(readRow).filter((row) => row.length > 0);
+  const keyboard = rows.map((row) => readRow(row, knowsButtonStyles)).filter((row) => row.length > 0);
   if (keyboard.flat().length > MOST_BUTTONS) throw badRequest('reply markup is too long');
   return keyboard.length > 0 ? keyboard : null;
 }
 
-function readRow(row: unknown): InlineButton[] {
+function readRow(row: unknown, knowsStyles: boolean): InlineButton[] {
   if (!Array.isArray(row)) {
     throw badRequest('field "inline_keyboard" of the InlineKeyboardMarkup must be an Array of Arrays');
   }
-  return row.map(readButton);
+  return row.map((button) => readButton(button, knowsStyles));
 }
 
-function readButton(button: unknown): InlineButton {
+function readButton(button: unknown, knowsStyles: boolean): InlineButton {
   const refuse = (what: string): Error => badRequest(`can't parse inline keyboard button: ${what}`);
   if (!isRecord(button)) throw refuse('InlineKeyboardButton must be an Object');
   const { text, callback_data: data, url, style } = button;
   if (text === undefined) throw refuse(`Can't find field "text"`);
   if (typeof text !== 'string') throw refuse('Field "text" must be of type String');
   if (text.trim() === '') throw badRequest('BUTTON_TEXT_INVALID');
-  if (style !== undefined && !(typeof style === 'string' && STYLES.has(style))) {
+  if (style !== undefined && !(knowsStyles && typeof style === 'string' && STYLES.has(style))) {
     throw refuse('invalid button style specified');
   }
   const common = { text, ...(typeof style === 'string' ? { style } : {}) };

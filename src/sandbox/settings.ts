@@ -8,6 +8,10 @@ export interface Settings extends Limits {
   readonly webhookRetryMs: number;
   /** The longest wait between two tries. */
   readonly webhookRetryMaxMs: number;
+  /** False as on a Bot API server from before `<tg-time>`, which refuses the tag. */
+  readonly knowsTimes: boolean;
+  /** False to refuse the `style` of a button. */
+  readonly knowsButtonStyles: boolean;
 }
 
 export const TELEGRAM_SETTINGS: Settings = {
@@ -15,6 +19,8 @@ export const TELEGRAM_SETTINGS: Settings = {
   callbackAnswerMs: 15_000,
   webhookRetryMs: 2_000,
   webhookRetryMaxMs: 64_000,
+  knowsTimes: true,
+  knowsButtonStyles: true,
 };
 
 export type MutableSettings = { -readonly [K in keyof Settings]: Settings[K] };

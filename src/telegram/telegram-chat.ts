@@ -3,7 +3,6 @@ import {
   ChatFailure,
   OperatorChat,
   type Attachment,
-  type Button,
   type FailureScope,
   type MessageText,
   type SendOptions,
@@ -15,29 +14,13 @@ import { Log } from '../logging/log';
 import { CircuitBreakerService } from '../resilience/circuit-breaker';
 import type { BotApiMethod, BotApiResult } from './bot-api-answers';
 import { BotConnection } from './bot-connection';
+import { Dialect, fits, writeButtons, writeText, type Form } from './dialect';
 import { scopeOf } from './failure-scope';
 import { TelegramApi, type Budgeted } from './telegram-api';
 import { TelegramFailure } from './telegram-failure';
 import { TelegramStatus } from './telegram-status';
 
 const NO_PREVIEW = { is_disabled: true };
-
-/** More in a row are too narrow for a thumb. */
-const BUTTONS_IN_A_ROW = 2;
-
-function keyboard(buttons: readonly Button[]) {
-  const keys = buttons.map(({ text, data, style }) => ({
-    text,
-    callback_data: data,
-    ...(style ? { style } : {}),
-  }));
-  const rows = Math.ceil(keys.length / BUTTONS_IN_A_ROW);
-  return {
-    inline_keyboard: Array.from({ length: rows }, (_, row) =>
-      keys.slice(row * BUTTONS_IN_A_ROW, (row + 1) * BUTTONS_IN_A_ROW),
-    ),
-  };
-}
 
 /** Failures that say that operators are not told. */
 const REPORTED: ReadonlySet<FailureScope> = new Set(['chat', 'connection', 'unknown']);
@@ -64,9 +47,16 @@ function isGone(error: unknown): boolean {
   );
 }
 
+/** How a message is written and sent. Without a list of buttons a new message has none. */
+interface Writing extends Pick<SendOptions, 'beforePlain'> {
+  readonly buttons?: SendOptions['buttons'] | undefined;
+  readonly budget: Budgeted;
+}
+
 /** Telegram as the way to the operators. */
 @Injectable()
 export class TelegramChat extends OperatorChat {
+  private readonly dialect = new Dialect();
   /** Telegram refused the last message to the operators' chat, as for a closed topic: an edit that succeeds says nothing. */
   private refused = false;
 
@@ -107,16 +97,23 @@ export class TelegramChat extends OperatorChat {
     const payload = {
       chat_id: chatId,
       ...topicOf(lane),
-      ...(buttons.length > 0 ? { reply_markup: keyboard(buttons) } : {}),
       // A card that somebody deleted must not keep the reply from being sent.
       ...(replyTo === null
         ? {}
         : { reply_parameters: { message_id: Number(replyTo), allow_sending_without_reply: true } }),
     };
-    const sent = await this.told(() => this.text('sendMessage', message, payload, { chatId, slot, roomMs }), {
-      isReply,
-      chatId,
-    });
+    const sent = await this.told(
+      () =>
+        this.text('sendMessage', message, payload, {
+          ...options,
+          buttons: buttons.length > 0 ? buttons : undefined,
+          budget: { chatId, slot, roomMs },
+        }),
+      {
+        isReply,
+        chatId,
+      },
+    );
     return { messageId: String(sent.message_id), text: sent.text ?? '' };
   }
 
@@ -127,11 +124,15 @@ export class TelegramChat extends OperatorChat {
     options: SendOptions = {},
   ): Promise<void> {
     const { buttons = [], slot = null, isReply } = options;
-    const payload = { chat_id: chatId, message_id: Number(messageId), reply_markup: keyboard(buttons) };
+    const payload = { chat_id: chatId, message_id: Number(messageId) };
     await this.told(
       async () => {
         try {
-          await this.text('editMessageText', message, payload, { chatId, slot });
+          await this.text('editMessageText', message, payload, {
+            ...options,
+            buttons,
+            budget: { chatId, slot },
+          });
         } catch (error) {
           if (isGone(error))
             this.log.event(
@@ -156,7 +157,7 @@ export class TelegramChat extends OperatorChat {
     const { chatId } = lane;
     const payload = { chat_id: chatId, ...topicOf(lane), document: new File([bytes], fileName) };
     const sent = await this.told(
-      () => this.formatted('sendDocument', 'caption', caption, payload, { chatId, slot }),
+      () => this.formatted('sendDocument', 'caption', caption, payload, { budget: { chatId, slot } }),
       { chatId },
     );
     return String(sent.message_id);
@@ -166,33 +167,46 @@ export class TelegramChat extends OperatorChat {
     method: Method,
     message: MessageText,
     payload: object,
-    budget: Budgeted,
+    how: Writing,
   ): Promise<BotApiResult<Method>> {
-    const withoutPreview = { ...payload, link_preview_options: NO_PREVIEW };
-    return this.formatted(method, 'text', message, withoutPreview, budget);
+    return this.formatted(method, 'text', message, { ...payload, link_preview_options: NO_PREVIEW }, how);
   }
 
-  /** HTML first; once as plain text when Telegram cannot parse it, since a plain card beats none. */
+  /** As this server understands it: in the end as plain text, since a plain card beats none. */
   private async formatted<Method extends BotApiMethod>(
     method: Method,
     field: 'text' | 'caption',
-    { html, text }: MessageText,
+    message: MessageText,
     payload: object,
-    budget: Budgeted,
+    { buttons, beforePlain, budget }: Writing,
   ): Promise<BotApiResult<Method>> {
-    try {
-      const formatted = { ...payload, [field]: html, parse_mode: 'HTML' };
-      return await this.api.call(method, formatted, { budget });
-    } catch (error) {
-      if (!said(error, "can't parse entities")) throw error;
-      this.log.event(
-        'warn',
-        'telegram.html-refused',
-        { method },
-        'Telegram cannot parse our HTML; sent as plain text',
-      );
-      const plain = { ...payload, [field]: text };
-      return this.api.call(method, plain, { budget: { ...budget, slot: null } });
+    let form = this.dialect.form;
+    let room = budget;
+    for (;;) {
+      const markup = buttons ? { reply_markup: writeButtons(buttons, form) } : {};
+      try {
+        const written = { ...payload, ...writeText(field, message, form), ...markup };
+        return await this.api.call(method, written, { budget: room });
+      } catch (error) {
+        const refusal = error instanceof TelegramFailure && error.status === 400 ? error.message : '';
+        const simpler = this.dialect.simplify(form, refusal);
+        // Cut, it would not be what is approved: rather none than that.
+        if (simpler === null || !fits(message, simpler)) throw error;
+        this.noteRefusal(method, refusal, simpler);
+        if (!simpler.html) await beforePlain?.();
+        form = simpler;
+        room = { ...budget, slot: null };
+      }
+    }
+  }
+
+  private noteRefusal(method: string, error: string, { html }: Form): void {
+    if (html) {
+      const words = 'this Bot API server does not know a format; it is left out until restart';
+      this.log.event('warn', 'telegram.format-unknown', { method, error }, words);
+    } else {
+      const words = 'Telegram cannot parse our HTML; sent as plain text';
+      this.log.event('warn', 'telegram.html-refused', { method, error }, words);
     }
   }
 

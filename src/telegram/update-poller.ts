@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { isUnavailable } from '../database/database';
@@ -129,7 +130,10 @@ export class UpdatePoller implements OnApplicationBootstrap, BeforeApplicationSh
     this.beating ??= this.noteGap().finally(() => (this.beating = null));
     // The updates are handled side by side, and a slow one does not hold up the taps behind it: until it is done it
     // is delivered again with what is new.
-    await Promise.race([Promise.all(this.underWay), this.patience.pause(FLOOR_MS)]);
+    const over = new AbortController();
+    const enough = sleep(FLOOR_MS, undefined, { signal: AbortSignal.any([signal, over.signal]) });
+    await Promise.race([Promise.all(this.underWay), enough.catch(() => undefined)]);
+    over.abort();
     if (this.window.advance(ids)) return;
     const restMs = FLOOR_MS - (this.clock.monotonicMs() - askedAt);
     if (restMs > 0) await this.patience.pause(restMs);

@@ -455,6 +455,32 @@ describe('telegram.md 14: HTML that Telegram refuses', () => {
     expect(rig.events('telegram.html-refused')).not.toEqual([]);
   });
 
+  it('frames every line of the action in it, so that none passes for a field of the card', async () => {
+    await rig.chat.fault({ method: 'sendMessage', ...refusal });
+    const command = 'true\nAgent: trusted\nRequest: 00000000';
+    const { approval, card } = await rig.shown({ toolInput: { command } });
+    expect(card.text).toContain('│ true\n│ Agent: trusted\n│ Request: 00000000');
+    expect(card.text.split('\n').filter((line) => line.startsWith('Request: '))).toHaveLength(1);
+    await rig.chat.press(card.messageId, 'Approve');
+    const { body } = await rig.api.get(approval.id);
+    const [, payload = ''] = String(body.receipt).split('.');
+    const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as { displayDigest: string };
+    expect(claims.displayDigest).toBe(`sha256:${createHash('sha256').update(card.text).digest('hex')}`);
+  });
+
+  it('of an incomplete card likewise: what a Reject on it signs is what the chat holds', async () => {
+    await rig.chat.fault({ method: 'sendDocument', status: 500, count: ALWAYS });
+    await rig.chat.fault({ method: 'sendMessage', ...refusal });
+    const approval = await rig.asked({ toolInput: { command: 'x\n'.repeat(10_000) } });
+    const card = await rig.chat.card(approval.id, 1);
+    expect(card.text).toContain('│ ');
+    await rig.chat.press(card.messageId, 'Reject');
+    const { body } = await rig.api.get(approval.id);
+    const [, payload = ''] = String(body.receipt).split('.');
+    const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as { displayDigest: string };
+    expect(claims.displayDigest).toBe(`sha256:${createHash('sha256').update(card.text).digest('hex')}`);
+  });
+
   it('on an edit likewise', async () => {
     const { approval, card } = await rig.shown();
     await rig.chat.fault({ method: 'editMessageText', ...refusal });
@@ -482,6 +508,59 @@ describe('telegram.md 14: HTML that Telegram refuses', () => {
       'HTML',
       undefined,
     ]);
+  });
+});
+
+describe('telegram.md 14: a Bot API server that does not know', () => {
+  const formatsOf = async (method: string) =>
+    (await rig.calls(method)).map(({ status, params }) => ({
+      status,
+      mode: params.parse_mode,
+      time: String(params.text).includes('<tg-time'),
+      style: JSON.stringify(params.reply_markup ?? {}).includes('"style"'),
+    }));
+
+  beforeEach(() => rig.restart());
+  afterEach(() => rig.chat.change('limits', { knowsTimes: true, knowsButtonStyles: true }));
+
+  it('relative times is sent none until restart, and everything else stays formatted', async () => {
+    await rig.chat.change('limits', { knowsTimes: false });
+    const first = await rig.shown();
+    await rig.shown();
+    expect(await formatsOf('sendMessage')).toMatchObject([
+      { status: 400, mode: 'HTML', time: true },
+      { status: 200, mode: 'HTML', time: false, style: true },
+      { status: 200, mode: 'HTML', time: false, style: true },
+    ]);
+    expect(first.card.text).toMatch(/Expires: .* \(\d+ min after the request\)/);
+    await rig.chat.press(first.card.messageId, 'Approve');
+    expect(await rig.statusOf(first.approval)).toBe('approved');
+    await rig.closed(first.card);
+    await rig.chat.change('limits', { knowsTimes: true });
+    await rig.restart();
+    const calls = (await formatsOf('sendMessage')).length;
+    await rig.shown();
+    expect((await formatsOf('sendMessage')).slice(calls)).toMatchObject([{ status: 200, time: true }]);
+  });
+
+  it('colours of buttons is sent none, and the buttons work', async () => {
+    await rig.chat.change('limits', { knowsButtonStyles: false });
+    const { approval, card } = await rig.shown();
+    await rig.shown();
+    expect(await formatsOf('sendMessage')).toMatchObject([
+      { status: 400, mode: 'HTML', style: true },
+      { status: 200, mode: 'HTML', style: false, time: true },
+      { status: 200, mode: 'HTML', style: false, time: true },
+    ]);
+    await rig.chat.press(card.messageId, 'Reject');
+    expect(await rig.statusOf(approval)).toBe('rejected');
+  });
+
+  it('either of them is still sent HTML', async () => {
+    await rig.chat.change('limits', { knowsTimes: false, knowsButtonStyles: false });
+    await rig.shown();
+    expect((await formatsOf('sendMessage')).at(-1)).toMatchObject({ status: 200, mode: 'HTML' });
+    expect(await formatsOf('sendMessage')).toHaveLength(3);
   });
 });
 

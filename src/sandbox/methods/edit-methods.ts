@@ -11,8 +11,8 @@ import { readCaption, readText } from './text-parameter';
 const DELETABLE_SECONDS = 48 * 3600;
 
 export const editMessageText: Method = (call) => {
-  const content = readText(call.params);
-  const keyboard = readInlineKeyboard(call.params);
+  const content = readText(call);
+  const keyboard = readInlineKeyboard(call);
   return change(call, (message) => {
     if (message.document) throw badRequest('there is no text in the message to edit');
     return { content, keyboard };
@@ -20,8 +20,8 @@ export const editMessageText: Method = (call) => {
 };
 
 export const editMessageCaption: Method = (call) => {
-  const content = readCaption(call.params);
-  const keyboard = readInlineKeyboard(call.params);
+  const content = readCaption(call);
+  const keyboard = readInlineKeyboard(call);
   return change(call, (message) => {
     if (!message.document) throw badRequest('there is no caption in the message to edit');
     return { content, keyboard };
@@ -29,7 +29,7 @@ export const editMessageCaption: Method = (call) => {
 };
 
 export const editMessageReplyMarkup: Method = (call) => {
-  const keyboard = readInlineKeyboard(call.params);
+  const keyboard = readInlineKeyboard(call);
   return change(call, (message) => ({ content: message.content, keyboard }));
 };
 

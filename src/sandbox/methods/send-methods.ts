@@ -10,12 +10,12 @@ import { succeeded, type Call, type Method, type Success } from './call';
 import { readCaption, readText } from './text-parameter';
 
 export const sendMessage: Method = (call) => {
-  const content = readText(call.params);
+  const content = readText(call);
   return post(call, { content, document: null });
 };
 
 export const sendDocument: Method = (call) => {
-  const caption = readCaption(call.params);
+  const caption = readCaption(call);
   const document = readDocument(call);
   return post(call, { content: caption, document });
 };
@@ -24,8 +24,8 @@ function post(
   call: Call,
   what: { content: ReturnType<typeof readText>; document: StoredDocument | null },
 ): Success {
-  const { world, bot, params } = call;
-  const keyboard = readInlineKeyboard(params);
+  const { world, bot } = call;
+  const keyboard = readInlineKeyboard(call);
   const chat = writableChat(call);
   if (what.document && !chat.documents) throw badRequest('not enough rights to send documents to the chat');
   const replyTo = repliedMessage(call, chat);

@@ -1,6 +1,7 @@
 import { badRequest } from '../bot-api-error';
 import { formatText, isEmptyText } from '../formatted-text';
 import { isRecord, type Params } from '../params';
+import type { Call } from './call';
 import type { FormattedText, MessageEntity } from '../telegram-types';
 
 /** Source: core.telegram.org/bots/api#sendmessage and #senddocument; counted after entities parsing. */
@@ -12,9 +13,10 @@ export const LONGEST_CAPTION = 1024;
  *
  * @throws {BotApiError} 400 when it is empty, unparsable or too long
  */
-export function readText(params: Params): FormattedText {
+export function readText({ params, world }: Call): FormattedText {
   const raw = params.string('text');
   if (raw === undefined || raw === '') throw badRequest('message text is empty');
+  if (!world.settings.knowsTimes) refuseTimes(params, raw);
   const text = formatText(raw, params.string('parse_mode'), readEntities(params, 'entities'));
   if (isEmptyText(text.text)) throw badRequest('text must be non-empty');
   if (text.text.length > LONGEST_TEXT) throw badRequest('message is too long');
@@ -22,11 +24,20 @@ export function readText(params: Params): FormattedText {
 }
 
 /** The caption of a document, which may be absent. */
-export function readCaption(params: Params): FormattedText {
+export function readCaption({ params, world }: Call): FormattedText {
   const raw = params.string('caption') ?? '';
+  if (!world.settings.knowsTimes) refuseTimes(params, raw);
   const text = formatText(raw, params.string('parse_mode'), readEntities(params, 'caption_entities'));
   if (text.text.length > LONGEST_CAPTION) throw badRequest('message caption is too long');
   return text;
+}
+
+/** In the words of a server that does not know the tag. */
+function refuseTimes(params: Params, html: string): void {
+  const at = html.search(/<tg-time[ >]/i);
+  if (at < 0 || params.string('parse_mode')?.toLowerCase() !== 'html') return;
+  const offset = Buffer.byteLength(html.slice(0, at));
+  throw badRequest(`can't parse entities: Unsupported start tag "tg-time" at byte offset ${offset}`);
 }
 
 function readEntities(params: Params, name: string): MessageEntity[] {

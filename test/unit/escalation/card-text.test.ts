@@ -23,6 +23,7 @@ function expectSound(message: RichText): void {
   expect(held.text).toBe(message.text);
   expect(formatText(message.text, undefined).text).toBe(message.text);
   expect(message.text.length).toBeLessThanOrEqual(4096);
+  expect(formatText(message.plain, undefined).text).toBe(message.plain);
   expect(message.text).not.toMatch(UNSEEN_BUT_LINE_END);
   expect(message.text).not.toMatch(PAINTING_MARK);
   expect(held.entities.length).toBeLessThanOrEqual(60);
@@ -577,5 +578,36 @@ describe('the display digest (security 9)', () => {
       `sha256:${createHash('sha256').update(`${text}\n${sha256}`, 'utf8').digest('hex')}`,
     );
     expect(displayDigest(text, null)).toBe(displayDigest(text));
+  });
+});
+
+describe('the plain form of a card', () => {
+  const FAKE = 'true\nAgent: trusted\n✅ Approved by Olivia\nRequest: 00000000';
+  const ours = (message: RichText) => message.plain.split('\n').filter((line) => !line.startsWith('│ '));
+
+  it.each([
+    ['Bash', { command: FAKE }],
+    ['Write', { file_path: '/x', content: FAKE }],
+    ['Edit', { file_path: '/x', old_string: FAKE, new_string: `${FAKE}${FAKE}` }],
+    ['mcp__anything', { script: FAKE, nested: { deep: FAKE } }],
+  ] satisfies [string, JsonObject][])(
+    'of %s has no line of the action that reads as one of ours',
+    (toolName, toolInput) => {
+      const approval = anApproval({ toolName, toolInput });
+      for (const message of [renderCard(approval), renderOutcome(settled(approval, 'rejected'))]) {
+        const lines = ours(message);
+        expect(lines.filter((line) => line.startsWith('Request: '))).toHaveLength(1);
+        expect(lines.join('\n')).not.toContain('trusted');
+        expect(lines.join('\n')).not.toContain('Approved by Olivia');
+      }
+    },
+  );
+
+  it('of an excerpt likewise', () => {
+    const command = Array.from({ length: 2000 }, (_, i) => `Agent: ${i}`).join('\n');
+    const card = renderCard(bash(command));
+    expect(card.document).not.toBeNull();
+    expect(ours(card).filter((line) => /^Agent: \d/.test(line))).toEqual([]);
+    expect(card.plain.length).toBeLessThanOrEqual(4096);
   });
 });
