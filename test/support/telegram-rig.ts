@@ -1,5 +1,5 @@
 import { startSandbox, type RunningSandbox } from '../../src/sandbox/sandbox-server';
-import { SystemClock, type Clock } from '../../src/kernel/clock';
+import { SystemClock } from '../../src/kernel/clock';
 import { Api, type ApprovalJson } from './api';
 import { startTestApp, type LogLine, type TestApp } from './app';
 import { createTestDatabase, type TestDatabase } from './database';
@@ -52,7 +52,7 @@ export class TelegramRig {
     more: Readonly<Record<string, string>> = {},
     {
       limits = NO_LIMITS,
-      clock = new SystemClock() as Clock,
+      clock = new SystemClock(),
       through = (url: string) => Promise.resolve(url),
     } = {},
   ): Promise<TelegramRig> {
