@@ -31,7 +31,7 @@ const GATHERING = `make_interval(secs => case
       when (select holder from approvals a where a.id = ended.id) is null then 0 else ${ACKNOWLEDGED_WITHIN_SECONDS} end)`;
 
 /**
- * What follows an `ended` list of settled rows: audit row, outcome edit, wake-up; one transaction. A card that was not sent
+ * The work that follows an `ended` list of settled rows: audit row, outcome edit, wake-up; one transaction. A card that was not sent
  * yet is not sent any more, unless a replica takes it up at this moment.
  */
 const AFTERMATH = (lane: string, answered = APPROVAL) => `
@@ -167,7 +167,7 @@ export const SETTLE_ABANDONED: Statement = {
   ), ${AFTERMATH('$7::text')}`,
 };
 
-/** Whoever waited left before the answer was written, or went with its replica. */
+/** The last caller left before its answer was written, or its replica is gone. */
 const NOBODY_WAITS = `(departed = joined + 1 or (holder is not null and not ${isPresent('approvals.holder')}))`;
 
 /** Nobody was given the verdict, as far as anybody can know. */

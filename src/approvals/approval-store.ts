@@ -23,7 +23,7 @@ export interface NewApproval extends Asker {
   readonly cwd: string | null;
   readonly metadata: JsonObject;
   readonly inputDigest: string;
-  /** What is stored: the RFC 8785 form of what the caller wrote. */
+  /** The stored text: the RFC 8785 form of the request. */
   readonly text: string;
   /** Of the text, in UTF-8. */
   readonly bytes: number;
@@ -32,7 +32,7 @@ export interface NewApproval extends Asker {
   readonly traceparent: string | null;
   /** The caller's Idempotency-Key and the SHA-256 of the RFC 8785 form of the body it came with. */
   readonly idempotency: { readonly key: string; readonly bodyDigest: Buffer } | null;
-  /** Whether the caller holds its connection open for the answer, and may join later if it loses it. */
+  /** True for a caller that holds its connection open for the answer, and may join later if it loses it. */
   readonly held: boolean;
   /** By which it came; null: REST. */
   readonly connector: string | null;
@@ -61,7 +61,7 @@ export interface Snapshot {
   readonly endsInMs: number;
   /** Of the card in the chat, as long as there is no receipt; null: there is no card either. */
   readonly displayDigest: string | null;
-  /** How long the text of the request is, in UTF-16 units. */
+  /** The length of the request's text, in UTF-16 units. */
   readonly characters: number;
 }
 
@@ -71,7 +71,7 @@ export type PendingLook = Pick<Snapshot, 'displayDigest' | 'now'> & {
   readonly status: 'pending';
 };
 
-/** How a request stands that somebody waits for. */
+/** The state of a request that somebody waits for. */
 export type Look = PendingLook | SettledApproval;
 
 /** What a request was like when it was last read, and the database's time, carried on to this moment. */
@@ -123,7 +123,7 @@ export interface ApprovalsFound {
  * Where approvals live. Every transition is one conditional statement on the database's time. Reading a
  * settled approval gives it its receipt, if it has none: DomainError `receipt.unavailable` when that fails.
  */
-/** What somebody wanted to make of a request, and why that was refused. */
+/** A refused attempt to end a request, with the reason. */
 export interface LateAttempt {
   readonly attempt: 'approved' | 'rejected' | 'cancelled';
   readonly reason: 'already-settled' | 'expired' | 'not-decidable';
@@ -218,7 +218,7 @@ export abstract class ApprovalStore {
 
   abstract find(id: string): Promise<Snapshot | null>;
 
-  /** How many requests stand that are waited for. What was asked is read only of the settled ones. */
+  /** Reads the state of awaited requests; the text only of settled ones. */
   abstract look(ids: readonly string[]): Promise<Look[]>;
 
   /** Newest first; fewer than the limit where the requests are large, and at least one if there is any. */
