@@ -151,11 +151,15 @@ async function race(id: string): Promise<Told[]> {
 /** As the store makes them, only faster. A third is over, a third ends in the midst of its races, a third is open. */
 async function newRequests(): Promise<string[]> {
   const rows = await database.query<{ id: string }>(
-    `insert into approvals (id, key_id, agent_id, session_id, request, input_digest, correlation_id, created_at, expires_at)
+    `with new as (insert into approvals (id, key_id, agent_id, session_id, request, input_digest, correlation_id, created_at, expires_at)
      select uuid_v7(now()), key_id, agent_id, session_id, request, input_digest, correlation_id, created_at,
        date_trunc('milliseconds', now() + case when random() < 0.33 then interval '-1 second'
          when random() < 0.5 then random() * interval '600 milliseconds' else interval '1 hour' end)
-     from approvals, generate_series(1, $2) where id = $1 returning id`,
+     from approvals, generate_series(1, $2) where id = $1 returning id
+     ), shown as (
+     insert into cards (approval_id, chat_id, nonce, message_id, created_at, sending_at, sent_at)
+     select id, -1001, id::text, 1, now(), now(), now() from new)
+     select id from new`,
     [pattern, BATCH],
   );
   return rows.map(({ id }) => id);
