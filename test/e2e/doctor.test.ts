@@ -209,6 +209,11 @@ describe('countersign doctor', () => {
       /^telegram-chat: the chat -1001 is out of reach/,
     ],
     [
+      'a closed topic',
+      { method: 'sendChatAction', status: 400, description: 'Bad Request: TOPIC_CLOSED' },
+      /^telegram-chat: the chat -1001 is out of reach: .*TOPIC_CLOSED/,
+    ],
+    [
       'operators whom nobody knows',
       { method: 'getChatMember', status: 400 },
       /^telegram-operators: operator Olivia \(1\)/,

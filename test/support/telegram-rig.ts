@@ -54,7 +54,7 @@ export class TelegramRig {
       limits = NO_LIMITS,
       clock = new SystemClock(),
       through = (url: string) => Promise.resolve(url),
-    } = {},
+    }: { limits?: typeof NO_LIMITS; clock?: Clock; through?: (url: string) => Promise<string> } = {},
   ): Promise<TelegramRig> {
     const database = await createTestDatabase();
     const sandbox = await startSandbox({ port: 0, limits, clock });

@@ -20,7 +20,7 @@ export class BotApiRefusal extends Error {
   }
 }
 
-/** Questions to the Bot API, without the service; none of the methods that are called changes anything. */
+/** Questions to the Bot API, without the service; none of the methods that are called leaves anything in a chat. */
 export class BotApi {
   constructor(
     readonly root: string,
@@ -31,7 +31,7 @@ export class BotApi {
    * @throws BotApiRefusal when Telegram says no, Error when it did not answer; neither holds the token.
    */
   async ask<Schema extends z.ZodType>(
-    method: 'getMe' | 'getChat' | 'getChatMember' | 'getWebhookInfo',
+    method: 'getMe' | 'getChat' | 'getChatMember' | 'getWebhookInfo' | 'sendChatAction',
     params: Readonly<Record<string, string | number>>,
     schema: Schema,
   ): Promise<z.infer<Schema>> {

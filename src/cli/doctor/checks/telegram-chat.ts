@@ -1,21 +1,37 @@
 import { z } from 'zod';
 import { BotApiRefusal } from '../bot-api';
-import { error, seen, skipped, telegramOff, type Check } from '../check';
+import { NO_TOPIC } from '../../../database/outbox-work';
+import { error, seen, skipped, telegramOff, warning, type Check } from '../check';
 
-const chatSchema = z.object({ id: z.int(), type: z.string(), title: z.string().optional() });
+const chatSchema = z.object({
+  id: z.int(),
+  type: z.string(),
+  title: z.string().optional(),
+  permissions: z.object({ can_send_documents: z.boolean().optional() }).optional(),
+});
 const meSchema = z.object({ id: z.int() });
 const memberSchema = z.object({
   status: z.string(),
   is_member: z.boolean().optional(),
   can_send_messages: z.boolean().optional(),
+  can_send_documents: z.boolean().optional(),
 });
 
-/** The chat is there, and the bot is in it and may write. */
+/** Administrators send files whatever the members of the chat may do. */
+function filesRefused(
+  chat: z.infer<typeof chatSchema>,
+  { status, can_send_documents: own }: z.infer<typeof memberSchema>,
+): boolean {
+  if (status === 'restricted') return own === false;
+  return status === 'member' && chat.permissions?.can_send_documents === false;
+}
+
+/** The chat is there, its topic is open, and the bot is in it and may write. */
 export const telegramChatCheck: Check = {
   name: 'telegram-chat',
   async examine({ telegram, config }) {
     if (telegram === null || config.telegram === null) return telegramOff;
-    const { chatId } = config.telegram;
+    const { chatId, threadId } = config.telegram;
     const me = await telegram.ask('getMe', {}, meSchema).catch(() => null);
     if (me === null) return skipped('needs a token that Telegram takes');
     try {
@@ -26,7 +42,26 @@ export const telegramChatCheck: Check = {
       const mute =
         ['left', 'kicked'].includes(bot.status) ||
         (bot.status === 'restricted' && (bot.is_member === false || bot.can_send_messages === false));
-      if (!mute) return seen(`${name}, as ${bot.status}`);
+      if (!mute) {
+        await telegram.ask(
+          'sendChatAction',
+          {
+            chat_id: chatId,
+            action: 'typing',
+            ...(threadId === NO_TOPIC ? {} : { message_thread_id: Number(threadId) }),
+          },
+          z.literal(true),
+        );
+        const files = filesRefused(chat, bot)
+          ? [
+              warning(
+                `the bot may not send files in ${name}: long actions are sent as several messages, and very long ones cannot be approved there`,
+                'let the bot send files in the chat',
+              ),
+            ]
+          : [];
+        return seen(`${name}, as ${bot.status}`, ...files);
+      }
       return seen(
         bot.status,
         error(
@@ -39,8 +74,8 @@ export const telegramChatCheck: Check = {
       return seen(
         'out of reach',
         error(
-          `the chat ${chatId} is out of reach: ${reason.message}`,
-          'add the bot to it and see that TELEGRAM_CHAT_ID is its id: /whoami in the chat tells',
+          `the chat ${chatId}${threadId === NO_TOPIC ? '' : `/${threadId}`} is out of reach: ${reason.message}`,
+          'add the bot to it, reopen its topic if that is closed, and see that TELEGRAM_CHAT_ID is its id',
         ),
       );
     }
