@@ -1,5 +1,5 @@
 import { startSandbox, type RunningSandbox } from '../../src/sandbox/sandbox-server';
-import { SystemClock } from '../../src/kernel/clock';
+import { SystemClock, type Clock } from '../../src/kernel/clock';
 import { Api, type ApprovalJson } from './api';
 import { startTestApp, type LogLine, type TestApp } from './app';
 import { createTestDatabase, type TestDatabase } from './database';
