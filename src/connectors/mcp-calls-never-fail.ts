@@ -14,11 +14,14 @@ import { JsonRpcSpotter, spotted, type SpottedRequest } from './json-rpc-spotter
 import { REFUSED_BY_HTTP } from './mcp-messages';
 import { refusedCall } from './mcp-tools';
 
+const ROUTE = '/connectors/mcp';
 const LIKE_ROUTE = /^\/+connectors\/+mcp\/*(?:[?#]|$)/i;
 const OK = 200;
 const FAILED_FROM = 400;
 
-const isMcp = ({ method, url }: FastifyRequest): boolean => method === 'POST' && LIKE_ROUTE.test(url);
+/** The router decodes the path; a mistyped address reaches no route. */
+const isMcp = ({ method, url, routeOptions }: FastifyRequest): boolean =>
+  method === 'POST' && (routeOptions.url === ROUTE || LIKE_ROUTE.test(url));
 
 const isCall = ({ method }: SpottedRequest): boolean => method === 'tools/call';
 

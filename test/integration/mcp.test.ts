@@ -374,6 +374,14 @@ describe('a call of a tool that is refused', () => {
     expect(await count()).toEqual(before);
   });
 
+  it('is a denial however the path is spelt', async () => {
+    const spelt = `${here.url}/connectors/%6dcp?path=`;
+    const response = await post(spelt, callText('"ls"'), { authorization: 'Bearer wrong' });
+    expect(response.status).toBe(200);
+    const { result } = (await response.json()) as { result: CallToolResult };
+    expect(decisionOf(result)).toMatchObject({ behavior: 'deny' });
+  });
+
   it('while its key has too much open is a denial', async () => {
     const full = await openTestApp(database.url, { APPROVAL_MAX_PENDING_PER_AGENT: '1' });
     const { body: asked } = await api.enqueue();
