@@ -1,4 +1,5 @@
 import { request } from 'node:http';
+import { Registry } from 'prom-client';
 import { AGENT_KEY, startTestApp } from '../support/app';
 import { requestBody } from '../support/api';
 import { createTestDatabase, type TestDatabase } from '../support/database';
@@ -167,6 +168,16 @@ describe('with METRICS_PORT', () => {
       });
     },
   );
+
+  it('a scrape that fails is a 500, and the log says why', async () => {
+    await withApp({ METRICS_PORT: '0' }, async (app) => {
+      jest.spyOn(app.get(Registry), 'metrics').mockRejectedValueOnce(new Error('a collector failed'));
+      expect((await call(`${listening(app)}/metrics`, {})).status).toBe(500);
+      const line = app.events.find(({ event }) => event === 'metrics.failed');
+      expect(line?.error).toContain('a collector failed');
+      expect((await call(`${listening(app)}/metrics`, {})).status).toBe(200);
+    });
+  });
 
   it('a port that is taken stops the start, and is named', async () => {
     await withApp({ METRICS_PORT: '0' }, async (app) => {
