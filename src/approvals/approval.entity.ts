@@ -88,11 +88,11 @@ export class ApprovalEntity {
   @Column('text', { nullable: true })
   acknowledged!: string | null;
 
-  /** How often a caller came to wait after the one that asked: the number of the caller that waits, or waited last. */
+  /** The number of the caller that waits, or waited last; the one that asked is 0. */
   @Column('integer', { default: 0 })
   joined!: number;
 
-  /** How many of all these no longer wait; nobody does once this is `joined` + 1. */
+  /** The number of callers that left; nobody waits once this is `joined` + 1. */
   @Column('integer', { default: 0 })
   departed!: number;
 

@@ -15,7 +15,7 @@ export const TIMEOUT_ACTOR: Actor = { kind: 'system', id: 'timeout', name: 'time
 export type Verdict = 'approved' | 'rejected';
 
 /**
- * What is known of the agent once the request had settled, from the least to the most:
+ * The agent's state after the request settled, from the least to the most that is known:
  * `gone`, nobody took the answer; `answered`, the answer was written to the agent's connection; `resumed`, the agent
  * says that it went on; `ran` and `failed`, the agent reports what became of the tool.
  */
@@ -23,7 +23,7 @@ export const ACKNOWLEDGEMENTS = ['gone', 'answered', 'resumed', 'ran', 'failed']
 
 export type Acknowledgement = (typeof ACKNOWLEDGEMENTS)[number];
 
-/** Which of the callers waits for the answer, counted from 0. Only the last that came is given it. */
+/** The number of the caller that waits for the answer, from 0. Only the last one gets it. */
 export type Hold = number;
 
 export const FIRST_HOLD: Hold = 0;
@@ -49,7 +49,7 @@ export interface ApprovalRequest extends Asker {
   readonly id: string;
   /** The API key that asked; "own" means created with this key. */
   readonly keyId: string;
-  /** What the caller calls itself. */
+  /** The name that the caller gives itself. */
   readonly agentId: string;
   readonly sessionId: string;
   readonly toolName: string;
@@ -160,7 +160,7 @@ export class NotDecidable extends DomainError {
 /** Claude Code's tool that puts questions with options to the person at the terminal. */
 const QUESTION_TOOL = 'AskUserQuestion';
 
-/** Whether the agent asks for an answer, which no verdict is. */
+/** True if the agent asks for an answer, which a verdict is not. */
 export function isQuestion({ toolName }: Pick<ApprovalRequest, 'toolName'>): boolean {
   return toolName === QUESTION_TOOL;
 }

@@ -1,7 +1,7 @@
 /** This part of the room that a key has left is given away without counting what is pending. */
 const UNCOUNTED_PART = 0.1;
 
-/** How many requests, and how many bytes of them. */
+/** A number of requests, and their bytes. */
 export interface Amount {
   readonly requests: number;
   readonly bytes: number;
@@ -15,7 +15,7 @@ export interface Asked {
 
 const NOTHING: Amount = { requests: 0, bytes: 0 };
 
-/** What is left after one more request. */
+/** The room left after one more request. */
 const less = ({ requests, bytes }: Amount, asked: Asked): Amount => ({
   requests: requests - 1,
   bytes: bytes - asked.bytes,
@@ -34,7 +34,7 @@ export class PendingHeadroom {
   /** @param max the caps for each key */
   constructor(private readonly max: Amount) {}
 
-  /** Whether all of the next requests may be stored uncounted. */
+  /** True if all of the next requests may be stored uncounted. */
   isSure(asked: readonly Asked[]): boolean {
     const left = new Map<string, Amount>();
     return asked.every((each) => {

@@ -77,7 +77,7 @@ import {
 import { EnqueueBatches, type BatchItem } from './enqueue-batches';
 import { PendingHeadroom, type Amount, type Asked } from './pending-headroom';
 
-/** What the caller asked. */
+/** The caller's request. */
 interface NewRow extends BatchItem, Asked {
   readonly request: NewApproval;
 }

@@ -257,7 +257,7 @@ export class ConfigurationError extends Error {
   }
 }
 
-/** Whether only this machine is called by the name or address. */
+/** True if only this machine is called by the name or address. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 }

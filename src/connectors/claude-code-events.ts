@@ -64,7 +64,7 @@ const REPORTING_EVENTS: ReadonlySet<unknown> = new Set(
   reportSchema.options.map(({ shape }) => shape.hook_event_name.value),
 );
 
-/** Whether the event is one that reports. */
+/** True if the event is one that reports. */
 export function isReportingEvent(body: unknown): boolean {
   return REPORTING_EVENTS.has((body as { hook_event_name?: unknown } | null | undefined)?.hook_event_name);
 }

@@ -11,7 +11,7 @@ const ROUTE = '/connectors/claude-code/hook';
 const LIKE_ROUTE = /^\/+connectors\/+claude-code\/+hook\/*(?:[?#]|$)/i;
 const OK = 200;
 
-/** Whether somebody who calls this URL means the hook. */
+/** True if somebody who calls this URL means the hook. */
 export const meansHookPath = (url: string): boolean => LIKE_ROUTE.test(url);
 
 /** A mistyped address must not set the agent free either: it is denied what it asks, and told why. */

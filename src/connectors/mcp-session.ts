@@ -18,7 +18,7 @@ export function issueSession(key: string): string {
   return `${random}.${macOf(random, key).toString('base64url')}`;
 }
 
-/** Whether this session was issued to the holder of this API key. */
+/** True if this session was issued to the holder of this API key. */
 export function isIssued(session: string, key: string): boolean {
   const [, random, mac] = SESSION_ID.exec(session) ?? [];
   if (random === undefined || mac === undefined) return false;

@@ -24,7 +24,7 @@ export interface Exchange {
 export interface Asked {
   readonly id: RequestId;
   readonly exchange: Exchange;
-  /** Whether its answer left for a caller that was still there; other answers of the same POST may follow. */
+  /** True if its answer left for a caller that was still there; other answers of the same POST may follow. */
   readonly taken: Promise<boolean>;
 }
 

@@ -90,7 +90,7 @@ async function driven<T>(call: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Whether a statement gave up because somebody else holds a lock: nothing was changed. */
+/** True if a statement gave up because somebody else holds a lock: nothing was changed. */
 export function isLockTimeout(error: unknown): boolean {
   return isUnavailable(error) && codeOf((error as DomainError).cause) === LOCK_TIMEOUT;
 }

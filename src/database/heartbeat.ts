@@ -6,7 +6,7 @@ import { Database, type Statement } from './database';
 import type { DatabaseLocation } from './database-location';
 import { readSchemaState, type SchemaState } from './migration-state';
 
-/** How often a replica writes; part of the interface of `/health/ready`. */
+/** The interval at which a replica writes; part of the interface of `/health/ready`. */
 const BEAT_MS = 2_000;
 /** A beat that takes longer has failed; with the read of the schema, both are over before the next beat. */
 const WITHIN_MS = 1_000;

@@ -10,7 +10,7 @@ export const PRUNE_FUNCTION = 'audit_prune(timestamptz)';
 /** `"` doubled, as PostgreSQL quotes identifiers. */
 const quoted = (identifier: string): string => `"${identifier.replaceAll('"', '""')}"`;
 
-/** What the service may do with a table. */
+/** The rights of the service on a table. */
 export function tableRights(table: string): readonly string[] {
   if (APPEND_ONLY.includes(table)) return ['select', 'insert'];
   return NEVER_CHANGED.includes(table)

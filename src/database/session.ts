@@ -37,7 +37,7 @@ const inTransaction = (name: string): string =>
 const pooled = new WeakMap<object, string>();
 
 /**
- * Whether a pooler stands between this connection and PostgreSQL: a pooler names a process of its own invention. In
+ * True if a pooler stands between this connection and PostgreSQL: a pooler names a process of its own invention. In
  * transaction mode it hands every transaction to any connection of its own, so that neither a setting nor a prepared
  * statement of the session lasts.
  */
@@ -68,7 +68,7 @@ export async function applyRules(session: Session, rules: SessionRules): Promise
 /** The text that begins a transaction under our rules; null where the connection keeps them and prepared statements. */
 export const pooledBegin = (session: object): string | null => pooled.get(session) ?? null;
 
-/** Whether a pooler stands between this connection, which has no rules, and PostgreSQL. */
+/** True if a pooler stands between this connection, which has no rules, and PostgreSQL. */
 export async function isPooled(client: ClientBase): Promise<boolean> {
   return !(await isDirect(client as unknown as Session, []));
 }

@@ -11,9 +11,9 @@ export interface ActionPart {
   readonly shown: string;
   readonly layout: 'line' | 'block';
   readonly language?: CodeLanguage;
-  /** How many lines `shown` has. */
+  /** The number of lines `shown` has. */
   readonly lines: number;
-  /** How many marks in it are escaped because they would be drawn over other characters. */
+  /** The number of marks in it that are escaped because they would be drawn over other characters. */
   readonly paintingMarks: number;
 }
 

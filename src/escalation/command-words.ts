@@ -54,7 +54,7 @@ class CommandReader {
   private quote = '';
   private wordStart = -1;
   private isCommand = false;
-  /** How many of the next words may be commands. */
+  /** The number of next words that may be commands. */
   private expected = 1;
   private afterPrefix = false;
   private afterShell = false;

@@ -27,7 +27,7 @@ export class Destination {
     return { chatId, threadId };
   }
 
-  /** Whether operators are told in this chat; in others stand cards of earlier configurations. */
+  /** True if operators are told in this chat; in others stand cards of earlier configurations. */
   isIn(chatId: string): boolean {
     return chatId === this.configured.chatId || chatId === this.movedTo;
   }

@@ -58,7 +58,7 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
   private wakeUp: () => void = () => undefined;
   private woken = false;
   private hinted: NodeJS.Immediate | null = null;
-  /** Whether all that was heard of since the last hint was acted on is cards. */
+  /** True if the last hint was followed by news of cards alone. */
   private onlyCards = true;
   /** Lanes whose work, or whose cards, wait for room in the budget: news of more of it changes nothing until then. */
   private waiting: readonly string[] = [];
@@ -119,7 +119,7 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
     return [...this.inFlight].filter(([, each]) => each.sinceMs > sinceMs).map(([work]) => laneKey(work));
   }
 
-  /** Whether new work, which is for the lane that is configured, could be begun. */
+  /** True if new work, which is for the lane that is configured, could be begun. */
   private canTakeMore(full: readonly string[]): boolean {
     return ![...full, ...this.busy].includes(laneKey(this.destination.configured));
   }

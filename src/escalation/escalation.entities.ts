@@ -101,7 +101,7 @@ export class CardEntity {
   @Column('text', { name: 'display_digest', nullable: true })
   displayDigest!: string | null;
 
-  /** How many text messages carry the whole action, where the chat takes no document. */
+  /** The number of text messages that carry the whole action, where the chat takes no document. */
   @Column('integer', { nullable: true })
   pieces!: number | null;
 
@@ -238,7 +238,7 @@ export class SendSlotEntity {
   @Column('timestamptz')
   at!: Date;
 
-  /** Whether it took from the share of its chat that outcomes leave to everything else. */
+  /** True if it took from the share of its chat that outcomes leave to everything else. */
   @Column('boolean', { default: false })
   shared!: boolean;
 }

@@ -108,7 +108,7 @@ export class LookAlikeSearch {
   /** @param most of each rank, at most so many can be named */
   constructor(private readonly most: number) {}
 
-  /** How many words were found, each counted once. */
+  /** The number of words found, each counted once. */
   get count(): number {
     return this.ranks.size;
   }

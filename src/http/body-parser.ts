@@ -36,7 +36,7 @@ interface Sender {
   /** As the audit log names it. */
   readonly actor: string;
   readonly limitBytes: number;
-  /** What to do about a body that is too large. */
+  /** The advice for a body that is too large. */
   readonly advice: string;
 }
 

@@ -16,7 +16,7 @@ const HELD_PART = 0.75;
 /** Refusals are logged this often at the most. */
 const LOG_EVERY_MS = 60_000;
 
-/** How many files this process may have open (RLIMIT_NOFILE); null where the system does not say. */
+/** The number of files this process may have open (RLIMIT_NOFILE); null where the system does not say. */
 function descriptorLimit(): number | null {
   try {
     const limits = readFileSync('/proc/self/limits', 'utf8');

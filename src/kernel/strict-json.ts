@@ -9,7 +9,7 @@ import { endOfNumber, numberFault } from './json-numbers';
 export const DEFAULT_MAX_DEPTH = 64;
 
 /**
- * How many objects, arrays and members a text may hold. They cost a hundred times what their bytes do, at every
+ * The number of objects, arrays and members a text may hold. They cost a hundred times what their bytes do, at every
  * parse, sort and print: 4 MiB of nothing else would hold the event loop for a second.
  */
 export const DEFAULT_MAX_PARTS = 50_000;

@@ -11,7 +11,7 @@ export interface ChatState {
   readonly deletedTopics: Set<number>;
   /** {@link GENERAL_TOPIC} is the chat itself. */
   readonly closedTopics: Set<number>;
-  /** Whether members, the bot among them, may send files. */
+  /** True if members, the bot among them, may send files. */
   documents: boolean;
   nextMessageId: number;
   /** The bot was kicked, or blocked by the user. */

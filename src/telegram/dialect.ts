@@ -1,7 +1,7 @@
 import type { Button, MessageText } from '../escalation/operator-chat';
 import { MAX_MESSAGE_LENGTH } from '../escalation/rich-text';
 
-/** How a message is written, from everything that the Bot API knows down to plain text. */
+/** The ways to write a message, from all that the Bot API knows down to plain text. */
 export interface Form {
   readonly html: boolean;
   /** Times that clients show relative to now (`<tg-time>`). */

@@ -12,7 +12,7 @@ const MESSAGE_FAULT =
 /** What a chat says that takes files of no kind, or none of this one; text goes through. */
 const FILES_REFUSED = /not enough rights to send (documents|media|files)|CHAT_SEND_(DOCS|MEDIA)_FORBIDDEN/i;
 
-/** What a failed call means for trying again. */
+/** The meaning of a failed call for retries. */
 export function scopeOf(failure: TelegramFailure): FailureScope {
   if (failure.outcomeUnknown) return 'unknown';
   switch (failure.reason) {

@@ -46,7 +46,7 @@ interface Told {
   readonly alert: boolean;
 }
 
-/** What came of a tap. */
+/** The result of a tap. */
 interface Outcome extends Told {
   readonly kind: TapResult['kind'] | 'not-an-operator';
   /** The card itself shows it, sooner or later. */
