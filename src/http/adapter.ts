@@ -22,6 +22,15 @@ const TIMEOUT_CHECK_MS = 1_000;
 
 const SECURITY_HEADERS = securityHeaders();
 
+/**
+ * Begins a call once it is the turn of its answer. Node hands over at once what a client sends ahead on one connection,
+ * and never says of the calls behind the first one that their connection closed: what they hold would be held for ever.
+ */
+function inTurn(_request: FastifyRequest, { raw }: FastifyReply, begin: () => void): void {
+  if (raw.socket === null) raw.once('socket', () => begin());
+  else begin();
+}
+
 function correlated(request: FastifyRequest, reply: FastifyReply, work: () => void): void {
   const named = namedCorrelationId(request.headers['x-correlation-id'], request.headers.traceparent);
   const begin = (id: string) => {
@@ -98,6 +107,6 @@ export function createHttpAdapter(door: FrontDoor | null = null): FastifyAdapter
       correlated(request, reply, () => sendProblem(reply, problemOf(error))),
     clientErrorHandler: refuse,
   });
-  adapter.getInstance().addHook('onRequest', correlated);
+  adapter.getInstance().addHook('onRequest', inTurn).addHook('onRequest', correlated);
   return adapter;
 }

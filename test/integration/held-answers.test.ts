@@ -3,6 +3,7 @@ import { Api, requestBody } from '../support/api';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { issueKey, keyIs } from '../support/keys';
 import { openTestApp, type OpenApp } from '../support/open-app';
+import { sendRaw } from '../support/raw-http';
 import { until } from '../support/until';
 import { AGENT_KEY, OPERATOR_KEY } from '../support/well-known';
 
@@ -26,15 +27,20 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** A call that is held, on a connection of its own. */
-async function hold(path = `/api/approvals/${id}/events`): Promise<Socket> {
+const headOf = (path: string, key = AGENT_KEY) =>
+  [`GET ${path} HTTP/1.1`, 'Host: x', `Authorization: Bearer ${key}`, '', ''].join('\r\n');
+
+/** Sends calls ahead on one connection. @returns once the first answer has begun */
+async function sendAhead(...heads: readonly string[]): Promise<Socket> {
   const { hostname, port } = new URL(app.url);
-  const head = [`GET ${path} HTTP/1.1`, 'Host: x', `Authorization: Bearer ${AGENT_KEY}`, '', ''];
-  const socket = connect(Number(port), hostname, () => socket.write(head.join('\r\n')));
+  const socket = connect(Number(port), hostname, () => socket.write(heads.join('')));
   sockets.push(socket);
   await new Promise((resolve) => socket.once('data', resolve));
   return socket;
 }
+
+/** A call that is held, on a connection of its own. */
+const hold = (path = `/api/approvals/${id}/events`) => sendAhead(headOf(path));
 
 const post = (path: string, body: unknown, headers: Record<string, string> = {}) =>
   api.call<Record<string, unknown>>('agent', 'POST', path, body, headers);
@@ -85,4 +91,28 @@ it('what does not wait, and what another key waits for, goes on beside them', as
   expect((await neighbour.get(asked.id, 1)).status).toBe(200);
   expect((await api.decide(id, 'approved')).status).toBe(200);
   for (const socket of held) socket.destroy();
+});
+
+it('calls that are sent ahead behind one that is held are not begun, and a lost connection leaves none of them', async () => {
+  const { body: asked } = await api.enqueue();
+  const events = `/api/approvals/${asked.id}/events`;
+  const behind = Array.from({ length: CAP }, () => headOf(events));
+  const socket = await sendAhead(headOf(events, OPERATOR_KEY), ...behind);
+  expect((await api.get(asked.id, 1)).status).toBe(200);
+  socket.destroy();
+  for (let n = 0; n < CAP; n++) expect((await api.get(asked.id, 1)).status).toBe(200);
+});
+
+it('calls that are sent ahead are answered in their order', async () => {
+  const ask = JSON.stringify(requestBody({ sessionId: 'sent ahead' }));
+  const withMore = (head: string, more: string) => head.replace(/\r\n$/, more);
+  const post = withMore(
+    headOf('/api/approvals?wait=1').replace('GET', 'POST'),
+    `Content-Type: application/json\r\nContent-Length: ${ask.length}\r\n\r\n${ask}`,
+  );
+  const last = withMore(headOf('/health/live'), 'Connection: close\r\n\r\n');
+  const wait = headOf(`/api/approvals/${id}?wait=1`);
+  const answer = await sendRaw(app.url, [wait, post, headOf('/api/approvals/unknown'), post, last].join(''));
+  const statuses = [...answer.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => Number(status));
+  expect(statuses).toEqual([200, 201, 400, 201, 200]);
 });
