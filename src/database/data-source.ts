@@ -30,6 +30,7 @@ import { IndexHookCalls1795464000011 } from '../../migrations/1795464000011-Inde
 import { BoundTooLargeRefusals1795464000015 } from '../../migrations/1795464000015-BoundTooLargeRefusals';
 import { AddReplicas1795464000016 } from '../../migrations/1795464000016-AddReplicas';
 import { QualifyAuditPrune1795464000017 } from '../../migrations/1795464000017-QualifyAuditPrune';
+import { IgnorePruningWithoutTime1795464000018 } from '../../migrations/1795464000018-IgnorePruningWithoutTime';
 import { AddTopics1795464000012 } from '../../migrations/1795464000012-AddTopics';
 import { AddCardPieces1795464000013 } from '../../migrations/1795464000013-AddCardPieces';
 
@@ -116,6 +117,7 @@ export function createDataSource(
       BoundTooLargeRefusals1795464000015,
       AddReplicas1795464000016,
       QualifyAuditPrune1795464000017,
+      IgnorePruningWithoutTime1795464000018,
       AddTopics1795464000012,
       AddCardPieces1795464000013,
     ],

@@ -7,6 +7,7 @@ import { migrate, revertMigration } from '../../src/database/migrations';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 
 const INSUFFICIENT_PRIVILEGE = '42501';
+const INVALID_PARAMETER = '22023';
 const PRUNE = `select removed from audit_prune(now() - interval '30 days')`;
 
 let database: TestDatabase;
@@ -81,6 +82,26 @@ describe('the role of the service', () => {
     await asService(async (client) => {
       for (const statement of SHADOW_TABLES) await client.query(statement);
       await client.query(PRUNE);
+    });
+    expect(await database.query('select actor from audit_log')).toEqual([{ actor: 'somebody' }]);
+  });
+
+  it('removes no audit row younger than a day, whatever time it names', async () => {
+    await migrate(database.url, database.serviceUrl);
+    await database.query(`
+      with row as (
+        insert into audit_log (at, type, actor, data) values (now(), 'test', 'somebody', '{}') returning seq
+      ), seal as (
+        insert into audit_seals (number, seq, previous, hash) select 1, seq, 'x', 'y' from row
+      )
+      insert into audit_checkpoints (number, hash, jws, exported_at) values (1, 'y', 'z', now())`);
+    await asService(async (client) => {
+      for (const before of [`now() - interval '23 hours'`, `'infinity'`]) {
+        await expect(client.query(`select from audit_prune(${before})`)).rejects.toMatchObject({
+          code: INVALID_PARAMETER,
+        });
+      }
+      await client.query('select from audit_prune(null)');
     });
     expect(await database.query('select actor from audit_log')).toEqual([{ actor: 'somebody' }]);
   });
