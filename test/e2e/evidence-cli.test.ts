@@ -139,6 +139,28 @@ describe('countersign audit', () => {
     });
   });
 
+  it('verify vouches for no export that is cut short, or that says two things of one row', async () => {
+    const file = inDirectory('told.jsonl');
+    await asOperator('audit', 'export', file);
+    const lines = readFileSync(file, 'utf8').split('\n');
+    const changed = inDirectory('retold.jsonl');
+    const verify = (text: string) => {
+      writeFileSync(changed, text);
+      return cli(['audit', 'verify', '--file', changed, '--json'], NOWHERE);
+    };
+    for (const kept of [0, 1, 2])
+      expect(await verify(lines.slice(0, kept).join('\n'))).toMatchObject({
+        code: 2,
+        err: expect.stringMatching(/retold\.jsonl is cut short/) as string,
+      });
+    const [first = '', ...others] = lines;
+    const twice = first.replace('"row":{', '"row":{"actor":"telegram:1",');
+    expect(await verify([twice, ...others].join('\n'))).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/retold\.jsonl, line 1: /) as string,
+    });
+  });
+
   it('verify takes checkpoints that were kept elsewhere', async () => {
     const kept = inDirectory('kept.jsonl');
     writeFileSync(kept, readFileSync(inDirectory('audit-checkpoints.jsonl')));

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { checkpointsSchema, sealedPageSchema, sealedRowSchema } from '../../audit/audit-views';
 import type { ReadBatches } from '../../audit/verify-chain';
 import { callService, type ServiceDoor } from '../../connectors/client/service-call';
+import { parseStrictJson } from '../../kernel/strict-json';
 import { keySetSchema, type KeySet } from '../../receipts/key-set';
 
 /** Rows asked for at a time. */
@@ -58,22 +59,29 @@ async function* linesOf(path: string): AsyncGenerator<z.infer<typeof lineSchema>
   }
 }
 
+/** Strict, since a line with a name twice would show its reader another row than the one that was verified. */
 function jsonOf(line: string): unknown {
   try {
-    return JSON.parse(line);
+    return parseStrictJson(line);
   } catch {
     return undefined; // no schema takes it
   }
 }
 
-/** An export of `countersign audit export`; read twice, and never held in memory. */
+/**
+ * An export of `countersign audit export`; read twice, and never held in memory.
+ *
+ * @throws Error when the export does not reach its last line, the keys: the rows that it lacks would not be missed.
+ */
 export async function exportedLog(path: string): Promise<LogSource> {
   const checkpoints: string[] = [];
-  let keys: KeySet = { keys: [] };
+  let keys: KeySet | null = null;
   for await (const line of linesOf(path)) {
     if ('checkpoint' in line) checkpoints.push(line.checkpoint);
     if ('keys' in line) keys = keySetSchema.parse(line);
   }
+  if (keys === null)
+    throw new Error(`${path} is cut short: the line with the keys, its last one, is missing`);
   async function* batches() {
     for await (const line of linesOf(path)) if ('seal' in line) yield [line];
   }
