@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { denyEarly } from './connectors/early-denial';
-import { meansHookPath } from './connectors/hook-never-fails';
 import { PROBLEM_TYPE } from './http/problem';
 
 const RETRY_AFTER_SECONDS = 5;
@@ -11,14 +10,14 @@ export class Starting {
   reason = 'the service is starting';
 
   readonly answer = (request: IncomingMessage, response: ServerResponse): void => {
-    const { method = '', url = '' } = request;
-    if (method === 'POST' && meansHookPath(url)) {
-      void denyEarly(request, response, this.reason);
-      return;
-    }
-    request.resume();
-    this.answerOther(url.split('?')[0], response);
+    void this.answerTo(request, response);
   };
+
+  private async answerTo(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (await denyEarly(request, response, this.reason)) return;
+    request.resume();
+    this.answerOther(request.url?.split('?')[0], response);
+  }
 
   private answerOther(path: string | undefined, response: ServerResponse): void {
     if (path === '/health/live') this.send(response, 200, this.health(null));

@@ -33,7 +33,11 @@ export type HookPayload = z.infer<typeof payloadSchema>;
  * question, and is treated as one.
  */
 export function gatingEventOf(body: unknown): GatingEvent | null {
-  const name = (body as { hook_event_name?: unknown } | null | undefined)?.hook_event_name;
+  return gatingEventNamed((body as { hook_event_name?: unknown } | null | undefined)?.hook_event_name);
+}
+
+/** The same, by the name of the event; anything but a text names none. */
+export function gatingEventNamed(name: unknown): GatingEvent | null {
   if (typeof name !== 'string') return 'PreToolUse';
   return GATING_EVENTS.find((event) => event === name) ?? null;
 }

@@ -1,10 +1,9 @@
 import { Module, type MiddlewareConsumer, type NestModule } from '@nestjs/common';
 import { AgentReports } from './agent-reports';
+import { CallsNeverFail } from './calls-never-fail';
 import { ClaudeCodeHookController } from './claude-code-hook.controller';
 import { HeldCalls } from './held-calls';
-import { HookNeverFails } from './hook-never-fails';
 import { KeyTurns } from './key-turns';
-import { McpCallsNeverFail } from './mcp-calls-never-fail';
 import { McpController } from './mcp.controller';
 import { McpEndpoint } from './mcp-endpoint';
 import { TerminalQuestions } from './terminal-questions';
@@ -14,10 +13,9 @@ import { UnknownTools } from './unknown-tools';
   controllers: [ClaudeCodeHookController, McpController],
   providers: [
     AgentReports,
+    CallsNeverFail,
     HeldCalls,
-    HookNeverFails,
     KeyTurns,
-    McpCallsNeverFail,
     McpEndpoint,
     TerminalQuestions,
     UnknownTools,
@@ -25,14 +23,10 @@ import { UnknownTools } from './unknown-tools';
   exports: [HeldCalls],
 })
 export class ConnectorsModule implements NestModule {
-  constructor(
-    private readonly hook: HookNeverFails,
-    private readonly mcp: McpCallsNeverFail,
-  ) {}
+  constructor(private readonly calls: CallsNeverFail) {}
 
   /** The first moment at which modules stand and routes do not. */
   configure(_consumer: MiddlewareConsumer): void {
-    this.hook.attach();
-    this.mcp.attach();
+    this.calls.attach();
   }
 }

@@ -1,36 +1,27 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { failure } from './answers';
-import { gatingEventOf, hookOutput } from './claude-code-hook';
+import { pipeline } from 'node:stream';
+import { PassingBody } from './passing-body';
+import { denialFor, mayMeanConnector } from './refused-calls';
 
-/** Larger calls are taken for questions, without a look into them. */
-const MAX_READ_BYTES = 4 * 1024 * 1024;
-
-async function read(request: IncomingMessage): Promise<unknown> {
-  const pieces: Buffer[] = [];
-  let bytes = 0;
-  for await (const piece of request as AsyncIterable<Buffer>) {
-    bytes += piece.length;
-    if (bytes <= MAX_READ_BYTES) pieces.push(piece);
-  }
-  try {
-    return bytes <= MAX_READ_BYTES ? JSON.parse(Buffer.concat(pieces).toString('utf8')) : null;
-  } catch {
-    return null;
-  }
-}
-
-/** Answers a call of the hook before there is a service to ask: to Claude Code, any other answer is no decision. */
+/**
+ * Denies a call of a connector before there is a service to ask.
+ *
+ * @returns false where there is nothing to deny, and nothing was answered.
+ */
 export async function denyEarly(
   request: IncomingMessage,
   response: ServerResponse,
   reason: string,
-): Promise<void> {
-  const body = await read(request).catch(() => null);
-  const event = gatingEventOf(body);
-  const text = JSON.stringify(
-    event === null ? {} : hookOutput(event, { answer: failure(reason), ending: null }),
-  );
+): Promise<boolean> {
+  const { method, url = '' } = request;
+  if (method !== 'POST' || !mayMeanConnector(url)) return false;
+  const passing = new PassingBody();
+  // Of a body that is cut off, what came counts.
+  pipeline(request, passing, () => undefined);
+  const denial = denialFor(url, await passing.spotted(), reason);
+  if (denial === null) return false;
   response
     .writeHead(200, { 'content-type': 'application/json; charset=utf-8', connection: 'close' })
-    .end(text);
+    .end(JSON.stringify(denial.answer));
+  return true;
 }

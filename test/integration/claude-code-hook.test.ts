@@ -399,13 +399,83 @@ describe('an address that is not quite the right one', () => {
     expect(verdictOf(body).message).toContain('nobody has answered yet');
   });
 
-  it.each(['/connectors/Claude-Code/hook', '/CONNECTORS/claude-code/hook/?x=1'])(
-    '%s denies',
-    async (path) => {
-      const { status, body } = await post(path);
-      expect([status, verdictOf(body).allow]).toEqual([200, false]);
-    },
-  );
+  it.each([
+    '/connectors/Claude-Code/hook',
+    '/CONNECTORS/claude-code/hook/?x=1',
+    '/connectors/claude-code/hook%20',
+    '/connectors/claude-code/hook;x',
+    '/connectors/claude-code%2Fhook',
+    '/connectors/claude-code',
+    '/connectors/claude_code/hook',
+    '/connectors/hook',
+    '/connectors',
+    '/connectors/mcp',
+  ])('%s denies', async (path) => {
+    const { status, body } = await post(path);
+    expect([status, verdictOf(body).allow]).toEqual([200, false]);
+    const asked = permissionRequest();
+    const other = await api.call<HookAnswer>('agent', 'POST', path, asked);
+    expect([other.status, other.body.hookSpecificOutput?.decision?.behavior]).toEqual([200, 'deny']);
+  });
+
+  it('where nobody asks for a decision stays unknown', async () => {
+    expect((await api.call('agent', 'POST', '/connectors/other', { tool: 'Bash' })).status).toBe(404);
+    expect((await api.call('agent', 'POST', '/elsewhere', preToolUse())).status).toBe(404);
+  });
+});
+
+describe('a call that is refused before its body is understood', () => {
+  const FORMS = [
+    ['PreToolUse', { hookEventName: 'PreToolUse', permissionDecision: 'deny' }],
+    ['PermissionRequest', { hookEventName: 'PermissionRequest', decision: { behavior: 'deny' } }],
+    ['PostToolUse', undefined],
+    ['Stop', undefined],
+  ] as const;
+  const BIG = 'x'.repeat(4_300_000);
+  const lookAlike = { hook_event_name: 'Stop', text: '{"hook_event_name":"Stop"}' };
+  const nested = JSON.stringify({ deep: [lookAlike], lookAlike, command: '}"' });
+  const REFUSED = [
+    ['is too large', (name: string) => `{"hook_event_name":"${name}","tool_input":{"c":"${BIG}"}}`],
+    ['names its event last', (name: string) => `{"tool_input":{"c":"${BIG}"},"hook_event_name":"${name}"}`],
+    ['has a lone surrogate', (name: string) => `{"tool_input":"\\ud800","hook_event_name":"${name}"}`],
+    ['has too many parts', (name: string) => `{"t":[${'{},'.repeat(60_000)}0],"hook_event_name":"${name}"}`],
+    ['is no JSON', (name: string) => `{"hook_event_name":"${name}","tool_input":{"c":}`],
+    ['has a duplicate key', (name: string) => `{"cwd":"a","cwd":"b","hook_event_name":"${name}"}`],
+    [
+      'holds another event in its input',
+      (name: string) => `{"tool_input":${nested},"cwd":"a","cwd":"b","hook_event_name":"${name}"}`,
+    ],
+    [
+      'names the same event twice',
+      (name: string) => `{"hook_event_name":"${name}","hook_\\u0065vent_name":"${name}"}`,
+    ],
+  ] as const;
+  const CASES = REFUSED.flatMap(([what, of]) => FORMS.map(([name, form]) => ({ what, name, form, of })));
+
+  it.each(CASES)('is answered in the form of $name when it $what', async ({ name, form, of }) => {
+    const call = await hook(of(name));
+    expect(call.status).toBe(200);
+    const { hookSpecificOutput: output } = await call.answer;
+    if (form === undefined) expect(output).toBeUndefined();
+    else expect(output).toMatchObject(form);
+  });
+
+  it.each([
+    ['names no event', `{"tool_input":${nested},"cwd":"a","cwd":"b"}`],
+    ['names two', '{"hook_event_name":"Stop","hook_event_name":"PermissionRequest"}'],
+    ['names one that is no text', '{"hook_event_name":"Stop","hook_event_name":{}}'],
+    ['is a list', '[{"hook_event_name":"Stop"},'],
+  ])('is denied as PreToolUse is when it %s', async (_what, body) => {
+    const call = await hook(body);
+    expect((await call.answer).hookSpecificOutput?.permissionDecision).toBe('deny');
+  });
+
+  it('is answered in the form of its event where another media type or packing is refused', async () => {
+    for (const headers of [{ 'content-type': 'text/plain' }, { 'content-encoding': 'br' }]) {
+      const call = await hook(permissionRequest(), headers);
+      expect((await call.answer).hookSpecificOutput?.decision?.behavior).toBe('deny');
+    }
+  });
 });
 
 describe('whatever goes wrong', () => {

@@ -116,6 +116,23 @@ describe('on loopback, without PUBLIC_HOSTS', () => {
     expect(body).toMatch(/PUBLIC_HOSTS/);
   });
 
+  it('a refused hook call is answered in the form of its event, and a refused MCP call by its id', async () => {
+    const asked = {
+      hook_event_name: 'PermissionRequest',
+      session_id: 's',
+      tool_name: 'Bash',
+      tool_input: {},
+    };
+    const hook = await call(`${app.url}/connectors/claude-code/hook`, EVIL, { method: 'POST', body: asked });
+    expect(hook.status).toBe(200);
+    expect(hook.body).toMatch(/"decision":{"behavior":"deny"/);
+    const message = { jsonrpc: '2.0', id: 7, method: 'tools/call', params: { name: 'approve' } };
+    const mcp = await call(`${app.url}/connectors/mcp`, EVIL, { method: 'POST', body: message });
+    expect(mcp.status).toBe(200);
+    expect(JSON.parse(mcp.body)).toMatchObject({ id: 7, result: { content: [{ type: 'text' }] } });
+    expect(mcp.body).toMatch(/deny.*PUBLIC_HOSTS/);
+  });
+
   it('the host of the webhook is known', async () => {
     const sent = { method: 'POST', body: { update_id: 1 } };
     const url = `${app.url}/telegram/webhook`;

@@ -242,6 +242,26 @@ describe('a cancelled call', () => {
     expect((await api.get(asked.id)).body.status).toBe('pending');
   });
 
+  it('is none of those asked over REST, whatever they claim', async () => {
+    const { client: one, sessionId = '' } = await connect(here.url);
+    const { request } = await calling('request_approval', { question: 'Whose?' }, one);
+    const { mcp } = request.metadata as { mcp: { requestId: number } };
+    const { body: forged } = await api.enqueue({ sessionId, metadata: { mcp } });
+    const params = { requestId: mcp.requestId };
+    const cancellation = { jsonrpc: '2.0', method: 'notifications/cancelled', params };
+    expect((await post(here.url, cancellation, { 'mcp-session-id': sessionId })).status).toBe(202);
+    expect((await api.get(request.id)).body.status).toBe('cancelled');
+    expect((await api.get(forged.id)).body.status).toBe('pending');
+  });
+
+  it.each(['', 'x'])('shows a long reason that is cut between two characters', async (shift) => {
+    const { abort, request } = await calling('request_approval', { question: 'Long?' });
+    abort(shift + '😀'.repeat(600));
+    const reason = await until('cancelled', async () => (await api.get(request.id)).body.reason);
+    expect(reason.length).toBeLessThanOrEqual(1000);
+    expect(reason).toMatch(/^the client took the call back: x?(?:😀)+…$/u);
+  });
+
   it('is cancelled when its client hangs up', async () => {
     const controller = new AbortController();
     const before = here.feed.size;
@@ -374,9 +394,9 @@ describe('a call of a tool that is refused', () => {
     expect(await count()).toEqual(before);
   });
 
-  it('is a denial however the path is spelt', async () => {
-    const spelt = `${here.url}/connectors/%6dcp?path=`;
-    const response = await post(spelt, callText('"ls"'), { authorization: 'Bearer wrong' });
+  it.each(['%6dcp', 'mcp%20', 'mcp;x', 'MCP', 'm-c-p', 'mcp/v1'])('is a denial at %s', async (spelt) => {
+    const at = `${here.url}/connectors/${spelt}?path=`;
+    const response = await post(at, callText('"ls"'), { authorization: 'Bearer wrong' });
     expect(response.status).toBe(200);
     const { result } = (await response.json()) as { result: CallToolResult };
     expect(decisionOf(result)).toMatchObject({ behavior: 'deny' });

@@ -56,6 +56,14 @@ it('a start that waits for the migration lock says who holds it, lives, denies, 
     body: { hookSpecificOutput: { hookEventName: 'PermissionRequest', decision: { behavior: 'deny' } } },
   });
   expect(await json(await hook({ hook_event_name: 'Stop' }))).toEqual({ status: 200, body: {} });
+  const mcp = (message: object) =>
+    fetch(`${url}/connectors/mcp`, { method: 'POST', body: JSON.stringify(message) });
+  const call = { jsonrpc: '2.0', id: 7, method: 'tools/call', params: { name: 'approve' } };
+  expect(await json(await mcp(call))).toMatchObject({
+    status: 200,
+    body: { id: 7, result: { content: [{ text: expect.stringContaining(`"deny"`) as string }] } },
+  });
+  expect((await mcp({ ...call, method: 'initialize' })).status).toBe(503);
 
   // Nobody is refused while one answers after the other.
   const calls = new AbortController();

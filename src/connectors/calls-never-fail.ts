@@ -1,0 +1,93 @@
+import { pipeline } from 'node:stream';
+import { Injectable } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { EventBus } from '@nestjs/cqrs';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { MAX_DISCARDED_BYTES } from '../http/problem';
+import { Log } from '../logging/log';
+import { ConnectorAnswered } from './connector-events';
+import { membersOf } from './member-spotter';
+import { PassingBody } from './passing-body';
+import { denialFor, mayMeanConnector, NOTHING_SPOTTED, TELLING, type SpottedBody } from './refused-calls';
+
+const OK = 200;
+const FAILED_FROM = 300;
+
+const isWatched = ({ method, url }: FastifyRequest): boolean => method === 'POST' && mayMeanConnector(url);
+
+function reasonIn(refusal: unknown): string {
+  try {
+    const { detail, error } = JSON.parse(String(refusal)) as {
+      detail?: unknown;
+      error?: { message?: unknown };
+    };
+    return String(detail ?? error?.message).replace(/\.$/, '');
+  } catch {
+    return 'the request was refused';
+  }
+}
+
+/**
+ * Answers every call of a connector that is refused, wherever on its way (a revoked key, an unreadable or oversized
+ * body, a limit, a mistyped address), with 200 and a denial in the form that its agent understands.
+ */
+@Injectable()
+export class CallsNeverFail {
+  private readonly passing = new WeakMap<FastifyRequest, PassingBody>();
+
+  constructor(
+    private readonly host: HttpAdapterHost,
+    private readonly events: EventBus,
+    private readonly log: Log,
+  ) {}
+
+  /** Must be called before routes are registered. */
+  attach(): void {
+    const fastify = this.host.httpAdapter.getInstance<FastifyInstance>();
+    fastify.addHook('preParsing', (request, _reply, payload, done) => {
+      done(null, isWatched(request) ? this.watch(request, payload) : payload);
+    });
+    // What was parsed is kept for as long as the call waits, the way there is not.
+    fastify.addHook('preValidation', (request, _reply, done) => {
+      this.passing.delete(request);
+      done();
+    });
+    fastify.addHook('onSend', (request, reply, payload, done) => {
+      if (reply.statusCode < FAILED_FROM || !isWatched(request)) {
+        done(null, payload);
+        return;
+      }
+      void this.answer(request, reply, payload).then((answer) => done(null, answer));
+    });
+  }
+
+  private watch(request: FastifyRequest, payload: NodeJS.ReadableStream): PassingBody {
+    const passing = new PassingBody();
+    this.passing.set(request, passing);
+    // Whoever reads it sees the failure; pipeline passes it on.
+    pipeline(payload, passing, () => undefined);
+    return passing;
+  }
+
+  private async answer(request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<unknown> {
+    const reason = reasonIn(payload);
+    const denial = denialFor(request.url, await this.spottedIn(request), reason);
+    if (denial === null) return payload;
+    const { connector, calls, answer } = denial;
+    const { statusCode: status } = reply;
+    const fields = { connector, status, reason };
+    this.log.event('warn', 'connector.refused', fields, 'an agent was denied unasked');
+    for (let n = 0; n < calls; n++) this.events.publish(new ConnectorAnswered(connector, 'failed'));
+    void reply.status(OK).header('content-type', 'application/json; charset=utf-8');
+    return JSON.stringify(answer);
+  }
+
+  private spottedIn(request: FastifyRequest): SpottedBody | Promise<SpottedBody> {
+    const { raw, headers, body } = request;
+    if (body !== undefined) return membersOf(body, TELLING);
+    if (Number(headers['content-length'] ?? 0) > MAX_DISCARDED_BYTES) return NOTHING_SPOTTED;
+    // Refused before its body was asked for.
+    const passing = this.passing.get(request) ?? (raw.readableEnded ? null : this.watch(request, raw));
+    return passing ? passing.spotted() : NOTHING_SPOTTED;
+  }
+}

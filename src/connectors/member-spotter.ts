@@ -1,0 +1,214 @@
+import type { JsonObject } from '../kernel/json';
+
+/** A member of the object that a body holds, or one of an object in that. */
+export type MemberPath = readonly [string] | readonly [string, string];
+
+/** The members to look for, each under a name of ours. */
+export type Wanted<Name extends string> = Readonly<Record<Name, MemberPath>>;
+
+export interface SpottedMember {
+  /** The last one, as `JSON.parse` has it; undefined for an object, a list and what is too long. */
+  readonly value: unknown;
+  /** An earlier one of the same name has another value. */
+  readonly isAmbiguous: boolean;
+}
+
+export type SpottedObject<Name extends string> = { readonly [name in Name]?: SpottedMember };
+
+/** What can be told of a body without understanding all of it. */
+export interface Spotted<Name extends string> {
+  /** True if the objects stand in a list. */
+  readonly isList: boolean;
+  /** Those that have at least one of the members. */
+  readonly objects: readonly SpottedObject<Name>[];
+}
+
+/** Longer values are not kept: no id and no name of ours is so long. */
+const MAX_TOKEN_BYTES = 400;
+/** As many as a batch of JSON-RPC may hold. */
+const MAX_OBJECTS = 100;
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COLON = 0x3a;
+const COMMA = 0x2c;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+const OPEN_LIST = 0x5b;
+const CLOSE_LIST = 0x5d;
+const SPACE = 0x20;
+
+function valueOf(bytes: readonly number[]): unknown {
+  try {
+    return JSON.parse(Buffer.from(bytes).toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The same of a body that was understood as JSON. */
+export function membersOf<Name extends string>(body: unknown, wanted: Wanted<Name>): Spotted<Name> {
+  const isList = Array.isArray(body);
+  const elements: unknown[] = isList ? body : [body];
+  const objects = elements.map((element) => {
+    const members: { [name in Name]?: SpottedMember } = {};
+    for (const name in wanted) {
+      const value = wanted[name].reduce<unknown>(
+        (within, step) => (within as JsonObject | null | undefined)?.[step],
+        element,
+      );
+      if (value !== undefined) members[name] = { value, isAmbiguous: false };
+    }
+    return members;
+  });
+  return { isList, objects };
+}
+
+/**
+ * Finds members of the outermost object, or of those in the outermost list, in the bytes of a body as they pass, in one
+ * step for each byte and with bounded memory: also where the JSON is too large, cut off or refused, so that the sender
+ * can be answered in its own form. Members of the same name further inside are not taken for them.
+ */
+export class MemberSpotter<Name extends string> {
+  private readonly objects: SpottedObject<Name>[] = [];
+  private members: { [name in Name]?: SpottedMember } = {};
+  private isList = false;
+  private isOver = false;
+  private depth = 0;
+  /** The depth of the members of an object: 2 in a list. */
+  private base = 1;
+  /** The member in which the members one level further inside are. */
+  private parent: string | null = null;
+  private key: string | null = null;
+  private token: number[] | null = null;
+  private inString = false;
+  private isEscaped = false;
+
+  constructor(private readonly wanted: Wanted<Name>) {}
+
+  take(bytes: Uint8Array): void {
+    for (let place = 0; place < bytes.length && !this.isOver; place++) {
+      if (this.inString && !this.isKept) place = this.skip(bytes, place);
+      const byte = bytes[place];
+      if (byte !== undefined) this.step(byte);
+    }
+  }
+
+  /** All bytes have passed: what was cut off counts as far as it came. */
+  end(): Spotted<Name> {
+    this.endOfObject();
+    return { isList: this.isList, objects: this.objects };
+  }
+
+  private get isKept(): boolean {
+    return this.token !== null && this.token.length <= MAX_TOKEN_BYTES;
+  }
+
+  private get isNear(): boolean {
+    return this.depth <= this.base + 1;
+  }
+
+  /** @returns where a string that is not kept may end; most of a large body is in such strings. */
+  private skip(bytes: Uint8Array, from: number): number {
+    if (this.isEscaped) return from;
+    let place = from;
+    while (place < bytes.length && bytes[place] !== QUOTE && bytes[place] !== BACKSLASH) place++;
+    return place;
+  }
+
+  private step(byte: number): void {
+    if (this.inString) {
+      this.inside(byte);
+      return;
+    }
+    switch (byte) {
+      case QUOTE:
+        this.inString = true;
+        this.token = this.isNear ? [byte] : null;
+        return;
+      case OPEN_OBJECT:
+      case OPEN_LIST:
+        this.open(byte);
+        return;
+      case CLOSE_OBJECT:
+      case CLOSE_LIST:
+        this.close();
+        return;
+      case COLON: {
+        const key = this.takeToken();
+        this.key = typeof key === 'string' ? key : null;
+        return;
+      }
+      case COMMA:
+        this.endOfMember();
+        return;
+      default:
+        if (byte > SPACE) this.keep(byte);
+    }
+  }
+
+  private inside(byte: number): void {
+    if (this.token !== null) this.keep(byte);
+    if (this.isEscaped) this.isEscaped = false;
+    else if (byte === BACKSLASH) this.isEscaped = true;
+    else if (byte === QUOTE) this.inString = false;
+  }
+
+  private keep(byte: number): void {
+    if (!this.isNear) return;
+    this.token ??= [];
+    if (this.isKept) this.token.push(byte);
+  }
+
+  private open(byte: number): void {
+    if (this.depth === 0) {
+      this.isList = byte === OPEN_LIST;
+      this.base = this.isList ? 2 : 1;
+    }
+    this.token = null;
+    const { key } = this;
+    this.endOfMember();
+    if (this.depth <= this.base) this.parent = this.depth === this.base ? key : null;
+    this.depth += 1;
+  }
+
+  private close(): void {
+    this.endOfMember();
+    if (this.depth === this.base) this.endOfObject();
+    this.depth -= 1;
+    this.isOver = this.depth <= 0;
+  }
+
+  /** Of one that is an object or a list, its beginning. */
+  private endOfMember(): void {
+    const { key } = this;
+    const value = this.takeToken();
+    this.key = null;
+    if (key === null || !this.isNear || this.depth < this.base) return;
+    for (const name in this.wanted) if (this.isAt(this.wanted[name], key)) this.record(name, value);
+  }
+
+  private isAt([first, second]: MemberPath, key: string): boolean {
+    return this.depth === this.base
+      ? second === undefined && first === key
+      : second === key && first === this.parent;
+  }
+
+  private record(name: Name, value: unknown): void {
+    const earlier = this.members[name];
+    const isAmbiguous = earlier !== undefined && (earlier.isAmbiguous || earlier.value !== value);
+    this.members[name] = { value, isAmbiguous };
+  }
+
+  private takeToken(): unknown {
+    const { token, isKept } = this;
+    this.token = null;
+    return token !== null && isKept ? valueOf(token) : undefined;
+  }
+
+  private endOfObject(): void {
+    const { members } = this;
+    this.members = {};
+    if (Object.keys(members).length > 0 && this.objects.length < MAX_OBJECTS) this.objects.push(members);
+  }
+}
