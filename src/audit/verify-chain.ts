@@ -1,3 +1,4 @@
+import { abbreviate } from '../kernel/cut-text';
 import type { KeySet } from '../receipts/key-set';
 import { readCheckpoint, type Checkpoint } from './audit-checkpoint';
 import { ChainVerifier, type BadRow, type SealedRow } from './chain-verifier';
@@ -59,7 +60,7 @@ export async function verifyChain(
     try {
       checkpoints.push(await readCheckpoint(jws, log.keys));
     } catch {
-      const reason = `a checkpoint is not signed by a known key: ${jws.slice(0, 100)}…`;
+      const reason = `a checkpoint is not signed by a known key: ${abbreviate(jws, 100)}`;
       return { rows: 0, sealedUpTo: null, firstBad: { seq: 0, reason } };
     }
   }

@@ -27,6 +27,7 @@ import { openEventStream } from '../http/event-stream';
 import { Heartbeats } from '../http/heartbeats';
 import { OpenAnswers } from '../http/open-answers';
 import { UnreadAnswers } from '../http/unread-answers';
+import { abbreviate } from '../kernel/cut-text';
 import { describeError, Log } from '../logging/log';
 import { BUILD } from '../metrics/build';
 import { answerTo, failure, failureOf, type Outcome } from './answers';
@@ -40,7 +41,8 @@ import { McpTransport, type Asked } from './mcp-transport';
 
 const SESSION_HEADER = 'mcp-session-id';
 const PAGE_SIZE = 200;
-const MAX_REASON_LENGTH = 1000;
+/** With the ellipsis, as long as any other reason may be. */
+const MAX_REASON_LENGTH = 999;
 
 type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>;
 
@@ -57,7 +59,7 @@ function cancellationsIn(messages: readonly JSONRPCMessage[]): Map<RequestId, st
     if (data?.params.requestId === undefined) continue;
     const { requestId, reason } = data.params;
     const why = `the client took the call back${reason === undefined ? '' : `: ${reason}`}`;
-    reasons.set(requestId, why.slice(0, MAX_REASON_LENGTH));
+    reasons.set(requestId, abbreviate(why, MAX_REASON_LENGTH));
   }
   return reasons;
 }

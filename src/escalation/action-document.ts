@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ApprovalRequest } from '../approvals/approval';
+import { cutText } from '../kernel/cut-text';
 import type { Steps } from '../kernel/steps';
 import { BLOCK_PREFIX, labelOf, type ActionPart } from './action-parts';
 import { askerOf, CLAIMED_AGENT } from './asker';
@@ -45,7 +46,7 @@ export function* makeActionDocument(request: ApprovalRequest, text: string): Ste
     const bytes = Buffer.from(piece, 'utf8');
     pieces.push(bytes);
     hash.update(bytes);
-    if (piece.length === UNITS_IN_A_STEP) yield;
+    if (piece.length >= UNITS_IN_A_STEP - 1) yield;
   }
   return { fileName: `action-${shortId(id)}.txt`, bytes: Buffer.concat(pieces), sha256: hash.digest('hex') };
 }
@@ -105,9 +106,7 @@ function* piecesOf(texts: readonly string[]): Generator<string> {
   for (const [index, text] of texts.entries()) {
     const line = index === 0 ? text : `\n${text}`;
     for (let at = 0; at < line.length;) {
-      const end = at + UNITS_IN_A_STEP;
-      const splitsPair = /^[\ud800-\udbff][\udc00-\udfff]$/.test(line.slice(end - 1, end + 1));
-      const piece = line.slice(at, splitsPair ? end - 1 : end);
+      const piece = cutText(line.slice(at, at + UNITS_IN_A_STEP + 1), UNITS_IN_A_STEP);
       yield piece;
       at += piece.length;
     }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { cutText } from '../kernel/cut-text';
 import type { JsonObject, JsonValue } from '../kernel/json';
 import { runAtOnce, type Steps } from '../kernel/steps';
 import { beginning } from './excerpt';
@@ -158,7 +159,7 @@ function abridge(object: JsonObject, units: number): { value: JsonObject; cut: b
   const take = (value: JsonValue): JsonValue => {
     left -= 1;
     if (typeof value === 'string') {
-      const taken = value.slice(0, Math.max(0, left));
+      const taken = cutText(value, Math.max(0, left));
       left -= value.length;
       return taken;
     }

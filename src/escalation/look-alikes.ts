@@ -1,3 +1,4 @@
+import { cutText } from '../kernel/cut-text';
 import { runAtOnce, type Steps } from '../kernel/steps';
 import { commandWords, type CommandWord } from './command-words';
 import { isKnownCommand } from './known-commands';
@@ -126,7 +127,7 @@ export class LookAlikeSearch {
   worst(most: number): LookAlike[] {
     const found = this.first.flatMap((ofRank) => [...ofRank]).slice(0, most);
     return found.map(([word, guilty]) => ({
-      word: word.slice(0, MAX_WORD_LENGTH),
+      word: cutText(word, MAX_WORD_LENGTH),
       characters: [...guilty].map(([point, script]) => ({
         codePoint: `U+${point.toString(16).toUpperCase().padStart(4, '0')}`,
         script,
@@ -289,7 +290,7 @@ class Reader {
   private guiltyOf(first: number, faultOf: (traits: number) => string | null): Guilty {
     const guilty = new Map<number, string>();
     if (first < 0 || first >= this.at) return guilty;
-    for (const character of this.text.slice(first, Math.min(this.at, first + MAX_SEARCHED))) {
+    for (const character of cutText(this.text.slice(first, this.at), MAX_SEARCHED)) {
       if (guilty.size >= MAX_GUILTY) break;
       const point = character.codePointAt(0) ?? 0;
       const fault = point < 0x80 ? null : faultOf(traitsOf(point));

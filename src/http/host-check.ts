@@ -3,6 +3,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { KeyRing } from '../access/key-ring';
 import { CONFIG, isLoopback, type Config } from '../config/environment';
+import { abbreviate } from '../kernel/cut-text';
 import { DomainError } from '../kernel/errors';
 import { presentedKey } from './access.guard';
 import { problemOf, sendProblem } from './problem';
@@ -80,7 +81,7 @@ export class HostCheck {
   }
 
   private refusalOf({ headers: { host = '' } }: FastifyRequest): DomainError {
-    const name = (nameIn(host) ?? host).slice(0, MAX_NAME_LENGTH);
+    const name = abbreviate(nameIn(host) ?? host, MAX_NAME_LENGTH);
     return new DomainError(
       'request.misdirected',
       `Without a valid key, this service does not answer to the Host ${JSON.stringify(name)}. ` +

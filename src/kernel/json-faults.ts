@@ -1,3 +1,4 @@
+import { abbreviate } from './cut-text';
 import type { InputFault } from './errors';
 import { endOfNumber, numberFault } from './json-numbers';
 
@@ -244,6 +245,6 @@ class FaultReader {
 
 function step(name: string | null): string {
   if (name === null) return '';
-  const shown = name.length > MAX_NAME_IN_PATH ? `${name.slice(0, MAX_NAME_IN_PATH)}…` : name;
+  const shown = abbreviate(name, MAX_NAME_IN_PATH);
   return IDENTIFIER.test(name) ? `.${shown}` : `[${JSON.stringify(shown)}]`;
 }

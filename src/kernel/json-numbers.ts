@@ -1,3 +1,5 @@
+import { abbreviate } from './cut-text';
+
 /** A longer literal is cut in a message. */
 const MAX_SHOWN = 40;
 
@@ -49,7 +51,7 @@ export function numberFault(literal: string): string | null {
   const value = Number(literal);
   const printed = String(value);
   if (printed === literal) return null;
-  const shown = literal.length > MAX_SHOWN ? `${literal.slice(0, MAX_SHOWN)}…` : literal;
+  const shown = abbreviate(literal, MAX_SHOWN);
   if (!Number.isFinite(value))
     return `is a number beyond the range of a double (${shown}); send it as a string`;
   const written = decimalOf(literal);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { abbreviate } from '../kernel/cut-text';
 
 /** Telegram names waits of hours at most; a longer one is nonsense, and a chat must not wait for it. */
 export const MAX_RETRY_AFTER_SECONDS = 6 * 3600;
@@ -84,7 +85,7 @@ function parseRefusal(answer: Readonly<Record<string, unknown>>, httpStatus: num
   if (code === undefined)
     throw new UnreadableAnswer(`HTTP ${httpStatus}: the refusal has no error code of the Bot API`);
   const description =
-    typeof answer.description === 'string' ? answer.description.slice(0, MAX_DESCRIPTION_LENGTH) : '';
+    typeof answer.description === 'string' ? abbreviate(answer.description, MAX_DESCRIPTION_LENGTH) : '';
   const parameters = isRecord(answer.parameters) ? answer.parameters : {};
   const wait = parseRetryAfter(parameters.retry_after);
   const chat = parseChatId(parameters.migrate_to_chat_id);

@@ -1,0 +1,12 @@
+const PAIR = /^[\ud800-\udbff][\udc00-\udfff]$/;
+
+/** The beginning of a text, in at most `length` UTF-16 units. Splits no surrogate pair. */
+export function cutText(text: string, length: number): string {
+  const splitsPair = PAIR.test(text.slice(length - 1, length + 1));
+  return text.slice(0, splitsPair ? length - 1 : length);
+}
+
+/** The same, with an ellipsis behind it where the text goes on. */
+export function abbreviate(text: string, length: number): string {
+  return text.length <= length ? text : `${cutText(text, length)}…`;
+}
