@@ -396,7 +396,7 @@ export const FIND_TO_SETTLE: Statement = {
 const PAGE_BYTES = 2 * 1024 * 1024;
 
 /**
- * Parameters: grace in seconds, key, status, agent, session, before id, limit; null filters nothing. `listed` counts one
+ * Parameters: grace in seconds, key, status, agent, session, before id, limit, connector; null filters nothing. `listed` counts one
  * row beyond the limit: more than there are in the answer means that the list goes on.
  *
  * What lies beyond the bytes is not read, let alone sent: the length of a long text is known without it.
@@ -411,7 +411,7 @@ export const LIST: Statement = {
       select ${APPROVAL} from approvals
       where ($2::text is null or key_id = $2) and ($3::text is null or status = $3)
         and ($4::text is null or agent_id = $4) and ($5::text is null or session_id = $5)
-        and ($6::uuid is null or id < $6)
+        and ($6::uuid is null or id < $6) and ($8::text is null or connector = $8)
       order by id desc limit $7::bigint + 1) as found
     window newest as (order by id desc)) as approvals
   where place <= $7 and bytes_before < ${PAGE_BYTES}

@@ -98,6 +98,8 @@ export interface ApprovalFilter {
   readonly status: ApprovalStatus | null;
   readonly agentId: string | null;
   readonly sessionId: string | null;
+  /** Only requests that came by this connector, which no caller can claim; null: all. */
+  readonly connector: string | null;
   /** Only requests made before this one. */
   readonly beforeId: string | null;
   readonly limit: number;

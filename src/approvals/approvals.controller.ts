@@ -127,6 +127,7 @@ export class ApprovalsController {
         status: query.status ?? null,
         agentId: query.agentId ?? null,
         sessionId: query.sessionId ?? null,
+        connector: null,
         beforeId: query.cursor ?? null,
         limit: query.limit,
       }),

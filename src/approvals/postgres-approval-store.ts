@@ -429,6 +429,7 @@ export class PostgresApprovalStore extends ApprovalStore {
       filter.sessionId === null ? null : toColumnText(filter.sessionId),
       filter.beforeId,
       filter.limit,
+      filter.connector,
     ]);
     const more = rows.some(({ listed }) => listed > rows.length);
     return { snapshots: await this.answerable(rows), more };

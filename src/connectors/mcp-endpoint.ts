@@ -255,6 +255,7 @@ export class McpEndpoint implements OnModuleInit {
           keyId,
           agentId: null,
           sessionId,
+          connector: 'mcp',
           status: 'pending',
           beforeId,
           limit: PAGE_SIZE,

@@ -177,7 +177,7 @@ export class OperatorUpdates {
   }
 
   private async pageOfPending(beforeId: string | null): Promise<ApprovalPage> {
-    const everything = { keyId: null, agentId: null, sessionId: null };
+    const everything = { keyId: null, agentId: null, sessionId: null, connector: null };
     const filter = { ...everything, status: 'pending', beforeId, limit: PENDING_PAGE_SIZE } as const;
     return this.queries.execute(new ListApprovalsQuery(filter));
   }

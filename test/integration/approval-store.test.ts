@@ -218,6 +218,7 @@ describe('what is asked', () => {
       status: 'pending',
       agentId: nasty,
       sessionId: `${nasty}2`,
+      connector: null,
       beforeId: null,
       limit: 10,
     });
@@ -812,7 +813,15 @@ describe('expiring', () => {
 
 describe('listing', () => {
   const pageOf = (keyId: string, limit: number, beforeId: string | null): Promise<ApprovalsFound> =>
-    replica.store.list({ keyId, status: null, agentId: null, sessionId: null, beforeId, limit });
+    replica.store.list({
+      keyId,
+      status: null,
+      agentId: null,
+      sessionId: null,
+      connector: null,
+      beforeId,
+      limit,
+    });
 
   it('goes newest first from page to page, without a gap and without a duplicate', async () => {
     const made: string[] = [];
@@ -851,7 +860,7 @@ describe('listing', () => {
     await database.query('analyze approvals');
     await database.query(`prepare listed as ${LIST.text}`);
     const [row] = await database.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(
-      'explain (analyze, format json) execute listed (0, null, null, null, null, null, 5)',
+      'explain (analyze, format json) execute listed (0, null, null, null, null, null, 5, null)',
     );
     await database.query('deallocate listed');
     const nodes = nodesOf(row?.['QUERY PLAN'][0].Plan);
