@@ -13,6 +13,7 @@ import {
 import { RouteConfig } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { actorOf, type Identity } from '../access/identity';
+import { KeyTurns } from '../access/key-turns';
 import { Allow, Caller, callerOf } from '../http/access.guard';
 import { BODY_OPTIONAL, LARGE_BODY } from '../http/body-parser';
 import { callerGone } from '../http/caller-gone';
@@ -58,6 +59,8 @@ function idempotencyKeyOf(header: string | string[] | undefined): string | null 
 @ApiBearerAuth()
 @Controller('api/approvals')
 export class ApprovalsController {
+  private readonly lists = new KeyTurns('lists');
+
   constructor(
     private readonly commands: CommandBus,
     private readonly queries: QueryBus,
@@ -116,22 +119,22 @@ export class ApprovalsController {
   @ApiOperation({
     summary: 'Approvals, newest first',
     description:
-      'A page ends at `limit`, or after about 2 MiB of requests: go on with `cursor` until `nextCursor` is null.',
+      'A page ends at `limit`, or after about 2 MiB of requests: go on with `cursor` until `nextCursor` is null. ' +
+      'The lists of one key are read one after the other.',
   })
   @ApiOkResponse({ type: ApprovalPageView })
   async list(@Query() query: ListQueryDto, @Caller() caller: Identity) {
     const viewer = viewerOf(caller);
-    const page = await this.queries.execute(
-      new ListApprovalsQuery({
-        keyId: viewer === 'everything' ? null : viewer.keyId,
-        status: query.status ?? null,
-        agentId: query.agentId ?? null,
-        sessionId: query.sessionId ?? null,
-        connector: null,
-        beforeId: query.cursor ?? null,
-        limit: query.limit,
-      }),
-    );
+    const wanted = new ListApprovalsQuery({
+      keyId: viewer === 'everything' ? null : viewer.keyId,
+      status: query.status ?? null,
+      agentId: query.agentId ?? null,
+      sessionId: query.sessionId ?? null,
+      connector: null,
+      beforeId: query.cursor ?? null,
+      limit: query.limit,
+    });
+    const page = await this.lists.take(caller.keyId, () => this.queries.execute(wanted));
     return { items: page.items.map(viewOf), nextCursor: page.nextBeforeId };
   }
 

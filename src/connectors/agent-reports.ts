@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { actorOf, type Identity } from '../access/identity';
+import { KeyTurns } from '../access/key-turns';
 import {
   AlreadyAcknowledged,
   AlreadySettled,
@@ -15,7 +16,6 @@ import type { JsonObject } from '../kernel/json';
 import { joinCorrelation } from '../logging/correlation';
 import { describeError, Log } from '../logging/log';
 import { digestOf, type AgentReport, type ReportedCall } from './claude-code-events';
-import { KeyTurns } from './key-turns';
 import { openCalls } from './open-calls';
 
 const ANSWERED_AT_TERMINAL = 'answered at the terminal';

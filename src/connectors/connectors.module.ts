@@ -1,9 +1,9 @@
 import { Module, type MiddlewareConsumer, type NestModule } from '@nestjs/common';
+import { KeyTurns } from '../access/key-turns';
 import { AgentReports } from './agent-reports';
 import { CallsNeverFail } from './calls-never-fail';
 import { ClaudeCodeHookController } from './claude-code-hook.controller';
 import { HeldCalls } from './held-calls';
-import { KeyTurns } from './key-turns';
 import { McpController } from './mcp.controller';
 import { McpEndpoint } from './mcp-endpoint';
 import { TerminalQuestions } from './terminal-questions';
@@ -15,7 +15,7 @@ import { UnknownTools } from './unknown-tools';
     AgentReports,
     CallsNeverFail,
     HeldCalls,
-    KeyTurns,
+    { provide: KeyTurns, useFactory: () => new KeyTurns('reports, questions and cancellations') },
     McpEndpoint,
     TerminalQuestions,
     UnknownTools,

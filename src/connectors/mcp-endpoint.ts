@@ -19,6 +19,7 @@ import {
 } from '@modelcontextprotocol/sdk/types.js';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { actorOf, type Identity } from '../access/identity';
+import { KeyTurns } from '../access/key-turns';
 import { AlreadySettled, Expired, type Approval } from '../approvals/approval';
 import { CancelApprovalCommand } from '../approvals/commands/cancel-approval';
 import { ListApprovalsQuery, type ApprovalPage } from '../approvals/queries/list-approvals';
@@ -33,7 +34,6 @@ import { BUILD } from '../metrics/build';
 import { answerTo, failure, failureOf, type Outcome } from './answers';
 import { ConnectorAnswered } from './connector-events';
 import { HeldCalls } from './held-calls';
-import { KeyTurns } from './key-turns';
 import { messagesOf, McpRefusal, SESSION_UNKNOWN } from './mcp-messages';
 import { isIssued, issueSession } from './mcp-session';
 import { APPROVAL_TOOLS, refusedCall, type ApprovalTool } from './mcp-tools';

@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import type { Identity } from '../access/identity';
+import { KeyTurns } from '../access/key-turns';
 import { EnqueueApprovalCommand } from '../approvals/commands/enqueue-approval';
 import { canonicalize, inputDigest, sha256Hex } from '../kernel/canonical-json';
 import { currentCorrelationId } from '../logging/correlation';
 import { describeError, Log } from '../logging/log';
 import type { Question } from './held-calls';
-import { KeyTurns } from './key-turns';
 import { openCalls } from './open-calls';
 
 /**

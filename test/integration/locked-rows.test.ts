@@ -99,6 +99,15 @@ describe('while one approval is locked', () => {
   });
 });
 
+it('the lists of one key take one connection, and others go on beside them', async () => {
+  await whileLocked('lock table approvals in access exclusive mode', [], async () => {
+    const lists = Array.from({ length: 10 * POOL_SIZE }, () => api.call('agent', 'GET', '/api/approvals'));
+    await until('a list waits for the table', async () => (await waitingForLocks()).length > 0);
+    expect((await api.call('operator', 'GET', '/api/audit')).status).toBe(200);
+    for (const { status } of await Promise.all(lists)) expect(status).toBe(503);
+  });
+});
+
 it('a request whose Idempotency-Key is being stored elsewhere is refused as busy; those asked with it are stored', async () => {
   const stuck = `insert into approvals (id, key_id, agent_id, session_id, request, input_digest, correlation_id,
       idempotency_key, body_digest, created_at, expires_at)

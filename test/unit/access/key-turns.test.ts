@@ -1,4 +1,4 @@
-import { KeyTurns, MAX_TURNS } from '../../../src/connectors/key-turns';
+import { KeyTurns, MAX_TURNS } from '../../../src/access/key-turns';
 import { RateLimited } from '../../../src/kernel/errors';
 
 function deferred(): { done: Promise<void>; finish: () => void } {
@@ -9,7 +9,7 @@ function deferred(): { done: Promise<void>; finish: () => void } {
 
 describe('the turns of a key', () => {
   it('come one after another, and keep no other key waiting', async () => {
-    const turns = new KeyTurns();
+    const turns = new KeyTurns('looks');
     const first = deferred();
     const order: string[] = [];
     const held = turns.take('one', async () => {
@@ -24,7 +24,7 @@ describe('the turns of a key', () => {
   });
 
   it('are refused when too many wait, and again taken when those are over', async () => {
-    const turns = new KeyTurns();
+    const turns = new KeyTurns('looks');
     const first = deferred();
     const held = Array.from({ length: MAX_TURNS }, () => turns.take('one', () => first.done));
     await expect(turns.take('one', () => Promise.resolve())).rejects.toBeInstanceOf(RateLimited);
@@ -34,7 +34,7 @@ describe('the turns of a key', () => {
   });
 
   it('go on after one that failed', async () => {
-    const turns = new KeyTurns();
+    const turns = new KeyTurns('looks');
     const failed = turns.take('one', () => Promise.reject(new Error('lost')));
     const behind = turns.take('one', () => Promise.resolve('done'));
     await expect(failed).rejects.toThrow('lost');
