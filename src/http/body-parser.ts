@@ -146,12 +146,14 @@ export class BodyParser {
       const pieces: Buffer[] = [];
       let size = 0;
       const stop = () => {
-        payload.off('data', take).off('end', end).off('error', fail).resume();
+        payload.off('data', take).off('end', end).off('error', lost).resume();
       };
       const fail = (error: Error) => {
         stop();
         reject(error);
       };
+      const lost = () =>
+        fail(new HttpException('The connection was lost before the body was complete.', 400));
       const end = () => {
         stop();
         if (open) this.bodies.complete(open);
@@ -167,7 +169,7 @@ export class BodyParser {
         } else if (open && !this.bodies.grow(open, piece.length)) fail(noRoom());
       };
       if (open) open.cut = () => fail(noRoom());
-      payload.on('data', take).on('end', end).on('error', fail);
+      payload.on('data', take).on('end', end).on('error', lost);
     });
   }
 

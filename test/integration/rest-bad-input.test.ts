@@ -1,4 +1,8 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import { connect, type Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
+import { HttpAdapterHost } from '@nestjs/core';
 import * as fc from 'fast-check';
 import { randomUUID } from 'node:crypto';
 import { Api, requestBody } from '../support/api';
@@ -434,6 +438,33 @@ describe('bytes that are no HTTP request', () => {
     expect(problem.correlationId).toMatch(/^[0-9a-f-]{36}$/);
   });
 });
+
+it.each(['/api/approvals', '/connectors/claude-code/hook', '/connectors/mcp'])(
+  'a body to %s whose connection is lost is no failure of the service',
+  async (path) => {
+    const { hostname, port } = new URL(app.url);
+    const accepted = once(
+      app.get<HttpAdapterHost>(HttpAdapterHost).httpAdapter.getHttpServer() as Server,
+      'connection',
+    );
+    const caller = connect(Number(port), hostname);
+    const [socket] = (await accepted) as [Socket];
+    const head = [
+      `POST ${path} HTTP/1.1`,
+      'Host: x',
+      `Authorization: Bearer ${AGENT_KEY}`,
+      'Content-Type: application/json',
+      'Content-Length: 100',
+      'Expect: 100-continue',
+    ];
+    caller.write([...head, '', '{'].join('\r\n'));
+    await once(caller, 'data');
+    caller.destroy();
+    await once(socket, 'close');
+    expect((await api.enqueue()).status).toBe(201);
+    expect(app.events.filter(({ event }) => event === 'http.failed')).toEqual([]);
+  },
+);
 
 describe('whatever is sent', () => {
   it('to POST /api/approvals is answered with 201 or a 4xx problem, and what is stored comes back', async () => {
