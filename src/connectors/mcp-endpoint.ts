@@ -84,7 +84,8 @@ function sessionOf(
 /** What is wrong with the parameters of a call of a tool: the SDK would answer that with an inner error of ours. */
 function faultsOfCall(request: JSONRPCRequest): string | null {
   if (request.method !== 'tools/call') return null;
-  const { error } = CallToolRequestSchema.safeParse(request);
+  const { data, error } = CallToolRequestSchema.safeParse(request);
+  if (data?.params.task) return 'params.task: no tool runs as a task here';
   return error?.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ') ?? null;
 }
 

@@ -607,6 +607,17 @@ describe('the endpoint', () => {
     });
   });
 
+  it('denies a call that asks to run as a task', async () => {
+    const [answer] = await messagesIn(
+      await post(here.url, {
+        ...ping(1),
+        method: 'tools/call',
+        params: { name: 'approve', arguments: permission(), task: { ttl: 1000 } },
+      }),
+    );
+    expect(decisionOf((answer as { result: CallToolResult }).result)).toMatchObject({ behavior: 'deny' });
+  });
+
   it('has no stream of its own and no session to end', async () => {
     for (const method of ['GET', 'DELETE']) {
       const response = await fetch(`${here.url}/connectors/mcp`, {
