@@ -1,3 +1,4 @@
+import rfc8785 from 'canonicalize';
 import { hash } from 'node:crypto';
 import type { JsonObject, JsonValue } from './json';
 
@@ -26,53 +27,32 @@ export function canonicalize(value: JsonValue): string {
 }
 
 /**
- * Finds the objects and arrays that `JSON.stringify` writes otherwise than RFC 8785, because they hold an object whose
- * names are out of order; true when the value is one of them.
- *
- * @throws TypeError for a number without a form
+ * True if `JSON.stringify` writes the value as RFC 8785 wants it: the names of every object stand in their order already,
+ * and every number has a form. Recursive, as the rest.
  */
-function findDisorder(value: unknown, disordered: Set<object>): boolean {
-  if (typeof value === 'number' && !Number.isFinite(value)) throw new TypeError('NaN has no canonical form.');
-  if (typeof value !== 'object' || value === null) return false;
-  let isDisordered = false;
-  if (Array.isArray(value)) {
-    for (const element of value) if (findDisorder(element, disordered)) isDisordered = true;
-  } else {
-    let last = '';
-    for (const name of Object.keys(value)) {
-      if (name < last) isDisordered = true;
-      last = name;
-      if (findDisorder(value[name as keyof typeof value], disordered)) isDisordered = true;
-    }
+function isInOrder(value: unknown): boolean {
+  if (typeof value === 'number') return Number.isFinite(value);
+  if (typeof value !== 'object' || value === null) return value !== undefined;
+  if (Array.isArray(value)) return value.every(isInOrder);
+  let last = '';
+  for (const name of Object.keys(value)) {
+    const member: unknown = value[name as keyof typeof value];
+    if (name < last || (member !== undefined && !isInOrder(member))) return false;
+    last = name;
   }
-  if (isDisordered) disordered.add(value);
-  return isDisordered;
+  return true;
 }
 
-/** Node.js writes what is in order, in a third of the time. */
-function write(value: JsonValue, disordered: ReadonlySet<object>): string {
-  if (typeof value !== 'object' || value === null || !disordered.has(value)) return JSON.stringify(value);
-  if (isArray(value)) return `[${value.map((element) => write(element, disordered)).join(',')}]`;
-  let members = '';
-  for (const name of Object.keys(value).sort()) {
-    const member = value[name];
-    if (member === undefined) continue;
-    members += `${members === '' ? '' : ','}${JSON.stringify(name)}:${write(member, disordered)}`;
-  }
-  return `{${members}}`;
-}
-
-/** `Array.isArray` does not narrow readonly arrays. */
-function isArray(value: JsonValue): value is readonly JsonValue[] {
-  return Array.isArray(value);
-}
-
+/** The package sorts, joins and copies every object; what is in order, Node.js writes in a third of the time. */
 function canonicalText(value: JsonValue): string {
-  const disordered = new Set<object>();
-  findDisorder(value, disordered);
-  const text = write(value, disordered) as string | undefined;
-  if (text === undefined) throw new TypeError('undefined has no canonical form.');
-  return text;
+  if (isInOrder(value)) return JSON.stringify(value);
+  try {
+    const text = rfc8785(value);
+    if (text !== undefined) return text;
+  } catch (cause) {
+    throw new TypeError('The value has no canonical form.', { cause });
+  }
+  throw new TypeError('The value has no canonical form.');
 }
 
 /** A text that is in canonical form already. */
