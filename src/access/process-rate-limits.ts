@@ -17,19 +17,18 @@ export const REFUSALS_PER_MINUTE = 600;
 export const perMinute = (points: number): RateLimiterMemory =>
   new RateLimiterMemory({ points, duration: MINUTE_SECONDS });
 
-/** Takes points, one unless more are asked for. @throws RateLimited, with the time until the next one is there. */
-export async function take(
-  limiter: RateLimiterMemory,
-  subject: string,
-  what: string,
-  points = 1,
-): Promise<void> {
+/** Takes a point. @throws RateLimited, with the time until the next one is there. */
+export async function take(limiter: RateLimiterMemory, subject: string, what: string): Promise<void> {
   try {
-    await limiter.consume(subject, points);
+    await limiter.consume(subject);
   } catch (refusal) {
-    if (!(refusal instanceof RateLimiterRes)) throw refusal;
-    throw new RateLimited(what, Math.max(1, Math.ceil(refusal.msBeforeNext / 1000)));
+    throw explained(refusal, what);
   }
+}
+
+function explained(refusal: unknown, what: string): unknown {
+  if (!(refusal instanceof RateLimiterRes)) return refusal;
+  return new RateLimited(what, Math.max(1, Math.ceil(refusal.msBeforeNext / 1000)));
 }
 
 /**
@@ -86,8 +85,8 @@ export class ProcessRateLimits extends RateLimits {
 
   private async count(limiter: RateLimiterMemory, actor: string, what: string, points = 1): Promise<void> {
     try {
-      await take(limiter, actor, what, points);
-    } catch (error) {
+      await limiter.consume(actor, points);
+    } catch (refusal) {
       const correlationId = currentCorrelationId();
       const data = { what };
       await this.refusals.recordFlood({
@@ -97,7 +96,7 @@ export class ProcessRateLimits extends RateLimits {
         correlationId,
         data,
       });
-      throw error;
+      throw explained(refusal, what);
     }
   }
 }

@@ -38,6 +38,8 @@ function hostsOf({ http, telegram }: Config): ReadonlySet<string> | null {
 export class HostCheck {
   /** Null: any name. */
   private readonly served: ReadonlySet<string> | null;
+  /** Most requests repeat it, and taking a name apart costs more than all the rest of the check. */
+  private lastServed = '';
 
   constructor(
     private readonly host: HttpAdapterHost,
@@ -55,7 +57,8 @@ export class HostCheck {
         if (admitted) done();
         else sendProblem(reply, problemOf(this.refusalOf(request)));
       };
-      const admitted = this.isServed(request) || this.hasKey(request);
+      if (this.isServed(request)) return done();
+      const admitted = this.hasKey(request);
       if (admitted instanceof Promise) void admitted.then(proceed);
       else proceed(admitted);
     });
@@ -74,10 +77,15 @@ export class HostCheck {
   }
 
   /** No browser sends a request without `Host`. */
-  private isServed({ headers: { host }, routeOptions: { url } }: FastifyRequest): boolean {
-    if (host === undefined || (url !== undefined && UNCHECKED_ROUTES.has(url))) return true;
+  private isServed(request: FastifyRequest): boolean {
+    const { host } = request.headers;
+    if (host === undefined || host === this.lastServed) return true;
+    const { url } = request.routeOptions;
+    if (url !== undefined && UNCHECKED_ROUTES.has(url)) return true;
     const name = nameIn(host);
-    return name !== null && (isLoopback(name) || this.served?.has(name) === true);
+    if (name === null || !(isLoopback(name) || this.served?.has(name))) return false;
+    this.lastServed = host;
+    return true;
   }
 
   private refusalOf({ headers: { host = '' } }: FastifyRequest): DomainError {
