@@ -72,7 +72,7 @@ export function isUnavailable(error: unknown): boolean {
 const NO_CONNECTION = 'timeout exceeded when trying to connect';
 
 /** The caller may repeat what it asked in any case; where nothing was changed for certain, it is told so. */
-function explain(error: unknown): string {
+function adviceOn(error: unknown): string {
   if (codeOf(error) === LOCK_TIMEOUT)
     return 'The database is busy: another transaction holds what this needs. Nothing was changed; try again shortly.';
   if (error instanceof Error && error.message === NO_CONNECTION)
@@ -80,14 +80,9 @@ function explain(error: unknown): string {
   return 'The database does not answer; try again shortly.';
 }
 
-/** The one door to the driver: only what fails behind it can say that the database is away. */
-async function driven<T>(call: () => Promise<T>): Promise<T> {
-  try {
-    return await call();
-  } catch (error) {
-    if (!isAway(error)) throw error;
-    throw new DomainError('database.unavailable', explain(error), { cause: error });
-  }
+/** For an error of the driver's, and no other: only the driver can say that the database is away. */
+function explained(error: unknown): unknown {
+  return isAway(error) ? new DomainError('database.unavailable', adviceOn(error), { cause: error }) : error;
 }
 
 /** True if a statement gave up because somebody else holds a lock: nothing was changed. */
@@ -134,7 +129,7 @@ export class Database {
    * @throws DomainError `database.unavailable` when PostgreSQL cannot be reached or cannot serve, or when the statement's
    * time is up.
    */
-  async query<Row extends QueryResultRow>(statement: Statement, values: readonly unknown[]): Promise<Row[]> {
+  query<Row extends QueryResultRow>(statement: Statement, values: readonly unknown[]): Promise<Row[]> {
     return this.withConnection(new Deadline(statement.withinMs), (on) =>
       on.pooled ? inTransaction(on, () => run<Row>(on, statement, values)) : run<Row>(on, statement, values),
     );
@@ -158,7 +153,7 @@ export class Database {
   /** Does the work on a connection of the pool, again from the start when PostgreSQL asks for it. */
   private async withConnection<T>(deadline: Deadline, work: (on: Connection) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
-      const connection = new Connection(await driven(() => this.acquire(deadline)), deadline);
+      const connection = new Connection(await this.acquire(deadline), deadline);
       try {
         return await work(connection);
       } catch (error) {
@@ -170,16 +165,27 @@ export class Database {
   }
 
   private async acquire(deadline: Deadline): Promise<PoolClient> {
+    const isFree = this.pool.idleCount > this.pool.waitingCount;
     const connecting = this.pool.connect();
-    if (deadline.leftMs === undefined) return connecting;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<null>((resolve) => (timer = setTimeout(resolve, deadline.leftMs, null)));
-    const client = await Promise.race([connecting, late]).finally(() => clearTimeout(timer));
-    if (client) return client;
-    // It comes when nobody waits for it any more; that it does not come was said already.
-    void connecting.then((unused) => unused.release(), heard);
-    throw new Error(NO_CONNECTION);
+    try {
+      return isFree || deadline.leftMs === undefined
+        ? await connecting
+        : await within(deadline.leftMs, connecting);
+    } catch (error) {
+      throw explained(error);
+    }
   }
+}
+
+/** The connection, unless it comes too late. */
+async function within(ms: number, connecting: Promise<PoolClient>): Promise<PoolClient> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<null>((resolve) => (timer = setTimeout(resolve, ms, null)));
+  const client = await Promise.race([connecting, late]).finally(() => clearTimeout(timer));
+  if (client) return client;
+  // It comes when nobody waits for it any more; that it does not come was said already.
+  void connecting.then((unused) => unused.release(), heard);
+  throw new Error(NO_CONNECTION);
 }
 
 /** The time that is left to a caller; on the monotonic clock. */
@@ -215,12 +221,12 @@ class Connection {
     const timed: QueryConfig & { query_timeout?: number } =
       leftMs === undefined ? query : { ...query, query_timeout: leftMs };
     try {
-      const { rows } = await driven(() => this.client.query<Row>(timed));
+      const { rows } = await this.client.query<Row>(timed);
       this.broken = false;
       return rows;
     } catch (error) {
-      this.broken = !((isUnavailable(error) ? (error as DomainError).cause : error) instanceof DatabaseError);
-      throw error;
+      this.broken = !(error instanceof DatabaseError);
+      throw explained(error);
     }
   }
 
@@ -246,7 +252,7 @@ async function inTransaction<T>(on: Connection, work: () => Promise<T>): Promise
   }
 }
 
-async function run<Row extends QueryResultRow>(
+function run<Row extends QueryResultRow>(
   on: Connection,
   { name, text }: Statement,
   values: readonly unknown[],

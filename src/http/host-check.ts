@@ -57,8 +57,7 @@ export class HostCheck {
         if (admitted) done();
         else sendProblem(reply, problemOf(this.refusalOf(request)));
       };
-      if (this.isServed(request)) return done();
-      const admitted = this.hasKey(request);
+      const admitted = this.isServed(request) || this.hasKey(request);
       if (admitted instanceof Promise) void admitted.then(proceed);
       else proceed(admitted);
     });
