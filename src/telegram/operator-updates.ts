@@ -79,8 +79,9 @@ export class OperatorUpdates {
     const { from, message, data, id } = query;
     const listTap = parseListTap(data);
     if (!listTap || !message || !this.people.operatorOf(from.id)) return this.taps.handle(query);
-    // A list from before the service was told to answer in its own chat only.
-    if (!this.people.answersIn(message.chat))
+    // A list from before the service was told to answer in its own chat only, or data that a client made up for another
+    // message, such as a card, which a page of the list would replace.
+    if (!this.people.answersIn(message.chat) || !offers(message, data))
       return this.taps.answer(id, { text: unknownButtonAnswer(), alert: true });
     const where = { chatId: String(message.chat.id), messageId: String(message.message_id) };
     this.replies.begin(() => this.browse(listTap, where));
@@ -216,6 +217,12 @@ export class OperatorUpdates {
       await this.chat.send(laneOf(message), text, { replyTo, buttons, roomMs, isReply: true });
     });
   }
+}
+
+/** True if the data stands behind a button of the message. */
+function offers(message: NonNullable<CallbackQuery['message']>, data: string): boolean {
+  const rows = 'reply_markup' in message ? message.reply_markup.inline_keyboard : [];
+  return rows.flat().some((button) => 'callback_data' in button && button.callback_data === data);
 }
 
 /** Why a reply to a card is not a reason; null for one that may be. */

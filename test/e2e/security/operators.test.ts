@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import {
   callbackData,
+  listCallbackData,
   newNonce,
   parseCallbackData,
   parseListTap,
@@ -71,6 +72,8 @@ const deliver = (update: unknown, secret: string | null = SECRET): Promise<Respo
 
 const dataOf = (card: ChatMessage, button: string): string =>
   card.buttons.flat().find(({ text }) => text.includes(button))?.data ?? '';
+
+const asSent = ({ text, data }: ChatMessage['buttons'][number][number]) => ({ text, callback_data: data });
 
 const refusalsBy = (id: number) =>
   rig.database.query(`select 1 from audit_log where type = 'access.unauthenticated' and actor = $1`, [
@@ -239,6 +242,19 @@ describe('security 5: forged, replayed, reordered updates have no effect', () =>
     expect(await rig.statusOf(approval)).toBe('pending');
     await deliver(tapOf({ data: reject, messageId: card.messageId }));
     expect(await rig.statusOf(approval)).toBe('rejected');
+  });
+
+  it('a button of the list on a card, where none is: the card stays as it is', async () => {
+    const { approval, card } = await rig.shown();
+    const data = listCallbackData({ kind: 'page', beforeId: approval.id });
+    const message = { reply_markup: { inline_keyboard: card.buttons.map((row) => row.map(asSent)) } };
+    await deliver(tapOf({ data, messageId: card.messageId, message }));
+    const answers = await rig.chat.calls('answerCallbackQuery');
+    expect(answers.at(-1)?.params.text).toMatch(/not valid/);
+    await deliver(tapOf({ data: dataOf(card, 'Approve'), messageId: card.messageId }));
+    await rig.closed(card);
+    const edits = (await rig.calls('editMessageText')).map(({ params }) => params.message_id);
+    expect(edits.filter((id) => Number(id) === card.messageId)).toHaveLength(1);
   });
 
   it('an operator who taps what is on no message of ours is not told to be none', async () => {
