@@ -40,10 +40,12 @@ const MAX_MESSAGE_PAUSE_MS = 60_000;
 const backoffMs = (attempts: number): number => Math.min(MAX_MESSAGE_PAUSE_MS, 1000 * 2 ** (attempts - 1));
 
 /**
- * A send of unknown fate shows the connection unwell, not the chat: while that lasts the breaker keeps everything
- * back, and when it is over the chat must not wait on.
+ * A failed call shows the connection unwell, not the chat: while that lasts the breaker keeps everything back, and when
+ * it is over the chat must not wait on.
  */
-const UNKNOWN_FATE_PAUSE_MS = 1_000;
+const UNPROVEN_FAULT_PAUSE_MS = 1_000;
+/** A message that fails while Telegram answers waits this many doublings longer than one that its chat refuses: 8 s at first. */
+const ALONE_DOUBLINGS = 2;
 
 /** What was written into the outbox together with one of these can be done now. */
 const LEAVING_WORK = [ApprovalEnqueued, ApprovalSettled, ApprovalAcknowledged];
@@ -167,10 +169,15 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
   /** Never rejects: what cannot even be given back comes back when its lease ends. */
   private async do(work: Work): Promise<void> {
     await this.guarded(async () => {
+      let answers = false;
       try {
+        if (work.failedBefore) {
+          await this.chat.check();
+          answers = true;
+        }
         if (await this.escalation.perform(work)) await this.outbox.laneWorks(work);
       } catch (error) {
-        await this.giveBack(work, error);
+        await this.giveBack(work, error, answers);
       } finally {
         await this.budget.cancel(work.slot);
       }
@@ -178,7 +185,8 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
     });
   }
 
-  private async giveBack(work: Work, error: unknown): Promise<void> {
+  /** @param answers whether Telegram answered right before this failed. */
+  private async giveBack(work: Work, error: unknown, answers: boolean): Promise<void> {
     const message = error instanceof ChatFailure ? error.message : describeError(error);
     const { kind, chatId, threadId, attempts } = work;
     const fields = {
@@ -210,11 +218,11 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
     this.log.event('debug', 'escalation.postponed', { ...fields, scope }, 'tried again later');
     if (scope === null)
       this.log.event('error', 'escalation.failed', fields, 'this failed here, not at Telegram; tried again');
-    return this.outbox.postpone(work, await this.waitAfter(work, error), message);
+    return this.outbox.postpone(work, await this.waitAfter(work, error, answers), message);
   }
 
   /** Pauses the lane as the failure says. @returns how long the work itself waits, in milliseconds. */
-  private async waitAfter(work: Work, error: unknown): Promise<number> {
+  private async waitAfter(work: Work, error: unknown, answers: boolean): Promise<number> {
     if (!(error instanceof ChatFailure)) return RETRY_MS;
     switch (error.scope) {
       case 'chat': {
@@ -228,14 +236,24 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
         if ((error.told.retryAfterMs ?? null) === null) await this.outbox.pauseLane(work, null);
         return 0;
       case 'unknown':
-        await this.outbox.pauseLane(work, UNKNOWN_FATE_PAUSE_MS);
+      case 'connection':
+        if (answers) return this.waitAlone(work);
+        await this.outbox.pauseLane(work, UNPROVEN_FAULT_PAUSE_MS);
         return 0;
       case 'files':
         return backoffMs(work.attempts);
-      case 'connection':
       case 'message':
         return 0;
     }
+  }
+
+  /**
+   * Telegram answers, but fails for this message or for its lane. Retried at once, the oldest work would open the circuit
+   * each time, and nothing else would ever be sent.
+   */
+  private async waitAlone(work: Work): Promise<number> {
+    const { pauseMs } = await this.outbox.pauseLane(work, null);
+    return Math.max(pauseMs + AFTER_LANE_MS, backoffMs(work.attempts + ALONE_DOUBLINGS));
   }
 
   private async renew(): Promise<void> {

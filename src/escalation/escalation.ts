@@ -105,12 +105,12 @@ export class Escalation implements BeforeApplicationShutdown {
 
   /** Sends what has no buttons: of these, only the outbox knows how often they were tried. */
   private async say(
-    { chatId, threadId, slot, attempts }: Work,
+    { chatId, threadId, slot, attempts, failedBefore: once }: Work,
     message: MessageText,
     replyTo: string | null = null,
   ): Promise<void> {
     try {
-      await this.chat.send({ chatId, threadId }, message, { slot, replyTo });
+      await this.chat.send({ chatId, threadId }, message, { slot, once, replyTo });
     } catch (error) {
       if (attempts < MAX_LOST_SENDS || !(error instanceof ChatFailure && error.scope === 'unknown'))
         throw error;
@@ -158,13 +158,13 @@ export class Escalation implements BeforeApplicationShutdown {
       await this.deliver(approval, work, card, complete, document?.sha256);
       return true;
     }
-    const failed = await this.upload(card, approval, document, work.slot);
+    const failed = await this.upload(card, approval, document, work);
     if (failed === null) {
       await this.outbox.goOn(work);
       return true;
     }
     if (failed.scope === 'files') return this.goOnWithoutFiles(approval, work, card, failed);
-    await this.showIncomplete(approval, card, incompleteNotice(approval));
+    await this.showIncomplete(approval, work, card, incompleteNotice(approval));
     throw failed;
   }
 
@@ -191,7 +191,7 @@ export class Escalation implements BeforeApplicationShutdown {
     carried: string | undefined,
   ): Promise<void> {
     const buttons = buttonsFor(approval, card.nonce);
-    const messageId = await this.put(card, complete, buttons, work.slot, (text) =>
+    const messageId = await this.put(card, complete, buttons, work, (text) =>
       this.cards.showsOtherwise(card, displayDigest(text, carried)),
     );
     const { warningSeconds } = this.config.approvals;
@@ -218,7 +218,7 @@ export class Escalation implements BeforeApplicationShutdown {
     const fields = { approvalId: approval.id, chatId: card.chatId, error: refusal.message };
     if (pieces === null) {
       this.log.event('warn', 'escalation.files-refused', fields, 'the action can be rejected only');
-      await this.showIncomplete(approval, card, tooLongNotice(piecesNeeded(approval)));
+      await this.showIncomplete(approval, work, card, tooLongNotice(piecesNeeded(approval)));
       throw refusal;
     }
     this.log.event('info', 'escalation.files-refused', fields, 'the action is sent as text messages');
@@ -260,7 +260,7 @@ export class Escalation implements BeforeApplicationShutdown {
       } catch (error) {
         if (error instanceof ChatFailure && error.scope === 'message') {
           const { card } = await this.begin(approval, work, digest);
-          await this.showIncomplete(approval, card, incompleteNotice(approval));
+          await this.showIncomplete(approval, work, card, incompleteNotice(approval));
         }
         throw error;
       }
@@ -276,7 +276,7 @@ export class Escalation implements BeforeApplicationShutdown {
   /** What approval is given for is what the chat holds: a piece that reads otherwise there does not count. */
   private async sendPiece(
     approval: Approval,
-    { chatId, threadId, slot }: ApprovalWork,
+    { chatId, threadId, slot, failedBefore: once }: ApprovalWork,
     number: number,
     message: MessageText,
   ): Promise<void> {
@@ -288,7 +288,7 @@ export class Escalation implements BeforeApplicationShutdown {
     }
     try {
       if (lost > 0) await this.chat.check();
-      const { messageId, text } = await this.chat.send({ chatId, threadId }, message, { slot });
+      const { messageId, text } = await this.chat.send({ chatId, threadId }, message, { slot, once });
       if (text !== message.text)
         throw new ChatFailure('message', `message ${number} of the action reads otherwise in the chat`);
       await this.remember(() => this.cards.pieceSent(approval.id, chatId, number, messageId));
@@ -299,11 +299,16 @@ export class Escalation implements BeforeApplicationShutdown {
   }
 
   /** What there is, to be rejected or waited for. */
-  private async showIncomplete(approval: Approval, card: Card, notice: string): Promise<void> {
+  private async showIncomplete(
+    approval: Approval,
+    work: ApprovalWork,
+    card: Card,
+    notice: string,
+  ): Promise<void> {
     const shown = renderCard(approval, { notices: [notice] });
     await this.remember(() => this.cards.incomplete(card, displayDigest(shown.text)));
     const buttons = buttonsFor(approval, card.nonce, false);
-    const messageId = await this.put(card, shown, buttons, null, (text) =>
+    const messageId = await this.put(card, shown, buttons, { ...work, slot: null }, (text) =>
       this.cards.incomplete(card, displayDigest(text)),
     );
     await this.remember(() => this.cards.shown(card, messageId));
@@ -330,11 +335,11 @@ export class Escalation implements BeforeApplicationShutdown {
     card: Card,
     approval: Approval,
     document: ActionDocument,
-    slot: string,
+    { slot, failedBefore: once }: ApprovalWork,
   ): Promise<ChatFailure | null> {
     try {
       const caption = renderDocumentCaption(approval, document);
-      const messageId = await this.chat.sendDocument(card, document, caption, { slot });
+      const messageId = await this.chat.sendDocument(card, document, caption, { slot, once });
       await this.remember(() => this.cards.attached(card, { messageId, sha256: document.sha256 }));
       return null;
     } catch (error) {
@@ -351,16 +356,16 @@ export class Escalation implements BeforeApplicationShutdown {
     card: Card,
     shown: MessageText,
     buttons: readonly Button[],
-    slot: string | null,
+    { slot, failedBefore: once }: Pick<ApprovalWork, 'failedBefore'> & { readonly slot: string | null },
     showsOtherwise: (text: string) => Promise<void>,
   ): Promise<string> {
     const beforePlain = () => this.remember(() => showsOtherwise(shown.plain));
     if (card.messageId !== null) {
-      await this.chat.edit(card.chatId, card.messageId, shown, { buttons, slot, beforePlain });
+      await this.chat.edit(card.chatId, card.messageId, shown, { buttons, slot, once, beforePlain });
       return card.messageId;
     }
     try {
-      return (await this.chat.send(card, shown, { buttons, slot, beforePlain })).messageId;
+      return (await this.chat.send(card, shown, { buttons, slot, once, beforePlain })).messageId;
     } catch (error) {
       const unknown = error instanceof ChatFailure && error.scope === 'unknown';
       if (!unknown) await this.remember(() => this.cards.notSent(card));
@@ -375,12 +380,16 @@ export class Escalation implements BeforeApplicationShutdown {
       let failed: { card: Card; error: ChatFailure } | null = null;
       for (const card of await this.cards.delivered(approval.id)) {
         try {
-          await this.chat.edit(card.chatId, card.messageId, renderOutcome(approval, card.pieces), { slot });
+          const once = work.failedBefore;
+          await this.chat.edit(card.chatId, card.messageId, renderOutcome(approval, card.pieces), {
+            slot,
+            once,
+          });
           await this.cards.closed(card);
           took ||= card.chatId === work.chatId;
         } catch (error) {
           // A copy in a dead chat must not keep the others from becoming true.
-          if (!(error instanceof ChatFailure) || error.scope === 'connection') throw error;
+          if (!(error instanceof ChatFailure) || !this.chat.reachable) throw error;
           failed ??= { card, error };
         }
         slot = null;

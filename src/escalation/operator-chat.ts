@@ -60,6 +60,8 @@ export interface SendOptions {
   readonly replyTo?: string | null;
   /** Room in the send budget that the caller has taken already; further attempts take their own. */
   readonly slot?: string | null;
+  /** Makes one attempt, since earlier ones failed; else failures that may pass are retried within the call. */
+  readonly once?: boolean;
   /** How long to wait for room in the send budget, in milliseconds; else as long as it takes a full chat. */
   readonly roomMs?: number | undefined;
   /** An answer to what somebody wrote, wherever that was: what becomes of it says nothing about the way to operators. */
@@ -97,6 +99,6 @@ export abstract class OperatorChat {
     lane: Lane,
     file: Attachment,
     caption: MessageText,
-    options?: Pick<SendOptions, 'slot'>,
+    options?: Pick<SendOptions, 'slot' | 'once'>,
   ): Promise<string>;
 }

@@ -10,6 +10,8 @@ interface Leased extends Lane {
   readonly leaseToken: string;
   /** Leases taken so far, this one included. */
   readonly attempts: number;
+  /** This work or its lane has failed, and neither has succeeded since. */
+  readonly failedBefore: boolean;
   /** Room in the send budget for one call. */
   readonly slot: string;
 }
@@ -62,6 +64,7 @@ interface WorkRow {
   thread_id: string;
   lease_token: string;
   attempts: number;
+  failed_before: boolean;
   data: string | null;
   slot_id: string;
   wait_ms: number | null;
@@ -121,10 +124,11 @@ export const CLAIM: Statement = {
     insert into send_slots (chat_id, at, shared)
     select chat_id, t + ${SLOT_END}, urgency <> ${URGENCY.outcome} from taken, clock returning id
   )
-  select taken.*, slot.id as slot_id, null::float8 as wait_ms, null::text[] as waiting, null::text[] as "full"
-  from taken, slot
+  select taken.id, kind, approval_id, chat_id, thread_id, lease_token, attempts, data, urgency, slot.id as slot_id, attempts > 1 or coalesce(failures, 0) > 0 as failed_before,
+    null::float8 as wait_ms, null::text[] as waiting, null::text[] as "full"
+  from taken cross join slot left join lane_states using (chat_id, thread_id)
   union all
-  select null, null, null, null, null, null, null, null, null, null,
+  select null, null, null, null, null, null, null, null, null, null, null,
     (select case when count(free_at) > 0 then greatest(0, extract(epoch from min(free_at) - min(t))::float8 * 1000) end
     from ready, clock),
     (select array_agg(distinct chat_id || '/' || thread_id) from ready, clock where room_at > t),
@@ -366,7 +370,7 @@ export interface DeadLetter {
 
 function toWork(row: WorkRow & { id: string }): Work {
   const { id, chat_id: chatId, thread_id: threadId, lease_token: leaseToken, attempts, slot_id: slot } = row;
-  const leased = { id, chatId, threadId, leaseToken, attempts, slot };
+  const leased = { id, chatId, threadId, leaseToken, attempts, failedBefore: row.failed_before, slot };
   if (row.kind === 'digest' || row.kind === 'notice') {
     const data: unknown = JSON.parse(row.data ?? '');
     return { ...leased, kind: row.kind, data } as ChatWork;

@@ -48,7 +48,7 @@ function isGone(error: unknown): boolean {
 }
 
 /** How a message is written and sent. Without a list of buttons a new message has none. */
-interface Writing extends Pick<SendOptions, 'beforePlain'> {
+interface Writing extends Pick<SendOptions, 'beforePlain' | 'once'> {
   readonly buttons?: SendOptions['buttons'] | undefined;
   readonly budget: Budgeted;
 }
@@ -152,12 +152,12 @@ export class TelegramChat extends OperatorChat {
     lane: Lane,
     { fileName, bytes }: Attachment,
     caption: MessageText,
-    { slot = null }: Pick<SendOptions, 'slot'> = {},
+    { slot = null, once = false }: Pick<SendOptions, 'slot' | 'once'> = {},
   ): Promise<string> {
     const { chatId } = lane;
     const payload = { chat_id: chatId, ...topicOf(lane), document: new File([bytes], fileName) };
     const sent = await this.told(
-      () => this.formatted('sendDocument', 'caption', caption, payload, { budget: { chatId, slot } }),
+      () => this.formatted('sendDocument', 'caption', caption, payload, { once, budget: { chatId, slot } }),
       { chatId },
     );
     return String(sent.message_id);
@@ -178,7 +178,7 @@ export class TelegramChat extends OperatorChat {
     field: 'text' | 'caption',
     message: MessageText,
     payload: object,
-    { buttons, beforePlain, budget }: Writing,
+    { buttons, beforePlain, once = false, budget }: Writing,
   ): Promise<BotApiResult<Method>> {
     let form = this.dialect.form;
     let room = budget;
@@ -186,7 +186,7 @@ export class TelegramChat extends OperatorChat {
       const markup = buttons ? { reply_markup: writeButtons(buttons, form) } : {};
       try {
         const written = { ...payload, ...writeText(field, message, form), ...markup };
-        return await this.api.call(method, written, { budget: room });
+        return await this.api.call(method, written, { budget: room, retry: !once });
       } catch (error) {
         const refusal = error instanceof TelegramFailure && error.status === 400 ? error.message : '';
         const simpler = this.dialect.simplify(form, refusal);

@@ -124,6 +124,53 @@ describe('a message that is refused while others are taken', () => {
   });
 });
 
+describe('a message or a chat that Telegram fails for while it answers', () => {
+  const failure = { status: 500, description: 'Internal Server Error', count: ALWAYS };
+
+  it('holds up no other message, opens no circuit again, and comes when that is over', async () => {
+    rig = await TelegramRig.start();
+    await rig.chat.fault({ method: 'sendMessage', containing: 'echo odd', ...failure });
+    const odd = await rig.asked(bash('echo odd'));
+    await until('it failed', async () => (await rig.outboxOf(odd))[0]?.last_error);
+    const others = await Promise.all(['a', 'b', 'c', 'd', 'e'].map((command) => rig.asked(bash(command))));
+    for (const { id } of others) await rig.chat.card(id);
+    const attempts = async () => (await rig.outboxOf(odd))[0]?.attempts ?? 0;
+    await until('it failed again and again', async () => {
+      await hurryUp();
+      return (await attempts()) > 5;
+    });
+    expect((await rig.breaker()).state).toBe('closed');
+    expect(await rig.outboxOf(odd)).toMatchObject([{ kind: 'card', dead: false }]);
+    await rig.chat.clearFaults();
+    await hurryUp();
+    await rig.chat.card(odd.id);
+  });
+
+  it('as a chat of an earlier configuration, holds up none of the chat of now', async () => {
+    rig = await TelegramRig.start();
+    const earlier = await Promise.all(['a', 'b', 'c'].map((command) => rig.shown(bash(command))));
+    await rig.restart({ TELEGRAM_CHAT_ID: `${FORUM}` });
+    await rig.chat.fault({ method: 'editMessageText', chat: CHAT, ...failure });
+    for (const { approval } of earlier) await rig.api.decide(approval.id, 'approved');
+    await until('an edit failed', async () => (await rig.calls('editMessageText')).length > 0);
+    const chat = new SandboxClient(rig.sandbox.url, FORUM);
+    for (const command of ['d', 'e', 'f']) {
+      const { id } = await rig.asked(bash(command));
+      const { messageId } = await chat.card(id);
+      await chat.press(messageId, 'Approve');
+      await chat.find(
+        'the outcome',
+        (shown) => shown.messageId === messageId && buttonsOf(shown).length === 0,
+      );
+    }
+    await rig.chat.clearFaults();
+    for (const { card } of earlier) {
+      await hurryUp();
+      await rig.closed(card);
+    }
+  });
+});
+
 describe('a chat that takes no files', () => {
   const long = Array.from({ length: 400 }, (_, n) => `line ${n} of what is written`).join('\n');
   const write = { toolName: 'Write', toolInput: { file_path: '/srv/notes', content: long } };
