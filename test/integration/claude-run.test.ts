@@ -111,6 +111,22 @@ it('keeps parallel calls apart', async () => {
   expect([machine.wrote('one'), machine.wrote('two'), machine.wrote('three')]).toEqual(['', null, '']);
 });
 
+it('allows neither of two calls that have the same id at the same time, and takes back what it asked', async () => {
+  const machine = new AgentMachine(url);
+  const calls = ['touch shown', 'touch hidden'].map((command) => ({ ...bash(command), requestId: '1' }));
+  const run = machine.run({ parallel: true, calls });
+  await until('a denial', () => run.answers.length > 0);
+  expect(run.answers).toEqual([
+    { behavior: 'deny', message: expect.stringContaining('the same id') as string },
+  ]);
+  run.run.signal('SIGINT');
+  await run.ended();
+  expect([machine.wrote('shown'), machine.wrote('hidden')]).toEqual([null, null]);
+  const commands = (await all('status=pending')).map(({ toolInput }) => toolInput.command);
+  expect(commands).not.toContain('touch shown');
+  expect(commands).not.toContain('touch hidden');
+});
+
 it('asks for a 20 kB command with invisible characters as it is, and runs those very bytes', async () => {
   const machine = new AgentMachine(url);
   const hostile = `a\u200b\u202eb\u{e0041}${'x'.repeat(20_000)}$(touch injected)"`;

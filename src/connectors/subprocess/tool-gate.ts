@@ -39,6 +39,8 @@ type Verdict =
 /** An approval that has had its one use. */
 class UsedBefore extends Error {}
 
+const SAME_ID = 'the agent gave two calls the same id';
+
 /** How long a request that is no longer wanted is taken back for. */
 const RETRACT_WITHIN_MS = 10_000;
 
@@ -47,6 +49,7 @@ const RETRACT_WITHIN_MS = 10_000;
  * says so for exactly this call, and the approval was not used before. Whatever else happens is a denial.
  */
 export class ToolGate {
+  /** By Claude Code's id of the call: a gate is of one process and one session, and no other has its ids. */
   private readonly open = new Map<string, AbortController>();
   private readonly underWay = new Set<Promise<void>>();
   /** Why calls were denied, by tool use. */
@@ -54,8 +57,13 @@ export class ToolGate {
 
   constructor(private readonly settings: GateSettings) {}
 
-  /** Answers in its own time. */
+  /** Answers in its own time. An answer to two calls at once could let the wrong one run, so neither is allowed. */
   ask(requestId: string, call: ToolCall): void {
+    if (this.open.has(requestId)) {
+      this.retract(requestId, SAME_ID);
+      this.deny(requestId, call, failureOf(SAME_ID));
+      return;
+    }
     const stop = new AbortController();
     this.open.set(requestId, stop);
     this.follow(this.answer(requestId, { ...call, cwd: this.settings.cwd }, stop.signal));
@@ -82,14 +90,18 @@ export class ToolGate {
       this.settings.reply(allowance(requestId, call.toolInput));
       this.settings.report({ kind: 'allowed', approval: verdict.approval });
     } else {
-      if (call.toolUseId !== null) this.denials.set(call.toolUseId, verdict.message);
-      this.settings.reply(denial(requestId, verdict.message));
-      this.settings.report({ kind: 'denied', toolName: call.toolName, message: verdict.message });
+      this.deny(requestId, call, verdict.message);
     }
     const { approval } = verdict;
     if (approval !== null && approval.status !== 'pending') {
       this.follow(this.acknowledge(approval, retracted ? 'gone' : 'resumed'));
     }
+  }
+
+  private deny(requestId: string, { toolName, toolUseId }: ToolCall, message: string): void {
+    if (toolUseId !== null) this.denials.set(toolUseId, message);
+    this.settings.reply(denial(requestId, message));
+    this.settings.report({ kind: 'denied', toolName, message });
   }
 
   /** Never rejects: every failure is a denial. */
