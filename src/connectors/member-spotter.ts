@@ -9,7 +9,7 @@ export type Wanted<Name extends string> = Readonly<Record<Name, MemberPath>>;
 export interface SpottedMember {
   /** The last one, as `JSON.parse` has it; undefined for an object, a list and what is too long. */
   readonly value: unknown;
-  /** An earlier one of the same name has another value. */
+  /** An earlier one of the same name has another value, or the same in another spelling. */
   readonly isAmbiguous: boolean;
 }
 
@@ -38,12 +38,34 @@ const OPEN_LIST = 0x5b;
 const CLOSE_LIST = 0x5d;
 const SPACE = 0x20;
 
-function valueOf(bytes: readonly number[]): unknown {
+type Bytes = readonly number[];
+
+function valueOf(bytes: Bytes | null): unknown {
   try {
-    return JSON.parse(Buffer.from(bytes).toString('utf8'));
+    return bytes === null ? undefined : JSON.parse(Buffer.from(bytes).toString('utf8'));
   } catch {
     return undefined;
   }
+}
+
+/** The name of a member; null for what is not a text. A body has many of them, and few have an escape to decode. */
+function nameOf(bytes: Bytes | null): string | null {
+  if (bytes?.[0] !== QUOTE) return null;
+  if (bytes.includes(BACKSLASH)) {
+    const name = valueOf(bytes);
+    return typeof name === 'string' ? name : null;
+  }
+  // Bytes beyond ASCII become other letters than they mean, of which no name of ours has any.
+  return bytes.at(-1) === QUOTE ? String.fromCharCode(...bytes.slice(1, -1)) : null;
+}
+
+const isSame = (one: Bytes | null, other: Bytes | null): boolean =>
+  one === other || (one?.length === other?.length && one?.every((byte, n) => byte === other?.[n]) === true);
+
+/** A member as it came: it is decoded once its object has ended, however often it is repeated. */
+interface RawMember {
+  readonly bytes: Bytes | null;
+  readonly isAmbiguous: boolean;
 }
 
 /** The same of a body that was understood as JSON. */
@@ -71,7 +93,7 @@ export function membersOf<Name extends string>(body: unknown, wanted: Wanted<Nam
  */
 export class MemberSpotter<Name extends string> {
   private readonly objects: SpottedObject<Name>[] = [];
-  private members: { [name in Name]?: SpottedMember } = {};
+  private members = new Map<Name, RawMember>();
   private isList = false;
   private isOver = false;
   private depth = 0;
@@ -134,11 +156,9 @@ export class MemberSpotter<Name extends string> {
       case CLOSE_LIST:
         this.close();
         return;
-      case COLON: {
-        const key = this.takeToken();
-        this.key = typeof key === 'string' ? key : null;
+      case COLON:
+        this.key = nameOf(this.takeToken());
         return;
-      }
       case COMMA:
         this.endOfMember();
         return;
@@ -182,10 +202,10 @@ export class MemberSpotter<Name extends string> {
   /** Of one that is an object or a list, its beginning. */
   private endOfMember(): void {
     const { key } = this;
-    const value = this.takeToken();
+    const bytes = this.takeToken();
     this.key = null;
     if (key === null || !this.isNear || this.depth < this.base) return;
-    for (const name in this.wanted) if (this.isAt(this.wanted[name], key)) this.record(name, value);
+    for (const name in this.wanted) if (this.isAt(this.wanted[name], key)) this.record(name, bytes);
   }
 
   private isAt([first, second]: MemberPath, key: string): boolean {
@@ -194,21 +214,27 @@ export class MemberSpotter<Name extends string> {
       : second === key && first === this.parent;
   }
 
-  private record(name: Name, value: unknown): void {
-    const earlier = this.members[name];
-    const isAmbiguous = earlier !== undefined && (earlier.isAmbiguous || earlier.value !== value);
-    this.members[name] = { value, isAmbiguous };
+  private record(name: Name, bytes: Bytes | null): void {
+    const earlier = this.members.get(name);
+    const isAmbiguous = earlier !== undefined && (earlier.isAmbiguous || !isSame(earlier.bytes, bytes));
+    this.members.set(name, { bytes, isAmbiguous });
   }
 
-  private takeToken(): unknown {
+  /** @returns null for what was not kept, or not in full. */
+  private takeToken(): Bytes | null {
     const { token, isKept } = this;
     this.token = null;
-    return token !== null && isKept ? valueOf(token) : undefined;
+    return isKept ? token : null;
   }
 
   private endOfObject(): void {
     const { members } = this;
-    this.members = {};
-    if (Object.keys(members).length > 0 && this.objects.length < MAX_OBJECTS) this.objects.push(members);
+    if (members.size === 0) return;
+    this.members = new Map();
+    if (this.objects.length === MAX_OBJECTS) return;
+    const object: { [name in Name]?: SpottedMember } = {};
+    for (const [name, { bytes, isAmbiguous }] of members)
+      object[name] = { value: valueOf(bytes), isAmbiguous };
+    this.objects.push(object);
   }
 }

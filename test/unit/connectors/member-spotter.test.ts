@@ -129,3 +129,19 @@ it('keeps no more of a long value than it needs', () => {
   for (let pieces = 0; pieces < 100; pieces++) spotter.take(Buffer.alloc(10_000, 'x'));
   expect(JSON.stringify(spotter).length).toBeLessThan(10_000);
 });
+
+it.each([
+  ['members', (n: number) => `{${'"id":1,"id":2,"x":3,'.repeat(n)}"id":4}`],
+  ['members of a member', (n: number) => `{"params":{${'"name":"a","x":3,'.repeat(n)}"name":"b"}}`],
+  ['texts', (n: number) => `{"id":[${'"a",'.repeat(n)}1]}`],
+  ['objects', (n: number) => `[${'{"id":1},'.repeat(n)}{}]`],
+])('decodes no more of many %s than of a few', (_what, of) => {
+  const parse = jest.spyOn(JSON, 'parse');
+  const decoded = [200, 5_000].map((n) => {
+    parse.mockClear();
+    spottedIn(of(n), 1000);
+    return parse.mock.calls.length;
+  });
+  parse.mockRestore();
+  expect(decoded[1]).toBe(decoded[0]);
+});
