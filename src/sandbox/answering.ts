@@ -7,16 +7,16 @@ const HTML_PAGE =
 
 const DRIP_MS = 100;
 
-/** Beyond what a bot should read, and little enough for any machine. */
+/** More than a bot should read, and small enough for the memory of any machine. */
 const HUGE_BYTES = 8 * 1024 * 1024;
 
-/** Cuts the connection the hard way: the client sees ECONNRESET. */
+/** Resets the TCP connection: the client sees ECONNRESET. */
 export function resetConnection(reply: FastifyReply): void {
   reply.hijack();
   reply.raw.socket?.resetAndDestroy();
 }
 
-/** Writes the answer, spoiled when a fault says so. */
+/** Writes the answer, or a corrupted one if a fault asks for that. */
 export function writeAnswer(reply: FastifyReply, { status, body }: Answer, spoiled: Fault['body']): void {
   const json = JSON.stringify(body);
   void reply.code(status);
@@ -31,7 +31,7 @@ export function writeAnswer(reply: FastifyReply, { status, body }: Answer, spoil
       void reply.type('application/json').send('');
       return;
     case 'truncated':
-      // With the length of the half, so that the client takes it for the whole.
+      // Content-Length is that of the half, so the client takes the body as complete.
       void reply.type('application/json').send(json.slice(0, Math.ceil(json.length / 2)));
       return;
     case 'huge':

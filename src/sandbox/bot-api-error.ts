@@ -1,10 +1,10 @@
-/** What the Bot API adds to some errors so that a client can react by itself. */
+/** Parameters that the Bot API adds to some errors so that a client can react automatically. */
 export interface ErrorParameters {
   readonly retry_after?: number;
   readonly migrate_to_chat_id?: number;
 }
 
-/** A refusal in the Bot API's own words; the HTTP status is the same number. */
+/** An error with the Bot API's own description; its code is also the HTTP status. */
 export class BotApiError extends Error {
   override readonly name = 'BotApiError';
 

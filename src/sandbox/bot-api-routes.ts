@@ -45,7 +45,7 @@ export function botApiRoutes(app: FastifyInstance, parts: BotApiParts): void {
   });
 }
 
-/** As the hosted server: what is no token at all is not found, a wrong one is unauthorized. */
+/** Like the hosted server: 404 for a string that is not a token, 401 for a wrong token. */
 function tokenError(token: string): BotApiError | null {
   if (TOKEN.test(token)) return null;
   return /^[1-9][0-9]*:/.test(token)

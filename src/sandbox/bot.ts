@@ -10,12 +10,12 @@ import { UpdateQueue } from './update-queue';
 export interface WebhookHandle {
   readonly url: string;
   isSame(url: string, secret: string, connections: number): boolean;
-  /** What getWebhookInfo adds. */
+  /** Fields for the answer of getWebhookInfo. */
   info(): Record<string, unknown>;
   stop(): void;
 }
 
-/** One token and what the server keeps for it. */
+/** One bot token and the state that the server keeps for it. */
 export class Bot {
   readonly id: number;
   readonly user: User;
@@ -37,7 +37,7 @@ export class Bot {
       first_name: 'Countersign',
       username: `countersign_${this.id}_bot`,
     };
-    // Telegram starts anywhere; only the order counts.
+    // Telegram may start at any number; only the order matters.
     this.queue = new UpdateQueue(clock, randomInt(100_000_000, 900_000_000));
     this.poll = new LongPoll(this.queue);
     this.limit = new RateLimit(() => this.settings);

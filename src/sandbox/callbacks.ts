@@ -20,7 +20,7 @@ export class Callbacks {
 
   constructor(private readonly settings: Settings) {}
 
-  /** A new tap; `answer` settles with what the bot says, or null when its time is up. */
+  /** Starts a tap; `answer` resolves with the bot's answer, or with null after the time limit. */
   begin(bot: Bot): { id: string; answer: Promise<CallbackAnswer | null> } {
     const id = `${randomInt(1, 2 ** 47)}${randomInt(1, 2 ** 31)}`;
     const answer = new Promise<CallbackAnswer | null>((resolve) => {
@@ -34,9 +34,9 @@ export class Callbacks {
   }
 
   /**
-   * The bot's answer. A second answer within the time is accepted and changes nothing.
+   * Passes on the bot's answer. A second answer within the time limit is accepted and changes nothing.
    *
-   * @throws {BotApiError} 400 when the tap is unknown, somebody else's, or too old
+   * @throws {BotApiError} 400 if the tap is unknown, of another bot, or too old
    */
   answer(bot: Bot, id: string | undefined, answer: CallbackAnswer): void {
     const callback = this.open.get(id ?? '');

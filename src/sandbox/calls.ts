@@ -1,6 +1,6 @@
 import { Ring } from './ring';
 
-/** Enough for the longest soak, little enough for any machine. */
+/** Enough for the longest soak test, and small enough for the memory of any machine. */
 const MOST_CALLS = 100_000;
 
 /** One call the Bot API received. */
@@ -11,13 +11,13 @@ export interface RecordedCall {
   readonly at: string;
   readonly atMs: number;
   readonly params: Readonly<Record<string, unknown>>;
-  /** The HTTP status answered; null while unanswered, 0 when the connection was cut instead. */
+  /** The HTTP status of the answer; null while there is none, 0 if the sandbox cut the connection. */
   status: number | null;
-  /** True when a fault had a hand in it. */
+  /** True if a fault was applied to the call. */
   fault: boolean;
 }
 
-/** What was called, oldest first; the oldest is forgotten after 100 000. */
+/** The latest 100 000 calls, oldest first. */
 export class Calls {
   private readonly ring = new Ring<RecordedCall>(MOST_CALLS);
 

@@ -1,6 +1,6 @@
 import type { Chat, ChatType, StoredMessage, User } from './telegram-types';
 
-/** One chat and what stands between the bot and it. */
+/** One chat, and the states in which it refuses the bot. */
 export interface ChatState {
   readonly id: number;
   readonly type: ChatType;
@@ -16,7 +16,7 @@ export interface ChatState {
   nextMessageId: number;
   /** The bot was kicked, or blocked by the user. */
   blocked: boolean;
-  /** As if it had never existed. */
+  /** The sandbox answers as if the chat had never existed. */
   missing: boolean;
   /** The group was deleted, as an upgraded one may seem to be. */
   deleted: boolean;
@@ -24,20 +24,20 @@ export interface ChatState {
   migratedTo: number | null;
 }
 
-/** Message ids count from here in seconds: late enough for Telegram's 32 bits, for as long as anybody will ask. */
+/** Message ids count seconds from this date; it is recent enough for ids to fit Telegram's 32 bits for decades. */
 const IDS_BEGAN_SECONDS = Date.UTC(2020, 0, 1) / 1000;
 
 /** Ids of supergroups and channels begin with -100 and have at least ten further digits. */
 const FIRST_SUPERGROUP_ID = -1_000_000_000_000;
 
-/** Shown under this id in links; the Bot API has no thread of it. */
+/** Id of the General topic in links; the Bot API has no thread with this id. */
 export const GENERAL_TOPIC = 1;
 
 export const isPrivate = (chatId: number): boolean => chatId > 0;
 
 /**
- * Its first message id comes from the clock: a bot may remember ids from before the sandbox was started anew, and
- * must not find another message under them.
+ * Creates a chat whose first message id comes from the clock. A bot may remember ids from before a restart of the
+ * sandbox, and must not find a different message under one of them.
  */
 export function newChat(id: number, user: User | null, nowSeconds: number): ChatState {
   const type = isPrivate(id) ? 'private' : id <= FIRST_SUPERGROUP_ID ? 'supergroup' : 'group';
@@ -60,7 +60,7 @@ export function newChat(id: number, user: User | null, nowSeconds: number): Chat
   };
 }
 
-/** Where chats are looked up. */
+/** Lookup of chats by id. */
 export interface ChatDirectory {
   chat(id: number): ChatState;
 }

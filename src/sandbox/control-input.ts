@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { isRecord } from './params';
 
-/** A control call that cannot be done; answered as `{error}` with this status. */
+/** A control call that the sandbox refuses: it answers `{error}` with this status. */
 export class ControlError extends Error {
   constructor(
     readonly status: number,

@@ -68,23 +68,23 @@ const settingsSchema = z.strictObject({
 });
 
 /**
- * What tests and the page drive the sandbox with. Fixed names are those of `interface.md`, section Sandbox; these
- * are additions:
+ * Control API of the sandbox, for tests and the chat page. `interface.md`, section Sandbox, fixes the basic calls;
+ * these are additions:
  *
  * - `GET /sandbox/messages` without `chat` lists every chat's messages; also shown: `from`, `editDate`, `replyTo`,
  *   `threadId`, `senderChat`, `service`, a button's `style` and `url`
  * - `senderChat` in press and say: on behalf of a chat (a channel, or the group itself = anonymous administrator;
  *   `from` is then Telegram's GroupAnonymousBot)
  * - `content` in say: the fields of a message that is not a text (voice, photo with caption, sticker)
- * - `POST /sandbox/chats {chat, migrateTo?, blocked?, missing?, deleted?, documents?, forum?, deleteTopic?, closeTopic?,
- *   reopenTopic?}`: `deleted` answers 403 "the group chat was deleted", `documents: false` refuses files, `forum` gives a
- *   supergroup topics, of which 1 is General, the chat itself
+ * - `POST /sandbox/chats {chat, migrateTo?, blocked?, missing?, deleted?, documents?, forum?, deleteTopic?,
+ *   closeTopic?, reopenTopic?}`: `deleted` answers 403 "the group chat was deleted", `documents: false` refuses files,
+ *   `forum` gives a supergroup topics, of which 1 is General, the chat itself
  * - `POST /sandbox/updates {bot?, inject?: [Update], duplicateLast?, reverse?, restartAt?: update_id}`
- * - `GET|POST /sandbox/limits` rate limits and other times (`settings.ts`)
+ * - `GET|POST /sandbox/limits` rate limits and timings (`settings.ts`)
  * - `GET /sandbox/faults`; in faults `containing`, `probability`, `description`, `body: "stall"|"drip"` (`faults.ts`)
  * - `GET /sandbox/documents/:fileId` the bytes of an uploaded file
  * - `GET /sandbox/directory` chats, people, bots and their commands
- * - `DELETE /sandbox/calls`, `DELETE /sandbox/state` (everything back to the first minute)
+ * - `DELETE /sandbox/calls`, `DELETE /sandbox/state` (reset to the initial state)
  *
  * Errors are `{error: "…"}` with a 4xx status.
  */

@@ -2,7 +2,7 @@ import { BotApiError } from './bot-api-error';
 import type { Call } from './methods/call';
 import { findMethod } from './methods/method-table';
 
-/** One answer of the Bot API, not yet written to anybody. */
+/** One answer of the Bot API, before it is sent. */
 export interface Answer {
   readonly status: number;
   /** An object with `ok`, unless a fault says otherwise. */

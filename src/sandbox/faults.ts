@@ -4,17 +4,17 @@ import { BotApiError, tooManyRequests } from './bot-api-error';
 /**
  * A fault for the next calls, as `POST /sandbox/faults` takes it.
  *
- * - `method` a Bot API method or `*`; `chat` only calls that name this chat; `containing` only calls whose text or caption
- *   has these words
+ * - `method` a Bot API method or `*`; `chat` only calls that name this chat; `containing` only calls whose text or
+ *   caption contains this
  * - `count` how many calls it hits, one by default; `probability` hits only this share of the matching calls
  * - `delayMs` waits before anything happens; the call is then processed even when the client has gone
- * - `status` (with `retryAfter` seconds for 429) answers an error, and nothing happens
- * - `description` the error's words instead of the usual ones
- * - `reset` cuts the TCP connection: `before`, nothing happens; `after`, it happens and nobody hears
- * - `body` spoils the answer: `html` (with `status` a gateway's error page, and nothing happens), `truncated`,
- *   `empty`, `stall` (half of it, then silence), `drip` (a byte every 100 ms), `huge` (spaces behind it, 8 MiB).
- *   Without `status` it happens
- * - `answer` any JSON in place of the answer, with status 200 or `status`; nothing happens unless `happens`
+ * - `status` (with `retryAfter` seconds for 429) answers an error; the call has no effect
+ * - `description` replaces the usual description of the error
+ * - `reset` cuts the TCP connection: with `before` the call has no effect; with `after` it has, without an answer
+ * - `body` corrupts the answer: `html` (with `status` a gateway's error page, and the call has no effect),
+ *   `truncated`, `empty`, `stall` (half of it, then silence), `drip` (a byte every 100 ms), `huge` (8 MiB of spaces
+ *   after it). Without `status` the call has its effect
+ * - `answer` any JSON in place of the answer, with status 200 or `status`; no effect unless `happens`
  */
 export const faultSchema = z.strictObject({
   method: z.string().min(1),
@@ -34,7 +34,7 @@ export const faultSchema = z.strictObject({
 
 export type Fault = Readonly<z.infer<typeof faultSchema>>;
 
-/** The faults that still wait for their calls; the first that fits a call is used up by it. */
+/** The faults that still wait for calls; a call uses up the first one that matches it. */
 export class Faults {
   private waiting: { readonly fault: Fault; left: number }[] = [];
 
@@ -79,7 +79,7 @@ const USUAL_WORDS: Readonly<Record<number, string>> = {
   504: 'Gateway Timeout',
 };
 
-/** The error a fault answers with, or null when it lets the call through. */
+/** The error that a fault answers, or null if it lets the call through. */
 export function faultError({ status, retryAfter, description }: Fault): BotApiError | null {
   if (status === undefined) return null;
   if (status === 429) return tooManyRequests(retryAfter ?? 1);

@@ -2,7 +2,7 @@ import { badRequest } from './bot-api-error';
 import { outermostFirst, parseHtml } from './html-parser';
 import type { FormattedText, MessageEntity } from './telegram-types';
 
-/** Kinds a bot may send by itself; the server finds the others in the text, and drops them here as Telegram does. */
+/** Entity types that a bot may send. The server finds the others itself and, like Telegram, drops those sent. */
 const SENDABLE = new Set([
   'bold',
   'italic',
@@ -27,15 +27,15 @@ const DROPPED = /\r|[\u2028-\u202e]|\u0333|\u033f|\u030a/;
 
 const TRIMMED = /[ \n]/;
 
-/** Characters that show nothing: a text of only these is empty. */
+/** Invisible characters: a text of only these is empty. */
 const INVISIBLE =
   /^(?:\s|\u00ad|\u034f|\u061c|\u115f|\u1160|\u17b4|\u17b5|\u180e|[\u200b-\u200f]|[\u2060-\u206f]|\u3164|\ufeff|\uffa0)*$/;
 
 /**
  * The text as Telegram stores it: parsed by its mode, cleaned, trimmed, with the entities it finds by itself.
  *
- * MarkdownV2 and Markdown are not spoken by this stand-in: it refuses them with "unsupported parse_mode", as the
- * real server does with a mode it does not know.
+ * The sandbox does not support MarkdownV2 and Markdown: it refuses them with "unsupported parse_mode", as the real
+ * server does with an unknown mode.
  *
  * @param entities the explicit `entities` parameter; ignored when there is a parse mode, as by Telegram
  * @throws {BotApiError} 400 with Telegram's description
@@ -56,7 +56,7 @@ export function formatText(
   return { text: trimmed.text, entities: withFoundEntities(trimmed) };
 }
 
-/** True when nothing of the text would be seen. */
+/** True if the text shows no visible character. */
 export function isEmptyText(text: string): boolean {
   return INVISIBLE.test(text);
 }
@@ -93,7 +93,7 @@ function splitsSurrogates(text: string, offset: number): boolean {
 
 /** Control characters become spaces, dropped characters vanish, and entities move along. */
 function clean({ text, entities }: FormattedText): FormattedText {
-  // shifted[i] = where the unit at i of the old text stands in the new one.
+  // shifted[i] is the position in the new text of the unit at i in the old one.
   const shifted = new Array<number>(text.length + 1);
   let cleaned = '';
   for (let i = 0; i < text.length; i++) {
@@ -114,9 +114,7 @@ function clean({ text, entities }: FormattedText): FormattedText {
   };
 }
 
-/**
- * Leading white space goes unless an entity begins in it; trailing white space goes always, out of entities too.
- */
+/** Removes leading white space unless an entity begins in it, and all trailing white space, also from entities. */
 function trim({ text, entities }: FormattedText): FormattedText {
   const kept = entities.filter(
     (e) =>
@@ -135,7 +133,7 @@ function trim({ text, entities }: FormattedText): FormattedText {
   };
 }
 
-/** What the server recognises by itself, in the order of precedence. */
+/** Entities that the server finds in plain text, in order of precedence. */
 const FOUND: readonly (readonly [type: string, pattern: RegExp])[] = [
   ['url', /(?<![\w@/.])https?:\/\/[^\s<>"']*[^\s<>"'.,;:!?)\]}]/gi],
   ['email', /(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}(?![\w@])/gi],

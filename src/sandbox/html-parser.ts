@@ -9,8 +9,8 @@ const LONGEST_NUMERIC_REFERENCE = 9;
 const isSpace = (c: string): boolean => c === '' || ' \t\r\n\0\v'.includes(c);
 
 /**
- * Telegram's HTML parse mode: the tags and references it knows, refusing what it refuses, in its words and with
- * its byte offsets (into the UTF-8 form of the input).
+ * Parses Telegram's HTML mode. It knows the same tags and character references, and refuses the same input with the
+ * same descriptions and byte offsets (into the UTF-8 form of the input).
  *
  * The rules are those of TDLib's `MessageEntity.cpp` and core.telegram.org/bots/api#html-style.
  *

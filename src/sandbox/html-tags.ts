@@ -1,7 +1,7 @@
 import { badRequest } from './bot-api-error';
 import type { MessageEntity } from './telegram-types';
 
-/** Tags that only say how the text looks: the entity type says it all. */
+/** Tags that set only the style: the entity type is all there is to store. */
 const STYLES: Readonly<Record<string, string>> = {
   b: 'bold',
   strong: 'bold',
@@ -20,19 +20,19 @@ const STRUCTURES = new Set(['a', 'code', 'pre', 'blockquote', 'tg-emoji', 'tg-ti
 
 const DATE_FORMAT = /^(r|w?[dD]?[tT]?)$/;
 
-/** A tag whose end has not come yet. */
+/** A tag that is not closed yet. */
 export interface OpenTag {
   readonly name: string;
-  /** The one attribute that counts for this tag, or empty. */
+  /** The one attribute that matters for this tag, or empty. */
   readonly argument: string;
   readonly unixTime: number;
-  /** Where its text begins, in UTF-16 units. */
+  /** Start of its text, in UTF-16 units. */
   readonly offset: number;
 }
 
 /** An entity that may still merge with the next one. */
 export interface DraftEntity extends MessageEntity {
-  /** The language of a `<code class="language-…">`, which counts only together with `<pre>`. */
+  /** The language of a `<code class="language-…">`, which matters only together with `<pre>`. */
   readonly codeLanguage?: string;
 }
 
@@ -45,7 +45,7 @@ export function isKnownTag(name: string): boolean {
 }
 
 /**
- * Adds what a closed tag stands for, if anything, to the entities found so far.
+ * Adds the entity of a closed tag, if it has one, to the entities found so far.
  *
  * @param text everything parsed so far; the tag covers it from its offset to the end
  * @throws {BotApiError} 400 "can't parse entities: …"
@@ -64,7 +64,7 @@ function sameSpan(a: Pick<MessageEntity, 'offset' | 'length'>, b: typeof a): boo
   return a.offset === b.offset && a.length === b.length;
 }
 
-/** `<pre>` around `<code class="language-x">`, or the other way round, is one entity that knows its language. */
+/** Language of `<pre>` around `<code class="language-x">`, or the reverse: both merge into one entity. */
 function languageOfPair(inner: DraftEntity, outer: Kind): string | undefined {
   if (inner.type === 'code' && outer.type === 'pre') return inner.codeLanguage;
   if (inner.type === 'pre' && outer.type === 'code') return outer.codeLanguage;
@@ -101,7 +101,7 @@ function dateTime({ argument: format, unixTime }: OpenTag): Kind | null {
   return { type: 'date_time', unix_time: unixTime, ...(format ? { date_time_format: format } : {}) };
 }
 
-/** A link Telegram cannot use becomes plain text, without an error. */
+/** The entity of a link; null if Telegram cannot use the address and shows plain text, without an error. */
 function link(url: string): Kind | null {
   const mentioned = /^tg:\/\/user\?id=([0-9]{1,16})$/.exec(url)?.[1];
   if (mentioned !== undefined) {
@@ -112,7 +112,7 @@ function link(url: string): Kind | null {
   return checked === null ? null : { type: 'text_link', url: checked };
 }
 
-/** The address as Telegram would store it (http:// when no scheme was given), or null when it is none. */
+/** The address as Telegram would store it (http:// if it has no scheme), or null if it is not valid. */
 function checkedLink(url: string): string | null {
   const hasScheme = /^[a-z][a-z0-9+.-]*:/i.test(url) && !/^[^/]*\.[^/]*:[0-9]/.test(url);
   const address = hasScheme ? url : `http://${url}`;

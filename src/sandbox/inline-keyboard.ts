@@ -3,14 +3,14 @@ import type { Call } from './methods/call';
 import { isRecord } from './params';
 import type { InlineButton, InlineKeyboard } from './telegram-types';
 
-/** Sources: core.telegram.org/bots/api#inlinekeyboardbutton; the number of buttons as the server refuses it. */
+/** Sources: core.telegram.org/bots/api#inlinekeyboardbutton; the most buttons are those that the server accepts. */
 const LONGEST_CALLBACK_DATA_BYTES = 64;
 const MOST_BUTTONS = 100;
 const STYLES = new Set(['danger', 'success', 'primary']);
 
 /**
- * The inline keyboard of a call, or null. Other kinds of markup (`force_reply`, reply keyboards) are accepted and
- * show nothing here.
+ * The inline keyboard of a call, or null. The sandbox accepts other kinds of markup (`force_reply`, reply
+ * keyboards) but does not show them.
  *
  * @throws {BotApiError} 400 with Telegram's description
  */

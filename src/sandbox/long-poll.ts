@@ -4,7 +4,7 @@ import type { Update, UpdateQueue } from './update-queue';
 const TERMINATED =
   'Conflict: terminated by other getUpdates request; make sure that only one bot instance is running';
 
-/** Source: core.telegram.org/bots/api#getupdates; a longer wait is shortened, not refused. */
+/** Source: core.telegram.org/bots/api#getupdates; the server shortens a longer wait and does not refuse it. */
 const LONGEST_POLL_SECONDS = 50;
 const MOST_UPDATES = 100;
 
@@ -17,8 +17,8 @@ export interface PollRequest {
 }
 
 /**
- * One bot's getUpdates. At most one call waits: a second that would wait ends the first with 409, while one that
- * is answered at once leaves it alone, so a 409 proves nothing about who is alone.
+ * One bot's getUpdates. At most one call waits: a second call that has to wait ends the first with 409. A call that
+ * gets its answer at once does not, so the absence of a 409 does not prove that a poller is alone.
  */
 export class LongPoll {
   private endWaiting: ((error: BotApiError | null) => void) | null = null;
@@ -48,7 +48,7 @@ export class LongPoll {
     });
   }
 
-  /** Ends a waiting call with this error, or with what there is. */
+  /** Ends a waiting call with this error, or with the updates there are if it is null. */
   interrupt(error: BotApiError | null): void {
     this.endWaiting?.(error);
   }

@@ -4,7 +4,7 @@ const DEFAULT_PORT = 8081;
 
 void main();
 
-/** The Telegram sandbox as a program of its own: `npm run sandbox`, port in `SANDBOX_PORT`, address in `HOST`. */
+/** Runs the Telegram sandbox as its own program: `npm run sandbox`, port in `SANDBOX_PORT`, address in `HOST`. */
 async function main(): Promise<void> {
   const port = readPort(process.env.SANDBOX_PORT);
   if (port === null) {

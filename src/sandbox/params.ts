@@ -6,7 +6,7 @@ export interface UploadedFile {
   readonly bytes: Buffer;
 }
 
-/** The parameters of one call, however they came: query, form, JSON or multipart. Empty means absent. */
+/** The parameters of one call from the query, a form, JSON or multipart. Empty means absent. */
 export class Params {
   constructor(
     readonly fields: Readonly<Record<string, unknown>>,
@@ -30,9 +30,9 @@ export class Params {
   }
 
   /**
-   * A structured parameter, which may come as JSON text or, in a JSON body, as itself.
+   * A structured parameter, which may be JSON text or, in a JSON body, the value itself.
    *
-   * @throws {BotApiError} 400 when the text is no JSON
+   * @throws {BotApiError} 400 if the text is not JSON
    */
   json(name: string, what: string): unknown {
     const value = this.fields[name];
@@ -45,7 +45,7 @@ export class Params {
     }
   }
 
-  /** For the record of calls: files by name and size, everything else as it came. */
+  /** The parameters for the list of recorded calls: files by name and size, all others unchanged. */
   summary(): Record<string, unknown> {
     const files = [...this.files].map(([name, f]) => [name, { fileName: f.fileName, size: f.bytes.length }]);
     return { ...this.fields, ...(Object.fromEntries(files) as Record<string, unknown>) };

@@ -6,7 +6,7 @@ import { ANONYMOUS, type World } from './world';
 export interface Press {
   readonly chat: number;
   readonly messageId: number;
-  /** Part of the button's text, or all of it where several contain it. */
+  /** Part of the button's text, or the full text if several buttons contain it. */
   readonly button: string;
   readonly user: number;
   readonly senderChat?: number | undefined;
@@ -15,8 +15,8 @@ export interface Press {
 /**
  * Taps a button and waits for the bot's answer.
  *
- * @returns null when the bot did not answer in time
- * @throws {ControlError} 404 without such a message or button, 409 for a button that no bot hears of
+ * @returns null if the bot did not answer in time
+ * @throws {ControlError} 404 without such a message or button, 409 for a button that sends nothing to a bot
  */
 export async function press(world: World, callbacks: Callbacks, tap: Press): Promise<CallbackAnswer | null> {
   const message = world.chat(tap.chat).messages.get(tap.messageId);

@@ -1,15 +1,15 @@
 import { tooManyRequests } from './bot-api-error';
 
 /**
- * Source: core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this. The burst is what the service
- * observed to be tolerated.
+ * Source: core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this. The burst is an observed value:
+ * Telegram tolerates that many.
  */
 export interface Limits {
   /** Messages and edits of one bot in any one second, over all chats. */
   readonly perSecond: number;
   /** Messages and edits a second in one chat, in the long run. */
   readonly chatPerSecond: number;
-  /** How many a chat takes at once. */
+  /** Messages and edits that one chat accepts at once. */
   readonly chatBurst: number;
   /** Messages and edits in one group in any 60 seconds. */
   readonly groupPerMinute: number;
@@ -20,10 +20,10 @@ export const TELEGRAM_LIMITS: Limits = { perSecond: 30, chatPerSecond: 1, chatBu
 const SECOND_MS = 1000;
 const MINUTE_MS = 60_000;
 
-/** What one bot may send; only admitted messages count. */
+/** Rate limits of one bot; only admitted messages count. */
 export class RateLimit {
   private readonly overall: number[] = [];
-  /** For each chat when it would be idle again if everything admitted took its full share of time. */
+  /** For each chat, the time when it would be idle again if every admitted message took its full share of time. */
   private readonly idleAtMs = new Map<number, number>();
   private readonly groups = new Map<number, number[]>();
 
@@ -57,7 +57,7 @@ export class RateLimit {
   }
 }
 
-/** How long until the window has room; forgets what has left it. */
+/** Milliseconds until the window has room; removes the entries that have left it. */
 function windowWaitMs(sent: number[], windowMs: number, most: number, nowMs: number): number {
   while (sent[0] !== undefined && sent[0] <= nowMs - windowMs) sent.shift();
   const blocking = sent[sent.length - most];

@@ -1,4 +1,4 @@
-/** Keeps the newest entries and forgets the oldest, so that a long run does not fill the memory. */
+/** Keeps the newest entries and evicts the oldest, so that a long run does not fill the memory. */
 export class Ring<T> {
   private readonly kept: T[] = [];
   private oldest = 0;

@@ -2,9 +2,9 @@ import type { FastifyRequest } from 'fastify';
 import { isIP } from 'node:net';
 
 /**
- * True unless a web page from elsewhere sends the request: the sandbox has no keys, so a page the person happens to
- * visit must not be able to tap Approve for them, neither across origins nor under a name of its own that it points
- * at this machine.
+ * True unless a web page of another origin sends the request. The sandbox has no API keys, so a page that the person
+ * visits must not be able to tap Approve for them: neither across origins nor with a host name that points to this
+ * machine (DNS rebinding).
  */
 export function comesFromHere(request: FastifyRequest): boolean {
   const { origin, host } = request.headers;

@@ -29,7 +29,7 @@ export interface SandboxOptions {
 }
 
 export interface RunningSandbox {
-  /** `http://host:port`, without a slash at the end: what `TELEGRAM_API_ROOT` takes. */
+  /** `http://host:port` without a slash at the end, for `TELEGRAM_API_ROOT`. */
   readonly url: string;
   readonly port: number;
   /** Ends every poll, stream and delivery, then frees the port. */
@@ -39,7 +39,7 @@ export interface RunningSandbox {
 /**
  * Starts the Telegram sandbox: Bot API at `/bot<token>/<method>`, control API below `/sandbox/`, chat page at `/`.
  *
- * @throws the listen error (`EADDRINUSE`, …) when the port cannot be had
+ * @throws the listen error (`EADDRINUSE`, …) if the port is not available
  */
 export async function startSandbox(options: SandboxOptions): Promise<RunningSandbox> {
   const settings = { ...TELEGRAM_SETTINGS, ...options.limits };
@@ -63,7 +63,7 @@ export async function startSandbox(options: SandboxOptions): Promise<RunningSand
       closing.abort();
       callbacks.abandon();
       for (const bot of world.bots.values()) bot.webhook?.stop();
-      // Whoever waited has been answered by now; let the answers leave before the connections are cut.
+      // All waiting calls have their answers now; let these leave before the connections are closed.
       await setImmediate();
       await app.close();
     },
@@ -76,7 +76,7 @@ function newApp(): FastifyInstance {
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 512 },
   });
-  // Bodies are read by their own rules: a malformed one is answered in the Bot API's words.
+  // The routes parse bodies themselves, so a malformed one gets an error of the Bot API.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   app.addHook('onRequest', (request, _reply, done) => {

@@ -1,14 +1,14 @@
 import { TELEGRAM_LIMITS, type Limits } from './rate-limit';
 
-/** What a test may turn; the defaults are Telegram's. */
+/** Settings that a test may change; the defaults are Telegram's. */
 export interface Settings extends Limits {
-  /** How long a tap can be answered, and how long `POST /sandbox/press` waits for it. */
+  /** Time that the bot has to answer a tap, and that `POST /sandbox/press` waits for the answer. */
   readonly callbackAnswerMs: number;
-  /** The first wait before a failed webhook delivery is tried again; it doubles each time. */
+  /** Wait before the first retry of a failed webhook delivery; it doubles with each retry. */
   readonly webhookRetryMs: number;
-  /** The longest wait between two tries. */
+  /** The longest wait between two attempts. */
   readonly webhookRetryMaxMs: number;
-  /** False as on a Bot API server from before `<tg-time>`, which refuses the tag. */
+  /** False to refuse `<tg-time>`, as a Bot API server from before that tag does. */
   readonly knowsTimes: boolean;
   /** False to refuse the `style` of a button. */
   readonly knowsButtonStyles: boolean;

@@ -77,6 +77,6 @@ export interface StoredMessage {
   keyboard: InlineKeyboard | null;
   /** Unix seconds of the last edit. */
   editDate: number | null;
-  /** How often it was edited. */
+  /** Number of edits. */
   edits: number;
 }

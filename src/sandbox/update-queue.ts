@@ -4,7 +4,7 @@ import type { Clock } from '../kernel/clock';
 const LIFETIME_MS: Readonly<Record<string, number>> = { callback_query: 150_000 };
 const DEFAULT_LIFETIME_MS = 24 * 3600_000;
 
-/** Kinds that come only when asked for by name. */
+/** Kinds that a bot receives only if `allowed_updates` names them. */
 const OPT_IN = new Set(['chat_member', 'message_reaction', 'message_reaction_count']);
 
 export interface Update {
@@ -30,7 +30,7 @@ export class UpdateQueue {
     private nextUpdateId: number,
   ) {}
 
-  /** Only what is added after this obeys it, as with Telegram; an empty list stands for the default. */
+  /** Sets the kinds for updates that are added later, as Telegram does; an empty list means the default. */
   allow(kinds: readonly string[]): void {
     this.allowed = kinds;
   }
@@ -41,7 +41,7 @@ export class UpdateQueue {
 
   /**
    * @param lane updates of one lane keep their order in webhook delivery
-   * @returns false when the bot does not want this kind
+   * @returns false if the bot does not want this kind
    */
   add(kind: string, body: unknown, lane: string): boolean {
     const wanted = this.allowed.length === 0 ? !OPT_IN.has(kind) : this.allowed.includes(kind);
@@ -50,7 +50,7 @@ export class UpdateQueue {
     return true;
   }
 
-  /** Puts an update in as it is, for tests that need a duplicate, a gap or a restart of the numbers. */
+  /** Adds an update unchanged, for tests that need a duplicate, a gap or a restart of the numbers. */
   inject(update: Update): void {
     const kind = Object.keys(update).find((key) => key !== 'update_id') ?? 'unknown';
     this.nextUpdateId = Math.max(this.nextUpdateId, update.update_id + 1);
@@ -69,7 +69,7 @@ export class UpdateQueue {
     return () => this.listeners.delete(listener);
   }
 
-  /** Everything below the offset has been processed and is forgotten. */
+  /** Drops all updates below the offset: the bot has processed them. */
   confirmBelow(offset: number): void {
     this.queued = this.queued.filter((q) => q.update.update_id >= offset);
   }
@@ -79,8 +79,8 @@ export class UpdateQueue {
   }
 
   /**
-   * What a getUpdates with this offset receives. A positive offset confirms everything before it; a negative one
-   * counts from the end and forgets everything before; what is returned stays until confirmed.
+   * The updates for a getUpdates with this offset. A positive offset confirms all updates before it. A negative one
+   * counts from the end and drops all updates before. Returned updates stay queued until they are confirmed.
    */
   read(offset: number, limit: number): Update[] {
     this.dropExpired();
@@ -103,17 +103,17 @@ export class UpdateQueue {
     this.queued = [];
   }
 
-  /** From here on numbers begin anew: Telegram may choose a random one after a week without updates. */
+  /** Restarts the numbers here: Telegram may choose a random number after a week without updates. */
   restartAt(updateId: number): void {
     this.nextUpdateId = updateId;
   }
 
-  /** Turns the order of what waits around. */
+  /** Reverses the order of the waiting updates. */
   reverse(): void {
     this.queued.reverse();
   }
 
-  /** Puts the last added update in once more, under its own id: Telegram may deliver twice. */
+  /** Adds the last update again under its own id: Telegram may deliver an update twice. */
   duplicateLast(): Update | null {
     const last = this.queued.at(-1);
     if (!last) return null;

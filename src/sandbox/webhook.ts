@@ -8,7 +8,7 @@ import type { Update } from './update-queue';
 export const DEFAULT_CONNECTIONS = 40;
 export const MOST_CONNECTIONS = 100;
 
-/** How long one delivery may take before it counts as failed. */
+/** A delivery that takes longer counts as failed. */
 const DELIVERY_TIMEOUT_MS = 60_000;
 
 export interface WebhookTarget {
@@ -23,8 +23,8 @@ interface DeliveryError {
 }
 
 /**
- * Delivers a bot's updates by POST: those of one chat in order, those of different chats side by side. A failed
- * delivery is tried again after 2, 4, 8 … seconds and holds up only its own chat.
+ * Delivers a bot's updates by POST: in order within a chat, in parallel over chats. It retries a failed delivery
+ * after 2, 4, 8 … seconds; meanwhile only the updates of that chat wait.
  */
 export class Webhook implements WebhookHandle {
   readonly url: string;
@@ -87,7 +87,7 @@ export class Webhook implements WebhookHandle {
     this.pump();
   }
 
-  /** Null when delivered, else what went wrong in the words of getWebhookInfo. */
+  /** Null if delivered, else the error message for getWebhookInfo. */
   private async attempt(update: Update): Promise<string | null> {
     try {
       const response = await fetch(this.url, {
@@ -111,7 +111,7 @@ export class Webhook implements WebhookHandle {
     }
   }
 
-  /** A method call in the answer's body is executed; nobody hears what comes of it. */
+  /** Executes the method call in the answer's body, if any; its result is discarded. */
   private async runReply(text: string): Promise<void> {
     const reply = parseReply(text);
     if (typeof reply?.method !== 'string') return;
@@ -125,7 +125,7 @@ function parseReply(text: string): Readonly<Record<string, unknown>> | null {
     const reply: unknown = JSON.parse(text);
     return isRecord(reply) ? reply : null;
   } catch {
-    // An answer that is no JSON (an empty one, "ok") is simply no call.
+    // A body that is not JSON (empty, "ok") contains no call.
     return null;
   }
 }

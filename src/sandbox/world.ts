@@ -13,7 +13,7 @@ export const FIRST_GROUP = -1001;
 export const OPERATOR: User = { id: 1, is_bot: false, first_name: 'Olivia', username: 'olivia_operator' };
 export const STRANGER: User = { id: 2, is_bot: false, first_name: 'Sam', username: 'sam_stranger' };
 
-/** Telegram's own stand-in for everybody who speaks as a chat. */
+/** The user that Telegram names as the sender when somebody writes on behalf of a chat. */
 export const ANONYMOUS: User = {
   id: 1087968824,
   is_bot: true,
@@ -21,13 +21,13 @@ export const ANONYMOUS: User = {
   username: 'GroupAnonymousBot',
 };
 
-/** What the page wants to hear of as it happens. */
+/** Events that the chat page shows live. */
 export interface WorldEvents {
   message: [StoredMessage];
   deleted: [{ chat: number; messageId: number }];
   /** Chats, people or commands have changed. */
   directory: [];
-  /** Everything is as in the first minute. */
+  /** The sandbox is back in its initial state. */
   reset: [];
 }
 
@@ -48,7 +48,7 @@ export class World extends EventEmitter<WorldEvents> {
   readonly chats = new Map<number, ChatState>();
   readonly bots = new Map<string, Bot>();
   readonly documents = new Map<string, StoredDocument>();
-  /** What was said before the first bot came by: Telegram would have kept it for the bot. */
+  /** Updates from before the first bot connected: Telegram would have kept them for the bot. */
   private unheard: { kind: string; body: unknown; lane: string }[] = [];
 
   constructor(
@@ -65,7 +65,7 @@ export class World extends EventEmitter<WorldEvents> {
     this.chat(FIRST_GROUP);
   }
 
-  /** Back to the first minute. Bots keep their polls and webhooks; their waiting updates are gone. */
+  /** Resets the sandbox to its initial state. Bots keep their polls and webhooks but lose their waiting updates. */
   reset(): void {
     this.users.clear();
     this.chats.clear();
@@ -80,7 +80,7 @@ export class World extends EventEmitter<WorldEvents> {
     return Math.floor(this.clock.now().getTime() / 1000);
   }
 
-  /** The user with this id, who appears when first mentioned. */
+  /** The user with this id, created on first use. */
   user(id: number): User {
     const known = this.users.get(id);
     if (known) return known;
@@ -90,7 +90,7 @@ export class World extends EventEmitter<WorldEvents> {
     return user;
   }
 
-  /** The chat with this id, which appears when first mentioned; a positive id is a private chat with that user. */
+  /** The chat with this id, created on first use; a positive id is a private chat with that user. */
   chat(id: number): ChatState {
     const known = this.chats.get(id);
     if (known) return known;
@@ -136,7 +136,7 @@ export class World extends EventEmitter<WorldEvents> {
     return stored;
   }
 
-  /** Marks the message edited now. */
+  /** Records an edit of the message at this moment. */
   edited(message: StoredMessage): void {
     message.edits += 1;
     message.editDate = this.nowSeconds();
@@ -147,7 +147,7 @@ export class World extends EventEmitter<WorldEvents> {
     if (chat.messages.delete(messageId)) this.emit('deleted', { chat: chat.id, messageId });
   }
 
-  /** Tells every bot of the chat, or keeps it for the first one. */
+  /** Queues the update for every bot of the chat, or keeps it for the first bot that connects. */
   announce(kind: string, body: unknown, chatId: number): void {
     const lane = String(chatId);
     if (this.bots.size === 0) this.unheard.push({ kind, body, lane });
@@ -171,7 +171,7 @@ export class World extends EventEmitter<WorldEvents> {
     return document;
   }
 
-  /** The group becomes a supergroup: the old id answers with the new one from now on. */
+  /** Turns the group into a supergroup: calls to the old id are then answered with the new one. */
   migrate(from: ChatState, to: ChatState): void {
     from.migratedTo = to.id;
     const content = { text: '', entities: [] };
@@ -181,7 +181,7 @@ export class World extends EventEmitter<WorldEvents> {
     this.emit('directory');
   }
 
-  /** The bot is thrown out of the chat (blocked by the user), or let in again. */
+  /** Removes the bot from the chat (in a private chat: the user blocks it), or adds it again. */
   setBlocked(chat: ChatState, blocked: boolean): void {
     if (chat.blocked === blocked) return;
     chat.blocked = blocked;

@@ -6,7 +6,7 @@ import type { Call } from './call';
 /**
  * The chat a call names, for reading.
  *
- * @throws {BotApiError} 400 "chat not found", 403 when the bot is out
+ * @throws {BotApiError} 400 "chat not found", 403 if the bot is not a member or is blocked
  */
 export function readableChat({ world, params }: Call): ChatState {
   const id = params.string('chat_id')?.trim();
@@ -26,7 +26,7 @@ export function readableChat({ world, params }: Call): ChatState {
 /**
  * The chat a call names, for writing.
  *
- * @throws {BotApiError} also 400 with `migrate_to_chat_id` for a group that became a supergroup, 403 for one that was deleted
+ * @throws {BotApiError} also 400 with `migrate_to_chat_id` if the group became a supergroup, 403 if it was deleted
  */
 export function writableChat(call: Call): ChatState {
   const chat = readableChat(call);
@@ -40,8 +40,8 @@ export function writableChat(call: Call): ChatState {
 }
 
 /**
- * The topic a message goes to, null without one: any topic of a forum exists until it is deleted. Without a topic of its
- * own, a reply goes to that of the message before.
+ * The topic of a new message, or null. Any topic of a forum exists until it is deleted. A reply without a topic goes
+ * to the topic of the message it replies to.
  *
  * @throws {BotApiError} 400 "message thread not found", 400 TOPIC_CLOSED
  */
@@ -71,7 +71,7 @@ export function countAgainstLimits({ bot, world }: Call, chat: ChatState): void 
 /**
  * The bot's own message that a call wants to change.
  *
- * @throws {BotApiError} 400 when there is none, or it is somebody else's
+ * @throws {BotApiError} 400 if there is none, or another sender wrote it
  */
 export function editableMessage({ bot, params }: Call, chat: ChatState): StoredMessage {
   const id = params.integer('message_id');

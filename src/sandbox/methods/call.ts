@@ -3,7 +3,7 @@ import type { Callbacks } from '../callbacks';
 import type { Params } from '../params';
 import type { World } from '../world';
 
-/** One call of a method, understood so far. */
+/** One call of a method, with its parameters parsed. */
 export interface Call {
   readonly world: World;
   readonly bot: Bot;
@@ -11,11 +11,11 @@ export interface Call {
   readonly params: Params;
   /** Aborts when the client hangs up. */
   readonly gone: AbortSignal;
-  /** Runs another method, as a webhook's answer may ask for; its outcome is nobody's. */
+  /** Runs another method, as a webhook's answer may ask for; the result is discarded. */
   readonly execute: (method: string, call: Call) => Promise<unknown>;
 }
 
-/** A success: what `result` holds, and the words some methods add. */
+/** A success: its `result`, and the description that some methods add. */
 export interface Success {
   readonly result: unknown;
   readonly description?: string;

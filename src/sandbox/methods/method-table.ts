@@ -11,7 +11,7 @@ const BY_LOWER_CASE = new Map(
   Object.entries(METHODS).map(([name, run]) => [name.toLowerCase(), { name, run }]),
 );
 
-/** The method of this name, whose case does not matter, as with Telegram; undefined when it is not spoken here. */
+/** The method with this name, in any case, as with Telegram; undefined if the sandbox does not have it. */
 export function findMethod(name: string): { name: string; run: Method } | undefined {
   return BY_LOWER_CASE.get(name.toLowerCase());
 }

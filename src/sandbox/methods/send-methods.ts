@@ -63,7 +63,7 @@ function readDocument({ world, params }: Call): StoredDocument {
   }
   if (named === undefined || named === '') throw badRequest('there is no document in the request');
   const known = world.documents.get(named);
-  // The sandbox fetches nothing, so an address is no file either.
+  // The sandbox does not download files, so a URL is refused too.
   if (!known) throw badRequest('wrong file identifier/HTTP URL specified');
   return known;
 }

@@ -32,7 +32,7 @@ export function readCaption({ params, world }: Call): FormattedText {
   return text;
 }
 
-/** In the words of a server that does not know the tag. */
+/** Refuses `<tg-time>` with the error of a server that does not know the tag. */
 function refuseTimes(params: Params, html: string): void {
   const at = html.search(/<tg-time[ >]/i);
   if (at < 0 || params.string('parse_mode')?.toLowerCase() !== 'html') return;
@@ -47,7 +47,7 @@ function readEntities(params: Params, name: string): MessageEntity[] {
   return given.map(readEntity);
 }
 
-/** Fields that say more than type and place. */
+/** Fields beside type, offset and length. */
 const EXTRAS = ['url', 'user', 'language', 'custom_emoji_id', 'unix_time', 'date_time_format'];
 
 function readEntity(entity: unknown): MessageEntity {

@@ -21,7 +21,7 @@ export const getUpdates: Method = async ({ bot, params, gone }) => {
   return succeeded(updates);
 };
 
-/** `allowed_updates` is remembered until given again; an empty list means the default. */
+/** Stores `allowed_updates` until a call sets it again; an empty list means the default. */
 function allowUpdates(bot: Bot, params: Params): void {
   const kinds = params.json('allowed_updates', 'allowed updates');
   if (kinds === undefined) return;
@@ -31,9 +31,7 @@ function allowUpdates(bot: Bot, params: Params): void {
   bot.queue.allow(kinds);
 }
 
-/**
- * Addresses with plain http are accepted, as by a Bot API server in its local mode; the hosted one wants https.
- */
+/** Accepts plain http addresses, as a Bot API server in local mode does; the hosted server requires https. */
 export const setWebhook: Method = (call) => {
   const { bot, params } = call;
   const url = params.string('url')?.trim() ?? '';
