@@ -1,5 +1,5 @@
 /**
- * What a waiting agent costs, and how soon it goes on: `node --expose-gc test/acceptance/held-calls.mjs`, after
+ * Measures the cost of a waiting agent, and how soon it goes on: `node --expose-gc test/acceptance/held-calls.mjs`, after
  * `npm ci && npx tsc -b`. Prints a table; exits 1 when a number misses its target. Run it on an otherwise idle machine.
  */
 import { spawn } from 'node:child_process';

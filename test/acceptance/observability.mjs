@@ -1,6 +1,5 @@
 /**
- * What observing costs, measured on this machine: `node test/acceptance/observability.mjs`, after `npm ci && npx tsc -b`.
- * Prints a table; exits 1 when a number misses its target. Run it on an otherwise idle machine.
+ * Measures the cost of metrics and logs: `node test/acceptance/observability.mjs`, after `npm ci && npx tsc -b`. Prints a table; exits 1 when a number misses its target. Run it on an otherwise idle machine.
  */
 import console from 'node:console';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';

@@ -11,7 +11,7 @@ const atMost = (limit) => ({ target: `≤ ${limit}`, holds: (ratio) => ratio <= 
 const atLeast = (limit) => ({ target: `≥ ${limit}`, holds: (ratio) => ratio >= limit });
 const gated = true;
 
-/** What must hold beside a ratio (`also` of a result) is in its group; the sixteen are the specification's. */
+/** The sixteen ratios of the specification. Conditions beside a ratio (`also` of a result) are in its group. */
 export const ROWS = [
   { n: 1, name: 'full enqueue ÷ raw INSERT server, throughput, 64 connections', ...atLeast(1), gated },
   { n: 2, name: 'the same, p99 latency', ...atMost(1) },
@@ -41,7 +41,7 @@ export const ROWS = [
   { n: 16, name: 'SIGTERM with 10 000 waiters ÷ bare loop; no resets', ...atMost(2) },
 ];
 
-/** What is measured together; the short ones first. */
+/** Groups of rows measured together, the short ones first. */
 export const GROUPS = [
   ...breaker,
   ...enqueue,

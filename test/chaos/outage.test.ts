@@ -10,7 +10,7 @@ const PENDING = 1_000;
 /** The budget of all chats binds: its window of a second is the shortest, so a test can be many windows long. */
 const PER_SECOND = 30;
 const UNBOUND = { TELEGRAM_BUDGET_CHAT_PER_SECOND: '10000', TELEGRAM_BUDGET_GROUP_PER_MINUTE: '100000' };
-/** What is on its way at one moment may overtake: three to one chat. */
+/** Messages sent at one moment may overtake each other: three to one chat. */
 const SIDE_BY_SIDE = 3;
 /** A window of a second opens with the ends of its calls, which the minimum does not know: 1.05 to 1.1 is usual. */
 const MAX_RECOVERY_PER_MINIMUM = 1.2;

@@ -28,7 +28,7 @@ let api: Api;
 const replicas: Replica[] = [];
 /** Every request that was stored, by its answer. */
 const ids: string[] = [];
-/** How often a wait ended with the request still pending: its replica left. */
+/** Waits that ended with the request still pending because their replica left. */
 const sentAway = { polls: 0, streams: 0 };
 
 async function started(port: number): Promise<Service> {

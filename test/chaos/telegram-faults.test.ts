@@ -149,7 +149,7 @@ describe('an answer that is never understood', () => {
 });
 
 describe('429', () => {
-  /** How many seconds the chat still rests; null when it is less than this. */
+  /** Seconds for which the chat still rests; null when fewer than this are left. */
   async function restsFor(atLeastSeconds: number): Promise<number | null> {
     const [lane] = await stage.database.query<{ seconds: number }>(
       `select extract(epoch from available_at - now())::float8 as seconds from lanes

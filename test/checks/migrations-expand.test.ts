@@ -3,7 +3,7 @@ import { createDataSource } from '../../src/database/data-source';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { breaksBetween, readSchema } from '../support/schema-expansion';
 
-/** What looks like a break and is none, and why. */
+/** Changes that look like a break and are not, with the reason. */
 const HARMLESS = new Map([
   ['constraint outbox.ck_outbox_kind is another', 'allows more kinds than before'],
   ['unique audit_log.uq_audit_log_flood is new', 'covers types that no version before writes'],

@@ -6,7 +6,7 @@ import { Api } from '../support/api';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { openTestApp, type OpenApp } from '../support/open-app';
 
-/** What callers generate their clients from. `UPDATE_OPENAPI=1 npm run check:openapi` writes it anew. */
+/** The document from which callers generate clients. `UPDATE_OPENAPI=1 npm run check:openapi` rewrites it. */
 const COMMITTED = join(__dirname, '../../docs/openapi.json');
 
 let database: TestDatabase;

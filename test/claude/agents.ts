@@ -65,7 +65,7 @@ export class RealAgent {
   readonly home = temporaryDirectory('countersign-home-');
   readonly work = temporaryDirectory('countersign-work-');
   program: Program | null = null;
-  /** What the model was told that its tools returned. */
+  /** Tool results as the model received them. */
   results: readonly string[] = [];
 
   constructor(private readonly asking: Asking) {}
@@ -146,7 +146,7 @@ export class RealAgent {
     closeSync(terminal);
   }
 
-  /** What people are asked once, before they can work. */
+  /** Answers the questions of the first start. */
   private passFirstStart(): void {
     const state = {
       hasCompletedOnboarding: true,

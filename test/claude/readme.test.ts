@@ -12,7 +12,7 @@ const withClaude = process.env.TEST_CLAUDE === undefined ? describe.skip : descr
 
 jest.setTimeout(600_000);
 
-/** What `git clone` and `npm ci` leave, and what they would build. */
+/** The files that `git clone` and `npm ci` leave, and those that they would build. */
 const PARTS = ['package.json', 'tsconfig.json', 'src', 'migrations', 'dist'];
 
 withClaude('README.md, section Claude Code, followed word for word beside npm run demo', () => {

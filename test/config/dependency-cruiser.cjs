@@ -1,4 +1,4 @@
-/** Who may import whom: docs/architecture.md says why. */
+/** The import rules; docs/architecture.md gives the reasons. */
 const only = (name, folder, allowed) => ({
   name,
   severity: 'error',

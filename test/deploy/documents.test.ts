@@ -16,7 +16,7 @@ afterAll(async () => {
   await cleanUp();
 });
 
-/** What a document left in the background asks, and the next commands decide. */
+/** Waits for the request of a background command; the next commands decide it. */
 async function somebodyWaits(url: string, key: string): Promise<void> {
   await until('a request is pending', async () => {
     const answer = await fetch(`${url}/api/approvals?status=pending`, {

@@ -25,7 +25,7 @@ afterAll(async () => {
   await cleanUp();
 });
 
-/** What the compose file gives to a replica. */
+/** The environment that the compose file gives to a replica. */
 const given = (port = 3000): Record<string, string> => ({
   PORT: String(port),
   DATABASE_URL: database.serviceUrl,

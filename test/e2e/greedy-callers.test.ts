@@ -5,7 +5,7 @@ import { cleanUp, Service } from '../support/processes';
 import { setBackdrop, strike, type Backdrop } from '../support/stage';
 import { AGENT_KEY } from '../support/well-known';
 
-/** What Node gives itself in the container that the compose file starts. */
+/** The heap of Node.js in the container that the compose file starts. */
 const HEAP_MB = 256;
 /** As much as one request may carry, nearly. */
 const LARGE = 'x'.repeat(250_000);

@@ -57,7 +57,7 @@ async function waited(api: Api, id: string): Promise<string> {
   });
 }
 
-/** What the service is for, one of each: every kind of ending, the card, the receipt, the hook, the evidence. */
+/** Tries one of each: every kind of ending, the card, the receipt, the hook, the evidence. */
 async function everythingWorks(service: Service): Promise<void> {
   const api = new Api(service.url);
   const { chat } = backdrop;

@@ -6,7 +6,7 @@ import { until } from '../support/until';
 
 /** Two scrapes and what comes before them, on a busy machine. */
 const SCRAPED_WITHIN_MS = 60_000;
-/** What Grafana makes of it follows from the scrape interval; any range with two scrapes in it will do. */
+/** Grafana derives it from the scrape interval; any range with two scrapes will do. */
 const RATE_INTERVAL = '1m';
 
 if (prometheusIsMissing())
@@ -15,7 +15,7 @@ if (prometheusIsMissing())
 let rig: TelegramRig;
 let prometheus: Prometheus;
 
-/** What the demo plays: one approval, one rejection, one timeout. */
+/** Plays the demo: one approval, one rejection, one timeout. */
 async function playTheDemo(): Promise<void> {
   for (const button of ['Approve', 'Reject']) {
     const { card } = await rig.shown();

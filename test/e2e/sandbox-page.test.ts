@@ -51,7 +51,7 @@ const STRANGER = 2;
     return page;
   }
 
-  /** Where an element stands in the window, in pixels. */
+  /** The position of an element in the window, in pixels. */
   function boxOf(page: Page, selector: string): Promise<{ top: number; bottom: number }> {
     return page.evaluate(
       `document.querySelector(${JSON.stringify(selector)}).getBoundingClientRect().toJSON()`,

@@ -21,7 +21,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** What a start that fails says: one line, without a stack trace, and exit code 1. */
+/** The error of a failed start: one line without a stack trace, and exit code 1. */
 async function refusalOf(env: Record<string, string>): Promise<string> {
   const service = Service.launch({ LOG_LEVEL: 'info', ...env });
   expect(await service.ended).toEqual({ code: 1, signal: null });

@@ -41,7 +41,7 @@ const whole = (api: Api): Promise<boolean> =>
     RECOVERED_WITHIN_MS,
   );
 
-/** What must hold whatever is wrong with Telegram. */
+/** Requires the service to work whatever is wrong with Telegram. */
 async function expectToServe(service: Service, api: Api): Promise<string> {
   const { status, body } = await api.enqueue();
   expect(status).toBe(201);

@@ -65,7 +65,7 @@ function cpuMs(work: () => void): number {
   return (used.user + used.system) / 1000;
 }
 
-/** How many times as long it takes with `FACTOR` times as much: the least of some attempts. */
+/** The growth in time with `FACTOR` times the input: the least of several attempts. */
 function growth(workOn: (units: number) => () => void): number {
   const once = workOn(UNITS);
   const more = workOn(FACTOR * UNITS);

@@ -13,7 +13,7 @@ const CALLERS = 6;
 const HANG_UP_MS = 150;
 
 const WEBHOOK_SECRET = `webhook-secret-${'w'.repeat(24)}`;
-/** What no line of the log may hold: it stands in bodies, addresses and headers alike. */
+/** A text in bodies, addresses and headers that no log line may hold. */
 const CANARY = `canary-${'c0ffee'.repeat(6)}`;
 
 interface Route {
@@ -285,7 +285,7 @@ const anything: fc.Arbitrary<Call> = fc
     },
   );
 
-/** What gets past the door, with a content that may be anything. */
+/** Calls that pass authentication, with arbitrary content. */
 const asking: fc.Arbitrary<Call> = fc
   .dictionary(text, json, { maxKeys: 4 })
   .map((toolInput) => JSON.stringify({ ...minimal, summary: CANARY, toolInput }))
@@ -342,7 +342,7 @@ function isJsonRpcError({ status, text: said }: Answer): boolean {
   return jsonrpc === '2.0' && typeof error?.code === 'number' && typeof error.message === 'string';
 }
 
-/** What is wrong with an answer; null: nothing. */
+/** The fault of an answer; null when it has none. */
 function faultOf({ path }: Call, answer: Answer): string | null {
   const { status, headers, text: said } = answer;
   // 503 is said by a service that is unwell, and here Telegram is away from the start.

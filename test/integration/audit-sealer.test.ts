@@ -13,7 +13,7 @@ let replica: OpenStore;
 let store: AuditStore;
 let sealer: AuditSealer;
 const complaints: object[] = [];
-/** How much longer everything takes than it does, in milliseconds. */
+/** Milliseconds added to every statement. */
 let slowness: number;
 
 beforeEach(async () => {

@@ -18,7 +18,7 @@ import { AGENT_KEY } from '../support/well-known';
 let database: TestDatabase;
 let app: TestApp;
 let api: Api;
-/** What agents reach the service by. */
+/** The proxy through which agents reach the service. */
 let wire: TcpProxy;
 let url: string;
 

@@ -10,7 +10,7 @@ beforeAll(async () => {
 afterAll(() => rig.close());
 beforeEach(() => rig.wipe());
 
-/** What is logged of one thing that happens, in short: its event, and for calls to Telegram their method. */
+/** The short name of a log line: its event, and the method of a call to Telegram. */
 const nameOf = ({ event, method }: LogLine): string =>
   event === 'telegram.call' ? `${event} ${String(method)}` : event;
 

@@ -37,7 +37,7 @@ afterAll(async () => {
   await cleanUp();
 });
 
-/** What one check says. */
+/** The result of one check. */
 async function diagnose(check: string, more: Record<string, string> = {}) {
   const notes: string[] = [];
   const env = serviceEnvironment(database.url, { DATA_DIR: dataDir, ...more });

@@ -6,7 +6,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database';
 const FEW = 15_000;
 const MANY = 60_000;
 const PAGE_SIZE = 500;
-/** What is compared at once. */
+/** Rows compared at once. */
 const PART = 5000;
 
 let database: TestDatabase;

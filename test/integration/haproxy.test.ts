@@ -13,7 +13,7 @@ const PROGRAM = '/usr/sbin/haproxy';
 const missing = spawnSync(PROGRAM, ['-v']).error !== undefined;
 if (missing) console.warn('SKIPPED: no HAProxy here: apt-get install haproxy');
 
-/** What a TLS proxy in front passes on. */
+/** The Host that a TLS proxy in front passes on. */
 const PUBLIC = 'approvals.example.com';
 
 (missing ? describe.skip : describe)(

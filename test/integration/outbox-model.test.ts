@@ -58,7 +58,7 @@ interface Slot {
   readonly chat: string;
   /** Taken by what leaves room for outcomes. */
   readonly shared: boolean;
-  /** When it is over, as far as the windows are concerned. */
+  /** The end of the call, as the rate windows count it. */
   end: Moment;
 }
 
@@ -72,7 +72,7 @@ const minuteOf = (chat: string): number =>
     ? Math.min(LIMITS.groupPerMinute, 60 * LIMITS.chatPerSecond)
     : 60 * LIMITS.chatPerSecond;
 
-/** What the outbox must be, said as plainly as possible. */
+/** The outbox in its plainest form, as the reference. */
 class Model {
   works: ModelWork[] = [];
   /** Everything that was ever claimed and not given up by a crash, zombies included. */

@@ -19,7 +19,7 @@ const OLIVIA: Actor = { kind: 'api', id: 'olivia', name: 'Olivia' };
 const OTTO: Actor = { kind: 'telegram', id: '7', name: 'Otto' };
 const AGENT: Actor = { kind: 'api', id: 'key-1', name: 'key-1' };
 
-/** What a caller was told: the approval that stands, whether it got its way or was refused. */
+/** The answer to a caller: the final approval, and whether this caller settled it. */
 interface Told {
   readonly id: string;
   readonly wanted: 'approved' | 'rejected' | 'cancelled';
@@ -38,7 +38,7 @@ const UNLIMITED: RateLimits = {
 
 class Replica {
   readonly settledEvents: ApprovalSettled[] = [];
-  /** What somebody waits for here, as it was before the race. */
+  /** The approvals that a caller waits for, as they were before the race. */
   private readonly seen = new Map<string, LastSeen>();
   private readonly decideHandler: DecideApprovalHandler;
   private readonly cancelHandler: CancelApprovalHandler;

@@ -43,7 +43,7 @@ interface Refusal {
   paths?: string[];
 }
 
-/** What a problem must be, whatever it says: RFC 9457, with our code and the correlation id of the header. */
+/** Requires an RFC 9457 problem with our code and the correlation id of the header. */
 function expectProblem(answer: { status: number; body: unknown; headers: Headers }, refusal: Refusal): void {
   const body = answer.body as ProblemJson;
   expect({ status: answer.status, code: body.code }).toEqual({ status: refusal.status, code: refusal.code });

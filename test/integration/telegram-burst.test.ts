@@ -2,7 +2,7 @@ import { buttonsOf } from '../support/sandbox-client';
 import { TelegramRig } from '../support/telegram-rig';
 import { until } from '../support/until';
 
-/** What the chat takes in a minute; twice as many are asked at once. */
+/** Messages that the chat takes in a minute; the test asks twice as many at once. */
 const MINUTE = 6;
 const BURST = 2 * MINUTE;
 

@@ -15,7 +15,7 @@ beforeAll(async () => {
 afterAll(() => rig.close());
 beforeEach(() => rig.wipe());
 
-/** How often the outbox is looked at when nothing says that there is work. */
+/** Interval at which the worker polls the outbox without a notification. */
 const POLL_MS = 1_000;
 
 /** Keeps timers of this length from ending until they are released: what waits for them waits. */

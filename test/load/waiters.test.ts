@@ -5,7 +5,7 @@ import { KEYS, LoadRig, metricOf, waitersAre, type LoadedService } from '../supp
 import { until } from '../support/until';
 
 const WANTED = 10_000;
-/** What a process has open beside its waiters. */
+/** File descriptors that a process needs beside its waiters. */
 const OTHER_FILES = 500;
 /** The service keeps a quarter of its connections for calls that are answered at once. */
 const HELD_PART = 0.75;

@@ -12,7 +12,7 @@ const REPORTS = join(ROOT, 'reports');
 /** As much of a failing proof's output as a person reads. */
 const TAIL_LINES = 40;
 const TAIL_CHARACTERS = 20_000;
-/** How often a proof that takes long says that it is still at it. */
+/** Interval at which a long proof reports that it is still running. */
 const PROGRESS_EVERY_MS = 30_000;
 
 const ROW = /^\| (?<item>.+?) +\| `(?<proof>[^`]+)` +\|$/;
@@ -55,7 +55,7 @@ function run({ command, tier }) {
   });
 }
 
-/** What became of every test file; nothing when the run did not come so far. */
+/** The result of every test file; empty when the run ended before. */
 function testsIn(file) {
   let results;
   try {

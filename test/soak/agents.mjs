@@ -8,7 +8,7 @@ const TIMEOUTS_SECONDS = [5, 30, 60, 120];
 
 /** Agents as careful ones are: they ask under a key until the request is stored, and wait until it has ended. */
 export class Agents {
-  /** What each asked, and what it was told in the end: id → {marker, status}. */
+  /** Requests of every agent with their final answers: id → {marker, status}. */
   told = new Map();
 
   constructor(fleet, count) {

@@ -185,7 +185,7 @@ export class Fleet {
     return this.control('DELETE', 'faults');
   }
 
-  /** Whether, in time, nothing is pending, nothing waits to be sent, and no button is left anywhere. */
+  /** True if, in time, nothing is pending, the outbox is empty and no message has a button. */
   async drained(withinSeconds, operator) {
     operator.tapsEverything = true;
     for (const deadline = Date.now() + withinSeconds * 1000; Date.now() < deadline; await sleep(500)) {

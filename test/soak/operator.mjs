@@ -2,13 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CHAT_ID, OPERATOR_ID } from './fleet.mjs';
 
 const PAUSE_MS = 250;
-/** How many taps are on their way side by side; each waits for its answer. */
+/** The number of taps sent side by side; each waits for its answer. */
 const AT_ONCE = 6;
 
 /** Taps at random: any message that has buttons, old and new, either button, and leaves some alone. */
 export class Operator {
   taps = 0;
-  /** Where messages of unknown fate are left, only a tap shows that they are there. */
+  /** True if messages of unknown outcome may be left: only a tap shows that they exist. */
   tapsEverything = false;
   stopped = false;
 

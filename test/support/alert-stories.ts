@@ -13,9 +13,9 @@ const OLIVIA = 4711;
 /** Two starts, one beside the other, on a machine that is busy with other stories. */
 const STARTED_WITHIN_MS = 60_000;
 
-/** What people do about it. */
+/** The steps of a person on call. */
 interface Course {
-  /** What the page asks of them before the commands of its fix, or instead of them. */
+  /** Steps that the page asks for before the commands of its fix, or instead of them. */
   readonly beforeFix?: () => unknown;
   /** The same, before the commands that show that it is over. */
   readonly afterFix?: () => unknown;

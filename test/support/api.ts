@@ -24,7 +24,7 @@ export interface Answer<Body> {
   readonly headers: Headers;
 }
 
-/** What an agent asks when it does not matter what. */
+/** The body of a request whose content does not matter. */
 export function requestBody(more: Record<string, unknown> = {}): Record<string, unknown> {
   return {
     agentId: 'claude-code',

@@ -15,7 +15,7 @@ const CHECK_MS = 100;
 /** One address before several replicas, by the rules of deploy/haproxy/haproxy.cfg. */
 export interface Balancer {
   readonly url: string;
-  /** How many requests the replica at this address has been given, its restarts together. */
+  /** Requests passed to the replica at this address, over all its restarts. */
   given(replica: string): number;
   close(): Promise<void>;
 }
@@ -37,7 +37,7 @@ async function isReady(url: string): Promise<boolean> {
   }
 }
 
-/** What a connection is told is not passed on to the next one. */
+/** Removes the headers of one connection, which a proxy must not pass on. */
 function endToEnd(headers: IncomingHttpHeaders): IncomingHttpHeaders {
   return Object.fromEntries(Object.entries(headers).filter(([name]) => name !== 'connection'));
 }

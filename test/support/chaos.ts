@@ -3,7 +3,7 @@ import type { TestDatabase } from './database';
 import { buttonsOf, type ChatMessage, type SandboxClient } from './sandbox-client';
 import { until } from './until';
 
-/** What takes seconds or minutes in production, in fractions of it; and no limit that is not what is tested. */
+/** Intervals of seconds or minutes in fractions of a second, and limits out of the way of the test. */
 export const HASTE = {
   TELEGRAM_RETRY_INITIAL_DELAY_MS: '20',
   TELEGRAM_RETRY_MAX_DELAY_MS: '200',
@@ -34,7 +34,7 @@ export async function asked(api: Api, more: Record<string, unknown> = {}): Promi
   return body;
 }
 
-/** How each request ended, from the audit log: all its endings, so that two of them show. */
+/** All endings of each request from the audit log, so that a second one shows. */
 export async function endingsOf(
   database: TestDatabase,
   ids: readonly string[],

@@ -108,7 +108,7 @@ export class AgentMachine {
   }
 }
 
-/** What the stand-in noted of a run. */
+/** A run as the stand-in recorded it. */
 abstract class ObservedRun {
   constructor(private readonly log: string) {}
 
@@ -124,7 +124,7 @@ abstract class ObservedRun {
     return this.notes[0] ?? {};
   }
 
-  /** What the stand-in was answered, in order. */
+  /** Answers to the stand-in, in order. */
   get answers(): Answer[] {
     return this.notes.flatMap(({ heard }) => (heard?.response ? [heard.response.response] : []));
   }

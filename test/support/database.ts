@@ -46,7 +46,7 @@ async function drop(name: string): Promise<void> {
   }
 }
 
-/** What a migrated database of a test is copied from: running every migration for each would take a second. */
+/** The template of every test's database: running all migrations takes a second. */
 const TEMPLATE = 'migrated_template';
 
 export async function makeTemplate(): Promise<void> {

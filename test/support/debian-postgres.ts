@@ -19,7 +19,7 @@ export interface DebianPostgres {
   stop(): Promise<void>;
 }
 
-/** Where the newest version's programs are. @throws Error saying what to install when there are none. */
+/** The directory of the newest version's programs. @throws Error that says what to install when there are none. */
 export function debianBinaries(): string {
   const versions = existsSync(VERSIONS) ? readdirSync(VERSIONS) : [];
   const newest = versions

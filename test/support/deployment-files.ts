@@ -21,7 +21,7 @@ export interface Panel {
 export const PROMETHEUS_DIRECTORY = join(CHECKOUT, 'deploy/prometheus');
 export const RUNBOOKS = join(CHECKOUT, 'docs/runbooks');
 
-/** What the file holds; its reader says which part of that matters, and fails where it is not there. */
+/** The content of the file; its reader names the part that matters, and fails when it is missing. */
 export const yamlFile = (path: string): unknown => yamlOf(path)[0];
 
 export function alertRules(): AlertRule[] {

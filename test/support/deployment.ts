@@ -29,7 +29,7 @@ export function environmentFile(path: string): Record<string, string> {
   );
 }
 
-/** What the files of secrets hold in a deployment. */
+/** Content of the secret files of a deployment. */
 export const SECRET_VALUES: Readonly<Record<string, string>> = {
   DATABASE_URL: 'postgres://countersign:secret@postgres:5432/countersign',
   DATABASE_MIGRATION_URL: 'postgres://countersign_owner:secret@postgres:5432/countersign',
@@ -46,7 +46,7 @@ export function unknownVariables(names: readonly string[]): string[] {
 }
 
 /**
- * What the service makes of a deployment's environment, its files of secrets read.
+ * The configuration that the service reads from a deployment's environment and secret files.
  *
  * @throws ConfigurationError when it would not start.
  */

@@ -10,7 +10,7 @@ const OUTPUT_BYTES = 64 << 20;
 
 /** `uid:gid`, as USER and --chown have them. */
 type User = `${number}:${number}`;
-/** Who builds: nobody, on Debian. An image is built by root, and must not need it. */
+/** The user `nobody` of Debian. Root builds an image, and the build must not need root. */
 const BUILDER: User = '65534:65534';
 
 interface Instruction {
@@ -20,7 +20,7 @@ interface Instruction {
   readonly text: string;
 }
 
-/** What a stage has become: its files below a directory of this machine, and what it says to whoever runs it. */
+/** A built stage: its files below a directory of this machine, and its instructions for a run. */
 interface Stage {
   readonly root: string;
   readonly env: Record<string, string>;
@@ -74,7 +74,7 @@ async function own(path: string, user: User): Promise<void> {
   if (AM_ROOT) await run('chown', ['-R', '-h', user, path]);
 }
 
-/** What stands in the image's environment, where it is here: its paths are below the stage's directory. */
+/** The image's environment with its paths below the stage's directory. */
 function environmentOf({ root, env }: Stage): Record<string, string> {
   const here = (path: string) =>
     path.startsWith('/') && existsSync(join(root, path)) ? join(root, path) : path;

@@ -46,7 +46,7 @@ function fencesOf(text: string): Fence[] {
   });
 }
 
-/** What a document prints in this language with this in it. @throws Error when it prints nothing like it. */
+/** The code block of a document in this language that contains the text. @throws Error when there is none. */
 export function printed(path: string, language: string, having: string): string {
   const fences = fencesOf(readFileSync(join(ROOT, path), 'utf8'));
   const fence = fences.find((each) => each.language === language && each.body.includes(having));
@@ -89,7 +89,7 @@ export function unexplainedCommands(path: string): string[] {
 
 const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
-/** Whether the output is the expected one: `…` in a line stands for anything in it, alone for any number of lines. */
+/** True if the output is the expected one: `…` matches anything in a line; alone, it matches any number of lines. */
 export function outputFits(expected: string, actual: string): boolean {
   const lines = expected.trimEnd().split('\n');
   const pattern = lines
@@ -126,7 +126,7 @@ export class DocumentShell {
     return Object.entries(this.moved).reduce((done, [from, to]) => done.replaceAll(from, to), text);
   }
 
-  /** What is in a document's words when it was said in ours. */
+  /** Translates our text into the words of a document. */
   private there(text: string): string {
     return Object.entries(this.moved).reduce((done, [from, to]) => done.replaceAll(to, from), text);
   }

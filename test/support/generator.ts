@@ -56,7 +56,7 @@ interface Handlers {
     agents: number;
     each: number;
   }): Summary;
-  /** How many answers there were of each status; 0: the connection was lost. */
+  /** The number of answers by status; 0 means that the connection was lost. */
   calls(options: { target: Target; calls: readonly Call[]; connections: number }): Record<string, number>;
   /** `slow`: never reads what comes. */
   park(options: {

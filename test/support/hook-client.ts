@@ -72,7 +72,7 @@ export function callHook(
   });
 }
 
-/** What the model reads, and whether the tool runs; throws when the answer is none that the client understands. */
+/** The text for the model, and whether the tool runs. @throws Error for an answer that the client does not understand. */
 export function verdictOf({ hookSpecificOutput: output }: HookAnswer): { allow: boolean; message: string } {
   if (output?.permissionDecision)
     return { allow: output.permissionDecision === 'allow', message: output.permissionDecisionReason ?? '' };

@@ -6,7 +6,7 @@ export const HURRY = 60;
 
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** What Prometheus writes as `15m`, in milliseconds. */
+/** Milliseconds of a duration that Prometheus writes as `15m`. */
 export function durationMs(text: string): number {
   const [, count, unit = ''] = /^(\d+)(ms|[smhd])$/.exec(text) ?? [];
   const unitMs = UNITS_MS[unit];

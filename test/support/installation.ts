@@ -18,7 +18,7 @@ import { SandboxClient } from './sandbox-client';
 export interface Installation {
   readonly postgres: DebianPostgres;
   readonly chat: SandboxClient;
-  /** Where what stands in the documents is here. */
+  /** Paths of the documents, with their places on this machine. */
   readonly moved: Readonly<Record<string, string>>;
   readonly directory: string;
   shell(): DocumentShell;
@@ -26,7 +26,7 @@ export interface Installation {
   replica(port: ReplicaPort): string;
   /** The process of a replica, as systemd started it last. */
   pidOf(port: ReplicaPort): number;
-  /** What is in a file, by the path that it has in the documents. */
+  /** The content of a file, by its path in the documents. */
   read(path: string): string;
   /** Ends what systemctl has started; the rest is ended with the test's own programs. */
   stop(): Promise<void>;

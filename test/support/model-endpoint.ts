@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** What the model says in one turn: words, and calls of tools. */
+/** One turn of the model: text and tool calls. */
 export type Block = { readonly text: string } | { readonly tool: string; readonly input: object };
 
 interface Play {

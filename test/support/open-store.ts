@@ -53,7 +53,7 @@ export async function openTestStore(
   };
 }
 
-/** What the store is given for a request about which nothing matters. */
+/** A request for the store whose content does not matter. */
 export function newApproval(more: Partial<NewApproval> = {}): NewApproval {
   const { toolName = 'Bash', toolInput = { command: 'ls' }, cwd = null } = more;
   const request = {

@@ -21,10 +21,10 @@ export interface ActiveAlert {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-/** What differs from the shipped configuration, besides whom it scrapes. */
+/** Differences from the shipped configuration, besides the scrape targets. */
 export interface Differences {
   readonly global?: object;
-  /** What `alerts.yml` holds. */
+  /** Content of `alerts.yml`. */
   readonly rules?: unknown;
 }
 
@@ -88,7 +88,7 @@ export class Prometheus {
     return data;
   }
 
-  /** Whether the expression has an answer. */
+  /** True if the expression has a result. */
   async has(expr: string): Promise<boolean> {
     const { result } = await this.ask<{ result: unknown[] }>(`query?query=${encodeURIComponent(expr)}`);
     return result.length > 0;

@@ -161,7 +161,7 @@ export class Driver {
     return (await this.control('GET', `messages?chat=${chat}`)).body.messages;
   }
 
-  /** What the Bot API has received. */
+  /** Calls that the Bot API received. */
   async calls(method = ''): Promise<RecordedCall[]> {
     return (await this.control('GET', `calls${method && `?method=${method}`}`)).body.calls;
   }

@@ -11,7 +11,7 @@ interface Part {
   readonly hasDefault: boolean;
 }
 
-/** What running statements rest on, by kind and name. */
+/** The parts of a schema that running statements depend on, by kind and name. */
 export type Schema = ReadonlyMap<string, Part>;
 
 const PARTS = `
@@ -53,7 +53,7 @@ function demanded(key: string, part: Part, before: Schema): string | null {
   return part.kind === 'constraint' || part.kind === 'unique' ? `${key} is new` : null;
 }
 
-/** What a version that was written for `before` could stumble over in `after`; empty: its statements all work on. */
+/** Changes in `after` that break a version written for `before`; empty when all its statements still work. */
 export function breaksBetween(before: Schema, after: Schema): string[] {
   const losses = [...before].map(([key, part]) => lost(key, part, after.get(key)));
   const demands = [...after]

@@ -9,7 +9,7 @@ export interface Stage {
   readonly database: TestDatabase;
   readonly sandboxProgram: Program;
   readonly chat: SandboxClient;
-  /** What another service needs to play here. */
+  /** The environment of a second service on this stage. */
   readonly environment: Readonly<Record<string, string>>;
   readonly service: Service;
   readonly api: Api;
@@ -19,7 +19,7 @@ export interface Backdrop {
   readonly database: TestDatabase;
   readonly sandboxProgram: Program;
   readonly chat: SandboxClient;
-  /** What a service needs to play here. */
+  /** The environment of a service on this stage. */
   readonly environment: Readonly<Record<string, string>>;
 }
 

@@ -17,7 +17,7 @@ function pairs(text) {
   );
 }
 
-/** What a unit says, its specifiers filled in. */
+/** Reads a unit and fills in its specifiers. */
 function unitOf(name) {
   const [template, instance = ''] = name.split('@');
   const file = join(UNITS, `${template}${name.includes('@') ? '@' : ''}.service`);

@@ -28,7 +28,7 @@ export async function startTcpProxy(databaseUrl: string): Promise<TcpProxy> {
   let broken = false;
   let silent = false;
   let delayMs = 0;
-  /** What is on the wire when it slows down or mends keeps its order. */
+  /** The bytes on the wire; they keep their order when it slows down or recovers. */
   const wire = () =>
     new Transform({
       transform: (chunk: Buffer, _encoding, passed) => {

@@ -10,7 +10,7 @@ import { CHAT_ID, telegramEnvironment } from './well-known';
 /** So high that only tests about limits meet them. */
 const NO_LIMITS = { perSecond: 1e6, chatPerSecond: 1e6, chatBurst: 1e6, groupPerMinute: 1e6 };
 
-/** What takes seconds in production, in fractions of them; no jitter, so that waits can be told. */
+/** Intervals of seconds in fractions of a second, without jitter, so that waits are predictable. */
 export const HASTE: Readonly<Record<string, string>> = {
   TELEGRAM_BUDGET_PER_SECOND: '1000',
   TELEGRAM_BUDGET_CHAT_PER_SECOND: '1000',

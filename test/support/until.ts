@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** What is there at once on any machine; what is not there by now, on a slow and busy one, hangs. */
+/** A bound that only a hang exceeds, on a slow and busy machine too. */
 const HANG_MS = 60_000;
 
 /**

@@ -27,7 +27,7 @@ async function eventually(condition) {
 
 const sendsOf = async ({ control }) => (await control('GET', 'calls?method=sendMessage')).calls;
 
-/** How many messages a chat is sent, and how many it could be. The first three go out at once and are left out. */
+/** Messages sent to a chat, and the most that its limit allows. The first three leave at once and do not count. */
 async function goodput({ stage, rounds, progress }) {
   const sandbox = await stage.sandbox();
   await sandbox.control('POST', 'limits', {

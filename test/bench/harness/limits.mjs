@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 
 /** performance.md, rows 5, 6 and 16. */
 const WANTED = 10_000;
-/** What a process has open beside its waiters: libraries, log, database, pipes. */
+/** File descriptors beside the waiters: libraries, log, database, pipes. */
 const OTHER_FILES = 500;
 /** The service keeps a quarter of its connections for calls that are answered at once. */
 const HELD_PART = 0.75;
@@ -23,7 +23,7 @@ function ports() {
   }
 }
 
-/** How many waiters this machine lets one process hold: ten thousand, or a warning and fewer. */
+/** Waiters that one process may hold on this machine: ten thousand, or fewer with a warning. */
 export function waiters() {
   const possible = Math.min((openFiles() - OTHER_FILES) * HELD_PART, ports());
   if (possible >= WANTED) return WANTED;

@@ -10,9 +10,9 @@ import { Remote } from './rpc.mjs';
 const BENCH = resolve(import.meta.dirname, '..');
 const CHECKOUT = resolve(BENCH, '../..');
 const require = createRequire(import.meta.url);
-/** What `npm start` runs: options of Node.js and the program. */
+/** The command of `npm start`: options of Node.js and the program. */
 const [, ...START] = require(join(CHECKOUT, 'package.json')).scripts.start.split(' ');
-/** What the build made of a source file. */
+/** The module that the build made of a source file. */
 export const built = (path) => require(join(CHECKOUT, 'dist/src', path));
 
 /** A start takes two seconds, and much longer on a machine that is busy with other things. */

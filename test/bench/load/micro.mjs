@@ -17,7 +17,7 @@ const { SystemClock } = built('kernel/clock.js');
 const breaker = () => new CircuitBreakerService(SETTINGS, () => true, new SystemClock());
 
 let answers = 0;
-/** What is called: it must be a call that cannot be left out, and no more. */
+/** The measured call: one that the compiler cannot leave out, and nothing else. */
 const operation = async () => ++answers;
 
 /** Milliseconds a call. */

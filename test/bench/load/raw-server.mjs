@@ -3,7 +3,7 @@ import fastify from 'fastify';
 import pg from 'pg';
 import { serve } from '../harness/rpc.mjs';
 
-/** What somebody would write who needs nothing but the row: Fastify and one prepared INSERT. */
+/** The smallest server that stores the row: Fastify and one prepared INSERT. */
 async function insertServer({ url, poolSize }) {
   const pool = new pg.Pool({ connectionString: url, max: poolSize });
   await pool.query(`create table if not exists raw_requests (
@@ -29,7 +29,7 @@ async function insertServer({ url, poolSize }) {
 const held = new Set();
 const STREAM_HEAD = { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store' };
 
-/** What holding a call costs at least: `node:http`, the response in a set. Streams get what ours get first. */
+/** The least cost of a held call: `node:http`, the response in a set. Streams receive the same first bytes as ours. */
 async function holdingServer({ answer }) {
   const server = createServer((request, response) => {
     held.add(response);

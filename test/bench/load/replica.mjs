@@ -60,7 +60,7 @@ const update = () =>
     ),
   );
 
-/** What one event costs until everybody who counts has heard it, in milliseconds. */
+/** Milliseconds of one event until every metric has counted it. */
 async function recording(count) {
   const { ApprovalEnqueued } = built('approvals/approval-events.js');
   const event = new ApprovalEnqueued({ id: 'bench', status: 'pending' });

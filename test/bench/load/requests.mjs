@@ -8,7 +8,7 @@ export function request(method, path, key, body, more = '') {
   );
 }
 
-/** What an agent asks: a shell command of ordinary size, every one another. */
+/** The request of an agent: a shell command of ordinary size, each one different. */
 export function enqueueRequest(path, key, unique) {
   const body = {
     agentId: 'claude-code',

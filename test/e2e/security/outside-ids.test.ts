@@ -36,13 +36,13 @@ type Ask = (what: {
   readonly at?: OpenApp;
 }) => Promise<Asked>;
 
-/** What comes first of a body. */
+/** The first bytes of a body. */
 async function beginningOf({ body }: Response): Promise<string> {
   const read = await body?.getReader().read();
   return new TextDecoder().decode(read?.value as Uint8Array | undefined);
 }
 
-/** Who hangs up is allowed nothing. */
+/** A caller that hangs up is allowed nothing. */
 const allowedBy = ({ answer, hangUp }: HookCall): Asked => ({
   allowed: answer.then(
     (given) => verdictOf(given).allow,

@@ -66,7 +66,7 @@ it('security 18: secrets never leave: what an action, its context and its reason
   );
 });
 
-/** What stands in the body, the address or a header of a call, as it was sent. */
+/** Content of the body, the address or a header of a call, as sent. */
 interface BadCall {
   readonly method?: string;
   readonly path: string;

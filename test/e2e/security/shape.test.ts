@@ -8,7 +8,7 @@ import { openTestApp, type OpenApp } from '../../support/open-app';
 import { sendRaw } from '../../support/raw-http';
 import { AGENT_KEY, OPERATOR_KEY } from '../../support/well-known';
 
-/** What a collector leaves that is not forced depends on when it last ran. */
+/** Memory that an unforced collection leaves depends on when it last ran. */
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 

@@ -24,7 +24,7 @@ const settled = {
   reason: null,
 } as unknown as Approval;
 
-/** What the stream writes, without a network. */
+/** Records the output of the stream without a network. */
 class Raw extends EventEmitter {
   readonly written: string[] = [];
   ended = false;

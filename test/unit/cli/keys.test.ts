@@ -1,6 +1,6 @@
 import { keysCommand } from '../../../src/cli/commands/keys';
 
-/** What is said of arguments that are refused before anything is done. */
+/** The error for arguments that are refused before anything is done. */
 async function refusal(...args: string[]): Promise<string> {
   let said = '';
   const program = keysCommand();

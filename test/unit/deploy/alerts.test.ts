@@ -22,7 +22,7 @@ const SECTIONS = ['Meaning', 'Impact', 'Diagnosis', 'Fix', 'Resolved when'];
 const alerts = alertRules();
 const { tests } = yamlFile('deploy/prometheus/tests/alerts.test.yml') as { tests: RuleTest[] };
 
-/** What promtool says, or null, loudly, where it is not installed. */
+/** The output of promtool; null, with a warning, where it is not installed. */
 function promtool(...args: readonly string[]): string | null {
   const { error, status, stdout, stderr } = spawnSync('promtool', args, {
     cwd: PROMETHEUS_DIRECTORY,

@@ -6,7 +6,7 @@ const hurried = hurriedRules().groups.flatMap(({ rules }) => rules);
 /** Words and numbers by turns, the words first. */
 const parts = (expr: string): string[] => expr.split(/(\d+(?:\.\d+)?(?:ms|[smhd])?)/);
 
-/** What the rules were tried with is what is shipped, but for time. */
+/** The tested rules are the shipped ones with shorter times. */
 it.each(alertRules())('$alert is the shipped one, only sooner', (shipped) => {
   const rule = hurried.find(({ alert }) => alert === shipped.alert);
   if (!rule) throw new Error('it is missing');

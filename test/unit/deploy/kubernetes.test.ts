@@ -174,7 +174,7 @@ const kustomization = z.strictObject({
 
 const DIRECTORY = 'deploy/kubernetes';
 
-/** What `kubectl apply -k` of the directory sends. */
+/** The objects that `kubectl apply -k` of the directory sends. */
 function built(directory: string) {
   const plan = kustomization.parse(yamlOf(`${directory}/kustomization.yaml`)[0]);
   const all = plan.resources

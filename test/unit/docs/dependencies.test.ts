@@ -13,7 +13,7 @@ interface Manifest {
 }
 
 interface LockedPackage {
-  /** Where another package stands under the name. */
+  /** The real name of a package that is installed under an alias. */
   readonly name?: string;
   readonly license?: string;
   readonly hasInstallScript?: boolean;

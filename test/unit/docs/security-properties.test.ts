@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CHECKOUT } from '../../support/processes';
 
-/** What security rests on; docs/threat-model.md says what each stops. Numbers are not given twice, and some not yet. */
+/** The security properties; docs/threat-model.md says what each stops. A number is never reused, and some are unused. */
 const PROPERTIES = Object.entries({
   1: 'only listed numeric ids decide',
   2: 'empty operators means nobody',

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 
-/** What attackers put into text: hidden, reordering, look-alike and structure-breaking pieces, among ordinary ones. */
+/** Pieces of hostile text: hidden, reordering, look-alike and structure-breaking, among ordinary ones. */
 export const hostilePieces = [
   '\0',
   '\u001b[31m',

@@ -163,7 +163,7 @@ function fractionOf(literal: string): { numerator: bigint; denominator: bigint }
     : { numerator: digits, denominator: 10n ** -shift };
 }
 
-/** Whether the double's RFC 8785 form has exactly the value of the literal. */
+/** True if the double's RFC 8785 form has exactly the value of the literal. */
 function isHeldAsWritten(literal: string): boolean {
   const value = Number(literal);
   if (!Number.isFinite(value) || Object.is(value, -0)) return false;

@@ -42,7 +42,7 @@ const SECRETS: readonly (readonly [what: string, text: string, canary: string])[
   ['a key in JSON', JSON.stringify({ apiKey: made('', 8) }), made('', 8)],
 ];
 
-/** Where a secret may stand in a message. */
+/** Places in a message that may hold a secret. */
 const PLACES: readonly (readonly [where: string, put: (secret: string) => string])[] = [
   ['alone', (secret) => secret],
   ['in a sentence', (secret) => `it failed with ${secret}, said the server`],

@@ -14,7 +14,7 @@ export const SETTINGS: BreakerSettings = {
   breakSeconds: 30,
 };
 
-/** What the peer does to a call: it falls over, or it answers with a refusal. */
+/** The peer fails a call: it breaks down, or it answers with a refusal. */
 export class PeerDown extends Error {}
 export class PeerRefuses extends Error {}
 

@@ -15,7 +15,7 @@ interface ModelCall {
   readonly trial: boolean;
 }
 
-/** What the breaker must be, said as plainly as possible: every outcome is kept, every question asks all of them. */
+/** The breaker in its plainest form: it keeps every outcome and evaluates all of them for every question. */
 class Model {
   nowMs = 0;
   state: BreakerState = 'closed';
@@ -216,7 +216,7 @@ const commands = [
   byHand,
 ];
 
-/** How often the histories went through each state, to know that they explored more than the closed one. */
+/** Visits of the histories to each state, to prove that they explored more than the closed one. */
 const visits: Record<BreakerState, number> = { closed: 0, open: 0, 'half-open': 0 };
 
 it('behaves as the model does under any history of calls, time and hands', async () => {

@@ -26,7 +26,7 @@ const system = (method: string, code: string) =>
     Object.assign(new Error(`request failed, reason: ${code}`), { type: 'system', code }),
   );
 
-/** What Node's own client rejects with: why stands in the cause. */
+/** The error of Node's own client; its cause has the reason. */
 const fetchFailed = (method: string, code: string) =>
   toTelegramFailure(
     method,
