@@ -1,17 +1,19 @@
 import type { Acknowledgement, Approval, SettledApproval, Settlement } from './approval';
 
-/** A request was stored. In memory only: it may wake, count and log, and nothing that must happen hangs on it. */
+/**
+ * A request was stored. Published in memory only: subscribers may wake, count and log, but must not do durable work.
+ */
 export class ApprovalEnqueued {
   constructor(readonly approval: Approval) {}
 }
 
 /** This replica settled a request. In memory only, as above; the durable consequences were written with it. */
 export class ApprovalSettled {
-  /** @param approval whole, where it was at hand. */
+  /** @param approval the whole approval, where this replica has it. */
   constructor(readonly approval: Settlement | SettledApproval) {}
 }
 
-/** This replica noted what the agent did with the answer. In memory only, as above. */
+/** This replica recorded the agent's acknowledgement. In memory only, as above. */
 export class ApprovalAcknowledged {
   constructor(readonly outcome: Acknowledgement) {}
 }

@@ -6,7 +6,7 @@ import { Tracing } from '../tracing/tracing';
 import type { Approval, Settlement } from './approval';
 import { ApprovalEnqueued, ApprovalSettled } from './approval-events';
 
-/** Tells log and trace the beginning and the end of every approval, under the id of the request that asked for it. */
+/** Logs and traces the beginning and the end of every approval, under the correlation id of the request that asked. */
 @Injectable()
 export class ApprovalLog implements OnModuleInit {
   constructor(
@@ -38,10 +38,10 @@ export class ApprovalLog implements OnModuleInit {
       status,
       by: `${kind}:${id}`,
       seconds: (settledAt.getTime() - createdAt.getTime()) / 1000,
-      // A decision by API is a request of its own, and its caller was told another id.
+      // A decision by API is a request of its own, with another correlation id.
       ...(kind === 'api' && cause !== correlationId ? { causedBy: cause } : {}),
     };
-    // The part of the trace that people take.
+    // The span of the time that people take to decide.
     this.tracing.past(approval.traceparent, 'approval.pending', createdAt, settledAt, {
       'approval.id': approvalId,
       'approval.status': status,

@@ -30,14 +30,14 @@ export interface ApprovalRow {
   settled_by_name: string | null;
   reason: string | null;
   acknowledged: Acknowledgement | null;
-  /** Null while there is none; the same as absent where a statement does not ask for it. */
+  /** Null while there is none; absent where the statement does not select it. */
   receipt?: string | null;
 }
 
 export interface SnapshotRow extends ApprovalRow {
   now: Date;
   ends_in_ms: number;
-  /** The digest of the card that was shown, as far as the statement asks for it. */
+  /** Digest of the card that was shown; null where the statement does not select it. */
   display_digest: string | null;
 }
 
@@ -48,8 +48,8 @@ export type RequestText = Pick<
 >;
 
 /**
- * Text for a PostgreSQL column, which has no place for U+0000: the inside of a JSON string. Injective, and
- * the same as the text itself unless that holds quotes, backslashes or control characters.
+ * Escapes text for a PostgreSQL column, which cannot hold U+0000: the inside of a JSON string. Injective. Text without
+ * quotes, backslashes and control characters stays as it is.
  */
 export function toColumnText(text: string): string {
   return JSON.stringify(text).slice(1, -1);
@@ -96,7 +96,7 @@ export function toSettled(row: ApprovalRow): SettledApproval {
   return approval;
 }
 
-/** The columns that make the end of a request whose time was up. */
+/** Columns of a request that expired. */
 export type ExpiredRow = Pick<ApprovalRow, 'id' | 'correlation_id' | 'traceparent' | 'created_at'> & {
   settled_at: Date;
 };

@@ -2,7 +2,7 @@ import { PERSON_WAITS_MS, type Statement } from '../database/database';
 import { ACKNOWLEDGED_WITHIN_SECONDS, AGAIN, LANE_OF, MAY_BE_SHOWN, URGENCY } from '../database/outbox-work';
 import { isPresent } from '../database/replica-presence';
 
-/** PostgreSQL's channel that tells every replica which approvals settled: ids, comma separated. */
+/** PostgreSQL channel that notifies every replica of settled approvals: ids, comma separated. */
 export const SETTLED_CHANNEL = 'approval_settled';
 
 /** NOTIFY carries less than 8000 bytes; 200 ids of 36 characters and their commas fit. */
@@ -14,25 +14,25 @@ const approvalWith = (
   settled_at, settled_by_kind, settled_by_id, settled_by_name, reason, acknowledged`;
 const APPROVAL = approvalWith('request');
 
-/** JavaScript dates hold milliseconds; what is stored must be what is shown. */
+/** JavaScript dates hold milliseconds; the stored time must equal the shown one. */
 const NOW = `date_trunc('milliseconds', now())`;
 
 /**
- * For rows that are found by their id. `is true` keeps PostgreSQL off the partial indexes of what is pending: with
- * statistics from when little was, it would step through all of it, for as long as the connection lives.
+ * For rows that are found by their id. `is true` keeps PostgreSQL off the partial indexes of pending rows. A plan made
+ * while few rows were pending would scan all of that index, for as long as the connection lives.
  */
 const STILL_PENDING = `(status = 'pending') is true`;
 
 /** Columns hold the inside of a JSON string, so that U+0000 fits; the audit log holds JSON. */
 const REASON = `('"' || reason || '"')::json`;
 
-/** A caller that waits acknowledges within moments, and its acknowledgement makes the edit due at once. */
+/** A waiting caller acknowledges within moments, and its acknowledgement makes the edit due at once. */
 const GATHERING = `make_interval(secs => case
       when (select holder from approvals a where a.id = ended.id) is null then 0 else ${ACKNOWLEDGED_WITHIN_SECONDS} end)`;
 
 /**
- * The work that follows an `ended` list of settled rows: audit row, outcome edit, wake-up; one transaction. A card that was not sent
- * yet is not sent any more, unless a replica takes it up at this moment.
+ * The work that follows an `ended` list of settled rows, in one transaction: audit row, outcome edit, wake-up. It also
+ * deletes a card that was not sent yet, unless a replica is sending it at this moment.
  */
 const AFTERMATH = (lane: string, answered = APPROVAL) => `
   audited as (
@@ -57,12 +57,12 @@ const AFTERMATH = (lane: string, answered = APPROVAL) => `
   select ${answered} from ended, (select count(sent) from woken) as all_woken`;
 
 /**
- * Many requests at once. Parameters, each an array with a value for each request: key, agent, session, request, digest,
- * correlation, idempotency key, body digest, seconds, traceparent; then lane, cap, and the keys whose pending requests
- * are counted; then, for each request again, the owner of the key and the replica where its caller waits; then the cap on
- * the bytes; then, for each request, its connector. What was asked before takes no room of what is new.
+ * Inserts many requests at once. Parameters, each an array with a value for each request: key, agent, session, request,
+ * digest, correlation, idempotency key, body digest, seconds, traceparent; then lane, cap, and the keys whose pending
+ * requests are counted; then, for each request again, the owner of the key and the replica where its caller waits; then
+ * the cap on the bytes; then, for each request, its connector. A replay takes no room from new requests.
  *
- * In the order of the idempotency keys, so that two replicas with the same ones never wait for each other.
+ * Inserts in the order of the idempotency keys, so that two replicas with the same keys cannot deadlock.
  */
 export const ENQUEUE: Statement = {
   name: 'approval-enqueue',
@@ -119,22 +119,24 @@ export const FIND_BY_IDEMPOTENCY_KEY: Statement = {
   text: `select ${APPROVAL}, body_digest from approvals where key_id = $1 and idempotency_key = $2`,
 };
 
-/** Whoever owns the key that asked does not decide with another of their own; keys without an owner are not compared. */
+/** True if the deciding key and the asking key have the same owner. Keys without an owner are not compared. */
 const SAME_OWNER = `$2 in ('approved', 'rejected') and $3 = 'api' and exists (
       select from api_keys as asker join api_keys as decider on lower(decider.owner) = lower(asker.owner)
       where asker.name = approvals.key_id and decider.name = $4)`;
 
-/** A receipt's time is read before it is signed and settles with it; from longer ago, it is read again. */
+/**
+ * A settle reads the time before it signs the receipt, and stores it. If the time is older than this, it reads again.
+ */
 const READ_AT_MOST_SECONDS_AGO = 5;
 
-/** Of the newest card in the chat; as long as its document is missing, of what it shows without. */
+/** Digest of the newest card in the chat; while its document is missing, of what the card shows without it. */
 const SHOWN_DIGEST = `(
     select case when sent_at is null then incomplete_digest else display_digest end from cards
     where approval_id = approvals.id and message_id is not null order by cards.id desc limit 1)`;
 
 /**
- * Parameters: id, status, actor kind, actor id, actor name, reason, lane, the database's time, receipt; then whether the
- * receipt speaks of the card that was tapped, and else the digest that it has for the card in the chat.
+ * Parameters: id, status, actor kind, actor id, actor name, reason, lane, the database's time, receipt; then whether
+ * the receipt names the card that was tapped, and otherwise the digest that it has for the card in the chat.
  */
 export const SETTLE: Statement = {
   name: 'approval-settle',
@@ -153,8 +155,8 @@ export const SETTLE: Statement = {
 };
 
 /**
- * Parameters: id, actor kind, actor id, actor name, reason, how many had departed when the last one did, lane. Whoever
- * joined since then waits.
+ * Parameters: id, actor kind, actor id, actor name, reason, the number of departures after the last one, lane. Settles
+ * nothing if a caller has joined since that departure.
  */
 export const SETTLE_ABANDONED: Statement = {
   name: 'approval-settle-abandoned',
@@ -167,16 +169,16 @@ export const SETTLE_ABANDONED: Statement = {
   ), ${AFTERMATH('$7::text')}`,
 };
 
-/** The last caller left before its answer was written, or its replica is gone. */
+/** True if the last caller left before its answer was written, or its replica is gone. */
 const NOBODY_WAITS = `(departed = joined + 1 or (holder is not null and not ${isPresent('approvals.holder')}))`;
 
-/** Nobody was given the verdict, as far as anybody can know. */
+/** True if no caller received the verdict, as far as the service knows. */
 const NOT_SERVED = `(status = 'pending'
       or (status in ('approved', 'rejected') and (acknowledged is null or acknowledged = 'gone')))`;
 
 /**
- * Parameters: id, replica. Of several that come at once, on any replicas, one succeeds: it waits, and the others see it.
- * It comes in the place of all that were counted before.
+ * Parameters: id, replica. If several callers join at once, on any replicas, one succeeds and waits; the others are
+ * refused. Earlier callers count as departed.
  */
 export const JOIN: Statement = {
   name: 'approval-join',
@@ -202,7 +204,7 @@ export const RELEASE: Statement = {
   select id from released`,
 };
 
-/** Parameters: id, hold. From here on nobody can join: the answer is being written. */
+/** Parameters: id, hold. Afterwards nobody can join, because the answer is being written. */
 export const TAKE: Statement = {
   name: 'approval-take',
   text: `update approvals set holder = null where id = $1 and joined = $2 and status <> 'pending' returning id`,
@@ -215,7 +217,10 @@ export const DEPART: Statement = {
     returning status, departed`,
 };
 
-/** Parameters: id, status, actor kind, actor id. Answers when that is why nothing was settled, and writes it down. */
+/**
+ * Parameters: id, status, actor kind, actor id. Returns the id if the same owner is why nothing was settled, and audits
+ * the refusal.
+ */
 export const REFUSE_SAME_OWNER: Statement = {
   name: 'approval-refuse-same-owner',
   withinMs: PERSON_WAITS_MS,
@@ -231,7 +236,7 @@ export const REFUSE_SAME_OWNER: Statement = {
   select id from refused`,
 };
 
-/** Parameters: id, actor kind, actor id, what was attempted, why it was refused. */
+/** Parameters: id, actor kind, actor id, the attempted ending, the reason of the refusal. */
 export const NOTE_LATE: Statement = {
   name: 'approval-note-late',
   withinMs: PERSON_WAITS_MS,
@@ -265,7 +270,8 @@ export const EXPLAIN: Statement = {
 };
 
 /**
- * Parameters: id, key, outcome, lane, the acknowledgements that it may replace. Its edit yields to cards and outcomes.
+ * Parameters: id, key, outcome, lane, the acknowledgements that it may replace. Its card edit has a lower priority than
+ * cards and outcomes.
  */
 export const ACKNOWLEDGE: Statement = {
   name: 'approval-acknowledge',
@@ -290,12 +296,12 @@ export const ACKNOWLEDGE: Statement = {
   select id from told`,
 };
 
-/** What was asked is not read: nobody is answered with it, and for thousands it is most of the work. */
+/** Leaves out the request text: no caller needs it here, and for thousands of rows it is most of the work. */
 const SETTLEMENT = `id, correlation_id, traceparent, created_at, settled_at`;
 
 /**
- * The ids come as an array, so that PostgreSQL finds each by the primary key: for a join with a few hundred it reads all
- * of a table that it thinks small, for every batch.
+ * Takes the ids as an array, so that PostgreSQL finds each by the primary key. A join with a few hundred ids would read
+ * the whole table for every batch, if PostgreSQL estimates that the table is small.
  */
 const EXPIRE = (due: string, lane: string) => `
   with due as (${due}), ended as (
@@ -305,24 +311,25 @@ const EXPIRE = (due: string, lane: string) => `
     returning ${SETTLEMENT}, status, settled_by_kind, settled_by_id, settled_by_name, reason, input_digest
   ), ${AFTERMATH(lane, SETTLEMENT)}`;
 
-/** Due is what expired by this moment: the time of grace has passed since. */
+/** Requests that expired by this moment are due: the grace period has passed since. */
 const DUE_BY = `now() - make_interval(secs => $1)`;
 
 /**
- * Due after a moment; null: ever. A moment that is yet to come was seen before the clock was set back, and counts as
- * none.
+ * Due after a moment; null: due at all. A moment in the future was recorded before the clock was set back, and counts
+ * as null.
  *
- * While an old snapshot is held, the index keeps an entry for everything that was ever pending: a sweep that begins
- * anew each time would step over them all.
+ * While an old snapshot is held, the index keeps an entry for everything that was ever pending. Without the moment,
+ * each sweep would scan all of them.
  */
 const DUE_AFTER = (after: string) => `status = 'pending' and expires_at <= ${DUE_BY}
   and expires_at > case when ${after}::timestamptz <= ${DUE_BY} then ${after} else '-infinity' end`;
 
 /**
- * Parameters: grace in seconds, after. Locks nothing and leaves out nothing: what another replica holds is due as well.
+ * Parameters: grace in seconds, after. Takes no locks and skips none, so that rows locked by another replica count as
+ * due.
  *
- * The first by time rather than whether there is one: to find out whether, PostgreSQL takes any index of what is pending,
- * and where nothing is due it steps through all of it.
+ * Selects the first row by time instead of `exists`. For `exists` PostgreSQL takes any index of pending rows, and scans
+ * all of it where nothing is due.
  */
 export const LOOK_FOR_DUE: Statement = {
   name: 'approval-look-for-due',
@@ -341,13 +348,13 @@ export const EXPIRE_DUE: Statement = {
   ),
 };
 
-/** In the order of the ids, so that two of these never wait for each other. */
+/** Locks in the order of the ids, so that two of these statements cannot deadlock. */
 const OVERDUE = `select id as due_id from approvals where id = any($2::uuid[]) and ${STILL_PENDING}
      and expires_at <= now() - make_interval(secs => $1) order by id for update`;
 
 /**
- * Parameters: grace in seconds, ids (one), lane. Waits for a transaction that is ending the request just now, so that it
- * is over for certain afterwards.
+ * Parameters: grace in seconds, ids (one), lane. Waits for a transaction that is ending the request, so that the
+ * request is settled afterwards.
  */
 export const EXPIRE_OVERDUE: Statement = {
   name: 'approval-expire-overdue',
@@ -355,7 +362,7 @@ export const EXPIRE_OVERDUE: Statement = {
   text: EXPIRE(OVERDUE, '$3::text'),
 };
 
-/** Parameters: grace in seconds, ids, lane. Leaves out what somebody else holds: one locked request must not keep the others. */
+/** Parameters: grace in seconds, ids, lane. Skips locked rows, so that one locked request does not delay the others. */
 export const EXPIRE_OVERDUE_AND_FREE: Statement = {
   name: 'approval-expire-overdue-and-free',
   text: EXPIRE(`${OVERDUE} skip locked`, '$3::text'),
@@ -368,7 +375,7 @@ const snapshotWith = (approval: string) => `${approval}, now() as now,
   (extract(epoch from expires_at - now()) * 1000)::float8 + 1000 * $1::float8 as ends_in_ms`;
 const SNAPSHOT = snapshotWith(APPROVAL);
 
-/** The digest is for those whose receipt has still to be made. */
+/** Selects the digest only of rows without a receipt. */
 const TO_BE_SIGNED = `case when status = 'pending' or not exists ${RECEIPT} then ${SHOWN_DIGEST} end as display_digest`;
 
 /** Parameters: grace in seconds, ids (one). */
@@ -378,7 +385,7 @@ export const FIND: Statement = {
   text: `select ${SNAPSHOT}, ${TO_BE_SIGNED} from approvals where id = any($2::uuid[])`,
 };
 
-/** The same, of many that are waited for: what was asked is not read again while it is pending. */
+/** The same for many awaited requests. Leaves out the request text of pending ones, because the feed has it already. */
 export const LOOK: Statement = {
   name: 'approval-look',
   text: `select ${snapshotWith(approvalWith(`case when status <> 'pending' then request end as request`))}, ${TO_BE_SIGNED}
@@ -392,14 +399,14 @@ export const FIND_TO_SETTLE: Statement = {
   text: `select ${SNAPSHOT}, ${SHOWN_DIGEST} as display_digest from approvals where id = $2`,
 };
 
-/** A page ends after this much of what was asked: two hundred of the largest requests would be 50 MB in one answer. */
+/** A page ends after this many bytes of requests: two hundred of the largest requests would be 50 MB in one answer. */
 const PAGE_BYTES = 2 * 1024 * 1024;
 
 /**
- * Parameters: grace in seconds, key, status, agent, session, before id, limit, connector; null filters nothing. `listed` counts one
- * row beyond the limit: more than there are in the answer means that the list goes on.
+ * Parameters: grace in seconds, key, status, agent, session, before id, limit, connector; null filters nothing.
+ * `listed` counts one row beyond the limit: more than there are in the answer means that the list goes on.
  *
- * What lies beyond the bytes is not read, let alone sent: the length of a long text is known without it.
+ * PostgreSQL does not read texts beyond the byte limit: it knows the length of a long text without them.
  */
 export const LIST: Statement = {
   name: 'approval-list',
@@ -418,13 +425,13 @@ export const LIST: Statement = {
   order by id desc`,
 };
 
-/** As in `ix_approvals_hook_calls`. */
+/** Matches the predicate of `ix_approvals_hook_calls`. */
 const OPEN_HOOK_CALL = `connector = 'hook' and (status = 'pending' or (status = 'approved'
     and coalesce(acknowledged, '') not in ('ran', 'failed')))`;
 
 /**
- * Parameters: session, key, two ends of the stored request, after id; null ends: all that is pending. The text is in the
- * order of RFC 8785, so that it ends with the name of the tool and the id of its use.
+ * Parameters: session, key, two ends of the stored request, after id; null ends: all that are pending. RFC 8785 sorts
+ * the members, so the text ends with the name of the tool and the id of its use.
  */
 export const FIND_OPEN_CALLS: Statement = {
   name: 'approval-find-open-calls',

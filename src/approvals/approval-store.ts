@@ -12,7 +12,7 @@ import type {
   Verdict,
 } from './approval';
 
-/** What an agent asks, before the database gave it an id and its times. */
+/** The request of an agent, before the database gave it an id and its times. */
 export interface NewApproval extends Asker {
   readonly agentId: string;
   readonly sessionId: string;
@@ -25,70 +25,70 @@ export interface NewApproval extends Asker {
   readonly inputDigest: string;
   /** The stored text: the RFC 8785 form of the request. */
   readonly text: string;
-  /** Of the text, in UTF-8. */
+  /** Length of the text, in UTF-8 bytes. */
   readonly bytes: number;
   readonly timeoutSeconds: number;
   readonly correlationId: string;
   readonly traceparent: string | null;
   /** The caller's Idempotency-Key and the SHA-256 of the RFC 8785 form of the body it came with. */
   readonly idempotency: { readonly key: string; readonly bodyDigest: Buffer } | null;
-  /** True for a caller that holds its connection open for the answer, and may join later if it loses it. */
+  /** True for a caller that holds its connection open for the answer. It may join later if it loses the connection. */
   readonly held: boolean;
-  /** By which it came; null: REST. */
+  /** The connector that brought it; null: REST. */
   readonly connector: string | null;
 }
 
-/** The approval that now stands, and whether an earlier call with the same Idempotency-Key made it. */
+/** The stored approval, and whether an earlier call with the same Idempotency-Key made it. */
 export interface Enqueued {
   readonly approval: Approval;
   readonly replayed: boolean;
 }
 
-/** How a request is to end by somebody's hand. */
+/** The ending that an operator or the asker gives a request. */
 export interface Outcome {
   readonly status: Verdict | 'cancelled';
   readonly by: Actor;
   readonly reason: string | null;
-  /** Of the card that was tapped; without one, of the card in the chat, if there is any. */
+  /** Digest of the card that was tapped; without one, of the card in the chat, if there is any. */
   readonly displayDigest?: string | null;
 }
 
-/** An approval as it stands, read at the database's `now`. */
+/** An approval, read at the database's `now`. */
 export interface Snapshot {
   readonly approval: Approval;
   readonly now: Date;
   /** Milliseconds until `expiresAt` + grace, by the database's clock; 0 or less: the row is overdue. */
   readonly endsInMs: number;
-  /** Of the card in the chat, as long as there is no receipt; null: there is no card either. */
+  /** Digest of the card in the chat, while there is no receipt; null: there is no card either. */
   readonly displayDigest: string | null;
   /** The length of the request's text, in UTF-16 units. */
   readonly characters: number;
 }
 
-/** A request that is still pending, without what was asked. */
+/** A request that is still pending, without its text. */
 export type PendingLook = Pick<Snapshot, 'displayDigest' | 'now'> & {
   readonly id: string;
   readonly status: 'pending';
 };
 
-/** The state of a request that somebody waits for. */
+/** The state of an awaited request. */
 export type Look = PendingLook | SettledApproval;
 
-/** What a request was like when it was last read, and the database's time, carried on to this moment. */
+/** The request at the last read, and the database's time now, computed from that read. */
 export type LastSeen = Pick<Snapshot, 'approval' | 'displayDigest' | 'now'>;
 
 /**
- * The approval after the attempt, at the database's `now`. `changed`: this call settled it, as asked or, when it
- * came after `expiresAt` + grace, as expired.
+ * The approval after the attempt, at the database's `now`. `changed`: this call settled it: as requested, or as expired
+ * when it came after `expiresAt` + grace.
  */
 export type SettleAttempt =
   | { readonly changed: true; readonly approval: SettledApproval; readonly now: Date }
   | { readonly changed: false; readonly approval: Approval; readonly now: Date };
 
-/** What was due when the database was looked at. */
+/** Answer of one query for due requests. */
 export interface DueLook {
   readonly due: boolean;
-  /** As far as was looked: what has an `expiresAt` up to here was seen. */
+  /** The query covered every `expiresAt` up to here. */
   readonly until: Date;
 }
 
@@ -98,39 +98,39 @@ export interface ApprovalFilter {
   readonly status: ApprovalStatus | null;
   readonly agentId: string | null;
   readonly sessionId: string | null;
-  /** Only requests that came by this connector, which no caller can claim; null: all. */
+  /** Only requests that came by this connector, which callers cannot set; null: all. */
   readonly connector: string | null;
   /** Only requests made before this one. */
   readonly beforeId: string | null;
   readonly limit: number;
 }
 
-/** Of the requests that Claude Code's hook asked for. */
+/** Filters the requests that Claude Code's hook asked for. */
 export interface OpenCallFilter {
   readonly keyId: string;
   readonly sessionId: string;
-  /** Only these calls of a tool, and those that were asked for without the id of a call; null: all that are pending. */
+  /** Only this call of a tool, and requests for the tool without the id of a call; null: all that are pending. */
   readonly call: { readonly toolName: string; readonly toolUseId: string | null } | null;
   /** Only requests made after this one; null: from the first. */
   readonly afterId: string | null;
 }
 
-/** `more`: the list goes on before the last one of these. */
+/** `more`: there are older requests than the last one of these. */
 export interface ApprovalsFound {
   readonly snapshots: readonly Snapshot[];
   readonly more: boolean;
 }
 
-/**
- * Where approvals live. Every transition is one conditional statement on the database's time. Reading a
- * settled approval gives it its receipt, if it has none: DomainError `receipt.unavailable` when that fails.
- */
 /** A refused attempt to end a request, with the reason. */
 export interface LateAttempt {
   readonly attempt: 'approved' | 'rejected' | 'cancelled';
   readonly reason: 'already-settled' | 'expired' | 'not-decidable';
 }
 
+/**
+ * Stores approvals. Every transition is one conditional statement on the database's time. Reading a settled approval
+ * without a receipt issues it; DomainError `receipt.unavailable` when that fails.
+ */
 export abstract class ApprovalStore {
   /**
    * Stores the request with its first card and its audit row, all or nothing; returns after COMMIT.
@@ -140,15 +140,15 @@ export abstract class ApprovalStore {
   abstract enqueue(request: NewApproval): Promise<Enqueued>;
 
   /**
-   * What an earlier call with this Idempotency-Key made; null when there was none.
+   * Finds the approval that an earlier call with this Idempotency-Key made; null when there was none.
    *
    * @throws DomainError `idempotency.body-differs`.
    */
   abstract replay(request: NewApproval): Promise<Enqueued | null>;
 
   /**
-   * Settles a request that is pending: as asked and with its receipt before `expiresAt`, as expired after
-   * `expiresAt` + grace. Without a read before, where it is still as it was last seen.
+   * Settles a pending request: before `expiresAt` as requested, with its receipt; after `expiresAt` + grace as expired.
+   * With `lastSeen`, skips the read if the request has not changed since.
    *
    * @throws DomainError `approval.not-found`, `receipt.unavailable`; `access.same-owner` for a decision with a key of
    * the asker's owner.
@@ -156,62 +156,65 @@ export abstract class ApprovalStore {
   abstract settle(id: string, outcome: Outcome, lastSeen?: LastSeen | null): Promise<SettleAttempt>;
 
   /**
-   * A caller comes back to a request for which nobody waits, and whose verdict nobody was given. Never past `expiresAt`.
+   * Attaches a returning caller to a request that has no waiter, before `expiresAt`.
    *
-   * @returns null when it cannot be joined: somebody waits, or it has served.
+   * @returns null when it cannot be joined: a caller waits, or the verdict was delivered.
    */
   abstract join(id: string): Promise<Hold | null>;
 
   /**
-   * The same is asked anew: the request keeps its state and loses its idempotency key, if it has this one. The audit log
-   * has the attempt where the request had a verdict.
+   * Removes this idempotency key from the request, so that the agent can ask anew; the request keeps its state. Audits
+   * the attempt if the request has a verdict.
    */
   abstract release(id: string, idempotencyKey: string): Promise<void>;
 
   /**
-   * Gives the end of a request to the caller that holds it, once.
+   * Claims the one delivery of the ending for the caller with this hold.
    *
-   * @returns whether it may be told: false when another caller came after it.
+   * @returns true if that caller may be answered, false if another caller joined after it.
    */
   abstract take(id: string, hold: Hold): Promise<boolean>;
 
   /**
-   * A caller no longer waits, and was not told how the request ended.
+   * Records that a caller no longer waits and did not receive the ending.
    *
-   * @returns null when it is not pending, or another caller came after this one.
+   * @returns null when it is not pending, or another caller joined after this one.
    */
   abstract depart(id: string, hold: Hold): Promise<Departure | null>;
 
   /**
-   * Cancels a pending request for which nobody has waited since that departure.
+   * Cancels a pending request that no caller has joined since that departure.
    *
-   * @returns null when somebody came back, or the request ended otherwise.
+   * @returns null when a caller came back, or the request ended otherwise.
    */
   abstract abandon(id: string, since: Departure, by: Actor, reason: string): Promise<SettledApproval | null>;
 
   /**
-   * Gives a rejection by this operator the reason it lacks.
+   * Adds the reason to a rejection by this operator that has none.
    *
-   * @returns whether there was one to give it to.
+   * @returns true if there was such a rejection.
    */
   abstract explain(id: string, by: Actor, reason: string): Promise<boolean>;
 
-  /** Writes into the audit log that an attempt to end a request was refused. */
+  /** Writes a refused attempt to end a request into the audit log. */
   abstract noteLate(id: string, by: Actor, late: LateAttempt): Promise<void>;
 
   /**
-   * Notes what the agent with this key did once the request had settled.
+   * Records the acknowledgement of the agent with this key for a settled request.
    *
-   * @returns the approval when that was news, null when it was not, or there was nothing to note it on.
+   * @returns the approval if this was new; null if it was not, or there was no such settled request.
    */
   abstract acknowledge(id: string, keyId: string, outcome: Acknowledgement): Promise<SettledApproval | null>;
 
-  /** Whether anything became due after a moment; null: ever. What another replica is ending right now counts as due. */
+  /**
+   * Checks whether any request became due after a moment; null: at any time. Requests that another replica is ending
+   * right now count as due.
+   */
   abstract lookForDue(after: Date | null): Promise<DueLook>;
 
   /**
-   * Ends up to `limit` requests that are past `expiresAt` + grace, and became so after a moment; null: all. Rows another
-   * replica holds are left to it. Receipts are made when they are first read.
+   * Ends up to `limit` requests that are past `expiresAt` + grace, and became so after a moment; null: all. Skips rows
+   * that another replica holds. Receipts are made when they are first read.
    */
   abstract expireDue(limit: number, after: Date | null): Promise<Settlement[]>;
 
@@ -223,12 +226,12 @@ export abstract class ApprovalStore {
   /** Reads the state of awaited requests; the text only of settled ones. */
   abstract look(ids: readonly string[]): Promise<Look[]>;
 
-  /** Newest first; fewer than the limit where the requests are large, and at least one if there is any. */
+  /** Newest first. Returns fewer than the limit if the requests are large, but at least one if there is any. */
   abstract list(filter: ApprovalFilter): Promise<ApprovalsFound>;
 
-  /** The oldest first; fewer than there are where the requests are large, and at least one if there is any. */
+  /** Oldest first. Returns a part if the requests are large, but at least one if there is any. */
   abstract openCalls(filter: OpenCallFilter): Promise<Approval[]>;
 
-  /** How many requests wait for a decision, over all replicas. */
+  /** Counts the pending requests of all replicas. */
   abstract countPending(): Promise<number>;
 }

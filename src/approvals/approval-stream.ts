@@ -14,7 +14,7 @@ import { GetApprovalQuery, type Viewer } from './queries/get-approval';
 
 const eventOf = (approval: Approval) => `event: approval\ndata: ${JSON.stringify(viewOf(approval))}\n\n`;
 
-/** One approval as server-sent events: as it stands, then settled, then the end. */
+/** Sends one approval as server-sent events: the current state, the settled state, then the end. */
 @Injectable()
 export class ApprovalStream {
   constructor(
@@ -36,7 +36,7 @@ export class ApprovalStream {
     reply.raw.end();
   }
 
-  /** Apart from what follows, so that a stream that waits does not hold what it has sent. */
+  /** Separate from `follow`, so that a waiting stream does not keep the sent approval in memory. */
   private async begin(id: string, viewer: Viewer, reply: FastifyReply): Promise<Approval['status']> {
     const { approval } = await this.queries.execute(new GetApprovalQuery(id, viewer));
     answerUnder(approval.correlationId, reply);
@@ -51,7 +51,7 @@ export class ApprovalStream {
     out: FastifyReply['raw'],
     gone: AbortSignal,
   ): Promise<void> {
-    // What waits in the connection keeps it alive as well.
+    // Unread data in the connection keeps it alive as well, so a beat is not needed.
     const stopBeating = this.heartbeats.start(() => {
       if (!out.writableNeedDrain) out.write(': still pending\n\n');
     });

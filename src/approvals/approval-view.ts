@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { JsonObject } from '../kernel/json';
 import { ACKNOWLEDGEMENTS, isSettled, type Actor, type Approval } from './approval';
 
-/** A JSON object, taken as it is: no copy, no key dropped, so that what is digested is what was sent. */
+/** A JSON object, passed through without a copy and without dropping keys: the digest must cover the sent input. */
 export const jsonObjectSchema = z
   .unknown()
   .refine(
@@ -38,7 +38,7 @@ export const approvalViewSchema = z.strictObject({
   receipt: z.string().nullable().meta({ description: 'Compact JWS, once settled.' }),
 });
 
-/** The approval as callers see it. */
+/** An approval in API answers. */
 export class ApprovalView extends createZodDto(approvalViewSchema) {}
 
 const actorView = ({ kind, id, name }: Actor) => ({
@@ -47,7 +47,7 @@ const actorView = ({ kind, id, name }: Actor) => ({
   name,
 });
 
-/** @throws Error for a settled approval without its receipt: an answer without evidence must not go out. */
+/** @throws Error for a settled approval without its receipt: an answer without evidence must not be sent. */
 export function viewOf(approval: Approval): z.infer<typeof approvalViewSchema> {
   const settled = isSettled(approval) ? approval : null;
   if (settled && settled.receipt === null) throw new Error(`approval ${approval.id} has no receipt`);

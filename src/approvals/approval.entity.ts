@@ -1,6 +1,6 @@
 import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
-/** The row behind an approval; `approval-rows.ts` turns it into the domain's union. */
+/** The row of an approval; `approval-rows.ts` converts it to the domain's union. */
 @Entity('approvals')
 @Check('ck_approvals_status', `status in ('pending', 'approved', 'rejected', 'expired', 'cancelled')`)
 @Check(
@@ -28,7 +28,7 @@ export class ApprovalEntity {
   @Column('text', { name: 'key_id' })
   keyId!: string;
 
-  /** Escaped like the inside of a JSON string, so that U+0000 has a place in PostgreSQL text. */
+  /** Escaped like the inside of a JSON string, because PostgreSQL text cannot hold U+0000. */
   @Column('text', { name: 'agent_id' })
   agentId!: string;
 
@@ -36,15 +36,15 @@ export class ApprovalEntity {
   @Column('text', { name: 'session_id' })
   sessionId!: string;
 
-  /** What was asked, as RFC 8785 text: what is digested is what is stored. */
+  /** The request as RFC 8785 text, exactly the text that is digested. */
   @Column('text')
   request!: string;
 
-  /** Of the key that asked, when it asked. */
+  /** Owner of the asking key at the time of the request. */
   @Column('text', { nullable: true })
   owner!: string | null;
 
-  /** By which it came; null: REST. */
+  /** The connector that brought it; null: REST. */
   @Column('text', { nullable: true })
   connector!: string | null;
 
@@ -88,7 +88,7 @@ export class ApprovalEntity {
   @Column('text', { nullable: true })
   acknowledged!: string | null;
 
-  /** The number of the caller that waits, or waited last; the one that asked is 0. */
+  /** The number of the caller that waits or waited last. The caller that asked has number 0. */
   @Column('integer', { default: 0 })
   joined!: number;
 
@@ -96,7 +96,7 @@ export class ApprovalEntity {
   @Column('integer', { default: 0 })
   departed!: number;
 
-  /** The replica at which the last of them waits; null: nobody waits, or the answer is on its way. */
+  /** The replica at which the last caller waits; null: nobody waits, or the answer is being sent. */
   @Column('integer', { nullable: true })
   holder!: number | null;
 }

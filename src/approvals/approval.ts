@@ -1,7 +1,7 @@
 import { DomainError } from '../kernel/errors';
 import type { JsonObject } from '../kernel/json';
 
-/** Who acted: an operator in Telegram, the holder of an API key, or the service itself. */
+/** The actor: an operator in Telegram, the holder of an API key, or the service itself. */
 export interface Actor {
   readonly kind: 'telegram' | 'api' | 'system';
   /** The numeric Telegram user id, or the name of the API key. */
@@ -9,15 +9,15 @@ export interface Actor {
   readonly name: string;
 }
 
-/** The scheduler's own hand: it ends what nobody decided in time. */
+/** The sweeper as an actor: it ends requests that nobody decided in time. */
 export const TIMEOUT_ACTOR: Actor = { kind: 'system', id: 'timeout', name: 'timeout' };
 
 export type Verdict = 'approved' | 'rejected';
 
 /**
- * The agent's state after the request settled, from the least to the most that is known:
- * `gone`, nobody took the answer; `answered`, the answer was written to the agent's connection; `resumed`, the agent
- * says that it went on; `ran` and `failed`, the agent reports what became of the tool.
+ * The agent's state after the request settled, from the least to the most that is known: `gone`, no caller took the
+ * answer; `answered`, the service wrote the answer to the agent's connection; `resumed`, the agent reports that it went
+ * on; `ran` and `failed`, the agent reports the result of the tool.
  */
 export const ACKNOWLEDGEMENTS = ['gone', 'answered', 'resumed', 'ran', 'failed'] as const;
 
@@ -28,13 +28,13 @@ export type Hold = number;
 
 export const FIRST_HOLD: Hold = 0;
 
-/** Which departure of a caller left nobody waiting: the request is abandoned only if nobody came back since. */
+/** The departure that left nobody waiting. The request is abandoned only if no caller has joined since. */
 export type Departure = number;
 
 /** The API key that asks, as it was authenticated. */
 export interface Asker {
   readonly keyId: string;
-  /** Of the key, when it asked; null: it has none, or the request is older than this record of it. */
+  /** Owner of the key at the time of the request; null: it has none, or the request is older than this record of it. */
   readonly owner: string | null;
 }
 
@@ -43,7 +43,7 @@ export interface Decision {
   readonly reason: string | null;
 }
 
-/** What was asked; none of it ever changes. */
+/** The request as the agent asked it; immutable. */
 export interface ApprovalRequest extends Asker {
   /** UUID version 7, made by the database. */
   readonly id: string;
@@ -61,7 +61,7 @@ export interface ApprovalRequest extends Asker {
   /** `sha256:` and the hex SHA-256 of the RFC 8785 form of {toolName, toolInput, cwd}. */
   readonly inputDigest: string;
   readonly correlationId: string;
-  /** Where its trace goes on, as a W3C `traceparent`; null: it is not traced. */
+  /** Parent of its later spans, as a W3C `traceparent`; null: it is not traced. */
   readonly traceparent: string | null;
   readonly createdAt: Date;
   readonly expiresAt: Date;
@@ -69,12 +69,12 @@ export interface ApprovalRequest extends Asker {
 
 interface Ending {
   readonly settledAt: Date;
-  /** The signed statement of it, a compact JWS; null while it has none, and then it is not answered to anybody. */
+  /** The signed statement of it, a compact JWS; null while it has none. Without it no caller gets an answer. */
   readonly receipt: string | null;
   readonly acknowledged: Acknowledgement | null;
 }
 
-/** States are a union: an impossible row cannot be written down. */
+/** A union of states, so that the types exclude impossible rows. */
 export type Approval = ApprovalRequest &
   (
     | { readonly status: 'pending' }
@@ -88,7 +88,7 @@ export type Approval = ApprovalRequest &
 
 export type SettledApproval = Exclude<Approval, { status: 'pending' }>;
 
-/** What the end of a request says without what was asked; every settled approval says it. */
+/** The ending of a request, without the request itself; part of every settled approval. */
 export type Settlement = Pick<
   SettledApproval,
   'id' | 'correlationId' | 'traceparent' | 'createdAt' | 'settledAt'
@@ -102,7 +102,7 @@ export type DecidedApproval = Extract<Approval, { status: Verdict }>;
 
 export type ApprovalStatus = Approval['status'];
 
-/** A second, different ending was asked for; carries the true state. */
+/** A second, different ending was requested; carries the true state. */
 export class AlreadySettled extends DomainError {
   override readonly name = 'AlreadySettled';
 
@@ -120,7 +120,7 @@ export class Expired extends DomainError {
   }
 }
 
-/** There is nothing to acknowledge yet; carries the true state. */
+/** An acknowledgement came before the request settled; carries the true state. */
 export class NotSettled extends DomainError {
   override readonly name = 'NotSettled';
 
@@ -129,7 +129,7 @@ export class NotSettled extends DomainError {
   }
 }
 
-/** As much or more is known of the agent already; carries the true state. */
+/** The recorded acknowledgement says as much or more; carries the true state. */
 export class AlreadyAcknowledged extends DomainError {
   override readonly name = 'AlreadyAcknowledged';
 
@@ -141,7 +141,9 @@ export class AlreadyAcknowledged extends DomainError {
   }
 }
 
-/** A verdict that would pretend: nobody would be told it, or it would not answer what was asked. */
+/**
+ * The verdict would have no effect: nobody would receive it, or it does not answer a question. Carries the true state.
+ */
 export class NotDecidable extends DomainError {
   override readonly name = 'NotDecidable';
 
@@ -157,17 +159,17 @@ export class NotDecidable extends DomainError {
   }
 }
 
-/** Claude Code's tool that puts questions with options to the person at the terminal. */
+/** Claude Code's tool that asks the person at the terminal questions with options. */
 const QUESTION_TOOL = 'AskUserQuestion';
 
-/** True if the agent asks for an answer, which a verdict is not. */
+/** True if the agent asks a question, which a verdict does not answer. */
 export function isQuestion({ toolName }: Pick<ApprovalRequest, 'toolName'>): boolean {
   return toolName === QUESTION_TOOL;
 }
 
 /**
  * The verdicts that an operator can give. A question cannot be approved: the agent would read that nobody answered it.
- * One that Claude Code's hook brought is asked at the terminal, so nobody waits for a rejection either.
+ * Claude Code asks a question from its hook at the terminal, so no caller waits for a rejection either.
  */
 export function possibleVerdicts(
   request: Pick<ApprovalRequest, 'toolName' | 'metadata'>,
@@ -185,9 +187,10 @@ function sameActor(a: Actor, b: Actor): boolean {
 }
 
 /**
- * An operator's verdict. The same verdict by the same operator again changes nothing.
+ * Applies an operator's verdict. Idempotent for the same verdict by the same operator.
  *
- * @throws AlreadySettled when another ending stands, Expired from `expiresAt` on, NotDecidable when it would pretend.
+ * @throws AlreadySettled after another ending, Expired from `expiresAt` on, NotDecidable when the verdict would have no
+ * effect.
  */
 export function decide(
   approval: Approval,
@@ -213,9 +216,9 @@ export function decide(
 }
 
 /**
- * The asker, or an operator, takes the request back. The same caller again changes nothing.
+ * Cancels the request for the asker or an operator. Idempotent for the same caller.
  *
- * @throws AlreadySettled when another ending stands, Expired from `expiresAt` on.
+ * @throws AlreadySettled after another ending, Expired from `expiresAt` on.
  */
 export function cancel(approval: Approval, by: Actor, reason: string | null, now: Date): SettledApproval {
   if (isSettled(approval)) {
@@ -234,7 +237,7 @@ export function cancel(approval: Approval, by: Actor, reason: string | null, now
   };
 }
 
-/** Ends a request that nobody decided by `expiresAt` + grace; leaves every other as it is. */
+/** Ends a request that nobody decided by `expiresAt` + grace; returns every other request unchanged. */
 export function expire(approval: Approval, gracePeriodMs: number, now: Date): Approval {
   if (isSettled(approval) || now.getTime() < approval.expiresAt.getTime() + gracePeriodMs) return approval;
   return {
@@ -248,19 +251,19 @@ export function expire(approval: Approval, gracePeriodMs: number, now: Date): Ap
   };
 }
 
-/** `ran` and `failed` exclude each other: nothing follows them. */
+/** `ran` and `failed` are final and exclude each other. */
 const KNOWLEDGE: Record<Acknowledgement, number> = { gone: 0, answered: 1, resumed: 2, ran: 3, failed: 3 };
 
 /**
- * Acknowledgements that this one may replace: those that say less. An agent that was thought gone may come back. An
- * answer that was delivered stays so, or it would be given to a second call.
+ * Returns the acknowledgements that this one may replace: those that say less. An agent that was recorded as gone may
+ * come back. A delivered answer stays delivered, or a second call would get it too.
  */
 export function replacedBy(outcome: Acknowledgement): Acknowledgement[] {
   return ACKNOWLEDGEMENTS.filter((earlier) => KNOWLEDGE[earlier] < KNOWLEDGE[outcome]);
 }
 
 /**
- * The agent says what became of the answer. The same again changes nothing.
+ * Records the agent's acknowledgement. Idempotent for the same outcome.
  *
  * @throws NotSettled while the request is pending, AlreadyAcknowledged when as much or more is known.
  */
@@ -273,7 +276,7 @@ export function acknowledge(approval: Approval, outcome: Acknowledgement): Settl
   return { ...approval, acknowledged: outcome };
 }
 
-/** Says that nobody answered, which is not "no". The service does not see who answers a question at the terminal. */
+/** States that nobody answered, which is not a rejection. The service does not see answers given at the terminal. */
 export function unansweredReason(
   request: Pick<ApprovalRequest, 'createdAt' | 'expiresAt'> & { readonly toolName?: string },
 ): string {

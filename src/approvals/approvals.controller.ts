@@ -43,7 +43,7 @@ import { AwaitSettlementQuery } from './queries/await-settlement';
 import { GetApprovalQuery, type Viewer } from './queries/get-approval';
 import { ListApprovalsQuery } from './queries/list-approvals';
 
-/** An agent sees what its own key asked, an operator everything. */
+/** An agent sees the requests of its own key, an operator all. */
 function viewerOf(caller: Identity): Viewer {
   return caller.role === 'agent' ? { keyId: caller.keyId } : 'everything';
 }
@@ -82,19 +82,19 @@ export class ApprovalsController {
   @ApiBody({ type: EnqueueBodyDto })
   @ApiQuery({ name: 'wait', required: false, schema: { type: 'string', pattern: '^\\d{1,2}$' } })
   async enqueue(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply) {
-    // By hand: parameters that go through pipes are a third of all promises of an enqueue.
+    // Parsed by hand: parameters that go through pipes are a third of all promises of an enqueue.
     const body = parsed(EnqueueBodyDto.schema, request.body);
     const { wait } = parsed(WaitQueryDto.schema, request.query);
     const idempotencyKey = idempotencyKeyOf(request.headers['idempotency-key']);
     const caller = callerOf(request);
-    // Before anything is stored: a call that may not wait must not ask either.
+    // Before the request is stored: a call that may not wait must not ask either.
     const held = wait > 0 ? await this.open.hold(reply, caller) : null;
     const { approval, replayed } = await this.commands.execute(
       new EnqueueApprovalCommand(body, caller, idempotencyKey, currentCorrelationId() ?? ''),
     );
     void reply.header('location', `/api/approvals/${approval.id}`);
     if (replayed) void reply.status(200).header('idempotent-replayed', 'true');
-    // A replay answers with the approval as it stands, and reading settles an overdue one.
+    // A replay answers with the current approval, and reading settles an overdue one.
     if (wait === 0 && !replayed) return viewOf(approval);
     const gone = held ?? callerGone(reply, caller);
     return viewOf(await this.awaited({ id: approval.id, wait, gone }, caller, reply));
@@ -178,7 +178,7 @@ export class ApprovalsController {
   @ApiBody({ type: CancelBodyDto, required: false })
   @ApiOkResponse({ type: ApprovalView })
   async cancel(@Param() { id }: IdParamDto, @Body() { reason }: CancelBodyDto, @Caller() caller: Identity) {
-    // Settles what is overdue and hides what is not the caller's.
+    // Settles an overdue request, and hides requests that are not the caller's.
     await this.queries.execute(new GetApprovalQuery(id, viewerOf(caller)));
     const by = actorOf(caller);
     await this.commands.execute(
@@ -199,7 +199,7 @@ export class ApprovalsController {
     @Body() { outcome }: AcknowledgementBodyDto,
     @Caller() caller: Identity,
   ) {
-    // Settles what is overdue: the agent may have seen the time run out before anybody here did.
+    // Settles an overdue request: the agent may have seen the timeout before the service did.
     await this.queries.execute(new GetApprovalQuery(id, viewerOf(caller)));
     return viewOf(await this.commands.execute(new AcknowledgeApprovalCommand(id, caller.keyId, outcome)));
   }

@@ -1,38 +1,38 @@
 /**
- * At most this many requests go into one statement; what is more goes into the next. With more, everybody who asks may
- * end up in the same one, and nobody works while the database writes it.
+ * Maximum number of requests in one statement; the rest goes into the next. With a higher limit, all callers may end up
+ * in one statement, and nobody works while the database writes it.
  */
 const MAX_ITEMS = 32;
-/** Nor more than this much text, so that a few large requests do not hold up many small ones. */
+/** Maximum text of one statement, so that a few large requests do not delay many small ones. */
 const MAX_CHARACTERS = 4_000_000;
-/** While one statement is written by the database, the next is made here, and the one before it answered. */
+/** While the database writes one statement, this process builds the next and answers the one before it. */
 const MAX_UNDER_WAY = 2;
 
 export interface BatchItem {
-  /** How large it is, in UTF-16 units. */
+  /** Size, in UTF-16 units. */
   readonly size: number;
 }
 
 interface Waiting<Item, Result> {
   readonly item: Item;
-  /** In a statement of its own, since its batch failed. */
+  /** Retry in a statement of its own, after its batch failed. */
   readonly apart: boolean;
   readonly resolve: (result: Result) => void;
   readonly reject: (error: unknown) => void;
 }
 
 interface Options<Item, Result> {
-  /** Does all or nothing, and answers in the order of the items. */
+  /** Runs all or nothing, and answers in the order of the items. */
   readonly run: (items: readonly Item[]) => Promise<readonly Result[]>;
-  /** Whether it must see what every other statement did, and they what it does: then nothing else is under way. */
+  /** True if the batch must see the effects of every other statement, and they its effects: then it runs alone. */
   readonly mustRunAlone: (items: readonly Item[]) => boolean;
-  /** Whether a failure may come from a single item, so that the others deserve a try without it. */
+  /** True if a single item may have caused the failure, so that the others deserve a retry without it. */
   readonly failsAlone: (error: unknown) => boolean;
 }
 
 /**
- * Joins calls that come at one time into one statement, so that they share one COMMIT. Nothing waits for company that is
- * not there: what one turn of the event loop read from its sockets goes together, as soon as there is room.
+ * Joins concurrent calls into one statement, so that they share one COMMIT. No call waits for others to come: calls
+ * that one turn of the event loop read from its sockets go together, as soon as there is room.
  */
 export class EnqueueBatches<Item extends BatchItem, Result> {
   private readonly waiting: Waiting<Item, Result>[] = [];
@@ -41,7 +41,7 @@ export class EnqueueBatches<Item extends BatchItem, Result> {
 
   constructor(private readonly options: Options<Item, Result>) {}
 
-  /** Rejects with what `run` rejects with for the batch or, where that may be another item's fault, for this item. */
+  /** Rejects with the error of `run` for the batch or, if another item may have caused that, for this item alone. */
   add(item: Item): Promise<Result> {
     return new Promise((resolve, reject) => {
       this.waiting.push({ item, apart: false, resolve, reject });
@@ -49,7 +49,7 @@ export class EnqueueBatches<Item extends BatchItem, Result> {
     });
   }
 
-  /** After all else that this turn of the event loop brings: the first call of it would go alone. */
+  /** Starts after the rest of this turn of the event loop; otherwise the turn's first call would go alone. */
   private start(): void {
     if (this.working) return;
     this.working = true;

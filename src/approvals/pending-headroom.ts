@@ -1,4 +1,4 @@
-/** This part of the room that a key has left is given away without counting what is pending. */
+/** This part of a key's remaining room is granted without counting its pending requests. */
 const UNCOUNTED_PART = 0.1;
 
 /** A number of requests, and their bytes. */
@@ -7,7 +7,7 @@ export interface Amount {
   readonly bytes: number;
 }
 
-/** One request that is to be stored. */
+/** One request to be stored. */
 export interface Asked {
   readonly keyId: string;
   readonly bytes: number;
@@ -24,9 +24,10 @@ const less = ({ requests, bytes }: Amount, asked: Asked): Amount => ({
 const isOver = ({ requests, bytes }: Amount): boolean => requests < 0 || bytes < 0;
 
 /**
- * Which keys may be near their caps, so that their pending requests must be counted: counting thousands for every new
- * one would cost more than storing it. The less room is left, the more often it is counted; the last ten requests, always.
- * A single replica is exact; each further one may admit up to a tenth of the room that there was a moment ago.
+ * Tracks the keys that may be near their caps, whose pending requests must be counted. Counting thousands for every new
+ * request would cost more than storing it. The less room is left, the more often a key is counted; within the last ten
+ * requests, always. A single replica is exact; each further one may admit up to a tenth of the room that there was a
+ * moment ago.
  */
 export class PendingHeadroom {
   private readonly uncounted = new Map<string, Amount>();
@@ -55,7 +56,7 @@ export class PendingHeadroom {
     return [...unsure];
   }
 
-  /** @param pending what is pending of the key at the most */
+  /** @param pending the upper bound of the key's pending requests */
   counted(keyId: string, pending: Amount): void {
     const part = (max: number, used: number) => Math.floor(Math.max(0, max - used) * UNCOUNTED_PART);
     const { requests, bytes } = this.max;

@@ -84,10 +84,13 @@ interface NewRow extends BatchItem, Asked {
 
 type StoredAs = Pick<ApprovalRequest, 'id' | 'createdAt' | 'expiresAt'>;
 
-/** Why a request was not stored: its idempotency key was taken, or its API key has too many or too large ones open. */
+/**
+ * Reason a request was not stored: its idempotency key was taken, or its API key has too many or too large ones
+ * pending.
+ */
 type NotStored = 'asked-before' | 'too-many' | 'too-large';
 
-/** No id: not stored. `pending`: of the key, before this statement, where it was counted. `admitted`: there was room. */
+/** No id: not stored. `pending`: of the key, before this statement, if counted. `admitted`: there was room. */
 interface EnqueuedRow {
   readonly id: string | null;
   readonly created_at: Date | null;
@@ -97,26 +100,26 @@ interface EnqueuedRow {
   readonly admitted: boolean;
 }
 
-/** The approval as it will stand; the statement that makes it so may still find it otherwise. */
+/** Returns the approval as settled; the statement that stores it may still find the request changed. */
 function settledBy({ status, by, reason }: Outcome, approval: Approval, now: Date): SettledApproval {
   return status === 'cancelled'
     ? cancel(approval, by, reason, now)
     : decide(approval, by, status, reason, now);
 }
 
-/** The last two members of the text of a request, in the order in which `enqueue` writes them. */
+/** Returns the last two members of the text of a request, in the order in which `enqueue` writes them. */
 function endOfRequest(toolName: string, toolUseId: string | null): string {
   return `,${canonicalize({ toolName, toolUseId } satisfies Partial<RequestText>).slice(1)}`;
 }
 
 const MIB = 1024 * 1024;
 
-/** How often a settle begins anew because the request changed between its read and its update. */
+/** Maximum number of tries of a settle, when the request changes between its read and its update. */
 const MAX_READS = 5;
 
 @Injectable()
 export class PostgresApprovalStore extends ApprovalStore {
-  /** Where operators are told, as statements take it; null where they are not. */
+  /** Destination of the operators' messages, as statements take it; null: there is none. */
   private readonly lane: string | null;
   private readonly graceSeconds: number;
   private readonly maxPending: Amount;
@@ -124,7 +127,7 @@ export class PostgresApprovalStore extends ApprovalStore {
   private readonly turns = new Turns();
   private readonly enqueues = new EnqueueBatches<NewRow, StoredAs | NotStored>({
     run: (items) => this.enqueueAll(items),
-    // What is counted must not change meanwhile, or two statements would admit the last request twice.
+    // The counted requests must not change meanwhile, or two statements would admit the last request twice.
     mustRunAlone: (items) => !this.headroom.isSure(items),
     failsAlone: (error) => !isUnavailable(error) || isLockTimeout(error),
   });
@@ -149,7 +152,7 @@ export class PostgresApprovalStore extends ApprovalStore {
     const stored = await this.enqueues.add({ request, keyId, bytes, size: text.length });
     if (typeof stored === 'string') return this.earlier(request, stored);
     const { id, createdAt, expiresAt } = stored;
-    // Written out: put together from its parts, it would cost an enqueue more than the rest of this function.
+    // Written out: building it from parts would cost an enqueue more than the rest of this function.
     const approval: Approval = {
       id,
       keyId,
@@ -206,7 +209,10 @@ export class PostgresApprovalStore extends ApprovalStore {
     });
   }
 
-  /** What was asked before may lose its key meanwhile: then the same is asked after all. */
+  /**
+   * Answers a request that was not stored. An earlier request may lose its key meanwhile; then this one is enqueued
+   * again.
+   */
   private async earlier(request: NewApproval, why: NotStored): Promise<Enqueued> {
     const earlier = await this.replay(request);
     if (earlier) return earlier;
@@ -252,7 +258,7 @@ export class PostgresApprovalStore extends ApprovalStore {
     );
   }
 
-  /** @returns null when somebody was faster, or the time that was signed is too long ago: what stands now must be read. */
+  /** @returns null if another writer was faster, or the signed time is too old: the request must be read again. */
   private async readAndTry(id: string, outcome: Outcome): Promise<SettleAttempt | null> {
     const [row] = await this.database.query<SnapshotRow>(FIND_TO_SETTLE, [this.graceSeconds, id]);
     const [snapshot] = row ? await this.answerable([row]) : [];
@@ -262,15 +268,15 @@ export class PostgresApprovalStore extends ApprovalStore {
     const attempt = await this.settleIfStill(snapshot, outcome);
     if (attempt) return attempt;
     await this.refuseSameOwner(id, outcome);
-    // In the time of grace nothing can be done any more, and the request has not ended yet.
+    // In the grace period nobody can act on the request, and it has not ended yet.
     if (now >= approval.expiresAt && endsInMs > 0) return { changed: false, approval, now };
     return endsInMs <= 0 ? this.settleLate(id) : null;
   }
 
   /**
-   * What was asked never changes, and the statement makes sure of all else that is signed.
+   * Settles without a read: the request is immutable, and the statement checks all other signed values.
    *
-   * @returns null when the request is not as it was seen, or may not be settled so.
+   * @returns null when the request has changed, or may not be settled so.
    */
   private async settleIfStill(seen: LastSeen, outcome: Outcome): Promise<SettleAttempt | null> {
     const { approval, now } = seen;
@@ -312,7 +318,7 @@ export class PostgresApprovalStore extends ApprovalStore {
     return rows.length > 0;
   }
 
-  /** The request ends here and now, so that the caller is shown the true state. */
+  /** Ends the overdue request now, so that the caller gets the true state. */
   private async settleLate(id: string): Promise<SettleAttempt | null> {
     const expired = await this.expireOverdue([id]);
     const snapshot = await this.find(id);
@@ -321,7 +327,7 @@ export class PostgresApprovalStore extends ApprovalStore {
       : null;
   }
 
-  /** Whoever reads a settled approval gets its receipt; those that have none are given theirs, all in one go. */
+  /** Returns snapshots with receipts; issues all missing receipts of settled approvals in one go. */
   private async answerable(rows: readonly SnapshotRow[]): Promise<Snapshot[]> {
     const snapshots = rows.map(toSnapshot);
     const unsigned = snapshots.flatMap(({ approval }, i) =>
@@ -398,7 +404,7 @@ export class PostgresApprovalStore extends ApprovalStore {
     return (await this.database.query<ExpiredRow>(statement, values)).map(toExpired);
   }
 
-  /** A statement that waits where another one holds the approval. */
+  /** Runs a statement that waits while another one holds the approval. */
   private change<Row extends QueryResultRow>(
     id: string,
     statement: Statement,

@@ -10,33 +10,33 @@ import { SETTLED_CHANNEL } from './approval-statements';
 import { ApprovalStore, type LastSeen, type Look, type PendingLook, type Snapshot } from './approval-store';
 import { CancelApprovalCommand } from './commands/cancel-approval';
 
-/** How often deadlines of waiters are looked at; "within a second of expiresAt" leaves room for four looks. */
+/** Interval of checks of waiters' deadlines; "within a second of expiresAt" leaves room for four checks. */
 const TICK_MS = 200;
-/** The safety net under NOTIFY: every waiting id is re-read this often, in one query. */
+/** The safety net under NOTIFY: one query re-reads every awaited id this often. */
 const POLL_MS = 5_000;
-/** How long after a failed attempt an overdue request is tried again. */
+/** Delay before an overdue request is retried after a failed attempt. */
 const RETRY_OVERDUE_MS = 1_000;
 
-/** Of those who wait for one request. */
+/** Maximum number of waiters of one request answered in one turn. */
 const ANSWERED_IN_A_TURN = 100;
-/** Each answer may be as large as its request: no more than this is written in one turn, and read with one query. */
+/** Maximum text written in one turn, and read with one query: each answer may be as large as its request. */
 const CHARACTERS_IN_A_TURN = 4 * 1024 * 1024;
 
 type Answer = SettledApproval | null;
 
 type Seen = LastSeen & {
   readonly characters: number;
-  /** On the monotonic clock: when it had been read. */
+  /** Time of the read, on the monotonic clock. */
   readonly readAt: number;
 };
 
 interface Waiting {
   readonly id: string;
-  /** On the monotonic clock: when the caller's time is up. */
+  /** End of the caller's wait, on the monotonic clock. */
   until: number;
-  /** On the monotonic clock: when the request itself is over and must be settled. */
+  /** Time from which the request itself is overdue and must be settled, on the monotonic clock. */
   endsAt: number;
-  /** As it was when its caller read it; its time and its card, when it was last read. Null before the first read. */
+  /** The request as its caller read it, with the time and the card of the last read. Null before the first read. */
   seen: Seen | null;
   readonly answer: (answer: Answer) => void;
   readonly answered: Promise<Answer>;
@@ -44,14 +44,14 @@ interface Waiting {
 
 export interface Waiter {
   /**
-   * The settled approval; as it was seen when `waitMs` passed, the signal fired, or the service stops.
+   * Resolves with the settled approval; or with `seen` when `waitMs` passed, the signal fired, or the service stops.
    * `seen`: the pending request, as it was just read.
    */
   settled(options: { waitMs: number; seen: Snapshot; signal: AbortSignal }): Promise<Approval>;
   release(): void;
 }
 
-/** So that what the answers hold is on its way, or given up, before the next ones are written. */
+/** Answers in turns, so that each batch of answers leaves memory before the next is written. */
 function answerInTurns(waiters: readonly Waiting[], approval: SettledApproval): void {
   const characters = waiters[0]?.seen?.characters ?? 0;
   const inATurn = Math.min(ANSWERED_IN_A_TURN, Math.floor(CHARACTERS_IN_A_TURN / (characters + 1)) + 1);
@@ -61,9 +61,9 @@ function answerInTurns(waiters: readonly Waiting[], approval: SettledApproval): 
 }
 
 /**
- * Who is waiting on this replica, and how they are woken: NOTIFY names what settled, one batched read fetches
- * it for all its waiters. What this replica settled itself, with its receipt, is there already and is not asked for.
- * A waiter holds memory and its socket, and no database connection.
+ * Holds the waiters of this replica and wakes them: NOTIFY names the settled ids, and one batched read fetches each for
+ * all its waiters. Requests that this replica settled itself, with a receipt, need no read. A waiter holds memory and
+ * its socket, and no database connection.
  */
 @Injectable()
 export class SettlementFeed implements OnApplicationBootstrap, BeforeApplicationShutdown {
@@ -84,7 +84,7 @@ export class SettlementFeed implements OnApplicationBootstrap, BeforeApplication
   ) {}
 
   onApplicationBootstrap(): void {
-    // A decision has answered them before it is told here; what was cancelled has not.
+    // A decision has answered its waiters before this event; a cancellation has not.
     this.events.subscribe((event) => {
       if (!(event instanceof ApprovalSettled)) return;
       const { approval } = event;
@@ -92,12 +92,12 @@ export class SettlementFeed implements OnApplicationBootstrap, BeforeApplication
     });
     this.listener.listen(SETTLED_CHANNEL, {
       notified: (payload) => this.wake(payload.split(',')),
-      // What was notified while the connection was away is gone: read everything again.
+      // Notifications during the outage are lost: read everything again.
       connected: () => this.wake([...this.waiting.keys()]),
     });
   }
 
-  /** Answers everybody with "as it stands"; who comes later is answered at once. */
+  /** Answers every waiter with the current state; later ones are answered at once. */
   beforeApplicationShutdown(): void {
     this.closed = true;
     for (const waiters of [...this.waiting.values()]) for (const waiter of [...waiters]) waiter.answer(null);
@@ -137,8 +137,8 @@ export class SettlementFeed implements OnApplicationBootstrap, BeforeApplication
   }
 
   /**
-   * What somebody waits for on this replica, as it was last read, and the database's time now: so much later as this
-   * process has counted. Null where nobody waits.
+   * Returns the awaited request as last read, with the database's time now: the time of the read plus the time that
+   * this process has counted since. Null if nobody waits for it here.
    */
   lastSeen(id: string): LastSeen | null {
     const seen = this.seenBySomebody(id);
@@ -152,7 +152,7 @@ export class SettlementFeed implements OnApplicationBootstrap, BeforeApplication
     return null;
   }
 
-  /** What was asked is kept once, however many wait for it and however often it is read. */
+  /** Keeps one copy of the request, for any number of waiters and reads. */
   private saw(waiting: Waiting, { approval, displayDigest, now, characters }: Snapshot): Seen {
     const known = this.seenBySomebody(waiting.id);
     const readAt = this.clock.monotonicMs();
@@ -160,7 +160,7 @@ export class SettlementFeed implements OnApplicationBootstrap, BeforeApplication
     return waiting.seen;
   }
 
-  /** Whoever has not read the request yet is about to, and sees the same or more. */
+  /** Updates waiters that have read the request. The others are about to read it, and see the same or a newer state. */
   private sawPending({ id, displayDigest, now }: PendingLook): void {
     const readAt = this.clock.monotonicMs();
     for (const waiting of this.waiting.get(id) ?? [])
@@ -184,7 +184,7 @@ export class SettlementFeed implements OnApplicationBootstrap, BeforeApplication
       for (const waiter of waiters) {
         if (now >= waiter.until) waiter.answer(null);
         else if (now >= waiter.endsAt) {
-          // Asked again after a while, in case the database was away.
+          // Retried after a while, in case the database was unavailable.
           waiter.endsAt = now + RETRY_OVERDUE_MS;
           overdue.push(id);
         }
@@ -209,7 +209,7 @@ export class SettlementFeed implements OnApplicationBootstrap, BeforeApplication
     if (!this.reading && this.toRead.size > 0) void this.read();
   }
 
-  /** Some of those that are to be read: not more than the texts of one turn, should all have settled. */
+  /** Takes ids to read, up to the text of one turn, in case all of them have settled. */
   private takeToRead(): string[] {
     const ids: string[] = [];
     let characters = 0;
@@ -222,7 +222,7 @@ export class SettlementFeed implements OnApplicationBootstrap, BeforeApplication
     return ids;
   }
 
-  /** One query for all that woke, or a few where they are large; what wakes meanwhile goes into the next. */
+  /** Runs one query for all woken ids, or a few if they are large; ids woken meanwhile go into the next. */
   private async read(): Promise<void> {
     this.reading = true;
     while (this.toRead.size > 0) {
@@ -241,12 +241,12 @@ export class SettlementFeed implements OnApplicationBootstrap, BeforeApplication
     else this.answer(look);
   }
 
-  /** Answers all who wait here, with an approval that has its receipt. */
+  /** Answers all waiters here, with an approval that has its receipt. */
   answer(approval: SettledApproval): void {
     const { id: approvalId, status, correlationId } = approval;
     const waiters = this.waiting.get(approvalId);
     if (!waiters) return;
-    // Nobody waits for it any more: when another word of it comes, there is nothing to read.
+    // Removed first: a later notification of this id has nothing to read.
     this.waiting.delete(approvalId);
     answerInTurns([...waiters], approval);
     const fields = { approvalId, status, waiters: waiters.size };

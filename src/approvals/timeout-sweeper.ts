@@ -13,32 +13,32 @@ import { CancelApprovalCommand } from './commands/cancel-approval';
 import { LookForDueQuery } from './queries/look-for-due';
 
 const JOB = 'timeout-sweep';
-/** A sweep that has not succeeded for this many intervals is late, and health says so. */
+/** A sweep that has not succeeded for this many intervals is late, and health reports it. */
 const LATE_AFTER_INTERVALS = 3;
 
 /**
- * A sweep begins shortly before where the last one found nothing left: a request commits after its time was read, and
- * may be asked for a second only.
+ * A sweep begins shortly before the point where the last one found nothing left. A request commits after its time was
+ * read, and its timeout may be only one second.
  */
 const LOOK_BACK_MS = 3_000;
 /**
- * Every so many sweeps begin at the very beginning: for a request whose commit took longer, or that is pending again
- * since a standby took over which had not heard of its end.
+ * After this many sweeps one starts from the very beginning. It finds requests whose commit took longer, and requests
+ * that are pending again after a failover to a standby that had not received their end.
  */
 const SWEEPS_PER_FULL_SWEEP = 12;
 
-/** Batches side by side when much is due at once: one is written while the other is read. */
+/** Number of parallel batches when much is due at once: one is written while the other is read. */
 const LANES = 2;
 
 export interface SweeperHealth {
   readonly healthy: boolean;
-  /** Seconds since the last sweep that went through. */
+  /** Seconds since the last successful sweep. */
   readonly lagSeconds: number;
-  /** How long that sweep took; 0 before the first. */
+  /** Duration of that sweep; 0 before the first. */
   readonly durationSeconds: number;
 }
 
-/** Ends what nobody decided in time: every few seconds, batch by batch, side by side with other replicas. */
+/** Ends requests that nobody decided in time: every few seconds, in batches, in parallel with other replicas. */
 @Injectable()
 export class TimeoutSweeper implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly intervalMs: number;
@@ -47,7 +47,7 @@ export class TimeoutSweeper implements OnApplicationBootstrap, BeforeApplication
   private succeededAtMs: number;
   private durationMs = 0;
   private sweepsUntilFull = 0;
-  /** Where sweeps begin, by the database's clock; null: at the very beginning. It only saves work. */
+  /** Start of the next sweep, on the database's clock; null: the very beginning. An optimisation only. */
   private watermark: Date | null = null;
   private failing = false;
 
@@ -77,7 +77,7 @@ export class TimeoutSweeper implements OnApplicationBootstrap, BeforeApplication
     await this.running;
   }
 
-  /** One sweep of everything due; a call during a sweep joins it. Never rejects. */
+  /** Sweeps everything due once; a call during a sweep joins it. Never rejects. */
   sweep(): Promise<void> {
     this.running ??= this.sweepAll().finally(() => (this.running = null));
     return this.running;
@@ -92,7 +92,7 @@ export class TimeoutSweeper implements OnApplicationBootstrap, BeforeApplication
     };
   }
 
-  /** @returns whether there may be more that is due. */
+  /** @returns true if there may be more that is due. */
   private async endBatch(after: Date | null): Promise<boolean> {
     const ended = await this.commands.execute(
       new CancelApprovalCommand({ cause: 'timeout', limit: this.batchSize, after }),
@@ -100,7 +100,7 @@ export class TimeoutSweeper implements OnApplicationBootstrap, BeforeApplication
     return ended.length === this.batchSize;
   }
 
-  /** Rejects only when every lane has ended, so that none works on when the service has stopped. */
+  /** Rejects only after every lane has ended, so that none goes on after the service stopped. */
   private async endAllBatches(after: Date | null): Promise<void> {
     const lanes = Array.from({ length: LANES }, async () => {
       while (await this.endBatch(after));
@@ -113,7 +113,7 @@ export class TimeoutSweeper implements OnApplicationBootstrap, BeforeApplication
     const before = await this.queries.execute(new LookForDueQuery(after));
     if (before.due) await this.endAllBatches(after);
     const look = before.due ? await this.queries.execute(new LookForDueQuery(after)) : before;
-    // What is still due is in other hands, and may come back from them.
+    // Requests still due are locked by another replica, which may fail to end them.
     if (!look.due) this.watermark = new Date(look.until.getTime() - LOOK_BACK_MS);
   }
 

@@ -6,7 +6,7 @@ import { ApprovalStore } from '../approval-store';
 import { mayView } from '../queries/get-approval';
 
 /**
- * The agent that asked says what became of the answer.
+ * Records the acknowledgement of the agent that asked.
  *
  * Rejects with NotSettled, AlreadyAcknowledged, or DomainError `approval.not-found`.
  */
@@ -38,7 +38,7 @@ export class AcknowledgeApprovalHandler implements ICommandHandler<AcknowledgeAp
     if (!found || !mayView({ keyId }, found)) {
       throw new DomainError('approval.not-found', 'There is no approval with this id.');
     }
-    // The pure rule says what this attempt means: noted before, or refused. Settled only just now: once more.
+    // The pure rule decides: recorded before, or refused. A request that settled only just now gets another try.
     const noted = acknowledge(found.approval, outcome);
     return noted === found.approval ? noted : this.execute(command);
   }

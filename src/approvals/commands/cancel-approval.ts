@@ -5,10 +5,10 @@ import { ApprovalStore } from '../approval-store';
 import { RateLimits } from '../rate-limits';
 import { judged } from './late-attempt';
 
-/** Why requests end without a decision: somebody took one back, or time took them. */
+/** Causes of an ending without a decision: somebody took the request back, every caller left, or it timed out. */
 export type Cancellation =
   | { readonly cause: 'requested'; readonly id: string; readonly by: Actor; readonly reason: string | null }
-  /** Everybody who waited hung up, and nobody has come back since that departure. */
+  /** Every caller hung up, and none has joined since that departure. */
   | {
       readonly cause: 'abandoned';
       readonly id: string;
@@ -16,16 +16,16 @@ export type Cancellation =
       readonly by: Actor;
       readonly reason: string;
     }
-  /** Those of these ids whose time is up. */
+  /** Those of these ids that are past their deadline. */
   | { readonly cause: 'timeout'; readonly ids: readonly string[] }
-  /** The next that became due after this moment, up to so many; null: all that are due. */
+  /** Up to `limit` requests that became due after this moment; null: all that are due. */
   | { readonly cause: 'timeout'; readonly limit: number; readonly after: Date | null };
 
 /**
  * Ends requests without a decision; answers with those it ended.
  *
- * An abandoned one stands when somebody came back. A requested one rejects with AlreadySettled, Expired, RateLimited,
- * or DomainError `approval.not-found`.
+ * Leaves an abandoned request alone if a caller came back. A requested one rejects with AlreadySettled, Expired,
+ * RateLimited, or DomainError `approval.not-found`.
  */
 export class CancelApprovalCommand extends Command<readonly Settlement[]> {
   constructor(readonly cancellation: Cancellation) {

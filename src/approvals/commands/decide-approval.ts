@@ -7,14 +7,15 @@ import { RateLimits } from '../rate-limits';
 import { SettlementFeed } from '../settlement-feed';
 import { judged } from './late-attempt';
 
-/** Long enough for this process to sleep: whoever was just answered needs a CPU to hear it. */
+/** Yields the CPU to the waiters that were just answered. */
 const REST_MS = 1;
 
 /**
- * An operator's verdict. Authorise the operator before sending it.
+ * Applies an operator's verdict. Authorise the operator before sending it.
  *
- * Rejects with AlreadySettled, Expired, NotDecidable, RateLimited, or DomainError `approval.not-found`, `receipt.unavailable`; and
- * with `access.same-owner` when the operator's key and the one that asked belong to the same owner.
+ * Rejects with AlreadySettled, Expired, NotDecidable, RateLimited, or DomainError `approval.not-found`,
+ * `receipt.unavailable`; and with `access.same-owner` when the operator's key and the one that asked belong to the same
+ * owner.
  */
 export class DecideApprovalCommand extends Command<DecidedApproval> {
   constructor(
@@ -22,7 +23,7 @@ export class DecideApprovalCommand extends Command<DecidedApproval> {
     readonly by: Actor,
     readonly verdict: Verdict,
     readonly reason: string | null,
-    /** Of the card that was tapped; null: of the card in the chat, if there is one. */
+    /** Digest of the card that was tapped; null: of the card in the chat, if there is one. */
     readonly displayDigest: string | null = null,
   ) {
     super();
@@ -49,12 +50,12 @@ export class DecideApprovalHandler implements ICommandHandler<DecideApprovalComm
       evidence,
     );
     if (attempt.changed) {
-      // Whoever waits for the decision is answered first; log, metrics and the one who made it come after.
+      // Waiters are answered first; log, metrics and the operator's own answer come after.
       this.feed.answer(attempt.approval);
       await sleep(REST_MS);
       this.events.publish(new ApprovalSettled(attempt.approval));
     }
-    // The pure rule says what this attempt means: done, done before, or refused.
+    // The pure rule decides: done, done before, or refused.
     return judged(() => decide(attempt.approval, by, verdict, reason, attempt.now), attempted, evidence);
   }
 }

@@ -3,9 +3,10 @@ import type { Departure, Hold } from '../approval';
 import { ApprovalStore } from '../approval-store';
 
 /**
- * A caller that waited does so no longer, and was not told how the request ended: it may be joined again.
+ * Records that a caller no longer waits and did not receive the ending; the request may be joined again.
  *
- * @returns with what the request may be cancelled as abandoned; null when another waits, or it has ended.
+ * @returns the departure, with which the request may be cancelled as abandoned; null when another caller waits, or it
+ * has ended.
  */
 export class DepartFromApprovalCommand extends Command<Departure | null> {
   constructor(

@@ -19,10 +19,10 @@ import { RateLimits } from '../rate-limits';
 
 export type { Enqueued } from '../approval-store';
 
-/** An input that is longer is written, digested and stored in turns of its own. */
+/** A longer input is written, digested and stored in event loop turns of its own. */
 const CHARACTERS_IN_A_TURN = 64 * 1024;
 
-/** What the caller sent; absent members are null. */
+/** The caller's body; absent members are null. */
 export interface EnqueueBody {
   readonly agentId: string;
   readonly sessionId: string;
@@ -36,10 +36,10 @@ export interface EnqueueBody {
 }
 
 /**
- * Asks the operators; answers once the request is stored, with what stands.
+ * Asks the operators; answers with the stored approval.
  *
- * `held`: the caller holds its connection open for the answer. Then only what would be done must be equal when the
- * idempotency key comes again, else all of the body.
+ * `held`: the caller holds its connection open for the answer. A replay of the idempotency key must then have the same
+ * tool, input and directory; otherwise the same whole body.
  */
 export class EnqueueApprovalCommand extends Command<Enqueued> {
   constructor(
@@ -48,7 +48,7 @@ export class EnqueueApprovalCommand extends Command<Enqueued> {
     readonly idempotencyKey: string | null,
     readonly correlationId: string,
     readonly held = false,
-    /** Whose reports are about it later; null: REST. */
+    /** The connector whose later reports are about this request; null: REST. */
     readonly connector: string | null = null,
   ) {
     super();
@@ -75,7 +75,7 @@ export class EnqueueApprovalHandler implements ICommandHandler<EnqueueApprovalCo
     const { agentId, sessionId, toolName, toolInput, toolUseId = null, summary = null, cwd = null } = body;
     const { metadata: given } = body;
     const metadata = given ?? {};
-    // The largest part is written once, for the digests and for what is stored.
+    // Canonicalize the largest part once, for the digests and for the stored text.
     const input = new CanonicalText(canonicalize(toolInput));
     const isLarge = input.text.length > CHARACTERS_IN_A_TURN;
     if (isLarge) await nextTurn();
@@ -114,7 +114,10 @@ export class EnqueueApprovalHandler implements ICommandHandler<EnqueueApprovalCo
     return enqueued;
   }
 
-  /** A repetition is no new request: it does not count, and is answered beyond the limit too, since it waits on. */
+  /**
+   * Applies the rate limits. A replay does not count, and is answered beyond the limit too, because its caller only
+   * waits on.
+   */
   private async ask(request: NewApproval): Promise<Enqueued> {
     try {
       await this.limits.ask(request.keyId, request.bytes);
@@ -148,7 +151,7 @@ function bytesOf(digest: string): Buffer {
   return Buffer.from(digest.replace(/^sha256:/, ''), 'hex');
 }
 
-/** Of what was sent: the canonical form leaves members out that are undefined. */
+/** Digests the sent members: the canonical form leaves out undefined ones. */
 function digestOf(members: Readonly<Record<string, JsonValue | CanonicalText | undefined>>): Buffer {
   return hash('sha256', canonicalObject(members), 'buffer');
 }

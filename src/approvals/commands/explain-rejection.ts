@@ -3,9 +3,10 @@ import type { Actor } from '../approval';
 import { ApprovalStore } from '../approval-store';
 
 /**
- * The operator who rejected says why, afterwards and once; only a rejection without a reason takes one.
+ * Adds the reason to a rejection afterwards, once, by the operator who rejected. A rejection that has a reason keeps
+ * it.
  *
- * @returns whether it was taken.
+ * @returns true if the reason was added.
  */
 export class ExplainRejectionCommand extends Command<boolean> {
   constructor(

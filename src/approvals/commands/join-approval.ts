@@ -3,10 +3,10 @@ import type { Hold } from '../approval';
 import { ApprovalStore } from '../approval-store';
 
 /**
- * A caller whose connection was lost comes back for the same, on whichever replica.
+ * Attaches a caller that lost its connection to the same request again, on any replica.
  *
- * @returns null when the request is not to be joined: somebody waits for it, or it has served. The same can then be
- * asked anew under its idempotency key.
+ * @returns null when the request cannot be joined: a caller waits for it, or the verdict was delivered. The agent can
+ * then ask anew under its idempotency key.
  */
 export class JoinApprovalCommand extends Command<Hold | null> {
   constructor(

@@ -9,10 +9,10 @@ function refusalOf(error: unknown): LateAttempt['reason'] | null {
 }
 
 /**
- * Applies the pure rule to an attempt to end a request. One that is refused is evidence: it is written down before its
- * caller hears of it.
+ * Applies the pure rule to an attempt to end a request. Writes a refused attempt into the audit log before its caller
+ * gets the error.
  *
- * Rejects with AlreadySettled, Expired or NotDecidable, and with RateLimited when such attempts do not stop.
+ * Rejects with AlreadySettled, Expired or NotDecidable, and with RateLimited after too many refused attempts.
  */
 export async function judged<Result>(
   rule: () => Result | Promise<Result>,

@@ -3,9 +3,9 @@ import type { Hold } from '../approval';
 import { ApprovalStore } from '../approval-store';
 
 /**
- * The caller that waits is about to be told how the request ended. Of all that ever waited, one is.
+ * Claims the delivery of the ending for a waiting caller. Exactly one of all callers gets it.
  *
- * @returns whether it is this one: false when another came after it.
+ * @returns true if it is this one, false if another joined after it.
  */
 export class TakeAnswerCommand extends Command<boolean> {
   constructor(

@@ -4,8 +4,8 @@ import { SettlementFeed, type Waiter } from '../settlement-feed';
 import { GetApprovalQuery, type Viewer } from './get-approval';
 
 /**
- * The approval as soon as it settles, or as it stands when the time is up, the caller hung up or the service
- * stops. Rejects with `approval.not-found`.
+ * Answers with the approval as soon as it settles; or with its current state when the time is up, the caller hung up or
+ * the service stops. Rejects with `approval.not-found`.
  */
 export class AwaitSettlementQuery extends Query<Approval> {
   constructor(
@@ -26,7 +26,7 @@ export class AwaitSettlementHandler implements IQueryHandler<AwaitSettlementQuer
   ) {}
 
   async execute(query: AwaitSettlementQuery): Promise<Approval> {
-    // Registered before the first read, so that nothing can settle unseen in between.
+    // Registered before the first read, so that no settlement is missed in between.
     const waiter = this.feed.register(query.id);
     try {
       const { answered } = await this.begin(waiter, query);
@@ -36,7 +36,7 @@ export class AwaitSettlementHandler implements IQueryHandler<AwaitSettlementQuer
     }
   }
 
-  /** Apart from the wait, so that a call that waits does not hold what it read: the feed has it, once for all. */
+  /** Separate from the wait, so that a waiting call does not keep its read in memory: the feed holds one for all. */
   private async begin(waiter: Waiter, query: AwaitSettlementQuery): Promise<{ answered: Promise<Approval> }> {
     const { id, viewer, waitMs, signal } = query;
     const seen = await this.queries.execute(new GetApprovalQuery(id, viewer));

@@ -3,9 +3,8 @@ import type { Approval } from '../approval';
 import { ApprovalStore, type OpenCallFilter } from '../approval-store';
 
 /**
- * Requests of one agent session that a connector asked for and of which the agent may still report something: those
- * that are pending, and with a call those that were approved without a report. The oldest first, a page of
- * them, and without receipts.
+ * Finds requests of one agent session that came by a connector and that the agent may still report on: pending ones,
+ * and with a call also approved ones without a report. Oldest first, one page, without receipts.
  */
 export class FindOpenCallsQuery extends Query<readonly Approval[]> {
   constructor(readonly filter: OpenCallFilter) {

@@ -3,14 +3,14 @@ import { DomainError } from '../../kernel/errors';
 import { ApprovalStore, type Snapshot } from '../approval-store';
 import { CancelApprovalCommand } from '../commands/cancel-approval';
 
-/** Whose requests may be seen: those made with one key, or all. */
+/** The requests that a caller may see: those made with one key, or all. */
 export type Viewer = { readonly keyId: string } | 'everything';
 
 export function mayView(viewer: Viewer, snapshot: Snapshot): boolean {
   return viewer === 'everything' || viewer.keyId === snapshot.approval.keyId;
 }
 
-/** The approval as it stands; an overdue one is settled by the reading. Rejects with `approval.not-found`. */
+/** Finds the approval; settles an overdue one first. Rejects with `approval.not-found`. */
 export class GetApprovalQuery extends Query<Snapshot> {
   constructor(
     readonly id: string,
@@ -29,7 +29,7 @@ export class GetApprovalHandler implements IQueryHandler<GetApprovalQuery> {
 
   async execute({ id, viewer }: GetApprovalQuery): Promise<Snapshot> {
     const found = await this.store.find(id);
-    // Somebody else's request and no request at all must look the same.
+    // Other keys' requests must look the same as missing ones.
     if (!found || !mayView(viewer, found)) {
       throw new DomainError('approval.not-found', 'There is no approval with this id.');
     }

@@ -9,7 +9,7 @@ export interface ApprovalPage {
   readonly nextBeforeId: string | null;
 }
 
-/** Newest first; overdue ones are settled by the reading. */
+/** Lists approvals, newest first; settles overdue ones first. */
 export class ListApprovalsQuery extends Query<ApprovalPage> {
   constructor(readonly filter: ApprovalFilter) {
     super();

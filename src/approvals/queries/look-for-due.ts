@@ -1,7 +1,7 @@
 import { Query, QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
 import { ApprovalStore, type DueLook } from '../approval-store';
 
-/** Whether anything became due after a moment; null: ever. */
+/** Checks whether any request became due after a moment; null: at any time. */
 export class LookForDueQuery extends Query<DueLook> {
   constructor(readonly after: Date | null) {
     super();
