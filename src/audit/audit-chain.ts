@@ -2,16 +2,16 @@ import { canonicalize, sha256Hex } from '../kernel/canonical-json';
 import type { JsonValue } from '../kernel/json';
 import { parseStrictJson } from '../kernel/strict-json';
 
-/** One row of the audit log, every column of it. */
+/** One row of the audit log, with every column. */
 export interface AuditRow {
   readonly seq: number;
-  /** RFC 3339 in UTC, with the microseconds the database keeps. */
+  /** RFC 3339 in UTC, with microseconds as in the database. */
   readonly at: string;
   readonly type: string;
   readonly actor: string;
   readonly approvalId: string | null;
   readonly correlationId: string | null;
-  /** JSON, exactly as it is stored. */
+  /** JSON, exactly as stored. */
   readonly data: string;
 }
 
@@ -23,7 +23,7 @@ export interface Seal {
   readonly hash: string;
 }
 
-/** What the first seal has in the place of the hash before it. */
+/** The `previous` hash of the first seal. */
 export const NOTHING_BEFORE = `sha256:${'0'.repeat(64)}`;
 
 /** `sha256:` and the hex SHA-256 of the RFC 8785 form of the row, its place in the chain and the hash before it. */
@@ -31,7 +31,7 @@ export function sealHash(number: number, previous: string, row: AuditRow): strin
   return `sha256:${sha256Hex(canonicalize({ number, previous, row: { ...row } }))}`;
 }
 
-/** Seals rows in this order behind the last seal there is. */
+/** Seals rows in this order after the last seal. */
 export function sealAll(last: Pick<Seal, 'number' | 'hash'>, rows: readonly AuditRow[]): Seal[] {
   let { number, hash } = last;
   return rows.map((row) => {
@@ -41,12 +41,12 @@ export function sealAll(last: Pick<Seal, 'number' | 'hash'>, rows: readonly Audi
   });
 }
 
-/** What a row says, for reading; the text itself where that is no JSON. */
+/** Parses the data of a row for display; returns the text itself if it is not JSON. */
 export function dataOf({ data }: AuditRow): JsonValue {
   try {
     return parseStrictJson(data);
   } catch {
-    // Nothing of ours writes that; who reads the log must see it all the same.
+    // The service never writes such text, but a reader of the log must see it all the same.
     return data;
   }
 }

@@ -2,21 +2,24 @@ import { z } from 'zod';
 import type { KeySet } from '../receipts/key-set';
 import { verifySignature } from '../receipts/verify-signature';
 
-/** The header's `typ`: a checkpoint can never pass for a receipt. */
+/** The header's `typ`, so that a checkpoint never passes for a receipt. */
 export const CHECKPOINT_TYPE = 'countersign-checkpoint+jwt';
 
 export const checkpointSchema = z.strictObject({
   iss: z.literal('countersign'),
-  /** Of the last seal by then. */
+  /** Number of the last seal at that time. */
   number: z.int().min(1),
-  /** Of the row under that seal. */
+  /** Number of the row under that seal. */
   seq: z.int(),
   hash: z.string().regex(/^sha256:[0-9a-f]{64}$/),
   /** Seconds since 1970. */
   iat: z.int(),
 });
 
-/** States how far the log had come at a time; once it is outside the database, what it covers cannot be rewritten. */
+/**
+ * States the end of the log at a time. Once it is outside the database, the rows that it covers cannot be rewritten
+ * unnoticed.
+ */
 export type Checkpoint = z.infer<typeof checkpointSchema>;
 
 const lineSchema = z.object({ checkpoint: z.string() });
@@ -26,7 +29,7 @@ export function checkpointLine(jws: string): string {
   return `${JSON.stringify({ checkpoint: jws })}\n`;
 }
 
-/** The checkpoints in a file; lines that are none, such as one that a crash cut short, are left out. */
+/** The checkpoints in a file; skips other lines, such as one that a crash cut short. */
 export function checkpointLines(text: string): string[] {
   return text.split('\n').flatMap((line) => {
     const parsed = lineSchema.safeParse(jsonOf(line));
@@ -42,7 +45,7 @@ function jsonOf(line: string): unknown {
   }
 }
 
-/** @throws SignatureRefused, or ZodError, for what is no checkpoint signed by one of the keys. */
+/** @throws SignatureRefused, or ZodError, for text that is not a checkpoint signed by one of the keys. */
 export async function readCheckpoint(jws: string, keys: KeySet): Promise<Checkpoint> {
   const { payload } = await verifySignature(jws, CHECKPOINT_TYPE, keys);
   return checkpointSchema.parse(payload);

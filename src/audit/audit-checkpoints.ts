@@ -9,7 +9,7 @@ import { SigningKeys } from '../receipts/signing-keys';
 import { CHECKPOINT_TYPE, checkpointLine, checkpointLines, type Checkpoint } from './audit-checkpoint';
 import { AuditStore } from './audit-store';
 
-/** What was written in the last ten minutes is what an owner of the database could still rewrite unseen. */
+/** Interval of exports. An owner of the database could rewrite rows of the last ten minutes unnoticed. */
 const EVERY_MS = 600_000;
 const RETRY_MS = 60_000;
 
@@ -23,7 +23,7 @@ export async function checkpointsInFile(path: string): Promise<string[]> {
   }
 }
 
-/** Signs how far the log has come, and writes that to a file outside the database. */
+/** Signs the end of the audit log, and writes that checkpoint to a file outside the database. */
 @Injectable()
 export class AuditCheckpoints implements OnModuleInit {
   private dueAtMs = 0;
@@ -36,7 +36,9 @@ export class AuditCheckpoints implements OnModuleInit {
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
-  /** @throws ConfigurationError when the file cannot be written to: what is sealed would have no witness. */
+  /**
+   * @throws ConfigurationError when the file is not writable: sealed rows would have no witness outside the database.
+   */
   async onModuleInit(): Promise<void> {
     try {
       await (await this.openFile()).close();
@@ -47,13 +49,15 @@ export class AuditCheckpoints implements OnModuleInit {
     }
   }
 
-  /** Exports one if the last is old enough. Never rejects: the log is sealed whether or not the file can be written. */
+  /**
+   * Exports a checkpoint if the last is old enough. Never rejects: the log is sealed even if the file is not writable.
+   */
   async exportIfDue(): Promise<void> {
     const now = this.clock.monotonicMs();
     if (now >= this.dueAtMs) await this.exportNow();
   }
 
-  /** Exports one, unless the last covers everything that is sealed. Never rejects either. */
+  /** Exports a checkpoint, unless the last covers everything that is sealed. Never rejects either. */
   async exportNow(): Promise<void> {
     const now = this.clock.monotonicMs();
     this.dueAtMs = now + EVERY_MS;
@@ -90,7 +94,7 @@ export class AuditCheckpoints implements OnModuleInit {
       iat: Math.floor(this.clock.now().getTime() / 1000),
     };
     const jws = this.keys.sign(CHECKPOINT_TYPE, checkpoint);
-    // The file first: rows may be removed up to a checkpoint that the database knows of.
+    // The file first: retention may remove rows up to a checkpoint that the database has.
     await this.append(jws);
     await this.store.exported(last, jws);
     this.log.event(
@@ -102,7 +106,7 @@ export class AuditCheckpoints implements OnModuleInit {
     return jws;
   }
 
-  /** Every checkpoint that the database or this replica's file knows, as it was signed. */
+  /** Every checkpoint that the database or this replica's file has, as signed. */
   async all(): Promise<string[]> {
     return [
       ...new Set([

@@ -1,7 +1,7 @@
 import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
 
 @Entity('audit_log')
-// Over an expression, which TypeORM cannot say: the migrations make them.
+// Indexes over an expression, which TypeORM cannot declare: the migrations create them.
 @Index('uq_audit_log_flood', { synchronize: false })
 @Index('uq_audit_log_too_large', { synchronize: false })
 export class AuditEntryEntity {
@@ -18,7 +18,7 @@ export class AuditEntryEntity {
   @Column('text')
   type!: string;
 
-  /** `kind:id` of who caused it. */
+  /** `kind:id` of the actor. */
   @Column('text')
   actor!: string;
 

@@ -9,40 +9,40 @@ import { AuditStore, LOOKED_THROUGH_AT_ONCE } from './audit-store';
 import { SequenceGaps } from './sequence-gaps';
 
 const SEALER_LEASE = 'audit-sealer';
-/** A dead sealer is followed by another replica within this and its next look: two seconds. */
+/** Another replica takes over from a dead sealer within this and its next check: two seconds. */
 const LEASE_SECONDS = 1.5;
-/** Seals are at most a second behind: several looks a second, each a short index scan when there is nothing. */
+/** Seals are at most a second behind: several checks a second, each a short index scan when there is nothing. */
 const LOOK_MS = 250;
-/** How often a replica that does not seal looks whether it should. */
+/** Interval at which a standby replica tries to take the lease. */
 const STANDBY_MS = 500;
-/** Between full batches: what must be sealed can wait, those who make it are being waited for. */
+/** Pause between full batches: sealing can wait, but callers wait for the statements that write rows. */
 const BREATHER_MS = 50;
-/** Bounds how long one batch keeps this process from its other work. */
+/** Limits how long one batch keeps this process from other work. */
 const BATCH = 500;
-/** The log is looked through once an hour, in case a row came to be later than any transaction may take. */
+/** Interval of a full scan, in case a row committed later than any transaction may take. */
 const FULL_LOOK_MS = 3_600_000;
 
 /** The constraint that a seal violates when the chain has grown since it was read. */
 const SEAL_NUMBER = 'pk_audit_seals';
 
-/** Among this many numbers below the highest, those that are missing may belong to transactions that still run. */
+/** Missing numbers within this many below the highest may belong to running transactions. */
 const IN_FLIGHT = 10_000;
-/** The lease is renewed this often, and not with every look. */
+/** Interval of lease renewals; a renewal with every check would cost too much. */
 const RENEW_MS = 500;
 
 interface Chain {
   last: Pick<Seal, 'number' | 'hash'>;
   readonly gaps: SequenceGaps;
-  /** Rows up to here have still to be looked through for what was left out, from the end; null once all were. */
+  /** Rows up to here are still to be scanned for missing seals, from the end; null once all were. */
   unlooked: number | null;
 }
 
-/** Gives every row of the audit log its seal, on one replica at a time, beside the writers and never in their way. */
+/** Seals every row of the audit log, on one replica at a time, without blocking the writers. */
 @Injectable()
 export class AuditSealer implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly stop = new AbortController();
   private running: Promise<void> | null = null;
-  /** What is known of the chain; read anew with every lease and after every failure. */
+  /** State of the chain; read anew with every lease and after every failure. */
   private chain: Chain | null = null;
   private holding = false;
   private renewAtMs = 0;
@@ -74,7 +74,10 @@ export class AuditSealer implements OnApplicationBootstrap, BeforeApplicationShu
     await this.guarded(() => this.leave());
   }
 
-  /** The last rows get their seals, a batch of them, and a checkpoint that a restored or altered database is held against. */
+  /**
+   * Seals one last batch on shutdown, and exports a checkpoint against which a restored or altered database is
+   * compared.
+   */
   private async leave(): Promise<number> {
     if (!this.holding) return 0;
     await this.seal(this.clock.monotonicMs());
@@ -83,7 +86,7 @@ export class AuditSealer implements OnApplicationBootstrap, BeforeApplicationShu
     return 0;
   }
 
-  /** Seals, if it is this replica's turn. @returns how long to rest, in milliseconds. */
+  /** Seals, if this replica holds the lease. @returns milliseconds to rest. */
   private async lead(): Promise<number> {
     const now = this.clock.monotonicMs();
     if (!this.holding || now >= this.renewAtMs) {
@@ -99,7 +102,7 @@ export class AuditSealer implements OnApplicationBootstrap, BeforeApplicationShu
     return more ? BREATHER_MS : LOOK_MS;
   }
 
-  /** A batch of what was left out, if that has to be looked for, and one of what is new. @returns whether one was full. */
+  /** Seals a batch of older unsealed rows, if a scan is due, and a batch of new rows. @returns true if one was full. */
   private async seal(now: number): Promise<boolean> {
     this.chain ??= await this.begun();
     if (this.chain.unlooked === null && now >= this.fullLookAtMs)
@@ -111,8 +114,8 @@ export class AuditSealer implements OnApplicationBootstrap, BeforeApplicationShu
   }
 
   /**
-   * What has no row yet is asked for before what has no seal: a row that commits in between is waited for, and sealed with
-   * the rest or later. The other way round it would be neither.
+   * Reads missing numbers before it scans for unsealed rows. A row that commits in between is awaited, and sealed with
+   * the rest or later. In the other order neither would find it.
    */
   private async begun(): Promise<Chain> {
     const last = await this.store.lastSeal();
@@ -121,14 +124,14 @@ export class AuditSealer implements OnApplicationBootstrap, BeforeApplicationShu
     return { last, gaps: new SequenceGaps(highest, missing, this.clock.monotonicMs()), unlooked: highest };
   }
 
-  /** One batch of what came since the last look, rows that committed late among them. @returns its size. */
+  /** Seals one batch of rows since the last check, including rows that committed late. @returns its size. */
   private async sealNew(chain: Chain): Promise<number> {
     const { gaps } = chain;
     const now = this.clock.monotonicMs();
     return this.sealed(chain, await this.store.newRows(gaps.seenUpTo, gaps.open(now), BATCH), now);
   }
 
-  /** One batch of what has no seal among the last rows that were not looked through. @returns its size. */
+  /** Seals one batch of unsealed rows among the last rows that were not scanned. @returns its size. */
   private async sealLeftOut(chain: Chain, upTo: number): Promise<number> {
     const after = Math.max(0, upTo - LOOKED_THROUGH_AT_ONCE);
     const now = this.clock.monotonicMs();
@@ -152,7 +155,7 @@ export class AuditSealer implements OnApplicationBootstrap, BeforeApplicationShu
     return rows.length;
   }
 
-  /** Trouble is told once, and the chain is read anew before anything more is added to it. */
+  /** Logs the first of several failures, and drops the chain so that the next run reads it anew. */
   private async guarded(work: () => Promise<number>): Promise<number> {
     try {
       const restMs = await work();
@@ -161,7 +164,8 @@ export class AuditSealer implements OnApplicationBootstrap, BeforeApplicationShu
     } catch (error) {
       this.chain = null;
       this.holding = false;
-      // Its lease ran out while it had no time to work: the number of the seal keeps the chain one, and this is no fault.
+      // The lease ran out while this process had no CPU. The seal's number kept the chain single, so this is not a
+      // fault.
       if ((error as { constraint?: unknown }).constraint === SEAL_NUMBER) {
         this.log.event('info', 'audit.sealer-overtaken', {}, 'another replica seals the audit log by now');
         return STANDBY_MS;

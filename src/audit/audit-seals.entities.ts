@@ -1,6 +1,6 @@
 import { Column, Entity, PrimaryColumn, Unique } from 'typeorm';
 
-/** Seals one row of the audit log, in an order of its own. */
+/** Seals one row of the audit log, in the order of the chain. */
 @Entity('audit_seals')
 @Unique('uq_audit_seals_seq', ['seq'])
 export class AuditSealEntity {
@@ -19,10 +19,10 @@ export class AuditSealEntity {
   hash!: string;
 }
 
-/** A signed statement of how far the log had come, which was also written to a file outside the database. */
+/** A signed statement of the end of the log, also written to a file outside the database. */
 @Entity('audit_checkpoints')
 export class AuditCheckpointEntity {
-  /** Of the seal it speaks of. */
+  /** Number of the seal that it covers. */
   @PrimaryColumn('bigint', { primaryKeyConstraintName: 'pk_audit_checkpoints' })
   number!: string;
 

@@ -4,10 +4,10 @@ import { Database, type Statement } from '../database/database';
 import { NOTHING_BEFORE, type AuditRow, type Seal } from './audit-chain';
 import type { SealedRow } from './chain-verifier';
 
-/** Read and checked at one time: bounds memory, and how long other work waits. */
+/** Rows read and checked at one time: limits memory, and how long other work waits. */
 const BATCH = 500;
 
-/** Numbers compared with their seals by one statement, which takes some ten milliseconds for them. */
+/** Numbers that one statement compares with their seals, in about ten milliseconds. */
 export const LOOKED_THROUGH_AT_ONCE = 50_000;
 
 const ROW = `a.seq, to_char(a.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at, a.type, a.actor,
@@ -30,7 +30,7 @@ interface SealColumns {
   hash: string;
 }
 
-/** In the order of the canonical form, which is made of every row and costs least so. */
+/** Keys pre-sorted so that canonicalize takes its fast path. */
 const toRow = (row: AuditColumns): AuditRow => ({
   actor: row.actor,
   approvalId: row.approval_id,
@@ -48,11 +48,11 @@ const toSeal = (row: SealColumns): Seal => ({
   hash: row.hash,
 });
 
-/** Between two numbers, the upper one with it: the whole log takes longer than a statement may. */
+/** Above `$1` and up to `$2`: a scan of the whole log would exceed the statement timeout. */
 const WITHOUT_SEAL = `audit_log a where a.seq > $1 and a.seq <= $2
   and not exists (select 1 from audit_seals s where s.seq = a.seq and s.seq > $1 and s.seq <= $2)`;
 
-/** Parameters: after, up to, limit. Rows without a seal, whatever was sealed before and after them. */
+/** Parameters: after, up to, limit. Rows without a seal, even if rows before and after them have one. */
 export const UNSEALED: Statement = {
   name: 'audit-unsealed',
   text: `select ${ROW} from ${WITHOUT_SEAL} order by a.seq limit $3`,
@@ -65,9 +65,9 @@ export const COUNT_UNSEALED: Statement = {
 };
 
 /**
- * Parameters: seq, seqs, limit. Rows above one seq, and those of the others that have come to be meanwhile. Seals are not
- * looked at, for there are as many as there ever were rows: who holds the chain knows, and who is wrong about it cannot
- * seal. By an array, so that PostgreSQL finds each by the primary key.
+ * Parameters: seq, seqs, limit. Rows above one seq, and those of the listed seqs that exist by now. Does not read the
+ * seals, of which there are as many as there ever were rows. The holder of the chain knows them, and a wrong holder
+ * cannot seal. Uses an array, so that PostgreSQL finds each row by the primary key.
  */
 export const NEW_ROWS: Statement = {
   name: 'audit-new',
@@ -87,7 +87,7 @@ const EXTENT: Statement = {
   text: `select coalesce(min(seq), 1) as lowest, coalesce(max(seq), 0) as highest from audit_log`,
 };
 
-/** Parameters: from, to. Numbers that no row has, so far. */
+/** Parameters: from, to. Numbers that no row has so far. */
 const MISSING: Statement = {
   name: 'audit-missing',
   text: `
@@ -95,7 +95,7 @@ const MISSING: Statement = {
   where not exists (select 1 from audit_log a where a.seq = seq.seq)`,
 };
 
-/** A second sealer, whose lease has lapsed, fails here on the number: nothing is sealed twice or between. */
+/** A second sealer, whose lease has lapsed, violates the primary key here. So no row is sealed twice or in between. */
 const SEAL: Statement = {
   name: 'audit-seal',
   text: `
@@ -104,8 +104,8 @@ const SEAL: Statement = {
 };
 
 /**
- * Parameters: number, limit. Each row is looked up by itself (`offset 0` keeps it so): PostgreSQL, which is not told how
- * few there will be, would join everything there is for every page.
+ * Parameters: number, limit. Looks up each row by itself (`offset 0` keeps it so). PostgreSQL does not know how few
+ * rows there will be, and would join the whole tables for every page.
  */
 export const SEALED: Statement = {
   name: 'audit-sealed',
@@ -140,17 +140,17 @@ const CHECKPOINTS: Statement = {
   text: `select jws from audit_checkpoints order by number`,
 };
 
-/** Rows, their seals and the checkpoints. */
+/** Stores and reads audit rows, their seals and the checkpoints. */
 @Injectable()
 export class AuditStore {
   constructor(private readonly database: Database) {}
 
-  /** Rows without a seal above one number and up to another, by seq. Compares all that there are between them. */
+  /** Rows without a seal above one number and up to another, by seq. Compares every row between them. */
   async unsealed(afterSeq: number, upToSeq: number, limit: number): Promise<AuditRow[]> {
     return (await this.database.query<AuditColumns>(UNSEALED, [afterSeq, upToSeq, limit])).map(toRow);
   }
 
-  /** Rows above `seenUpTo`, and those among `gaps` that are there by now; by seq. */
+  /** Rows above `seenUpTo`, and those among `gaps` that exist by now; by seq. */
   async newRows(seenUpTo: number, gaps: readonly number[], limit: number): Promise<AuditRow[]> {
     return (await this.database.query<AuditColumns>(NEW_ROWS, [seenUpTo, gaps, limit])).map(toRow);
   }
@@ -161,19 +161,19 @@ export class AuditStore {
     return { lowest: Number(row?.lowest ?? 1), highest: Number(row?.highest ?? 0) };
   }
 
-  /** The numbers from here to there that no row has: not yet, or never. */
+  /** The numbers in this range that no row has: not yet, or never. */
   async missing(fromSeq: number, toSeq: number): Promise<number[]> {
     const rows = await this.database.query<{ seq: string }>(MISSING, [fromSeq, toSeq]);
     return rows.map(({ seq }) => Number(seq));
   }
 
-  /** The end of the chain; before its first seal, what that one has to follow. */
+  /** The last seal; before the first one, a seal with number 0 that it follows. */
   async lastSeal(): Promise<Seal> {
     const [row] = await this.database.query<SealColumns>(LAST_SEAL, []);
     return row ? toSeal(row) : { number: 0, seq: 0, previous: NOTHING_BEFORE, hash: NOTHING_BEFORE };
   }
 
-  /** All or none. @throws when the chain has grown since it was read. */
+  /** Stores all seals or none. @throws when the chain has grown since it was read. */
   async seal(seals: readonly Seal[]): Promise<void> {
     await this.database.query(SEAL, [
       seals.map(({ number }) => number),
@@ -183,7 +183,7 @@ export class AuditStore {
     ]);
   }
 
-  /** Seals behind this number with their rows, in the order of the chain. */
+  /** Seals after this number with their rows, in the order of the chain. */
   async sealed(afterNumber: number, limit: number): Promise<SealedRow[]> {
     const rows = await this.database.query<
       SealColumns & { [Key in keyof AuditColumns]: AuditColumns[Key] | null }
@@ -194,7 +194,7 @@ export class AuditStore {
     }));
   }
 
-  /** All of them so, in batches, with a rest of `pauseMs` after each. */
+  /** All seals with their rows, in batches, with a rest of `pauseMs` after each. */
   async *allSealed(pauseMs = 0): AsyncGenerator<readonly SealedRow[]> {
     for (let after = 0; ;) {
       const batch = await this.sealed(after, BATCH);
@@ -206,13 +206,13 @@ export class AuditStore {
     }
   }
 
-  /** By seq, each with its hash; null until it is sealed. */
+  /** Rows by seq, each with its hash; null until it is sealed. */
   async page(afterSeq: number, limit: number): Promise<(AuditRow & { readonly hash: string | null })[]> {
     const rows = await this.database.query<AuditColumns & { hash: string | null }>(PAGE, [afterSeq, limit]);
     return rows.map((row) => ({ ...toRow(row), hash: row.hash }));
   }
 
-  /** How many rows have no seal. Looks through all there are, a part at a time. */
+  /** Counts the rows without a seal. Scans the whole log, a part at a time. */
   async countUnsealed(): Promise<number> {
     const { lowest, highest } = await this.extent();
     let count = 0;
@@ -224,7 +224,7 @@ export class AuditStore {
     return count;
   }
 
-  /** A checkpoint was written to its file. */
+  /** Records a checkpoint that was written to the file. */
   async exported({ number, hash }: Pick<Seal, 'number' | 'hash'>, jws: string): Promise<void> {
     await this.database.query(CHECKPOINT, [number, hash, jws]);
   }
@@ -234,7 +234,7 @@ export class AuditStore {
     return row?.jws ?? null;
   }
 
-  /** Every checkpoint that was exported, as it was signed. */
+  /** Every exported checkpoint, as signed. */
   async checkpoints(): Promise<string[]> {
     return (await this.database.query<{ jws: string }>(CHECKPOINTS, [])).map(({ jws }) => jws);
   }

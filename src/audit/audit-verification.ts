@@ -6,15 +6,15 @@ import { verifyChain, type ChainVerdict } from './verify-chain';
 
 export interface Verified extends ChainVerdict {
   readonly ok: boolean;
-  /** Rows under a seal, as far as they were read, and rows without. */
+  /** Sealed rows, as far as they were read, plus unsealed ones. */
   readonly rows: number;
   readonly unsealed: number;
 }
 
-/** Compares the log with its seals, and these with every checkpoint that this replica can get hold of. */
+/** Compares the log with its seals, and the seals with every checkpoint that this replica can read. */
 @Injectable()
 export class AuditVerification {
-  /** How the last one ended; null before the first. */
+  /** True if the last verification found no fault; null before the first. */
   latest: boolean | null = null;
   private running: Promise<Verified> | null = null;
 

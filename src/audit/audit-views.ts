@@ -10,13 +10,13 @@ const columns = {
 };
 const nextAfter = z.int().nullable();
 
-/** For reading: what happened as JSON; `hash` is null until the row is sealed. */
+/** For display: data as JSON; `hash` is null until the row is sealed. */
 export const auditPageSchema = z.strictObject({
   items: z.array(z.strictObject({ ...columns, data: z.unknown(), hash: z.string().nullable() })),
   nextAfter,
 });
 
-/** For verifying: every column exactly as it is stored, under its seal. */
+/** For verification: every column exactly as stored, under its seal. */
 export const sealedRowSchema = z.strictObject({
   seal: z.strictObject({ number: z.int(), seq: z.int(), previous: z.string(), hash: z.string() }),
   row: z.strictObject({ ...columns, data: z.string() }).nullable(),

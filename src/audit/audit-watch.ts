@@ -4,10 +4,10 @@ import { AuditVerification } from './audit-verification';
 
 const FIRST_AFTER_MS = 60_000;
 const EVERY_MS = 86_400_000;
-/** A log of a million rows is gone through in a few minutes, and requests hardly notice. */
+/** At this pause, a million rows take a few minutes, and requests hardly slow down. */
 const PAUSE_MS = 50;
 
-/** Verifies the audit log once a day, so that alteration is noticed although nobody asks. */
+/** Verifies the audit log once a day, so that alteration is noticed even if no operator verifies it. */
 @Injectable()
 export class AuditWatch implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private timer: NodeJS.Timeout | null = null;

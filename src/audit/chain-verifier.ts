@@ -1,23 +1,23 @@
 import type { Checkpoint } from './audit-checkpoint';
 import { NOTHING_BEFORE, sealHash, type AuditRow, type Seal } from './audit-chain';
 
-/** A seal with the row under it; null when that is gone. */
+/** A seal with its row; null if the row is gone. */
 export interface SealedRow {
   readonly seal: Seal;
   readonly row: AuditRow | null;
 }
 
-/** The first row that is not as it was sealed. */
+/** The first row that differs from its seal. */
 export interface BadRow {
   readonly seq: number;
   readonly reason: string;
 }
 
 /**
- * Goes through the seals in their order and finds the first that does not hold: pure, in constant memory.
+ * Checks the seals in order and finds the first that is invalid: pure, in constant memory.
  *
- * Checkpoints must be genuine; they catch what a chain cannot catch by itself: that all of it was computed anew,
- * or that its end is missing.
+ * Checkpoints must be verified already. They reveal two attacks that the chain alone cannot: a chain computed anew, and
+ * a missing end.
  */
 export class ChainVerifier {
   private last: Pick<Seal, 'number' | 'hash'> | null = null;
@@ -54,7 +54,7 @@ export class ChainVerifier {
     return this.found;
   }
 
-  /** @returns whether it is worth going on. */
+  /** @returns true if no fault was found so far. */
   take({ seal, row }: SealedRow): boolean {
     const reason = this.faultOf(seal, row);
     if (reason !== null) this.found ??= { seq: seal.seq, reason };
@@ -64,7 +64,7 @@ export class ChainVerifier {
     return this.found === null;
   }
 
-  /** Every seal was taken. */
+  /** Checks the end of the log; call it after the last seal. */
   end(): void {
     const reached = this.last?.number ?? 0;
     const beyond = [...this.checkpoints.values()]
@@ -93,7 +93,10 @@ export class ChainVerifier {
     return null;
   }
 
-  /** What the first seal there is has to follow: nothing, or, where old rows were removed, a checkpoint. */
+  /**
+   * Returns the seal before the first one: none at number 1, otherwise the checkpoint up to which old rows were
+   * removed.
+   */
   private beginning({ number }: Seal): Pick<Seal, 'number' | 'hash'> | null {
     if (number === 1) return { number: 0, hash: NOTHING_BEFORE };
     return this.checkpoints.get(number - 1) ?? null;

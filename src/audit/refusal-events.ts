@@ -1,4 +1,4 @@
-/** An attempt was refused, whether or not a row of its own was written. In memory only: it feeds metrics. */
+/** An attempt was refused, with or without an audit row of its own. In memory only: it feeds metrics. */
 export class AttemptRefused {
   constructor(
     readonly reason: RefusalReason,
@@ -6,7 +6,7 @@ export class AttemptRefused {
   ) {}
 }
 
-/** `bad-button`: an operator tapped a button that is none of ours, or not of that message. */
+/** `bad-button`: an operator tapped a button that the service did not make, or not for that message. */
 export const REFUSAL_REASONS = [
   'unauthenticated',
   'forbidden',

@@ -15,7 +15,7 @@ const RECORD_EACH: Statement = {
   text: RECORD,
 };
 
-/** Once a minute, type and actor, over all replicas: two unique indexes see to it. */
+/** At most one row a minute, type and actor, over all replicas: two unique indexes enforce it. */
 const RECORD_FLOOD: Statement = {
   name: 'audit-record-flood',
   withinMs: PERSON_WAITS_MS,
@@ -23,7 +23,7 @@ const RECORD_FLOOD: Statement = {
 };
 
 const MINUTE_MS = 60_000;
-/** Actors that are told apart within a minute; the rest of a flood from everywhere is one row. */
+/** Distinct actors recorded within a minute; further ones share one row. */
 const MAX_ACTORS = 1_000;
 
 const REASONS = {
@@ -36,14 +36,17 @@ const REASONS = {
 
 export interface Refusal {
   readonly type: keyof typeof REASONS;
-  /** `telegram:` or `api:` and who; `ip:` and from where, when nobody knows. */
+  /** `telegram:` or `api:` and the id; `ip:` and the source address for an unknown caller. */
   readonly actor: string;
   readonly approvalId: string | null;
   readonly correlationId: string | null;
   readonly data: JsonObject;
 }
 
-/** What can be caused without end: by anybody, or by going on beyond a limit. The indexes name the same. */
+/**
+ * Refusals that a caller can cause without limit: without a key, or beyond a rate limit. The indexes name the same
+ * types.
+ */
 export type Flood = Refusal & {
   readonly type: 'access.unauthenticated' | 'access.rate-limited' | 'request.too-large';
 };
@@ -56,7 +59,7 @@ const valuesOf = ({ type, actor, approvalId, correlationId, data }: Refusal): un
   JSON.stringify(data),
 ];
 
-/** Attempts that were refused; what succeeds writes its audit row in its own statement. */
+/** Records refused attempts; a successful statement writes its audit row itself. */
 @Injectable()
 export class RefusalLog {
   private minute = 0;
@@ -74,9 +77,9 @@ export class RefusalLog {
   }
 
   /**
-   * The first of the actor's in this minute is written down; the others cost no query.
+   * Records the actor's first refusal in this minute; the others cost no query.
    *
-   * @returns whether this was the first one that this replica knows of
+   * @returns true if this was the first one that this replica knows of
    */
   async recordFlood(flood: Flood): Promise<boolean> {
     this.count(flood);

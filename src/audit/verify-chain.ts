@@ -11,10 +11,10 @@ export interface ChainVerdict {
   readonly firstBad: BadRow | null;
 }
 
-/** From the beginning of the log, in the order of its seals; each call reads anew. */
+/** Reads the log from its beginning, in the order of its seals; each call reads anew. */
 export type ReadBatches = () => AsyncIterable<readonly SealedRow[]>;
 
-/** Retention removed rows that were being read. */
+/** Retention removed rows while they were being read. */
 export class RemovedMeanwhile extends Error {
   override readonly name = 'RemovedMeanwhile';
 
@@ -23,7 +23,7 @@ export class RemovedMeanwhile extends Error {
   }
 }
 
-/** @throws RemovedMeanwhile where rows are missing between two batches, and all that was read before them is gone too. */
+/** @throws RemovedMeanwhile if rows are missing between two batches, and all rows read before are gone too. */
 export async function* unlessRemoved(batches: ReadBatches): AsyncGenerator<readonly SealedRow[]> {
   let read = 0;
   for await (const batch of batches()) {
@@ -41,10 +41,10 @@ async function beginsAfter(number: number, batches: ReadBatches): Promise<boolea
 }
 
 /**
- * Reads the log in the order of its seals until the first row that does not hold; once more from its beginning where
- * retention moved that past what was read.
+ * Verifies the log in the order of its seals, up to the first fault. Starts again if retention removed rows beyond
+ * those already read.
  *
- * @param log.checkpoints compact JWS; one that none of the keys signed is as telling as a row that does not fit
+ * @param log.checkpoints compact JWS; one without a valid signature is a fault like an altered row
  * @param progress called after every batch with the number of rows so far
  */
 export async function verifyChain(

@@ -1,7 +1,7 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { AuditCheckpoints } from '../audit-checkpoints';
 
-/** Exports a checkpoint now; answers with the newest one, null while nothing is sealed. */
+/** Exports a checkpoint now; answers with the newest one, or null while nothing is sealed. */
 export class ExportCheckpointCommand extends Command<string | null> {}
 
 @CommandHandler(ExportCheckpointCommand)

@@ -2,7 +2,7 @@ import { Query, QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
 import type { AuditRow } from '../audit-chain';
 import { AuditStore } from '../audit-store';
 
-/** Rows of the audit log by `seq`. Those that committed late appear below a place that was passed: see SealedPageQuery. */
+/** Rows of the audit log by `seq`. Rows that commit late may appear below a page already read: see SealedPageQuery. */
 export class AuditPageQuery extends Query<readonly (AuditRow & { readonly hash: string | null })[]> {
   constructor(
     readonly afterSeq: number,

@@ -1,7 +1,7 @@
 import { Query, QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
 import { AuditCheckpoints } from '../audit-checkpoints';
 
-/** Every checkpoint that was exported, as far as the database or this replica's file has it; compact JWS. */
+/** Every exported checkpoint that the database or this replica's file has; compact JWS. */
 export class CheckpointsQuery extends Query<readonly string[]> {}
 
 @QueryHandler(CheckpointsQuery)

@@ -6,11 +6,11 @@ export interface SealedPage {
   readonly items: readonly SealedRow[];
   /** The number to continue after; null at the end. */
   readonly nextAfter: number | null;
-  /** How many rows have no seal yet; told at the end. */
+  /** Number of rows without a seal yet; only on the last page. */
   readonly unsealed: number | null;
 }
 
-/** Seals with their rows in the order of the chain, in which nothing is ever put in later: what an export holds. */
+/** Seals with their rows in the order of the chain, for export. The chain only grows at its end. */
 export class SealedPageQuery extends Query<SealedPage> {
   constructor(
     readonly afterNumber: number,

@@ -1,7 +1,7 @@
 import { Query, QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
 import { AuditVerification, type Verified } from '../audit-verification';
 
-/** Whether the audit log is as it was sealed; reads all of it. */
+/** Verifies the whole audit log against its seals. */
 export class VerifyAuditQuery extends Query<Verified> {}
 
 @QueryHandler(VerifyAuditQuery)
