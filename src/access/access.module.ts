@@ -9,7 +9,7 @@ import { KeyRing } from './key-ring';
 import { KeyStore } from './key-store';
 import { ProcessRateLimits } from './process-rate-limits';
 
-/** Global: every way in needs somebody at the door. */
+/** Global: every controller needs authentication. */
 @Global()
 @Module({
   providers: [

@@ -1,11 +1,11 @@
 import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
-/** One API key made with the command line; the key itself is nowhere but with its holder. */
+/** One API key made with the command line; only its holder has the key itself. */
 @Entity('api_keys')
 @Check('ck_api_keys_role', `role in ('agent', 'operator', 'observer')`)
 @Index('uq_api_keys_digest', ['digest'], { unique: true })
 export class ApiKeyEntity {
-  /** Never given again, not even after the key was revoked: approvals and the audit log name it. */
+  /** Never reused, not even after the key was revoked: approvals and the audit log name it. */
   @PrimaryColumn('text', { primaryKeyConstraintName: 'pk_api_keys' })
   name!: string;
 
@@ -25,7 +25,7 @@ export class ApiKeyEntity {
   @Column('timestamptz', { name: 'revoked_at', nullable: true })
   revokedAt!: Date | null;
 
-  /** Right to within some seconds: uses are noted together. */
+  /** Accurate to some seconds, because uses are written together. */
   @Column('timestamptz', { name: 'last_used_at', nullable: true })
   lastUsedAt!: Date | null;
 }

@@ -8,7 +8,7 @@ export type Role = (typeof ROLES)[number];
 /** 256 bits, in 43 characters that need no quoting anywhere. */
 const KEY_BYTES = 32;
 
-/** Tells people, and scanners for leaked secrets, what they have found. */
+/** Prefixes by which people and scanners for leaked secrets recognise a key. */
 const PREFIX: Readonly<Record<Role, string>> = { agent: 'csa_', operator: 'cso_', observer: 'csv_' };
 
 export function newKey(role: Role): string {
@@ -16,14 +16,14 @@ export function newKey(role: Role): string {
 }
 
 /**
- * What is kept of a key. A plain fast hash, because a key is 256 random bits and no password: there is nothing to
- * guess (docs/adr/0012).
+ * Hashes a key for storage. A plain fast hash is enough: a key is 256 random bits, not a guessable password
+ * (docs/adr/0012).
  */
 export function digestOf(key: string): Buffer {
   return hash('sha256', key, 'buffer');
 }
 
-/** Keys of the environment and of `keys.json` are known under these. */
+/** Name prefix of keys of the environment and of `keys.json`. */
 export const BOOTSTRAP_PREFIX = 'bootstrap-';
 
 export const keyNameSchema = z

@@ -32,8 +32,8 @@ function makeKeyFile(path: string): BootstrapKeys {
 }
 
 /**
- * The keys of the environment; with none there, on a loopback host, a pair kept in `DATA_DIR/keys.json`, which is
- * made when there is no key anywhere. `issued`: there are keys that were made with the command line.
+ * The keys of the environment. Without any, on a loopback host, a pair kept in `DATA_DIR/keys.json`, which is made when
+ * there is no key anywhere. `issued`: there are keys that were made with the command line.
  *
  * @throws ConfigurationError when there is no key anywhere and the service would listen beyond this machine.
  */

@@ -10,14 +10,14 @@ import { sourceOf } from './source';
 
 const idSchema = z.guid();
 
-/** What was attempted; no part of it is the caller's text. */
+/** The refused call; contains no text of the caller. */
 export interface Attempt {
   readonly method: string;
   /** The route's template, such as `/api/approvals/:id`. */
   readonly route: string;
 }
 
-/** Turns away who may not come in, writes it down, and lets nobody make that expensive. */
+/** Refuses callers, writes the refusals into the audit log, and bounds what a flood of them costs. */
 @Injectable()
 export class Gatekeeper {
   private readonly refused = perMinute(REFUSALS_PER_MINUTE);
@@ -25,9 +25,9 @@ export class Gatekeeper {
   constructor(private readonly refusals: RefusalLog) {}
 
   /**
-   * Nobody we know: one row a source and minute.
+   * Refuses an unknown caller: one audit row a source and minute.
    *
-   * @throws DomainError `access.unauthenticated` always; RateLimited when it does not stop.
+   * @throws DomainError `access.unauthenticated` always; RateLimited above the limit of refusals.
    */
   async turnAwayStranger(address: string, { method, route }: Attempt, message: string): Promise<never> {
     const actor = `ip:${sourceOf(address)}`;
@@ -38,9 +38,9 @@ export class Gatekeeper {
   }
 
   /**
-   * A key without the role: every attempt is a row.
+   * Refuses a key without the role: one audit row for every attempt.
    *
-   * @throws DomainError `access.forbidden` always; RateLimited when it does not stop.
+   * @throws DomainError `access.forbidden` always; RateLimited above the limit of refusals.
    */
   async turnAwayHolder(
     { keyId, role }: Identity,

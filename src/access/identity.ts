@@ -4,7 +4,7 @@ import type { Standing } from './standing';
 
 /** The holder of an API key. */
 export interface Identity extends Asker {
-  /** The key's name, which is never given to another key. */
+  /** The key's name, which is never reused. */
   readonly keyId: string;
   readonly role: Role;
   readonly standing: Standing;

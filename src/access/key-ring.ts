@@ -10,13 +10,13 @@ import type { Identity } from './identity';
 import type { ActiveKey, KeyStore } from './key-store';
 import { Standing } from './standing';
 
-/** How often the table is read: new keys count, and revoked ones end, within this and the time of one query. */
+/** Interval at which the table is read: new keys count, and revoked ones end, within this and the time of one query. */
 const REFRESH_MS = 250;
-/** What was read longer ago than this is not relied on (security.md 14). */
+/** Maximum age of a read that calls may rely on (security.md 14). */
 const FRESH_MS = 1_000;
-/** How long a call waits for the table to be read again before it is told that the database is away. */
+/** Maximum wait of a call for a new read of the table, before it fails with `database.unavailable`. */
 const PATIENCE_MS = 3_000;
-/** Uses of keys are noted together, this often. */
+/** Interval at which uses of keys are written together. */
 const NOTE_USE_MS = 5_000;
 
 interface Issued {
@@ -30,17 +30,17 @@ const isSame = (a: ActiveKey, b: ActiveKey): boolean =>
 const base64Of = (key: string): string => digestOf(key).toString('base64');
 
 /**
- * Knows every API key by its digest, in memory: a call costs one hash and no query. A look-up by digest tells nothing
- * by the time it takes, since nobody can choose a digest that nearly fits.
+ * Holds every API key by its digest, in memory: a call costs one hash and no query. The time of a look-up reveals
+ * nothing, since no caller can choose a digest that nearly matches.
  *
- * Keys of the environment count while the process runs; issued ones as the table says, and when the table could not be
- * read for a second, nobody can tell, and calls with them are refused.
+ * Keys of the environment count while the process runs, issued keys while the table has them. If the table could not be
+ * read for a second, calls with issued keys are refused: fail closed.
  */
 export class KeyRing implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly bootstrap = new Map<string, Identity>();
   private issued = new Map<string, Issued>();
   private readonly used = new Set<string>();
-  /** When the read began that the ring rests on; on the monotonic clock. */
+  /** Start of the last successful read, on the monotonic clock. */
   private readAt = -Infinity;
   private reading: Promise<void> | null = null;
   private failing = false;
@@ -54,7 +54,7 @@ export class KeyRing implements OnApplicationBootstrap, BeforeApplicationShutdow
   ) {}
 
   /**
-   * The keys of the environment and of the table; with none anywhere, a generated pair.
+   * Opens the ring with the keys of the environment and of the table; without any, with a generated pair.
    *
    * @throws ConfigurationError when there are none and the service would listen beyond this machine; DomainError
    * `database.unavailable`.
@@ -80,9 +80,9 @@ export class KeyRing implements OnApplicationBootstrap, BeforeApplicationShutdow
   }
 
   /**
-   * Whose key it is; null: nobody's.
+   * Finds the identity of a key; null: the key is unknown.
    *
-   * @throws DomainError `database.unavailable`, as a rejection, when nobody can tell.
+   * @throws DomainError `database.unavailable`, as a rejection, when the table cannot be read.
    */
   identify(key: string): Identity | null | Promise<Identity | null> {
     const digest = base64Of(key);
@@ -106,7 +106,7 @@ export class KeyRing implements OnApplicationBootstrap, BeforeApplicationShutdow
     return this.clock.monotonicMs() - this.readAt <= FRESH_MS;
   }
 
-  /** A read that began too long ago when it comes is followed by another; one that fails is not. */
+  /** Reads again if the last read began too long ago. Does not retry a failed read. */
   private async ensureFresh(): Promise<void> {
     const patience = new AbortController();
     const { signal } = patience;
@@ -140,7 +140,7 @@ export class KeyRing implements OnApplicationBootstrap, BeforeApplicationShutdow
     this.readAt = startedAt;
   }
 
-  /** What is as it was keeps its identity, and with it its waiting calls; the rest ends. */
+  /** An unchanged key keeps its identity, and with it its waiting calls. Every other identity ends. */
   private take(keys: readonly ActiveKey[]): void {
     const before = this.issued;
     this.issued = new Map(keys.map((key) => [key.digest, this.kept(before.get(key.digest), key)]));
@@ -158,7 +158,7 @@ export class KeyRing implements OnApplicationBootstrap, BeforeApplicationShutdow
     return { key, identity: { keyId: name, owner, role, standing } };
   }
 
-  /** Notes when keys were last used. Best effort: what could not be noted is noted the next time. */
+  /** Writes the last use of keys. Best effort: a failed write is retried with the next one. */
   private async noteUse(): Promise<void> {
     const names = [...this.used];
     if (names.length === 0) return;

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Database, type Statement } from '../database/database';
 import type { Role } from './api-key';
 
-/** A key that counts. */
+/** A valid key. */
 export interface ActiveKey {
   readonly name: string;
   readonly role: Role;
@@ -11,7 +11,7 @@ export interface ActiveKey {
   readonly digest: string;
 }
 
-/** A key as it is listed, whether or not it still counts. */
+/** A listed key, valid or revoked. */
 export interface KeyRecord {
   readonly name: string;
   readonly role: Role;
@@ -37,7 +37,7 @@ const LIST: Statement = {
 
 const FIND: Statement = { name: 'key-find', text: `select ${RECORD} from api_keys where name = $1` };
 
-/** Parameters: name, role, owner, digest, who. */
+/** Parameters: name, role, owner, digest, actor. */
 const ADD: Statement = {
   name: 'key-add',
   text: `
@@ -53,7 +53,7 @@ const ADD: Statement = {
   select ${RECORD} from added`,
 };
 
-/** Parameters: name, who. */
+/** Parameters: name, actor. */
 const REVOKE: Statement = {
   name: 'key-revoke',
   text: `
@@ -85,7 +85,7 @@ export class KeyStore {
     return this.database.query<KeyRecord>(LIST, []);
   }
 
-  /** @returns the new key's record; null when the name is, or once was, another key's. */
+  /** @returns the new key's record; null when another key has, or had, the name. */
   async add(
     key: {
       readonly name: string;

@@ -1,19 +1,19 @@
 import { Turns } from '../database/turns';
 import { RateLimited } from '../kernel/errors';
 
-/** So many of one key are under way or wait. */
+/** Maximum calls of one key that run or wait. */
 export const MAX_TURNS = 50;
 const RETRY_AFTER_SECONDS = 5;
 
 /**
- * Lets each key look through what it asked one call at a time. Such a look costs as much as there is, up to tens of
- * MiB or a million rows, and asks for it in a hundred bytes: many at once would take every connection from everybody.
+ * Runs the list calls of each key one at a time. A list reads up to tens of MiB or a million rows, for a request of a
+ * hundred bytes. Many at once would take every connection of the pool.
  */
 export class KeyTurns {
   private readonly turns = new Turns();
   private readonly open = new Map<string, number>();
 
-  /** `what` takes turns, in plural: for a caller that is refused. */
+  /** `what` names the queued calls in plural, for the error of a refused caller. */
   constructor(private readonly what: string) {}
 
   /** Rejects as the work does, and with RateLimited when too many of this key wait. */

@@ -11,13 +11,13 @@ const MINUTE_SECONDS = 60;
 const HOUR_SECONDS = 3600;
 const MIB = 1024 * 1024;
 
-/** Refused attempts of one source or one identity that are answered as such within a minute; more are "too many". */
+/** Refusals of one source or one identity within a minute that get their own error; further ones get RateLimited. */
 export const REFUSALS_PER_MINUTE = 600;
 
 export const perMinute = (points: number): RateLimiterMemory =>
   new RateLimiterMemory({ points, duration: MINUTE_SECONDS });
 
-/** Takes a point. @throws RateLimited, with the time until the next one is there. */
+/** Takes a point. @throws RateLimited, with the time until the next point is available. */
 export async function take(limiter: RateLimiterMemory, subject: string, what: string): Promise<void> {
   try {
     await limiter.consume(subject);
@@ -32,8 +32,8 @@ function explained(refusal: unknown, what: string): unknown {
 }
 
 /**
- * Limits of this replica, counted in its memory: behind a balancer, N replicas take up to N times as much. What
- * holds over all of them is the number of pending requests (docs/adr/0014).
+ * Limits of this replica, counted in its memory: behind a balancer, N replicas take up to N times as much. Only the cap
+ * of pending requests holds over all replicas (docs/adr/0014).
  */
 @Injectable()
 export class ProcessRateLimits extends RateLimits {

@@ -1,9 +1,9 @@
 import { isIPv6 } from 'node:net';
 
-/** Of the eight groups of an IPv6 address, those that name a network; the rest its user may choose at will. */
+/** Groups of an IPv6 address that name a network; its user can choose the other four. */
 const NETWORK_GROUPS = 4;
 
-/** Where a call comes from, as far as it cannot be chosen: an IPv4 address, or the /64 of an IPv6 address. */
+/** The part of a caller's address that it cannot choose: an IPv4 address, or the /64 of an IPv6 address. */
 export function sourceOf(address: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
   if (mapped !== undefined) return mapped;

@@ -1,15 +1,15 @@
 import { DomainError } from '../kernel/errors';
 
-/** Whether a key still counts, for calls that outlive the moment at which the guard looked at it. */
+/** Tracks whether a key is still valid, for calls that outlive their authentication. */
 export class Standing {
-  /** Calls in waiting that end when the key does; the controllers themselves, so that a waiter costs little. */
+  /** Waiting calls that end with the key; the controllers themselves, so that a waiter costs little memory. */
   private readonly calls = new Set<AbortController>();
   private ended = false;
 
-  /** `check` brings the knowledge of keys up to date where it is not, and rejects when that cannot be done. */
+  /** `check` refreshes the keys if they are outdated, and rejects when that fails. */
   constructor(private readonly check: () => void | Promise<void> = () => undefined) {}
 
-  /** Aborts the call when the key is revoked; at once when it was. */
+  /** Aborts the call when the key is revoked; at once if it was revoked already. */
   watch(call: AbortController): void {
     if (this.ended) call.abort();
     else this.calls.add(call);
@@ -20,17 +20,17 @@ export class Standing {
   }
 
   /**
-   * To be asked after every wait, before anything is told.
+   * Confirms that the key is valid. Call it after every wait, before sending an answer.
    *
-   * @throws DomainError `access.unauthenticated` when the key was revoked meanwhile, `database.unavailable` when
-   * nobody can tell.
+   * @throws DomainError `access.unauthenticated` when the key was revoked meanwhile, `database.unavailable` when the
+   * keys cannot be read.
    */
   async confirm(): Promise<void> {
     await this.check();
     if (this.ended) throw new DomainError('access.unauthenticated', 'This API key was revoked.');
   }
 
-  /** @returns how many calls ended with it. */
+  /** Ends the key. @returns the number of calls that ended with it. */
   end(): number {
     const { size } = this.calls;
     this.ended = true;

@@ -3,7 +3,7 @@ import { isIPv4, isIPv6 } from 'node:net';
 import { join } from 'node:path';
 import { z } from 'zod';
 
-/** Variables that begin with one of these belong to us: an unknown one is a typing error, not a stranger. */
+/** Prefixes of Countersign's variables: an unknown variable with one of them is a typing error. */
 const OUR_PREFIXES = [
   'APPROVAL_',
   'TELEGRAM_',
@@ -16,8 +16,8 @@ const OUR_PREFIXES = [
 ];
 
 /**
- * May also be given as `NAME_FILE`, the path of a file that holds the value. A secret is not logged, and does not reach a
- * program that we start.
+ * May also be given as `NAME_FILE`, the path of a file that holds the value. A secret is not logged, and not passed to
+ * programs that Countersign starts.
  */
 const secret = <Schema extends z.ZodType>(schema: Schema) => schema.optional().meta({ secret: true });
 
@@ -59,7 +59,7 @@ const apiKey = z
   .min(32, 'must have at least 32 characters')
   .regex(/^[\x21-\x7e]+$/, 'must be printable ASCII without spaces');
 
-/** Without a default: what is unset is off. */
+/** No default: an unset port is off. */
 const optionalPort = z
   .string()
   .regex(/^\d+$/, 'must be a whole number from 0 to 65535')
@@ -86,13 +86,13 @@ const OPERATOR = /^(\d+)(?::([^,:]{1,64}))?$/;
 /** "At most 52 significant bits", says the Bot API of the ids of users and chats. */
 const MAX_TELEGRAM_ID = 2 ** 52 - 1;
 
-/** Ids are compared as text, as Telegram writes them: without leading zeros. */
+/** Ids are compared as text, so they must be as Telegram writes them: without leading zeros. */
 const TELEGRAM_ID = /^[1-9]\d*$/;
 
 const isTelegramId = (digits: string): boolean =>
   TELEGRAM_ID.test(digits) && Number(digits) <= MAX_TELEGRAM_ID;
 
-/** Anonymous group admins and messages of linked channels write under these: nobody in particular. */
+/** Shared sender ids of anonymous group admins and linked channels; they identify no person. */
 const SHARED_IDS = new Set(['1087968824', '777000', '136817688']);
 
 const operators = z.string().transform((value, context): readonly TelegramOperator[] => {
@@ -125,7 +125,7 @@ const operators = z.string().transform((value, context): readonly TelegramOperat
 const FIRST_SUPERGROUP_ID = -1_000_000_000_000;
 /** Topic ids are message ids, which have 32 bits. */
 const MAX_TOPIC_ID = 2 ** 31 - 1;
-/** A link shows the General topic under 1, and the Bot API knows it as the chat itself. */
+/** A link shows the General topic as 1, and the Bot API addresses it as the chat itself. */
 const GENERAL_TOPIC = 1;
 
 const destination = z
@@ -164,7 +164,7 @@ export interface TelegramOperator {
   readonly name: string;
 }
 
-/** The environment table of the documentation, one entry a variable. */
+/** The environment table of the documentation, one entry for each variable. */
 export const environmentSchema = z.object({
   HOST: z.string().default('127.0.0.1'),
   PORT: integer(0, 65_535, 3000),
@@ -244,7 +244,7 @@ const SECRETS: readonly string[] = Object.entries(environmentSchema.shape)
   .filter(([, schema]) => schema.meta()?.secret === true)
   .map(([name]) => name);
 
-/** Every fault of the environment at once, one line each, each with the variable's name. */
+/** Reports all faults of the environment at once, one line each, each with the variable's name. */
 export class ConfigurationError extends Error {
   override readonly name = 'ConfigurationError';
 
@@ -257,12 +257,12 @@ export class ConfigurationError extends Error {
   }
 }
 
-/** True if only this machine is called by the name or address. */
+/** True if the name or address reaches only this machine. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 }
 
-/** Moves every `NAME_FILE` into its `NAME`; an empty value counts as unset, as compose files pass it. */
+/** Moves every `NAME_FILE` into its `NAME`. An empty value counts as unset, because compose files pass it so. */
 function withSecretFiles(env: NodeJS.ProcessEnv, faults: string[]): Record<string, string> {
   const values = Object.fromEntries(
     Object.entries(env).filter(
@@ -283,7 +283,7 @@ function withSecretFiles(env: NodeJS.ProcessEnv, faults: string[]): Record<strin
   return values;
 }
 
-/** Of every variable, the empty ones too: a name that does nothing is a typing error, whatever its value. */
+/** Names unknown variables, including empty ones: a name without effect is a typing error, whatever its value. */
 function unknownNames(env: NodeJS.ProcessEnv): string[] {
   const known = new Set([...Object.keys(environmentSchema.shape), ...SECRETS.map((name) => `${name}_FILE`)]);
   return Object.keys(env)
@@ -291,7 +291,7 @@ function unknownNames(env: NodeJS.ProcessEnv): string[] {
     .map((name) => `${name}: unknown variable; see docs/configuration.md`);
 }
 
-/** Every variable that reads well on its own, so that one bad value does not hide what is wrong between others. */
+/** Parses each variable on its own, so that one bad value does not hide faults between the others. */
 function wellFormed(values: Record<string, string>): Partial<Environment> {
   return Object.fromEntries(
     Object.entries(environmentSchema.shape).flatMap(([name, schema]) => {
@@ -301,11 +301,11 @@ function wellFormed(values: Record<string, string>): Partial<Environment> {
   );
 }
 
-/** True when both are known and the first is above the second. */
+/** True if both are known and the first is above the second. */
 const exceeds = (a: number | undefined, b: number | undefined): boolean =>
   a !== undefined && b !== undefined && a > b;
 
-/** What is set must not exceed its maximum; a default gives way to it. */
+/** A set value must not exceed its maximum; a default is reduced to it. */
 const LIMITED = [
   ['TELEGRAM_RETRY_INITIAL_DELAY_MS', 'TELEGRAM_RETRY_MAX_DELAY_MS'],
   ['APPROVAL_DEFAULT_TIMEOUT_MINUTES', 'APPROVAL_MAX_TIMEOUT_MINUTES'],
@@ -367,10 +367,10 @@ function telegramSettings(env: Environment) {
   };
 }
 
-/** The key that our commands call a service with; the service itself has no use for it. */
+/** The key with which our commands call a service; the service itself does not use it. */
 const CALLER_KEY = 'COUNTERSIGN_KEY';
 
-/** The texts in an environment that must not be logged: the secrets as they are, and their parts that can stand alone. */
+/** Texts of an environment that must not be logged: the secrets, and the parts of them that work alone. */
 export function secretsIn(env: Readonly<Partial<Record<string, unknown>>>): string[] {
   return [...SECRETS, CALLER_KEY].flatMap((name) => {
     const value = env[name];
@@ -395,7 +395,9 @@ function decodedOr(text: string): string {
   }
 }
 
-/** An environment for a program that is not ours: without our secrets, and without the paths of files that hold them. */
+/**
+ * The environment for a program that is not ours: without our secrets, and without the paths of files that hold them.
+ */
 export function withoutSecrets(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const ours = new Set([...SECRETS, CALLER_KEY].flatMap((name) => [name, `${name}_FILE`]));
   return Object.fromEntries(Object.entries(env).filter(([name]) => !ours.has(name)));
@@ -483,7 +485,7 @@ export type Config = DeepReadonly<Configuration>;
 export const CONFIG = Symbol('configuration');
 
 /**
- * The Telegram settings, for parts that exist only where Telegram is on.
+ * Returns the Telegram settings, for modules that exist only where Telegram is on.
  *
  * @throws Error when it is off.
  */
