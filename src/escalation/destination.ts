@@ -27,7 +27,15 @@ export class Destination {
     return { chatId, threadId };
   }
 
-  /** True if operators are told in this chat; in others stand cards of earlier configurations. */
+  /** As {@link isIn}, also after another replica followed the chat: an unknown one is looked up. */
+  async includes(chatId: string): Promise<boolean> {
+    return this.isIn(chatId) || (await this.now()).chatId === chatId;
+  }
+
+  /**
+   * True if operators are told in this chat, as far as this replica knows; in others stand cards of earlier
+   * configurations.
+   */
   isIn(chatId: string): boolean {
     return chatId === this.configured.chatId || chatId === this.movedTo;
   }

@@ -171,6 +171,8 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
     await this.guarded(async () => {
       let answers = false;
       try {
+        // Health counts what this replica sends to operators: also where another one followed their chat.
+        await this.destination.includes(work.chatId);
         if (work.failedBefore) {
           await this.chat.check();
           answers = true;

@@ -81,7 +81,7 @@ export class OperatorUpdates {
     if (!listTap || !message || !this.people.operatorOf(from.id)) return this.taps.handle(query);
     // A list from before the service was told to answer in its own chat only, or data that a client made up for another
     // message, such as a card, which a page of the list would replace.
-    if (!this.people.answersIn(message.chat) || !offers(message, data))
+    if (!offers(message, data) || !(await this.people.answersIn(message.chat)))
       return this.taps.answer(id, { text: unknownButtonAnswer(), alert: true });
     const where = { chatId: String(message.chat.id), messageId: String(message.message_id) };
     this.replies.begin(() => this.browse(listTap, where));
@@ -162,13 +162,21 @@ export class OperatorUpdates {
     const sender = this.people.senderOf(context.message);
     if (sender.kind === 'stranger') return;
     const answer = sender.kind === 'operator' ? compose : () => plain(renderAnonymous());
-    await this.answer(context, sender, this.people.answersIn(context.message.chat) ? answer : elsewhere);
+    await this.answer(
+      context,
+      sender,
+      (await this.people.answersIn(context.message.chat)) ? answer : elsewhere,
+    );
   }
 
   private async forAnybody(context: Said, compose: (sender: Sender) => MessageText): Promise<void> {
     const sender = this.people.senderOf(context.message);
     const answer = () => plain(compose(sender));
-    await this.answer(context, sender, this.people.answersIn(context.message.chat) ? answer : elsewhere);
+    await this.answer(
+      context,
+      sender,
+      (await this.people.answersIn(context.message.chat)) ? answer : elsewhere,
+    );
   }
 
   /** Others than operators within their limit: a new operator has to learn the id. */

@@ -61,8 +61,8 @@ export class People {
   }
 
   /** Anybody can add the bot to a group of their own, where everybody would read what an operator is told. */
-  answersIn({ id }: ChatLike): boolean {
+  async answersIn({ id }: ChatLike): Promise<boolean> {
     const isPrivate = id > 0;
-    return isPrivate || this.destination.isIn(String(id));
+    return isPrivate || (await this.destination.includes(String(id)));
   }
 }

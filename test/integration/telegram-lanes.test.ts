@@ -4,6 +4,7 @@ import { shortId } from '../../src/escalation/short-id';
 import type { KeySet } from '../../src/receipts/key-set';
 import { readReceipt } from '../../src/receipts/verify-receipt';
 import type { ApprovalJson } from '../support/api';
+import { startTestApp } from '../support/app';
 import { buttonsOf, SandboxClient, type ChatMessage } from '../support/sandbox-client';
 import { ALWAYS, TelegramRig } from '../support/telegram-rig';
 import { until } from '../support/until';
@@ -382,6 +383,32 @@ describe('a group that became a supergroup', () => {
       expect((await rig.chat.messages()).filter(({ text }) => text.includes(shortId(later.id)))).toEqual([]);
     },
   );
+
+  it('is the operators’ chat for a replica too that did not see it become one', async () => {
+    const other = await startTestApp(rig.database.url, rig.environment);
+    try {
+      await until(
+        'both have introduced themselves',
+        async () => (await rig.chat.calls('setMyCommands')).length === 2,
+      );
+      await rig.chat.change('chats', { chat: CHAT, migrateTo: NEW_CHAT });
+      await until('it was followed', async () => {
+        const moves = await rig.database.query('select 1 from chat_moves');
+        return moves.length > 0;
+      });
+      const answer = async (): Promise<string> => {
+        const question = await chat.say('/pending');
+        return (await chat.find('the answer', ({ replyTo }) => replyTo === question)).text;
+      };
+      // With the second answer the move is confirmed, and comes to no other replica.
+      for (let commands = 0; commands < 2; commands++)
+        expect(await answer()).toMatch(/^✅ Nothing is waiting/);
+      await rig.app.close();
+      expect(await answer()).toMatch(/^✅ Nothing is waiting/);
+    } finally {
+      await other.close();
+    }
+  });
 
   it('and is none of the operators’ is not followed', async () => {
     await rig.chat.say('hello', { chat: -1005, user: OPERATOR_ID });
