@@ -24,12 +24,12 @@ const SUBCOMMANDS: readonly (() => Command)[] = [
   runCommand,
 ];
 
-/** Commander hands its settings down to the commands that it makes itself, and to no others. */
+/** Copies the settings to all subcommands: Commander does that only for commands that it creates itself. */
 function handDown(parent: Command): void {
   for (const command of parent.commands) handDown(command.copyInheritedSettings(parent));
 }
 
-/** What follows `--` is a prompt. */
+/** True if `--json` is among the options; words after `--` are a prompt. */
 function wantsJson(words: readonly string[]): boolean {
   const end = words.indexOf('--');
   return (end === -1 ? words : words.slice(0, end)).includes('--json');
@@ -49,7 +49,7 @@ async function main(): Promise<void> {
 
 main().catch((error: unknown) => {
   if (error instanceof Findings) process.exit(EXIT_FINDINGS);
-  // It has said what was wrong with the arguments, or shown the help that was asked for.
+  // Commander has already printed the error in the arguments, or the help.
   if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : EXIT_FAILED);
   const message = createRedactor(secretsIn(process.env))(fileTrouble(error) ?? describeError(error));
   if (wantsJson(process.argv)) show({ error: { message } }, [], { json: true });

@@ -10,11 +10,11 @@ import { TOOL_CALLS, type PreToolUse } from './demo/tool-calls';
 const CHAT = '-1001';
 const OPERATOR = 1;
 const STRANGER = 2;
-/** Any well-formed token will do in the sandbox. */
+/** The sandbox accepts any well-formed token. */
 const BOT_TOKEN = '1000000001:demo-token-for-the-local-sandbox-only';
 const AUTO_TIMEOUT_SECONDS = 5;
 const CARD_WITHIN_MS = 15_000;
-/** Ctrl-C reaches the service as well; for so long it still takes the agent's cancellation. */
+/** Ctrl-C reaches the service too; for this time it still accepts the agent's cancellation. */
 const SHUTDOWN_NOTICE_SECONDS = '1';
 
 interface Stage {
@@ -35,7 +35,7 @@ interface Ports {
   readonly sandboxPort: string;
 }
 
-/** Whoever listens there already would answer in place of our programs. @throws Error naming the variable. */
+/** Checks the ports: another program on one of them would answer instead of ours. @throws Error naming the variable. */
 async function freePorts(): Promise<Ports> {
   const ports = { port: process.env.PORT ?? '3000', sandboxPort: process.env.SANDBOX_PORT ?? '8081' };
   await requireFreePort('PORT', ports.port);
@@ -44,8 +44,8 @@ async function freePorts(): Promise<Ports> {
 }
 
 /**
- * The sandbox and the service as processes of their own, with nothing of the caller's environment in them.
- * What was started is in `started`, also when a later step fails.
+ * Starts the sandbox and the service as separate processes, without the caller's environment. Each started process
+ * is added to `started`, so the caller can stop it even if a later step fails.
  */
 async function setTheStage(
   started: Stoppable[],
@@ -104,7 +104,7 @@ const cardOf =
   (approval: AskedApproval) => (message: { text: string; buttons: readonly (readonly object[])[] }) =>
     message.text.includes(approval.id.slice(-8)) && message.buttons.flat().length === 2;
 
-/** Plays agent, operator and stranger; throws at the first thing that differs from the story. */
+/** Plays agent, operator and stranger. @throws Error at the first step with an unexpected result. */
 async function playAlone({ agent, chat }: Stage): Promise<void> {
   const run = randomUUID();
   const expected = ['approved', 'rejected', 'expired'] as const;
@@ -144,7 +144,7 @@ async function playAlone({ agent, chat }: Stage): Promise<void> {
   }
 }
 
-/** The agent asks, one thing after the other; a person decides on the chat page. */
+/** Asks for one tool call after the other; a person decides on the chat page. */
 async function playWithPerson({ agent }: Stage): Promise<void> {
   const run = randomUUID();
   for (const { call, says } of TOOL_CALLS) {

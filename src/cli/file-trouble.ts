@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 
-/** What a system error says about a file that was named on the command line; null when it says nothing of the kind. */
+/** The message for a system error about a file from the command line; null for any other error. */
 export function fileTrouble(error: unknown): string | null {
   const { code, path } = (error ?? {}) as NodeJS.ErrnoException;
   if (path === undefined) return null;

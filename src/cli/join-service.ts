@@ -7,22 +7,22 @@ import { joinDatabase } from '../database/database-location';
 import { holdsEmbeddedPostgres } from '../database/embedded-postgres';
 import { createLog } from '../logging/log';
 
-/** SQLSTATE of a table that is not there. */
+/** SQLSTATE: the table does not exist. */
 const UNDEFINED_TABLE = '42P01';
 
-/** What a command works with beside the service, whether or not it runs. */
+/** Configuration and database for a command that works on the service's data, even while the service is stopped. */
 export interface Surroundings {
   readonly config: Config;
   readonly database: Database;
-  /** The `DATA_DIR` that held no database until this command made one; null: the database was there. */
+  /** The `DATA_DIR` in which this command created the database; null if the database existed. */
   readonly madeIn: string | null;
 }
 
 /**
  * Runs the work on the service's database: `DATABASE_URL`, or the embedded one of `DATA_DIR`.
  *
- * @param ifNone whether a `DATA_DIR` without a database gets one: for what may come before the service's first start
- * @throws Error saying what to do when the database is not there or has no schema yet.
+ * @param ifNone `make` creates a missing database in `DATA_DIR`, for commands that may run before the first start
+ * @throws Error with a remedy if the database does not exist or has no schema yet.
  */
 export async function besideService<T>(
   work: (surroundings: Surroundings) => Promise<T>,

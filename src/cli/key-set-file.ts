@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { keySetSchema, type KeySet } from '../receipts/key-set';
 
-/** A JWK set from a file. @throws Error naming the file. */
+/** Reads a JWK set from a file. @throws Error naming the file. */
 export function readKeys(path: string): KeySet {
   try {
     return keySetSchema.parse(JSON.parse(readFileSync(path, 'utf8')));

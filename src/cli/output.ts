@@ -1,12 +1,12 @@
-/** How often a long run says how far it is. */
+/** Interval of the progress lines of a long run. */
 const PROGRESS_EVERY_MS = 2_000;
 
-/** The exit code of a command that did what it was asked and found something wrong. */
+/** Exit code of a command that completed and found a problem. */
 export const EXIT_FINDINGS = 1;
-/** The exit code of a command that could not do what it was asked. */
+/** Exit code of a command that could not complete. */
 export const EXIT_FAILED = 2;
 
-/** Thrown by a command that has shown what it found wrong; the process exits with 1 and prints nothing more. */
+/** Thrown by a command after it has shown its findings; the process exits with 1 and prints nothing more. */
 export class Findings extends Error {
   override readonly name = 'Findings';
 }
@@ -27,13 +27,13 @@ export function table(rows: readonly (readonly string[])[]): string[] {
   );
 }
 
-/** For a stream's errors: whoever read it has seen enough, as `head` has, and nobody is left to complain to. */
+/** Handles a stream's errors: exits without a message if the reader has closed the pipe, as `head` does. */
 export function endWithoutReader(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EPIPE') throw error;
   process.exit(EXIT_FAILED);
 }
 
-/** Says how far a long run is: on standard error, and only when it takes long. */
+/** Reports the progress of a long run on standard error; a short run prints nothing. */
 export function progress(what: string): (rows: number) => void {
   let next = performance.now() + PROGRESS_EVERY_MS;
   return (rows) => {

@@ -3,7 +3,7 @@ import { CountersignClient } from '../connectors/client';
 import type { ServiceDoor } from '../connectors/client/service-call';
 import { serviceUrl } from './service-url';
 
-/** As the service's own defaults; as with them, an empty variable counts as unset. */
+/** URL from `HOST` and `PORT`, with the service's own defaults; an empty variable counts as unset, as there. */
 const here = ({ HOST, PORT }: NodeJS.ProcessEnv): string =>
   serviceUrl({ host: HOST || '127.0.0.1', port: PORT || '3000' });
 
@@ -25,22 +25,22 @@ export function withServiceOptions(command: Command, json = 'print the result as
     .option('--json', json);
 }
 
-/** Without the refusal as its cause, which would say it a second time. */
+/** Has no `cause`: the service's error would only repeat the message. */
 export const unknownKey = (): Error => new Error('the service does not know this API key');
 
-/** @throws Error when there is no key, or the URL is none. */
+/** @throws Error if the key is missing or the URL is not valid. */
 export function clientFor(options: ServiceOptions): CountersignClient {
   return new CountersignClient(doorOf(options));
 }
 
-/** @throws Error when there is no key, or the URL is none. */
+/** @throws Error if the key is missing or the URL is not valid. */
 export function doorOf({ url, key }: ServiceOptions): ServiceDoor {
   if (key === undefined || key === '') {
     throw new Error(
       'no API key: set COUNTERSIGN_KEY, or give --key. A service that made its own has it in DATA_DIR/keys.json',
     );
   }
-  // A key with such characters cannot be sent, and fetch would quote it in its complaint.
+  // HTTP cannot carry a key with such characters, and the error of fetch would quote the key.
   if (!/^[\x21-\x7e]+$/.test(key)) throw new Error('the API key has characters that no key has');
   if (!URL.canParse(url) || !/^https?:/.test(url))
     throw new Error(`--url ${url}: must be an http or https URL`);

@@ -1,9 +1,9 @@
 import { isIPv6 } from 'node:net';
 
-/** Listening on every address is listening on loopback too, and nobody can call an address that means "all". */
+/** Loopback for each address that means "all": a client cannot call such an address itself. */
 const LOOPBACK_OF: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
 
-/** Where a service with this `HOST` and `PORT` is called from its own machine. */
+/** URL of a service with this `HOST` and `PORT`, for callers on the same machine. */
 export function serviceUrl({
   host,
   port,

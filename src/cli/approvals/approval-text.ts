@@ -16,8 +16,8 @@ const moment = (time: string): string => utc(new Date(time));
 const field = (label: string, value: string): string => `${`${label}:`.padEnd(LABEL_WIDTH)} ${value}`;
 
 /**
- * Everything an operator's card shows, for a terminal: the whole action, what cannot be seen made visible. Every line of
- * a block is marked, so that nothing in it can pose as one of ours.
+ * Everything that an operator's card shows, for a terminal: the complete action, with invisible characters made
+ * visible. Every line of a block has a mark, so that no text of the agent can imitate a line of ours.
  */
 export function approvalLines(approval: Approval): string[] {
   const { toolName, toolInput, cwd, summary, requestedBy, agentId, sessionId, metadata } = approval;
@@ -42,7 +42,7 @@ export function approvalLines(approval: Approval): string[] {
   ];
 }
 
-/** A heading, then one line each, with how the action begins. */
+/** A heading, then one line for each request with the beginning of its action. */
 export function listLines(approvals: readonly Approval[]): string[] {
   const name = (text: string): string => beginning(visibleLine(text), LISTED_NAME_LENGTH);
   const rows = approvals.map(({ id, status, createdAt, requestedBy, agentId, toolName, toolInput }) => [
@@ -57,7 +57,7 @@ export function listLines(approvals: readonly Approval[]): string[] {
   return table([['ID', 'STATUS', 'ASKED', 'KEY', 'AGENT (CLAIMED)', 'TOOL', 'ACTION'], ...rows]);
 }
 
-/** How a request ended: `approved by Olivia (Telegram id 1): looks fine`. */
+/** The outcome in words: `approved by Olivia (Telegram id 1): looks fine`. */
 export function endingOf({ status, decision, reason }: Approval): string {
   if (decision === null) return reason === null ? status : `${status}: ${visibleLine(reason)}`;
   const { by } = decision;

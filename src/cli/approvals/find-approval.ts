@@ -4,16 +4,16 @@ import { shortId } from '../../escalation/short-id';
 
 const FULL_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const SHORT_ID = /^[0-9a-f]{8}$/i;
-/** A short id is looked for among everything pending, and among so many of the newest. */
+/** Number of the newest requests to search for a short id, beside all pending ones. */
 const NEWEST = 1000;
 
-/** The id leads to no request, or to several. */
+/** No request has the id, or several have. */
 export class NoSuchApproval extends Error {
   override readonly name = 'NoSuchApproval';
 }
 
 /**
- * The request with this full or short id.
+ * Finds the request with this full or short id.
  *
  * @throws NoSuchApproval, and what the client throws.
  */

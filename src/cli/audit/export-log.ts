@@ -3,7 +3,12 @@ import { finished } from 'node:stream/promises';
 import { unlessRemoved } from '../../audit/verify-chain';
 import type { LogSource } from './log-source';
 
-/** Writes the log so that it verifies anywhere. @returns how many rows. @throws Error when the file exists; RemovedMeanwhile. */
+/**
+ * Writes the log to a file that verifies offline.
+ *
+ * @returns the number of rows
+ * @throws Error if the file exists; RemovedMeanwhile
+ */
 export async function exportLog(
   source: LogSource,
   path: string,

@@ -7,16 +7,16 @@ import { callService, type ServiceDoor } from '../../connectors/client/service-c
 import { parseStrictJson } from '../../kernel/strict-json';
 import { keySetSchema, type KeySet } from '../../receipts/key-set';
 
-/** Rows asked for at a time. */
+/** Rows per request. */
 const PAGE = 1000;
 
-/** An audit log, wherever it is read from. */
+/** An audit log, read from the service or from an export. */
 export interface LogSource {
   readonly keys: KeySet;
   /** Compact JWS. */
   readonly checkpoints: readonly string[];
   readonly batches: ReadBatches;
-  /** How many rows have no seal; known when the batches are through. An export holds none. */
+  /** Number of rows without a seal, known after the last batch. An export has none. */
   unsealed(): number;
 }
 
@@ -59,19 +59,19 @@ async function* linesOf(path: string): AsyncGenerator<z.infer<typeof lineSchema>
   }
 }
 
-/** Strict, since a line with a name twice would show its reader another row than the one that was verified. */
+/** Parses strictly: with a duplicate name, a reader could see another row than the one that was verified. */
 function jsonOf(line: string): unknown {
   try {
     return parseStrictJson(line);
   } catch {
-    return undefined; // no schema takes it
+    return undefined; // no schema accepts undefined
   }
 }
 
 /**
- * An export of `countersign audit export`; read twice, and never held in memory.
+ * Opens a file of `countersign audit export`. It is read twice as a stream, never as a whole.
  *
- * @throws Error when the export does not reach its last line, the keys: the rows that it lacks would not be missed.
+ * @throws Error if the last line, the keys, is missing: otherwise nobody would notice rows missing from a cut file.
  */
 export async function exportedLog(path: string): Promise<LogSource> {
   const checkpoints: string[] = [];

@@ -19,7 +19,7 @@ interface DecisionOptions extends ServiceOptions {
   readonly reason?: string;
 }
 
-/** `countersign approvals`: what operators do when Telegram is away. */
+/** `countersign approvals`: lists and decides requests when Telegram is unavailable. */
 export function approvalsCommand(): Command {
   return new Command('approvals')
     .description('Requests: list, show, approve, reject, cancel')
@@ -74,7 +74,7 @@ function ending(
     );
 }
 
-/** So many at most: where the requests are large, the service gives fewer at a time. */
+/** The newest requests, at most `most`; the service returns smaller pages when requests are large. */
 async function newest(
   client: CountersignClient,
   most: number,
@@ -102,9 +102,9 @@ function list(options: ListOptions): Promise<void> {
 }
 
 /**
- * Runs it with a client. What the service refuses is a finding, shown; what could not be done at all goes on as an error.
+ * Runs the act with a client. Shows a refusal of the service as a finding; other errors propagate.
  *
- * @throws Findings, and whatever else the act throws.
+ * @throws Findings, and the errors of the act.
  */
 async function about(
   options: ServiceOptions,

@@ -16,7 +16,7 @@ interface VerifyOptions extends ServiceOptions {
   readonly jwks?: string;
 }
 
-/** `countersign audit`: the audit log, for whoever must be able to trust it. */
+/** `countersign audit`: verifies and exports the audit log, for auditors. */
 export function auditCommand(): Command {
   return new Command('audit')
     .description('The audit log: verify, export, checkpoint')
@@ -68,7 +68,7 @@ async function verify(options: VerifyOptions): Promise<void> {
   if (!ok) throw new Findings();
 }
 
-/** @throws Error when the file has none: the log would pass without what it was to be held against. */
+/** @throws Error if the file has none: the log would pass without the comparison that the caller wants. */
 function keptCheckpoints(path: string): string[] {
   const checkpoints = checkpointLines(readFileSync(path, 'utf8'));
   if (checkpoints.length === 0) {
@@ -81,7 +81,7 @@ function keptCheckpoints(path: string): string[] {
 
 async function writeExport(file: string, options: ServiceOptions): Promise<void> {
   const door = doorOf(options);
-  // So that the export ends with a checkpoint that covers it.
+  // A new checkpoint, so that the export ends with one that covers all of it.
   await callService(door, { method: 'POST', path: '/api/audit/checkpoints' }, checkpointSchema);
   const rows = await exportLog(await serviceLog(door), file, progress('exported'));
   show({ file, rows }, [`Wrote ${rows} rows to ${file}.`], options);

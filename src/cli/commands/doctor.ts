@@ -10,7 +10,7 @@ interface DoctorOptions {
 
 const MARKS = { error: '✗', warning: '!' } as const;
 
-/** One line for the check, and two for each thing that it found. */
+/** One line for the check, and two for each finding. */
 function linesOf({ check, state, note, findings }: Examined): string[] {
   const worst = findings.find(({ severity }) => severity === 'error') ?? findings[0];
   const mark = state === 'skipped' ? '-' : worst ? MARKS[worst.severity] : '✓';
@@ -21,7 +21,7 @@ function linesOf({ check, state, note, findings }: Examined): string[] {
 }
 
 async function examine(options: DoctorOptions): Promise<void> {
-  // Only here: they load Nest and what works with the database, and every other command would wait for that.
+  // Loaded lazily: these import Nest and the database code, which would slow down every other command.
   const [{ loadConfig }, { examineAll }] = await Promise.all([
     import('../../config/config.module.js'),
     import('../doctor/examine.js'),
@@ -37,7 +37,7 @@ async function examine(options: DoctorOptions): Promise<void> {
   if (!ok) throw new Findings(verdict);
 }
 
-/** `countersign doctor`: with the service's environment, beside the service, whether or not it runs. */
+/** `countersign doctor`: uses the service's environment; the service need not run. */
 export function doctorCommand(): Command {
   return new Command('doctor')
     .description(

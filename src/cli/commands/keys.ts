@@ -12,7 +12,7 @@ interface Format {
   readonly json?: boolean;
 }
 
-/** In the audit log: who sat at the machine, as far as it knows. */
+/** Actor for the audit log: the user name at this machine. */
 const actor = (): string => `cli:${userInfo().username}`;
 
 const checkedBy = (schema: z.ZodType<string>) => (value: string) => {
@@ -21,7 +21,7 @@ const checkedBy = (schema: z.ZodType<string>) => (value: string) => {
   throw new InvalidArgumentError(`It ${parsed.error.issues.map(({ message }) => message).join('; ')}.`);
 };
 
-/** What works with the database is loaded when it is used: every other command starts twice as fast without it. */
+/** Loads the database code lazily: without it, every other command starts twice as fast. */
 async function withKeys<T>(
   work: (keys: KeyStore, beside: Surroundings) => Promise<T>,
   ifNone?: 'make',
@@ -38,7 +38,7 @@ const describe = ({ role, owner }: KeyRecord): string => (owner === null ? role 
 async function add(options: Format & { role: Role; name: string; owner?: string }): Promise<void> {
   const { role, name, owner = null } = options;
   const key = newKey(role);
-  // A first key may be made before the service's first start.
+  // An administrator may add a key before the service's first start.
   const [added, madeIn] = await withKeys(
     async (keys, beside) => [
       await keys.add({ name, role, owner, digest: digestOf(key) }, actor()),
@@ -124,7 +124,7 @@ async function rotateSigning(options: Format): Promise<void> {
 const command = (name: string, description: string): Command =>
   new Command(name).description(description).option('--json', 'print the result as JSON');
 
-/** `countersign keys …`: on `DATABASE_URL` or `DATA_DIR`, whether or not the service runs. */
+/** `countersign keys …`: works on `DATABASE_URL` or `DATA_DIR`; the service need not run. */
 export function keysCommand(): Command {
   return new Command('keys')
     .description('API keys: make, list, revoke; the keys that sign receipts: rotate')

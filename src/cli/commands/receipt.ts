@@ -14,14 +14,14 @@ interface VerifyOptions {
   readonly json?: boolean;
 }
 
-/** The longest that the service may take to hand out its keys. */
+/** Timeout for the service to return its public keys. */
 const KEYS_WITHIN_MS = 15_000;
 
-/** What does not look like this is no receipt, whatever the keys: nobody is asked for them. */
+/** Text in another form is not a receipt, so the command does not fetch the keys for it. */
 const COMPACT_JWS = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 const NO_KEYS: KeySet = { keys: [] };
 
-/** `countersign receipt`: signed statements of settled requests. */
+/** `countersign receipt`: verifies the signed statements of settled requests. */
 export function receiptCommand(): Command {
   return new Command('receipt')
     .description('Receipts: verify')
@@ -57,7 +57,7 @@ async function verifyOne(receipt: string, keys: KeySet, options: VerifyOptions):
   show({ ok: true, reason: null, claims }, linesOf(claims), options);
 }
 
-/** Of many, those that are not genuine are what matters. */
+/** Verifies many receipts and lists only those that are not genuine. */
 async function verifyAll(receipts: readonly string[], keys: KeySet, options: VerifyOptions): Promise<void> {
   const bad: { readonly line: number; readonly reason: string }[] = [];
   for (const [index, receipt] of receipts.entries()) {
@@ -91,7 +91,7 @@ async function publishedKeys(url: string): Promise<KeySet> {
   }
 }
 
-/** Names come from agents: what cannot be seen is made visible. */
+/** Makes invisible characters visible, since the names come from agents. */
 function linesOf(claims: ReceiptClaims): string[] {
   const at = (seconds: number): string => new Date(seconds * 1000).toISOString();
   const { decidedBy: by } = claims;

@@ -12,7 +12,7 @@ import { eventLine } from '../run/terminal';
 import { stateDirectory } from '../run/state-directory';
 import { clientFor, unknownKey, withServiceOptions, type ServiceOptions } from '../service-options';
 
-/** Passed on to Claude Code. */
+/** Signals that the command forwards to Claude Code. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
 
 interface RunOptions extends ServiceOptions {
@@ -23,7 +23,7 @@ interface RunOptions extends ServiceOptions {
   readonly claude: string;
 }
 
-/** `countersign run`: Claude Code, every tool under approval. */
+/** `countersign run`: runs Claude Code and asks for approval of every tool call. */
 export function runCommand(): Command {
   return withServiceOptions(
     new Command('run').description('Run Claude Code with every tool under approval'),
@@ -54,7 +54,7 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
     agentId: options.agent,
     resume: session?.sessionId ?? null,
     timeoutSeconds: options.timeout,
-    // A path is ours to resolve; a name is looked for in PATH.
+    // A path is resolved here; a plain name is found through PATH.
     claude: options.claude.includes('/') ? resolve(options.claude) : options.claude,
     env: childEnvironment(),
     onLine: (line) => {
@@ -63,21 +63,21 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
     },
     report: (event) => process.stderr.write(`${eventLine(event)}\n`),
   });
-  // Nobody reads any more: first Claude Code ends, then we.
+  // The reader has closed the pipe: end Claude Code first, then this process.
   for (const stream of [process.stdout, process.stderr])
     stream.removeAllListeners('error').on('error', () => claude.signal('SIGTERM'));
   for (const signal of SIGNALS) process.on(signal, () => claude.signal(signal));
   process.exitCode = await claude.toItsEnd();
 }
 
-/** @throws SessionUnknown, or Error when the session is another agent's. */
+/** @throws SessionUnknown, or Error if the session belongs to another agent. */
 async function sessionOf(sessions: SessionFiles, id: string, agentId: string): Promise<SessionFile> {
   const session = await sessions.read(id);
   if (session.agentId === agentId) return session;
   throw new Error(`session ${id} is of agent ${session.agentId}, not of ${agentId}`);
 }
 
-/** What a resumed session is told when nobody says anything else. */
+/** Default prompt for a resumed session. */
 function askAgain({ denials }: SessionFile): string {
   if (denials.length === 0) return 'Go on.';
   const listed = denials.map(({ toolName, toolUseId, why }) => `- ${toolName} (${toolUseId}): ${why}`);
@@ -88,14 +88,14 @@ function askAgain({ denials }: SessionFile): string {
   ].join('\n');
 }
 
-/** As operators are to read it: without symbolic links. @throws Error when it is no directory. */
+/** The path without symbolic links, as operators read it. @throws Error if it is not a directory. */
 function workingDirectory(path: string): string {
   const cwd = resolve(path);
   if (statSync(cwd, { throwIfNoEntry: false })?.isDirectory() === true) return realpathSync(cwd);
   throw new Error(`--cwd ${path}: there is no such directory`);
 }
 
-/** Rather now than at the first tool call. @throws Error, and what the client throws. */
+/** Checks the API key now rather than at the first tool call. @throws Error, and the client's errors. */
 async function requireAgent(client: CountersignClient, agentId: string): Promise<void> {
   try {
     await client.list({ agentId, limit: 1 });
@@ -108,7 +108,7 @@ async function requireAgent(client: CountersignClient, agentId: string): Promise
 }
 
 function childEnvironment(): NodeJS.ProcessEnv {
-  // Every command then runs in the directory that the operators are shown.
+  // With this variable every command runs in the directory that the operators see.
   return { ...withoutSecrets(process.env), CLAUDE_BASH_MAINTAIN_PROJECT_WORKING_DIR: '1' };
 }
 

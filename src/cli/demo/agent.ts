@@ -12,11 +12,11 @@ export interface AskedApproval {
   readonly reason: string | null;
 }
 
-/** Under the service's limit of 55 s for one call. */
+/** Less than the service's limit of 55 s for one call. */
 const WAIT_SECONDS = 30;
 const WITHDRAWN_WITHIN_MS = 2000;
 
-/** A scripted agent: turns hook payloads into approval requests and waits for their end. */
+/** A scripted agent: turns hook payloads into approval requests and waits until they are settled. */
 export class DemoAgent {
   private readonly stopping = new AbortController();
   private asked: Promise<AskedApproval> | null = null;
@@ -26,7 +26,7 @@ export class DemoAgent {
     private readonly key: string,
   ) {}
 
-  /** Asks under the tool call's own id, so that asking again is the same request. */
+  /** Asks with the tool call's own id as the key, so that a retry joins the same request. */
   ask(call: PreToolUse, run: string, timeoutSeconds?: number): Promise<AskedApproval> {
     this.asked = this.request('/api/approvals', {
       method: 'POST',
@@ -45,7 +45,7 @@ export class DemoAgent {
     return this.asked;
   }
 
-  /** @returns the settled approval; waits as long as it takes. */
+  /** @returns the settled approval; waits without a limit. */
   async settled(id: string): Promise<AskedApproval> {
     for (;;) {
       const approval = await this.request(`/api/approvals/${id}?wait=${WAIT_SECONDS}`, {
@@ -55,7 +55,7 @@ export class DemoAgent {
     }
   }
 
-  /** Waits no more, and cancels what it asked last: nobody will be there to hear the answer. */
+  /** Ends the wait and cancels the last request, since nothing waits for its answer any more. */
   async stop(): Promise<void> {
     this.stopping.abort();
     await Promise.race([this.withdraw().catch(() => undefined), sleep(WITHDRAWN_WITHIN_MS)]);

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const READY_WITHIN_MS = 30_000;
 const LOOK_EVERY_MS = 100;
 
-/** @throws Error naming the variable when the port cannot be had. */
+/** @throws Error naming the variable if the port is not available. */
 export async function requireFreePort(variable: string, port: string): Promise<void> {
   const server = createServer();
   try {
@@ -22,7 +22,7 @@ export async function requireFreePort(variable: string, port: string): Promise<v
   await new Promise((closed) => server.close(closed));
 }
 
-/** A program of ours as a child process, its output in a file. */
+/** A program of Countersign as a child process that writes its output to a file. */
 export class Program {
   private readonly child: ChildProcess;
   private readonly said: string[] = [];
@@ -44,7 +44,7 @@ export class Program {
     }
   }
 
-  /** @throws Error with the program's last words when it ends or is not ready in time. */
+  /** Waits until the URL answers. @throws Error with the program's output if it ends or is not ready in time. */
   async answers(url: string): Promise<void> {
     for (let waited = 0; waited < READY_WITHIN_MS; waited += LOOK_EVERY_MS) {
       if (this.child.exitCode !== null) throw new Error(`${this.name} did not start:\n${this.said.join('')}`);

@@ -8,14 +8,14 @@ export interface ChatMessage {
 
 const LOOK_EVERY_MS = 100;
 
-/** A person at the sandbox's chat page, through its control routes. */
+/** Acts as a person on the sandbox's chat page, through its control API. */
 export class SandboxChat {
   constructor(
     private readonly url: string,
     private readonly chat: string,
   ) {}
 
-  /** @throws Error when no message in the chat fits within the time. */
+  /** @throws Error if no message in the chat matches within the time. */
   async find(what: string, fits: (message: ChatMessage) => boolean, withinMs: number): Promise<ChatMessage> {
     for (let waited = 0; waited <= withinMs; waited += LOOK_EVERY_MS) {
       const response = await fetch(`${this.url}/sandbox/messages?chat=${this.chat}`);
@@ -27,7 +27,7 @@ export class SandboxChat {
     throw new Error(`${what} did not appear in the chat within ${withinMs / 1000} s`);
   }
 
-  /** @returns what the bot answered to the tap. */
+  /** @returns the bot's answer to the tap. */
   async press(messageId: number, button: string, user: number): Promise<string | null> {
     const response = await fetch(`${this.url}/sandbox/press`, {
       method: 'POST',

@@ -1,4 +1,4 @@
-/** What Claude Code sends to a PreToolUse hook, as observed with the real CLI. */
+/** Input of a PreToolUse hook of Claude Code, as observed with the real CLI. */
 export interface PreToolUse {
   readonly session_id: string;
   readonly transcript_path: string;
@@ -18,7 +18,7 @@ const SESSION = {
   hook_event_name: 'PreToolUse',
 } as const;
 
-/** A story in three asks: one to approve, one to reject, one that nobody answers. */
+/** Three tool calls: one to approve, one to reject, one that nobody answers. */
 export const TOOL_CALLS: readonly { readonly call: PreToolUse; readonly says: string }[] = [
   {
     says: 'The tests pass. I apply the migration to the staging database.',

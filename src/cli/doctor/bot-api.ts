@@ -7,12 +7,12 @@ const answerSchema = z.union([
   z.object({ ok: z.literal(false), error_code: z.int(), description: z.string() }),
 ]);
 
-/** Telegram answered no. */
+/** The Bot API answered with an error. */
 export class BotApiRefusal extends Error {
   override readonly name = 'BotApiRefusal';
 
   constructor(
-    /** As HTTP has it: 401 and 404 are about the token, 400 and 403 about what was asked. */
+    /** HTTP status: 401 and 404 concern the token, 400 and 403 the call. */
     readonly status: number,
     description: string,
   ) {
@@ -20,7 +20,7 @@ export class BotApiRefusal extends Error {
   }
 }
 
-/** Questions to the Bot API, without the service; none of the methods that are called leaves anything in a chat. */
+/** Calls the Bot API without the service; none of its methods leaves a message in a chat. */
 export class BotApi {
   constructor(
     readonly root: string,
@@ -28,7 +28,7 @@ export class BotApi {
   ) {}
 
   /**
-   * @throws BotApiRefusal when Telegram says no, Error when it did not answer; neither holds the token.
+   * @throws BotApiRefusal if Telegram answers an error, Error if it does not answer; neither contains the token.
    */
   async ask<Schema extends z.ZodType>(
     method: 'getMe' | 'getChat' | 'getChatMember' | 'getWebhookInfo' | 'sendChatAction',

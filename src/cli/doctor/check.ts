@@ -2,24 +2,24 @@ import type { Surroundings } from './surroundings';
 
 export type Severity = 'error' | 'warning';
 
-/** Something that is wrong, and what makes it right. */
+/** A problem and its remedy. */
 export interface Finding {
   readonly check: string;
-  /** `error`: approvals do not work, or not as promised; `warning`: they do, but somebody should look. */
+  /** `error`: approvals do not work, or not as documented; `warning`: they do, but an administrator should look. */
   readonly severity: Severity;
   readonly message: string;
   readonly fix: string;
 }
 
-/** What a check saw: a note for people, and what is wrong. */
+/** Result of a check: a note for people, and its findings. */
 export interface Observation {
-  /** `skipped`: there was nothing to look at, and the note says why. */
+  /** `skipped`: the check could not run; the note names the reason. */
   readonly state: 'seen' | 'skipped';
   readonly note: string;
   readonly findings: readonly Omit<Finding, 'check'>[];
 }
 
-/** One question to the installation. It changes nothing. */
+/** One read-only check of the installation. */
 export interface Check {
   readonly name: string;
   examine(surroundings: Surroundings): Promise<Observation>;
@@ -33,7 +33,7 @@ export const seen = (note: string, ...findings: Omit<Finding, 'check'>[]): Obser
 
 export const skipped = (note: string): Observation => ({ state: 'skipped', note, findings: [] });
 
-/** Nothing more is known from here: the service may have another environment. */
+/** Result for a missing token: the check cannot tell more, since the service may have another environment. */
 export const telegramOff = skipped('not configured here (TELEGRAM_BOT_TOKEN is unset)');
 
 export const error = (message: string, fix: string): Omit<Finding, 'check'> => ({

@@ -19,7 +19,7 @@ import { telegramUpdatesCheck } from './checks/telegram-updates';
 import { error, seen, skipped, type Check, type Finding, type Observation } from './check';
 import { lookAround, type Surroundings } from './surroundings';
 
-/** Causes before their consequences. */
+/** Ordered so that causes come before their consequences. */
 const CHECKS: readonly Check[] = [
   databaseCheck,
   migrationsCheck,
@@ -39,7 +39,7 @@ const CHECKS: readonly Check[] = [
   auditChainCheck,
 ];
 
-/** SQLSTATEs of a table or a column that is not there. */
+/** SQLSTATEs: the table or the column does not exist. */
 const OLDER_SCHEMA = new Set(['42P01', '42703']);
 
 export interface Examined {
@@ -72,9 +72,10 @@ async function examined(check: Check, surroundings: Surroundings): Promise<Exami
 }
 
 /**
- * Looks at the whole installation, one check after the other, and changes nothing.
+ * Runs all checks of the installation, one after the other, and changes nothing.
  *
- * @param load reads the configuration; @param onExamined hears of every check as soon as it is done
+ * @param load reads the configuration
+ * @param onExamined called after every check with its result
  */
 export async function examineAll(
   load: () => Config,

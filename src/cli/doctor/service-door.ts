@@ -3,15 +3,15 @@ import { ServiceUnreachable } from '../../connectors/client/service-errors';
 
 const CALL_WITHIN_MS = 10_000;
 
-/** The running service, as far as it lets itself be looked at. */
+/** Reads from the running service. */
 export class ServiceDoor {
   constructor(
     readonly url: string,
-    /** An operator's or observer's; null: only what is open to anyone can be asked. */
+    /** API key of an operator or observer; null: only endpoints without authentication are available. */
     readonly key: string | null,
   ) {}
 
-  /** @throws ServiceUnreachable when nothing answers in JSON; a status that is no 200 is an answer. */
+  /** @throws ServiceUnreachable if there is no JSON answer; a status other than 200 is not an error here. */
   async get<Schema extends z.ZodType>(
     path: string,
     schema: Schema,

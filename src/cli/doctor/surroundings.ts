@@ -11,7 +11,7 @@ import { serviceUrl } from '../service-url';
 import { BotApi } from './bot-api';
 import { ServiceDoor } from './service-door';
 
-/** The database, or why there is none to look at. */
+/** The database, or the reason why the checks cannot use it. */
 export type Reached =
   | {
       readonly database: Database;
@@ -21,28 +21,28 @@ export type Reached =
     }
   | { readonly database: null; readonly reason: string; readonly fix: string };
 
-/** Everything that a check may look at. Nothing of it is started or changed for that. */
+/** Everything that a check may read. The doctor neither starts nor changes any of it. */
 export interface Surroundings {
   readonly config: Config;
   readonly reached: Reached;
   readonly service: ServiceDoor;
-  /** Null: this environment has none. */
+  /** Null: this environment has no bot token. */
   readonly telegram: BotApi | null;
   close(): Promise<void>;
 }
 
 const keyFileSchema = z.object({ operator: z.string() });
 
-/** The operator's key that a service made for itself; null when there is none, or it is not ours to read. */
+/** The operator key that the service generated; null if there is none, or this user may not read it. */
 function generatedKey(dataDir: string): string | null {
   try {
     return keyFileSchema.parse(JSON.parse(readFileSync(join(dataDir, 'keys.json'), 'utf8'))).operator;
   } catch {
-    return null; // the checks that need a key say so
+    return null; // the checks that need a key report that
   }
 }
 
-/** Where the database is; null: it is the embedded one, and does not run. A directory that is not there is not made. */
+/** URL of the database; null: it is the embedded one, and does not run. Does not create a missing directory. */
 async function databaseUrl({ database, dataDir }: Config): Promise<string | null> {
   if (database.url !== null) return database.url;
   return existsSync(dataDir) ? ((await joinEmbeddedPostgres(dataDir))?.url ?? null) : null;
@@ -81,7 +81,7 @@ async function reach(config: Config): Promise<{ reached: Reached; close: () => P
   }
 }
 
-/** @param door where the service is, and a key for it; undefined: as the configuration says. */
+/** @param door URL of the service and a key for it; the configuration supplies what is undefined. */
 export async function lookAround(
   config: Config,
   door: { readonly url?: string | undefined; readonly key?: string | undefined },

@@ -2,15 +2,15 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-/** What the address of the HTTP hook ends with, at whatever service. */
+/** Path of the HTTP hook at any service. */
 const HOOK = '/connectors/claude-code/hook';
 
-/** Of the machine: what its administrator wants of every Claude Code. */
+/** Directories for the settings that an administrator prescribes for every Claude Code on the machine. */
 const MANAGED = ['/etc/claude-code', '/Library/Application Support/ClaudeCode'];
 
 /**
- * The HTTP hook beside us would be asked for every tool as well, without the key, which the agent does not get, and deny
- * each.
+ * Refuses settings with the HTTP hook of Countersign. Claude Code would call the hook for every tool as well. The agent
+ * does not have the API key, so the hook would deny every call.
  *
  * @throws Error naming the settings file that has it.
  */
@@ -24,7 +24,7 @@ export function requireNoHook(cwd: string): void {
   );
 }
 
-/** Where Claude Code looks for hooks. */
+/** Files in which Claude Code looks for hooks. */
 function settingsFiles(cwd: string): string[] {
   const ofUser = process.env.CLAUDE_CONFIG_DIR ?? join(homedir(), '.claude');
   const ofProject = join(cwd, '.claude');

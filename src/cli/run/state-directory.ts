@@ -1,7 +1,7 @@
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 
-/** Where this machine keeps the sessions of its agents: the XDG state directory, which the service knows nothing of. */
+/** Directory for the agent sessions of this machine, below the XDG state directory; the service does not use it. */
 export function stateDirectory(): string {
   const configured = process.env.XDG_STATE_HOME;
   const base =

@@ -4,10 +4,10 @@ import { visibleLine } from '../../escalation/visible-text';
 import { utc } from '../../escalation/moments';
 import { endingOf } from '../approvals/approval-text';
 
-/** Claude Code's own words for a missing login. */
+/** Matches Claude Code's messages about a missing login. */
 const LOGGED_OUT = /not logged in|\/login|invalid api key/i;
 
-/** What the person at the terminal reads of an event. */
+/** The line that an event prints on the terminal. */
 export function eventLine(event: RunEvent): string {
   switch (event.kind) {
     case 'asked':

@@ -5,7 +5,7 @@ const DAYS = 7;
 const MAX_REQUESTS = 10_000;
 const MAX_NAMED = 10;
 
-/** The text of a request ends with the name of its tool and the id of the use; it may be long, and only its end is read. */
+/** A request's text ends with the tool's name and the tool use id. It may be long, so the query reads only its end. */
 const TOOLS_USED = {
   name: 'doctor-agent-tools',
   text: `
@@ -17,7 +17,7 @@ const TOOLS_USED = {
     order by id desc limit $2) as recent`,
 };
 
-/** Claude Code uses no tool of which this version does not know what it does. */
+/** Checks that this version knows the effect of every tool that Claude Code uses. */
 export const agentToolsCheck: Check = {
   name: 'agent-tools',
   async examine({ reached }) {

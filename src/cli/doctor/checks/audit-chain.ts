@@ -6,10 +6,10 @@ import { SigningKeyStore } from '../../../receipts/signing-key-store';
 import { progress } from '../../output';
 import { error, seen, skipped, warning, type Check } from '../check';
 
-/** Seals are a second behind. */
+/** The service seals rows about a second after it writes them. */
 const LATE_SECONDS = 60;
 
-/** The audit log is as it was sealed, all of it; the last look, since it takes as long as the log is. */
+/** Verifies the complete audit log against its seals. It runs last, since its time grows with the log. */
 export const auditChainCheck: Check = {
   name: 'audit-chain',
   async examine({ reached, config }) {

@@ -2,8 +2,9 @@ import { APPEND_ONLY } from '../../../database/service-rights';
 import { error, seen, skipped, warning, type Check, type Finding } from '../check';
 
 /**
- * $1: tables. Finds what lets the service's role change audit rows: rights on the tables; places for names that the owner's
- * statements and functions would find first; functions that run as their owner and look into such places; roles above it.
+ * $1: tables. Finds the ways in which the service's role could change audit rows: rights on the tables; schemas where
+ * it could shadow the names that the owner's statements and functions use; functions that run as their owner and
+ * search such schemas; roles that the service's role belongs to.
  */
 const RIGHTS = {
   name: 'doctor-audit-rights',
@@ -48,7 +49,7 @@ interface Rights extends Record<string, unknown> {
   readonly role: string;
   readonly quotedRole: string;
   readonly quotedDatabase: string;
-  /** It is the owner, or may become it. */
+  /** The role is the owner, or may become the owner. */
   readonly owns: boolean;
   readonly rewrites: readonly string[];
   readonly powers: readonly string[];
@@ -94,7 +95,7 @@ function detours(rights: Rights): Found[] {
   return found;
 }
 
-/** The service's own role cannot change what the audit log says, nor become somebody who can. */
+/** Checks that the service's role cannot change the audit log, nor become a role that can. */
 export const auditRightsCheck: Check = {
   name: 'audit-rights',
   async examine({ reached }) {

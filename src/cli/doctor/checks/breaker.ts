@@ -8,7 +8,7 @@ const breakerSchema = z.object({
   nextAttemptAt: z.string().nullable(),
 });
 
-/** The circuit to Telegram is closed, on the replica that answers. */
+/** Checks that the circuit breaker to Telegram is closed, on the replica that answers. */
 export const breakerCheck: Check = {
   name: 'breaker',
   async examine({ service, telegram }) {

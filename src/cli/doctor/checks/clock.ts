@@ -1,7 +1,7 @@
 import { SystemClock } from '../../../kernel/clock';
 import { seen, skipped, warning, type Check } from '../check';
 
-/** Decisions and timeouts go by the database's clock alone; what suffers are logs, receipts and whoever compares. */
+/** Decisions and timeouts use only the database's clock; a difference distorts the times in logs and receipts. */
 const TOLERATED_MS = 2_000;
 
 const NOW = {
@@ -9,7 +9,7 @@ const NOW = {
   text: 'select (extract(epoch from clock_timestamp()) * 1000)::float8 as ms',
 };
 
-/** This machine and the database agree on the time. */
+/** Checks that the clocks of this machine and the database agree. */
 export const clockCheck: Check = {
   name: 'clock',
   async examine({ reached }) {

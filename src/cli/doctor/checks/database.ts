@@ -17,7 +17,7 @@ interface Facts {
   readonly connections: number;
 }
 
-/** It is there, new enough, and takes writes. */
+/** Checks that the database is reachable, new enough, and accepts writes. */
 export const databaseCheck: Check = {
   name: 'database',
   async examine({ reached, config }) {

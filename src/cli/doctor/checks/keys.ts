@@ -7,14 +7,14 @@ import { error, seen, skipped, warning, type Check, type Finding } from '../chec
 const OTHERS_MAY = 0o077;
 const SECRET_FILES = ['keys.json', 'signing-key.pem'];
 
-/** Files of ours that hold secrets and that others on this machine could read. */
+/** Finds the service's secret files that other users of this machine can read. */
 function openFiles({ dataDir }: Config): Omit<Finding, 'check'>[] {
   return SECRET_FILES.map((name) => join(dataDir, name))
     .filter((path) => existsSync(path) && (statSync(path).mode & OTHERS_MAY) !== 0)
     .map((path) => warning(`${path} can be read by others on this machine`, `chmod 600 ${path}`));
 }
 
-/** Somebody may ask, somebody may decide, and nobody else reads the keys. */
+/** Checks that there are keys to ask and to decide, and that no other user can read the key files. */
 export const keysCheck: Check = {
   name: 'keys',
   async examine({ reached, config }) {

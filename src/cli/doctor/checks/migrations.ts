@@ -1,7 +1,7 @@
 import { readSchemaState } from '../../../database/migration-state';
 import { error, seen, skipped, type Check } from '../check';
 
-/** The schema has what this version needs. More does no harm: the version after this one was here. */
+/** Checks that all migrations of this version have run. Later ones are harmless: a newer version has run here. */
 export const migrationsCheck: Check = {
   name: 'migrations',
   async examine({ reached }) {

@@ -1,9 +1,9 @@
 import { BacklogStore } from '../../../metrics/backlog-store';
 import { error, seen, skipped, warning, type Check } from '../check';
 
-/** Cards and outcomes are in the chat within seconds. */
+/** Cards and outcomes normally reach the chat within seconds. */
 const LATE_SECONDS = 60;
-/** Sweeps come every few seconds. */
+/** The sweep runs every few seconds. */
 const UNSWEPT_SECONDS = 60;
 
 const UNSWEPT = {
@@ -13,7 +13,7 @@ const UNSWEPT = {
   where status = 'pending' and expires_at < now() - make_interval(secs => $1)`,
 };
 
-/** Requests are shown and ended in time. */
+/** Checks that cards are sent, and that requests expire, in time. */
 export const queueCheck: Check = {
   name: 'queue',
   async examine({ reached, config, telegram }) {

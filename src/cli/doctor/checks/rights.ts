@@ -1,7 +1,7 @@
 import { PRUNE_FUNCTION, tableRights } from '../../../database/service-rights';
 import { error, seen, skipped, type Check } from '../check';
 
-/** $1, $2: tables and a right for each; $3: the function. One that is not there is the business of the migrations. */
+/** $1, $2: tables and a right for each; $3: the function. The check of the migrations reports missing ones. */
 const RIGHTS = {
   name: 'doctor-rights',
   text: `
@@ -17,7 +17,7 @@ interface Rights extends Record<string, unknown> {
   readonly lacking: readonly string[];
 }
 
-/** The service's own role has every right that the migrations give it; without one, it fails when it comes to that table. */
+/** Checks that the service's role has every right that the migrations grant; without one, its queries would fail. */
 export const rightsCheck: Check = {
   name: 'rights',
   async examine({ reached }) {

@@ -10,7 +10,7 @@ const healthSchema = z.object({
   ),
 });
 
-/** It answers, and says that it is well. */
+/** Checks that the service answers and reports itself healthy. */
 export const serviceCheck: Check = {
   name: 'service',
   async examine({ service }) {

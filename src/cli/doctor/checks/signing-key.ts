@@ -8,7 +8,7 @@ import { readReceipt, ReceiptRefused } from '../../../receipts/verify-receipt';
 import { error, seen, skipped, warning, type Check, type Finding } from '../check';
 import type { ServiceDoor } from '../service-door';
 
-/** As many as tell of a key that went wrong lately. */
+/** Enough recent receipts to detect a key that is wrong since lately. */
 const RECEIPTS = 20;
 
 /** Ids begin with the time of creation: the newest are at the end of the primary key. */
@@ -19,7 +19,7 @@ const NEWEST_RECEIPTS = {
 
 type Found = Omit<Finding, 'check'>;
 
-/** What the service signs with, here; null: there is none yet. */
+/** The signing key of the service on this machine; null: there is none yet. */
 type Kept = { readonly key: SigningKey | null; readonly where: string } | { readonly fault: Found };
 
 async function keptKey({ signing, dataDir }: Config): Promise<Kept> {
@@ -39,7 +39,7 @@ async function keptKey({ signing, dataDir }: Config): Promise<Kept> {
   }
 }
 
-/** What there is to say about the key that is kept here, against those that were published. */
+/** Compares the key on this machine with the published keys and returns the findings. */
 function standing(key: SigningKey | null, where: string, published: readonly PublicKey[]): Found[] {
   // Before the first start.
   if (published.length === 0) return [];
@@ -80,7 +80,7 @@ function tooMany(published: readonly PublicKey[]): Found[] {
   ];
 }
 
-/** The keys that the service serves; null when it does not answer, which is another check's to say. */
+/** The keys that the service publishes; null if it does not answer, which another check reports. */
 async function served(service: ServiceDoor): Promise<KeySet | null> {
   const answer = await service.get('/.well-known/jwks.json', keySetSchema).catch(() => null);
   return answer?.body ?? null;
@@ -106,7 +106,7 @@ async function receiptFaults(
   return [];
 }
 
-/** Receipts can be signed, and whoever gets one can verify it. */
+/** Checks that the service can sign receipts and that their recipients can verify them. */
 export const signingKeyCheck: Check = {
   name: 'signing-key',
   async examine({ reached, config, service }) {

@@ -17,7 +17,7 @@ const memberSchema = z.object({
   can_send_documents: z.boolean().optional(),
 });
 
-/** Administrators send files whatever the members of the chat may do. */
+/** True if the bot may not send files. Administrators always may, whatever the rights of the members. */
 function filesRefused(
   chat: z.infer<typeof chatSchema>,
   { status, can_send_documents: own }: z.infer<typeof memberSchema>,
@@ -26,7 +26,7 @@ function filesRefused(
   return status === 'member' && chat.permissions?.can_send_documents === false;
 }
 
-/** The chat is there, its topic is open, and the bot is in it and may write. */
+/** Checks that the chat exists, its topic is open, and the bot is a member and may write. */
 export const telegramChatCheck: Check = {
   name: 'telegram-chat',
   async examine({ telegram, config }) {

@@ -4,7 +4,7 @@ import { error, seen, skipped, telegramOff, warning, type Check } from '../check
 
 const memberSchema = z.object({ status: z.string(), is_member: z.boolean().optional() });
 
-/** Whether the person sees the cards; null: Telegram does not know such a person in this chat. */
+/** True if the person is in the chat and so sees the cards; null: Telegram does not know the person in this chat. */
 async function isThere(telegram: BotApi, chatId: string, userId: string): Promise<boolean | null> {
   try {
     const question = { chat_id: chatId, user_id: Number(userId) };
@@ -16,7 +16,7 @@ async function isThere(telegram: BotApi, chatId: string, userId: string): Promis
   }
 }
 
-/** Those who may decide can see what there is to decide. */
+/** Checks that every operator can see the cards. */
 export const telegramOperatorsCheck: Check = {
   name: 'telegram-operators',
   async examine({ telegram, config }) {

@@ -5,7 +5,7 @@ import { error, seen, telegramOff, type Check } from '../check';
 
 const meSchema = z.object({ id: z.int(), username: z.string() });
 
-/** Telegram answers, and knows the bot. */
+/** Checks that Telegram answers and accepts the token. */
 export const telegramTokenCheck: Check = {
   name: 'telegram-token',
   async examine({ telegram }) {

@@ -5,7 +5,7 @@ import { POLLER_LEASE } from '../../../telegram/poller-lease';
 import type { BotApi } from '../bot-api';
 import { error, seen, skipped, telegramOff, warning, type Check, type Observation } from '../check';
 
-/** A few may be on their way at any time. */
+/** More waiting updates than this are a finding; a few may wait at any time. */
 const PENDING_UPDATES_TOLERATED = 100;
 
 const webhookSchema = z.object({
@@ -57,7 +57,7 @@ async function delivered(telegram: BotApi, expected: string): Promise<Observatio
   );
 }
 
-/** Taps reach a replica. */
+/** Checks that Telegram's updates, and so the operators' taps, reach a replica. */
 export const telegramUpdatesCheck: Check = {
   name: 'telegram-updates',
   async examine({ telegram, config, reached }) {
