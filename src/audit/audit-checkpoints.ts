@@ -23,6 +23,14 @@ export async function checkpointsInFile(path: string): Promise<string[]> {
   }
 }
 
+/** True if a crash cut the last line short: what is appended to it could not be read either. */
+async function endsInLine(file: FileHandle): Promise<boolean> {
+  const { size } = await file.stat();
+  if (size === 0) return false;
+  const { buffer } = await file.read(Buffer.alloc(1), 0, 1, size - 1);
+  return buffer.toString() !== '\n';
+}
+
 /** Signs the end of the audit log, and writes that checkpoint to a file outside the database. */
 @Injectable()
 export class AuditCheckpoints implements OnModuleInit {
@@ -119,14 +127,15 @@ export class AuditCheckpoints implements OnModuleInit {
   private async openFile(): Promise<FileHandle> {
     const { checkpointFile } = this.config.audit;
     await mkdir(dirname(checkpointFile), { recursive: true });
-    return open(checkpointFile, 'a', 0o600);
+    return open(checkpointFile, 'a+', 0o600);
   }
 
   private async append(jws: string): Promise<void> {
     try {
       const file = await this.openFile();
       try {
-        await file.appendFile(checkpointLine(jws));
+        const line = checkpointLine(jws);
+        await file.appendFile((await endsInLine(file)) ? `\n${line}` : line);
         await file.datasync();
       } finally {
         await file.close();

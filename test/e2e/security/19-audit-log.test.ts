@@ -2,6 +2,7 @@ import { appendFileSync, mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSy
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { NOTHING_BEFORE, sealHash, type AuditRow } from '../../../src/audit/audit-chain';
+import { checkpointLines } from '../../../src/audit/audit-checkpoint';
 import type { Verified } from '../../../src/audit/audit-verification';
 import type { SealedRow } from '../../../src/audit/chain-verifier';
 import { Api } from '../../support/api';
@@ -242,6 +243,14 @@ describe('19. the audit log shows alteration', () => {
     writeFileSync(checkpointFile, forged);
     expect(await verify()).toMatchObject(bad(/not signed by a known key/));
     writeFileSync(checkpointFile, exported);
+  });
+
+  it('a checkpoint behind a line that a crash cut short is on a line of its own', async () => {
+    await api.enqueue();
+    await everythingSealed();
+    appendFileSync(checkpointFile, '{"checkpoint":"eyJ');
+    const { body } = await api.call<{ checkpoint: string }>('operator', 'POST', '/api/audit/checkpoints');
+    expect(checkpointLines(readFileSync(checkpointFile, 'utf8')).at(-1)).toBe(body.checkpoint);
   });
 
   it('a checkpoint that cannot be written says so, and is none', async () => {
