@@ -19,7 +19,7 @@ import { digestOf, type AgentReport, type ReportedCall } from './claude-code-eve
 import { openCalls } from './open-calls';
 
 const ANSWERED_AT_TERMINAL = 'answered at the terminal';
-/** A call that the service itself was to decide about cannot be answered at the terminal. */
+/** Reason for a call that only the service decides: the terminal cannot have answered it. */
 const WENT_ON = 'the agent went on without this answer';
 
 function claudeCodeOf({ metadata }: Approval): JsonObject {
@@ -28,12 +28,12 @@ function claudeCodeOf({ metadata }: Approval): JsonObject {
 
 const subagentOf = (approval: Approval): unknown => claudeCodeOf(approval).subagentId ?? null;
 
-/** The terminal asks at the same time as the operators. */
+/** True if the terminal asks at the same time as the operators. */
 function isAskedAtTerminal(approval: Approval): boolean {
   return isQuestion(approval) || claudeCodeOf(approval).event === 'PermissionRequest';
 }
 
-/** The directory may be another after the call; what was asked is what counts. */
+/** Ignores the working directory, since a call may change it. */
 function isSameAction({ toolName, toolInputDigest }: ReportedCall, asked: Approval): boolean {
   return asked.toolName === toolName && digestOf(asked) === toolInputDigest;
 }
@@ -50,9 +50,9 @@ function mayConcern(report: AgentReport, asked: Approval): boolean {
 }
 
 /**
- * The requests that a reported call answers: those of exactly this use of the tool. Claude Code gives no id with a
- * `PermissionRequest`: of those with the same action and agent, the last one that was approved is the one that runs now,
- * else the first one that is pending was answered at the terminal.
+ * The requests that a reported call answers: those with the same tool use id. A `PermissionRequest` of Claude Code has
+ * no id. Of those with the same action and agent, the call is the last approved one. If none is approved, it is the
+ * first pending one, answered at the terminal.
  */
 export function reportedOn(call: ReportedCall, open: readonly Approval[]): Approval[] {
   const same = open.filter((asked) => isSameAction(call, asked));
@@ -65,8 +65,9 @@ export function reportedOn(call: ReportedCall, open: readonly Approval[]): Appro
 }
 
 /**
- * What Claude Code reports after the fact: a request that it no longer waits for is retracted, and an answered one
- * learns what became of the tool. Only requests of the agent's own key, session and hook are touched.
+ * Handles the reports that Claude Code sends afterwards. It retracts a request that Claude Code no longer waits for,
+ * and records for an answered one whether the tool ran. It touches only requests of the agent's own key, session and
+ * hook.
  */
 @Injectable()
 export class AgentReports {
@@ -116,7 +117,7 @@ export class AgentReports {
       const fields = { approvalId: asked.id, reason };
       this.log.event('info', 'connector.retracted', fields, 'a request was answered elsewhere');
     } catch (error) {
-      // Somebody decided, or the time was up, a moment before: that stays.
+      // The request was decided or expired a moment before: that outcome is final.
       if (!(error instanceof AlreadySettled || error instanceof Expired)) throw error;
     }
   }
@@ -125,7 +126,7 @@ export class AgentReports {
     try {
       await this.commands.execute(new AcknowledgeApprovalCommand(id, keyId, outcome));
     } catch (error) {
-      // It was reported before.
+      // An earlier report acknowledged it already.
       if (!(error instanceof AlreadyAcknowledged)) throw error;
     }
   }

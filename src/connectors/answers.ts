@@ -1,13 +1,13 @@
 import { unansweredReason, type Approval, type Hold, type SettledApproval } from '../approvals/approval';
 import { DomainError } from '../kernel/errors';
 
-/** How a held call ended: with the request, or with the wait. */
+/** The end of a held call: the request was settled, or the wait ended. */
 export type Ending =
-  /** Taken by this call, which alone may tell it. */
+  /** This call took the outcome; no other call may answer with it. */
   | { readonly kind: 'settled'; readonly approval: SettledApproval; readonly hold: Hold }
   /**
-   * The time of the call was up, this replica stops, the caller hung up, or another call came back for the same answer
-   * while this one was thought lost; the request may go on.
+   * The wait ended: at the call's deadline, because this replica stops, because the caller hung up, or because another
+   * call took over while this one was considered lost. The request may still be pending.
    */
   | { readonly kind: 'deadline' | 'stopping' | 'gone' | 'superseded'; readonly approval: Approval };
 
@@ -23,19 +23,19 @@ export const ANSWER_KINDS = [
   'failed',
 ] as const;
 
-/** What an agent is told. `allow` is true only for an approval; on any doubt the tool does not run. */
+/** The answer to an agent. `allow` is true only for an approval; in any doubt the call fails closed. */
 export interface Answer {
   readonly kind: (typeof ANSWER_KINDS)[number];
   readonly allow: boolean;
-  /** For the model: who said what, or that nobody said anything, which is not "no". */
+  /** Text for the model: who decided and how, or that nobody decided, which is not a rejection. */
   readonly message: string;
 }
 
-/** For a model whose question would be put to operators as if it were an action. */
+/** Advice for a model that asks a question through a call that operators can only approve or reject. */
 export const QUESTION_ADVICE =
   'a question cannot be answered by an approval; write it in your reply, and it is answered where you run';
 
-/** How a call ended and what it is told; without an ending when it could not even be asked. */
+/** The end of a call and its answer; the ending is null if the request could not be made. */
 export interface Outcome {
   readonly answer: Answer;
   readonly ending: Ending | null;
@@ -87,7 +87,7 @@ export function answerTo({ kind, approval }: Ending): Answer {
   }
 }
 
-/** What the caller may know of an error: a domain's message is written for it, any other stays here. */
+/** The error text for the caller: only a domain error's message is meant for callers; others stay in the log. */
 function explanation(error: unknown): string {
   if (!(error instanceof DomainError)) return 'something went wrong in the service; its log tells what';
   return error.message.replace(/\.$/, '');

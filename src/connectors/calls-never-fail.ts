@@ -28,8 +28,8 @@ function reasonIn(refusal: unknown): string {
 }
 
 /**
- * Answers every call of a connector that is refused, wherever on its way (a revoked key, an unreadable or oversized
- * body, a limit, a mistyped address), with 200 and a denial in the form that its agent understands.
+ * Answers every refused call of a connector with 200 and a denial in the form that its agent understands. The cause may
+ * be a revoked key, an unreadable or oversized body, a limit or a mistyped address.
  */
 @Injectable()
 export class CallsNeverFail {
@@ -47,7 +47,7 @@ export class CallsNeverFail {
     fastify.addHook('preParsing', (request, _reply, payload, done) => {
       done(null, isWatched(request) ? this.watch(request, payload) : payload);
     });
-    // What was parsed is kept for as long as the call waits, the way there is not.
+    // The parsed body stays in memory while the call waits; its spotter is no longer needed.
     fastify.addHook('preValidation', (request, _reply, done) => {
       this.passing.delete(request);
       done();
@@ -64,7 +64,7 @@ export class CallsNeverFail {
   private watch(request: FastifyRequest, payload: NodeJS.ReadableStream): PassingBody {
     const passing = new PassingBody();
     this.passing.set(request, passing);
-    // Whoever reads it sees the failure; pipeline passes it on.
+    // pipeline passes a failure on to the reader of the stream.
     pipeline(payload, passing, () => undefined);
     return passing;
   }
@@ -86,7 +86,7 @@ export class CallsNeverFail {
     const { raw, headers, body } = request;
     if (body !== undefined) return membersOf(body, TELLING);
     if (Number(headers['content-length'] ?? 0) > MAX_DISCARDED_BYTES) return NOTHING_SPOTTED;
-    // Refused before its body was asked for.
+    // The call was refused before anything read its body.
     const passing = this.passing.get(request) ?? (raw.readableEnded ? null : this.watch(request, raw));
     return passing ? passing.spotted() : NOTHING_SPOTTED;
   }

@@ -7,14 +7,14 @@ import type { JsonObject } from '../kernel/json';
 /** A tool call as the agent names it in its reports. */
 export interface ReportedCall {
   readonly toolName: string;
-  /** As {@link digestOf} has it: the input itself may be megabytes, to be compared with a thousand requests. */
+  /** From {@link digestOf}: the input may have megabytes and is compared with up to a thousand requests. */
   readonly toolInputDigest: string;
   readonly toolUseId: string;
-  /** The subagent that made it; null: the session's own agent. */
+  /** The subagent that made the call; null: the session's main agent. */
   readonly subagentId: string | null;
 }
 
-/** What Claude Code reports of one of its sessions, after the fact. */
+/** Report of Claude Code about a past event in one of its sessions. */
 export type AgentReport = { readonly sessionId: string } & (
   | {
       readonly kind: 'call-ended';
@@ -22,16 +22,16 @@ export type AgentReport = { readonly sessionId: string } & (
       /** Null: the agent's own rules refused it. */
       readonly outcome: Extract<Acknowledgement, 'ran' | 'failed'> | null;
     }
-  /** Nothing that this agent asked for waits any more. */
+  /** No call of this agent waits any more. */
   | { readonly kind: 'turn-ended'; readonly subagentId: string | null }
-  /** Nothing that the session asked for waits any more. */
+  /** No call of the session waits any more. */
   | { readonly kind: 'session-ended' }
 );
 
 /** Members that Claude Code adds to the input of a question once it is answered. */
 const ANSWERS: readonly string[] = ['answers', 'annotations'];
 
-/** Of what was put into a tool, without what was added to it afterwards. */
+/** Digest of a tool's input, without the members that Claude Code adds afterwards. */
 export function digestOf({
   toolName,
   toolInput,
@@ -49,7 +49,7 @@ const label = z.string().min(1).max(200);
 const session = { session_id: label, agent_id: label.nullish() };
 const call = { ...session, tool_name: label, tool_input: jsonObjectSchema, tool_use_id: label };
 
-/** The events that report and ask nothing, of all versions from 2.1.197 on; other members are not read. */
+/** The events that report and do not ask, of all versions from 2.1.197 on; other members are ignored. */
 const reportSchema = z.discriminatedUnion('hook_event_name', [
   z.object({ hook_event_name: z.literal('PostToolUse'), ...call }),
   z.object({ hook_event_name: z.literal('PostToolUseFailure'), ...call }),
@@ -69,7 +69,7 @@ export function isReportingEvent(body: unknown): boolean {
   return REPORTING_EVENTS.has((body as { hook_event_name?: unknown } | null | undefined)?.hook_event_name);
 }
 
-/** Null for a report that cannot be read; it is answered all the same. */
+/** Parses a report; null if it is malformed, which still gets an answer. */
 export function parseReport(body: unknown): AgentReport | null {
   const { data } = reportSchema.safeParse(body);
   if (!data) return null;

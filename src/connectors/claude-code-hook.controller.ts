@@ -25,7 +25,7 @@ import { TerminalQuestions } from './terminal-questions';
 import { UnknownTools } from './unknown-tools';
 
 const MAX_WAIT_SECONDS = 86_400;
-/** Nothing that an agent wants hangs on its reports: it is answered by then, whatever the database does. */
+/** A report is answered after this time even if the database is slow: the agent does not need the result. */
 const REPORT_WITHIN_MS = 3_000;
 
 const waitHeader = z.object({
@@ -42,7 +42,7 @@ const waitHeader = z.object({
 
 const looseObject = { type: 'object', additionalProperties: true } as const;
 
-/** The work goes on when it takes longer. */
+/** Waits for the work for at most {@link REPORT_WITHIN_MS}; longer work continues in the background. */
 async function soon(work: Promise<void>): Promise<void> {
   const stop = new AbortController();
   const late = sleep(REPORT_WITHIN_MS, undefined, { ref: false, signal: stop.signal }).catch(() => undefined);
@@ -51,8 +51,8 @@ async function soon(work: Promise<void>): Promise<void> {
 }
 
 /**
- * Claude Code's HTTP hook. Whatever is not a 200 with JSON counts there as no decision, and in some permission modes
- * the tool then runs: so every way through here, errors included, ends in a decision.
+ * Claude Code's HTTP hook. Claude Code treats any answer but a 200 with JSON as no decision, and in some permission
+ * modes it then runs the tool. So every path through this controller, errors included, ends in a decision.
  */
 @ApiTags('connectors')
 @ApiBearerAuth()
@@ -95,7 +95,7 @@ export class ClaudeCodeHookController {
     const gone = await this.held.hold(reply, caller);
     const open = new OpenAnswer(reply, this.heartbeats, this.unread);
     if (event === null) {
-      // Recorded first, so that the end of a turn takes back nothing of the next; but nobody waits long for that.
+      // Recorded before the answer, so that a turn's end retracts nothing of the next turn; the wait is short.
       await soon(this.take(body, caller));
       await open.end({});
       return;
@@ -104,7 +104,7 @@ export class ClaudeCodeHookController {
     try {
       const payload = parseHook(body);
       const effect = toolEffect(payload.tool_name);
-      // No decision, never an approval: Claude Code's own rules go on, and ask where they would without this hook.
+      // No decision, never an approval: Claude Code applies its own rules and asks where these do.
       if (effect === 'reads' || effect === 'asks') {
         if (effect === 'asks') await soon(this.questions.show(questionOf(payload, caller), caller));
         await open.end({});

@@ -12,7 +12,7 @@ export type GatingEvent = (typeof GATING_EVENTS)[number];
 
 const label = z.string().min(1, 'must not be empty').max(200, 'must have at most 200 characters');
 
-/** What the client sends, as far as it is used here; it may send more, and newer versions do. */
+/** The members of the client's payload that the service uses; newer versions send more. */
 const payloadSchema = z.object({
   hook_event_name: z.enum(GATING_EVENTS),
   session_id: label,
@@ -29,14 +29,14 @@ const payloadSchema = z.object({
 export type HookPayload = z.infer<typeof payloadSchema>;
 
 /**
- * Which event must be answered; null for one that is named and gates nothing. What names none cannot be told from a
- * question, and is treated as one.
+ * The event that needs a decision; null for a named event that gates nothing. A body without an event name could be a
+ * gating event, so it counts as `PreToolUse`.
  */
 export function gatingEventOf(body: unknown): GatingEvent | null {
   return gatingEventNamed((body as { hook_event_name?: unknown } | null | undefined)?.hook_event_name);
 }
 
-/** The same, by the name of the event; anything but a text names none. */
+/** Like {@link gatingEventOf}, for the name of an event; anything but a string counts as no name. */
 export function gatingEventNamed(name: unknown): GatingEvent | null {
   if (typeof name !== 'string') return 'PreToolUse';
   return GATING_EVENTS.find((event) => event === name) ?? null;
@@ -58,7 +58,7 @@ export function questionOf(payload: HookPayload, { keyId }: Identity): Question 
       subagentType: payload.agent_type,
     }).filter((member): member is [string, string] => typeof member[1] === 'string'),
   );
-  // In another mode, or of another subagent, the card says something else, so it is another question.
+  // The card shows the mode and the subagent, so another of either makes it another question.
   const asked = { ...claudeCode, sessionId };
   return {
     connector: 'hook',
@@ -71,8 +71,8 @@ export function questionOf(payload: HookPayload, { keyId }: Identity): Question 
 }
 
 /**
- * The answer in the form that the client expects for its event. Tools that put something to a person, such as
- * `ExitPlanMode`, take an approval only with the input that was approved.
+ * The answer in the form that the client expects for its event. Tools that ask a person, such as `ExitPlanMode`, accept
+ * an approval only together with the approved input.
  */
 export function hookOutput(event: GatingEvent, { answer: { allow, message }, ending }: Outcome): object {
   const updatedInput = allow && ending ? ending.approval.toolInput : null;

@@ -1,16 +1,16 @@
 /**
- * What a tool of Claude Code does. `reads`: it reads what is on the machine, or plans, and has no effect outside the
- * session. `asks`: it puts a question to the person at the terminal. `acts`: everything else.
+ * Effect of a tool of Claude Code. `reads`: it reads from the machine, or plans, and has no effect outside the session.
+ * `asks`: it puts a question to the person at the terminal. `acts`: everything else.
  */
 export type ToolEffect = 'reads' | 'acts' | 'asks';
 
 /**
- * The tools of Claude Code 2.1.197 to 2.1.332, and those of earlier versions that are still in use; from the lists that
- * the CLI sends to its model and from the text of its package.
+ * The tools of Claude Code 2.1.197 to 2.1.332, and those of earlier versions that are still in use. Sources: the lists
+ * that the CLI sends to its model, and the code of its package.
  *
- * `reads` is for tools of which every input is harmless. WebFetch and WebSearch send what they are given to others; LSP
- * starts programs of the project; a skill may run commands; an agent may be sent to another machine; resources of MCP
- * servers may be anything: these act.
+ * `reads` is for tools that are harmless with any input. These act: WebFetch and WebSearch send their input to others;
+ * LSP starts programs of the project; a skill may run commands; an agent may run on another machine; resources of MCP
+ * servers may be anything.
  */
 const TOOLS: Record<ToolEffect, readonly string[]> = {
   reads: [
@@ -102,10 +102,10 @@ const EFFECTS: ReadonlyMap<string, ToolEffect> = new Map(
   ),
 );
 
-/** Tools of MCP servers, as Claude Code names them; `reads` is not known of any. */
+/** Names of MCP tools in Claude Code; the service cannot know that any of them only reads. */
 const MCP_TOOL = /^mcp__.+__.+$/;
 
-/** Null for a tool that is not described here; it is asked for like one that acts. */
+/** Effect of the tool; null if the list does not contain it: operators are then asked as for a tool that acts. */
 export function toolEffect(toolName: string): ToolEffect | null {
   return EFFECTS.get(toolName) ?? (MCP_TOOL.test(toolName) ? 'acts' : null);
 }

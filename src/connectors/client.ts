@@ -20,15 +20,15 @@ export type { Acknowledgement, Approval, ApprovalFilter, ApprovalPage, Ask } fro
 export { ServiceRefused, ServiceUnreachable } from './client/service-errors';
 export { ReceiptRefused } from '../receipts/verify-receipt';
 
-/** The longest that one call waits; the service allows no more. */
+/** Wait of one call, in seconds; the service allows no more. */
 const WAIT_SECONDS = 55;
 /** The largest page of a list. */
 const PAGE_SIZE = 200;
-/** How long an ask goes on that cannot reach the service. A restart takes seconds. */
+/** Time for which an enqueue is retried while the service is unreachable. A restart takes seconds. */
 const ASK_PATIENCE_MS = 120_000;
-/** How long a cancellation or an acknowledgement does. Nothing hangs on it but what the card says. */
+/** The same for a cancellation or an acknowledgement. Only the text of the card depends on these. */
 const NOTICE_PATIENCE_MS = 10_000;
-/** How long after the request has expired the last try to hear of its end may come. */
+/** Time after the expiry of a request in which the client still tries to read its outcome. */
 const EXPIRY_MARGIN_MS = 5_000;
 
 export interface CallOptions {
@@ -36,18 +36,18 @@ export interface CallOptions {
 }
 
 /**
- * The service's REST API for agents and operators. Calls go on through restarts and network cuts, in growing
- * pauses, and a request is asked once however often its call is repeated.
+ * Client of the service's REST API for agents and operators. It retries calls with backoff through restarts and network
+ * cuts; enqueueing is idempotent, so retries make one request.
  *
- * All methods throw `ServiceRefused` when the service says no, `ServiceUnreachable` when it could not be reached for
- * as long as the method says, and the signal's reason when that is aborted.
+ * All methods throw `ServiceRefused` if the service refuses, `ServiceUnreachable` if it was unreachable for the
+ * method's retry time, and the signal's reason if that is aborted.
  */
 export class CountersignClient {
   private readonly door: ServiceDoor;
 
   /**
    * @param door `url` such as `http://127.0.0.1:3000`; `key` of an agent or an operator
-   * @throws TypeError when the URL is none
+   * @throws TypeError if the URL is not valid
    */
   constructor(
     door: ServiceDoor,
@@ -59,11 +59,11 @@ export class CountersignClient {
   }
 
   /**
-   * Asks. Goes on for two minutes when the service cannot be reached.
+   * Enqueues a request. Retries for two minutes while the service is unreachable.
    *
-   * What comes back is for exactly this action: its digest is worked out anew here.
+   * Computes the action's digest itself and compares it, so the returned approval is for exactly this action.
    *
-   * @param options.idempotencyKey the same key with the same ask is the same request, over crashes of the caller too
+   * @param options.idempotencyKey the same key with the same ask is the same request, even after a crash of the caller
    */
   async enqueue(
     ask: Ask,
@@ -79,12 +79,12 @@ export class CountersignClient {
     return approval;
   }
 
-  /** The approval as it stands; one try. */
+  /** Reads the approval's current state; does not retry. */
   get(id: string, { signal }: CallOptions = {}): Promise<Approval> {
     return callService(this.door, { method: 'GET', path: pathOf(id), signal }, approvalSchema);
   }
 
-  /** Waits for the end of a request, however long. Without an answer goes on until it has surely expired. */
+  /** Waits until the request is settled. While there is no answer, retries until the request has surely expired. */
   async settled(approval: Approval, { signal }: CallOptions = {}): Promise<Approval> {
     const lifetimeMs = Date.parse(approval.expiresAt) - Date.parse(approval.createdAt);
     const expiredMs = this.clock.monotonicMs() + lifetimeMs + EXPIRY_MARGIN_MS;
@@ -98,12 +98,12 @@ export class CountersignClient {
         untilMs,
         signal,
       });
-      // A cache or a confused proxy may answer with the approval of something else.
+      // A cache or a misconfigured proxy may answer with another approval.
       if (latest.id !== approval.id || latest.inputDigest !== approval.inputDigest) throw notOurs(latest.id);
     }
   }
 
-  /** One page, newest first; one try. */
+  /** Reads one page, newest first; does not retry. */
   list(
     filter: ApprovalFilter & { readonly limit?: number; readonly cursor?: string },
   ): Promise<ApprovalPage> {
@@ -117,7 +117,7 @@ export class CountersignClient {
     );
   }
 
-  /** All that fit, newest first, page by page. */
+  /** Reads all that match, newest first, page by page. */
   async *all(filter: ApprovalFilter): AsyncGenerator<Approval> {
     for (let cursor: string | null | undefined; cursor !== null;) {
       const page: ApprovalPage = await this.list({ ...filter, limit: PAGE_SIZE, ...(cursor && { cursor }) });
@@ -126,13 +126,13 @@ export class CountersignClient {
     }
   }
 
-  /** Approves or rejects; needs an operator's key. One try. */
+  /** Approves or rejects; needs an operator's key. Does not retry. */
   decide(id: string, decision: 'approved' | 'rejected', reason?: string): Promise<Approval> {
     const call = { method: 'POST', path: `${pathOf(id)}/decision`, body: { decision, reason } } as const;
     return callService(this.door, call, approvalSchema);
   }
 
-  /** Takes a request back. Goes on for ten seconds when the service cannot be reached. */
+  /** Cancels a request. Retries for ten seconds while the service is unreachable. */
   cancel(id: string, reason?: string, { signal }: CallOptions = {}): Promise<Approval> {
     return this.repeat(
       { method: 'POST', path: `${pathOf(id)}/cancel`, body: { reason }, signal },
@@ -140,7 +140,7 @@ export class CountersignClient {
     );
   }
 
-  /** Tells the operators what became of the agent. Goes on for ten seconds when the service cannot be reached. */
+  /** Reports the agent's outcome to the operators. Retries for ten seconds while the service is unreachable. */
   acknowledge(id: string, outcome: Acknowledgement, { signal }: CallOptions = {}): Promise<Approval> {
     return this.repeat(
       { method: 'POST', path: `${pathOf(id)}/ack`, body: { outcome }, signal },
@@ -149,11 +149,11 @@ export class CountersignClient {
   }
 
   /**
-   * That an approval allows exactly this use: its receipt is genuine, by the keys that the service has now, says
-   * "approved" of this very action, and may still be used. Act after it resolved, and once. Goes on for two minutes
-   * when the keys cannot be had.
+   * Verifies that an approval allows exactly this use. Its receipt must be genuine by the service's current keys, state
+   * "approved" for this action, and still be valid. Act after this resolved, and only once. Retries for two minutes
+   * while the keys are unavailable.
    *
-   * @throws ReceiptRefused when any of it does not hold.
+   * @throws ReceiptRefused if any of these checks fails.
    */
   async verify(
     approval: Approval,

@@ -25,7 +25,7 @@ import { UnknownTools } from './unknown-tools';
 export class ConnectorsModule implements NestModule {
   constructor(private readonly calls: CallsNeverFail) {}
 
-  /** The first moment at which modules stand and routes do not. */
+  /** Attaches the hooks here: the modules exist, and the routes are not registered yet. */
   configure(_consumer: MiddlewareConsumer): void {
     this.calls.attach();
   }

@@ -4,9 +4,9 @@ import { PassingBody } from './passing-body';
 import { denialFor, mayMeanConnector } from './refused-calls';
 
 /**
- * Denies a call of a connector before there is a service to ask.
+ * Denies a call of a connector while the service is still starting.
  *
- * @returns false where there is nothing to deny, and nothing was answered.
+ * @returns false if there is nothing to deny; then nothing was sent.
  */
 export async function denyEarly(
   request: IncomingMessage,
@@ -16,7 +16,7 @@ export async function denyEarly(
   const { method, url = '' } = request;
   if (method !== 'POST' || !mayMeanConnector(url)) return false;
   const passing = new PassingBody();
-  // Of a body that is cut off, what came counts.
+  // Of a truncated body, the received part counts.
   pipeline(request, passing, () => undefined);
   const denial = denialFor(url, await passing.spotted(), reason);
   if (denial === null) return false;

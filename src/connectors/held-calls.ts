@@ -32,26 +32,26 @@ import { describeError, Log } from '../logging/log';
 import type { Ending, Outcome } from './answers';
 import { CONNECTORS, ConnectorAnswered, type Connector } from './connector-events';
 
-/** A caller that lost its connection has this long to come back before its request is cancelled. */
+/** Time for a caller to reconnect before the service cancels its request. */
 const ABANDONED_AFTER_MS = 5_000;
 
 export interface Question {
   readonly connector: Connector;
   readonly body: EnqueueBody;
   /**
-   * What a call has in common with its retry, beside the key, the connector and the action; null: no call is its retry.
-   * No part of it identifies anything alone: other sessions and other calls may have the same.
+   * Fields that a call shares with its retry, beside the key, the connector and the action; null: it has no retries.
+   * No field identifies a call alone: other sessions and other calls may have the same value.
    */
   readonly identity: JsonObject | null;
 }
 
-/** A request, and as which of its callers this one waits. */
+/** A request, and the number of this caller among those that waited for it. */
 interface Held {
   readonly approval: Approval;
   readonly hold: Hold;
 }
 
-/** The space keeps it apart from every Idempotency-Key that a caller can send. */
+/** Contains a space, so it differs from every Idempotency-Key that a caller can send. */
 function idempotencyKeyOf({ connector, identity, body }: Question): string | null {
   if (identity === null) return null;
   const { toolName, toolInput, cwd = null } = body;
@@ -59,21 +59,21 @@ function idempotencyKeyOf({ connector, identity, body }: Question): string | nul
   return `${connector} ${sha256Hex(canonicalize({ ...identity, action }))}`;
 }
 
-/** Cancelled by the agent itself: its connection may still be there, but it no longer waits for this answer. */
+/** True if the agent itself cancelled: its connection may still be open, but it no longer waits for this answer. */
 function isTakenBack(approval: SettledApproval): boolean {
   return approval.status === 'cancelled' && approval.by.kind === 'api' && approval.by.id === approval.keyId;
 }
 
 /**
- * Calls that stay open until the operators answer, and whose connection is the agent's sign of life. A lost one may
- * be joined again on any replica, by one call at a time: who waits is in the database, and only timers are kept here.
- * An end is taken before it is told, by the call that came last, so that one tap lets one call go on.
+ * Calls that stay open until the operators answer; an open connection shows that the agent still waits. After a lost
+ * connection, one call at a time may rejoin the request on any replica: the database stores the waiter, and this class
+ * only the timers. The latest call takes the outcome before it answers, so one tap lets only one call proceed.
  */
 @Injectable()
 export class HeldCalls implements BeforeApplicationShutdown {
   private readonly waiting = new Map<Connector, number>(CONNECTORS.map((connector) => [connector, 0]));
   private readonly abandoning = new Set<NodeJS.Timeout>();
-  /** One after the other: many that hang up at once must not keep the database from those who decide. */
+  /** Runs cancellations in sequence: a mass disconnect must not take the database from the deciders. */
   private abandoned: Promise<void> = Promise.resolve();
   private stopping = false;
 
@@ -85,7 +85,7 @@ export class HeldCalls implements BeforeApplicationShutdown {
     private readonly log: Log,
   ) {}
 
-  /** What would be cancelled now may be joined at another replica instead, or it expires. */
+  /** Cancels nothing on shutdown: a caller may rejoin its request on another replica, or the request expires. */
   beforeApplicationShutdown(): void {
     this.stopping = true;
     for (const timer of this.abandoning) clearTimeout(timer);
@@ -96,7 +96,8 @@ export class HeldCalls implements BeforeApplicationShutdown {
   }
 
   /**
-   * Asks, or joins the same question if its connection was lost, and waits. Rejects like EnqueueApprovalCommand and AwaitSettlementQuery.
+   * Enqueues a request, or rejoins that of the same question after a lost connection, and waits. Rejects like
+   * EnqueueApprovalCommand and AwaitSettlementQuery.
    *
    * @param wait.signal aborts when the caller hangs up or its key is revoked
    */
@@ -114,7 +115,7 @@ export class HeldCalls implements BeforeApplicationShutdown {
     }
   }
 
-  /** Notes that a call was answered, and whether its connection took the answer. */
+  /** Records that a call was answered, and whether the caller received the answer. */
   async answered(
     connector: Connector,
     caller: Identity,
@@ -126,11 +127,11 @@ export class HeldCalls implements BeforeApplicationShutdown {
     const fields = { connector, approvalId: ending?.approval.id, answer: kind, taken };
     this.log.event('info', 'connector.answered', fields, 'a held call ended');
     if (ending?.kind !== 'settled') return;
-    // A caller that took its request back goes on by another answer, or not at all: only it can say which.
+    // A caller that cancelled its own request continues with another answer or stops; only its report can tell.
     if (isTakenBack(ending.approval) && connector === 'hook') return;
     const delivered = taken && !isTakenBack(ending.approval);
     await this.acknowledge(ending.approval, delivered ? 'answered' : 'gone');
-    // Only once that is recorded: what comes back for it must find that nobody was told.
+    // Only after that is recorded: a caller that reconnects must find that no one received the answer.
     if (!taken) await this.depart(ending.approval.id, ending.hold, caller, false);
   }
 
@@ -153,7 +154,7 @@ export class HeldCalls implements BeforeApplicationShutdown {
     return this.anew(question, caller, key);
   }
 
-  /** Another that asks the same at this moment may be first; it is not joined, since it surely waits. */
+  /** Enqueues a new request. If a concurrent call with the same question was first, it still waits: do not join it. */
   private async anew(question: Question, caller: Identity, key: string): Promise<Held> {
     const first = await this.enqueue(question, caller, key);
     const { approval } = first.replayed ? await this.enqueue(question, caller, null) : first;
@@ -178,7 +179,7 @@ export class HeldCalls implements BeforeApplicationShutdown {
     const viewer = { keyId: caller.keyId };
     try {
       const approval = await this.queries.execute(new AwaitSettlementQuery(id, viewer, ms, signal));
-      // A key that was revoked meanwhile is told nothing, least of all an approval.
+      // A key that was revoked meanwhile must not receive an answer, least of all an approval.
       await caller.standing.confirm();
       if (isSettled(approval)) {
         const taken = await this.commands.execute(new TakeAnswerCommand(id, hold));
@@ -188,7 +189,7 @@ export class HeldCalls implements BeforeApplicationShutdown {
       if (signal.aborted) return { kind: 'gone', approval };
       return { kind: this.clock.monotonicMs() >= until ? 'deadline' : 'stopping', approval };
     } catch (error) {
-      // The caller is told that this failed, and waits no longer.
+      // The caller receives the error and no longer waits.
       await this.depart(id, hold, caller, signal.aborted);
       throw error;
     }
@@ -223,13 +224,13 @@ export class HeldCalls implements BeforeApplicationShutdown {
       try {
         await this.commands.execute(new AcknowledgeApprovalCommand(id, keyId, outcome));
       } catch (error) {
-        // More is known by another call or report meanwhile, and that counts.
+        // Another call or report has recorded a more definite outcome; keep that.
         if (!(error instanceof AlreadyAcknowledged)) throw error;
       }
     });
   }
 
-  /** What cannot be written down now harms nobody: the request expires by itself, the card lacks its last line. */
+  /** Best effort: a failure is logged and ignored. The request then expires, or the card lacks its last line. */
   private async noted(what: string, write: () => Promise<void>): Promise<void> {
     try {
       await write();

@@ -41,17 +41,17 @@ import { McpTransport, type Asked } from './mcp-transport';
 
 const SESSION_HEADER = 'mcp-session-id';
 const PAGE_SIZE = 200;
-/** With the ellipsis, as long as any other reason may be. */
+/** Together with the ellipsis, the longest reason that the service accepts. */
 const MAX_REASON_LENGTH = 999;
 
 type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>;
 
-/** The id of the call that asked for it. */
+/** The JSON-RPC id of the call that made the request. */
 function requestIdOf({ metadata }: Approval): RequestId | undefined {
   return (metadata.mcp as { requestId?: RequestId } | undefined)?.requestId;
 }
 
-/** The calls that are taken back, by their ids, each with the reason for the operators. */
+/** The ids of the cancelled calls, each with the reason for the operators. */
 function cancellationsIn(messages: readonly JSONRPCMessage[]): Map<RequestId, string> {
   const reasons = new Map<RequestId, string>();
   for (const message of messages) {
@@ -65,10 +65,10 @@ function cancellationsIn(messages: readonly JSONRPCMessage[]): Map<RequestId, st
 }
 
 /**
- * The session of a POST; null for none. A call with an id that is not of a session is served without one, so that it is
- * never joined: to be told "not found" would be no denial to the model. Other messages are, and the client begins anew.
+ * The session of a POST; null for none. A tool call with an unknown session id is served without a session and never
+ * joined, since the model would not take a 404 as a denial. Other messages get a 404, so that the client initializes.
  *
- * @throws McpRefusal
+ * @throws McpRefusal 404 for an unknown session
  */
 function sessionOf(
   named: string | string[] | undefined,
@@ -81,7 +81,7 @@ function sessionOf(
   throw new McpRefusal(404, SESSION_UNKNOWN, 'This session is not known here; initialize a new one');
 }
 
-/** What is wrong with the parameters of a call of a tool: the SDK would answer that with an inner error of ours. */
+/** The faults in the parameters of a tool call, else null; the SDK would answer them with an internal error. */
 function faultsOfCall(request: JSONRPCRequest): string | null {
   if (request.method !== 'tools/call') return null;
   const { data, error } = CallToolRequestSchema.safeParse(request);
@@ -90,8 +90,8 @@ function faultsOfCall(request: JSONRPCRequest): string | null {
 }
 
 /**
- * MCP over Streamable HTTP. A session is an id that this service gave to the holder of this key; any replica knows it,
- * and a restart ends none.
+ * MCP over Streamable HTTP. A session is an id that the service issued to the holder of this API key. Every replica
+ * recognises it, also after a restart.
  */
 @Injectable()
 export class McpEndpoint implements OnModuleInit {
@@ -111,9 +111,9 @@ export class McpEndpoint implements OnModuleInit {
     this.transport = new McpTransport(unread);
   }
 
-  /** Never closed: that would silence the calls that a stop must still deny. */
+  /** Opens the server, which is never closed: on shutdown the open calls must still receive their denials. */
   async onModuleInit(): Promise<void> {
-    // Its own registry would refuse bad arguments in its own words; a permission prompt must always decide.
+    // The SDK's registry would answer bad arguments with its own error; a permission prompt must always decide.
     const { server } = new McpServer(
       { name: 'countersign', version: BUILD.version },
       { capabilities: { tools: {} } },
@@ -204,7 +204,7 @@ export class McpEndpoint implements OnModuleInit {
     }
   }
 
-  /** Progress at once and from time to time, where the client asked for it; comments where it did not. */
+  /** Sends progress at once and periodically if the client asked for it; else sends comments. */
   private showProgress({ _meta, sendNotification }: Extra, stream: FastifyReply['raw']): () => void {
     const progressToken = _meta?.progressToken;
     if (progressToken === undefined) return this.heartbeats.start(() => stream.write(': still pending\n\n'));
@@ -224,7 +224,7 @@ export class McpEndpoint implements OnModuleInit {
     this.log.event('debug', 'connector.mcp-error', { error: describeError(error) }, what);
   }
 
-  /** May come to another replica than the calls that they cancel: the database knows which requests those asked for. */
+  /** Finds the requests in the database, since the cancelled calls may be open on another replica. */
   private async cancelled(
     cancellations: ReadonlyMap<RequestId, string>,
     caller: Identity,
@@ -236,13 +236,13 @@ export class McpEndpoint implements OnModuleInit {
           new CancelApprovalCommand({ cause: 'requested', id, by: actorOf(caller), reason }),
         );
       } catch (error) {
-        // It ended a moment before: whoever waits for it has heard how.
+        // The request was settled a moment before, and its waiter has the outcome.
         if (!(error instanceof AlreadySettled || error instanceof Expired)) throw error;
       }
     }
   }
 
-  /** The ids of the requests that the cancelled calls asked for, each with its reason. */
+  /** The ids of the cancelled calls' requests, each with its reason. */
   private async pendingOf(
     { keyId }: Identity,
     sessionId: string,

@@ -7,15 +7,15 @@ import {
   type JSONRPCMessage,
 } from '@modelcontextprotocol/sdk/types.js';
 
-/** As many as the SDK's own transport takes. */
+/** The limit of the SDK's own transport. */
 const MAX_BATCH_SIZE = 100;
-/** Where HTTP has a word for it and JSON-RPC has none; the SDK's transport says the same. */
+/** Code for errors that have an HTTP status but no JSON-RPC code; the same as in the SDK's transport. */
 export const REFUSED_BY_HTTP = -32_000;
 
-/** As the SDK's own transport says it; clients know by it that they must initialize again. */
+/** The code of the SDK's own transport, by which clients know that they must initialize again. */
 export const SESSION_UNKNOWN = -32_001;
 
-/** Why a POST is not taken at all, for HTTP and for JSON-RPC. */
+/** Refusal of a whole POST, with its HTTP status and its JSON-RPC code. */
 export class McpRefusal extends Error {
   constructor(
     readonly status: number,
@@ -35,7 +35,7 @@ export function messagesOf(headers: IncomingHttpHeaders, body: unknown): JSONRPC
   const { accept = '', 'content-type': type, 'mcp-protocol-version': version } = headers;
   if (!accept.includes('application/json') || !accept.includes('text/event-stream'))
     throw new McpRefusal(406, REFUSED_BY_HTTP, 'Accept both application/json and text/event-stream');
-  // A body of another type has not come this far; no body comes without any.
+  // Fastify has refused a body of another type by now; only a POST without a body has no type.
   if (type === undefined) throw new McpRefusal(415, REFUSED_BY_HTTP, 'Send application/json');
   const batch: unknown[] = Array.isArray(body) ? body : [body];
   if (batch.length > MAX_BATCH_SIZE)

@@ -9,7 +9,7 @@ import type { JsonObject, JsonValue } from '../kernel/json';
 import { QUESTION_ADVICE, type Answer, type Outcome } from './answers';
 import type { Question } from './held-calls';
 
-/** Who calls: the name of the key, the MCP session, if it is one of ours, and the id that a cancellation would name. */
+/** The caller: the name of its key, its MCP session, if valid, and the id that a cancellation would name. */
 export interface McpCaller {
   readonly name: string;
   readonly session: string | null;
@@ -25,21 +25,21 @@ export interface ApprovalTool {
 
 const label = z.string().min(1, 'must not be empty').max(200, 'must have at most 200 characters');
 
-/** As Claude Code sends it; newer versions may send more. */
+/** Arguments as Claude Code sends them; newer versions may send more. */
 const permissionSchema = z.object({
   tool_name: label,
   input: jsonObjectSchema,
   tool_use_id: label.nullish(),
 });
 
-/** Written by a model: what is not known is told, or a mistyped timeout would silently be none. */
+/** Strict, since a model writes these arguments: a mistyped timeout must be an error, not silently ignored. */
 const requestSchema = z.strictObject({
   question: z.string().min(1, 'must not be empty').max(2000, 'must have at most 2000 characters'),
   action: z.unknown().optional(),
   timeoutSeconds: z.int('must be a whole number of seconds').min(1, 'must be at least 1').optional(),
 });
 
-/** Without a session of ours, no two calls have one: each is shown with a name of its own. */
+/** The session's id; without a valid session, every call gets a random id of its own. */
 const sessionId = (session: string | null): string => session ?? randomUUID();
 
 const inSession = (session: string | null, identity: JsonObject): JsonObject | null =>
@@ -47,7 +47,7 @@ const inSession = (session: string | null, identity: JsonObject): JsonObject | n
 
 const text = (content: string): CallToolResult['content'] => [{ type: 'text', text: content }];
 
-/** The contract of Claude Code's `--permission-prompt-tool`: a decision as JSON in a text, in every case. */
+/** Tool for Claude Code's `--permission-prompt-tool`: the result is always a decision, as JSON in a text. */
 const approve: ApprovalTool = {
   definition: {
     name: 'approve',
@@ -170,7 +170,7 @@ export const APPROVAL_TOOLS: ReadonlyMap<string, ApprovalTool> = new Map(
   [approve, requestApproval].map((tool) => [tool.definition.name, tool]),
 );
 
-/** The answer to a call that could not even be asked. `tool`: null where it is not known. */
+/** The answer to a call for which no request could be made. `tool`: null if unknown. */
 export function refusedCall(tool: string | null, answer: Answer): CallToolResult {
   const known = tool === null ? undefined : APPROVAL_TOOLS.get(tool);
   return known?.result({ answer, ending: null }) ?? { content: text(answer.message), isError: true };

@@ -10,21 +10,21 @@ import type { Identity } from '../access/identity';
 import { pieceTaken } from '../http/hijack';
 import type { UnreadAnswers } from '../http/unread-answers';
 
-/** One POST with requests: who sent it, where its answers go, and how many are owed. */
+/** One POST with requests: its caller, the stream for its answers, and the number of missing answers. */
 export interface Exchange {
   readonly caller: Identity;
-  /** Null: it came without one that is ours. */
+  /** Null: the POST has no valid session. */
   readonly session: string | null;
   readonly gone: AbortSignal;
   readonly stream: FastifyReply['raw'];
   unanswered: number;
 }
 
-/** A request as its client named it. */
+/** A request with the id that its client gave it. */
 export interface Asked {
   readonly id: RequestId;
   readonly exchange: Exchange;
-  /** True if its answer left for a caller that was still there; other answers of the same POST may follow. */
+  /** True if the answer was sent while the caller was connected; other answers of the same POST may follow. */
   readonly taken: Promise<boolean>;
 }
 
@@ -41,9 +41,9 @@ function deferred<T>(): { promise: Promise<T>; resolve: (value: T | Promise<T>) 
 const eventOf = (message: JSONRPCMessage): string => `event: message\ndata: ${JSON.stringify(message)}\n\n`;
 
 /**
- * All POSTs as one connection: a server and a transport of the SDK for each would be most of what a waiting call costs.
- * Every client counts its requests from the same number on, so here each has a number of ours until it is answered.
- * Only requests pass: what else a client sends names requests by its own numbers.
+ * Presents all POSTs to the SDK as one connection: a server and a transport for each would be most of a waiting call's
+ * cost. All clients count their requests from the same number, so each request gets an internal number until it is
+ * answered. Only requests pass: other messages refer to requests by the client's numbers.
  */
 export class McpTransport implements Transport {
   onmessage?: NonNullable<Transport['onmessage']>;
@@ -67,7 +67,7 @@ export class McpTransport implements Transport {
     this.onmessage?.({ ...request, id: number });
   }
 
-  /** @throws Error for a request that was answered, or never asked. */
+  /** @throws Error for a request that was already answered or never existed. */
   asked(number: RequestId | undefined): Unanswered {
     const asked = number === undefined ? undefined : this.unanswered.get(number);
     if (!asked) throw new Error('an MCP message belongs to no open request');
@@ -85,7 +85,7 @@ export class McpTransport implements Transport {
     return Promise.resolve();
   }
 
-  /** Answers a call of a tool that is not passed on: its parameters are wrong. */
+  /** Answers a tool call whose parameters are wrong, without passing it on. */
   refuse({ id }: JSONRPCRequest, exchange: Exchange, result: CallToolResult): void {
     void this.answer(exchange, { jsonrpc: '2.0', id, result });
   }

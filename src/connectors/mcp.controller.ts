@@ -46,7 +46,7 @@ export class McpController {
     await this.endpoint.serve(request, reply, body, caller);
   }
 
-  /** The protocol lets a server have no stream of its own and no sessions to end; clients go on without. */
+  /** Refuses with 405: the protocol makes a stream of the server and the end of a session optional. */
   @Get()
   @Allow('agent')
   @ApiExcludeEndpoint()

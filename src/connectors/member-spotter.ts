@@ -1,31 +1,31 @@
 import type { JsonObject } from '../kernel/json';
 
-/** A member of the object that a body holds, or one of an object in that. */
+/** Path of a member: of the body's object, or of an object directly inside it. */
 export type MemberPath = readonly [string] | readonly [string, string];
 
-/** The members to look for, each under a name of ours. */
+/** The members to look for, each with the name for its result. */
 export type Wanted<Name extends string> = Readonly<Record<Name, MemberPath>>;
 
 export interface SpottedMember {
-  /** The last one, as `JSON.parse` has it; undefined for an object, a list and what is too long. */
+  /** The last value, as with `JSON.parse`; undefined for an object, a list or a value that is too long. */
   readonly value: unknown;
-  /** An earlier one of the same name has another value, or the same in another spelling. */
+  /** True if an earlier member of this name has another value, or the same value in another spelling. */
   readonly isAmbiguous: boolean;
 }
 
 export type SpottedObject<Name extends string> = { readonly [name in Name]?: SpottedMember };
 
-/** What can be told of a body without understanding all of it. */
+/** Members found in a body without a complete parse. */
 export interface Spotted<Name extends string> {
-  /** True if the objects stand in a list. */
+  /** True if the body is a list of objects. */
   readonly isList: boolean;
-  /** Those that have at least one of the members. */
+  /** The objects that have at least one of the members. */
   readonly objects: readonly SpottedObject<Name>[];
 }
 
-/** Longer values are not kept: no id and no name of ours is so long. */
+/** Longer values are dropped: no id and no name that the service uses is so long. */
 const MAX_TOKEN_BYTES = 400;
-/** As many as a batch of JSON-RPC may hold. */
+/** The limit of a JSON-RPC batch. */
 const MAX_OBJECTS = 100;
 
 const QUOTE = 0x22;
@@ -55,20 +55,20 @@ function nameOf(bytes: Bytes | null): string | null {
     const name = valueOf(bytes);
     return typeof name === 'string' ? name : null;
   }
-  // Bytes beyond ASCII become other letters than they mean, of which no name of ours has any.
+  // Bytes beyond ASCII are decoded wrongly here, but no name that the service looks for has any.
   return bytes.at(-1) === QUOTE ? String.fromCharCode(...bytes.slice(1, -1)) : null;
 }
 
 const isSame = (one: Bytes | null, other: Bytes | null): boolean =>
   one === other || (one?.length === other?.length && one?.every((byte, n) => byte === other?.[n]) === true);
 
-/** A member as it came: it is decoded once its object has ended, however often it is repeated. */
+/** A member's raw bytes: decoded once, when its object has ended, however often the member is repeated. */
 interface RawMember {
   readonly bytes: Bytes | null;
   readonly isAmbiguous: boolean;
 }
 
-/** The same of a body that was understood as JSON. */
+/** Finds the same members in a body that is already parsed. */
 export function membersOf<Name extends string>(body: unknown, wanted: Wanted<Name>): Spotted<Name> {
   const isList = Array.isArray(body);
   const elements: unknown[] = isList ? body : [body];
@@ -87,9 +87,9 @@ export function membersOf<Name extends string>(body: unknown, wanted: Wanted<Nam
 }
 
 /**
- * Finds members of the outermost object, or of those in the outermost list, in the bytes of a body as they pass, in one
- * step for each byte and with bounded memory: also where the JSON is too large, cut off or refused, so that the sender
- * can be answered in its own form. Members of the same name further inside are not taken for them.
+ * Finds members of the outermost object, or of the objects in the outermost list, in the bytes of a body as a stream.
+ * It takes one step for each byte and bounded memory. It also works on JSON that is too large, truncated or refused,
+ * so that the sender gets an answer in its own form. It ignores members of the same name at deeper levels.
  */
 export class MemberSpotter<Name extends string> {
   private readonly objects: SpottedObject<Name>[] = [];
@@ -97,9 +97,9 @@ export class MemberSpotter<Name extends string> {
   private isList = false;
   private isOver = false;
   private depth = 0;
-  /** The depth of the members of an object: 2 in a list. */
+  /** The depth of an object's members: 2 if the body is a list. */
   private base = 1;
-  /** The member in which the members one level further inside are. */
+  /** The member that contains the members one level deeper. */
   private parent: string | null = null;
   private key: string | null = null;
   private token: number[] | null = null;
@@ -116,7 +116,7 @@ export class MemberSpotter<Name extends string> {
     }
   }
 
-  /** All bytes have passed: what was cut off counts as far as it came. */
+  /** Call after the last byte; of a truncated body, the received part counts. */
   end(): Spotted<Name> {
     this.endOfObject();
     return { isList: this.isList, objects: this.objects };
@@ -130,7 +130,7 @@ export class MemberSpotter<Name extends string> {
     return this.depth <= this.base + 1;
   }
 
-  /** @returns where a string that is not kept may end; most of a large body is in such strings. */
+  /** @returns the position where an ignored string may end; most of a large body is in such strings. */
   private skip(bytes: Uint8Array, from: number): number {
     if (this.isEscaped) return from;
     let place = from;
@@ -199,7 +199,7 @@ export class MemberSpotter<Name extends string> {
     this.isOver = this.depth <= 0;
   }
 
-  /** Of one that is an object or a list, its beginning. */
+  /** Handles the end of a member; for an object or a list, its beginning. */
   private endOfMember(): void {
     const { key } = this;
     const bytes = this.takeToken();
@@ -220,7 +220,7 @@ export class MemberSpotter<Name extends string> {
     this.members.set(name, { bytes, isAmbiguous });
   }
 
-  /** @returns null for what was not kept, or not in full. */
+  /** @returns null for a value that was dropped, or not kept completely. */
   private takeToken(): Bytes | null {
     const { token, isKept } = this;
     this.token = null;

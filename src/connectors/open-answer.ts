@@ -4,8 +4,8 @@ import type { Heartbeats } from '../http/heartbeats';
 import type { UnreadAnswers } from '../http/unread-answers';
 
 /**
- * A JSON answer whose headers are sent at once, and white space from time to time until it is known: JSON allows it
- * before a value, proxies keep the connection open for it, and a caller that left is noticed.
+ * A JSON answer that sends its headers at once, then white space periodically until the result is known. JSON allows
+ * white space before a value; it keeps proxies from closing the connection and reveals a caller that has left.
  */
 export class OpenAnswer {
   private readonly raw: FastifyReply['raw'];
@@ -25,7 +25,7 @@ export class OpenAnswer {
     this.stopBeating = heartbeats.start(() => raw.write(' '));
   }
 
-  /** @returns whether the caller was still there to take it. */
+  /** @returns true if the caller was still connected when the answer was sent. */
   end(body: object): Promise<boolean> {
     this.stopBeating();
     const taken = answerTaken(this.raw);

@@ -2,7 +2,7 @@ import type { QueryBus } from '@nestjs/cqrs';
 import type { Approval } from '../approvals/approval';
 import { FindOpenCallsQuery } from '../approvals/queries/find-open-calls';
 
-/** All of them, the oldest first; one page of what may be large is in memory at a time. */
+/** All open calls, oldest first. Reads page by page, since requests may be large. */
 export async function* openCalls(
   queries: QueryBus,
   filter: Omit<FindOpenCallsQuery['filter'], 'afterId'>,

@@ -3,7 +3,7 @@ import { finished } from 'node:stream/promises';
 import { MemberSpotter } from './member-spotter';
 import { TELLING, type SpottedBody } from './refused-calls';
 
-/** The bytes of a body on their way to where they are parsed, looked at as they pass. */
+/** Passes the bytes of a body on to its parser and inspects them on the way. */
 export class PassingBody extends Transform {
   private readonly spotter = new MemberSpotter(TELLING);
 
@@ -12,7 +12,7 @@ export class PassingBody extends Transform {
     done(null, bytes);
   }
 
-  /** Lets what is left pass, as far as it comes, to nobody. */
+  /** Reads and discards the rest of the body, then returns the found members. */
   async spotted(): Promise<SpottedBody> {
     this.resume();
     await finished(this).catch(() => undefined);

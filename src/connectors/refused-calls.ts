@@ -8,7 +8,7 @@ import type { Spotted, SpottedMember, SpottedObject, Wanted } from './member-spo
 
 type Member = 'event' | 'id' | 'method' | 'tool';
 
-/** The members by which a body tells how its sender must be answered. */
+/** The members of a body that determine the form of the answer. */
 export const TELLING: Wanted<Member> = {
   event: ['hook_event_name'],
   id: ['id'],
@@ -18,18 +18,18 @@ export const TELLING: Wanted<Member> = {
 
 export type SpottedBody = Spotted<Member>;
 
-/** Nothing is known of the body. */
+/** Result for a body of which nothing is known. */
 export const NOTHING_SPOTTED: SpottedBody = { isList: false, objects: [] };
 
 /** The answer to refused calls, with status 200. */
 export interface Denial {
   readonly connector: Connector;
-  /** How many calls it denies. */
+  /** Number of calls that it denies. */
   readonly calls: number;
   readonly answer: object;
 }
 
-/** The path of a URL in small letters, its escapes decoded as far as they are bytes: the router decodes them too. */
+/** The path of a URL in lower case, with single-byte escapes decoded as the router decodes them. */
 function pathOf(url: string): string {
   const [path = ''] = url.split(/[?#]/, 1);
   return path
@@ -40,7 +40,7 @@ function pathOf(url: string): string {
 const CONNECTORS = /^\/+connectors(?![\w-])/;
 const CLAUDE_CODE = /^\/+connectors\/+claude-code(?![\w-])/;
 
-/** True if a refused POST to this URL may have been meant for a connector, however the address is spelt. */
+/** True if a refused POST to this URL may have been meant for a connector, in any spelling. */
 export const mayMeanConnector = (url: string): boolean => CONNECTORS.test(pathOf(url));
 
 interface Request {
@@ -68,7 +68,7 @@ function refusalOf(request: Request, reason: string): JSONRPCMessage {
     : { jsonrpc: '2.0', id, error: { code: REFUSED_BY_HTTP, message: reason } };
 }
 
-/** Undefined where no event can be told: its name is not found, is not a text, or has two values. */
+/** The event's name; undefined if it is missing, is not a string, or has two values. */
 function eventNameIn({ isList, objects: [object] }: SpottedBody): string | undefined {
   const event = isList ? undefined : object?.event;
   return (event?.isAmbiguous === false ? textOf(event) : null) ?? undefined;
@@ -80,11 +80,11 @@ function denialOfHook(event: GatingEvent | null, reason: string): Denial {
 }
 
 /**
- * The denial of what a connector was asked with a POST that is refused. To Claude Code, an HTTP error of its hook is no
- * decision, and some permission modes then run the tool; to a model, one of its permission prompt is a tool that is
- * broken. A mistyped address must not set the agent free either, so there the body tells which connector was meant.
+ * The denial for a refused POST to a connector. Claude Code takes an HTTP error of its hook as no decision, and some
+ * permission modes then run the tool. A model takes an HTTP error of its permission prompt for a broken tool. A
+ * mistyped address must fail closed too, so for these the body determines the connector.
  *
- * @returns null for a refusal that stays an HTTP error: nobody waits for a decision, or for one in a form that is unknown.
+ * @returns null if the refusal stays an HTTP error: no caller waits for a decision, or its form is unknown.
  */
 export function denialFor(url: string, body: SpottedBody, reason: string): Denial | null {
   const path = pathOf(url);

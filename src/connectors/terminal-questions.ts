@@ -10,8 +10,8 @@ import type { Question } from './held-calls';
 import { openCalls } from './open-calls';
 
 /**
- * Questions that Claude Code puts to the person at its terminal. The operators are shown them; nobody is held for them,
- * since only the terminal can answer.
+ * Questions that Claude Code puts to the person at its terminal. Operators see them on a card, but the agent does not
+ * wait for operators, since only the terminal can answer.
  */
 @Injectable()
 export class TerminalQuestions {
@@ -22,7 +22,7 @@ export class TerminalQuestions {
     private readonly log: Log,
   ) {}
 
-  /** Best effort: the person at the terminal is asked in any case. */
+  /** Best effort: a failure is ignored, since Claude Code asks the person at the terminal in any case. */
   async show(question: Question, caller: Identity): Promise<void> {
     try {
       await this.turns.take(caller.keyId, () => this.ask(question, caller));
@@ -34,7 +34,7 @@ export class TerminalQuestions {
 
   private async ask({ body, identity }: Question, caller: Identity): Promise<void> {
     const { keyId } = caller;
-    // One question comes twice where both PreToolUse and PermissionRequest are set up.
+    // With hooks for both PreToolUse and PermissionRequest, one question arrives twice.
     const { sessionId, toolName, toolInput, cwd = null } = body;
     const digest = inputDigest({ toolName, toolInput, cwd });
     for await (const open of openCalls(this.queries, { keyId, sessionId, call: null }))

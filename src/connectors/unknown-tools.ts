@@ -2,10 +2,10 @@ import { Injectable } from '@nestjs/common';
 import { Log } from '../logging/log';
 import { toolEffect } from './claude-code-tools';
 
-/** Names come from outside: a caller that invents them fills the log no further. */
+/** Limit, so that a caller that invents names cannot fill the log. */
 const MAX_REPORTED_NAMES = 100;
 
-/** Reports tools that the service has no description of, each once: a new version of Claude Code brought them. */
+/** Reports each tool that the service does not know once; such tools come with new versions of Claude Code. */
 @Injectable()
 export class UnknownTools {
   private readonly reported = new Set<string>();

@@ -7,11 +7,11 @@ const jsonObject = z.custom<JsonObject>(
 );
 const actor = z.object({ kind: z.enum(['telegram', 'api']), id: z.string(), name: z.string() });
 
-/** The approval as the service sends it. Members that a later service adds are let through. */
+/** The approval as the service sends it. The schema accepts members that a later service adds. */
 export const approvalSchema = z.looseObject({
   id: z.uuid(),
   status: z.enum(['pending', 'approved', 'rejected', 'expired', 'cancelled']),
-  /** The API key that asked, as it was authenticated; earlier services do not say. */
+  /** The API key that made the request, as authenticated; earlier services do not send it. */
   requestedBy: z.looseObject({ key: z.string(), owner: z.string().nullable() }).optional(),
   agentId: z.string(),
   sessionId: z.string(),
@@ -36,7 +36,7 @@ export const approvalPageSchema = z.object({
   nextCursor: z.string().nullable(),
 });
 
-/** Members of a problem document that a caller acts on; everything in it is the service's word for people. */
+/** Members of a problem document that a caller uses; its texts are for people. */
 export const problemSchema = z.object({
   code: z.string(),
   detail: z.string().optional(),
@@ -49,7 +49,7 @@ export type Acknowledgement = NonNullable<Approval['acknowledged']>;
 export type ApprovalStatus = Approval['status'];
 export type ApprovalPage = z.infer<typeof approvalPageSchema>;
 
-/** What an agent asks; `POST /api/approvals` documents each member. */
+/** Request of an agent; `POST /api/approvals` documents each member. */
 export interface Ask {
   readonly agentId: string;
   readonly sessionId: string;
@@ -62,7 +62,7 @@ export interface Ask {
   readonly metadata?: JsonObject;
 }
 
-/** Which approvals to list; newest first. */
+/** Filter for a list of approvals. */
 export interface ApprovalFilter {
   readonly status?: ApprovalStatus;
   readonly agentId?: string;

@@ -4,20 +4,20 @@ import { ServiceUnreachable } from './service-errors';
 
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 5_000;
-/** Pauses vary by this share, so that a thousand agents do not come back in step. */
+/** Backoff varies by this share, so that a thousand agents do not retry at the same moment. */
 const JITTER = 0.25;
 
 export interface Persistence {
   readonly clock: Clock;
-  /** Until when to go on, on the clock's monotonic scale. */
+  /** End of the retries, on the clock's monotonic scale. */
   readonly untilMs: number;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Repeats a call that could not reach the service, in growing pauses.
+ * Retries a call with backoff while the service is unreachable.
  *
- * @throws ServiceUnreachable, the last one, when the next try would come too late; any other error at once.
+ * @throws ServiceUnreachable, the last one, if the next retry would be after the end; any other error at once.
  */
 export async function persistently<T>(
   call: () => Promise<T>,

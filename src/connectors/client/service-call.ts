@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { problemSchema } from './approval-wire';
 import { NO_CODE, ServiceRefused, ServiceUnreachable } from './service-errors';
 
-/** A call that does not wait for an operator is answered within this, or never. */
+/** Timeout of a call that does not wait for an operator. */
 const ANSWER_WITHIN_MS = 15_000;
 
 export interface ServiceCall {
@@ -10,7 +10,7 @@ export interface ServiceCall {
   readonly path: string;
   readonly body?: object;
   readonly headers?: Readonly<Record<string, string>>;
-  /** How long the service may hold the answer, beyond the time that any call may take. */
+  /** Time that the service may hold the answer, in addition to the timeout of any call. */
   readonly heldMs?: number;
   readonly signal?: AbortSignal | undefined;
 }
@@ -22,9 +22,9 @@ export interface ServiceDoor {
 }
 
 /**
- * One HTTP call, its answer checked against the schema.
+ * Makes one HTTP call and validates the answer with the schema.
  *
- * @throws ServiceUnreachable, ServiceRefused, or the signal's reason when it is aborted.
+ * @throws ServiceUnreachable, ServiceRefused, or the signal's reason if it is aborted.
  */
 export async function callService<Schema extends z.ZodType>(
   door: ServiceDoor,
@@ -39,7 +39,7 @@ export async function callService<Schema extends z.ZodType>(
   }
   if (status >= 400) throw refusal(door, status, text);
   const parsed = schema.safeParse(jsonOf(text));
-  // Not ours: a proxy's page, or half an answer. What cannot be read is never a yes.
+  // The answer is a proxy's page, or truncated. An unreadable answer must never count as an approval.
   if (!parsed.success) throw new ServiceUnreachable(stranger(door));
   return parsed.data;
 }
@@ -55,7 +55,7 @@ async function exchange(door: ServiceDoor, call: ServiceCall) {
         ...call.headers,
       },
       ...(call.body ? { body: JSON.stringify(call.body) } : {}),
-      // The key belongs to one address.
+      // A redirect would send the key to another address.
       redirect: 'error',
       signal: call.signal ? AbortSignal.any([call.signal, patience]) : patience,
     });
@@ -68,7 +68,7 @@ async function exchange(door: ServiceDoor, call: ServiceCall) {
 
 const stranger = ({ url }: ServiceDoor): string => `what answers at ${url} is not Countersign`;
 
-/** Each of ours is a problem document. */
+/** The error for a refusal; a refusal of the service itself is always a problem document. */
 function refusal(door: ServiceDoor, status: number, text: string): ServiceRefused {
   const problem = problemSchema.safeParse(jsonOf(text)).data;
   if (problem === undefined) return new ServiceRefused(status, NO_CODE, `${stranger(door)} (${status})`);
@@ -80,7 +80,7 @@ function refusal(door: ServiceDoor, status: number, text: string): ServiceRefuse
   );
 }
 
-/** The service's own words on what is wrong, where it has any. */
+/** The service's own description of the error, if it sent one. */
 function because(text: string): string {
   const problem = problemSchema.safeParse(jsonOf(text)).data;
   const faults = problem?.errors?.map(({ path, message }) => (path === '' ? message : `${path} ${message}`));
@@ -92,6 +92,6 @@ function jsonOf(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {
-    return undefined; // no schema takes it
+    return undefined; // no schema accepts undefined
   }
 }

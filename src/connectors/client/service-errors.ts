@@ -1,10 +1,10 @@
 import type { Approval } from './approval-wire';
 
-/** The service gave no usable answer: no connection, a 5xx, too many requests, no JSON. Asking again may help. */
+/** The service gave no usable answer: no connection, a 5xx, too many requests, no JSON. A retry may succeed. */
 export class ServiceUnreachable extends Error {
   override readonly name = 'ServiceUnreachable';
 
-  /** @param retryAfterMs as the service wished; undefined when it did not say. */
+  /** @param retryAfterMs from the service's `Retry-After`; undefined without one. */
   constructor(
     message: string,
     readonly retryAfterMs?: number,
@@ -14,10 +14,10 @@ export class ServiceUnreachable extends Error {
   }
 }
 
-/** The code of a refusal that is no problem document: what answered is not Countersign. */
+/** Code for a refusal that is not a problem document: the sender is not Countersign. */
 export const NO_CODE = 'unknown';
 
-/** The service understood and said no; asking again the same way will not help. */
+/** The service refused the call; a retry of the same call will not succeed. */
 export class ServiceRefused extends Error {
   override readonly name = 'ServiceRefused';
 
@@ -27,7 +27,7 @@ export class ServiceRefused extends Error {
     /** The problem document's code, such as `approval.already-settled`; else {@link NO_CODE}. */
     readonly code: string,
     message: string,
-    /** The true state, where the refusal is about one. */
+    /** The current state of the approval, if the refusal concerns one. */
     readonly approval?: Approval,
   ) {
     super(message);

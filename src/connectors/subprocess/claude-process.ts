@@ -4,7 +4,7 @@ import { constants } from 'node:os';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** After a signal to end, Claude Code and what it started get this long. */
+/** Time for Claude Code and its children to end after a signal. */
 const END_WITHIN_MS = 10_000;
 const LAST_WORDS_WITHIN_MS = 1_000;
 
@@ -21,32 +21,32 @@ export class ClaudeMissing extends Error {
 }
 
 /**
- * Claude Code as a child in a process group of its own: Ctrl-C at the terminal reaches us alone, and what we pass on
- * reaches it once.
+ * Claude Code as a child in its own process group. Ctrl-C at the terminal reaches only this process, so Claude Code
+ * receives each forwarded signal once.
  */
 export class ClaudeProcess {
   private killer: NodeJS.Timeout | undefined;
 
   private constructor(
     private readonly child: ChildProcess,
-    /** The exit code as a shell gives it: 128 and the signal's number where a signal ended it. */
+    /** The exit code as in a shell: 128 plus the signal's number if a signal ended the process. */
     readonly ended: Promise<number>,
   ) {}
 
-  /** @throws ClaudeMissing when the program cannot be started. */
+  /** @throws ClaudeMissing if the program cannot be started. */
   static async start(
     { file, args, cwd, env }: ClaudeSettings,
     onLine: (line: string) => void,
   ): Promise<ClaudeProcess> {
     const child = spawn(file, args, { cwd, env, detached: true, stdio: ['pipe', 'pipe', 'inherit'] });
-    // A child that is gone cannot be written to; its end is heard otherwise.
+    // Ignore write errors: the child has ended, and its exit event reports that.
     child.stdin.on('error', () => undefined);
     const lines = createInterface({ input: child.stdout }).on('line', onLine);
     const read = once(lines, 'close');
     const ended = new Promise<number>((done) => {
       child.once('exit', (code, signal) => {
         const exitCode = code ?? 128 + (signal === null ? 0 : constants.signals[signal]);
-        // What it started may hold on to its output; that is not waited for.
+        // The child's own children may keep its output open; do not wait for them.
         void Promise.race([read, sleep(LAST_WORDS_WITHIN_MS, null, { ref: false })]).then(() =>
           done(exitCode),
         );
@@ -67,18 +67,18 @@ export class ClaudeProcess {
     this.child.stdin?.write(`${line}\n`);
   }
 
-  /** Nothing more will be said to it: it ends when it has done what it was told. */
+  /** Closes Claude Code's input: it ends when it has finished its work. */
   finish(): void {
     this.child.stdin?.end();
   }
 
-  /** Passes the signal on; what does not end of it is killed. */
+  /** Forwards the signal; kills the process group if it has not ended in time. */
   signal(signal: NodeJS.Signals): void {
     this.child.kill(signal);
     this.killer ??= setTimeout(() => this.killGroup(), END_WITHIN_MS).unref();
   }
 
-  /** Ends whatever is left of it. */
+  /** Kills the remaining processes of the group. */
   reap(): void {
     clearTimeout(this.killer);
     this.killGroup();

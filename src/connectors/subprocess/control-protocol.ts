@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { JsonObject } from '../../kernel/json';
 import { parseStrictJson, StrictJsonError } from '../../kernel/strict-json';
 
-/** How Claude Code is started: it speaks JSON lines both ways and asks us before it uses a tool. */
+/** Start arguments of Claude Code: JSON lines in both directions, and a request to this process before each tool. */
 const PROTOCOL_ARGUMENTS = [
   '-p',
   '--output-format',
@@ -15,21 +15,21 @@ const PROTOCOL_ARGUMENTS = [
 ];
 
 /**
- * Rules of the command line stand above those of users and projects: every tool is asked for, whatever their settings
- * or hooks allow, and no mode can be entered that asks for less.
+ * Settings for the command line, which override those of users and projects. Claude Code then asks for every tool,
+ * whatever other settings or hooks allow, and cannot enter a mode that asks for less.
  */
 const GUARDED = {
   permissions: { ask: ['*'], defaultMode: 'default', disableBypassPermissionsMode: 'disable' },
   sandbox: { autoAllowBashIfSandboxed: false },
 };
 
-/** The arguments for a new session, or for one to be resumed. */
+/** The arguments for a new session, or to resume one. */
 export function claudeArguments(resume: string | null): string[] {
   const guard = ['--permission-mode', 'default', '--settings', JSON.stringify(GUARDED)];
   return [...PROTOCOL_ARGUMENTS, ...guard, ...(resume === null ? [] : ['--resume', resume])];
 }
 
-/** One tool call as Claude Code wants to make it. */
+/** One tool call that Claude Code asks for. */
 export interface ToolCall {
   readonly toolName: string;
   readonly toolInput: JsonObject;
@@ -42,11 +42,11 @@ export interface PermissionDenial {
   readonly toolInput: JsonObject;
 }
 
-/** What one line of Claude Code's output means to us. */
+/** Meaning of one line of Claude Code's output. */
 export type Said =
   | { readonly kind: 'begun'; readonly sessionId: string }
   | { readonly kind: 'asks'; readonly requestId: string; readonly call: ToolCall }
-  /** It wants something that cannot be put to anybody, and why. */
+  /** Claude Code asks for something that operators cannot decide; `why` is the reason. */
   | { readonly kind: 'unaskable'; readonly requestId: string; readonly gating: boolean; readonly why: string }
   | { readonly kind: 'retracts'; readonly requestId: string }
   | {
@@ -80,7 +80,7 @@ const ended = z.object({
     .default([]),
 });
 
-/** What a line says; `other` for what needs nothing of us, also when it is no message at all. */
+/** Parses a line; `other` for a message that needs no action, and for a line that is not a message. */
 export function parseLine(text: string): Said {
   const message = line.safeParse(jsonOf(text)).data;
   switch (message?.type) {
@@ -147,7 +147,7 @@ function asked({ request_id: requestId, request }: z.infer<typeof controlRequest
   if (!data)
     return { kind: 'unaskable', requestId, gating: true, why: 'the call has a form that is not known' };
   try {
-    // What reads two ways must not be approved in one and run in the other.
+    // Ambiguous JSON must not be approved in one reading and run in the other.
     parseStrictJson(text);
   } catch (error) {
     if (!(error instanceof StrictJsonError)) throw error;
@@ -173,6 +173,6 @@ function jsonOf(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {
-    return undefined; // no message
+    return undefined; // not a message
   }
 }

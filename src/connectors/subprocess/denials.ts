@@ -3,7 +3,7 @@ import type { Approval } from '../client/approval-wire';
 
 const NOBODY_SAID_NO = 'It was not approved, and nobody said no';
 
-/** What the model is told of a request that was not approved: who said no and why, or that nobody did. */
+/** Message to the model for a request that was not approved: who rejected it and why, or that nobody decided. */
 export function denialOf({ status, decision, reason, createdAt, expiresAt }: Approval): string {
   if (decision !== null) {
     const why = decision.reason === null ? ', without a reason.' : `: ${decision.reason}`;
@@ -16,7 +16,7 @@ export function denialOf({ status, decision, reason, createdAt, expiresAt }: App
   return `Countersign: nobody answered within ${within}. ${NOBODY_SAID_NO}; ask again if it is still needed.`;
 }
 
-/** What the model is told when nobody could be asked, or no answer could be heard or believed. */
+/** Message to the model if the request could not be made, or its answer did not arrive or verify. */
 export function failureOf(why: string): string {
   return `Countersign: ${why}. ${NOBODY_SAID_NO}: the tool did not run because it could not be asked for.`;
 }

@@ -9,15 +9,15 @@ export interface PlacedCall extends ToolCall {
 }
 
 /**
- * Requests that an earlier run of the session left behind, pending or approved, and that no agent has acted on: each
- * stands for one call of exactly the tool and input that it was asked for.
+ * Pending or approved requests of an earlier run of the session that no agent has acted on. Each one is valid for one
+ * call with exactly its tool and input.
  */
 export class Grants {
   private readonly byDigest = new Map<string, Approval[]>();
 
   static readonly none = new Grants([]);
 
-  /** @throws what the client throws. */
+  /** @throws the client's errors. */
   static async of(client: CountersignClient, agentId: string, sessionId: string): Promise<Grants> {
     const left: Approval[] = [];
     for (const status of ['approved', 'pending'] as const) {
@@ -39,7 +39,7 @@ export class Grants {
     return [...this.byDigest.values()].flat().length;
   }
 
-  /** One that stands for this call, and no longer for another. */
+  /** Takes a request for this call, so that no other call can use it. */
   take(call: PlacedCall): Approval | undefined {
     return this.byDigest.get(inputDigest(call))?.shift();
   }

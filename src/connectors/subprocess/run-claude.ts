@@ -20,14 +20,14 @@ export interface RunSettings {
   readonly agentId: string;
   readonly cwd: string;
   readonly prompt: string;
-  /** The session to go on with; null for a new one. */
+  /** The session to resume; null for a new one. */
   readonly resume: string | null;
-  /** How long operators have; the service's default without it. */
+  /** Time for the operators to decide; undefined: the service's default. */
   readonly timeoutSeconds: number | undefined;
-  /** The program, and what it gets as environment. */
+  /** The program; `env` is its environment. */
   readonly claude: string;
   readonly env: NodeJS.ProcessEnv;
-  /** Every line that Claude Code says, as it came. */
+  /** Receives every output line of Claude Code unchanged. */
   readonly onLine: (line: string) => void;
   readonly report: (event: RunEvent) => void;
 }
@@ -51,8 +51,8 @@ export class ClaudeRun {
   constructor(private readonly settings: RunSettings) {}
 
   /**
-   * @returns Claude Code's exit code, as a shell gives it.
-   * @throws ClaudeMissing, and what the client throws when the requests of an earlier run cannot be read.
+   * @returns Claude Code's exit code, as in a shell.
+   * @throws ClaudeMissing, and the client's errors if the requests of an earlier run cannot be read.
    */
   async toItsEnd(): Promise<number> {
     const { client, agentId, resume, claude, cwd, env, prompt } = this.settings;
@@ -76,7 +76,7 @@ export class ClaudeRun {
     return exitCode;
   }
 
-  /** Passes a signal on. What is open is cancelled when Claude Code has ended of it. */
+  /** Forwards a signal. When Claude Code has ended, its open requests are cancelled. */
   signal(signal: NodeJS.Signals): void {
     this.child?.signal(signal);
   }
@@ -128,7 +128,7 @@ export class ClaudeRun {
     });
   }
 
-  /** What `--resume` needs; written at the beginning too, for a run that is killed. */
+  /** Writes the data for `--resume`; also at the beginning, in case the run is killed. */
   private async keep(sessionId: string): Promise<void> {
     const { sessions, agentId, cwd, report } = this.settings;
     const denials = this.denials.map((denied) => ({
@@ -146,7 +146,7 @@ export class ClaudeRun {
   }
 }
 
-/** Null for what has no canonical form, and was therefore not asked. */
+/** Digest of a call; null if it has no canonical form, for which no request was made. */
 function digestOf(call: BoundInput): string | null {
   try {
     return inputDigest(call);

@@ -10,7 +10,7 @@ const sessionFile = z.object({
   sessionId: z.string().regex(SESSION_ID),
   agentId: z.string(),
   cwd: z.string(),
-  /** Calls that Claude Code reported as denied at its last end, and why. */
+  /** Calls that Claude Code reported as denied at the end of the last run, with the reasons. */
   denials: z.array(
     z.object({
       toolName: z.string(),
@@ -21,17 +21,17 @@ const sessionFile = z.object({
   ),
 });
 
-/** What is kept of a session so that it can be resumed. No key, no input. */
+/** Stored data of a session, to resume it. It contains no API key and no tool input. */
 export type SessionFile = z.infer<typeof sessionFile>;
 
-/** There is nothing, or nothing usable, kept of the session. */
+/** No usable file exists for the session. */
 export class SessionUnknown extends Error {
   override readonly name = 'SessionUnknown';
 }
 
-/** Sessions and the approvals used in them, as files that only their owner reads. */
+/** Stores sessions and their used approvals in files that only the owner can read. */
 export class SessionFiles {
-  /** @param directory made when needed */
+  /** @param directory created when needed */
   constructor(private readonly directory: string) {}
 
   /** @throws SessionUnknown */
@@ -44,7 +44,7 @@ export class SessionFiles {
     }
   }
 
-  /** Replaces what was kept, in one step. @returns the file's path. */
+  /** Replaces the session's file atomically. @returns the file's path. */
   async write(session: SessionFile): Promise<string> {
     const path = this.pathOf(session.sessionId);
     const aside = `${path}.${randomBytes(6).toString('hex')}`;
@@ -56,10 +56,10 @@ export class SessionFiles {
   }
 
   /**
-   * Takes the one use that an approval has. The answer is on the disk before it is given, and of any number of
-   * processes one gets it.
+   * Claims the single use of an approval. The claim is durable on disk before this resolves, and only one of any number
+   * of processes succeeds.
    *
-   * @returns false when it was taken before, in this process or another, crashed or not.
+   * @returns false if this or another process, even a crashed one, claimed it before.
    */
   async claim(sessionId: string, approvalId: string): Promise<boolean> {
     const directory = usedDirectory(this.pathOf(sessionId));
@@ -69,7 +69,7 @@ export class SessionFiles {
       if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
       throw error;
     }
-    // The directory itself is as durable as the session's file, which is written first.
+    // The session's file is written first, so the directory itself is already durable.
     await syncDirectory(directory);
     return true;
   }
@@ -80,12 +80,12 @@ export class SessionFiles {
   }
 }
 
-/** Where the file of a session has the approvals that were used in it. */
+/** Directory of a session's used approvals, beside the session's file. */
 function usedDirectory(path: string): string {
   return path.replace(/\.json$/, '.used');
 }
 
-/** A new file, readable by its owner, on the disk. */
+/** Writes a new file that only its owner can read, and syncs it to disk. */
 async function writeDurably(path: string, text: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const file = await open(path, 'wx', 0o600);

@@ -15,7 +15,7 @@ export interface GateSettings {
   readonly sessions: SessionFiles;
   readonly agentId: string;
   readonly sessionId: string;
-  /** Where every tool runs. */
+  /** Working directory of every tool. */
   readonly cwd: string;
   readonly timeoutSeconds: number | undefined;
   readonly grants: Grants;
@@ -24,7 +24,7 @@ export interface GateSettings {
   readonly report: (event: GateEvent) => void;
 }
 
-/** What people at the terminal are told. */
+/** Event to report at the terminal. */
 export type GateEvent =
   | { readonly kind: 'asked' | 'joined'; readonly approval: Approval }
   | { readonly kind: 'allowed'; readonly approval: Approval }
@@ -36,28 +36,28 @@ type Verdict =
   | { readonly allow: true; readonly approval: Approval }
   | { readonly allow: false; readonly approval: Approval | null; readonly message: string };
 
-/** An approval that has had its one use. */
+/** The approval's single use was claimed before. */
 class UsedBefore extends Error {}
 
 const SAME_ID = 'the agent gave two calls the same id';
 
-/** How long a request that is no longer wanted is taken back for. */
+/** Time limit for finding a request that must be cancelled. */
 const RETRACT_WITHIN_MS = 10_000;
 
 /**
- * Puts every tool call to the operators, each on its own. A tool is allowed when its request was approved, the receipt
- * says so for exactly this call, and the approval was not used before. Whatever else happens is a denial.
+ * Asks the operators for every tool call separately. A tool is allowed if its request was approved, the receipt
+ * confirms that for exactly this call, and the approval was not used before. Anything else is a denial.
  */
 export class ToolGate {
-  /** By Claude Code's id of the call: a gate is of one process and one session, and no other has its ids. */
+  /** Open calls by Claude Code's id: a gate serves one process and one session, so ids do not collide. */
   private readonly open = new Map<string, AbortController>();
   private readonly underWay = new Set<Promise<void>>();
-  /** Why calls were denied, by tool use. */
+  /** Reasons of the denials, by tool use id. */
   readonly denials = new Map<string, string>();
 
   constructor(private readonly settings: GateSettings) {}
 
-  /** Answers in its own time. An answer to two calls at once could let the wrong one run, so neither is allowed. */
+  /** Answers asynchronously. Denies two open calls with the same id, since an answer could reach the wrong one. */
   ask(requestId: string, call: ToolCall): void {
     if (this.open.has(requestId)) {
       this.retract(requestId, SAME_ID);
@@ -69,12 +69,12 @@ export class ToolGate {
     this.follow(this.answer(requestId, { ...call, cwd: this.settings.cwd }, stop.signal));
   }
 
-  /** The call is no longer wanted: its request is cancelled, and not answered. */
+  /** Cancels the request of a call that the agent no longer wants, without an answer. */
   retract(requestId: string, why = 'the agent took the call back'): void {
     this.open.get(requestId)?.abort(why);
   }
 
-  /** The agent is gone: what is open is cancelled. Resolves when everybody has been told, or could not be. */
+  /** Cancels all open requests after the agent has ended. Resolves when each cancellation succeeded or failed. */
   async close(why: string): Promise<void> {
     for (const requestId of this.open.keys()) this.retract(requestId, why);
     while (this.underWay.size > 0) await Promise.all(this.underWay);
@@ -106,7 +106,7 @@ export class ToolGate {
 
   /** Never rejects: every failure is a denial. */
   private async verdictOn(call: PlacedCall, signal: AbortSignal): Promise<Verdict> {
-    // Nobody could be asked so that the answer would reach the agent.
+    // Operators cannot answer a question in a form that reaches the agent.
     if (isQuestion(call)) return { allow: false, approval: null, message: failureOf(QUESTION_ADVICE) };
     try {
       for (let left = this.settings.grants.take(call); left; left = this.settings.grants.take(call)) {
@@ -128,14 +128,14 @@ export class ToolGate {
       ...(toolUseId === null ? {} : { toolUseId }),
       ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }),
     };
-    // Of our own making: an agent may give two calls the same id.
+    // A random key, since an agent may give two calls the same id.
     const idempotencyKey = randomUUID();
     try {
       const approval = await client.enqueue(ask, { idempotencyKey, signal });
       this.settings.report({ kind: 'asked', approval });
       return approval;
     } catch (error) {
-      // It may have been stored all the same: the key finds it, so that it can be taken back.
+      // The service may have stored the request all the same: the key finds it, so that it can be cancelled.
       if (!signal.aborted) throw error;
       const within = AbortSignal.timeout(RETRACT_WITHIN_MS);
       return client.enqueue(ask, { idempotencyKey, signal: within });
@@ -143,7 +143,7 @@ export class ToolGate {
   }
 
   /**
-   * @throws ReceiptRefused or UsedBefore for an approval that allows nothing, and what the client throws.
+   * @throws ReceiptRefused or UsedBefore for an approval that allows nothing, and the client's errors.
    */
   private async heard(asked: Approval, call: PlacedCall, signal: AbortSignal): Promise<Verdict> {
     const { client, sessions, agentId, sessionId } = this.settings;
@@ -160,13 +160,13 @@ export class ToolGate {
     } catch (error) {
       if (!signal.aborted) throw error;
     }
-    // Not used up for an agent that is gone.
+    // Do not claim the approval for an agent that is gone.
     if (signal.aborted) return { allow: false, approval: settled, message: '' };
     if (!(await sessions.claim(sessionId, settled.id))) throw new UsedBefore('the approval was used before');
     return { allow: true, approval: settled };
   }
 
-  /** @returns the request as it stands after the attempt; as pending when nothing could be done. */
+  /** @returns the request's state after the attempt to cancel it; pending if the attempt failed. */
   private async takenBack(asked: Approval, signal: AbortSignal): Promise<Approval> {
     try {
       return await this.settings.client.cancel(asked.id, String(signal.reason));
@@ -181,7 +181,7 @@ export class ToolGate {
   }
 
   private async acknowledge(approval: Approval, outcome: 'resumed' | 'gone'): Promise<void> {
-    if (approval.status === 'cancelled' && outcome === 'gone') return; // they know: it was us
+    if (approval.status === 'cancelled' && outcome === 'gone') return; // the operators already see the cancellation
     try {
       await this.settings.client.acknowledge(approval.id, outcome);
     } catch (error) {
@@ -203,7 +203,7 @@ function askAnewIfUnusable(error: unknown): null {
   throw error;
 }
 
-/** For the model and the terminal; only what was said to be read. */
+/** Error text for the model and the terminal. */
 function reasonOf(error: unknown): string {
   if (error instanceof ServiceUnreachable) return `the service cannot be reached (${error.message})`;
   return error instanceof Error ? error.message.replace(/\.$/, '') : String(error);

@@ -4,7 +4,7 @@ import { actionLines, actionParts, blockLines } from '../../escalation/action-pa
 import { beginning } from '../../escalation/excerpt';
 import { visibleBlock, visibleLine } from '../../escalation/visible-text';
 
-/** Of a tool's result, so much is shown; the agent reads all of it. */
+/** Longest part of a tool's result that the terminal shows; the agent reads all of it. */
 const MAX_RESULT_LENGTH = 600;
 
 const text = z.object({ type: z.literal('text'), text: z.string() });
@@ -23,7 +23,7 @@ const message = z.object({
   message: z.object({ content: z.array(z.unknown()) }),
 });
 
-/** What one line of Claude Code's output reads like, its terminal controls made visible; nothing for most lines. */
+/** Readable form of one output line, with terminal controls made visible; empty for most lines. */
 export function readable(line: string): string[] {
   const parsed = message.safeParse(jsonOf(line)).data;
   if (!parsed) return [];
@@ -57,6 +57,6 @@ function jsonOf(line: string): unknown {
   try {
     return JSON.parse(line) as unknown;
   } catch {
-    return undefined; // not for people
+    return undefined; // not a message for people
   }
 }
