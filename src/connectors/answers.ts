@@ -41,7 +41,7 @@ export interface Outcome {
   readonly ending: Ending | null;
 }
 
-const NOBODY_SAID_NO = 'It was not approved, and nobody said no';
+export const NOBODY_SAID_NO = 'It was not approved, and nobody said no';
 
 function settledMessage(approval: SettledApproval): string {
   switch (approval.status) {

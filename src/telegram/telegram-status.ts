@@ -3,7 +3,7 @@ import { Clock } from '../kernel/clock';
 import { Log } from '../logging/log';
 
 /** The parts of the way to the operators; each reports for itself. */
-export type TelegramPart = 'token' | 'chat' | 'polling' | 'sending';
+export type TelegramPart = 'token' | 'chat' | 'polling' | 'webhook' | 'sending';
 
 export interface TelegramHealth {
   readonly enabled: boolean;

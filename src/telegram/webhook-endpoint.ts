@@ -119,7 +119,7 @@ export class WebhookEndpoint implements OnModuleInit, OnApplicationBootstrap, Be
   private async register(): Promise<void> {
     await this.connection.ready;
     const { signal } = this.stop;
-    const patience = new Patience('polling', this.status, this.log, signal);
+    const patience = new Patience('webhook', this.status, this.log, signal);
     await patience.repeat(async () => {
       const { url, secret } = this.webhook;
       const payload = {

@@ -1,7 +1,6 @@
 import { span } from '../../escalation/moments';
+import { NOBODY_SAID_NO } from '../answers';
 import type { Approval } from '../client/approval-wire';
-
-const NOBODY_SAID_NO = 'It was not approved, and nobody said no';
 
 /** Message to the model for a request that was not approved: who rejected it and why, or that nobody decided. */
 export function denialOf({ status, decision, reason, createdAt, expiresAt }: Approval): string {
