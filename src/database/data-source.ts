@@ -34,35 +34,38 @@ import { IgnorePruningWithoutTime1795464000018 } from '../../migrations/17954640
 import { AddTopics1795464000012 } from '../../migrations/1795464000012-AddTopics';
 import { AddCardPieces1795464000013 } from '../../migrations/1795464000013-AddCardPieces';
 
-/** A request must not hang on a database that does not answer; five seconds, then 503. */
+/** Connecting fails after five seconds, and the caller gets 503: a request must not hang on a dead database. */
 const CONNECT_TIMEOUT_MS = 5_000;
-/** No statement of ours is long; one that is has gone wrong. */
+/** None of our statements is long; a long one is a fault. */
 const STATEMENT_TIMEOUT_MS = 30_000;
-/** People wait for a locked row; they are answered that it is busy before they give up. */
+/** People wait for a locked row; they get a "busy" answer before they give up. */
 const LOCK_TIMEOUT_MS = 2_000;
-/** Our transactions never rest; a replica that is frozen inside one must not hold its locks against the others. */
+/** Our transactions are never idle; a replica that freezes inside one must not keep its locks. */
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 5_000;
-/** PostgreSQL ends a long statement itself; when not even that arrives, the socket is dead and shows no error. */
+/**
+ * PostgreSQL ends a long statement itself. If no answer arrives after this much more, the socket is dead without an
+ * error.
+ */
 const SILENCE_MS = 2_000;
 
-/** Null for no limit. */
+/** Timeouts of a connection; null for no limit. */
 export interface ConnectionOptions {
-  /** The longest a statement may take; 30 s. */
+  /** Maximum time of a statement; 30 s. */
   readonly statementTimeoutMs?: number | null;
-  /** The longest a statement may wait for a lock; 2 s. */
+  /** Maximum wait of a statement for a lock; 2 s. */
   readonly lockTimeoutMs?: number | null;
-  /** The longest that connecting may take; 5 s. */
+  /** Maximum time of connecting; 5 s. */
   readonly connectTimeoutMs?: number;
-  /** PostgreSQL refuses every change. */
+  /** PostgreSQL refuses every write. */
   readonly readOnly?: boolean;
 }
 
-/** Migrations take as long as they take: a large table, a slow replica. */
+/** Migrations have no time limit: a table may be large, a replica slow. */
 export const PATIENT: ConnectionOptions = { statementTimeoutMs: null, lockTimeoutMs: null };
 
 /**
- * The one way to PostgreSQL, for the service, the command line and the migrations, with or without a pooler in between.
- * Not yet connected.
+ * Configures the connection to PostgreSQL, for the service, the command line and the migrations, with or without a
+ * pooler in between. Does not connect.
  */
 export function createDataSource(
   url: string,
@@ -129,7 +132,7 @@ export function createDataSource(
       ...(statementTimeoutMs !== null && { query_timeout: statementTimeoutMs + SILENCE_MS }),
       onConnect: (session: Session) => applyRules(session, rules),
     },
-    // TypeORM's own pool error handler logs; the pool replaces the connection by itself.
+    // TypeORM's own handler of pool errors would log; the pool replaces the connection by itself.
     poolErrorHandler: () => undefined,
     installExtensions: false,
     logging: false,

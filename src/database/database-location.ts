@@ -4,27 +4,27 @@ import type { Log } from '../logging/log';
 import { DirectoryInUse, joinEmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres';
 import { migrate } from './migrations';
 
-/** How long a service that is just starting, or stopping, may keep the embedded database between its fingers. */
+/** Maximum wait for a service that is just starting or stopping and holds the embedded database. */
 const JOIN_PATIENCE_MS = 15_000;
 const JOIN_RETRY_MS = 100;
 
-/** Where the database is: given by `DATABASE_URL`, or the embedded one's address of this run. */
+/** Location of the database: `DATABASE_URL`, or the address of the embedded one in this run. */
 export class DatabaseLocation {
   constructor(
-    /** For the service's own role. */
+    /** Connects as the service's own role. */
     readonly url: string,
-    /** For the role that owns the schema and migrates it. */
+    /** Connects as the role that owns the schema and migrates it. */
     readonly ownerUrl: string,
-    /** No other service can be using it: the embedded one admits a single service. */
+    /** True if no other service can use the database: the embedded one admits a single service. */
     readonly exclusive: boolean,
-    /** Stops the embedded PostgreSQL, if it is ours; last of all, since everything else may still write. */
+    /** Stops an embedded PostgreSQL that this process started. Call it last, since everything else may still write. */
     readonly close: () => Promise<void>,
   ) {}
 }
 
 const nothingToClose = () => Promise.resolve();
 
-/** `DATABASE_URL`, or PostgreSQL of our own under `DATA_DIR`, started. The caller closes it. */
+/** Returns `DATABASE_URL`, or starts the embedded PostgreSQL under `DATA_DIR`. The caller closes it. */
 export async function locateDatabase(config: Config, log: Log): Promise<DatabaseLocation> {
   const { url, migrationUrl } = config.database;
   if (url !== null) return new DatabaseLocation(url, migrationUrl ?? url, false, nothingToClose);
@@ -35,7 +35,7 @@ export async function locateDatabase(config: Config, log: Log): Promise<Database
   return new DatabaseLocation(embedded.url, embedded.ownerUrl, true, () => embedded.stop());
 }
 
-/** The embedded database at rest, started for us alone, its schema made or brought up to date. */
+/** Starts the stopped embedded database for this command alone, and creates or migrates its schema. */
 async function wake(config: Config, log: Log): Promise<DatabaseLocation> {
   const location = await locateDatabase(config, log);
   try {
@@ -48,8 +48,8 @@ async function wake(config: Config, log: Log): Promise<DatabaseLocation> {
 }
 
 /**
- * The database for a command that works beside the service, whether or not it runs: `DATABASE_URL`, or the embedded
- * PostgreSQL of `DATA_DIR`, joined while its service runs and else started. The caller closes it.
+ * Locates the database for a command that works beside the service: `DATABASE_URL`, or the embedded PostgreSQL of
+ * `DATA_DIR`. Joins the embedded one while its service runs, and starts it otherwise. The caller closes it.
  *
  * @throws EmbeddedPostgresError when it neither runs nor can be started.
  */

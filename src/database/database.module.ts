@@ -23,7 +23,7 @@ export class DatabaseModule {
           inject: [CONFIG],
           useFactory: (config: Config) => ({
             ...createDataSource(location.url, config.database.poolSize).options,
-            // Trying again is the supervisor's business: a start that fails says so and ends.
+            // The supervisor restarts the service: a failed start reports the error and ends.
             retryAttempts: 0,
           }),
         }),

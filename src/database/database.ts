@@ -5,31 +5,31 @@ import { DataSource } from 'typeorm';
 import { DomainError } from '../kernel/errors';
 import { pooledBegin } from './session';
 
-/** A statement that PostgreSQL parses once a connection. */
+/** A statement that PostgreSQL parses once per connection. */
 export interface Statement {
   readonly name: string;
   readonly text: string;
-  /** The longest that its caller waits, the time until a connection is free included; without it, as the pool says. */
+  /** Maximum wait of its caller, including the wait for a free connection; without it, the limit of the pool. */
   readonly withinMs?: number;
 }
 
 /**
- * For statements whose answer a person waits for: whatever the database does, they are answered within 3 s. It leaves
- * room for a wait of 2 s for a lock.
+ * Limit for statements whose answer a person waits for: answered within 3 s, whatever the database does. It leaves room
+ * for a wait of 2 s for a lock.
  */
 export const PERSON_WAITS_MS = 2_800;
 
-/** Serialization failure and deadlock: PostgreSQL rolled the statement back and asks for it again. */
+/** Serialization failure and deadlock: PostgreSQL rolled the statement back and wants a retry. */
 const RETRYABLE = new Set(['40001', '40P01']);
 const MAX_TRIES = 5;
 
-/** SQLSTATE: somebody else holds a lock for longer than a statement waits. */
+/** SQLSTATE: another transaction holds a lock for longer than a statement waits. */
 const LOCK_TIMEOUT = '55P03';
 
-/** SQLSTATEs that say the database cannot serve now: shutdown, start-up, too many clients, read-only, disk full, locks. */
+/** SQLSTATEs of a database that cannot serve now: shutdown, start-up, too many clients, read-only, disk full, locks. */
 const UNAVAILABLE = new Set(['57P01', '57P02', '57P03', '53300', '25006', '53100', '57014', LOCK_TIMEOUT]);
 
-/** What the socket to the database can fail with. */
+/** Error codes of the socket to the database. */
 const SOCKET_ERRORS = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -42,7 +42,7 @@ const SOCKET_ERRORS = new Set([
   'EAI_AGAIN',
 ]);
 
-/** What `pg` and `pg-pool` say of a connection that is gone; these errors have no code. */
+/** Messages of `pg` and `pg-pool` for a lost connection; these errors have no code. */
 const CONNECTION_LOST =
   /^(Connection terminated|timeout exceeded when trying to connect|timeout expired|Query read timeout|Client .* is not queryable|Cannot use a pool after calling end)/;
 
@@ -51,7 +51,7 @@ function codeOf(error: unknown): string {
   return typeof code === 'string' ? code : '';
 }
 
-/** Whether an error of the driver's says that the database is away rather than that the statement is wrong. */
+/** True if an error of the driver means that the database is unavailable, and not that the statement is wrong. */
 function isAway(error: unknown): boolean {
   const code = codeOf(error);
   return (
@@ -63,15 +63,17 @@ function isAway(error: unknown): boolean {
   );
 }
 
-/** Whether the database did not answer. Any other failure is none of the database's, however much it looks like one. */
+/**
+ * True if the database did not answer. Every other error comes from elsewhere, even if it looks like one of the driver.
+ */
 export function isUnavailable(error: unknown): boolean {
   return error instanceof DomainError && error.code === 'database.unavailable';
 }
 
-/** What `pg-pool` says when no connection became free in time. */
+/** Message of `pg-pool` when no connection became free in time. */
 const NO_CONNECTION = 'timeout exceeded when trying to connect';
 
-/** The caller may repeat what it asked in any case; where nothing was changed for certain, it is told so. */
+/** The caller may always retry; the message adds "nothing was changed" where that is certain. */
 function adviceOn(error: unknown): string {
   if (codeOf(error) === LOCK_TIMEOUT)
     return 'The database is busy: another transaction holds what this needs. Nothing was changed; try again shortly.';
@@ -80,12 +82,12 @@ function adviceOn(error: unknown): string {
   return 'The database does not answer; try again shortly.';
 }
 
-/** For an error of the driver's, and no other: only the driver can say that the database is away. */
+/** Converts errors of the driver only: no other error can mean that the database is unavailable. */
 function explained(error: unknown): unknown {
   return isAway(error) ? new DomainError('database.unavailable', adviceOn(error), { cause: error }) : error;
 }
 
-/** True if a statement gave up because somebody else holds a lock: nothing was changed. */
+/** True if a statement gave up because another transaction holds a lock: nothing was changed. */
 export function isLockTimeout(error: unknown): boolean {
   return isUnavailable(error) && codeOf((error as DomainError).cause) === LOCK_TIMEOUT;
 }
@@ -93,16 +95,16 @@ export function isLockTimeout(error: unknown): boolean {
 const isRetryable = (error: unknown): boolean =>
   isUnavailable(error) && RETRYABLE.has(codeOf((error as DomainError).cause));
 
-/** Connections of the pool at this moment. */
+/** Current connections of the pool. */
 export interface PoolUse {
   readonly max: number;
   readonly total: number;
   readonly idle: number;
-  /** Queries that wait for a connection. */
+  /** Queries waiting for a connection. */
   readonly waiting: number;
 }
 
-/** The statement fails as well, which is enough to know. */
+/** Ignores the error: the statement fails as well, and reports it. */
 const heard = (): void => undefined;
 
 /** The hot path to PostgreSQL: named prepared statements on TypeORM's own pool. */
@@ -112,7 +114,7 @@ export class Database {
 
   constructor(@InjectDataSource() dataSource: DataSource) {
     this.pool = (dataSource.driver as unknown as { master: Pool }).master;
-    // A connection that breaks while it is on loan says so by an event too, and one that nobody hears ends the process.
+    // A connection that breaks while in use also emits an event; without a listener it would end the process.
     this.pool.on('acquire', (client) => {
       if (!client.listeners('error').includes(heard)) client.on('error', heard);
     });
@@ -126,8 +128,8 @@ export class Database {
   /**
    * Runs one statement in a transaction of its own.
    *
-   * @throws DomainError `database.unavailable` when PostgreSQL cannot be reached or cannot serve, or when the statement's
-   * time is up.
+   * @throws DomainError `database.unavailable` when PostgreSQL cannot be reached or cannot serve, or when the
+   * statement's time is up.
    */
   query<Row extends QueryResultRow>(statement: Statement, values: readonly unknown[]): Promise<Row[]> {
     return this.withConnection(new Deadline(statement.withinMs), (on) =>
@@ -136,7 +138,7 @@ export class Database {
   }
 
   /**
-   * Runs several statements in one transaction, again from the start when PostgreSQL asks for it.
+   * Runs several statements in one transaction, and retries all of them when PostgreSQL asks for it.
    *
    * @throws DomainError `database.unavailable` when PostgreSQL cannot be reached or cannot serve.
    */
@@ -150,7 +152,7 @@ export class Database {
     );
   }
 
-  /** Does the work on a connection of the pool, again from the start when PostgreSQL asks for it. */
+  /** Does the work on a connection of the pool, and retries all of it when PostgreSQL asks for it. */
   private async withConnection<T>(deadline: Deadline, work: (on: Connection) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       const connection = new Connection(await this.acquire(deadline), deadline);
@@ -177,18 +179,18 @@ export class Database {
   }
 }
 
-/** The connection, unless it comes too late. */
+/** Resolves with the connection, unless it comes too late. */
 async function within(ms: number, connecting: Promise<PoolClient>): Promise<PoolClient> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<null>((resolve) => (timer = setTimeout(resolve, ms, null)));
   const client = await Promise.race([connecting, late]).finally(() => clearTimeout(timer));
   if (client) return client;
-  // It comes when nobody waits for it any more; that it does not come was said already.
+  // A late connection goes back to the pool; a late error was reported already.
   void connecting.then((unused) => unused.release(), heard);
   throw new Error(NO_CONNECTION);
 }
 
-/** The time that is left to a caller; on the monotonic clock. */
+/** A caller's remaining time, on the monotonic clock. */
 class Deadline {
   private readonly at: number | null;
 
@@ -202,11 +204,11 @@ class Deadline {
   }
 }
 
-/** A connection of the pool, on loan. */
+/** A connection borrowed from the pool. */
 class Connection {
-  /** Where a transaction must begin under our rules, and no prepared statement lasts. */
+  /** True behind a pooler: a transaction must begin with our session rules, and prepared statements do not last. */
   readonly pooled: boolean;
-  /** A connection whose last statement PostgreSQL refused is well; after any other failure it may not be. */
+  /** A connection is fine after PostgreSQL refused its last statement; after any other failure it may not be. */
   private broken = false;
 
   constructor(
@@ -246,7 +248,7 @@ async function inTransaction<T>(on: Connection, work: () => Promise<T>): Promise
     await on.send({ text: 'commit' });
     return result;
   } catch (error) {
-    // A connection that cannot roll back is broken; the first error says more about it.
+    // A connection that cannot roll back is broken; the first error is more informative.
     await on.send({ text: 'rollback' }).catch(heard);
     throw error;
   }

@@ -9,9 +9,9 @@ import { findPostmaster, runningPostmaster, type Postmaster } from './embedded/r
 
 export { DirectoryInUse, EmbeddedPostgresError } from './embedded/embedded-postgres-error';
 
-/** How soon a server that died by itself is noticed. */
+/** Interval of checks that the server still runs. */
 const WATCH_MS = 250;
-/** Between tries to start it again. */
+/** Delay between tries to start it again. */
 const REVIVAL_PAUSE_MS = 5_000;
 const LOG_CHECK_MS = 60_000;
 
@@ -19,19 +19,22 @@ type LogEvent = (level: 'info' | 'error', event: string, fields: object, message
 
 /** A PostgreSQL of our own under `DATA_DIR`, ready to serve. */
 export interface EmbeddedPostgres {
-  /** For the service's role, which may do only what it was granted; database `countersign`. */
+  /** Connects as the service's role, with its granted rights only; database `countersign`. */
   readonly url: string;
-  /** For the role that owns the database. */
+  /** Connects as the role that owns the database. */
   readonly ownerUrl: string;
-  /** Of the server that runs now, or ran last. */
+  /** PID of the server that runs now, or ran last. */
   readonly pid: number;
-  /** It was running already: the service before this one was killed. */
+  /** True if the server ran already, because the previous service was killed. */
   readonly adopted: boolean;
-  /** Ends the server within about 25 s, whatever it does, and gives the directory free. Again: the same promise. */
+  /**
+   * Ends the server within about 25 s, whatever it does, and unlocks the directory. Later calls return the same
+   * promise.
+   */
   stop(): Promise<void>;
 }
 
-/** The programs, where this machine and this user can run them. */
+/** Finds PostgreSQL programs that this user can run on this machine. */
 function binariesFor(home: Home, log: LogEvent): Promise<Binaries> {
   return usableBinaries(home.directory, home.runAs, (path, reason) =>
     log(
@@ -82,7 +85,7 @@ class Supervisor {
   ) {
     this.timers = [
       setInterval(() => this.look(), WATCH_MS),
-      // Best effort: a log that cannot be shortened is no reason to end the service.
+      // Best effort: a log that cannot be truncated must not end the service.
       setInterval(() => void boundLog(home.serverLog).catch(() => undefined), LOG_CHECK_MS),
     ];
     for (const timer of this.timers) timer.unref();
@@ -109,7 +112,7 @@ class Supervisor {
     this.reviving = this.revive().finally(() => (this.reviving = null));
   }
 
-  /** On the port that everybody connects to; never rejects. */
+  /** Restarts the server on the same port, to which all clients connect; never rejects. */
   private async revive(): Promise<void> {
     const { port } = this.postmaster;
     while (!this.stop.signal.aborted) {
@@ -167,11 +170,11 @@ async function supervise(dataDir: string, lock: DirectoryLock, log: LogEvent): P
 }
 
 /**
- * Starts the PostgreSQL that belongs to a `DATA_DIR`, making its database the first time; or adopts it, when it
- * still runs because the service before this one was killed. It outlives this process unless stopped.
+ * Starts the PostgreSQL of a `DATA_DIR`, and creates its database the first time. Adopts a server that still runs
+ * because the previous service was killed. The server outlives this process unless stopped.
  *
- * @throws EmbeddedPostgresError when another service uses the directory (path and PID are named), when there is no
- * PostgreSQL for this platform (DATABASE_URL is named), or with what PostgreSQL said when it did not start.
+ * @throws EmbeddedPostgresError when another service uses the directory (names path and PID), when there is no
+ * PostgreSQL for this platform (names DATABASE_URL), or with PostgreSQL's own message when it did not start.
  */
 export async function startEmbeddedPostgres(options: {
   dataDir: string;
@@ -187,12 +190,14 @@ export async function startEmbeddedPostgres(options: {
   }
 }
 
-/** Whether a `DATA_DIR` has a database, running or not; nothing is made for that. */
+/** True if a `DATA_DIR` has a database, running or not. Creates nothing. */
 export async function holdsEmbeddedPostgres(dataDir: string): Promise<boolean> {
   return (await findHome(dataDir)) !== null;
 }
 
-/** Where the PostgreSQL of a `DATA_DIR` serves now, for who works beside its service; null when it does not run. */
+/**
+ * Finds the running PostgreSQL of a `DATA_DIR`, for commands that work beside its service; null when it does not run.
+ */
 export async function joinEmbeddedPostgres(
   dataDir: string,
 ): Promise<Pick<EmbeddedPostgres, 'url' | 'ownerUrl'> | null> {

@@ -6,14 +6,14 @@ import { Database, type Statement } from './database';
 import type { DatabaseLocation } from './database-location';
 import { readSchemaState, type SchemaState } from './migration-state';
 
-/** The interval at which a replica writes; part of the interface of `/health/ready`. */
+/** Interval of a replica's heartbeat; part of the interface of `/health/ready`. */
 const BEAT_MS = 2_000;
-/** A beat that takes longer has failed; with the read of the schema, both are over before the next beat. */
+/** Timeout of a beat. With the read of the schema, both end before the next beat. */
 const WITHIN_MS = 1_000;
-/** One failure is a restart or a fail-over that passes. */
+/** Failed beats until the database counts as down; a single one may be a restart or a failover. */
 const FAILURES_UNTIL_DOWN = 3;
 
-/** Rows of replicas that were killed; every beat removes them, and leaves those that another one removes. */
+/** Age at which rows of killed replicas are removed, by any beat; it skips rows that another beat removes. */
 const FORGOTTEN_AFTER = `interval '1 day'`;
 
 /** Parameters: replica, version. */
@@ -35,7 +35,7 @@ const LEAVE: Statement = {
   text: `delete from replicas where id = $1`,
 };
 
-/** SQLSTATEs, in words that say nothing of the installation: anybody may read them. */
+/** Reasons for SQLSTATEs, in words that reveal nothing of the installation: anybody may read them. */
 const REASONS: Readonly<Record<string, string>> = {
   '25006': 'the database is read-only',
   '53100': 'the disk of the database is full',
@@ -44,7 +44,7 @@ const REASONS: Readonly<Record<string, string>> = {
   '57P03': 'the database is starting',
 };
 
-/** Five characters, one of them a digit: an error of a socket has none. */
+/** Five characters, one of them a digit: codes of socket errors have none. */
 const SQLSTATE = /^(?=.*\d)[0-9A-Z]{5}$/;
 
 function reasonOf(error: unknown): string {
@@ -62,9 +62,9 @@ interface Identity {
 }
 
 /**
- * Writes a row every two seconds, on a connection of its own, so that readiness is known without asking: whether the
- * database is reached and can be written, and which migrations it has. Traffic changes nothing here, and one success
- * is enough.
+ * Writes a row every two seconds, on a connection of its own, so that readiness needs no query. It shows that the
+ * database is reachable and writable, and which migrations it has. Traffic does not affect it, and one success is
+ * enough.
  */
 export class Heartbeat implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private source: ReturnType<typeof createDataSource> | null = null;
@@ -82,12 +82,12 @@ export class Heartbeat implements OnApplicationBootstrap, BeforeApplicationShutd
     private readonly log: Log,
   ) {}
 
-  /** Why the database does not serve this replica; null: it does. */
+  /** Reason why the database does not serve this replica; null: it does. */
   get downBecause(): string | null {
     return this.reason;
   }
 
-  /** As it was last read; null before that. */
+  /** Schema at the last read; null before the first. */
   get schema(): SchemaState | null {
     return this.lastSchema;
   }
@@ -106,7 +106,7 @@ export class Heartbeat implements OnApplicationBootstrap, BeforeApplicationShutd
     this.stopped = true;
     if (this.timer) clearTimeout(this.timer);
     await this.beating;
-    // Best effort: a row that stays is forgotten after a day.
+    // Best effort: a row that stays is removed after a day.
     await this.database?.query(LEAVE, [this.identity.replica]).catch(() => undefined);
     if (this.source?.isInitialized) await this.source.destroy();
   }
@@ -131,7 +131,7 @@ export class Heartbeat implements OnApplicationBootstrap, BeforeApplicationShutd
     } catch (error) {
       this.fail(error);
     }
-    // Where the heartbeat has no table, an older backup was restored: the schema says so.
+    // Without the table of the heartbeat, an older backup was restored: the schema shows it.
     await readSchemaState(database, migrations, WITHIN_MS).then(
       (schema) => (this.lastSchema = schema),
       () => undefined,

@@ -19,7 +19,7 @@ const RELEASE: Statement = {
   text: `update leases set expires_at = now() where name = $1 and holder = $2`,
 };
 
-/** Notes in `data` when the holder last did its job, and tells when the one before was. */
+/** Stores in `data` the time at which the holder last did its job, and returns the time before that. */
 const BEAT: Statement = {
   name: 'lease-beat',
   text: `
@@ -34,10 +34,10 @@ const RELEASE_ALL: Statement = {
   text: `update leases set expires_at = now() where expires_at > now()`,
 };
 
-/** Jobs that only one replica does at a time. */
+/** Grants leases for jobs that only one replica may do at a time. */
 @Injectable()
 export class LeaseStore implements OnModuleInit {
-  /** This process, in leases, logs and diagnostics. */
+  /** Id of this process in leases, logs and diagnostics. */
   readonly replica = `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`;
 
   constructor(
@@ -45,12 +45,12 @@ export class LeaseStore implements OnModuleInit {
     private readonly location: DatabaseLocation,
   ) {}
 
-  /** Where nobody else can be, whoever still holds a lease is dead, and waiting for its end would be for nothing. */
+  /** With exclusive access, every other lease holder is dead, so waiting for its lease to end is pointless. */
   async onModuleInit(): Promise<void> {
     if (this.location.exclusive) await this.database.query(RELEASE_ALL, []);
   }
 
-  /** @returns whether the lease is ours now; again and again keeps it. */
+  /** Takes or renews the lease. @returns true if this replica holds it now. */
   async take(name: string, seconds: number): Promise<boolean> {
     return (await this.database.query(TAKE, [name, this.replica, seconds])).length > 0;
   }
@@ -59,7 +59,10 @@ export class LeaseStore implements OnModuleInit {
     await this.database.query(RELEASE, [name, this.replica]);
   }
 
-  /** The holder did its job. @returns when any holder last did, and the time now; null when the lease is lost. */
+  /**
+   * Records that the holder did its job. @returns the time any holder last did it, and the time now; null when the
+   * lease is lost.
+   */
   async beat(name: string): Promise<{ last: Date | null; now: Date } | null> {
     const [row] = await this.database.query<{ before: string; now: Date }>(BEAT, [name, this.replica]);
     if (!row) return null;

@@ -12,12 +12,12 @@ const APPLIED: Statement = {
   text: `select name::text from migrations order by id`,
 };
 
-/** The schema of the database against the one that this build brings; all by name, oldest first. */
+/** Compares the schema of the database with the one of this build; migrations by name, oldest first. */
 export interface SchemaState {
   readonly applied: readonly string[];
-  /** This build needs them and the database lacks them: it cannot serve. */
+  /** Migrations that this build needs and the database lacks: it cannot serve. */
   readonly pending: readonly string[];
-  /** The database has them and this build does not know them: a newer version was here. It had to leave us what we use. */
+  /** Migrations of a newer version, unknown to this build. Newer versions keep the schema that this build uses. */
   readonly unknown: readonly string[];
 }
 
@@ -34,7 +34,7 @@ async function appliedIn(database: Database, statement: Statement): Promise<stri
 export const migrationsOf = (source: DataSource): string[] =>
   source.migrations.map((each) => each.name ?? each.constructor.name);
 
-/** Changes nothing. @throws DomainError `database.unavailable`. */
+/** Reads only. @throws DomainError `database.unavailable`. */
 export async function readSchemaState(
   database: Database,
   known: readonly string[],
@@ -48,7 +48,7 @@ export async function readSchemaState(
   };
 }
 
-/** Whether this build can work with the schema as it is now: neighbouring versions share it while one follows another. */
+/** Compares this build with the current schema. Neighbouring versions share one schema during a rolling upgrade. */
 @Injectable()
 export class MigrationState implements OnModuleInit {
   private readonly known: readonly string[];
@@ -72,7 +72,7 @@ export class MigrationState implements OnModuleInit {
     );
   }
 
-  /** Asked anew each time: another version migrates, or a backup is restored, while this replica runs. */
+  /** Reads anew each time: another version may migrate, or a backup may be restored, while this replica runs. */
   read(): Promise<SchemaState> {
     return readSchemaState(this.database, this.known);
   }

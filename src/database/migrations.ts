@@ -4,17 +4,17 @@ import { Database } from './database';
 import { migrationsOf, readSchemaState } from './migration-state';
 import { grantsFor, revocationsFor } from './service-rights';
 
-/** Any constant will do; every replica must use the same one. */
+/** An arbitrary constant; every replica must use the same one. */
 const MIGRATION_LOCK = 7_214_035_522;
 
 const roleOf = (url: string): string => decodeURIComponent(new URL(url).username);
 
-/** SQLSTATE: the role may not. */
+/** SQLSTATE: the role lacks the right. */
 const INSUFFICIENT_PRIVILEGE = '42501';
 
-/** What takes long is reported before it begins. */
+/** Callbacks before steps that may take long. */
 export interface MigrationProgress {
-  /** Another process holds the migration lock. `holder` names its session; null where PostgreSQL does not tell. */
+  /** Another process holds the migration lock. `holder` names its session; null where PostgreSQL does not show it. */
   readonly waits?: (holder: string | null) => void;
   readonly begins?: (names: readonly string[]) => void;
 }
@@ -39,7 +39,7 @@ async function holderOf(lock: QueryRunner): Promise<string | null> {
 }
 
 async function takeLock(lock: QueryRunner, { waits }: MigrationProgress): Promise<void> {
-  // A lock of the transaction, since a lock of the session stays behind in a pooler.
+  // A lock of the transaction: behind a pooler, a lock of the session would outlive this process.
   await lock.query('begin');
   const [tried] = (await lock.query('select pg_try_advisory_xact_lock($1) as taken', [MIGRATION_LOCK])) as {
     taken: boolean;
@@ -62,7 +62,7 @@ async function underLock<T>(
     await takeLock(lock, progress);
     return await work(source);
   } finally {
-    // Best effort: ending the session gives the lock back as well, whatever state it is in.
+    // Best effort: ending the session releases the lock as well.
     await lock.query('commit').catch(() => undefined);
     await lock.release();
     await source.destroy();
@@ -71,7 +71,7 @@ async function underLock<T>(
 
 const mayNot = (error: unknown): boolean => (error as { code?: unknown }).code === INSUFFICIENT_PRIVILEGE;
 
-/** Best effort: where the owner of the schema may not take a right back, `countersign doctor` names it. */
+/** Best effort: `countersign doctor` names rights that the owner of the schema may not revoke. */
 async function takeBack(source: DataSource, service: string): Promise<void> {
   const [{ name }] = await source.query<[{ name: string }]>('select current_database() as name');
   for (const revocation of revocationsFor(service, name)) {
@@ -81,7 +81,7 @@ async function takeBack(source: DataSource, service: string): Promise<void> {
   }
 }
 
-/** @throws Error naming what is missing and who can make it, where the role is not the owner's. */
+/** @throws Error that names the missing migrations and who can run them, if the role is not the owner. */
 async function runPending(
   source: DataSource,
   role: string,
@@ -95,7 +95,7 @@ async function runPending(
     if (!mayNot(error)) throw error;
     const missing = await readSchemaState(new Database(source), migrationsOf(source)).then(
       ({ pending }) => `the schema lacks ${pending.join(', ')}, which the role ${role} may not make`,
-      // Restored from a backup: rights are not in it.
+      // Restored from a backup, which contains no rights.
       () => `the role ${role} has no rights to the schema`,
     );
     const fix =
@@ -105,8 +105,8 @@ async function runPending(
 }
 
 /**
- * Brings the schema up to date, one replica at a time, and lets the service's role use it. A schema that a newer version
- * has migrated further is left as it is.
+ * Migrates the schema, one replica at a time, and grants the service's role its rights. Leaves a schema alone that a
+ * newer version has migrated further.
  *
  * @returns the names of the migrations that ran.
  */
@@ -118,7 +118,7 @@ export async function migrate(
   return underLock(ownerUrl, progress, async (source) => {
     const service = roleOf(serviceUrl);
     const separate = service !== '' && service !== roleOf(ownerUrl);
-    // First: the owner runs no statement of a migration while another role can put names before it.
+    // Revoke first: otherwise another role could place objects before the owner's while a migration runs.
     if (separate) await takeBack(source, service);
     const done = await runPending(source, roleOf(ownerUrl), progress);
     if (separate) {
@@ -129,7 +129,7 @@ export async function migrate(
   });
 }
 
-/** Takes the newest migration back. @returns its name, or null when there was none. */
+/** Reverts the newest migration. @returns its name, or null when there was none. */
 export async function revertMigration(ownerUrl: string): Promise<string | null> {
   return underLock(ownerUrl, {}, async (source) => {
     const [newest] = (await new MigrationExecutor(source).getExecutedMigrations()).sort(

@@ -7,27 +7,27 @@ import { isPooled } from './session';
 
 const RECONNECT_MIN_MS = 100;
 const RECONNECT_MAX_MS = 5_000;
-/** A half-open socket shows no error; only a question that stays unanswered reveals it. */
+/** A half-open socket shows no error; only an unanswered query reveals it. */
 const HEARTBEAT_MS = 5_000;
 const HEARTBEAT_TIMEOUT_MS = 3_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 
 export interface NotificationHandler {
   readonly notified: (payload: string) => void;
-  /** Called after every (re)connection: notifications sent while it was away are lost. */
+  /** Called after every (re)connection: notifications during the outage are lost. */
   readonly connected: () => void;
 }
 
 /**
- * The one LISTEN connection of this replica; reconnects for ever, and never fails a caller. By it the others know that
- * this replica runs. Behind a pooler it gives up: what LISTEN registers there is another session's, and the polls of those
- * who listen find everything.
+ * The one LISTEN connection of this replica. It reconnects for ever, and never fails a caller. It also announces to
+ * other replicas that this one runs. Behind a pooler it gives up: LISTEN would register in another session there. The
+ * listeners' polls then find everything.
  */
 @Injectable()
 export class NotificationListener implements OnModuleInit, BeforeApplicationShutdown {
   private readonly handlers = new Map<string, NotificationHandler>();
   private client: Client | null = null;
-  /** The connection that is being made. */
+  /** The connection being established. */
   private attempt: Client | null = null;
   private timer: NodeJS.Timeout | null = null;
   private failures = 0;
@@ -39,7 +39,7 @@ export class NotificationListener implements OnModuleInit, BeforeApplicationShut
     private readonly log: Log,
   ) {}
 
-  /** Tries once before anything is served; what fails is tried again. Never rejects. */
+  /** Tries once before the service serves requests, and later retries a failure. Never rejects. */
   async onModuleInit(): Promise<void> {
     await this.connect();
   }

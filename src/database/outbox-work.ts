@@ -1,35 +1,38 @@
-/** What of the waiting Telegram work is done first (telegram.md 8): the smaller number; of equal ones, the oldest. */
+/** Priority of due Telegram work (telegram.md 8): the smaller number first; among equal ones, the oldest. */
 export const URGENCY = {
-  /** News for the whole chat, and a card that an operator asked for. */
+  /** Messages for the whole chat, and a card that an operator requested. */
   first: -1,
   card: 0,
   outcome: 1,
   warning: 2,
-  /** The last line of an outcome: that the agent heard it. */
+  /** The last line of an outcome: that the agent has the answer. */
   acknowledgement: 2,
 } as const;
 
-/** How long the outcome on a card waits for the acknowledgement of a caller that waits, so that both are one edit. */
+/** Delay of the outcome on a card for the acknowledgement of a waiting caller, so that both are one edit. */
 export const ACKNOWLEDGED_WITHIN_SECONDS = 1;
 
-/** Work that is being done right now is done once more: its lease token no longer fits. */
+/** Requeues the work; a run under way repeats, because its lease token is stale. */
 export const AGAIN = `on conflict (approval_id, kind)
     do update set available_at = excluded.available_at, urgency = least(outbox.urgency, excluded.urgency),
       lease_token = outbox.lease_token + 1, dead_at = null`;
 
-/** A chat, or one topic of a forum. Messages arrive there in order, and its trouble holds up no other lane. */
+/** A chat, or one topic of a forum. Its messages arrive in order, and its failures delay no other lane. */
 export interface Lane {
   readonly chatId: string;
-  /** Of the topic; {@link NO_TOPIC} for the chat itself, which in a forum is its General topic. */
+  /** Id of the topic; {@link NO_TOPIC} for the chat itself, which in a forum is its General topic. */
   readonly threadId: string;
 }
 
 export const NO_TOPIC = '0';
 
-/** A lane as statements take it: `-100123/17`. */
+/** Key of a lane for statements: `-100123/17`. */
 export const laneKey = ({ chatId, threadId }: Lane): string => `${chatId}/${threadId}`;
 
-/** Expression for the chat of a parameter that holds a {@link laneKey}, whose topic may be missing: where a group went when it was upgraded. */
+/**
+ * Expression for the chat of a parameter that holds a {@link laneKey}, whose topic may be missing. Follows a group that
+ * was upgraded to a supergroup.
+ */
 export const CHAT_OF = (lane: string) => `coalesce(
     (select to_chat_id from chat_moves where from_chat_id = split_part(${lane}, '/', 1)::bigint),
     split_part(${lane}, '/', 1)::bigint)`;
@@ -40,6 +43,6 @@ export const THREAD_OF = (lane: string) =>
 /** Values for the columns chat_id and thread_id. */
 export const LANE_OF = (lane: string) => `${CHAT_OF(lane)}, ${THREAD_OF(lane)}`;
 
-/** Condition: some message may show the approval with this id. Without one there is no outcome to write anywhere. */
+/** Condition: a message may show the approval with this id. Without one there is no outcome to edit. */
 export const MAY_BE_SHOWN = (id: string) => `exists (select from cards
       where approval_id = ${id} and (message_id is not null or sending_at is not null))`;

@@ -1,6 +1,6 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
-/** One running process of the service, by its heartbeat. */
+/** One running process of the service, known by its heartbeat. */
 @Entity('replicas')
 export class ReplicaEntity {
   @PrimaryColumn('text', { primaryKeyConstraintName: 'pk_replicas' })
@@ -12,7 +12,7 @@ export class ReplicaEntity {
   @Column('timestamptz', { name: 'started_at' })
   startedAt!: Date;
 
-  /** When its last heartbeat was written, by the database's clock. */
+  /** Time of its last heartbeat, by the database's clock. */
   @Column('timestamptz', { name: 'seen_at' })
   seenAt!: Date;
 }

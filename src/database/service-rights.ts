@@ -1,13 +1,13 @@
-/** The service writes these once and never again: only the owner could change them. */
+/** Tables to which the service only appends; only the owner could change rows. */
 export const APPEND_ONLY: readonly string[] = ['audit_log', 'audit_seals', 'audit_checkpoints'];
 
-/** Retention removes receipts; nobody changes one. */
+/** Tables whose rows retention may remove, but nobody may change. */
 const NEVER_CHANGED: readonly string[] = ['receipts'];
 
 /** Runs as the owner; the service calls it to remove old audit rows. */
 export const PRUNE_FUNCTION = 'audit_prune(timestamptz)';
 
-/** `"` doubled, as PostgreSQL quotes identifiers. */
+/** Quotes an identifier as PostgreSQL does, with `"` doubled. */
 const quoted = (identifier: string): string => `"${identifier.replaceAll('"', '""')}"`;
 
 /** The rights of the service on a table. */
@@ -19,8 +19,8 @@ export function tableRights(table: string): readonly string[] {
 }
 
 /**
- * One string, so one transaction: the service's role is never allowed more than in the end. Names the tables of this
- * version: what a newer one has made is not ours to give.
+ * Returns one string, so one transaction: the service's role never has more rights than at the end. Names only the
+ * tables of this version, because tables of a newer one are not ours to grant.
  */
 export function grantsFor(service: string, tables: readonly string[]): string {
   const role = quoted(service);
@@ -36,9 +36,9 @@ export function grantsFor(service: string, tables: readonly string[]): string {
 }
 
 /**
- * Takes back what PostgreSQL gives everybody, or gave before version 15: a role that makes temporary tables, or objects
- * in a schema that others search, puts names of its own before the owner's. One statement each: a role that owns the
- * schema need not own the database.
+ * Revokes rights that PostgreSQL gives everybody, or gave before version 15. A role that makes temporary tables, or
+ * objects in a schema that others search, can put its own names before the owner's. One statement each, because a role
+ * that owns the schema need not own the database.
  */
 export function revocationsFor(service: string, database: string): readonly string[] {
   const from = `from public, ${quoted(service)}`;

@@ -1,6 +1,6 @@
 import type { ClientBase } from 'pg';
 
-/** Rules that PostgreSQL keeps for our statements. Null or absent: no rule of ours. */
+/** Limits that PostgreSQL enforces for our statements. Null or absent: no limit of ours. */
 export interface SessionRules {
   /** The longest a statement may take. */
   readonly statementTimeoutMs: number | null;
@@ -11,7 +11,7 @@ export interface SessionRules {
   readonly readOnly?: boolean;
 }
 
-/** What `pg` tells of a connection, beyond its types. */
+/** Members of a `pg` connection beyond its types. */
 export interface Session {
   /** The process that the server named at the start of the connection. */
   readonly processID: number | null;
@@ -29,16 +29,16 @@ function settingsOf(rules: SessionRules): [name: string, value: string][] {
   return settings.flatMap(([name, value]) => (value === null ? [] : [[name, String(value)]]));
 }
 
-/** A transaction that has begun takes another name for this setting. */
+/** Inside a transaction, this setting has another name. */
 const inTransaction = (name: string): string =>
   name === 'default_transaction_read_only' ? 'transaction_read_only' : name;
 
-/** Connections behind a pooler, with the text that begins a transaction under our rules. */
+/** Connections behind a pooler, with the text that begins a transaction with our rules. */
 const pooled = new WeakMap<object, string>();
 
 /**
- * True if a pooler stands between this connection and PostgreSQL: a pooler names a process of its own invention. In
- * transaction mode it hands every transaction to any connection of its own, so that neither a setting nor a prepared
+ * True if no pooler stands between this connection and PostgreSQL: a pooler reports a process id of its own invention.
+ * In transaction mode a pooler gives each transaction to any of its own connections, so that no setting and no prepared
  * statement of the session lasts.
  */
 async function isDirect(session: Session, settings: readonly [string, string][]): Promise<boolean> {
@@ -55,8 +55,8 @@ async function isDirect(session: Session, settings: readonly [string, string][])
 }
 
 /**
- * Puts the rules on a new connection. They are not sent as startup parameters, which PgBouncer refuses: a direct
- * connection is given them for its life, one behind a pooler for every transaction.
+ * Applies the rules to a new connection. They cannot be startup parameters, which PgBouncer refuses. A direct
+ * connection gets them once, a connection behind a pooler in every transaction.
  */
 export async function applyRules(session: Session, rules: SessionRules): Promise<void> {
   const settings = settingsOf(rules);
@@ -65,7 +65,7 @@ export async function applyRules(session: Session, rules: SessionRules): Promise
   pooled.set(session, ['begin', ...local].join('; '));
 }
 
-/** The text that begins a transaction under our rules; null where the connection keeps them and prepared statements. */
+/** The text that begins a transaction with our rules; null if the connection keeps settings and prepared statements. */
 export const pooledBegin = (session: object): string | null => pooled.get(session) ?? null;
 
 /** True if a pooler stands between this connection, which has no rules, and PostgreSQL. */

@@ -2,16 +2,16 @@ import type { DomainError } from '../kernel/errors';
 import { isUnavailable } from './database';
 
 /**
- * Lets one caller at a time change a row. Callers that would wait for the same locked row hold one connection together,
- * and the pool stays free for everybody else.
+ * Lets one caller at a time change a row. Callers that would wait for the same locked row share one connection, and the
+ * pool stays free for the others.
  */
 export class Turns {
-  /** The last turn of each key; it fulfils with the error that the turns behind it share, or null. */
+  /** The last turn of each key; resolves with the error that the turns behind it share, or null. */
   private readonly last = new Map<string, Promise<DomainError | null>>();
 
   /**
-   * Does the work when all earlier work on this key is over. When the database does not let one turn through, the turns
-   * that wait behind it fail with the same error: each would wait as long, one after the other.
+   * Does the work after all earlier work on this key. If the database is unavailable for one turn, the turns behind it
+   * fail with the same error: each would wait as long, one after the other.
    */
   async take<T>(key: string, work: () => Promise<T>): Promise<T> {
     const earlier = this.last.get(key);

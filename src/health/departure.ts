@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
 
-/** Whether this replica is about to leave. It serves on meanwhile, so that whoever sends it traffic can notice. */
+/** Records that this replica is about to stop. It still serves requests meanwhile, so that load balancers can react. */
 @Injectable()
 export class Departure {
   private begun = false;
 
-  /** From now on the replica is not ready. */
+  /** Makes the replica not ready from now on. */
   announce(): void {
     this.begun = true;
   }

@@ -14,7 +14,7 @@ import { TelegramStatus } from '../telegram/telegram-status';
 import { Departure } from './departure';
 import { HealthFilter } from './health.filter';
 
-/** For the orchestrator: `live` asks nothing of others, `ready` what traffic needs, the whole what people need. */
+/** Health checks: `live` checks no dependency, `ready` what traffic needs, `/health` everything that operators need. */
 @ApiTags('health')
 @Controller('health')
 @UseFilters(HealthFilter)
@@ -57,7 +57,7 @@ export class HealthController {
     return this.departure.announced ? check.down({ reason: 'shutting down' }) : check.up();
   }
 
-  /** From memory: an answer must not wait for what it is about. */
+  /** Answers from memory: a health check must not wait for the database that it reports on. */
   private databaseServes(): HealthIndicatorResult {
     const check = this.indicator.check('database');
     const reason = this.heartbeat.downBecause;

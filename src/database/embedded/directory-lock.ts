@@ -6,12 +6,12 @@ import { z } from 'zod';
 import { codeOf, DirectoryInUse } from './embedded-postgres-error';
 import { isRunning, pidSpace, startTimeOf } from './processes';
 
-/** The owner shows life this often, for those who cannot see its PID. */
+/** Interval of the owner's heartbeat, for processes that cannot see its PID. */
 const HEARTBEAT_MS = 1_000;
-/** A lock of another container or machine without a sign of life for this long has no owner. */
+/** A lock of another container or machine has no owner after this long without a heartbeat. */
 const HEARTBEAT_LOST_MS = 4_000;
 const RECHECK_MS = 100;
-/** No attempt to take the lock lasts this long, so what it left is nobody's. */
+/** No attempt to take the lock lasts this long, so older files are abandoned. */
 const ABANDONED_MS = 60_000;
 
 const PREFIX = 'service.lock.';
@@ -29,7 +29,7 @@ export interface DirectoryLock {
   release(): Promise<void>;
 }
 
-/** A complete file under a name of its own, to be put in its place in one step. */
+/** Writes a complete file under a name of its own, to be moved into place in one step. */
 async function writeAside(directory: string, holder: Holder): Promise<string> {
   const path = join(directory, `${ASIDE}${randomBytes(6).toString('hex')}`);
   await writeFile(path, textOf(holder), { mode: 0o644, flag: 'wx' });
@@ -43,11 +43,11 @@ async function generationsIn(directory: string): Promise<number[]> {
     .map((name) => Number(name.slice(PREFIX.length)));
 }
 
-/** Whether the owner of the lock lives; `probe` is a file of ours in the same directory. */
+/** True if the owner of the lock is alive; `probe` is a file of ours in the same directory. */
 async function isHeld(path: string, holder: Holder, probe: string): Promise<boolean> {
   if (holder.released) return false;
   if (holder.pidSpace === pidSpace()) return isRunning(holder.pid, holder.startedAt);
-  // Its PID means nothing here, so we watch for its heartbeat; both times are the file system's, not ours.
+  // Its PID has no meaning here, so this watches its heartbeat; both times are the file system's, not ours.
   const { mtimeMs } = await stat(path);
   for (;;) {
     await writeFile(probe, await readFile(probe), { flag: 'r+' });
@@ -57,7 +57,7 @@ async function isHeld(path: string, holder: Holder, probe: string): Promise<bool
   }
 }
 
-/** Removes what starts that were killed in the middle left behind. */
+/** Removes files of starts that were killed before they had the lock. */
 async function sweep(directory: string, now: number): Promise<void> {
   for (const name of await readdir(directory)) {
     if (!name.startsWith(ASIDE)) continue;
@@ -70,7 +70,7 @@ async function sweep(directory: string, now: number): Promise<void> {
   }
 }
 
-/** Takes the next generation, or says that somebody else did in the meantime. */
+/** Takes the next generation; null if another process was faster. */
 async function tryToTake(directory: string, mine: string): Promise<number | null> {
   const newest = Math.max(0, ...(await generationsIn(directory)));
   if (newest > 0) {
@@ -86,7 +86,7 @@ async function tryToTake(directory: string, mine: string): Promise<number | null
   await link(mine, join(directory, `${PREFIX}${generation}`));
   const generations = await generationsIn(directory);
   if (Math.max(...generations) !== generation) {
-    // We slept while others came and went, and took a number that was already history.
+    // This process slept while others came and went, and took an outdated number.
     await rm(join(directory, `${PREFIX}${generation}`), { force: true });
     return null;
   }
@@ -102,17 +102,18 @@ async function take(directory: string, mine: string): Promise<number> {
       const generation = await tryToTake(directory, mine);
       if (generation !== null) return generation;
     } catch (error) {
-      // EEXIST: another was faster; ENOENT: what we looked at was superseded. Either way, look again.
+      // EEXIST: another was faster; ENOENT: the file that was read is superseded. Retry in both cases.
       if (!['EEXIST', 'ENOENT'].includes(codeOf(error))) throw error;
     }
   }
 }
 
 /**
- * Makes this process the only service on the directory until `release`, or until it dies in whatever way.
+ * Makes this process the only service on the directory until `release`, or until it dies.
  *
- * Every holder takes the next number with `link`, which only one can; the newest number is the lock, and it
- * counts as long as its process runs. Nothing that may be alive is ever removed, so racing starts are safe.
+ * Every holder takes the next number with `link`, which only one process can. The newest number is the lock, and it
+ * counts as long as its process runs. No lock of a process that may be alive is ever removed, so racing starts are
+ * safe.
  *
  * @throws DirectoryInUse naming the directory and the owner's PID when another service holds it.
  */
@@ -131,7 +132,7 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   const file = await open(path, 'r+');
   let beat: Promise<unknown> = Promise.resolve();
   const heartbeat = setInterval(() => {
-    // Best effort: a disk that refuses this write has the database to complain about it.
+    // Best effort: if the disk refuses this write, the database reports the fault.
     beat = file.write(textOf(holder), 0).catch(() => undefined);
   }, HEARTBEAT_MS);
   heartbeat.unref();
@@ -143,7 +144,7 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
       try {
         await rename(await writeAside(directory, { ...holder, released: true }), path);
       } catch (error) {
-        // Somebody removed the directory; there is nothing left to give free.
+        // The directory was removed; there is no lock to release.
         if (codeOf(error) !== 'ENOENT') throw error;
       }
     },

@@ -1,4 +1,4 @@
-/** Why the embedded PostgreSQL cannot serve; the message is for the person who starts the service. */
+/** The embedded PostgreSQL cannot serve; the message gives the reason to the person who starts the service. */
 export class EmbeddedPostgresError extends Error {
   override readonly name = 'EmbeddedPostgresError';
 }

@@ -17,19 +17,19 @@ import { codeOf, EmbeddedPostgresError } from './embedded-postgres-error';
 import type { RunAs } from './run-program';
 import { canReach, userFor } from './unprivileged-user';
 
-/** Where root keeps what PostgreSQL's user could not reach in `DATA_DIR`. */
+/** Directory for databases of root whose PostgreSQL user could not reach `DATA_DIR`. */
 const SHARED_HOME = '/var/lib/countersign';
 const POINTER = 'postgres.json';
 const pointerSchema = z.object({ home: z.string(), created: z.boolean() });
 
-/** Where the database lives and who runs it. */
+/** Location of the database, and the user that runs it. */
 export interface Home {
   readonly directory: string;
   /** PostgreSQL's data directory; exists once it is complete. */
   readonly cluster: string;
   readonly serverLog: string;
   readonly runAs: RunAs;
-  /** Somewhere else than in `DATA_DIR`. */
+  /** True if it is not in `DATA_DIR`. */
   readonly relocated: boolean;
 }
 
@@ -66,7 +66,9 @@ async function exists(path: string): Promise<boolean> {
   );
 }
 
-/** The absolute, existing form of `DATA_DIR`. Root leaves it passable, or PostgreSQL's user could not live in it. */
+/**
+ * Returns the absolute, existing form of `DATA_DIR`. Root makes it passable, or PostgreSQL's user could not enter it.
+ */
 export async function openDataDir(dataDir: string): Promise<string> {
   try {
     const made = await mkdir(dataDir, { recursive: true });
@@ -79,7 +81,7 @@ export async function openDataDir(dataDir: string): Promise<string> {
   }
 }
 
-/** Where the database of a `DATA_DIR` is, if it was ever made. */
+/** Finds the database of a `DATA_DIR`, if it was ever made. */
 export async function findHome(dataDir: string): Promise<Home | null> {
   const pointer = await readPointer(dataDir);
   const home = homeAt(pointer?.home ?? join(dataDir, 'postgres'), pointer !== null);
@@ -90,7 +92,10 @@ export async function findHome(dataDir: string): Promise<Home | null> {
   );
 }
 
-/** The place of the database, made if need be; the pointer comes first, so that a crash leaves nothing unknown. */
+/**
+ * Returns the location of the database, and creates it if needed. Writes the pointer first, so that a crash leaves no
+ * directory that nothing refers to.
+ */
 export async function makeHome(dataDir: string): Promise<Home> {
   const pointer = await readPointer(dataDir);
   const inside = homeAt(join(dataDir, 'postgres'), false);
@@ -109,7 +114,7 @@ export async function makeHome(dataDir: string): Promise<Home> {
   return home;
 }
 
-/** Remembers that the database exists, so that its loss is noticed instead of answered with an empty one. */
+/** Records that the database exists, so that its loss is reported instead of replaced by an empty one. */
 export async function confirmHome(dataDir: string, home: Home): Promise<void> {
   if (home.relocated) await writePointer(dataDir, home.directory, true);
 }

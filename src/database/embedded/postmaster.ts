@@ -12,13 +12,13 @@ import { becomesReady, findPostmaster, type Postmaster } from './running-postmas
 import { serverSettings } from './settings';
 
 const POLL_MS = 20;
-/** Starts tried when what stands in the way goes by itself: a port taken in between, a predecessor's last processes. */
+/** Maximum starts while the obstacle may go away: a port taken in between, a predecessor's last processes. */
 const MAX_STARTS = 20;
 const RESTART_DELAY_MS = 250;
 const PASSING_TROUBLE =
   /could not bind|already in use|pre-existing shared memory block|lock file "postmaster\.pid" already exists/;
 
-/** Bounds of one stop: an orderly end with a checkpoint, then one without, then by force. */
+/** Timeouts of one stop: with a checkpoint, then without, then by SIGKILL. */
 const FAST_STOP_MS = 15_000;
 const IMMEDIATE_STOP_MS = 6_000;
 const FORCED_STOP_MS = 2_000;
@@ -26,7 +26,7 @@ const FORCED_STOP_MS = 2_000;
 const LOG_KEPT_BYTES = 1_000_000;
 const LOG_TAIL_LINES = 8;
 
-/** A port of 127.0.0.1 that nobody listens on now; by the time it is used, somebody may. */
+/** A port of 127.0.0.1 that is free now; another process may take it before it is used. */
 export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve, reject) => {
@@ -45,7 +45,7 @@ async function logSize(path: string): Promise<number> {
   );
 }
 
-/** Keeps the server's log bounded; PostgreSQL appends, so it goes on at the new end. */
+/** Truncates a large server log; PostgreSQL appends, so it goes on at the new end. */
 export async function boundLog(path: string): Promise<void> {
   if ((await logSize(path)) > LOG_KEPT_BYTES) await truncate(path);
 }
@@ -110,13 +110,16 @@ export async function startPostmaster(
       );
     }
     await delay(RESTART_DELAY_MS);
-    // A service killed in the middle of its start may have left one that we met too early.
+    // A service killed during its start may have left a server that was not ready at the first look.
     const running = await findPostmaster(home, credentials);
     if (running) return running;
   }
 }
 
-/** Ends the server in bounded time, as orderly as it allows. Resolves to the signal that did it; null when it was gone. */
+/**
+ * Ends the server in bounded time, as orderly as it allows. Resolves to the signal that ended it; null when it was
+ * gone.
+ */
 export async function endPostmaster({ pid, startedAt }: Postmaster): Promise<NodeJS.Signals | null> {
   const steps: [NodeJS.Signals, number][] = [
     ['SIGINT', FAST_STOP_MS],

@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { codeOf } from './embedded-postgres-error';
 
 const LINUX = process.platform === 'linux';
-/** Position of `starttime` (field 22 of `/proc/PID/stat`, see proc(5)) among what follows the command's name. */
+/** Position of `starttime` (field 22 of `/proc/PID/stat`, see proc(5)) among the fields after the command's name. */
 const START_TIME_AFTER_NAME = 19;
 
 function readOrNull(read: () => string): string | null {
@@ -15,7 +15,7 @@ function readOrNull(read: () => string): string | null {
   }
 }
 
-/** Where there is no /proc (macOS), `ps` knows less, but enough. */
+/** Without /proc (macOS), `ps` provides enough. */
 const ps = (pid: number, column: string): string | null =>
   readOrNull(() =>
     execFileSync('ps', ['-o', `${column}=`, '-p', String(pid)], {
@@ -24,7 +24,7 @@ const ps = (pid: number, column: string): string | null =>
     }).trim(),
   );
 
-/** State letter and start time, from one look. */
+/** Reads state letter and start time at once. */
 function stateOf(pid: number): { state: string; startedAt: string } | null {
   if (!LINUX) {
     const state = ps(pid, 'stat');
@@ -38,12 +38,12 @@ function stateOf(pid: number): { state: string; startedAt: string } | null {
   return fields && startedAt ? { state: fields[0] ?? '', startedAt } : null;
 }
 
-/** When the process began: opaque text that, with the PID, tells it from a later process of the same number. */
+/** Start time of the process: opaque text that, with the PID, tells it from a later process of the same number. */
 export function startTimeOf(pid: number): string | null {
   return stateOf(pid)?.startedAt ?? null;
 }
 
-/** Whether the process runs; with `startedAt`, whether it is still that one. A zombie does not run. */
+/** True if the process runs; with `startedAt`, if it is still the same one. A zombie does not run. */
 export function isRunning(pid: number, startedAt: string | null = null): boolean {
   try {
     process.kill(pid, 0);
@@ -55,7 +55,7 @@ export function isRunning(pid: number, startedAt: string | null = null): boolean
   return !/^[ZX]/.test(seen.state) && (startedAt === null || startedAt === seen.startedAt);
 }
 
-/** Whether the process works in the directory, as a postmaster does in its cluster. */
+/** True if the directory is the process's working directory, as a cluster is its postmaster's. */
 export function worksIn(pid: number, directory: string): boolean {
   const cwd = LINUX ? readOrNull(() => readlinkSync(`/proc/${pid}/cwd`)) : null;
   if (cwd !== null) return cwd === directory;
@@ -63,7 +63,7 @@ export function worksIn(pid: number, directory: string): boolean {
   return command?.includes(directory) ?? false;
 }
 
-/** Names the space in which PIDs can be compared: a boot of a machine, and the container on it. */
+/** Names the scope in which PIDs can be compared: a boot of a machine, and the container on it. */
 export function pidSpace(): string {
   if (!LINUX) return hostname();
   const boot = readOrNull(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim());

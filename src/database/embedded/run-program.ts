@@ -3,19 +3,21 @@ import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 /** The user a PostgreSQL program runs as; null is our own. */
 export type RunAs = { readonly uid: number; readonly gid: number } | null;
 
-/** What PostgreSQL sees of our environment: nothing, so that it behaves alike under every shell and locale. */
+/**
+ * The environment of PostgreSQL's programs: nothing of ours, so that they behave alike under every shell and locale.
+ */
 export const PROGRAM_ENVIRONMENT: Readonly<Record<string, string>> = {
   PATH: '/usr/bin:/bin',
   LC_ALL: 'C',
   TZ: 'UTC',
 };
 
-/** Longest wait for `initdb` and the like; they take about a second. */
+/** Maximum time of `initdb` and the like; they take about a second. */
 const PROGRAM_TIMEOUT_MS = 120_000;
 
 export interface Outcome {
   readonly ok: boolean;
-  /** Both streams, as they came; why it could not be run, when it could not. */
+  /** Both streams, as they came; the error if the program could not be run. */
   readonly output: string;
 }
 
@@ -25,7 +27,7 @@ function spawnDetached(file: string, args: readonly string[], runAs: RunAs): Chi
     cwd: '/',
     env: PROGRAM_ENVIRONMENT,
     detached: true,
-    // The option `timeout` keeps the process alive for as long when the program could not be started.
+    // The option `timeout` would keep this process alive for as long if the program could not be started.
     signal: AbortSignal.timeout(PROGRAM_TIMEOUT_MS),
   });
 }
@@ -42,7 +44,7 @@ export function runProgram(
     try {
       child = spawnDetached(file, args, runAs);
     } catch (error) {
-      // Thrown for what Node does not expect of a program: another machine's, or a user we may not become.
+      // Node throws for a program of another architecture, or for a user that this process may not become.
       resolve({ ok: false, output: `${file}: ${error instanceof Error ? error.message : String(error)}` });
       return;
     }

@@ -7,7 +7,7 @@ import { codeOf, EmbeddedPostgresError } from './embedded-postgres-error';
 import type { Home } from './home';
 import { isRunning, startTimeOf, worksIn } from './processes';
 
-/** How long a start may take, crash recovery included; pg_ctl waits as long. */
+/** Maximum time of a start, crash recovery included; pg_ctl waits as long. */
 const READY_TIMEOUT_MS = 60_000;
 const CONNECT_TIMEOUT_MS = 2_000;
 const POLL_MS = 20;
@@ -17,11 +17,11 @@ export interface Postmaster {
   readonly pid: number;
   readonly startedAt: string | null;
   readonly port: number;
-  /** It ran already: a service that was killed left it behind. */
+  /** True if it ran already, left behind by a killed service. */
   readonly adopted: boolean;
 }
 
-/** What a `postmaster.pid` says (lines 1, 4 and 8); null while it is being written. */
+/** Parses a `postmaster.pid` (lines 1, 4 and 8); null while it is being written. */
 export function parsePidFile(text: string): { pid: number; port: number; ready: boolean } | null {
   const lines = text.split('\n');
   const [pid, port] = [Number(lines[0]), Number(lines[3])];
@@ -35,7 +35,7 @@ async function readPidFile(home: Home): Promise<ReturnType<typeof parsePidFile>>
   });
 }
 
-/** Why PostgreSQL does not serve our database yet; null when it does. */
+/** Returns the error of a connection to our database; null when PostgreSQL serves it. */
 async function reluctanceOf(url: string): Promise<string | null> {
   const client = new Client({ connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
   client.on('error', () => undefined); // the connection was only a question
@@ -50,7 +50,7 @@ async function reluctanceOf(url: string): Promise<string | null> {
   }
 }
 
-/** Waits until the server serves; false when it is gone before. */
+/** Waits until the server serves; false if it ends before. */
 export async function becomesReady(
   home: Home,
   server: Postmaster,
@@ -62,7 +62,7 @@ export async function becomesReady(
   let reluctance: string | null = 'it is still starting';
   while (!isGone()) {
     const said = await readPidFile(home);
-    // Its own word first: whoever else answers on the port is not asked.
+    // Checks the PID file first, so that another server on the same port is not queried.
     if (said?.pid === server.pid && said.ready) reluctance = await reluctanceOf(url);
     if (reluctance === null) return true;
     if (timeout.aborted) {
@@ -75,7 +75,7 @@ export async function becomesReady(
   return false;
 }
 
-/** The server that runs on the cluster, once it serves; null when none runs, or it was just ending. */
+/** Finds the running server of the cluster, once it serves; null when none runs, or it was just ending. */
 export async function runningPostmaster(home: Home, credentials: Credentials): Promise<Postmaster | null> {
   const found = await readPidFile(home);
   if (found === null || !isRunning(found.pid)) return null;
@@ -85,11 +85,11 @@ export async function runningPostmaster(home: Home, credentials: Credentials): P
   return (await becomesReady(home, server, credentials, isGone)) ? server : null;
 }
 
-/** The same for the holder of the directory's lock, who then may start one: nothing is left in its way. */
+/** The same for the holder of the directory's lock, who may then start one: also removes a stale PID file. */
 export async function findPostmaster(home: Home, credentials: Credentials): Promise<Postmaster | null> {
   const found = await readPidFile(home);
   if (found && isRunning(found.pid) && !worksIn(found.pid, await realpath(home.cluster))) {
-    // The number went to another process, for whose sake PostgreSQL would refuse to start.
+    // Another process has the number now, and PostgreSQL would refuse to start because of it.
     await rm(join(home.cluster, 'postmaster.pid'), { force: true });
     return null;
   }

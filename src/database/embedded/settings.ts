@@ -1,11 +1,11 @@
-/** Memory PostgreSQL shares among its processes; the working set of pending approvals is far smaller. */
+/** Memory that PostgreSQL's processes share; the working set of pending approvals is far smaller. */
 const SHARED_BUFFERS = '64MB';
-/** Several replicas' worth of pools, and room for the command line and the migrations. */
+/** Enough for the pools of several replicas, the command line and the migrations. */
 const MAX_CONNECTIONS = 100;
 
 /**
- * How the thousand files of a cluster reach the disk at once: one call for the file system where there is one.
- * Measured on a busy disk: 0.1 s, against 2 s and more for file after file.
+ * Method of syncing the thousand files of a cluster to disk: one call for the file system where there is one. Measured
+ * on a busy disk: 0.1 s, against 2 s and more for one file after the other.
  */
 export const SYNC_METHOD = process.platform === 'linux' ? 'syncfs' : 'fsync';
 
@@ -26,7 +26,7 @@ export function serverSettings(port: number): string[] {
 
     shared_buffers: SHARED_BUFFERS,
     max_wal_size: '256MB',
-    // Our statements are short: compiling or dividing them costs more than it saves, and idle helpers cost memory.
+    // Our statements are short: JIT and parallel plans cost more than they save, and idle helpers cost memory.
     jit: 'off',
     max_parallel_workers_per_gather: 0,
     io_method: 'sync',
@@ -37,12 +37,12 @@ export function serverSettings(port: number): string[] {
     log_line_prefix: '%m [%p] ',
     log_checkpoints: 'off',
     log_min_messages: 'error',
-    // A failing statement and the details of its failure hold what agents sent: that never reaches a log.
+    // A failing statement and its error details contain the agents' input, which must never reach a log.
     log_min_error_statement: 'panic',
     log_error_verbosity: 'terse',
   };
   return Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
 }
 
-/** Who may connect: roles with a password, from this machine. The superuser has none, so it never does. */
+/** Allows roles with a password to connect from this machine. The superuser has none, so it cannot connect. */
 export const HOST_BASED_AUTHENTICATION = 'host all all 127.0.0.1/32 scram-sha-256\n';

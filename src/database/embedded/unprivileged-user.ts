@@ -3,10 +3,13 @@ import { dirname } from 'node:path';
 import { EmbeddedPostgresError } from './embedded-postgres-error';
 import type { RunAs } from './run-program';
 
-/** Who may stand in for root, the most fitting first. `initdb` needs a user with a name, so a bare number will not do. */
+/**
+ * Users that may replace root, in order of preference. `initdb` needs a user with a name, so a bare number is not
+ * enough.
+ */
 const CANDIDATES = ['postgres', '_postgres', 'nobody', 'daemon'];
 
-/** The first of the candidates that the text of an `/etc/passwd` knows. */
+/** Returns the first candidate that the text of an `/etc/passwd` lists. */
 export function userFrom(passwd: string): RunAs {
   const lines = passwd.split('\n').map((line) => line.split(':'));
   for (const name of CANDIDATES) {
@@ -18,10 +21,10 @@ export function userFrom(passwd: string): RunAs {
 }
 
 /**
- * Whom PostgreSQL runs as: us (null), or, since it refuses root, somebody harmless.
- * The owner of a cluster that already exists stays its owner.
+ * Chooses the user that PostgreSQL runs as: our own (null), or an unprivileged one, since it refuses root. The owner of
+ * an existing cluster stays its owner.
  *
- * @throws EmbeddedPostgresError when root finds nobody to be.
+ * @throws EmbeddedPostgresError when root finds no such user.
  */
 export function userFor(cluster: string): RunAs {
   if (process.getuid?.() !== 0) return null;
@@ -34,13 +37,13 @@ export function userFor(cluster: string): RunAs {
   );
 }
 
-/** Whether the user may pass through a directory with these attributes. */
+/** True if the user may pass through a directory with these attributes. */
 export function mayEnter(stats: Pick<Stats, 'mode' | 'uid' | 'gid'>, user: NonNullable<RunAs>): boolean {
   const shift = stats.uid === user.uid ? 6 : stats.gid === user.gid ? 3 : 0;
   return ((stats.mode >> shift) & 1) === 1;
 }
 
-/** Whether the user can reach what is in the directory. */
+/** True if the user can reach files in the directory. */
 export function canReach(directory: string, user: NonNullable<RunAs>): boolean {
   const parent = dirname(directory);
   return mayEnter(statSync(directory), user) && (parent === directory || canReach(parent, user));
