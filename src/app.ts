@@ -12,7 +12,7 @@ import { FrontDoor } from './http/front-door';
 import { describeError, NestLog, type Log } from './logging/log';
 import { Starting } from './starting';
 
-/** How long answers that are on their way at the stop may take; the orchestrator's patience is usually 30 s. */
+/** Maximum time for open answers during a stop; orchestrators usually wait 30 s. */
 const DRAIN_MS = 5_000;
 const CLOSE_IDLE_EVERY_MS = 100;
 
@@ -22,21 +22,21 @@ export interface RunningApp {
   close(): Promise<void>;
 }
 
-/** Where a database is, without the password. */
+/** Address of a database, without the password. */
 function addressOf(url: string): string {
   const { host, pathname } = new URL(url);
   return `${host}${pathname}`;
 }
 
-/** Ready turns to 503 first, so that no new traffic is sent to a replica that leaves; nobody is turned away yet. */
+/** Makes the replica not ready first, so that load balancers stop sending traffic. It still answers every request. */
 async function giveNotice(app: NestFastifyApplication, seconds: number): Promise<void> {
   app.get(Departure).announce();
   await delay(seconds * 1_000);
 }
 
 /**
- * Stops the modules and HTTP. Node waits for every connection, and one that was in use when it began to wait is
- * later kept alive for its idle client; whoever does not take the answer for long is cut off.
+ * Stops the modules and HTTP. Node waits for every connection, and keeps one alive for an idle client if it was in use
+ * when the wait began. Destroys connections whose client does not take the answer in time.
  */
 export async function drain(app: NestFastifyApplication): Promise<void> {
   const server = app.getHttpServer();
@@ -48,15 +48,15 @@ export async function drain(app: NestFastifyApplication): Promise<void> {
   });
 }
 
-/** Takes every step, whatever became of the one before: the embedded PostgreSQL, stopped last, would outlive us. */
+/** Runs every step, even after a failed one: the embedded PostgreSQL, stopped last, would outlive this process. */
 async function inTurn(...steps: readonly (() => Promise<unknown>)[]): Promise<void> {
   const failures: unknown[] = [];
   for (const step of steps) await step().catch((error: unknown) => failures.push(error));
-  // What went wrong later may have come of it.
+  // Later failures may be consequences of the first.
   if (failures.length > 0) throw failures[0];
 }
 
-/** Starts the whole service: database, schema, modules, HTTP. What was started is stopped again when a step fails. */
+/** Starts the whole service: database, schema, modules, HTTP. If a step fails, stops everything that was started. */
 export async function startApp(config: Config, log: Log): Promise<RunningApp> {
   const location = await locateDatabase(config, log);
   let app: NestFastifyApplication | null = null;
@@ -99,7 +99,7 @@ export async function startApp(config: Config, log: Log): Promise<RunningApp> {
       },
     );
     serveApiDocs(app);
-    // Apart from listening, which would take the blame for what keeps the modules from starting.
+    // Separate from `listen`, so that a module's start-up error is not reported as a listen error.
     await app.init();
     const { host, port } = config.http;
     await app.listen(port, host).catch((error: unknown) => {

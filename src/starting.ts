@@ -4,9 +4,9 @@ import { PROBLEM_TYPE } from './http/problem';
 
 const RETRY_AFTER_SECONDS = 5;
 
-/** Answers while the schema is brought up to date: the process lives, and serves nobody yet. */
+/** Answers while the schema is migrated: the process is alive, but not ready. */
 export class Starting {
-  /** Why it is not ready; anybody may read it. */
+  /** Reason why it is not ready; anybody may read it. */
   reason = 'the service is starting';
 
   readonly answer = (request: IncomingMessage, response: ServerResponse): void => {
@@ -36,13 +36,13 @@ export class Starting {
     };
   }
 
-  /** In the shape of Terminus. */
+  /** In the format of Terminus. */
   private health(reason: string | null): object {
     const down = reason === null ? {} : { migrations: { status: 'down', reason } };
     return { status: reason === null ? 'ok' : 'error', info: {}, error: down, details: down };
   }
 
-  /** The connection ends, so that the next request is the application's. */
+  /** Closes the connection, so that the next request reaches the application. */
   private send(
     response: ServerResponse,
     status: number,

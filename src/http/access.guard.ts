@@ -16,16 +16,16 @@ import { CONFIG, type Config } from '../config/environment';
 
 const ROLES = 'countersign:roles';
 
-/** `scraper`: anyone, where metrics are public: with a loopback `HOST`, or as `METRICS_PUBLIC` says. */
+/** `scraper`: anyone, where metrics are public: with a loopback `HOST`, or with `METRICS_PUBLIC`. */
 export type Audience = Role | 'anyone' | 'scraper';
 
-/** Who may call the route; a route without this is refused to everybody. */
+/** Callers that may use the route; a route without this decorator refuses everybody. */
 export const Allow = (...audience: Audience[]) => SetMetadata(ROLES, audience);
 
 const rolesIn = (audience: readonly Audience[] = []): Audience[] =>
   audience.filter((each) => each !== 'scraper');
 
-/** The API key that a request comes with; not checked. */
+/** The API key of a request; not verified. */
 export function presentedKey({ headers }: Pick<FastifyRequest, 'headers'>): string | null {
   return /^Bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1] ?? null;
 }
@@ -34,7 +34,7 @@ interface Identified {
   identity?: Identity;
 }
 
-/** The identity the guard found; only on routes that are not for anyone. */
+/** The identity that the guard found; not on routes for anyone. */
 export function callerOf(request: object): Identity {
   const { identity } = request as Identified;
   if (!identity) throw new Error('route without a guard asks for its caller');
@@ -49,7 +49,7 @@ type Call = FastifyRequest & Identified;
 
 const attemptOf = ({ method, routeOptions }: Call) => ({ method, route: routeOptions.url ?? '' });
 
-/** Bearer key → identity → role; deny is the default. */
+/** Checks bearer key, identity and role; denies by default. */
 @Injectable()
 export class AccessGuard implements CanActivate {
   constructor(

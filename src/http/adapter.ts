@@ -9,22 +9,22 @@ import type { DoorLimits, FrontDoor } from './front-door';
 import { PROBLEM_TYPE, problemOf, sendProblem } from './problem';
 import { securityHeaders } from './security-headers';
 
-/** Longer than any waiting call, so that a proxy's connection is never closed under it. */
+/** Longer than any waiting call, so that the service never closes a proxy's connection during one. */
 const KEEP_ALIVE_TIMEOUT_MS = 72_000;
-/** A request must arrive within this; slow senders do not hold sockets for ever. */
+/** Timeout of a whole request, so that slow senders do not hold sockets for ever. */
 const REQUEST_TIMEOUT_MS = 30_000;
-/** Its headers within this, which is far less work than a body on a slow line. */
+/** Timeout of its headers, which need much less time than a body on a slow line. */
 const HEADERS_TIMEOUT_MS = 5_000;
-/** Nothing was sent or received for so long, though a held call sends a heartbeat each 15 s and a wait ends after 55 s. */
+/** Idle timeout of a connection. A held call sends a heartbeat every 15 s, and a wait ends after 55 s. */
 const QUIET_TIMEOUT_MS = 120_000;
-/** How often both are looked at; Node's own 30 s would let slow senders have twice their time. */
+/** Interval of the checks of both; Node's default of 30 s would give slow senders twice their time. */
 const TIMEOUT_CHECK_MS = 1_000;
 
 const SECURITY_HEADERS = securityHeaders();
 
 /**
- * Begins a call once it is the turn of its answer. Node hands over at once what a client sends ahead on one connection,
- * and never says of the calls behind the first one that their connection closed: what they hold would be held for ever.
+ * Begins a call when it is the turn of its answer. Node passes pipelined requests of one connection on at once. It
+ * never reports a closed connection to the calls behind the first one, which would keep their resources for ever.
  */
 function inTurn(_request: FastifyRequest, { raw }: FastifyReply, begin: () => void): void {
   if (raw.socket === null) raw.once('socket', () => begin());
@@ -41,15 +41,18 @@ function correlated(request: FastifyRequest, reply: FastifyReply, work: () => vo
   else withCorrelation(named, () => begin(named));
 }
 
-/** What Node refuses before there is a request: a code of its own, or bytes that are not HTTP. */
+/** Statuses for requests that Node refuses itself: errors with a code of their own, or bytes that are not HTTP. */
 const REFUSED_STATUS: Record<string, number> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 };
 
-/** A refused caller has this long to read the answer and to close its side; then the descriptor is given back. */
+/** Time for a refused caller to read the answer and close its side; then the socket is destroyed. */
 const LINGER_MS = 1_000;
 
 const refused = new WeakSet<Socket>();
 
-/** Closed at once, a connection on which more arrives is reset, and its caller may never see the answer. */
+/**
+ * Closes the socket later. If closed at once while data arrives, the connection is reset, and the caller may not see
+ * the answer.
+ */
 function linger(socket: Socket): void {
   refused.add(socket);
   const timer = setTimeout(() => socket.destroy(), LINGER_MS);
@@ -57,7 +60,7 @@ function linger(socket: Socket): void {
 }
 
 function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
-  // More bytes of a caller that is answered already.
+  // More bytes of a caller that was answered already.
   if (refused.has(socket)) return;
   if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
   linger(socket);
@@ -78,7 +81,7 @@ function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
   );
 }
 
-/** The limits of {@link createHttpAdapter}, for a server that is made before it. */
+/** The limits of {@link createHttpAdapter}, for a server that is created before it. */
 export const DOOR_LIMITS: DoorLimits = {
   options: {
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
@@ -89,7 +92,7 @@ export const DOOR_LIMITS: DoorLimits = {
   socketTimeoutMs: QUIET_TIMEOUT_MS,
 };
 
-/** @param door listens already; null: the application listens by itself */
+/** @param door a server that listens already; null: the application listens by itself */
 export function createHttpAdapter(door: FrontDoor | null = null): FastifyAdapter {
   const adapter = new FastifyAdapter({
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
@@ -98,11 +101,11 @@ export function createHttpAdapter(door: FrontDoor | null = null): FastifyAdapter
     http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: TIMEOUT_CHECK_MS },
     ...(door && { serverFactory: (handler: RequestListener) => door.handTo(handler) }),
     forceCloseConnections: 'idle',
-    // What has reached us when we close is answered as ever, and told to connect anew the next time.
+    // Requests that arrived before the close are answered as usual, with `connection: close`.
     return503OnClosing: false,
-    // A slash too many is a slip in somebody's settings, and no other place.
+    // Extra slashes are a typing error in a client's settings, so they match the same route.
     routerOptions: { maxParamLength: 200, ignoreTrailingSlash: true, ignoreDuplicateSlashes: true },
-    // Requests that never become one for Nest: bad URLs and headers, and bytes that are no request at all.
+    // Requests that never reach Nest: bad URLs and headers, and bytes that are not a request.
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
       correlated(request, reply, () => sendProblem(reply, problemOf(error))),
     clientErrorHandler: refuse,

@@ -12,7 +12,7 @@ export function apiDocument(app: INestApplication): OpenAPIObject {
   return cleanupOpenApiDoc(SwaggerModule.createDocument(app, settings));
 }
 
-/** The page at `/api/docs` and its document at `/api/openapi.json`; both are for anyone. */
+/** Serves the page `/api/docs` and its document `/api/openapi.json`; both need no key. */
 export function serveApiDocs(app: INestApplication): void {
   SwaggerModule.setup('api/docs', app, () => apiDocument(app), { jsonDocumentUrl: 'api/openapi.json' });
 }

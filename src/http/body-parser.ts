@@ -13,16 +13,16 @@ import { describeError, Log } from '../logging/log';
 import { presentedKey } from './access.guard';
 import { BodyTooLarge, noRoom, OpenBodies, type OpenBody } from './open-bodies';
 
-/** The limit of routes that take no action to be approved, and of callers without a valid key. */
+/** The limit of routes that do not take an action to approve, and of callers without a valid key. */
 const SMALL_LIMIT_BYTES = 256 * 1024;
-/** Less is neither counted nor read in turns: it arrives at once, and many of them fit. */
+/** Smaller bodies are neither counted nor parsed in turns: they arrive at once, and many of them fit. */
 const COUNTED_FROM_BYTES = 16 * 1024;
 
-/** For `RouteConfig`: clients that have nothing to say may name the type of their body all the same. */
+/** For `RouteConfig`: clients may send a content type with an empty body. */
 export const BODY_OPTIONAL = { bodyOptional: true } as const;
-/** For `RouteConfig`: the body holds an action, and may be as large as `HTTP_BODY_LIMIT_KIB` says. */
+/** For `RouteConfig`: the body holds an action, and may be as large as `HTTP_BODY_LIMIT_KIB`. */
 export const LARGE_BODY = { largeBody: true } as const;
-/** For a route's config: its sender is known, and writes numbers that nobody approves. */
+/** For a route's config: its sender is known, and sends numbers that nobody approves. */
 export const ANY_NUMBERS = { anyNumbers: true } as const;
 
 type BodyConfig = Partial<typeof BODY_OPTIONAL & typeof LARGE_BODY & typeof ANY_NUMBERS>;
@@ -31,22 +31,22 @@ const configOf = ({ routeOptions }: FastifyRequest): BodyConfig =>
   (routeOptions.config as BodyConfig | undefined) ?? {};
 
 interface Sender {
-  /** Whose share of the memory the body takes. */
+  /** Owner of the memory share that the body takes. */
   readonly id: string;
-  /** As the audit log names it. */
+  /** The actor for the audit log. */
   readonly actor: string;
   readonly limitBytes: number;
   /** The advice for a body that is too large. */
   readonly advice: string;
 }
 
-/** Nothing is unpacked: a small body that grows is an attack more often than a need. */
+/** Refuses compressed bodies: a small body that expands is an attack more often than a need. */
 function refuseEncoded({ headers: { 'content-encoding': encoding = 'identity' } }: FastifyRequest): void {
   if (encoding !== 'identity')
     throw new HttpException(`Send the body as it is, without Content-Encoding ${encoding}.`, 415);
 }
 
-/** The length that the caller announced; null where it announced none. */
+/** The announced length of the body; null if the caller announced none. */
 function announcedBytes({ headers: { 'content-length': length } }: FastifyRequest): number | null {
   return length === undefined ? null : Number(length);
 }
@@ -56,7 +56,7 @@ function isCounted(request: FastifyRequest): boolean {
   return bytes === null ? 'transfer-encoding' in request.headers : bytes >= COUNTED_FROM_BYTES;
 }
 
-/** Telegram's numbers are not approved by anybody, and an update that is refused would come again for ever. */
+/** Telegram's numbers are not approved by anybody, and Telegram would repeat a refused update for ever. */
 function parseAnyNumbers(bytes: Buffer): JsonValue {
   try {
     return JSON.parse(bytes.toString('utf8')) as JsonValue;
@@ -65,7 +65,7 @@ function parseAnyNumbers(bytes: Buffer): JsonValue {
   }
 }
 
-/** Reads the bodies of all requests: each up to its limit, all together up to what memory has room for. */
+/** Reads request bodies: each up to its limit, all together up to a limit of memory. */
 @Injectable()
 export class BodyParser {
   private readonly bodies = new OpenBodies();
@@ -79,7 +79,7 @@ export class BodyParser {
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
-  /** Must be called before anything is served. */
+  /** Call it before the server accepts requests. */
   attach(): void {
     const fastify = this.host.httpAdapter.getInstance<FastifyInstance>();
     fastify.addHook('preParsing', (request, reply, payload, done) => {
@@ -99,7 +99,7 @@ export class BodyParser {
       ? await this.readCounted(request, payload, answer)
       : await this.collect(payload, COUNTED_FROM_BYTES, null);
     const { bodyOptional = false, anyNumbers = false } = configOf(request);
-    // Null is not possible without counting: Node reads no more than was announced.
+    // Null cannot occur without counting: Node reads no more than the announced length.
     if (bytes === null || (bytes.length === 0 && bodyOptional)) return undefined;
     if (anyNumbers) return parseAnyNumbers(bytes);
     return answer ? parseStrictJsonInTurns(bytes) : parseStrictJson(bytes);
@@ -136,7 +136,7 @@ export class BodyParser {
     return { id, actor, limitBytes: Math.min(SMALL_LIMIT_BYTES, bodyLimitBytes), advice };
   }
 
-  /** Resolves with null when the body is larger than the limit; what still comes of it is thrown away. */
+  /** Resolves with null when the body is larger than the limit; the rest of it is discarded. */
   private collect(
     payload: IncomingMessage,
     limitBytes: number,
@@ -173,7 +173,7 @@ export class BodyParser {
     });
   }
 
-  /** An agent was denied, and no operator was asked: they find it in the audit log, in the log and in a metric. */
+  /** An agent was denied without asking an operator: operators see it in the audit log, in the log and in a metric. */
   private async noteTooLarge(
     { actor, limitBytes }: Sender,
     route: string | undefined,

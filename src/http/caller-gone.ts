@@ -2,12 +2,12 @@ import type { FastifyReply } from 'fastify';
 import type { Identity } from '../access/identity';
 
 /**
- * Aborts when the caller's connection closes before the answer was complete, and when its key is revoked; at once when
- * either is so already. After the wait, ask `caller.standing.confirm()` before anything is told.
+ * Aborts when the caller's connection closes before the answer is complete, and when its key is revoked; at once when
+ * either has happened already. After the wait, call `caller.standing.confirm()` before sending an answer.
  */
 export function callerGone(reply: FastifyReply, { standing }: Identity): AbortSignal {
   const controller = new AbortController();
-  // Who left while we were busy elsewhere closes no second time.
+  // A connection that closed before this call emits no second `close` event.
   if (reply.raw.destroyed) {
     controller.abort();
     return controller.signal;

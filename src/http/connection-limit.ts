@@ -5,18 +5,18 @@ import { HttpAdapterHost } from '@nestjs/core';
 import { CONFIG, type Config } from '../config/environment';
 import { Log } from '../logging/log';
 
-/** Descriptors that HTTP leaves to Telegram, LISTEN, files and pipes; the database's pool has its own beside these. */
+/** Descriptors reserved for Telegram, LISTEN, files and pipes; the database's pool has its own in addition. */
 const RESERVED_DESCRIPTORS = 128;
-/** With few descriptors in all, HTTP gets this part of them. */
+/** HTTP gets at least this part of all descriptors. */
 const LEAST_PART = 0.5;
-/** Where the system names no limit, and where its limit is so high that memory ends first. */
+/** Used if the system has no limit, and if its limit is so high that memory runs out first. */
 const MAX_CONNECTIONS = 20_000;
-/** Of all connections, how many may wait for an answer: the others are for calls that are answered at once. */
+/** Part of all connections that may wait for an answer; the others are for calls that are answered at once. */
 const HELD_PART = 0.75;
-/** Refusals are logged this often at the most. */
+/** Minimum interval between log lines about refusals. */
 const LOG_EVERY_MS = 60_000;
 
-/** The number of files this process may have open (RLIMIT_NOFILE); null where the system does not say. */
+/** The number of files this process may have open (RLIMIT_NOFILE); null where the system does not report it. */
 function descriptorLimit(): number | null {
   try {
     const limits = readFileSync('/proc/self/limits', 'utf8');
@@ -27,7 +27,7 @@ function descriptorLimit(): number | null {
   }
 }
 
-/** @param descriptors null: not known */
+/** @param descriptors null: unknown */
 export function connectionsFor(descriptors: number | null, poolSize: number): number {
   if (descriptors === null) return MAX_CONNECTIONS;
   const left = descriptors - RESERVED_DESCRIPTORS - poolSize;
@@ -35,8 +35,8 @@ export function connectionsFor(descriptors: number | null, poolSize: number): nu
 }
 
 /**
- * Keeps connections below the process's limit of open files. Beyond it a new one is closed at once, so that callers
- * can exhaust their own way in and not the service's way to the database and to Telegram.
+ * Keeps connections below the process's limit of open files, and closes new ones beyond it at once. So callers cannot
+ * exhaust the descriptors for the database and Telegram.
  */
 @Injectable()
 export class ConnectionLimit {
@@ -54,7 +54,7 @@ export class ConnectionLimit {
     this.maxHeld = Math.floor(this.maxConnections * HELD_PART);
   }
 
-  /** Connections that were closed because there were too many. */
+  /** Connections closed because there were too many. */
   get refusedTotal(): number {
     return this.refused;
   }
@@ -67,7 +67,7 @@ export class ConnectionLimit {
 
   private refuse(server: Server): void {
     this.refused += 1;
-    // Kept alive for a client that has nothing to ask now: the next caller takes the place.
+    // Closes idle keep-alive connections, so that the next caller gets their place.
     server.closeIdleConnections();
     const now = performance.now();
     if (now - this.loggedAt < LOG_EVERY_MS) return;

@@ -3,7 +3,7 @@ import { joinCorrelation } from '../logging/correlation';
 
 export const CORRELATION_HEADER = 'x-correlation-id';
 
-/** The answer tells of what began under this id; a caller that named no id of its own is given it. */
+/** Sets the correlation header of the answer: the id of its cause, unless the caller named an id of its own. */
 export function answerUnder(correlationId: string, reply: FastifyReply): void {
   void reply.header(CORRELATION_HEADER, joinCorrelation(correlationId));
 }

@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify';
 import { hijack } from './hijack';
 
-/** An answer of server-sent events, begun. */
+/** Begins an answer of server-sent events. */
 export function openEventStream(reply: FastifyReply): FastifyReply['raw'] {
   return hijack(reply, {
     'content-type': 'text/event-stream; charset=utf-8',

@@ -7,13 +7,13 @@ import {
 } from 'node:http';
 import type { Config } from '../config/environment';
 
-/** For the server that a front door opens; the application's other limits do not depend on who answers. */
+/** Limits for the server that a front door opens; the application sets its other limits in either case. */
 export interface DoorLimits {
   readonly options: ServerOptions;
   readonly socketTimeoutMs: number;
 }
 
-/** The application makes a server listen that listens already: from then on, the application answers. */
+/** A server that already listens. When the application calls `listen`, it takes over the answers. */
 class DoorServer extends Server {
   constructor(
     options: ServerOptions,
@@ -32,8 +32,8 @@ class DoorServer extends Server {
 }
 
 /**
- * Listens on `HOST` and `PORT` while the application is still being made, which can take as long as another process
- * migrates. No connection is refused between the two.
+ * Listens on `HOST` and `PORT` while the application starts, which can take as long as another process migrates. No
+ * connection is refused during the handover.
  */
 export class FrontDoor {
   private answer: RequestListener;
@@ -51,9 +51,9 @@ export class FrontDoor {
   }
 
   /**
-   * @param starting answers until the application does
-   * @returns null for `localhost`, which is two addresses: the application listens on both by itself
-   * @throws Error naming the variables when the address cannot be had.
+   * @param starting answers until the application takes over
+   * @returns null for `localhost`, which is two addresses: the application listens on both itself
+   * @throws Error naming the variables when the address is not available.
    */
   static async open(
     { host, port }: Config['http'],
@@ -74,13 +74,13 @@ export class FrontDoor {
     return door;
   }
 
-  /** For Fastify. @returns the server, which gives requests to this handler once it is made to listen. */
+  /** For Fastify. @returns the server, which passes requests to this handler once the application calls `listen`. */
   handTo(application: RequestListener): Server {
     this.application = application;
     return this.server;
   }
 
-  /** Does nothing where the application has closed the server. */
+  /** Does nothing if the application has closed the server. */
   async close(): Promise<void> {
     if (!this.server.listening) return;
     await new Promise((closed) => {

@@ -3,13 +3,13 @@ import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 /** Keeps proxies and clients from closing a quiet connection; they give up after 60 s and more. */
 const HEARTBEAT_MS = 15_000;
 
-/** One timer for all open answers: a waiter costs an entry in a set. */
+/** Shares one timer among all open answers: a waiter costs one entry in a set. */
 @Injectable()
 export class Heartbeats implements OnModuleDestroy {
   private readonly beats = new Set<() => void>();
   private timer: NodeJS.Timeout | null = null;
 
-  /** Calls `beat` every 15 s, the first time within 15 s. @returns what ends it. */
+  /** Calls `beat` every 15 s, the first time within 15 s. @returns a function that stops it. */
   start(beat: () => void): () => void {
     this.beats.add(beat);
     this.timer ??= setInterval(() => this.beatAll(), HEARTBEAT_MS);

@@ -2,9 +2,9 @@ import type { OutgoingHttpHeaders } from 'node:http';
 import type { FastifyReply } from 'fastify';
 
 /**
- * Takes the answer out of Fastify's hands, to be written piece by piece; the headers set so far come along. Its head
- * leaves at once: a client that sees no answer begin within a minute may give up. No header is set on its own, since
- * Node would keep each of them for as long as the answer is open.
+ * Takes the answer over from Fastify, to be written in pieces; headers set so far are included. Sends the head at once,
+ * since a client may give up if no answer begins within a minute. Sets all headers in one call, since Node would keep
+ * single ones for as long as the answer is open.
  */
 export function hijack(reply: FastifyReply, headers: OutgoingHttpHeaders): FastifyReply['raw'] {
   reply.hijack();
@@ -13,7 +13,7 @@ export function hijack(reply: FastifyReply, headers: OutgoingHttpHeaders): Fasti
   return reply.raw;
 }
 
-/** Writes a piece of an answer. @returns whether it left for a caller that was still there. */
+/** Writes a piece of an answer. @returns true if it was sent before the caller's connection closed. */
 export function pieceTaken(raw: FastifyReply['raw'], piece: string): Promise<boolean> {
   if (raw.destroyed) return Promise.resolve(false);
   return new Promise((resolve) => {
@@ -26,7 +26,7 @@ export function pieceTaken(raw: FastifyReply['raw'], piece: string): Promise<boo
   });
 }
 
-/** Whether the whole answer left for a caller that was still there. Ask before the answer ends. */
+/** True if the whole answer was sent before the caller's connection closed. Call it before the answer ends. */
 export function answerTaken(raw: FastifyReply['raw']): Promise<boolean> {
   if (raw.destroyed) return Promise.resolve(false);
   return new Promise((resolve) => {

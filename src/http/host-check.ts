@@ -8,7 +8,7 @@ import { DomainError } from '../kernel/errors';
 import { presentedKey } from './access.guard';
 import { problemOf, sendProblem } from './problem';
 
-/** Orchestrators probe by address, and the public keys are for everybody who holds a receipt. */
+/** Routes without the check: orchestrators probe by address, and anybody with a receipt may need the public keys. */
 const UNCHECKED_ROUTES: ReadonlySet<string> = new Set([
   '/health',
   '/health/live',
@@ -18,7 +18,7 @@ const UNCHECKED_ROUTES: ReadonlySet<string> = new Set([
 
 const MAX_NAME_LENGTH = 253;
 
-/** The name of a header `Host`, without port, brackets and the dot at its end; null where it names nothing. */
+/** The host name of a `Host` header, without port, brackets and final dot; null if it is invalid. */
 function nameIn(host: string): string | null {
   const url = `http://${host}`;
   return URL.canParse(url) ? new URL(url).hostname.replace(/^\[|\]$|\.$/g, '') : null;
@@ -31,14 +31,14 @@ function hostsOf({ http, telegram }: Config): ReadonlySet<string> | null {
 }
 
 /**
- * A web page can point a name of its own at this machine (DNS rebinding), and its browser then reads what we tell
- * without a key. Such a call has the page's name in `Host` and no key of ours, and is refused.
+ * Refuses calls with a foreign `Host` and without a valid key. A web page can point its own name at this machine (DNS
+ * rebinding), and its browser then reads answers that need no key. Such a call has the page's name in `Host`.
  */
 @Injectable()
 export class HostCheck {
   /** Null: any name. */
   private readonly served: ReadonlySet<string> | null;
-  /** Most requests repeat it, and taking a name apart costs more than all the rest of the check. */
+  /** The last accepted `Host`: most requests repeat it, and parsing a name costs more than the rest of the check. */
   private lastServed = '';
 
   constructor(
@@ -49,7 +49,7 @@ export class HostCheck {
     this.served = hostsOf(config);
   }
 
-  /** Must be called before routes are registered. */
+  /** Call it before routes are registered. */
   attach(): void {
     if (this.served === null) return;
     this.host.httpAdapter.getInstance<FastifyInstance>().addHook('onRequest', (request, reply, done) => {
@@ -63,7 +63,7 @@ export class HostCheck {
     });
   }
 
-  /** A key that nobody can check now is the guard's to refuse. */
+  /** Admits a key that cannot be verified now: the guard refuses it. */
   private hasKey(request: FastifyRequest): boolean | Promise<boolean> {
     const key = presentedKey(request);
     const identity = key === null ? null : this.keys.identify(key);
@@ -75,7 +75,7 @@ export class HostCheck {
       : identity !== null;
   }
 
-  /** No browser sends a request without `Host`. */
+  /** True if the `Host` is one of ours or absent; every browser sends one. */
   private isServed(request: FastifyRequest): boolean {
     const { host } = request.headers;
     if (host === undefined || host === this.lastServed) return true;

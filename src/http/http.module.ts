@@ -33,7 +33,7 @@ export class HttpModule implements NestModule {
     private readonly bodies: BodyParser,
   ) {}
 
-  /** The first moment at which modules stand and routes do not. */
+  /** The first moment at which modules exist and routes do not. */
   configure(_consumer: MiddlewareConsumer): void {
     this.unread.attach();
     this.connections.attach();

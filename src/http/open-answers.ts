@@ -8,13 +8,13 @@ import { currentCorrelationId } from '../logging/correlation';
 import { callerGone } from './caller-gone';
 import { ConnectionLimit } from './connection-limit';
 
-/** One that waits may be answered at any moment. */
+/** Short, because a waiting call may be answered at any moment. */
 const RETRY_AFTER_SECONDS = 5;
 
 /**
- * Counts the calls whose answer is held: waits, event streams, the connectors' calls. Each keeps a connection for up to
- * hours, so one key holds only so many of them, and all keys together leave room for calls that are answered at once.
- * Counted by this replica, since its connections are what runs out.
+ * Counts held calls: waits, event streams, the connectors' calls. Each keeps a connection for up to hours, so one key
+ * may hold only a limited number. All keys together leave room for calls that are answered at once. Counted per
+ * replica, because its connections are what runs out.
  */
 @Injectable()
 export class OpenAnswers {
@@ -30,8 +30,8 @@ export class OpenAnswers {
   /**
    * Counts the call until its connection closes or its answer is complete.
    *
-   * @returns as {@link callerGone}
-   * @throws RateLimited as a rejection when too many are held
+   * @returns the signal of {@link callerGone}
+   * @throws RateLimited as a rejection when too many calls are held
    */
   async hold(reply: FastifyReply, caller: Identity): Promise<AbortSignal> {
     const { keyId } = caller;

@@ -4,41 +4,41 @@ import { DomainError } from '../kernel/errors';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
-/** What all bodies together may hold in memory, from their first byte until their call is answered. */
+/** Maximum memory of all bodies together, from their first byte until their call is answered. */
 const MAX_OPEN_BYTES = 64 * MIB;
-/** The part of one key, or of all callers without one, so that the others have room beside it. */
+/** Maximum part of one key, or of all callers without a key, so that others have room. */
 const SHARE_OF_ONE = 0.5;
 
-/** Rounded up, so that what is too large never looks like the limit: `481 KiB`, `4.1 MiB`. */
+/** Formats a size, rounded up, so that a size above the limit never reads like the limit: `481 KiB`, `4.1 MiB`. */
 function sizeOf(bytes: number): string {
   return bytes < MIB ? `${Math.ceil(bytes / KIB)} KiB` : `${Math.ceil((bytes / MIB) * 10) / 10} MiB`;
 }
 
-/** The body is larger than its route takes. */
+/** The body exceeds the limit of its route. */
 export class BodyTooLarge extends HttpException {
-  /** @param bytes null: nothing is known but that it is more than the limit */
+  /** @param bytes null: unknown, but above the limit */
   constructor(limitBytes: number, bytes: number | null, advice: string) {
     const size = bytes === null ? `more than ${sizeOf(limitBytes)}` : sizeOf(bytes);
     super(`The body is ${size}; at most ${sizeOf(limitBytes)} is taken here. ${advice}`, 413);
   }
 }
 
-/** There is no room for a body now. */
+/** Too many bodies are in memory now. */
 export function noRoom(): DomainError {
   return new DomainError('request.no-room', 'Too many large requests are open now; try again shortly.');
 }
 
-/** One body, as far as it has come. */
+/** One body, possibly incomplete. */
 export interface OpenBody {
   readonly sender: string;
   bytes: number;
-  /** Ends its reading; null once it is complete. */
+  /** Aborts reading it; null once it is complete. */
   cut: (() => void) | null;
 }
 
 /**
- * Counts the bodies that are in memory. When there is too much of them, the one that has been incomplete for longest is
- * cut off: active senders are done long before it would be their turn. When all are complete, the newest is refused.
+ * Counts the bodies in memory. When they exceed the limit, evicts the one that has been incomplete for longest: active
+ * senders are never evicted. When all are complete, refuses the newest.
  */
 export class OpenBodies {
   private readonly incomplete = new Set<OpenBody>();
@@ -47,7 +47,7 @@ export class OpenBodies {
 
   constructor(private readonly maxBytes = MAX_OPEN_BYTES) {}
 
-  /** @param sender the key, or a word for all who have none */
+  /** @param sender the key, or one name for all callers without a key */
   open(sender: string, answer: ServerResponse): OpenBody {
     const body: OpenBody = { sender, bytes: 0, cut: null };
     this.incomplete.add(body);
@@ -55,7 +55,7 @@ export class OpenBodies {
     return body;
   }
 
-  /** Counts bytes that have arrived. @returns whether there was room for them */
+  /** Counts bytes that have arrived. @returns true if there was room for them */
   grow(body: OpenBody, bytes: number): boolean {
     this.count(body, bytes);
     for (;;) {
@@ -75,7 +75,7 @@ export class OpenBodies {
     this.incomplete.delete(body);
   }
 
-  /** It is no longer in memory. */
+  /** Releases the memory of the body. */
   close(body: OpenBody): void {
     this.complete(body);
     this.count(body, -body.bytes);
@@ -89,7 +89,7 @@ export class OpenBodies {
     else this.bytesOf.delete(body.sender);
   }
 
-  /** @param sender null: of anybody */
+  /** @param sender null: any sender */
   private oldestIncomplete(sender: string | null): OpenBody | null {
     for (const body of this.incomplete)
       if (body.bytes > 0 && (sender === null || body.sender === sender)) return body;

@@ -12,7 +12,7 @@ import { DomainError, InvalidInput, RateLimited, type DomainCode } from '../kern
 import { currentCorrelationId } from '../logging/correlation';
 import { describeError, Log } from '../logging/log';
 
-/** The one table that speaks HTTP for the domain's codes. */
+/** The one table that maps the domain's codes to HTTP statuses. */
 const HTTP_STATUS = {
   'request.invalid': 400,
   'request.misdirected': 421,
@@ -54,7 +54,7 @@ const TITLE: Record<number, string> = {
   503: 'Service Unavailable',
 };
 
-/** Seconds after which a caller may sensibly try again, where nobody knows better. */
+/** Default `Retry-After` in seconds, for errors without their own. */
 const RETRY_AFTER_SECONDS = 5;
 
 /** An RFC 9457 problem document. */
@@ -65,7 +65,7 @@ export interface Problem {
   readonly code: string;
   readonly detail: string;
   readonly correlationId: string;
-  /** With "too many": whole seconds until the next one is taken. */
+  /** With 429: whole seconds until a retry is accepted. */
   readonly retryAfterSeconds?: number;
   readonly [extension: string]: unknown;
 }
@@ -111,7 +111,7 @@ function problem(status: number, code: string, detail: string, more: object = {}
   };
 }
 
-/** Client errors that the framework itself found: unknown route, body too large, wrong media type. */
+/** Statuses of client errors that the framework itself found: unknown route, body too large, wrong media type. */
 function frameworkStatus(error: unknown): number {
   const status =
     error instanceof HttpException
@@ -122,7 +122,7 @@ function frameworkStatus(error: unknown): number {
 
 function detailOf(error: unknown, status: number): string {
   if (!(error instanceof Error)) return 'The request was refused.';
-  // Fastify's own text says no more than the title.
+  // Fastify's own text only repeats the title.
   return status === 415 && error.message === TITLE[415]
     ? 'Send Content-Type: application/json.'
     : error.message;
@@ -148,12 +148,12 @@ export function problemOf(error: unknown): Problem {
 
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 
-/** More than this is not read to its end only to be thrown away; how long it may take, the request's timeout says. */
+/** Maximum size of a body that is read only to be discarded; the request's timeout limits its time. */
 export const MAX_DISCARDED_BYTES = 64 * 1024 * 1024;
 
 /**
- * Fastify closes the connection under a body that is too large, and that resets it: who still sends never sees the
- * answer. So what is left of the body is read and thrown away, which Node does where the connection stays open.
+ * Keeps the connection open, so that Node reads and discards the rest of the body. Fastify would close the connection
+ * under a body that is too large. That resets it, and a caller that is still sending never sees the answer.
  */
 function letBodyEnd(reply: FastifyReply): void {
   if (Number(reply.request.headers['content-length'] ?? 0) <= MAX_DISCARDED_BYTES)
@@ -169,14 +169,14 @@ export function sendProblem(reply: FastifyReply, document: Problem): void {
   void reply.status(document.status).header('content-type', PROBLEM_TYPE).send(JSON.stringify(document));
 }
 
-/** Every error leaves as application/problem+json; what is our fault is logged, and its details stay here. */
+/** Sends every error as application/problem+json. Errors of the service are logged, and their details are not sent. */
 @Catch()
 @Injectable()
 export class ProblemFilter implements ExceptionFilter {
   constructor(private readonly log: Log) {}
 
   catch(error: unknown, host: ArgumentsHost): void {
-    // Nest asks the same filter about updates from Telegram, which have no reply: their receiver decides.
+    // Nest calls this filter also for updates from Telegram, which have no reply: their receiver handles the error.
     if (host.getType() !== 'http') throw error;
     const http = host.switchToHttp();
     const reply = http.getResponse<FastifyReply>();
@@ -196,7 +196,7 @@ export class ProblemFilter implements ExceptionFilter {
         'a request failed',
       );
     }
-    // An answer that has begun cannot become a problem; cutting it is the only honest sign.
+    // An answer that has begun cannot become a problem document; only cutting it shows that it failed.
     if (reply.sent || reply.raw.headersSent) reply.raw.destroy();
     else sendProblem(reply, document);
   }

@@ -1,11 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import helmet from 'helmet';
 
-/** The page of `/api/docs` needs its own scripts and styles; nothing else here is a page. */
+/** The page of `/api/docs` needs its own scripts and styles; the service has no other page. */
 const CONTENT_SECURITY_POLICY = {
   defaultSrc: ["'none'"],
   scriptSrc: ["'self'"],
-  // Its styles stand in the page and in attributes.
+  // Its styles are inline, in the page and in attributes.
   styleSrc: ["'self'", "'unsafe-inline'"],
   imgSrc: ["'self'", 'data:'],
   connectSrc: ["'self'"],
@@ -14,7 +14,7 @@ const CONTENT_SECURITY_POLICY = {
   frameAncestors: ["'none'"],
 };
 
-/** The headers of every answer. They are the same for all requests, so Helmet is asked once. */
+/** The headers of every answer. They are the same for all requests, so Helmet runs once. */
 export function securityHeaders(): Readonly<Record<string, string>> {
   const headers: Record<string, string> = {};
   const recorder = {

@@ -4,9 +4,9 @@ import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
 import { Log } from '../logging/log';
 
-/** What all answers together may hold in memory for callers that have not read them. */
+/** Maximum memory of all answers that callers have not read. */
 const MAX_UNREAD_BYTES = 64 * 1024 * 1024;
-/** Less fits into the buffers of the operating system, whether it is read or not. */
+/** Smaller pieces fit into the buffers of the operating system. */
 const COUNTED_FROM_BYTES = 16 * 1024;
 
 interface Unread {
@@ -16,9 +16,9 @@ interface Unread {
 }
 
 /**
- * A caller that reads nothing makes us keep its answer, and can open a thousand of them. So beyond a bound the answer
- * that has been unread for longest is cut off: who reads is done long before it would be its turn, and who was merely
- * slow asks again.
+ * Bounds the memory of unread answers. A caller that does not read keeps its answer in memory, and can open a thousand.
+ * Above the limit, the answer that has been unread for longest is destroyed. Active readers are never evicted, and a
+ * slow one retries.
  */
 @Injectable()
 export class UnreadAnswers {
@@ -30,7 +30,7 @@ export class UnreadAnswers {
     private readonly log: Log,
   ) {}
 
-  /** Counts what Fastify sends in one piece. Must be called before routes are registered. */
+  /** Counts answers that Fastify sends in one piece. Call it before routes are registered. */
   attach(): void {
     this.host.httpAdapter
       .getInstance<FastifyInstance>()
@@ -41,22 +41,22 @@ export class UnreadAnswers {
       });
   }
 
-  /** A piece of an answer that is written piece by piece. */
+  /** Writes a piece of an answer that is sent in pieces. */
   write(answer: ServerResponse, piece: string): void {
     if (piece.length < COUNTED_FROM_BYTES) answer.write(piece);
     else answer.write(piece, this.hold(answer, piece));
   }
 
-  /** The last piece of such an answer. */
+  /** Writes the last piece of such an answer. */
   end(answer: ServerResponse, piece: string): void {
     this.write(answer, piece);
     answer.end();
   }
 
   /**
-   * Counts a piece that somebody else writes.
+   * Counts a piece that other code writes.
    *
-   * @returns what is to be called once it has left for the network; that the connection closed is noticed here
+   * @returns a function to call once the piece is sent; a closed connection is handled here
    */
   hold(answer: ServerResponse, text: string): () => void {
     if (text.length < COUNTED_FROM_BYTES) return () => undefined;

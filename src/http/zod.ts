@@ -10,12 +10,12 @@ function dotted(path: readonly PropertyKey[]): string {
     .replace(/^\./, '');
 }
 
-/** In the words of the schema, except where there is nothing that could be wrong. */
+/** The schema's own message, except for a missing value. */
 function messageOf({ code, message }: z.core.$ZodIssue): string {
   return code === 'invalid_type' && message.endsWith('received undefined') ? 'is required' : message;
 }
 
-/** One fault for every unknown field, so that each is named by its own path. */
+/** Returns one fault for every unknown field, so that each has its own path. */
 function faultsOf(error: ZodError): InputFault[] {
   return error.issues.flatMap((issue) =>
     issue.code === 'unrecognized_keys'
@@ -24,7 +24,7 @@ function faultsOf(error: ZodError): InputFault[] {
   );
 }
 
-/** The value as its schema has it. @throws InvalidInput naming every fault. */
+/** Parses a value with its schema. @throws InvalidInput naming every fault. */
 export function parsed<Output>(schema: ZodType<Output>, value: unknown): Output {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
@@ -33,12 +33,12 @@ export function parsed<Output>(schema: ZodType<Output>, value: unknown): Output 
 
 const noQuery = z.strictObject({});
 
-/** For routes without parameters: a mistyped one is told there as well. @throws InvalidInput */
+/** Rejects query parameters on routes without any, so that mistyped ones are reported too. @throws InvalidInput */
 export function refuseAnyQuery(query: unknown): void {
   parsed(noQuery, query);
 }
 
-/** Bodies, queries and ids are what their schema says, or the caller is told every fault at once. */
+/** Validates bodies, queries and ids by their schema, and reports every fault at once. */
 export const InputPipe: Type<PipeTransform> = createZodValidationPipe({
   createValidationException: (error) => new InvalidInput(faultsOf(error as ZodError)),
 });
