@@ -9,13 +9,12 @@ import type { JsonObject, JsonValue } from './json';
 const LONE_SURROGATE = /(?<!\\)(?:\\\\)*\\ud/;
 
 /**
- * The RFC 8785 form: no white space, keys sorted by UTF-16 code units, one spelling for every number.
+ * Returns the RFC 8785 form: no white space, keys sorted by UTF-16 code units, one spelling for every number. Leaves
+ * out undefined members, as `JSON.stringify` does.
  *
- * Recursive: meant for values that came through `parseStrictJson`, whose depth is bounded.
+ * Recursive: for values from `parseStrictJson`, whose depth is bounded.
  *
- * Members that are undefined are left out, as `JSON.stringify` does.
- *
- * @throws TypeError for what has no such form: NaN, infinities, lone surrogates, undefined itself.
+ * @throws TypeError for values without such a form: NaN, infinities, lone surrogates, undefined itself.
  */
 export function canonicalize(value: JsonValue): string {
   const text = canonicalText(value);
@@ -27,8 +26,8 @@ export function canonicalize(value: JsonValue): string {
 }
 
 /**
- * True if `JSON.stringify` writes the value as RFC 8785 wants it: the names of every object stand in their order already,
- * and every number has a form. Recursive, as the rest.
+ * True if `JSON.stringify` writes the value in RFC 8785 form: the names of every object are sorted already, and every
+ * number is finite. Recursive like the rest.
  */
 function isInOrder(value: unknown): boolean {
   if (typeof value === 'number') return Number.isFinite(value);
@@ -43,7 +42,7 @@ function isInOrder(value: unknown): boolean {
   return true;
 }
 
-/** The package sorts, joins and copies every object; what is in order, Node.js writes in a third of the time. */
+/** The package sorts, joins and copies every object; for sorted values, `JSON.stringify` takes a third of the time. */
 function canonicalText(value: JsonValue): string {
   if (isInOrder(value)) return JSON.stringify(value);
   try {
@@ -55,14 +54,14 @@ function canonicalText(value: JsonValue): string {
   throw new TypeError('The value has no canonical form.');
 }
 
-/** A text that is in canonical form already. */
+/** A text in canonical form. */
 export class CanonicalText {
   constructor(readonly text: string) {}
 }
 
 /**
- * The RFC 8785 form of an object, some of whose members are in canonical form already: a large one is written once.
- * Members that are undefined are left out.
+ * Returns the RFC 8785 form of an object whose members may be in canonical form already, so that a large one is written
+ * once. Leaves out undefined members.
  *
  * @throws TypeError as {@link canonicalize}
  */
@@ -84,7 +83,7 @@ export function sha256Hex(data: string | Uint8Array): string {
   return hash('sha256', data, 'hex');
 }
 
-/** What an approval is bound to: changing any of it changes the digest. */
+/** The input that an approval is bound to: changing any of it changes the digest. */
 export interface BoundInput {
   readonly toolName: string;
   readonly toolInput: JsonObject | CanonicalText;

@@ -1,7 +1,7 @@
 /**
- * The time as this process sees it. Logic takes a `Clock`, never `Date.now()`, so tests can hold the hands.
+ * The time of this process. Logic takes a `Clock`, never `Date.now()`, so that tests control it.
  *
- * It is for logs, token lifetimes and local waiting. What decides an approval is the database's time.
+ * It is for logs, token lifetimes and local waiting. Approvals are decided on the database's time.
  */
 export abstract class Clock {
   /** The wall-clock time; may step backwards. */

@@ -6,7 +6,7 @@ export function cutText(text: string, length: number): string {
   return text.slice(0, splitsPair ? length - 1 : length);
 }
 
-/** The same, with an ellipsis behind it where the text goes on. */
+/** The same, with an ellipsis at the end if the text was cut. */
 export function abbreviate(text: string, length: number): string {
   return text.length <= length ? text : `${cutText(text, length)}…`;
 }

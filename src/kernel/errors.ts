@@ -1,4 +1,4 @@
-/** Every refusal the domain can give. `src/http/problem.ts` holds the one table that speaks HTTP for them. */
+/** Every refusal of the domain. `src/http/problem.ts` maps them to HTTP. */
 export type DomainCode =
   | 'request.invalid'
   | 'request.misdirected'
@@ -20,7 +20,7 @@ export type DomainCode =
   | 'database.unavailable'
   | 'telegram.unavailable';
 
-/** One thing wrong with an input: where (dotted path, empty for the whole) and what, in plain words. */
+/** One fault of an input: its place (dotted path, empty for the whole) and a message in plain words. */
 export interface InputFault {
   readonly path: string;
   readonly message: string;
@@ -39,14 +39,14 @@ export class DomainError extends Error {
   }
 }
 
-/** Too much in too short a time. */
+/** Too many requests in too short a time. */
 export class RateLimited extends DomainError {
   override readonly name = 'RateLimited';
 
-  /** `what`: what there was too much of, in plural. */
+  /** `what`: the limited thing, in plural. */
   constructor(
     what: string,
-    /** Whole seconds after which the next one is taken. */
+    /** Whole seconds until a retry is accepted. */
     readonly retryAfterSeconds: number,
   ) {
     super('access.rate-limited', `Too many ${what}; try again in ${retryAfterSeconds} s.`);

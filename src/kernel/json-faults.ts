@@ -2,7 +2,7 @@ import { abbreviate } from './cut-text';
 import type { InputFault } from './errors';
 import { endOfNumber, numberFault } from './json-numbers';
 
-/** More than these are not listed: whoever sent that has enough to go on. */
+/** Maximum number of listed faults: enough for the caller to go on. */
 const MAX_FAULTS = 20;
 const MAX_NAME_IN_PATH = 40;
 
@@ -13,12 +13,12 @@ const UNICODE_ESCAPE = /u[0-9a-fA-F]{4}/y;
 const SPACES = ' \t\n\r';
 const IDENTIFIER = /^[A-Za-z_$][\w$]*$/;
 
-/** An object or array that is open at the place being read. */
+/** An object or array that is open at the current position. */
 type Container =
   | { readonly kind: 'object'; readonly names: Set<string>; name: string | null }
   | { readonly kind: 'array'; index: number };
 
-/** Ends the reading: behind a syntax error, or too deep, nothing more can be said. */
+/** Ends the reading: after a syntax error, or too deep, no further fault can be found. */
 class Stop extends Error {}
 
 export interface JsonLimits {
@@ -26,13 +26,13 @@ export interface JsonLimits {
   readonly maxParts: number;
 }
 
-/** So many values are read before others get their turn. */
+/** Number of values that are read before other work gets a turn. */
 const VALUES_IN_A_TURN = 20_000;
 
 /**
  * Finds every fault of a JSON text under the rules of `parseStrictJson`, each with its path. Linear in the text,
- * no recursion. It follows the grammar of RFC 8259, and an empty answer means that nothing is wrong. Yields after each
- * few milliseconds.
+ * without recursion. Follows the grammar of RFC 8259; an empty result means no fault. Yields after every few
+ * milliseconds.
  */
 export function* jsonFaults(text: string, limits: JsonLimits): Generator<void, InputFault[]> {
   const reader = new FaultReader(text, limits);
@@ -65,7 +65,7 @@ class FaultReader {
     if (this.at < this.text.length) this.syntaxError('the end');
   }
 
-  /** Reads one value, or only the beginning of one that has something in it; true when it is complete. */
+  /** Reads one value, or only the beginning of a container with content; true if it is complete. */
   private readValue(): boolean {
     this.skipSpace();
     switch (this.text.charAt(this.at)) {
@@ -87,7 +87,7 @@ class FaultReader {
     return true;
   }
 
-  /** After a complete value: on to the next one in its container, or out of as many as end here. */
+  /** Continues after a complete value: with the next one in its container, or out of all containers that end here. */
   private closeContainers(): void {
     for (let inner = this.open.at(-1); inner; inner = this.open.at(-1)) {
       const end = inner.kind === 'object' ? '}' : ']';
@@ -134,7 +134,7 @@ class FaultReader {
   private readString(surrogateMessage: string): string {
     const start = this.at;
     const hasEscapes = this.skipString();
-    // The text is well-formed as a whole, so that only an escape can be a lone surrogate.
+    // The text as a whole is well-formed, so that only an escape can be a lone surrogate.
     const content = hasEscapes
       ? (JSON.parse(this.text.slice(start, this.at)) as string)
       : this.text.slice(start + 1, this.at - 1);
@@ -142,7 +142,7 @@ class FaultReader {
     return content;
   }
 
-  /** @returns whether the string holds an escape. */
+  /** @returns true if the string holds an escape. */
   private skipString(): boolean {
     let hasEscapes = false;
     for (;;) {
@@ -158,7 +158,7 @@ class FaultReader {
     return hasEscapes;
   }
 
-  /** Goes to the last character of an escape, if it is one. */
+  /** Moves to the last character of a valid escape; false if it is not one. */
   private skipEscape(): boolean {
     const next = this.text.charAt(this.at + 1);
     if (next !== '' && SHORT_ESCAPES.includes(next)) {
@@ -200,7 +200,7 @@ class FaultReader {
     return found;
   }
 
-  /** Takes one punctuation mark and the white space behind it, if it is there. */
+  /** Consumes a punctuation mark and the white space after it; false if it is not there. */
   private take(mark: string): boolean {
     const found = this.text[this.at] === mark;
     if (found) {

@@ -1,6 +1,6 @@
 import { abbreviate } from './cut-text';
 
-/** A longer literal is cut in a message. */
+/** Maximum length of a literal in a message; longer ones are cut. */
 const MAX_SHOWN = 40;
 
 const ZERO = 0x30;
@@ -11,7 +11,7 @@ const PLUS = 0x2b;
 /** `E` differs only in the bit 0x20. */
 const EXPONENT = 0x65;
 
-/** A double in the range of normal numbers returns every decimal of this many digits (IEEE 754, DBL_DIG). */
+/** Digits that a double in the range of normal numbers holds exactly (IEEE 754, DBL_DIG). */
 const EXACT_DIGITS = 15;
 /** `e12`, `e-9`: with {@link EXACT_DIGITS} before it, the number stays in that range. */
 const EXACT_EXPONENT_LENGTH = 3;
@@ -19,8 +19,8 @@ const EXACT_EXPONENT_LENGTH = 3;
 const PARTS = /^-?(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/;
 
 /**
- * Finds the end of the number that begins at `start`. Answers its complement (`~end`) when a double may not hold the
- * number as it is written, so that {@link numberFault} must be asked. Checks no grammar.
+ * Finds the end of the number that begins at `start`. Returns its complement (`~end`) if a double may not hold the
+ * number as written, so that {@link numberFault} must check it. Does not check the grammar.
  */
 export function endOfNumber(text: string, start: number): number {
   const isNegative = text.charCodeAt(start) === MINUS;
@@ -42,8 +42,8 @@ export function endOfNumber(text: string, start: number): number {
 }
 
 /**
- * Says why a double does not hold a number as it is written; null when it does. It does when the shortest text of the
- * double, which RFC 8785 writes and which is digested and shown, has the same decimal value. Linear in the literal.
+ * Describes why a double does not hold a number as written; null if it does. It does if the shortest text of the double
+ * has the same decimal value: RFC 8785 writes that text, and it is digested and shown. Linear in the literal.
  *
  * @param literal a number by the grammar of JSON
  */

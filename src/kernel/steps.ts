@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 /** Work on an input that may be large: it yields after each bounded step. */
 export type Steps<T> = Generator<undefined, T, undefined>;
 
-/** Runs the steps without a pause: for small inputs, and for programs that serve nobody else. */
+/** Runs the steps without a pause: for small inputs, and for programs that serve no other caller. */
 export function runAtOnce<T>(steps: Steps<T>): T {
   for (;;) {
     const { done, value } = steps.next();
@@ -11,7 +11,7 @@ export function runAtOnce<T>(steps: Steps<T>): T {
   }
 }
 
-/** Runs one step in each turn of the event loop, so that nobody else waits longer than for one step. */
+/** Runs one step in each turn of the event loop, so that other work waits for one step at most. */
 export async function runInTurns<T>(steps: Steps<T>): Promise<T> {
   for (;;) {
     const { done, value } = steps.next();

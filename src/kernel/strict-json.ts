@@ -5,12 +5,12 @@ import type { JsonValue } from './json';
 import { jsonFaults, type JsonLimits } from './json-faults';
 import { endOfNumber, numberFault } from './json-numbers';
 
-/** How many objects and arrays may stand inside each other; the outermost is the first. */
+/** Maximum nesting of objects and arrays; the outermost is the first. */
 export const DEFAULT_MAX_DEPTH = 64;
 
 /**
- * The number of objects, arrays and members a text may hold. They cost a hundred times what their bytes do, at every
- * parse, sort and print: 4 MiB of nothing else would hold the event loop for a second.
+ * Maximum number of objects, arrays and members of a text. They cost a hundred times as much as their bytes, at every
+ * parse, sort and print: 4 MiB of nothing else would block the event loop for a second.
  */
 export const DEFAULT_MAX_PARTS = 50_000;
 
@@ -19,7 +19,7 @@ export interface StrictJsonLimits {
   readonly maxParts?: number;
 }
 
-/** The text is not JSON that means the same to every reader; `errors` says where and why. */
+/** The text is not JSON that every reader understands alike; `errors` has places and reasons. */
 export class StrictJsonError extends InvalidInput {}
 
 const QUOTE = 0x22;
@@ -30,16 +30,16 @@ const ZERO = 0x30;
 const NINE = 0x39;
 const BYTE_ORDER_MARK = '\ufeff';
 
-/** So much of a text is looked at before others get their turn: a few milliseconds' worth. */
+/** Characters checked before other work gets a turn: a few milliseconds' worth. */
 const CHARACTERS_IN_A_TURN = 64 * 1024;
 
 /**
- * Reads JSON that every reader understands alike (RFC 7493): valid UTF-8 without a byte order mark, no name
- * twice in one object, no lone surrogate, no number that a double does not hold as it is written, bounded nesting and
- * a bounded number of parts. `\u0000` and names such as `__proto__` are data and are kept.
+ * Parses JSON that every reader understands alike (RFC 7493): valid UTF-8 without a byte order mark, no name twice in
+ * one object, no lone surrogate, no number that a double does not hold as written, bounded nesting and a bounded number
+ * of parts. `\u0000` and names such as `__proto__` are data and are kept.
  *
- * It lies on the way of every enqueue, so it is `JSON.parse` plus one look at the text and one at the value;
- * only when one of them leaves a doubt is the text read again, slowly, to say what is wrong and where.
+ * Every enqueue runs it, so it is `JSON.parse` plus one pass over the text and one over the value. Only if a pass finds
+ * a doubt does it read the text again, slowly, to locate the faults.
  *
  * @throws StrictJsonError and nothing else.
  */
@@ -52,8 +52,8 @@ export function parseStrictJson(source: Uint8Array | string, limits: StrictJsonL
 }
 
 /**
- * Reads like {@link parseStrictJson}, and lets others have their turn in between, so that no body holds the event loop
- * for long. Rejects with StrictJsonError and nothing else.
+ * Parses like {@link parseStrictJson}, but lets other work run in between, so that no body blocks the event loop for
+ * long. Rejects with StrictJsonError and nothing else.
  */
 export async function parseStrictJsonInTurns(source: Uint8Array): Promise<JsonValue> {
   const reading = read(source, {});
@@ -104,11 +104,11 @@ function refuse(message: string): never {
   throw new StrictJsonError([{ path: '', message }]);
 }
 
-/** One look at a JSON text, which checks no grammar. */
+/** One pass over a JSON text, which does not check the grammar. */
 class Look {
   /** Members written, duplicates included: every colon outside a string is one. */
   members = 0;
-  /** A limit is exceeded, or a number is not held as it is written. */
+  /** True if a limit is exceeded, or a double does not hold a number as written. */
   isDoubtful = false;
   private containers = 0;
   private depth = 0;
@@ -119,7 +119,7 @@ class Look {
     private readonly limits: JsonLimits,
   ) {}
 
-  /** Looks at about so many characters more. @returns whether there is more to look at. */
+  /** Checks about this many more characters. @returns true if there is more to check. */
   goOn(characters: number): boolean {
     const { text } = this;
     const { maxDepth, maxParts } = this.limits;
@@ -151,7 +151,7 @@ class Look {
   }
 }
 
-/** The index of the quote that ends the string begun at `start`; the text's length when none does. */
+/** The index of the quote that ends the string begun at `start`; the text's length if there is none. */
 function endOfString(text: string, start: number): number {
   const end = text.indexOf('"', start + 1);
   if (end === -1) return text.length;
@@ -165,8 +165,8 @@ function endOfString(text: string, start: number): number {
 }
 
 /**
- * Counts the members that the value holds: fewer than were written when a name came twice, because the last
- * one wins. NaN, which equals no count, when a string has a lone surrogate.
+ * Counts the members of the value: fewer than written if a name came twice, because the last one wins. Returns NaN,
+ * which equals no count, if a string has a lone surrogate.
  */
 function membersOf(value: JsonValue, escapesSurrogates: boolean): number {
   if (typeof value === 'string') return escapesSurrogates && !value.isWellFormed() ? NaN : 0;

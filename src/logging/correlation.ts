@@ -3,26 +3,26 @@ import { randomUUID } from 'node:crypto';
 
 interface Cause {
   correlationId: string;
-  /** Made here, for want of a cause that is known. */
+  /** True if the id was made here, because the cause is not known yet. */
   provisional: boolean;
 }
 
 const current = new AsyncLocalStorage<Cause>();
 
-/** What a caller may send: enough for UUIDs, ULIDs and trace ids, nothing that could break a log line. */
+/** Ids accepted from callers: enough for UUIDs, ULIDs and trace ids, without characters that could break a log line. */
 const ACCEPTABLE = /^[A-Za-z0-9._:@/+=-]{1,128}$/;
 
 /** W3C Trace Context, version 00: version-traceid-parentid-flags. */
 const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
-/** What a caller's headers name: `X-Correlation-Id`, else the trace id of `traceparent`; null when neither does. */
+/** Reads the id from a caller's headers: `X-Correlation-Id`, else the trace id of `traceparent`; null without both. */
 export function namedCorrelationId(header: unknown, traceparent: unknown): string | null {
   if (typeof header === 'string' && ACCEPTABLE.test(header)) return header;
   const traceId = typeof traceparent === 'string' ? TRACEPARENT.exec(traceparent)?.[1] : undefined;
   return traceId !== undefined && !/^0+$/.test(traceId) ? traceId : null;
 }
 
-/** Runs `work` so that every log line below it carries the id of what caused it. */
+/** Runs `work` so that all its log lines carry the id of its cause. */
 export function withCorrelation<T>(correlationId: string, work: () => T): T {
   return current.run({ correlationId, provisional: false }, work);
 }
@@ -34,10 +34,9 @@ export function withNewCorrelation<T>(work: (correlationId: string) => T): T {
 }
 
 /**
- * The work that runs turns out to belong to what began under this id: from now on it carries that, unless its own
- * cause was named.
+ * Gives the running work the id of its cause, once that is known. Keeps an id that the caller named.
  *
- * @returns the id that it carries.
+ * @returns the id that the work carries now.
  */
 export function joinCorrelation(correlationId: string): string {
   const cause = current.getStore();

@@ -9,13 +9,13 @@ export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
 export class Log {
   constructor(private readonly logger: Logger) {}
 
-  /** `event` names what happened, dotted (`approval.enqueued`); `fields` never hold a secret. */
+  /** `event` names the event, dotted (`approval.enqueued`); `fields` never hold a secret. */
   event(level: LogLevel, event: string, fields: object, message: string): void {
     this.logger[level]({ event, ...fields }, message);
   }
 }
 
-/** What an error says, with the causes under it, and never its properties, which may hold requests. */
+/** Describes an error by its message and its causes. Never uses its properties, which may hold requests. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const cause = error.cause === undefined ? '' : `: ${describeError(error.cause)}`;
@@ -24,8 +24,8 @@ export function describeError(error: unknown): string {
 }
 
 /**
- * Lines are written together: a write each takes a thread and its CPU from whoever waits to be answered. What is
- * gathered goes out this often, as soon as it is this much, and before the process ends, unless it is killed.
+ * Lines are buffered, because a write for each takes a thread and its CPU from waiting callers. The buffer is written
+ * at this interval, at this size, and before the process ends, unless it is killed.
  */
 const WRITE_EVERY_MS = 100;
 const WRITE_BYTES = 8_192;
@@ -40,11 +40,11 @@ function standardOutput(format: 'json' | 'pretty'): DestinationStream {
 export interface LogOptions {
   readonly level: LogLevel;
   readonly format: 'json' | 'pretty';
-  /** Values that must not appear in any line, beside all that looks like a secret. */
+  /** Values that must not appear in any line, in addition to all that looks like a secret. */
   readonly secrets?: readonly string[];
 }
 
-/** Every line is redacted as a whole on its way out, so that no field, message or stack goes around it. */
+/** Creates a log that redacts every line as a whole on its way out, so that no field, message or stack is missed. */
 export function createLog({ level, format, secrets }: LogOptions, sink = standardOutput(format)): Log {
   const redact = createRedactor(secrets);
   const settings = {
@@ -66,7 +66,7 @@ export function createLog({ level, format, secrets }: LogOptions, sink = standar
   );
 }
 
-/** Lets Nest and its modules log through ours. */
+/** Lets Nest and its modules log through our log. */
 export class NestLog implements LoggerService {
   constructor(private readonly events: Log) {}
 

@@ -1,26 +1,26 @@
-/** Takes secrets out of a text, which may be JSON: what is left is JSON still. */
+/** Removes secrets from a text. If the text is JSON, it stays JSON. */
 export type Redact = (text: string) => string;
 
 const REDACTED = '[redacted]';
 
 /**
- * Exact values shorter than this are left to the shapes: they are words (a database password `countersign`, say),
- * and taking out every occurrence would make the log unreadable.
+ * Minimum length of known secrets that are removed exactly. Shorter ones may be common words (a database password
+ * `countersign`), and removing every occurrence would make the log unreadable. They are left to the shapes.
  */
 const MIN_KNOWN_LENGTH = 16;
 
-/** Does not continue a word: in JSON, the letter before may belong to an escape such as \n. */
+/** Matches where the prefix does not continue a word. In JSON, the letter before may belong to an escape such as \n. */
 const afterNoWord = (prefix: string) => `${prefix}(?<=(?:^|[^\\w-]|\\\\[nrtbf]|\\\\u[0-9a-f]{4})${prefix})`;
 
 /**
- * What secrets look like. Every one begins with letters of its own, so that a text without any costs one pass, and
- * none of them can run long and fail, so that a text made for that purpose costs no more.
+ * Patterns of secrets. Each begins with fixed letters, so that a text without secrets costs one pass. None can match
+ * for long and then fail, so that a malicious text costs no more.
  */
 const SHAPES = [
-  // Of this service, of Telegram's bots.
+  // This service's keys, and tokens of Telegram bots.
   String.raw`cs[a-z]_[\w-]{30,}`,
   String.raw`(?<!\d)\d{5,20}:[\w-]{30,}`,
-  // Anthropic, OpenAI and their like; Stripe.
+  // Anthropic, OpenAI and similar; Stripe.
   String.raw`${afterNoWord('sk-')}[\w-]{16,}`,
   String.raw`[sr]k_(?:live|test)_[A-Za-z0-9]{10,}`,
   // GitHub, GitLab, Slack, npm, Google, AWS.
@@ -38,12 +38,12 @@ const SHAPES = [
   String.raw`-----BEGIN[ A-Z]{0,40}PRIVATE KEY[ A-Z]{0,20}-----(?:[\w+/=\s:,.-]|\\{1,9}[nrt])*`,
 ];
 
-/** Where what stands before a secret tells that it is one; `before` stays. */
+/** Patterns of secrets that follow a telling prefix; the prefix stays. */
 const INTRODUCED = [
   String.raw`(?<scheme>(?:Bearer|Basic)\s{1,9})[^\s"'\\]{8,}`,
-  // https://user:secret@host; where it says "password", it explains the form.
+  // https://user:secret@host; a literal "password" is an example in a message, not a secret.
   String.raw`(?<user>:\/\/[^\s:/?#@"'\\]*:)(?!password@)[^\s/"'\\]+(?=@)`,
-  // password=…, "apiKey":"…", also where JSON stands in JSON.
+  // password=…, "apiKey":"…", also in JSON inside JSON.
   String.raw`(?<name>(?:passw(?:or)?d|secret|token|api[_-]?key|access[_-]?key(?:[_-]?id)?)(?:=|\\{0,9}["']\s{0,9}:\s{0,9}\\{0,9}["'])\\{0,9}["']?)[^\s"'\\,;&}]{4,}`,
 ];
 
@@ -60,14 +60,14 @@ function replacement(...match: unknown[]): string {
   return `${scheme ?? user ?? name ?? ''}${REDACTED}`;
 }
 
-/** As it may stand in a text: as it is, inside a JSON string, inside a URL. */
+/** Forms in which a secret may occur in a text: as it is, inside a JSON string, inside a URL. */
 const writtenForms = (secret: string) => [
   secret,
   JSON.stringify(secret).slice(1, -1),
   encodeURIComponent(secret),
 ];
 
-/** @param known secrets of this process, which are taken out whatever they look like. */
+/** @param known secrets of this process, which are removed whatever they look like. */
 export function createRedactor(known: readonly string[] = []): Redact {
   const exact = [
     ...new Set(known.filter(({ length }) => length >= MIN_KNOWN_LENGTH).flatMap(writtenForms)),
