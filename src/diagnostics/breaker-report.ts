@@ -6,7 +6,7 @@ import { BREAKER, type Breaker } from '../metrics/breaker';
 export const BREAKER_ACTIONS = ['open', 'close', 'reset'] as const;
 export type BreakerAction = (typeof BREAKER_ACTIONS)[number];
 
-/** The circuit breaker of this replica, to look at and to move by hand. */
+/** Shows the circuit breaker of this replica, and lets an operator move it. */
 @Injectable()
 export class BreakerReport {
   constructor(

@@ -24,7 +24,7 @@ export interface LeaseHolder {
   readonly expiresAt: Date;
 }
 
-/** What the database can tell about itself. Everything rejects with DomainError `database.unavailable`. */
+/** Reads facts from the database. All methods reject with DomainError `database.unavailable`. */
 @Injectable()
 export class DatabaseFactsStore {
   constructor(private readonly database: Database) {}
@@ -39,7 +39,7 @@ export class DatabaseFactsStore {
     await this.database.query(PING, []);
   }
 
-  /** @returns which replica does a job that only one may do; null: nobody. */
+  /** @returns the replica that holds the lease of a single-replica job; null: none. */
   async leaseHolder(name: string): Promise<LeaseHolder | null> {
     const [row] = await this.database.query<{ holder: string; expires_at: Date }>(HOLDER, [name]);
     return row ? { replica: row.holder, expiresAt: row.expires_at } : null;

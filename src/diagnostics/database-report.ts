@@ -5,7 +5,7 @@ import { Clock } from '../kernel/clock';
 import { describeError } from '../logging/log';
 import { DatabaseFactsStore } from './database-facts-store';
 
-/** How the database is, seen from this replica. */
+/** Reports the state of the database, as this replica sees it. */
 @Injectable()
 export class DatabaseReport {
   constructor(
@@ -15,9 +15,9 @@ export class DatabaseReport {
     private readonly clock: Clock,
   ) {}
 
-  /** While the database is away it tells what this replica knows by itself: that is when it is asked. */
+  /** While the database is unavailable, reports what this replica knows itself: that is when operators ask. */
   async read() {
-    // As it was, without the connections that this report takes.
+    // Read first, without the connections that this report takes.
     const pool = this.database.poolUse;
     try {
       const { serverVersion, sizeBytes } = await this.facts.read();

@@ -13,7 +13,7 @@ const histogram = z
   })
   .meta({ description: 'Quantiles are estimated within buckets; 0 without values.' });
 
-/** Labelled metrics are summed over their labels; `/metrics` has them apart. */
+/** Labelled metrics are summed over their labels; `/metrics` has them separately. */
 export class MetricsView extends createZodDto(
   z.strictObject({
     escalationQueue: z.strictObject({

@@ -14,7 +14,7 @@ import {
 import { MetricsReport } from './metrics-report';
 import { TelegramReport } from './telegram-report';
 
-/** This replica, for the person on call. */
+/** Diagnostics of this replica, for the person on call. */
 @ApiTags('operations')
 @ApiBearerAuth()
 @Controller('api/diagnostics')

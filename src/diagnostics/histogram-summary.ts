@@ -1,4 +1,4 @@
-/** One bucket of a histogram: how many values were at most `le`, smaller buckets included. */
+/** One bucket of a histogram, with the number of values up to `le`, smaller buckets included. */
 export interface Bucket {
   readonly le: number;
   readonly count: number;
@@ -13,8 +13,8 @@ export interface HistogramSummary {
 }
 
 /**
- * The value below which this part of the values lies, linear within a bucket, as Prometheus' `histogram_quantile`
- * has it: values above the last bound count as that bound. 0 without values.
+ * The value below which this part of the values lies, linear within a bucket, as in Prometheus' `histogram_quantile`:
+ * values above the last bound count as that bound. 0 without values.
  *
  * @param buckets by rising bound, without the infinite one.
  * @param quantile 0 to 1.

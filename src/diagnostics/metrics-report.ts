@@ -4,7 +4,7 @@ import { Clock } from '../kernel/clock';
 import { CATEGORIES } from '../metrics/escalation-metric-providers';
 import { summaryOf, type Bucket, type HistogramSummary } from './histogram-summary';
 
-/** A number over all labels; null: not known, as the database is away. */
+/** A number over all labels; null: unknown, because the database is unavailable. */
 type Reading = number | null | HistogramSummary;
 
 interface Sample {
@@ -26,7 +26,7 @@ function histogram(name: string, samples: readonly Sample[]): HistogramSummary {
   return summaryOf(buckets, total(named('_count')), total(named('_sum')));
 }
 
-/** The sixteen as JSON, for people and scripts without a Prometheus; the same numbers as a scrape. */
+/** The sixteen metrics as JSON, for people and scripts without a Prometheus; the same numbers as a scrape. */
 @Injectable()
 export class MetricsReport {
   constructor(
@@ -54,7 +54,7 @@ export class MetricsReport {
     const metric = this.registry.getSingleMetric(name);
     if (!metric) throw new Error(`there is no metric ${name}`);
     const { values } = await metric.get();
-    // Of a histogram every bucket has its bound as a label.
+    // Every bucket of a histogram has its bound as a label.
     if (values.some(({ labels }) => 'le' in labels)) return histogram(name, values);
     return values.length === 0 ? null : total(values);
   }

@@ -3,14 +3,14 @@ import { EventBus } from '@nestjs/cqrs';
 import { Clock } from '../kernel/clock';
 import { TelegramAttempted } from '../telegram/telegram-events';
 
-/** A failed attempt by its kind: what Telegram wrote could hold what was sent, and stays in the log. */
+/** A failed attempt by its kind. Telegram's own text could repeat message contents, and stays in the log. */
 export interface AttemptFailure {
   readonly method: string;
   readonly reason: string;
   readonly at: Date;
 }
 
-/** What this replica last experienced with the Bot API. */
+/** Records the last results of this replica's calls to the Bot API. */
 @Injectable()
 export class TelegramActivity implements OnModuleInit {
   private polledAt: Date | null = null;
@@ -27,7 +27,7 @@ export class TelegramActivity implements OnModuleInit {
     });
   }
 
-  /** Null: this replica has not polled, as another one does or webhooks are used. */
+  /** Null: this replica has not polled, because another one does or webhooks are used. */
   get lastCompletedPollAt(): Date | null {
     return this.polledAt;
   }

@@ -7,7 +7,7 @@ import { TelegramStatus } from '../telegram/telegram-status';
 import { DatabaseFactsStore } from './database-facts-store';
 import { TelegramActivity } from './telegram-activity';
 
-/** How the way to the operators is, seen from this replica. */
+/** Reports the connection to Telegram, as this replica sees it. */
 @Injectable()
 export class TelegramReport {
   constructor(

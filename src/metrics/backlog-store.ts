@@ -1,32 +1,32 @@
 import { Injectable } from '@nestjs/common';
 import { Database, type Statement } from '../database/database';
 
-/** What waits, over all replicas. */
+/** Waiting work of all replicas. */
 export interface BacklogCounts {
-  /** Approvals nobody has decided; the overdue ones that no sweep has ended yet are among them. */
+  /** Undecided approvals, including overdue ones that no sweep has ended yet. */
   readonly pending: number;
-  /** Since the creation of the oldest of them; 0 without any. */
+  /** Age of the oldest of them; 0 without any. */
   readonly oldestPendingSeconds: number;
-  /** Telegram work that is due: leased work and work that waits for a retry included. */
+  /** Due Telegram work, including leased work and work that waits for a retry. */
   readonly outboxDue: number;
-  /** Telegram work whose time has not come. */
+  /** Telegram work that is not due yet. */
   readonly outboxScheduled: number;
   /** Telegram work that was given up and waits for a person. */
   readonly outboxDead: number;
-  /** Since the oldest card or outcome that is not in the chat yet came to be; 0 without any. */
+  /** Age of the oldest card or outcome that is not in the chat yet; 0 without any. */
   readonly outboxOldestSeconds: number;
   /** Rows of the audit log that have no seal yet. */
   readonly auditUnsealed: number;
-  /** Since the oldest of them was written; 0 without any. */
+  /** Age of the oldest of them; 0 without any. */
   readonly auditSealLagSeconds: number;
 }
 
-/** Rows committed out of order by more than this have been sealed or noticed by the sealer's own looks. */
+/** Rows that committed out of order by more than this were sealed or detected by the sealer's own scans. */
 const AUDIT_WINDOW = 10_000;
 
 /**
- * All counts read live work only: the partial index of pending approvals, the outbox, whose finished rows are
- * deleted, and the end of the audit log. Work whose time has not come was never leased and lies in the future (warnings, mostly).
+ * All counts read live work only: the partial index of pending approvals, the outbox, whose finished rows are deleted,
+ * and the end of the audit log. Work that is not due yet was never leased and lies in the future (mostly warnings).
  */
 export const COUNT: Statement = {
   name: 'metrics-backlog',

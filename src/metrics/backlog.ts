@@ -5,12 +5,12 @@ import { describeError, Log } from '../logging/log';
 import { BacklogStore, type BacklogCounts } from './backlog-store';
 import { PendingEstimate } from './pending-estimate';
 
-/** Scrapes of several collectors, and the gauges of one scrape, share a reading this old. */
+/** Maximum age of a reading that scrapes of several collectors, and the gauges of one scrape, share. */
 const FRESH_MS = 1_000;
-/** A scrape does not wait longer for the database: Prometheus gives up after 10 s, and the other metrics matter now. */
+/** Maximum wait of a scrape for the database: Prometheus gives up after 10 s, and the other metrics matter now. */
 const WAIT_MS = 1_000;
 
-/** What waits, as the database had it at most a second ago. */
+/** Reads the waiting work from the database, at most once a second. */
 @Injectable()
 export class Backlog implements OnModuleInit {
   private latest: { readonly counts: BacklogCounts; readonly atMs: number } | null = null;
@@ -24,7 +24,7 @@ export class Backlog implements OnModuleInit {
     private readonly log: Log,
   ) {}
 
-  /** Before any traffic, so that the estimate starts from the truth. */
+  /** Reads before any traffic, so that the estimate starts from the true number. */
   async onModuleInit(): Promise<void> {
     await this.read();
   }
@@ -42,7 +42,7 @@ export class Backlog implements OnModuleInit {
     }
   }
 
-  /** Sets the gauge, or leaves it out of the scrape while the database is away. */
+  /** Sets the gauge, or leaves it out of the scrape while the database is unavailable. */
   async show(gauge: Gauge, value: (counts: BacklogCounts) => number): Promise<void> {
     const counts = await this.read();
     if (counts) gauge.set(value(counts));

@@ -10,7 +10,7 @@ import { BREAKER_STATES } from './labels';
 export type Breaker = CircuitBreakerService;
 export const BREAKER = Symbol('breaker');
 
-/** The one that guards the calls; with Telegram off one that guards nothing and stands closed. */
+/** The breaker that guards the calls; with Telegram off, one that guards nothing and stays closed. */
 export const breakerProvider: Provider = {
   provide: BREAKER,
   inject: [{ token: CircuitBreakerService, optional: true }, CONFIG, Clock],
@@ -18,7 +18,7 @@ export const breakerProvider: Provider = {
     guarding ?? new CircuitBreakerService(config.breaker, () => true, clock),
 };
 
-/** Counts how often the breaker changes its state. */
+/** Counts the state changes of the breaker. */
 @Injectable()
 export class BreakerWatch implements OnModuleInit {
   @InjectMetric('circuit_breaker_transitions_total') private readonly transitions!: Counter;

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-/** The nearest package.json above this file, which is ours in a checkout, in `dist` and in an image alike. */
+/** Reads the nearest package.json above this file, which is ours in a checkout, in `dist` and in an image. */
 function ownVersion(): string {
   let folder = __dirname;
   while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
@@ -9,5 +9,5 @@ function ownVersion(): string {
   return version;
 }
 
-/** What runs here. */
+/** Versions of the running build. */
 export const BUILD = { version: ownVersion(), node: process.version };

@@ -5,7 +5,7 @@ import { TimeoutSweeper } from '../approvals/timeout-sweeper';
 import { TelegramStatus } from '../telegram/telegram-status';
 import { Backlog } from './backlog';
 
-/** The sixteen that other people's dashboards rely on, by category; interface.md fixes the names. */
+/** The sixteen metrics that users' dashboards rely on, by category; interface.md fixes the names. */
 export const CATEGORIES = {
   escalationQueue: [
     'escalation_queue_size',
@@ -34,14 +34,14 @@ export const CATEGORIES = {
 } as const;
 
 const DEPTH_BUCKETS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000];
-/** From a tap at once to the longest timeout by default, two hours. */
+/** From an immediate tap to the longest default timeout, two hours. */
 export const DECISION_BUCKETS_SECONDS = [
   0.1, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200,
 ];
-/** A long poll waits up to 50 s by design; everything else ends within 10 s. */
+/** A long poll waits up to 50 s by design; every other call ends within 10 s. */
 const CALL_BUCKETS_SECONDS = [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
-/** The sixteen, each in this registry; gauges are read when they are scraped. */
+/** The sixteen metrics, each in this registry; gauges are read during a scrape. */
 export function escalationMetricProviders(registry: Registry): Provider[] {
   const registers = [registry];
   return [

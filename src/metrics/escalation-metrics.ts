@@ -19,7 +19,7 @@ import { PendingEstimate } from './pending-estimate';
 
 const secondsBetween = (from: Date, to: Date): number => Math.max(0, (to.getTime() - from.getTime()) / 1000);
 
-/** The one place where escalations are counted. What this replica did counts here, and on no other replica. */
+/** The one place that counts escalations. Counts only work of this replica. */
 @Injectable()
 export class EscalationMetrics implements OnModuleInit {
   @InjectMetric('escalation_queue_enqueue_total') private readonly enqueues!: Counter;
@@ -65,7 +65,7 @@ export class EscalationMetrics implements OnModuleInit {
   }
 
   enqueued(): void {
-    // First, so that the estimate stays true even if the metrics fail.
+    // First, so that the estimate stays correct even if the metrics fail.
     const pending = this.pending.enqueued();
     this.enqueues.inc();
     this.begun.inc();

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { describeError, Log } from '../logging/log';
 
-/** Keeps what goes wrong while something is recorded from reaching whoever caused it; tells the log once. */
+/** Keeps errors of recording away from the caller; logs the first of several. */
 @Injectable()
 export class Harmless {
   private failing = false;

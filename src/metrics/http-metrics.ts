@@ -6,7 +6,7 @@ import { Counter, Histogram } from 'prom-client';
 import { Harmless } from './harmless';
 import { OTHER } from './labels';
 
-/** Their answers are held by design, whatever was asked. */
+/** Routes whose answers are held by design, for every request. */
 const HELD_ROUTES: ReadonlySet<string> = new Set([
   '/api/approvals/:id/events',
   '/connectors/claude-code/hook',
@@ -19,7 +19,7 @@ function isHeld(route: string, query: unknown): boolean {
   return wait !== undefined && wait !== '0';
 }
 
-/** Times every answer once it is out; a route is its template, and every unknown one is the same. */
+/** Times every answer after it is sent. The route is its template, and all unknown ones share one label. */
 @Injectable()
 export class HttpMetrics {
   @InjectMetric('http_request_duration_seconds') private readonly duration!: Histogram;
@@ -30,7 +30,7 @@ export class HttpMetrics {
     private readonly harmless: Harmless,
   ) {}
 
-  /** Must be called before routes are registered, to begin their series at 0. */
+  /** Call it before routes are registered, to begin their series at 0. */
   attach(): void {
     const fastify = this.host.httpAdapter.getInstance<FastifyInstance>();
     fastify.addHook('onRoute', ({ method, url }) => this.begin([method].flat(), url));

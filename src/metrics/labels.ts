@@ -2,9 +2,9 @@ import type { ApprovalStatus } from '../approvals/approval';
 import type { BreakerState } from '../resilience/circuit-breaker';
 import type { FailureReason } from '../telegram/telegram-failure';
 
-/** Every value a label may take is listed here or comes from a route's template: never an id, a text or a URL. */
+/** Every value of a label is listed here or comes from a route's template: never an id, a text or a URL. */
 
-/** What is not on a list counts under this. */
+/** Label of values that are not on a list. */
 export const OTHER = 'other';
 
 /** The Bot API methods that the service calls. */
@@ -22,7 +22,7 @@ export const TELEGRAM_METHODS = [
   OTHER,
 ] as const;
 
-// A record, so that the compiler asks for a reason that is new.
+// A record, so that the compiler reports a missing new reason.
 const REASONS: Readonly<Record<FailureReason, true>> = {
   'rate-limited': true,
   unauthorized: true,
@@ -44,7 +44,7 @@ export const FINAL_STATUSES = [
   'cancelled',
 ] as const satisfies readonly ApprovalStatus[];
 
-/** How an operator decided. */
+/** Channels of an operator's decision. */
 export const CHANNELS = ['telegram', 'api'] as const;
 
 export const BREAKER_STATES = ['closed', 'half-open', 'open'] as const satisfies readonly BreakerState[];

@@ -5,12 +5,12 @@ import { Registry } from 'prom-client';
 import { CONFIG, type Config } from '../config/environment';
 import { describeError, Log } from '../logging/log';
 
-/** A scraper asks for a page and reads it; one that does neither keeps no socket. */
+/** Timeouts of a scrape, so that idle connections keep no socket. */
 const REQUEST_TIMEOUT_MS = 5_000;
 const SOCKET_TIMEOUT_MS = 30_000;
 const MAX_CONNECTIONS = 64;
 
-/** Serves `/metrics`, and nothing else, on `METRICS_HOST` and `METRICS_PORT`, where they are set. It asks for no key. */
+/** Serves only `/metrics`, on `METRICS_HOST` and `METRICS_PORT`, if they are set. It needs no key. */
 @Injectable()
 export class MetricsListener implements OnApplicationBootstrap, OnApplicationShutdown {
   private server: Server | null = null;
@@ -21,7 +21,7 @@ export class MetricsListener implements OnApplicationBootstrap, OnApplicationShu
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
-  /** @throws Error naming the variables when the address cannot be had. */
+  /** @throws Error naming the variables when the address is not available. */
   async onApplicationBootstrap(): Promise<void> {
     const { listener } = this.config.metrics;
     if (listener === null) return;
@@ -48,7 +48,7 @@ export class MetricsListener implements OnApplicationBootstrap, OnApplicationShu
     );
   }
 
-  /** After the last answers of the main port, so that a last scrape sees them. */
+  /** Runs after the last answers of the main port, so that a last scrape includes them. */
   async onApplicationShutdown(): Promise<void> {
     const { server } = this;
     if (!server) return;

@@ -11,8 +11,8 @@ import { EscalationMetrics } from './escalation-metrics';
 import { Harmless } from './harmless';
 
 /**
- * Carries what happened to the metrics. The bus calls it inside the approval's own path, after COMMIT: what goes
- * wrong here ends here, or an unhandled error would end the process.
+ * Passes events to the metrics. The bus calls it inside the approval's own path, after COMMIT. It catches all errors,
+ * because an unhandled one would end the process.
  */
 @Injectable()
 export class MetricsRecorder implements OnModuleInit {
@@ -22,7 +22,7 @@ export class MetricsRecorder implements OnModuleInit {
     private readonly harmless: Harmless,
   ) {}
 
-  /** Not later: the way to Telegram opens when the application starts. */
+  /** Not later: the Telegram gateway starts at application bootstrap. */
   onModuleInit(): void {
     this.events.subscribe((event) => this.harmless.do(() => this.record(event)));
   }

@@ -19,19 +19,19 @@ import { MetricsRecorder } from './metrics-recorder';
 import { PendingEstimate } from './pending-estimate';
 import { serviceMetricProviders } from './service-metric-providers';
 
-/** prom-client's own that call a gauge `_total`, which promtool rightly refuses; their `{type}` twins stay. */
+/** prom-client's gauges that are named `_total`, which promtool rightly rejects; their `{type}` twins stay. */
 const MISNAMED = [
   'nodejs_active_handles_total',
   'nodejs_active_requests_total',
   'nodejs_active_resources_total',
 ];
 
-/** Global, because the scraped controller lives in the module of the library and needs our registry. */
+/** Global, because the controller of the library's module needs our registry. */
 @Module({})
 export class MetricsModule implements NestModule {
   constructor(private readonly http: HttpMetrics) {}
 
-  /** A registry for each application, not the process's: replicas in one process stay apart. */
+  /** Creates a registry for each application instead of the process, so that replicas in one process stay separate. */
   static create({ metrics: { listener } }: Config): DynamicModule {
     const registry = new Registry();
     const metrics = [...escalationMetricProviders(registry), ...serviceMetricProviders(registry)];
@@ -44,7 +44,7 @@ export class MetricsModule implements NestModule {
     return {
       module: MetricsModule,
       global: true,
-      // A listener of its own serves them: the main port does not know the path.
+      // With a separate listener, the main port does not have the path.
       imports: [
         listener === null ? library : { ...library, controllers: [] },
         ApprovalsModule,
@@ -70,7 +70,7 @@ export class MetricsModule implements NestModule {
     };
   }
 
-  /** The first moment at which modules stand and routes do not. */
+  /** The first moment at which modules exist and routes do not. */
   configure(_consumer: MiddlewareConsumer): void {
     this.http.attach();
   }

@@ -1,15 +1,16 @@
 /**
- * How many approvals are pending, without asking the database: what it last said, and what this replica did since.
+ * Estimates the number of pending approvals without a query: the last count of the database, plus changes by this
+ * replica since.
  *
- * Alone, a replica is exact. Beside others it does not see their work until the database is read again, which every
- * scrape does; what commits while it is read may count twice until then.
+ * A single replica is exact. With several, it does not see the others' changes until the next read of the database, at
+ * every scrape. Commits during the read may count twice until then.
  */
 export class PendingEstimate {
   private base = 0;
-  /** Enqueues less settlements of this replica since its start. */
+  /** Enqueues minus settlements of this replica since its start. */
   private net = 0;
 
-  /** @returns how many are pending now, the new one included. */
+  /** @returns the number of pending approvals now, including the new one. */
   enqueued(): number {
     this.net++;
     return Math.max(1, this.base + this.net);
@@ -19,7 +20,7 @@ export class PendingEstimate {
     this.net--;
   }
 
-  /** The database is about to be asked. @returns takes its answer. */
+  /** Call it before the query of the database. @returns a function that takes the result. */
   reading(): (pending: number) => void {
     const net = this.net;
     return (pending) => (this.base = pending - net);

@@ -17,11 +17,11 @@ import { BUILD } from './build';
 import { DECISION_BUCKETS_SECONDS } from './escalation-metric-providers';
 import { BREAKER_STATES } from './labels';
 
-/** A card is in the chat within a second, or Telegram makes it wait. */
+/** A card is in the chat within a second, unless Telegram limits the rate. */
 const DELIVERY_BUCKETS_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 1800];
 const HTTP_BUCKETS_SECONDS = [0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 60];
 
-/** What stands beside the sixteen: the way of a card, and whether this replica has room left. */
+/** Metrics besides the sixteen: delivery of cards, and the resources of this replica. */
 export function serviceMetricProviders(registry: Registry): Provider[] {
   const registers = [registry];
   return [

@@ -17,7 +17,7 @@ import { BatchSpanProcessor, NodeTracerProvider, type SpanExporter } from '@open
 import { describeError, type Log } from '../logging/log';
 import { Tracing, type Attributes, type Traceparent } from './tracing';
 
-/** A collector that is away must not hold up a stop for longer. */
+/** An unavailable collector must not delay a stop for longer. */
 const EXPORT_TIMEOUT_MS = 3_000;
 const SEND_EVERY_MS = 1_000;
 
@@ -39,7 +39,7 @@ function traceparentOf({ traceId, spanId, traceFlags }: SpanContext): Traceparen
   return `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, '0')}`;
 }
 
-/** Says once that the collector does not take spans, and once that it does again; the SDK drops them in silence. */
+/** Logs the first failed and the first successful export of a series; the SDK drops spans in silence. */
 function telling(exporter: SpanExporter, log: Log): SpanExporter {
   let failing = false;
   return {
@@ -59,7 +59,10 @@ function telling(exporter: SpanExporter, log: Log): SpanExporter {
   };
 }
 
-/** Tracing on: spans go to an OTLP collector over HTTP. Nothing global, so that replicas in one process stay apart. */
+/**
+ * Tracing on: sends spans to an OTLP collector over HTTP. Uses no globals, so that replicas in one process stay
+ * separate.
+ */
 export class OtlpTracing extends Tracing {
   private readonly provider: NodeTracerProvider;
   private readonly tracer: Tracer;
@@ -139,7 +142,7 @@ export class OtlpTracing extends Tracing {
     return context && trace.getSpanContext(context);
   }
 
-  /** What runs now belongs to another trace, such as that of the operator's request. */
+  /** Links to the running span if it belongs to another trace, such as that of the operator's request. */
   private linksTo({ traceId }: SpanContext): { context: SpanContext }[] {
     const { running } = this;
     return running && running.traceId !== traceId ? [{ context: running }] : [];

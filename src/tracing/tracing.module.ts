@@ -18,7 +18,7 @@ export interface Service {
   readonly version: string;
 }
 
-/** OpenTelemetry is loaded where it is used, and nowhere else. */
+/** Loads OpenTelemetry only if it is used. */
 async function tracingTo(endpoint: string | null, service: Service, log: Log): Promise<Tracing> {
   if (endpoint === null) return new NoTracing();
   const { OtlpTracing } = await import('./otlp-tracing.js');
@@ -48,7 +48,7 @@ export class TracingModule implements NestModule, OnApplicationShutdown {
     };
   }
 
-  /** The first moment at which modules stand and routes do not. */
+  /** The first moment at which modules exist and routes do not. */
   configure(_consumer: MiddlewareConsumer): void {
     if (this.config.tracing.endpoint === null) return;
     const fastify = this.host.httpAdapter.getInstance<FastifyInstance>();
@@ -57,7 +57,7 @@ export class TracingModule implements NestModule, OnApplicationShutdown {
     );
   }
 
-  /** After everything that makes spans has ended. */
+  /** Runs after everything that makes spans has ended. */
   async onApplicationShutdown(): Promise<void> {
     await this.tracing.close();
   }

@@ -1,17 +1,17 @@
-/** Where a span stands in its trace, as a W3C `traceparent`. */
+/** Position of a span in its trace, as a W3C `traceparent`. */
 export type Traceparent = string;
 
 export type Attributes = Readonly<Record<string, string | number | boolean>>;
 
 /**
- * Traces, when somebody collects them. Attributes are ids, names from fixed lists and numbers: nothing that an agent
- * wrote, so that no secret can be among them. Errors show by the name of their class.
+ * Traces requests, if a collector is configured. Attributes are ids, names from fixed lists and numbers, and never an
+ * agent's text, so that no secret can be among them. Errors are recorded by the name of their class.
  */
 export abstract class Tracing {
-  /** A span under the one that runs, or under the caller's, or of a new trace. */
+  /** Begins a span under the running one, under the caller's, or in a new trace. */
   abstract begin<T>(name: string, attributes: Attributes, work: () => Promise<T>): Promise<T>;
 
-  /** A span of the trace that began elsewhere; null: it was not traced, and neither is this. */
+  /** Begins a span in a trace that began elsewhere; null: neither is traced. */
   abstract resume<T>(
     at: Traceparent | null,
     name: string,
@@ -19,19 +19,19 @@ export abstract class Tracing {
     work: () => Promise<T>,
   ): Promise<T>;
 
-  /** A call to a peer, under the span that runs; outside of every trace none. */
+  /** Begins a span for a call to a peer, under the running span; none outside of a trace. */
   abstract call<T>(name: string, attributes: Attributes, work: () => Promise<T>): Promise<T>;
 
-  /** A span that is over, of the trace that began elsewhere, with a link to the one that runs now. */
+  /** Adds a finished span to a trace that began elsewhere, with a link to the running one. */
   abstract past(at: Traceparent | null, name: string, from: Date, to: Date, attributes: Attributes): void;
 
-  /** Runs `work` as the caller's, whose headers say where it stands. */
+  /** Runs `work` under the caller's span, named by its headers. */
   abstract under<T>(traceparent: string | undefined, work: () => T): T;
 
-  /** Of the span that runs; null outside of every trace. */
+  /** Position of the running span; null outside of a trace. */
   abstract readonly current: Traceparent | null;
 
-  /** Sends what is left. */
+  /** Sends the remaining spans. */
   abstract close(): Promise<void>;
 }
 
