@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import type { SettledApproval } from '../approvals/approval';
 
-/** The header's `typ`: nothing else that the service signs can pass for a receipt. */
+/** The header's `typ`, so that no other signed document passes for a receipt. */
 export const RECEIPT_TYPE = 'countersign-receipt+jwt';
 export const RECEIPT_ISSUER = 'countersign';
-/** How long after the settlement a receipt may be acted on; as evidence it stays valid. */
+/** Time after the settlement during which a receipt may be acted on; as evidence it stays valid. */
 export const RECEIPT_USE_SECONDS = 24 * 60 * 60;
-/** Of the rules by which claims are derived from an approval. */
+/** Version of the rules that derive claims from an approval. */
 const BINDING_VERSION = 1;
 
 const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
@@ -17,21 +17,21 @@ export const receiptClaimsSchema = z
     iss: z.literal(RECEIPT_ISSUER),
     /** The agent that may act on it: its `agentId`. */
     aud: z.string(),
-    /** Differs for every receipt: who acts on receipts accepts each only once. */
+    /** Unique for every receipt: a verifier accepts each only once. */
     jti: z.uuid(),
     approvalId: z.uuid(),
     agentId: z.string(),
     sessionId: z.string(),
     toolName: z.string(),
     inputDigest: digest,
-    /** Of the card the operator saw; null when no card was shown. */
+    /** Digest of the card that the operator saw; null when no card was shown. */
     displayDigest: digest.nullable(),
     status: z.enum(['approved', 'rejected', 'expired', 'cancelled']),
     /** Null when nobody decided. */
     decidedBy: z
       .strictObject({ kind: z.enum(['telegram', 'api']), id: z.string(), name: z.string() })
       .nullable(),
-    /** Seconds since 1970, of the settlement; so are `nbf`, and `exp` a day later. */
+    /** Time of the settlement, in seconds since 1970; `nbf` is the same, and `exp` a day later. */
     iat: seconds,
     nbf: seconds,
     exp: seconds,
@@ -43,10 +43,10 @@ export const receiptClaimsSchema = z
     'has times that do not belong together',
   );
 
-/** What a receipt states (security.md). */
+/** The claims of a receipt (security.md). */
 export type ReceiptClaims = z.infer<typeof receiptClaimsSchema>;
 
-/** `jti`: a new UUID. `displayDigest`: of the card that was shown, if one was. */
+/** `jti`: a new UUID. `displayDigest`: digest of the shown card, if there was one. */
 export function receiptClaims(
   approval: SettledApproval,
   displayDigest: string | null,

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Database, PERSON_WAITS_MS, type Statement } from '../database/database';
 
-/** Parameters: approvals, receipts; in the order of the ids, so that two of these never wait for each other. */
+/** Parameters: approvals, receipts. Inserts in the order of the ids, so that two of these cannot deadlock. */
 const KEEP: Statement = {
   name: 'receipt-keep',
   withinMs: PERSON_WAITS_MS,
@@ -17,12 +17,12 @@ const FIND: Statement = {
   text: `select approval_id, jws from receipts where approval_id = any($1::uuid[])`,
 };
 
-/** One receipt for each settled approval, and never a second one. */
+/** Stores exactly one receipt for each settled approval. */
 @Injectable()
 export class ReceiptStore {
   constructor(private readonly database: Database) {}
 
-  /** @returns what is stored by then, by approval: somebody else may have been faster. */
+  /** @returns the stored receipts by approval; another replica may have stored its own first. */
   async keep(receipts: ReadonlyMap<string, string>): Promise<ReadonlyMap<string, string>> {
     const ids = [...receipts.keys()];
     await this.database.query(KEEP, [ids, [...receipts.values()]]);

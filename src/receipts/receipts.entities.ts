@@ -1,6 +1,6 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
-/** The public half of a key that some replica signs or signed with. */
+/** The public half of a key with which a replica signs or signed. */
 @Entity('signing_keys')
 export class SigningKeyEntity {
   /** The RFC 7638 thumbprint. */
@@ -14,7 +14,7 @@ export class SigningKeyEntity {
   @Column('timestamptz', { name: 'published_at' })
   publishedAt!: Date;
 
-  /** Set when a rotation is asked for: until then replicas may still sign with it. */
+  /** Set when a rotation is requested: until then replicas may still sign with it. */
   @Column('timestamptz', { name: 'retired_at', nullable: true })
   retiredAt!: Date | null;
 }

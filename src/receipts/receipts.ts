@@ -10,13 +10,13 @@ import { ReceiptsFailed } from './receipt-events';
 import { ReceiptStore } from './receipt-store';
 import { SigningKeys } from './signing-keys';
 
-/** A settled approval, and the digest of the card that was shown for it. */
+/** A settled approval, and the digest of the shown card. */
 export interface Shown {
   readonly approval: SettledApproval;
   readonly displayDigest: string | null;
 }
 
-/** Signs what was settled. Without a receipt nothing is answered: who asks is told to ask again. */
+/** Signs settled approvals. Without a receipt there is no answer: the caller gets an error and retries. */
 @Injectable()
 export class Receipts {
   constructor(
@@ -32,9 +32,9 @@ export class Receipts {
   }
 
   /**
-   * Signs and keeps the receipts of approvals that have none yet.
+   * Signs and stores the receipts of approvals that have none yet.
    *
-   * @returns the receipt of each, by its id; an earlier one where there is one by now.
+   * @returns the receipt of each, by its id; an earlier one if it exists by now.
    * @throws DomainError `receipt.unavailable`, `database.unavailable`.
    */
   issue(all: readonly Shown[]): Promise<ReadonlyMap<string, string>> {

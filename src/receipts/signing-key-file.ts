@@ -3,7 +3,9 @@ import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } 
 import { dirname, join, resolve } from 'node:path';
 import { SigningKey } from './signing-key';
 
-/** `DATA_DIR/signing-key.pem`, readable by the service's user only; services that share a `DATA_DIR` share it. */
+/**
+ * The file `DATA_DIR/signing-key.pem`, readable only by the service's user. Services with the same `DATA_DIR` share it.
+ */
 export class SigningKeyFile {
   readonly path: string;
 
@@ -12,9 +14,9 @@ export class SigningKeyFile {
   }
 
   /**
-   * The key that is kept here; null when there is none.
+   * Reads the stored key; null when there is none.
    *
-   * @throws Error naming the file, and nothing of what is in it.
+   * @throws Error naming the file, without any of its content.
    */
   async read(): Promise<SigningKey | null> {
     let pem: string;
@@ -31,7 +33,7 @@ export class SigningKeyFile {
     }
   }
 
-  /** A new key; or, where another service was faster, the one that was made. */
+  /** Makes a new key; returns the key of another service that was faster. */
   async make(): Promise<SigningKey> {
     this.write((unfinished) => {
       try {
@@ -44,7 +46,7 @@ export class SigningKeyFile {
     return this.written();
   }
 
-  /** A new key in the place of the one that is there. */
+  /** Replaces the key with a new one. */
   async replace(): Promise<SigningKey> {
     this.write((unfinished) => renameSync(unfinished, this.path));
     return this.written();
@@ -56,7 +58,7 @@ export class SigningKeyFile {
     return key;
   }
 
-  /** Never half written, never readable by others, in its place only when complete. */
+  /** Writes the file with mode 0600 under another name, and puts it in place only when it is complete. */
   private write(putInPlace: (unfinished: string) => void): void {
     const unfinished = `${this.path}.${randomBytes(4).toString('hex')}`;
     try {

@@ -3,7 +3,7 @@ import { Database, type Statement } from '../database/database';
 import { SIGNING_ALGORITHM, type PublicKey } from './key-set';
 import type { SigningKey } from './signing-key';
 
-/** How long a key goes on signing after its rotation was asked for: every replica has long changed by then. */
+/** Time for which a key still signs after its rotation was requested: every replica changes long before. */
 export const ROTATION_OVERLAP_SECONDS = 300;
 
 const PUBLISH: Statement = {
@@ -11,7 +11,7 @@ const PUBLISH: Statement = {
   text: `insert into signing_keys (kid, public_key, published_at) values ($1, $2, now()) on conflict do nothing`,
 };
 
-/** A key without a time of retirement is in use somewhere, or may be. */
+/** A key without a time of retirement is or may be in use on a replica. */
 const STATE: Statement = {
   name: 'signing-key-state',
   text: `
@@ -46,29 +46,29 @@ const ALL: Statement = {
   from signing_keys order by published_at desc, kid`,
 };
 
-/** The public half of every key that any replica signs or signed with. Private keys never come here. */
+/** Stores the public half of every key with which a replica signs or signed. Private keys are never stored here. */
 @Injectable()
 export class SigningKeyStore {
   constructor(private readonly database: Database) {}
 
-  /** Before its first signature, so that whoever gets one can verify it on any replica. */
+  /** Publishes a key. Call it before the first signature, so that the key can be verified on any replica. */
   async publish({ kid, x }: SigningKey): Promise<void> {
     await this.database.query(PUBLISH, [kid, x]);
   }
 
-  /** Milliseconds until the key retires, negative afterwards; null when nobody asked for that. */
+  /** Milliseconds until the key retires, negative afterwards; null without a requested rotation. */
   async retiresInMs(kid: string): Promise<number | null> {
     const [row] = await this.database.query<{ retiring: boolean; left_ms: number }>(STATE, [kid]);
     return row?.retiring === true ? row.left_ms : null;
   }
 
-  /** The key stays in use: there is none to follow it. @returns whether it was about to retire. */
+  /** Cancels the retirement of a key without a successor. @returns true if it was about to retire. */
   async keep(kid: string): Promise<boolean> {
     return (await this.database.query(KEEP, [kid])).length > 0;
   }
 
   /**
-   * Asks every replica for a new key; those now in use retire after {@link ROTATION_OVERLAP_SECONDS}.
+   * Requests a new key from every replica; the keys in use retire after {@link ROTATION_OVERLAP_SECONDS}.
    *
    * @param actor - for the audit log
    * @returns the ids of the keys that retire.
@@ -78,7 +78,7 @@ export class SigningKeyStore {
     return rows.map(({ kid }) => kid);
   }
 
-  /** Retired ones too: what they signed stays evidence. Newest first. */
+  /** All keys, newest first. Retired ones are included, because their receipts stay evidence. */
   async all(): Promise<PublicKey[]> {
     const rows = await this.database.query<{
       kid: string;

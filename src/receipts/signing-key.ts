@@ -2,7 +2,7 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, type KeyO
 import { calculateJwkThumbprint } from 'jose';
 import { SIGNING_ALGORITHM } from './key-set';
 
-/** A private key. It signs, and does not come out: it is in no JSON and in no log. */
+/** A private key. It signs, and cannot be exported: it is in no JSON and in no log. */
 export class SigningKey {
   readonly #privateKey: KeyObject;
 
@@ -16,7 +16,7 @@ export class SigningKey {
     this.#privateKey = privateKey;
   }
 
-  /** @throws Error, which does not quote it, when the text is not an Ed25519 private key in PEM (PKCS #8). */
+  /** @throws Error, which does not quote the text, when the text is not an Ed25519 private key in PEM (PKCS #8). */
   static async from(pem: string): Promise<SigningKey> {
     let privateKey: KeyObject;
     try {
@@ -30,14 +30,14 @@ export class SigningKey {
     return new SigningKey(privateKey, await calculateJwkThumbprint({ kty: 'OKP', crv: 'Ed25519', x }), x);
   }
 
-  /** A new one, as PEM for the file it is kept in. */
+  /** Generates a key, as PEM for its file. */
   static generate(): string {
     return generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' }).toString();
   }
 
   /**
-   * A compact JWS over the JSON form of the payload. Made here and now, in some 40 µs: jose would sign on another
-   * thread, and an agent that waits for a decision would wait for two changes of threads.
+   * Signs a compact JWS over the JSON form of the payload, synchronously, in about 40 µs. jose would sign on another
+   * thread, and a waiting agent would wait for two thread switches.
    */
   sign(type: string, payload: object): string {
     const input = `${encoded({ alg: SIGNING_ALGORITHM, typ: type, kid: this.kid })}.${encoded(payload)}`;

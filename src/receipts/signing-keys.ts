@@ -12,15 +12,18 @@ import { SigningKey } from './signing-key';
 import { SigningKeyFile } from './signing-key-file';
 import { SigningKeyStore } from './signing-key-store';
 
-/** How soon a replica hears that a rotation was asked for. */
+/** Interval at which a replica checks for a requested rotation. */
 const CHECK_MS = 10_000;
-/** A new key is public for as long before its first signature as callers may keep the key set (`jwks.controller.ts`). */
+/**
+ * Time for which a new key is public before its first signature. Callers may cache the key set for as long
+ * (`jwks.controller.ts`).
+ */
 export const PUBLIC_BEFORE_USE_MS = 60_000;
 
 /**
- * What this replica signs with. Its key comes from `APPROVAL_SIGNING_KEY`, or else from a file in `DATA_DIR` that
- * is made when there is none. A rotation gives a key of the file a successor; a key of the environment stays until
- * somebody puts another there.
+ * Signs for this replica. Its key comes from `APPROVAL_SIGNING_KEY`, or else from a file in `DATA_DIR`, which is made
+ * when there is none. A rotation replaces a key of the file. A key of the environment stays until an operator sets
+ * another.
  */
 @Injectable()
 export class SigningKeys implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown {
@@ -39,7 +42,7 @@ export class SigningKeys implements OnModuleInit, OnApplicationBootstrap, Before
     this.file = config.signing.key === null ? new SigningKeyFile(config.dataDir) : null;
   }
 
-  /** Before anything can settle. */
+  /** Loads the key before any request can settle. */
   async onModuleInit(): Promise<void> {
     this.current = await this.load();
     await this.store.publish(this.current);
@@ -61,12 +64,12 @@ export class SigningKeys implements OnModuleInit, OnApplicationBootstrap, Before
     return this.inUse().kid;
   }
 
-  /** A compact JWS of this `typ` over the JSON form of the payload. */
+  /** Signs a compact JWS of this `typ` over the JSON form of the payload. */
   sign(type: string, payload: object): string {
     return this.inUse().sign(type, payload);
   }
 
-  /** Follows a rotation; a call during a check joins it. Never rejects: the key at hand stays good meanwhile. */
+  /** Follows a rotation; a call during a check joins it. Never rejects: the current key stays valid meanwhile. */
   check(): Promise<void> {
     this.checking ??= this.followRotation()
       .catch((error: unknown) =>

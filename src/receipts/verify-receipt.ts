@@ -3,26 +3,26 @@ import type { KeySet } from './key-set';
 import { RECEIPT_TYPE, receiptClaimsSchema, type ReceiptClaims } from './receipt-claims';
 import { SignatureRefused, verifySignature } from './verify-signature';
 
-/** How far ahead of this machine's clock the service's may be; nothing is granted at the other end. */
+/** Tolerated lead of the service's clock over this machine's; `exp` has no tolerance. */
 const CLOCK_TOLERANCE_SECONDS = 60;
 
-/** What a connector is about to do, from its own knowledge: nothing of it taken from the answer it got. */
+/** The action that a connector is about to run, from its own knowledge. It takes nothing from the answer. */
 export interface ExpectedUse {
   readonly approvalId: string;
   readonly agentId: string;
   readonly sessionId: string;
-  /** The very call that would run; its digest is worked out here. */
+  /** The exact call that would run; its digest is computed here. */
   readonly action: BoundInput;
 }
 
-/** A receipt does not allow what it was presented for. The tool must not run. */
+/** The receipt does not allow the expected action. The tool must not run. */
 export class ReceiptRefused extends Error {
   override readonly name = 'ReceiptRefused';
 }
 
 /**
- * What a receipt states, whenever that was: genuine, signed by one of the keys while that was in use. For evidence;
- * it allows nothing by itself, see {@link verifyReceipt}.
+ * Reads the claims of a receipt of any age: genuine, signed by one of the keys while that was in use. For evidence
+ * only: it allows nothing by itself, see {@link verifyReceipt}.
  *
  * @throws ReceiptRefused when it is not a receipt of ours.
  */
@@ -42,12 +42,12 @@ export async function readReceipt(receipt: string, keys: KeySet): Promise<Receip
 }
 
 /**
- * For connectors, before a tool runs: the receipt is genuine, says "approved", speaks of this request, agent,
- * session and exactly this action, and may still be used. Run the tool after it resolved, and only then; run it once
- * for each receipt ({@link UsedReceipts}).
+ * Verifies a receipt for a connector, before a tool runs. The receipt must be genuine, approved, for this request,
+ * agent, session and exactly this action, and not too old. Run the tool only after it resolved, and once for each
+ * receipt ({@link UsedReceipts}).
  *
- * @param keys of `/.well-known/jwks.json`; get them again, once, when the key is unknown: it may be new.
- * @throws ReceiptRefused when any of it does not hold.
+ * @param keys of `/.well-known/jwks.json`; fetch them again, once, when the key is unknown: it may be new.
+ * @throws ReceiptRefused when any condition fails.
  */
 export async function verifyReceipt(
   receipt: string,
@@ -72,7 +72,7 @@ export async function verifyReceipt(
   return claims;
 }
 
-/** Remembers which receipts were acted on, for as long as they could be presented again. */
+/** Remembers used receipts, for as long as they could be presented again. */
 export class UsedReceipts {
   private readonly expiries = new Map<string, number>();
 

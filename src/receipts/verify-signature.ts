@@ -4,14 +4,14 @@ import type { JsonValue } from '../kernel/json';
 import { parseStrictJson } from '../kernel/strict-json';
 import { SIGNING_ALGORITHM, type KeySet, type PublicKey } from './key-set';
 
-/** What is presented is not what this service signed, and why: the message is for whoever presented it. */
+/** The document was not signed by this service; the message gives the reason to the person who presented it. */
 export class SignatureRefused extends Error {
   override readonly name = 'SignatureRefused';
 }
 
 const textOf = (bytes: string): string => Buffer.from(bytes, 'base64url').toString('utf8');
 
-/** The key named by a header that says exactly what ours say: no other algorithm, no key of its own, no `crit`. */
+/** Finds the key of a header that has exactly our members: no other algorithm, no key of its own, no `crit`. */
 function keyFor(header: string, type: string, { keys }: KeySet): PublicKey {
   const expected = z.strictObject({
     alg: z.literal(SIGNING_ALGORITHM),
@@ -34,7 +34,7 @@ function keyFor(header: string, type: string, { keys }: KeySet): PublicKey {
 }
 
 /**
- * The payload of a compact JWS of this type, signed by one of the keys, and that key.
+ * Verifies a compact JWS of this type against the keys; returns its payload and its key.
  *
  * @throws SignatureRefused for anything else.
  */

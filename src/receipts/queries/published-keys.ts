@@ -3,10 +3,10 @@ import { Clock } from '../../kernel/clock';
 import type { KeySet } from '../key-set';
 import { SigningKeyStore } from '../signing-key-store';
 
-/** Anybody may ask for the keys, as often as they like: the database is asked once a second at most. */
+/** Anybody may request the keys at any rate, so the database is queried at most once a second. */
 const FRESH_MS = 1_000;
 
-/** Every public key, the retired ones too: what they signed stays evidence. */
+/** Returns every public key. Retired ones are included, because their receipts stay evidence. */
 export class PublishedKeysQuery extends Query<KeySet> {}
 
 @QueryHandler(PublishedKeysQuery)
