@@ -1,9 +1,9 @@
 import { timeout, TimeoutStrategy } from 'cockatiel';
 
-/** Something that can be called again and that stops working when its signal aborts. */
+/** An operation that can be retried and that stops when its signal aborts. */
 export type Operation<T> = (signal: AbortSignal) => Promise<T>;
 
-/** The call did not end in time. Whether the other side did the work is unknown. */
+/** The call timed out. The peer may or may not have done the work. */
 export class CallTimeoutError extends Error {
   override readonly name = 'CallTimeoutError';
 
@@ -13,11 +13,11 @@ export class CallTimeoutError extends Error {
 }
 
 /**
- * Gives the operation a signal that aborts after `timeoutMs` or with the caller's own signal. Either rejects
- * the call at once, even when the operation ignores its signal; what it does later is dropped.
+ * Gives the operation a signal that aborts after `timeoutMs` or with the caller's own signal. Either rejects the call
+ * at once, even if the operation ignores its signal; its later result is dropped.
  *
- * @throws CallTimeoutError after `timeoutMs`; the reason of `callerSignal` when that aborts; else what the
- *   operation throws.
+ * @throws CallTimeoutError after `timeoutMs`; the reason of `callerSignal` when that aborts; else the operation's
+ * error.
  */
 export async function callWithin<T>(
   timeoutMs: number,
@@ -28,7 +28,7 @@ export async function callWithin<T>(
   let timedOut = false as boolean;
   // A value may still hold a stream that its signal would cut off, so a return does not abort.
   const policy = timeout(timeoutMs, { strategy: TimeoutStrategy.Aggressive, abortOnReturn: false });
-  // It also fires for the caller's abort, which is told apart below.
+  // Also fires for the caller's abort, which is checked separately below.
   policy.onTimeout(() => (timedOut = true));
   try {
     return await policy.execute((_context, signal) => operation(signal), callerSignal);

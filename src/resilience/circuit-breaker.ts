@@ -6,49 +6,51 @@ import { notify } from './notify';
 export type BreakerState = 'closed' | 'open' | 'half-open';
 
 export interface BreakerSettings extends BreakerThresholds {
-  /** How long the circuit stays open before a trial; a trial that takes as long again makes room for another. */
+  /**
+   * Time for which the circuit stays open before a trial; a trial that takes longer than this is replaced by another.
+   */
   readonly breakSeconds: number;
 }
 
 export interface BreakerStatistics {
   readonly state: BreakerState;
   readonly consecutiveFailures: number;
-  /** Since the start or the last `reset`; refused calls are neither. */
+  /** Since the start or the last `reset`; refused calls count as neither. */
   readonly totalFailures: number;
   readonly totalSuccesses: number;
   /** 0 to 1, of the calls in the sampling window; 0 without calls. */
   readonly failureRate: number;
   /** Null while closed. */
   readonly openedAt: Date | null;
-  /** When the next call is let through as a trial; null unless the circuit is open and not held open by hand. */
+  /** Time of the next trial call; null unless the circuit is open and not forced open. */
   readonly nextAttemptAt: Date | null;
 }
 
 export interface BreakerTransition {
   readonly from: BreakerState;
   readonly to: BreakerState;
-  /** By `forceOpen`, `forceClose` or `reset`. */
+  /** True if caused by `forceOpen`, `forceClose` or `reset`. */
   readonly forced: boolean;
 }
 
 export interface BreakerCall<T> {
-  /** The caller's own: a call that fails after this aborted says nothing about the peer. */
+  /** The caller's own signal: a failure after its abort does not count for or against the peer. */
   readonly signal?: AbortSignal | undefined;
   /** Answers in place of a refusal and of a failure that counts. */
   readonly fallback?: (() => T | Promise<T>) | undefined;
 }
 
-/** The call was refused without being tried. */
+/** The breaker refused the call without trying it. */
 export class CircuitOpenError extends Error {
   override readonly name = 'CircuitOpenError';
 
-  /** @param nextAttemptAt null: not known, as a trial is running or the circuit is held open by hand. */
+  /** @param nextAttemptAt null: unknown, because a trial is running or the circuit is forced open. */
   constructor(readonly nextAttemptAt: Date | null) {
     super('The circuit is open.');
   }
 }
 
-/** `inconclusive`: the caller gave up, which speaks neither for nor against the peer. */
+/** `inconclusive`: the caller gave up, so the result does not count for or against the peer. */
 type Verdict = 'answered' | 'failed' | 'inconclusive';
 
 interface Trial {
@@ -58,17 +60,17 @@ interface Trial {
 }
 
 /**
- * cockatiel measures the break with `Date.now()`, which a clock step could stretch for hours. The service measures
- * it on the monotonic clock, and by then this lets the trial through whatever `Date.now()` says.
+ * cockatiel measures the break with `Date.now()`, which a clock step could stretch for hours. The service measures it
+ * on the monotonic clock instead. This backoff then admits the trial, whatever `Date.now()` returns.
  */
 const WAITED_ALREADY: IBackoff<unknown> = { duration: -Infinity, next: () => WAITED_ALREADY };
 
 /**
  * Stops calling a peer that fails, and tries it again with one call after a break.
  *
- * cockatiel is the state machine (closed, open, half-open, isolated). It is given verdicts and not the calls, because
- * its half-open state parks callers and then releases them all at once, because a trial that never ends would
- * hold it for ever, and because two promises less per call make a closed circuit half as expensive.
+ * cockatiel is the state machine (closed, open, half-open, isolated). It gets verdicts instead of the calls, for three
+ * reasons. Its half-open state parks callers and then releases them all at once. A trial that never ends would block it
+ * for ever. Two promises less per call make a closed circuit half as expensive.
  */
 export class CircuitBreakerService {
   private readonly breaker: ConsecutiveOrRateBreaker;
@@ -76,7 +78,7 @@ export class CircuitBreakerService {
   private readonly breakMs: number;
   private readonly listeners = new Set<(transition: BreakerTransition) => void>();
   private current: BreakerState = 'closed';
-  /** A call that began in an earlier era is too late to move the state. */
+  /** A call that began in an earlier era must not change the state. */
   private era = 0;
   private totalFailures = 0;
   private totalSuccesses = 0;
@@ -87,8 +89,8 @@ export class CircuitBreakerService {
   private isolation: { dispose(): void } | null = null;
 
   /**
-   * @param countsAsFailure whether an error shows that the peer is unwell. Any other error is an answer and counts as
-   *   a success: whoever says 400 or 429 is alive.
+   * @param countsAsFailure true if an error shows that the peer is unwell. Any other error is an answer and counts as a
+   * success: a peer that answers 400 or 429 is alive.
    */
   constructor(
     settings: BreakerSettings,
@@ -116,7 +118,7 @@ export class CircuitBreakerService {
   /**
    * Calls the operation unless the circuit is open or its trial is running.
    *
-   * @throws CircuitOpenError when refused without a fallback; else what the operation throws.
+   * @throws CircuitOpenError when refused without a fallback; else the operation's error.
    */
   async execute<T>(operation: () => Promise<T>, call?: BreakerCall<T>): Promise<T> {
     if (this.current !== 'closed' && !this.admitsTrial()) {
@@ -159,7 +161,7 @@ export class CircuitBreakerService {
     this.enter('open');
   }
 
-  /** Lets every call through again; what was counted is forgotten, but not the totals. */
+  /** Lets every call through again; clears the counts, but not the totals. */
   forceClose(): void {
     this.trial = null;
     if (this.current === 'closed') {
@@ -173,20 +175,20 @@ export class CircuitBreakerService {
     this.isolation = null;
   }
 
-  /** As new: closed, and the totals are zero. */
+  /** Closes the circuit and sets the totals to zero. */
   reset(): void {
     this.forceClose();
     this.totalFailures = 0;
     this.totalSuccesses = 0;
   }
 
-  /** @returns ends the subscription. */
+  /** @returns a function that ends the subscription. */
   onStateChange(listener: (transition: BreakerTransition) => void): () => void {
     this.listeners.add(listener);
     return () => void this.listeners.delete(listener);
   }
 
-  /** Whether the call that asks goes ahead as the trial. */
+  /** True if the current call is admitted as the trial. */
   private admitsTrial(): boolean {
     const nowMs = this.clock.monotonicMs();
     if (this.current === 'open') {
@@ -194,7 +196,7 @@ export class CircuitBreakerService {
       this.beginTrial();
     } else {
       if (!this.trial || nowMs < this.trialOverdueAtMs) return false;
-      // The call takes the trial over; the one that had it is too late from here on.
+      // This call takes the trial over; the result of the earlier one no longer counts.
       this.era++;
     }
     this.trialOverdueAtMs = nowMs + this.breakMs;
@@ -224,7 +226,7 @@ export class CircuitBreakerService {
     return this.countsAsFailure(error) ? 'failed' : 'answered';
   }
 
-  /** Counts an outcome; returns a promise when the state is about to change for it. */
+  /** Counts an outcome; returns a promise when the state is about to change. */
   private conclude(verdict: Verdict, era: number): Promise<unknown> | undefined {
     if (verdict === 'failed') this.totalFailures++;
     else if (verdict === 'answered') this.totalSuccesses++;

@@ -4,22 +4,22 @@ import { RetryPolicy, type Classify, type Retry, type RetrySettings } from './re
 
 export interface GuardOptions {
   readonly retry: RetrySettings;
-  /** Which failures the retry repeats; the breaker has its own rule of what counts. */
+  /** Decides which failures are retried; the breaker has its own rule. */
   readonly classify: Classify;
   readonly breaker: CircuitBreakerService;
-  /** Of each attempt, not of all together. */
+  /** Timeout of each attempt, not of all together. */
   readonly timeoutMs: number;
   /** Uniform in [0, 1), for the jitter. */
   readonly random?: () => number;
 }
 
 export interface GuardedCall {
-  /** Ends the call, its attempt or its wait, at once. */
+  /** Aborts the call, its attempt or its wait, at once. */
   readonly signal?: AbortSignal | undefined;
   readonly timeoutMs?: number | undefined;
-  /** False: one attempt. */
+  /** False: a single attempt, without retries. */
   readonly retry?: boolean | undefined;
-  /** False: neither refused nor counted. */
+  /** False: the breaker neither refuses nor counts the call. */
   readonly breaker?: boolean | undefined;
   readonly onRetry?: ((retry: Retry) => void) | undefined;
 }
@@ -34,7 +34,7 @@ export interface Guard {
 
 type Layer = <T>(operation: Operation<T>, signal: AbortSignal) => Promise<T>;
 
-/** One layer out of several, the outermost first. */
+/** Composes layers into one, the outermost first. */
 function wrap(...layers: readonly Layer[]): Layer {
   return <T>(operation: Operation<T>, signal: AbortSignal) =>
     layers.reduceRight<Operation<T>>((inner, layer) => (outer) => layer(inner, outer), operation)(signal);
@@ -45,7 +45,7 @@ const without: Layer = (operation, signal) => operation(signal);
 /** Composes retry, breaker and timeout around calls to one peer. */
 export function createGuard({ retry, classify, breaker, timeoutMs, random }: GuardOptions): Guard {
   const retries = new RetryPolicy(retry, classify, random);
-  // A refusal is final for this call, and so is the failure that opened the circuit: a wait would end in a refusal.
+  // Do not retry a refusal, or the failure that opened the circuit: after the wait the breaker would refuse.
   const retriesWhileClosed = new RetryPolicy(
     retry,
     (error) =>

@@ -12,13 +12,13 @@ export interface BreakerThresholds {
 }
 
 /**
- * When a circuit opens: on consecutive failures or on the failure rate, whichever comes first.
+ * Opens a circuit on consecutive failures or on the failure rate, whichever comes first.
  *
- * Both at once, because cockatiel's ConsecutiveBreaker misses a peer that fails every other call, and its
- * SamplingBreaker is strictly greater and wants calls per second instead of a count.
+ * It combines both, because cockatiel's ConsecutiveBreaker misses a peer that fails every other call. Its
+ * SamplingBreaker uses a strict comparison, and calls per second instead of a count.
  */
 export class ConsecutiveOrRateBreaker implements IBreaker {
-  /** cockatiel would save it between processes; ours lives as long as its process. */
+  /** cockatiel would persist it between processes; ours lives as long as its process. */
   readonly state = undefined;
   private readonly window: OutcomeWindow;
   private inARow = 0;
@@ -28,9 +28,9 @@ export class ConsecutiveOrRateBreaker implements IBreaker {
   }
 
   /**
-   * Notes an outcome, also a success: the tenth call may complete the minimum of a window that is half failures.
+   * Records an outcome, also a success: the tenth call may complete the minimum of a window that is half failures.
    *
-   * @returns whether the circuit should be open.
+   * @returns true if the circuit should be open.
    */
   record(failed: boolean, nowMs: number): boolean {
     this.inARow = failed ? this.inARow + 1 : 0;
@@ -38,7 +38,7 @@ export class ConsecutiveOrRateBreaker implements IBreaker {
     return this.failure();
   }
 
-  /** cockatiel's question after a failure, noted already by `record`: open the circuit? */
+  /** Called by cockatiel after a failure that `record` counted; true if the circuit should open. */
   failure(): boolean {
     const { consecutiveFailures, failureRate, minimumThroughput } = this.thresholds;
     return (
@@ -47,9 +47,9 @@ export class ConsecutiveOrRateBreaker implements IBreaker {
     );
   }
 
-  /** cockatiel's notice of a success; whoever owns this clears when the circuit closes, by trial or by hand. */
+  /** Called by cockatiel after a success; the owner clears the counts when the circuit closes, by trial or by force. */
   success(): void {
-    // Noted already by `record`.
+    // `record` counted it.
   }
 
   clear(): void {

@@ -1,7 +1,4 @@
-/**
- * Tells an observer. What it throws becomes a process warning: a broken log or metric must not change what
- * happens to the call that it watches.
- */
+/** Calls an observer. Its error becomes a process warning: a broken log or metric must not affect the observed call. */
 export function notify<Event>(observer: (event: Event) => void, event: Event): void {
   try {
     observer(event);

@@ -1,9 +1,9 @@
-/** The window slides in steps of this part of it: at 30 s an outcome is forgotten after 29.9 to 30 s. */
+/** The window slides in this many steps: at 30 s an outcome is dropped after 29.9 to 30 s. */
 const SLOTS = 300;
 
 /**
- * How many calls ended, and how many of them failed, within the last `windowMs`. A ring of counters: recording
- * takes constant time and no memory, whatever the load.
+ * Counts the calls, and the failed ones, of the last `windowMs`. A ring of counters: recording takes constant time and
+ * no memory, whatever the load.
  */
 export class OutcomeWindow {
   private readonly slotMs: number;
@@ -29,7 +29,7 @@ export class OutcomeWindow {
     this.failureSum++;
   }
 
-  /** Forgets what has left the window by `nowMs`. */
+  /** Drops outcomes that have left the window by `nowMs`. */
   slideTo(nowMs: number): void {
     const newest = Math.floor(nowMs / this.slotMs);
     if (newest === this.newest) return;
@@ -41,12 +41,12 @@ export class OutcomeWindow {
     for (let slot = 0; slot < SLOTS; slot++) this.empty(slot);
   }
 
-  /** As of the last `record` or `slideTo`. */
+  /** Calls at the last `record` or `slideTo`. */
   get calls(): number {
     return this.callSum;
   }
 
-  /** Failures ÷ calls, 0 without calls; as of the last `record` or `slideTo`. */
+  /** Failures ÷ calls, 0 without calls; at the last `record` or `slideTo`. */
   get failureRate(): number {
     return this.callSum === 0 ? 0 : this.failureSum / this.callSum;
   }

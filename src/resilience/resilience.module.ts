@@ -2,10 +2,10 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { Clock } from '../kernel/clock';
 import { CircuitBreakerService, type BreakerSettings } from './circuit-breaker';
 
-/** The one circuit breaker, the same for whoever calls the peer, for the diagnostics and for the health checks. */
+/** Provides one circuit breaker, shared by the callers of the peer, the diagnostics and the health checks. */
 @Module({})
 export class ResilienceModule {
-  /** @param countsAsFailure whether an error shows that the peer is unwell; see {@link CircuitBreakerService}. */
+  /** @param countsAsFailure true if an error shows that the peer is unwell; see {@link CircuitBreakerService}. */
   static forPeer(settings: BreakerSettings, countsAsFailure: (error: unknown) => boolean): DynamicModule {
     return {
       module: ResilienceModule,

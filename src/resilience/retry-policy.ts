@@ -1,20 +1,20 @@
 import { notify } from './notify';
 
-/** The longest told wait (Telegram's `retry_after`) that is spent inside the call; source: telegram.md, rule 5. */
+/** Maximum wait from Telegram's `retry_after` that is spent inside the call; source: telegram.md, rule 5. */
 export const MAX_IN_CALL_RETRY_AFTER_MS = 5_000;
 
 /** Jitter moves a wait by at most this fraction in either direction; source: interface.md, `TELEGRAM_RETRY_JITTER`. */
 const JITTER = 0.25;
 
 export interface RetrySettings {
-  /** How many retries may follow the first call: 3 means at most 4 calls; 0 means none. */
+  /** Maximum number of retries after the first call: 3 means at most 4 calls; 0 means none. */
   readonly maxAttempts: number;
   readonly initialDelayMs: number;
   readonly maxDelayMs: number;
   readonly jitter: boolean;
 }
 
-/** What a failure means for a retry: worth one, worth one after the told wait, or the last word. */
+/** Consequence of a failure for the retry: retry, retry after the given wait, or do not retry. */
 export type Retryability =
   | { readonly kind: 'transient' }
   | { readonly kind: 'retry-after'; readonly ms: number }
@@ -26,22 +26,22 @@ export interface Retry {
   /** 1 for the first retry. */
   readonly attempt: number;
   readonly waitMs: number;
-  /** Why the call before it failed. */
+  /** The error of the call before it. */
   readonly error: unknown;
 }
 
 export interface RetryCall {
   /** Ends a wait at once; the call then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
-  /** Told before each wait. */
+  /** Called before each wait. */
   readonly onRetry?: ((retry: Retry) => void) | undefined;
 }
 
 /**
- * Calls again after a transient failure, with exponential backoff.
+ * Retries after a transient failure, with exponential backoff.
  *
- * The loop is ours: cockatiel's retry sleeps on a timer that an abort cannot end, and afterwards calls the
- * operation once more.
+ * The loop is ours: cockatiel's retry sleeps on a timer that an abort cannot end, and afterwards calls the operation
+ * once more.
  */
 export class RetryPolicy {
   /** @param random uniform in [0, 1); only the jitter uses it. */
@@ -52,8 +52,8 @@ export class RetryPolicy {
   ) {}
 
   /**
-   * @throws the operation's last error once it is final, the retries are used up or the told wait is too long
-   *   for a call; the signal's reason when aborted during a wait.
+   * @throws the operation's last error once it is final, the retries are used up or the given wait is too long for a
+   * call; the signal's reason when aborted during a wait.
    */
   async execute<T>(operation: () => Promise<T>, { signal, onRetry }: RetryCall = {}): Promise<T> {
     for (let attempt = 1; attempt <= this.settings.maxAttempts; attempt++) {
@@ -69,7 +69,7 @@ export class RetryPolicy {
     return operation();
   }
 
-  /** Null: not to be tried again inside this call. */
+  /** Null: do not retry inside this call. */
   private waitMs(error: unknown, attempt: number): number | null {
     const retryability = this.classify(error);
     switch (retryability.kind) {
@@ -90,7 +90,7 @@ export class RetryPolicy {
   }
 }
 
-/** Not `node:timers/promises`, which fake timers do not reach. */
+/** Does not use `node:timers/promises`, which fake timers do not replace. */
 async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
   signal?.throwIfAborted();
   await new Promise<void>((resolve) => {

@@ -1,4 +1,4 @@
-/** This replica removed so many approvals whose time of keeping was over. In memory only: it counts. */
+/** This replica removed approvals beyond their retention. In memory only: it feeds metrics. */
 export class ApprovalsRemoved {
   constructor(readonly count: number) {}
 }

@@ -15,18 +15,18 @@ import { ApprovalsRemoved } from './retention-events';
 import { RetentionStore } from './retention-store';
 
 const JOB = 'retention';
-/** Also after a restart nothing is kept much longer than it should be, and a look that finds nothing costs nothing. */
+/** Interval of runs. It is short so that rows do not stay much longer after a restart; an empty run is cheap. */
 const EVERY_MS = 10 * 60_000;
-/** One replica at a time; taken again before each batch, which ends long before this. */
+/** One replica at a time; renewed before each batch, which ends long before this. */
 const LEASE_SECONDS = 60;
-/** Few enough that nobody who decides meanwhile notices: a batch takes some ten milliseconds. */
+/** Small enough not to delay operators' decisions: a batch takes about ten milliseconds. */
 const BATCH_SIZE = 200;
-/** After each batch the database is left to the others for this many times as long. */
+/** After each batch the job rests for this many times its duration. */
 const REST_PER_WORK = 4;
-/** Before every id. */
+/** Sorts before every id. */
 const NO_ID = '00000000-0000-0000-0000-000000000000';
 
-/** Removes what was settled more than `APPROVAL_RETENTION_DAYS` ago, in small batches, so that tables stay bounded. */
+/** Removes approvals settled more than `APPROVAL_RETENTION_DAYS` ago, in small batches, so that tables stay bounded. */
 @Injectable()
 export class RetentionJob implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly days: number;
@@ -55,19 +55,19 @@ export class RetentionJob implements OnApplicationBootstrap, BeforeApplicationSh
     );
   }
 
-  /** Ends after the batch that is under way. */
+  /** Stops after the current batch. */
   async beforeApplicationShutdown(): Promise<void> {
     if (this.scheduler.doesExist('interval', JOB)) this.scheduler.deleteInterval(JOB);
     this.stop.abort();
     await this.running;
   }
 
-  /** Since this replica last removed all there was, or left it to another. */
+  /** Seconds since this replica last removed everything due, or left it to another. */
   get lagSeconds(): number {
     return (this.clock.monotonicMs() - this.succeededAtMs) / 1000;
   }
 
-  /** Removes all there is to remove, unless another replica is doing so; a call during a run joins it. Never rejects. */
+  /** Removes everything due, unless another replica is doing so; a call during a run joins it. Never rejects. */
   run(): Promise<void> {
     this.running ??= this.removeAll().finally(() => (this.running = null));
     return this.running;
@@ -117,7 +117,7 @@ export class RetentionJob implements OnApplicationBootstrap, BeforeApplicationSh
     }
   }
 
-  /** Batch after batch while there is more, the lease is ours and the service runs. */
+  /** Runs batch after batch while there is more, this replica holds the lease and the service runs. */
   private async inBatches(removeSome: () => Promise<boolean>): Promise<void> {
     while (!this.stop.signal.aborted && (await this.leases.take(JOB, LEASE_SECONDS))) {
       const beganAtMs = this.clock.monotonicMs();
@@ -126,7 +126,7 @@ export class RetentionJob implements OnApplicationBootstrap, BeforeApplicationSh
     }
   }
 
-  /** Cut short when the service stops. */
+  /** Ends early when the service stops. */
   private async rest(ms: number): Promise<void> {
     await sleep(ms, undefined, { signal: this.stop.signal }).catch(() => undefined);
   }

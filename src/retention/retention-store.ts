@@ -2,9 +2,9 @@ import { Injectable } from '@nestjs/common';
 import { Database, type Statement } from '../database/database';
 
 /**
- * Parameters: days, limit, the id to go on after. Ids begin with the time of creation, and what settled long ago was
- * made before that: the primary key finds the oldest, and settling needs no index of its own. Whoever is about to
- * change one of them keeps it for now.
+ * Parameters: days, limit, the id to continue after. Ids begin with the time of creation, which is before the
+ * settlement: the primary key finds the oldest rows, and settling needs no index of its own. Skips rows that another
+ * transaction is changing.
  */
 const REMOVE: Statement = {
   name: 'retention-remove',
@@ -30,14 +30,14 @@ const REMOVE: Statement = {
   select count(*)::int as removed, (array_agg(id order by id desc))[1] as last_id from old`,
 };
 
-/** Parameters: days. Dead letters that are about no approval, but about a chat. */
+/** Parameters: days. Dead letters about a chat, without an approval. */
 const REMOVE_DEAD_LETTERS: Statement = {
   name: 'retention-remove-dead-letters',
   text: `
   delete from outbox where approval_id is null and dead_at < now() - make_interval(days => $1)`,
 };
 
-/** Parameters: days. Of the audit log only its owner removes: what lies before one exported checkpoint, a call each. */
+/** Parameters: days. Only the owner of the audit log may remove rows: up to one exported checkpoint in each call. */
 const PRUNE_AUDIT: Statement = {
   name: 'retention-prune-audit',
   text: `select removed::int, up_to is not null as more from audit_prune(now() - make_interval(days => $1))`,
@@ -45,16 +45,18 @@ const PRUNE_AUDIT: Statement = {
 
 export interface Removed {
   readonly count: number;
-  /** Of the last that was removed; null when there was none. */
+  /** Id of the last removed approval; null when there was none. */
   readonly lastId: string | null;
 }
 
-/** What is kept no longer. */
+/** Removes rows beyond their retention. */
 @Injectable()
 export class RetentionStore {
   constructor(private readonly database: Database) {}
 
-  /** Removes up to `limit` approvals settled more than `days` ago, the oldest after `afterId`, with all they left. */
+  /**
+   * Removes up to `limit` approvals settled more than `days` ago, the oldest after `afterId`, with all dependent rows.
+   */
   async remove(days: number, limit: number, afterId: string): Promise<Removed> {
     const [row] = await this.database.query<{ removed: number; last_id: string | null }>(REMOVE, [
       days,
@@ -64,7 +66,7 @@ export class RetentionStore {
     return { count: row?.removed ?? 0, lastId: row?.last_id ?? null };
   }
 
-  /** Removes audit rows older than `days` up to the oldest exported checkpoint; `more`: there may be another. */
+  /** Removes audit rows older than `days` up to the oldest exported checkpoint; `more`: call again. */
   async pruneAudit(days: number): Promise<{ readonly removed: number; readonly more: boolean }> {
     const [row] = await this.database.query<{ removed: number; more: boolean }>(PRUNE_AUDIT, [days]);
     return row ?? { removed: 0, more: false };
