@@ -59,7 +59,8 @@ export class UnreadAnswers {
    * @returns a function to call once the piece is sent; a closed connection is handled here
    */
   hold(answer: ServerResponse, text: string): () => void {
-    if (text.length < COUNTED_FROM_BYTES) return () => undefined;
+    // A caller that has gone closes no second time.
+    if (text.length < COUNTED_FROM_BYTES || answer.destroyed) return () => undefined;
     const bytes = Buffer.byteLength(text);
     const release = () => {
       answer.off('close', release);
