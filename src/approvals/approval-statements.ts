@@ -114,9 +114,11 @@ export const ENQUEUE: Statement = {
   order by place`,
 };
 
+/** Parameters: key, idempotency key, body digest. Another request, which may be large, is not read. */
 export const FIND_BY_IDEMPOTENCY_KEY: Statement = {
   name: 'approval-find-by-idempotency-key',
-  text: `select ${APPROVAL}, body_digest from approvals where key_id = $1 and idempotency_key = $2`,
+  text: `select ${approvalWith('case when body_digest = $3 then request end as request')}, body_digest = $3 as is_same
+    from approvals where key_id = $1 and idempotency_key = $2`,
 };
 
 /** True if the deciding key and the asking key have the same owner. Keys without an owner are not compared. */

@@ -221,7 +221,8 @@ export abstract class ApprovalStore {
   /** Ends those of the given requests that are past `expiresAt` + grace; receipts as above. */
   abstract expireOverdue(ids: readonly string[]): Promise<Settlement[]>;
 
-  abstract find(id: string): Promise<Snapshot | null>;
+  /** With the key of the agent that reads, takes a turn among its other reads; rejects with RateLimited at too many. */
+  abstract find(id: string, agentKeyId?: string | null): Promise<Snapshot | null>;
 
   /** Reads the state of awaited requests; the text only of settled ones. */
   abstract look(ids: readonly string[]): Promise<Look[]>;

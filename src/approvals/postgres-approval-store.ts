@@ -76,6 +76,7 @@ import {
 } from './approval-store';
 import { EnqueueBatches, type BatchItem } from './enqueue-batches';
 import { PendingHeadroom, type Amount, type Asked } from './pending-headroom';
+import { ReadShares } from './read-shares';
 
 /** The caller's request. */
 interface NewRow extends BatchItem, Asked {
@@ -125,6 +126,7 @@ export class PostgresApprovalStore extends ApprovalStore {
   private readonly maxPending: Amount;
   private readonly headroom: PendingHeadroom;
   private readonly turns = new Turns();
+  private readonly shares: ReadShares;
   private readonly enqueues = new EnqueueBatches<NewRow, StoredAs | NotStored>({
     run: (items) => this.enqueueAll(items),
     // The counted requests must not change meanwhile, or two statements would admit the last request twice.
@@ -144,6 +146,7 @@ export class PostgresApprovalStore extends ApprovalStore {
     const { maxPendingPerAgent: requests, maxPendingBytesPerAgent: bytes } = config.approvals;
     this.maxPending = { requests, bytes };
     this.headroom = new PendingHeadroom(this.maxPending);
+    this.shares = new ReadShares(config);
   }
 
   async enqueue(request: NewApproval): Promise<Enqueued> {
@@ -228,13 +231,14 @@ export class PostgresApprovalStore extends ApprovalStore {
 
   async replay({ keyId, idempotency }: NewApproval): Promise<Enqueued | null> {
     const [earlier] = idempotency
-      ? await this.database.query<ApprovalRow & { body_digest: Buffer }>(FIND_BY_IDEMPOTENCY_KEY, [
+      ? await this.database.query<ApprovalRow & { is_same: boolean }>(FIND_BY_IDEMPOTENCY_KEY, [
           keyId,
           idempotency.key,
+          idempotency.bodyDigest,
         ])
       : [];
     if (!idempotency || !earlier) return null;
-    if (!earlier.body_digest.equals(idempotency.bodyDigest)) {
+    if (!earlier.is_same) {
       throw new DomainError(
         'idempotency.body-differs',
         'This Idempotency-Key was used with another body; use a new key for a new request.',
@@ -413,7 +417,12 @@ export class PostgresApprovalStore extends ApprovalStore {
     return this.turns.take(id, () => this.database.query<Row>(statement, values));
   }
 
-  async find(id: string): Promise<Snapshot | null> {
+  find(id: string, agentKeyId: string | null = null): Promise<Snapshot | null> {
+    const read = () => this.read(id);
+    return agentKeyId === null ? read() : this.shares.take(agentKeyId, read);
+  }
+
+  private async read(id: string): Promise<Snapshot | null> {
     const rows = await this.database.query<SnapshotRow>(FIND, [this.graceSeconds, [id]]);
     const [snapshot] = await this.answerable(rows);
     return snapshot ?? null;

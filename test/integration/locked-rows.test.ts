@@ -99,12 +99,21 @@ describe('while one approval is locked', () => {
   });
 });
 
-it('the lists of one key take one connection, and others go on beside them', async () => {
+it.each([
+  ['lists', '/api/approvals'],
+  ['reads', '/api/approvals/00000000-0000-7000-8000-000000000000'],
+])('the %s of one agent leave connections to others', async (_what, path) => {
   await whileLocked('lock table approvals in access exclusive mode', [], async () => {
-    const lists = Array.from({ length: 10 * POOL_SIZE }, () => api.call('agent', 'GET', '/api/approvals'));
-    await until('a list waits for the table', async () => (await waitingForLocks()).length > 0);
+    let answered = 0;
+    const calls = Array.from({ length: 10 * POOL_SIZE }, async () => {
+      const answer = await api.call('agent', 'GET', path);
+      answered++;
+      return answer;
+    });
+    await until('one waits for the table', async () => (await waitingForLocks()).length > 0);
     expect((await api.call('operator', 'GET', '/api/audit')).status).toBe(200);
-    for (const { status } of await Promise.all(lists)) expect(status).toBe(503);
+    expect(answered).toBe(0);
+    for (const { status } of await Promise.all(calls)) expect(status).toBe(503);
   });
 });
 

@@ -28,13 +28,17 @@ export class GetApprovalHandler implements IQueryHandler<GetApprovalQuery> {
   ) {}
 
   async execute({ id, viewer }: GetApprovalQuery): Promise<Snapshot> {
-    const found = await this.store.find(id);
+    const found = await this.read(id, viewer);
     // Other keys' requests must look the same as missing ones.
     if (!found || !mayView(viewer, found)) {
       throw new DomainError('approval.not-found', 'There is no approval with this id.');
     }
     if (found.approval.status !== 'pending' || found.endsInMs > 0) return found;
     await this.commands.execute(new CancelApprovalCommand({ cause: 'timeout', ids: [id] }));
-    return (await this.store.find(id)) ?? found;
+    return (await this.read(id, viewer)) ?? found;
+  }
+
+  private read(id: string, viewer: Viewer): Promise<Snapshot | null> {
+    return this.store.find(id, viewer === 'everything' ? null : viewer.keyId);
   }
 }

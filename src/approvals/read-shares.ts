@@ -1,0 +1,67 @@
+import type { Config } from '../config/environment';
+import { isUnavailable } from '../database/database';
+import { RateLimited } from '../kernel/errors';
+
+/** The part of the database's connections that the reads of one key may use at a time. */
+const PART_OF_ONE = 0.5;
+const RETRY_AFTER_SECONDS = 5;
+
+interface Turn {
+  readonly begin: () => void;
+  readonly fail: (error: unknown) => void;
+}
+
+interface Share {
+  underWay: number;
+  readonly waiting: Turn[];
+}
+
+/**
+ * Leaves connections to everybody beside an agent that reads. A call of a hundred bytes reads a request of 4 MiB, also
+ * for a caller that hangs up at once: a few hundred of them would keep decisions from the database for seconds.
+ */
+export class ReadShares {
+  private readonly most: number;
+  private readonly maxWaiting: number;
+  private readonly shares = new Map<string, Share>();
+
+  constructor({ database, http }: Pick<Config, 'database' | 'http'>) {
+    this.most = Math.max(1, Math.floor(database.poolSize * PART_OF_ONE));
+    this.maxWaiting = http.maxWaitingPerKey;
+  }
+
+  /**
+   * Reads when it is this key's turn. Rejects as the read does, and with RateLimited when too many of this key wait. When
+   * the database does not serve one, those that wait fail with the same error: each would wait as long.
+   */
+  async take<T>(keyId: string, read: () => Promise<T>): Promise<T> {
+    const share = this.shares.get(keyId) ?? { underWay: 0, waiting: [] };
+    this.shares.set(keyId, share);
+    if (share.underWay < this.most) share.underWay += 1;
+    else await this.turnIn(share);
+    try {
+      return await read();
+    } catch (error) {
+      if (isUnavailable(error)) for (const turn of share.waiting.splice(0)) turn.fail(error);
+      throw error;
+    } finally {
+      this.pass(keyId, share);
+    }
+  }
+
+  private turnIn(share: Share): Promise<void> {
+    if (share.waiting.length >= this.maxWaiting)
+      throw new RateLimited('reads of this key wait', RETRY_AFTER_SECONDS);
+    return new Promise((begin, fail) => share.waiting.push({ begin, fail }));
+  }
+
+  private pass(keyId: string, share: Share): void {
+    const next = share.waiting.shift();
+    if (next) {
+      next.begin();
+      return;
+    }
+    share.underWay -= 1;
+    if (share.underWay === 0) this.shares.delete(keyId);
+  }
+}
