@@ -6,6 +6,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { namedCorrelationId, withCorrelation, withNewCorrelation } from '../logging/correlation';
 import { CORRELATION_HEADER } from './correlation-header';
 import type { DoorLimits, FrontDoor } from './front-door';
+import { beginInTurn } from './in-turn';
 import { PROBLEM_TYPE, problemOf, sendProblem } from './problem';
 import { securityHeaders } from './security-headers';
 
@@ -21,15 +22,6 @@ const QUIET_TIMEOUT_MS = 120_000;
 const TIMEOUT_CHECK_MS = 1_000;
 
 const SECURITY_HEADERS = securityHeaders();
-
-/**
- * Begins a call when it is the turn of its answer. Node passes pipelined requests of one connection on at once. It
- * never reports a closed connection to the calls behind the first one, which would keep their resources for ever.
- */
-function inTurn(_request: FastifyRequest, { raw }: FastifyReply, begin: () => void): void {
-  if (raw.socket === null) raw.once('socket', () => begin());
-  else begin();
-}
 
 function correlated(request: FastifyRequest, reply: FastifyReply, work: () => void): void {
   const named = namedCorrelationId(request.headers['x-correlation-id'], request.headers.traceparent);
@@ -110,6 +102,9 @@ export function createHttpAdapter(door: FrontDoor | null = null): FastifyAdapter
       correlated(request, reply, () => sendProblem(reply, problemOf(error))),
     clientErrorHandler: refuse,
   });
-  adapter.getInstance().addHook('onRequest', inTurn).addHook('onRequest', correlated);
+  adapter
+    .getInstance()
+    .addHook('onRequest', (_request, { raw }, begin) => beginInTurn(raw, begin))
+    .addHook('onRequest', correlated);
   return adapter;
 }

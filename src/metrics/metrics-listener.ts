@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { Registry } from 'prom-client';
 import { CONFIG, type Config } from '../config/environment';
+import { beginInTurn } from '../http/in-turn';
 import { describeError, Log } from '../logging/log';
 
 /** Timeouts of a scrape, so that idle connections keep no socket. */
@@ -28,7 +29,7 @@ export class MetricsListener implements OnApplicationBootstrap, OnApplicationShu
     const { host, port } = listener;
     const server = createServer(
       { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS },
-      (request, response) => void this.answer(request, response),
+      (request, response) => beginInTurn(response, () => void this.answer(request, response)),
     );
     server.timeout = SOCKET_TIMEOUT_MS;
     server.maxConnections = MAX_CONNECTIONS;

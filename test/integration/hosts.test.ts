@@ -4,7 +4,9 @@ import { AGENT_KEY, startTestApp } from '../support/app';
 import { requestBody } from '../support/api';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { openTestApp, type OpenApp } from '../support/open-app';
+import { sendRaw } from '../support/raw-http';
 import { Scrape } from '../support/scrape';
+import { until } from '../support/until';
 
 interface Told {
   readonly status: number;
@@ -193,6 +195,24 @@ describe('with METRICS_PORT', () => {
       const line = app.events.find(({ event }) => event === 'metrics.failed');
       expect(line?.error).toContain('a collector failed');
       expect((await call(`${listening(app)}/metrics`, {})).status).toBe(200);
+    });
+  });
+
+  it('pipelined scrapes begin one after the other', async () => {
+    await withApp({ METRICS_PORT: '0' }, async (app) => {
+      const finish: ((text: string) => void)[] = [];
+      jest
+        .spyOn(app.get(Registry), 'metrics')
+        .mockImplementation(() => new Promise((done) => finish.push(done)));
+      const scrape = 'GET /metrics HTTP/1.1\r\nHost: x\r\n';
+      const answers = sendRaw(listening(app), `${scrape}\r\n${scrape}Connection: close\r\n\r\n`);
+      await until('the first one begins', () => finish.length > 0);
+      expect((await call(`${listening(app)}/other`, {})).status).toBe(404);
+      expect(finish).toHaveLength(1);
+      finish[0]?.('first');
+      await until('the second one begins', () => finish.length > 1);
+      finish[1]?.('second');
+      expect(await answers).toMatch(/first[^]*second/);
     });
   });
 
