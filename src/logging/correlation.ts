@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
+import { readTraceparent } from '../kernel/traceparent';
 
 interface Cause {
   correlationId: string;
@@ -12,13 +13,10 @@ const current = new AsyncLocalStorage<Cause>();
 /** Ids accepted from callers: enough for UUIDs, ULIDs and trace ids, without characters that could break a log line. */
 const ACCEPTABLE = /^[A-Za-z0-9._:@/+=-]{1,128}$/;
 
-/** W3C Trace Context, version 00: version-traceid-parentid-flags. */
-const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
-
 /** Reads the id from a caller's headers: `X-Correlation-Id`, else the trace id of `traceparent`; null without both. */
 export function namedCorrelationId(header: unknown, traceparent: unknown): string | null {
   if (typeof header === 'string' && ACCEPTABLE.test(header)) return header;
-  const traceId = typeof traceparent === 'string' ? TRACEPARENT.exec(traceparent)?.[1] : undefined;
+  const traceId = typeof traceparent === 'string' ? readTraceparent(traceparent)?.traceId : undefined;
   return traceId !== undefined && !/^0+$/.test(traceId) ? traceId : null;
 }
 

@@ -14,6 +14,7 @@ import {
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { BatchSpanProcessor, NodeTracerProvider, type SpanExporter } from '@opentelemetry/sdk-trace-node';
+import { readTraceparent } from '../kernel/traceparent';
 import { describeError, type Log } from '../logging/log';
 import { Tracing, type Attributes, type Traceparent } from './tracing';
 
@@ -21,17 +22,11 @@ import { Tracing, type Attributes, type Traceparent } from './tracing';
 const EXPORT_TIMEOUT_MS = 3_000;
 const SEND_EVERY_MS = 1_000;
 
-/** W3C Trace Context, version 00: version-traceid-parentid-flags. */
-const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
-
 function contextOf(traceparent: Traceparent | null | undefined): SpanContext | null {
-  const [, traceId = '', spanId = '', flags = ''] = TRACEPARENT.exec(traceparent ?? '') ?? [];
-  const context = {
-    traceId,
-    spanId,
-    traceFlags: Number.parseInt(flags, 16) & TraceFlags.SAMPLED,
-    isRemote: true,
-  };
+  const fields = readTraceparent(traceparent ?? '');
+  if (fields === null) return null;
+  const { traceId, spanId, flags } = fields;
+  const context = { traceId, spanId, traceFlags: flags & TraceFlags.SAMPLED, isRemote: true };
   return isSpanContextValid(context) ? context : null;
 }
 
