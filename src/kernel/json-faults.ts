@@ -1,6 +1,7 @@
 import { abbreviate } from './cut-text';
 import type { InputFault } from './errors';
 import { endOfNumber, numberFault } from './json-numbers';
+import type { Steps } from './steps';
 
 /** Maximum number of listed faults: enough for the caller to go on. */
 const MAX_FAULTS = 20;
@@ -34,7 +35,7 @@ const VALUES_IN_A_TURN = 20_000;
  * without recursion. Follows the grammar of RFC 8259; an empty result means no fault. Yields after every few
  * milliseconds.
  */
-export function* jsonFaults(text: string, limits: JsonLimits): Generator<void, InputFault[]> {
+export function* jsonFaults(text: string, limits: JsonLimits): Steps<InputFault[]> {
   const reader = new FaultReader(text, limits);
   try {
     yield* reader.readAll();
@@ -55,7 +56,7 @@ class FaultReader {
     private readonly limits: JsonLimits,
   ) {}
 
-  *readAll(): Generator<void, void> {
+  *readAll(): Steps<void> {
     let values = 0;
     do {
       if (this.readValue()) this.closeContainers();

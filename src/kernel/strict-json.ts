@@ -1,9 +1,9 @@
 import { isUtf8 } from 'node:buffer';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { InvalidInput } from './errors';
 import type { JsonValue } from './json';
 import { jsonFaults, type JsonLimits } from './json-faults';
 import { endOfNumber, numberFault } from './json-numbers';
+import { runAtOnce, runInTurns, type Steps } from './steps';
 
 /** Maximum nesting of objects and arrays; the outermost is the first. */
 export const DEFAULT_MAX_DEPTH = 64;
@@ -44,31 +44,22 @@ const CHARACTERS_IN_A_TURN = 64 * 1024;
  * @throws StrictJsonError and nothing else.
  */
 export function parseStrictJson(source: Uint8Array | string, limits: StrictJsonLimits = {}): JsonValue {
-  const reading = read(source, limits);
-  for (;;) {
-    const step = reading.next();
-    if (step.done) return step.value;
-  }
+  return runAtOnce(read(source, limits));
 }
 
 /**
  * Parses like {@link parseStrictJson}, but lets other work run in between, so that no body blocks the event loop for
  * long. Rejects with StrictJsonError and nothing else.
  */
-export async function parseStrictJsonInTurns(source: Uint8Array): Promise<JsonValue> {
-  const reading = read(source, {});
-  for (;;) {
-    const step = reading.next();
-    if (step.done) return step.value;
-    await nextTurn();
-  }
+export function parseStrictJsonInTurns(source: Uint8Array): Promise<JsonValue> {
+  return runInTurns(read(source, {}));
 }
 
 /** Yields where it may be interrupted. */
 function* read(
   source: Uint8Array | string,
   { maxDepth = DEFAULT_MAX_DEPTH, maxParts = DEFAULT_MAX_PARTS }: StrictJsonLimits,
-): Generator<void, JsonValue> {
+): Steps<JsonValue> {
   const text = decode(source);
   const faults = () => jsonFaults(text, { maxDepth, maxParts });
   const look = new Look(text, { maxDepth, maxParts });
