@@ -36,8 +36,8 @@ export class OpenAnswers {
   async hold(reply: FastifyReply, caller: Identity): Promise<AbortSignal> {
     const { keyId } = caller;
     const mine = this.held.get(keyId) ?? 0;
-    if (mine >= this.config.http.maxWaitingPerKey)
-      await this.refuse(keyId, `calls of this key wait for an answer (at most ${mine})`);
+    const { maxWaitingPerKey: most } = this.config.http;
+    if (mine >= most) await this.refuse(keyId, `calls of this key wait for an answer (at most ${most})`);
     if (this.total >= this.connections.maxHeld) await this.refuse(keyId, 'calls wait for an answer');
     if (!reply.raw.destroyed) {
       this.held.set(keyId, (this.held.get(keyId) ?? 0) + 1);
