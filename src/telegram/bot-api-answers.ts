@@ -1,17 +1,17 @@
 import { z } from 'zod';
 import { abbreviate } from '../kernel/cut-text';
 
-/** Telegram names waits of hours at most; a longer one is nonsense, and a chat must not wait for it. */
+/** Telegram's waits are hours at most; a longer one is an error, and a chat must not wait for it. */
 export const MAX_RETRY_AFTER_SECONDS = 6 * 3600;
 
-/** Telegram's descriptions are one line; anything longer is somebody else's text. */
+/** Telegram's descriptions are one line; a longer text comes from another sender, such as a proxy. */
 const MAX_DESCRIPTION_LENGTH = 300;
 
 const done = z.literal(true);
 const message = z.looseObject({ message_id: z.int().positive() });
 
 /**
- * The result of every method that the service calls, as far as the service relies on it.
+ * The result of every method that the service calls, with the members that the service uses.
  *
  * Source: core.telegram.org/bots/api#available-methods.
  */
@@ -23,7 +23,7 @@ const RESULTS = {
     username: z.string().optional(),
   }),
   getChat: z.looseObject({ id: z.int(), type: z.string() }),
-  // Each element is read on its own: one that cannot be read must not keep back the others.
+  // Each update is parsed separately, so that one malformed update does not block the others.
   getUpdates: z.array(z.unknown()),
   setWebhook: done,
   deleteWebhook: done,
@@ -39,7 +39,7 @@ const RESULTS = {
 export type BotApiMethod = keyof typeof RESULTS;
 export type BotApiResult<Method extends BotApiMethod> = z.infer<(typeof RESULTS)[Method]>;
 
-/** The answer is not one of the Bot API's. The call may have been carried out. */
+/** The answer does not have the form of the Bot API. Telegram may have executed the call. */
 export class UnreadableAnswer extends Error {
   override readonly name = 'UnreadableAnswer';
 }
@@ -51,7 +51,7 @@ export interface Refusal {
   readonly parameters?: { readonly retry_after?: number; readonly migrate_to_chat_id?: number };
 }
 
-/** @throws UnreadableAnswer when the result is not what the method returns */
+/** @throws UnreadableAnswer if the method does not return such a result */
 export function parseResult<Method extends BotApiMethod>(
   method: Method,
   result: unknown,
@@ -64,7 +64,7 @@ export function parseResult<Method extends BotApiMethod>(
 /**
  * The result or the refusal in the text of an answer.
  *
- * @throws UnreadableAnswer when it is neither
+ * @throws UnreadableAnswer if it is neither
  */
 export function parseEnvelope(text: string, httpStatus: number): { result: unknown } | { refusal: Refusal } {
   const answer = parseJson(text, httpStatus);
@@ -100,7 +100,7 @@ function parseRefusal(answer: Readonly<Record<string, unknown>>, httpStatus: num
   };
 }
 
-/** A time that cannot be read is no time: the caller then waits as its own backoff says. */
+/** Parses `retry_after`; for a malformed value `seconds` is null, and the caller uses its own backoff. */
 function parseRetryAfter(value: unknown): { seconds: number | null; note: string | null } {
   if (value === undefined || value === null) return { seconds: null, note: null };
   const digits = typeof value === 'string' && /^\d{1,15}$/.test(value);

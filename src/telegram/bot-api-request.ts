@@ -7,12 +7,12 @@ export const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
 /**
  * One request to the Bot API. A member of `payload` that is a `File` is sent as one.
  *
- * It bypasses Telegraf's own client, which reads an answer of any size, takes any JSON for an answer, keeps a timer
- * of 500 s for a call that was aborted, and never ends a call with a file from Node.js 26 on (nodejs/node#60441).
+ * It bypasses Telegraf's own client, which reads an answer of any size, accepts any JSON as an answer, keeps a timer
+ * of 500 s for an aborted call, and never ends a call with a file from Node.js 26 on (nodejs/node#60441).
  *
- * @returns the `result` of the answer, whatever it is
- * @throws TelegramError for a refusal; UnreadableAnswer for what is no answer of the Bot API; else what the network
- *   or `signal` failed with
+ * @returns the `result` of the answer, not validated
+ * @throws TelegramError for a refusal; UnreadableAnswer for an answer in another form; else the error of the network
+ *   or of `signal`
  */
 export async function requestBotApi(
   { token, options }: Pick<Telegram, 'token' | 'options'>,
@@ -23,7 +23,7 @@ export async function requestBotApi(
   const response = await fetch(new URL(`./bot${token}/${method}`, options.apiRoot), {
     method: 'POST',
     ...encode(payload),
-    // Another address would be given the token and the action.
+    // A redirect would send the token and the action to another address.
     redirect: 'manual',
     ...(signal ? { signal } : {}),
   });

@@ -9,10 +9,10 @@ import { Patience } from './patience';
 import { TelegramApi } from './telegram-api';
 import { TelegramStatus } from './telegram-status';
 
-/** These have their own patience, and an open breaker must not keep them from finding out that Telegram is back. */
+/** For callers with their own retries, which must detect that Telegram is back even while the breaker is open. */
 export const UNGUARDED = { retry: false, breaker: false } as const;
 
-/** Learns who the bot is, and whether it reaches its chat; for as long as it takes. */
+/** Loads the bot's identity and checks that it reaches its chat; retries without a limit. */
 @Injectable()
 export class BotConnection implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly stop = new AbortController();
@@ -21,7 +21,7 @@ export class BotConnection implements OnApplicationBootstrap, BeforeApplicationS
   /** Resolves once the token was accepted and the bot is known. */
   readonly ready = new Promise<void>((resolve) => (this.introduced = resolve));
 
-  /** Whether Telegram has accepted the token since the start. */
+  /** True if Telegram has accepted the token since the start. */
   get known(): boolean {
     return this.bot.botInfo !== undefined;
   }
@@ -33,7 +33,7 @@ export class BotConnection implements OnApplicationBootstrap, BeforeApplicationS
     private readonly log: Log,
     private readonly destination: Destination,
   ) {
-    // nestjs-telegraf stops every bot at shutdown, and a bot that we did not launch throws at that.
+    // nestjs-telegraf stops every bot at shutdown, and `stop` throws for a bot that was not launched.
     bot.stop = () => undefined;
     this.status.enable();
   }
@@ -53,7 +53,7 @@ export class BotConnection implements OnApplicationBootstrap, BeforeApplicationS
     const token = new Patience('token', this.status, this.log, signal);
     await token.repeat(async () => {
       const me = await this.api.call('getMe', {}, { ...UNGUARDED, signal });
-      // Of what Telegraf's type promises, its handlers read the name, for `/command@name`.
+      // Of the members in Telegraf's type, its handlers read only the name, for `/command@name`.
       this.bot.botInfo = me as unknown as UserFromGetMe;
       token.succeeded();
       return true;

@@ -1,4 +1,4 @@
-/** What operators can type; Telegram shows it as the bot's menu. */
+/** Commands for operators; Telegram shows them as the bot's menu. */
 export const COMMANDS = [
   { command: 'pending', description: 'Requests that wait for a decision' },
   { command: 'status', description: 'Whether Countersign works' },

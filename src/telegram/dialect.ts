@@ -1,7 +1,7 @@
 import type { Button, MessageText } from '../escalation/operator-chat';
 import { MAX_MESSAGE_LENGTH } from '../escalation/rich-text';
 
-/** The ways to write a message, from all that the Bot API knows down to plain text. */
+/** Features of a message's form, from everything that the Bot API supports down to plain text. */
 export interface Form {
   readonly html: boolean;
   /** Times that clients show relative to now (`<tg-time>`). */
@@ -21,7 +21,7 @@ export function writeText(field: 'text' | 'caption', { html, plain }: MessageTex
   return { [field]: form.times ? html : html.replace(TIME, '$1'), parse_mode: 'HTML' };
 }
 
-/** A message without formats needs marks instead, and may be too long with them. */
+/** True if the message fits in this form. Plain text needs marks in place of formats and may be too long. */
 export function fits({ plain }: MessageText, { html }: Form): boolean {
   return html || plain.length <= MAX_MESSAGE_LENGTH;
 }
@@ -41,8 +41,8 @@ export function writeButtons(buttons: readonly Button[], { styles }: Form): obje
 }
 
 /**
- * What this Bot API server has shown that it does not know. The process forgets it when it ends, since servers are
- * upgraded. One feature is given up at a time: without its formats a card is harder to read and easier to misread.
+ * The features that this Bot API server has refused. The process keeps them in memory only, since servers are upgraded.
+ * It gives up one feature at a time, because a card without formats is harder to read and easier to misread.
  */
 export class Dialect {
   private times = true;
@@ -52,14 +52,14 @@ export class Dialect {
     return { html: true, times: this.times, styles: this.styles };
   }
 
-  /** @returns the next simpler form after this refusal; null when the form is not what was refused. */
+  /** @returns the next simpler form after this refusal; null if the refusal does not concern the form. */
   simplify(form: Form, refusal: string): Form | null {
     if (form.styles && /button style|"style"/i.test(refusal)) {
       this.styles = false;
       return { ...form, styles: false };
     }
     if (!form.html || !refusal.includes("can't parse entities")) return null;
-    // A refusal that names no tag may be about this message alone.
+    // A refusal that names no tag may concern only this message.
     if (!form.times || !refusal.includes('tg-time')) return { ...form, html: false };
     this.times = false;
     return { ...form, times: false };

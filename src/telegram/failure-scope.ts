@@ -2,14 +2,14 @@ import type { FailureScope } from '../escalation/operator-chat';
 import type { TelegramFailure } from './telegram-failure';
 
 /**
- * What Telegram says of a message that no chat would ever take: too long, entities, button data, empty, too large. Every
- * other refusal may pass when somebody mends the chat or its topic. The list is short on purpose: a refusal that is missing
- * here is tried again and shown, one that were wrong here would end a card for good.
+ * Refusals of a message that no chat would accept: too long, entities, button data, empty, too large. Any other refusal
+ * may end when somebody repairs the chat or its topic. The list is short on purpose: a refusal that is missing here is
+ * retried and shown, but a wrong entry would end a card for good.
  */
 const MESSAGE_FAULT =
   /message is too long|caption is too long|MESSAGE_TOO_LONG|CAPTION_TOO_LONG|can't parse (entities|MessageEntity|inline keyboard|reply)|ENTIT(Y|IES)_[A-Z_]+|BUTTON_[A-Z_]*INVALID|REPLY_MARKUP_[A-Z_]+|text is empty|must be non-empty|MESSAGE_EMPTY|Entity Too Large|file is too big/i;
 
-/** What a chat says that takes files of no kind, or none of this one; text goes through. */
+/** Refusals of a chat that accepts text but no files, or no files of this kind. */
 const FILES_REFUSED = /not enough rights to send (documents|media|files)|CHAT_SEND_(DOCS|MEDIA)_FORBIDDEN/i;
 
 /** The meaning of a failed call for retries. */

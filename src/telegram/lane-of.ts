@@ -6,7 +6,7 @@ interface Placed {
   readonly is_topic_message?: boolean | undefined;
 }
 
-/** Lane of a message. Replies make threads of their own in groups without topics; those are no lanes. */
+/** Lane of a message. In groups without topics replies create threads, which are not lanes. */
 export function laneOf(message: Placed): Lane {
   const { chat, message_thread_id: topic, is_topic_message: inTopic } = message;
   return { chatId: String(chat.id), threadId: inTopic && topic !== undefined ? String(topic) : NO_TOPIC };

@@ -36,10 +36,10 @@ type Upgraded = NarrowedContext<Context, TelegramUpdate.MessageUpdate<Message.Mi
 type CameFrom = NarrowedContext<Context, TelegramUpdate.MessageUpdate<Message.MigrateFromChatIdMessage>>;
 type Said = NarrowedContext<Context, TelegramUpdate.MessageUpdate>;
 
-/** Longer, a stranger's reply does not wait for room: cards need it. */
+/** Longest wait of a stranger's reply for room in the send budget, since cards need the room. */
 const STRANGER_ROOM_MS = 5_000;
 
-/** The same as for a reason given over REST. */
+/** The same limit as for a reason given over REST. */
 const MAX_REASON_LENGTH = 1000;
 
 interface Reply {
@@ -56,10 +56,10 @@ type Compose = () => Reply | Promise<Reply>;
 
 const plain = (message: MessageText): Reply => ({ message, buttons: [] });
 
-/** Says nothing about requests and people. */
+/** Reveals nothing about requests and people. */
 const elsewhere: Compose = () => plain(renderElsewhere());
 
-/** What operators do in Telegram. Handlers return nothing: Telegraf would send it to the chat. */
+/** Handles what operators do in Telegram. Handlers return nothing: Telegraf would send the value to the chat. */
 @Update()
 export class OperatorUpdates {
   constructor(
@@ -79,7 +79,7 @@ export class OperatorUpdates {
     const { from, message, data, id } = query;
     const listTap = parseListTap(data);
     if (!listTap || !message || !this.people.operatorOf(from.id)) return this.taps.handle(query);
-    // A list from before the service was told to answer in its own chat only, or data that a client made up for another
+    // The list is from before the service answered in its own chat only, or a client forged the data for another
     // message, such as a card, which a page of the list would replace.
     if (!offers(message, data) || !(await this.people.answersIn(message.chat)))
       return this.taps.answer(id, { text: unknownButtonAnswer(), alert: true });
@@ -114,7 +114,7 @@ export class OperatorUpdates {
     return this.forAnybody(context, () => renderHelp());
   }
 
-  /** Telegram tells both chats when a group becomes a supergroup; one of the two is enough. */
+  /** Telegram sends this to the old and the new chat when a group becomes a supergroup; either one is enough. */
   @On('migrate_to_chat_id')
   async upgraded(@Ctx() { message: { chat, migrate_to_chat_id: to } }: Upgraded): Promise<void> {
     await this.follow(String(chat.id), String(to));
@@ -125,15 +125,15 @@ export class OperatorUpdates {
     await this.follow(String(from), String(chat.id));
   }
 
-  /** Any group that the bot is in may be upgraded: only the operators' is followed. */
+  /** Follows only the upgrade of the operators' group; the bot may be in others. */
   private async follow(from: string, to: string): Promise<void> {
     if (from === this.destination.configured.chatId)
       await this.commands.execute(new MoveChatCommand(from, to));
   }
 
   /**
-   * A reply to a card gives the reason for a rejection (telegram.md 20). The last of the handlers, since those
-   * behind it would not hear of any message.
+   * Takes a reply to a card as the reason for a rejection (telegram.md 20). This handler must be the last: those after
+   * it would not receive any message.
    */
   @On('message')
   async said(@Ctx() context: Said): Promise<void> {
@@ -157,7 +157,7 @@ export class OperatorUpdates {
     }
   }
 
-  /** What only operators are told; strangers are not even answered. */
+  /** Replies to an operator only; a stranger gets no answer. */
   private async forOperator(context: Said, compose: () => Promise<Reply>): Promise<void> {
     const sender = this.people.senderOf(context.message);
     if (sender.kind === 'stranger') return;
@@ -179,7 +179,7 @@ export class OperatorUpdates {
     );
   }
 
-  /** Others than operators within their limit: a new operator has to learn the id. */
+  /** Replies to anybody, to strangers within their rate limit: a new operator has to learn the id. */
   private async answer(context: Said, { kind, id }: Sender, compose: Compose): Promise<void> {
     if (kind === 'operator' && compose !== elsewhere) this.reply(context, compose);
     else if (await this.replies.mayAnswerStranger(id)) this.reply(context, compose, STRANGER_ROOM_MS);
@@ -191,7 +191,7 @@ export class OperatorUpdates {
     return this.queries.execute(new ListApprovalsQuery(filter));
   }
 
-  /** Nothing is decided in a list: each button leads to one card, the last to the next page. */
+  /** Lists requests without decisions: each button leads to one card, the last to the next page. */
   private async listOf({ items, nextBeforeId }: ApprovalPage): Promise<Reply> {
     const { pending } = await this.queries.execute(new OverviewQuery());
     const cards = items.map(({ id }) => ({
@@ -227,13 +227,13 @@ export class OperatorUpdates {
   }
 }
 
-/** True if the data stands behind a button of the message. */
+/** True if a button of the message has this data. */
 function offers(message: NonNullable<CallbackQuery['message']>, data: string): boolean {
   const rows = 'reply_markup' in message ? message.reply_markup.inline_keyboard : [];
   return rows.flat().some((button) => 'callback_data' in button && button.callback_data === data);
 }
 
-/** Why a reply to a card is not a reason; null for one that may be. */
+/** The fault that keeps a reply to a card from being a reason; null for a valid one. */
 function faultOf({ kind }: Sender, text: string | null): string | null {
   if (kind === 'anonymous')
     return 'you write as the group or as a channel, and only a person who is known can give one (see /whoami)';

@@ -4,13 +4,13 @@ import { describeError, type Log } from '../logging/log';
 import { TelegramFailure } from './telegram-failure';
 import type { TelegramPart, TelegramStatus } from './telegram-status';
 
-/** A refused token or an unreachable chat is tried again this often (telegram.md 1). */
+/** Longest wait between the retries for a refused token or an unreachable chat (telegram.md 1). */
 const MAX_WAIT_MS = 15_000;
 const MIN_WAIT_MS = 500;
-/** One dropped connection is not news; this many failures in a row are. */
+/** A single dropped connection is not reported; this many failures in a row are. */
 const NEWS_AFTER_FAILURES = 3;
 
-/** Repeats a step against Telegram for as long as the service runs, says once what is wrong, and never gives up. */
+/** Retries a step against Telegram for as long as the service runs, and reports a problem once. */
 export class Patience {
   private failures = 0;
 
@@ -21,7 +21,7 @@ export class Patience {
     private readonly stop: AbortSignal,
   ) {}
 
-  /** Until the step returns true or the service stops. */
+  /** Repeats the step until it returns true or the service stops. */
   async repeat(step: () => Promise<boolean>): Promise<void> {
     while (!this.stop.aborted) {
       try {
@@ -32,7 +32,7 @@ export class Patience {
     }
   }
 
-  /** The part works. */
+  /** Reports that the part works. */
   succeeded(): void {
     this.failures = 0;
     this.status.report(this.part, null);
@@ -48,9 +48,9 @@ export class Patience {
     const answered = error instanceof TelegramFailure && error.status !== null && error.status < 500;
     const message = describeError(error);
     this.failures++;
-    // What Telegram says itself will not pass by itself: no waiting for a third time.
+    // An error from Telegram itself does not pass by itself: report it without waiting for a third failure.
     const news = refused || (answered && error.reason !== 'conflict') || this.failures >= NEWS_AFTER_FAILURES;
-    // Where our database is away, Telegram is not to blame, and health tells of the database.
+    // Do not blame Telegram while the database is unavailable: health reports that.
     if (news && !isUnavailable(error)) {
       this.status.report(this.part, refused ? 'Telegram refuses the bot token' : `${this.part}: ${message}`);
     }

@@ -4,8 +4,8 @@ import { CONFIG, telegramOf, type Config } from '../config/environment';
 import { Destination } from '../escalation/destination';
 
 /**
- * The accounts under which Telegram shows messages of those who have no id of their own there: anonymous
- * administrators, channels, and posts that are forwarded from a linked channel.
+ * The accounts that Telegram names as the sender of messages without a personal id: those of anonymous administrators,
+ * of channels, and posts forwarded from a linked channel.
  */
 const STAND_INS: ReadonlySet<number> = new Set([1_087_968_824, 136_817_688, 777_000]);
 
@@ -17,20 +17,20 @@ interface PersonLike extends ChatLike {
   readonly first_name: string;
 }
 
-/** A message as far as it tells who wrote it. */
+/** The members of a message that identify its sender. */
 interface Written {
   readonly chat: ChatLike;
   readonly from?: PersonLike | undefined;
   readonly sender_chat?: ChatLike | undefined;
 }
 
-/** An id is what answers are counted by. An anonymous sender's is a chat's, which says nothing about a person. */
+/** The id is the key of the rate limits. An anonymous sender's id is a chat's and does not identify a person. */
 export type Sender =
   | { readonly kind: 'operator'; readonly id: number; readonly name: string; readonly actor: Actor }
   | { readonly kind: 'stranger'; readonly id: number; readonly name: string }
   | { readonly kind: 'anonymous'; readonly id: number };
 
-/** Knows the operators, and where they are answered. */
+/** Knows the operators, and the chats in which the service answers them. */
 @Injectable()
 export class People {
   private readonly operators: ReadonlyMap<string, string>;
@@ -42,7 +42,7 @@ export class People {
     this.operators = new Map(telegramOf(config).operators.map(({ id, name }) => [id, name]));
   }
 
-  /** Known by the numeric id and nothing else: names can be taken, chats are shared. */
+  /** Identifies an operator only by the numeric id: names can be changed, and chats are shared. */
   operatorOf(userId: number): Actor | null {
     const id = String(userId);
     const name = this.operators.get(id);
@@ -60,7 +60,7 @@ export class People {
     return { kind: 'stranger', id: from.id, name: from.first_name };
   }
 
-  /** Anybody can add the bot to a group of their own, where everybody would read what an operator is told. */
+  /** True if the service answers in the chat. Anybody can add the bot to their own group and read its answers there. */
   async answersIn({ id }: ChatLike): Promise<boolean> {
     const isPrivate = id > 0;
     return isPrivate || (await this.destination.includes(String(id)));

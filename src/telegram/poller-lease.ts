@@ -1,2 +1,2 @@
-/** The lease of the replica that fetches updates; apart from the poller, so that who asks for it loads no Telegraf. */
+/** The lease of the replica that polls; in its own file, so that its importers do not load Telegraf. */
 export const POLLER_LEASE = 'telegram-poller';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { firstIssue, isRecord } from './bot-api-answers';
 
-/** Update ids are 32-bit; a larger offset would confirm taps that nobody has seen. */
+/** Update ids are 32-bit; a larger offset would confirm taps that were never received. */
 const MAX_UPDATE_ID = 2 ** 31 - 1;
 
 const user = z.looseObject({ id: z.int(), first_name: z.string().default('') });
@@ -37,7 +37,7 @@ const updateSchema = z.looseObject({
 
 export type ReadableUpdate = z.infer<typeof updateSchema>;
 
-/** Something in place of an update; `id` is null where not even that can be told. */
+/** A malformed update; `id` is null if it has no valid id. */
 export interface UnreadableUpdate {
   readonly id: number | null;
   readonly why: string;

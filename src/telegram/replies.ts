@@ -3,16 +3,16 @@ import { RateLimiterRes } from 'rate-limiter-flexible';
 import { perMinute } from '../access/process-rate-limits';
 import { describeError, Log } from '../logging/log';
 
-/** Anybody can find a bot and write to it; what strangers are told takes room from the cards. */
+/** Limits of replies to strangers: anybody can write to a bot, and its replies take room from the cards. */
 const STRANGERS_PER_MINUTE = 5;
 const STRANGER_PER_MINUTE = 1;
 
-/** The rest of a row of commands would ask the database for room in vain. */
+/** Limit of concurrent replies: beyond it, a series of commands would only load the database. */
 const MAX_UNDER_WAY = 8;
 
 /**
- * Answers to what people type. Updates do not wait for them: a chat takes a few messages a minute, and taps behind
- * a row of commands would die on Telegram's server meanwhile. What cannot be sent is dropped.
+ * Sends replies to messages. The update handler does not wait for them: a chat accepts few messages a minute, and taps
+ * behind a series of commands would expire on Telegram's server. Best effort: replies that cannot be sent are dropped.
  */
 @Injectable()
 export class Replies implements OnApplicationShutdown {
@@ -22,15 +22,15 @@ export class Replies implements OnApplicationShutdown {
 
   constructor(private readonly log: Log) {}
 
-  /** After the hooks that end the updates, which begin replies. */
+  /** Runs after the hooks that end the handling of updates, since those begin replies. */
   async onApplicationShutdown(): Promise<void> {
     await Promise.all(this.underWay);
   }
 
-  /** Whether somebody who is no operator is answered now. */
+  /** True if the rate limits allow a reply to this stranger now. */
   async mayAnswerStranger(userId: number): Promise<boolean> {
     try {
-      // In this order: one stranger alone must not use up what is for all.
+      // In this order: one stranger alone must not use up the limit of all.
       await this.eachStranger.consume(userId);
       await this.allStrangers.consume('all');
       return true;

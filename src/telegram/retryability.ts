@@ -2,16 +2,16 @@ import { CallTimeoutError } from '../resilience/call-timeout';
 import type { Classify } from '../resilience/retry-policy';
 import { TelegramFailure, type FailureReason } from './telegram-failure';
 
-/** Done twice, these show twice: after an answer that was lost, only the outbox may decide to repeat them. */
+/** Not idempotent: a repetition shows a second message. After a lost answer only the outbox may retry these. */
 const SHOWS_TWICE = new Set(['sendMessage', 'sendDocument']);
 
 /**
- * Which failed attempts are repeated within the call (telegram.md 5): the configured statuses, 429 not before
- * `retry_after`, and failures before anything was written; other 4xx never.
+ * Selects the failed attempts to retry within the call (telegram.md 5): the configured statuses, 429 not before
+ * `retry_after`, and failures before the request was written; other 4xx never.
  */
 export function retryability(statuses: readonly number[]): Classify {
   return (error) => {
-    // The budget or the network took too long; what was sent, if anything, is not known.
+    // The budget or the network took too long; it is unknown whether the request was sent.
     if (error instanceof CallTimeoutError || !(error instanceof TelegramFailure)) return { kind: 'final' };
     if (error.status !== null) {
       if (!statuses.includes(error.status)) return { kind: 'final' };
@@ -31,7 +31,7 @@ const UNWELL: ReadonlySet<string> = new Set([
   'bad-answer',
 ] satisfies FailureReason[]);
 
-/** The breaker counts what shows Telegram unwell; 429 and other 4xx are answers of a peer that lives. */
+/** True for failures that the breaker counts. 429 and other 4xx do not count: they are answers of a working peer. */
 export function showsTelegramUnwell(error: unknown): boolean {
   if (error instanceof CallTimeoutError) return true;
   if (!(error instanceof TelegramFailure)) return false;

@@ -6,12 +6,12 @@ import { TelegramApi } from './telegram-api';
 import { TelegramStatus } from './telegram-status';
 
 const LOOK_EVERY_MS = 5_000;
-/** What waits in the outbox is tried at least every 15 s, and reports for itself; longer silence: nothing waits. */
+/** The outbox retries waiting work at least every 15 s and reports it; a longer silence means that nothing waits. */
 const QUIET_MS = 20_000;
 
 /**
- * Ends a trouble with sending when there is nothing left to send: the message that failed has expired, say. Says that the
- * bot is typing, which puts nothing into the chat and is refused as a message would be.
+ * Clears a problem with sending when there is nothing left to send, for example because the failed message has expired.
+ * It sends the chat action "typing", which leaves no message in the chat and is refused as a message would be.
  */
 @Injectable()
 export class SendingCheck implements OnApplicationBootstrap, BeforeApplicationShutdown {

@@ -29,11 +29,11 @@ import { People } from './people';
 import { Replies } from './replies';
 import { TelegramApi } from './telegram-api';
 
-/** A tap is answered 3 s after it at the latest (telegram.md 11); the way there and back takes the rest. */
+/** The service must answer a tap within 3 s (telegram.md 11); the network takes the rest. */
 export const DECIDE_WITHIN_MS = 2_500;
-/** An answer later than this finds no one waiting (the Bot API allows 15 s). */
+/** After this time the operator no longer waits for the answer (the Bot API allows 15 s). */
 const ANSWER_TIMEOUT_MS = 3_000;
-/** Telegram keeps a tap as long, and so does a person's hope. */
+/** Telegram keeps a tap for this time. */
 const TAP_LIFETIME_MS = 150_000;
 const FIRST_WAIT_MS = 250;
 const MAX_WAIT_MS = 5_000;
@@ -49,24 +49,24 @@ interface Told {
 /** The result of a tap. */
 interface Outcome extends Told {
   readonly kind: TapResult['kind'] | 'not-an-operator';
-  /** The card itself shows it, sooner or later. */
+  /** True if the card itself will show the result. */
   readonly onCard: boolean;
   readonly traceparent: string | null;
 }
 
 interface Deciding {
   readonly outcome: Promise<Outcome>;
-  /** Why it takes so long, if the database said so. */
+  /** The database error that delays the decision, if there is one. */
   trouble: unknown;
 }
 
 const STILL_WORKING: Told = { text: stillWorkingAnswer(), alert: false };
 
-/** Decides what a tap asks for, and answers it once and in time, whatever the database does. */
+/** Executes the decision of a tap, and answers the tap once and in time, even if the database is slow. */
 @Injectable()
 export class Taps implements BeforeApplicationShutdown {
   private readonly stop = new AbortController();
-  /** By the query's id. One that was late stays for as long as Telegram may deliver it again. */
+  /** Taps by query id. A late one stays for as long as Telegram may deliver it again. */
   private readonly deciding = new Map<string, Deciding>();
   private readonly followUps = new Set<Promise<void>>();
 
@@ -90,8 +90,8 @@ export class Taps implements BeforeApplicationShutdown {
   /**
    * Resolves when the tap was decided and answered.
    *
-   * @throws DomainError `database.unavailable` when the database was away all the time: Telegram shall deliver it again,
-   *   to whichever process lives then. This one goes on trying all the same.
+   * @throws DomainError `database.unavailable` if the database was unavailable all the time: Telegram must deliver the
+   *   tap again, to any process. This process continues its own retries.
    */
   async handle(query: DataQuery): Promise<void> {
     const known = this.deciding.get(query.id);
@@ -112,7 +112,7 @@ export class Taps implements BeforeApplicationShutdown {
     return deciding;
   }
 
-  /** @returns whether the outcome was there in time. Rejects with what deciding failed with, if in time. */
+  /** @returns true if the outcome was there in time. Rejects with the error of the decision, if it failed in time. */
   private async inTime(query: DataQuery, deciding: Deciding, isRepeated: boolean): Promise<boolean> {
     const over = new AbortController();
     try {
@@ -141,7 +141,7 @@ export class Taps implements BeforeApplicationShutdown {
     return this.tracing.resume(outcome.traceparent, 'telegram.tap', { result: outcome.kind }, answer);
   }
 
-  /** The answer must not claim a result, and who tapped hears of one that the card does not show. */
+  /** Answers without a result; a message later tells the tapper a result that the card does not show. */
   private async late(query: DataQuery, deciding: Deciding): Promise<void> {
     const followUp = this.followUp(query, deciding).finally(() => this.followUps.delete(followUp));
     this.followUps.add(followUp);
@@ -159,7 +159,7 @@ export class Taps implements BeforeApplicationShutdown {
       const { onCard, text } = await outcome;
       if (!onCard && this.people.operatorOf(query.from.id)) this.replyTo(query, text);
     } catch (error) {
-      // Telegram delivers it to the process that comes next.
+      // This process stops; Telegram delivers the tap to the next one.
       if (this.stop.signal.aborted) return;
       const fields = { user: query.from.id, error: describeError(error) };
       this.log.event('error', 'telegram.tap-lost', fields, 'a tap could not be decided');
@@ -177,7 +177,7 @@ export class Taps implements BeforeApplicationShutdown {
     });
   }
 
-  /** A refusal does not depend on whether it could be written down. */
+  /** The answer while the decision is pending. A refusal needs no database, so it is given at once. */
   private meanwhile({ from, message }: DataQuery): Told {
     if (!this.people.operatorOf(from.id)) return this.notOperator(from.id);
     return message ? STILL_WORKING : { text: unknownButtonAnswer(), alert: true };
@@ -195,12 +195,12 @@ export class Taps implements BeforeApplicationShutdown {
       await this.untilAvailable(deciding, this.turnAway(from.id, message));
       return { kind: 'not-an-operator', ...this.notOperator(from.id), onCard: false, traceparent: null };
     }
-    // Under what another bot's inline mode wrote: never ours.
+    // Without a message the button is under an inline message of another bot.
     const result: TapResult = message
       ? await this.untilAvailable(deciding, () => this.tap(by, data, message))
       : { kind: 'unknown-button' };
     if (result.kind === 'unknown-button') await this.untilAvailable(deciding, this.refuse(from.id, message));
-    // A limit is written down where it is counted, once a minute.
+    // The rate limiter itself records an exceeded limit, once a minute.
     else if (!('approval' in result))
       this.log.event('warn', 'telegram.tap', { user: from.id, result: result.kind }, 'a tap decided nothing');
     if (!('approval' in result)) return { ...outcomeOf(result), onCard: false, traceparent: null };
@@ -219,7 +219,7 @@ export class Taps implements BeforeApplicationShutdown {
     return this.commands.execute(new TapCardCommand(data, String(chat.id), String(id), by));
   }
 
-  /** Deciding twice is deciding once, so what the database did not answer is asked again. */
+  /** Retries while the database is unavailable; a decision is idempotent. */
   private async untilAvailable<T>(deciding: Deciding, work: () => Promise<T>): Promise<T> {
     const endsAt = this.clock.monotonicMs() + TAP_LIFETIME_MS;
     for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(2 * waitMs, MAX_WAIT_MS)) {
@@ -234,7 +234,7 @@ export class Taps implements BeforeApplicationShutdown {
     }
   }
 
-  /** Anybody in the chat can tap for ever: one row a person and minute. */
+  /** Limits the recorded refusals to one row a person and minute, since anybody in the chat can tap. */
   private turnAway(userId: number, message: TappedMessage): () => Promise<void> {
     const type = 'access.unauthenticated';
     const refusal = this.refusalOf('not-an-operator', userId, message);
@@ -248,7 +248,7 @@ export class Taps implements BeforeApplicationShutdown {
     return () => this.refusals.record({ type: 'telegram.tap-refused', ...refusal });
   }
 
-  /** A refused attempt is evidence: it is written down, and logged. */
+  /** Logs a refused attempt and returns its audit entry, since it is evidence. */
   private refusalOf(result: string, userId: number, message: TappedMessage) {
     this.log.event('warn', 'telegram.tap', { user: userId, result }, 'a tap was refused');
     return {
@@ -259,10 +259,10 @@ export class Taps implements BeforeApplicationShutdown {
     };
   }
 
-  /** The decision stands, whether or not its tapper can be told. */
+  /** Answers the tap. Best effort: a failure is logged and does not affect the decision. */
   async answer(queryId: string, { text, alert }: Told): Promise<void> {
     const payload = { callback_query_id: queryId, text, show_alert: alert };
-    // A later answer would find no one waiting, and an edit tells the outcome anyway.
+    // No retry: a later answer would be useless, and the edited card shows the outcome anyway.
     const options = { timeoutMs: ANSWER_TIMEOUT_MS, retry: false };
     await this.api.call('answerCallbackQuery', payload, options).catch((error: unknown) => {
       const fields = { error: describeError(error) };

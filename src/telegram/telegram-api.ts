@@ -24,21 +24,21 @@ import {
   toTelegramFailure,
 } from './telegram-failure';
 
-/** An answer that takes longer is not coming; without a limit a stalled body hangs for 500 s in Telegraf. */
+/** Timeout of a call; without one, a stalled body hangs for 500 s in Telegraf. */
 const CALL_TIMEOUT_MS = 10_000;
-/** How long a call waits for room in the send budget: a first attempt, and one within the call's retries. */
+/** Longest wait for room in the send budget: for the first attempt, and for a retry within the call. */
 const FIRST_ROOM_MS = 60_000;
 const RETRY_ROOM_MS = 5_000;
-/** The guard's own timeout is the safety net under the request's. */
+/** The guard's own timeout is longer than the request's and catches what that misses. */
 const TIMEOUT_MARGIN_MS = 500;
-/** At shutdown, calls under way may end and waits between them may not. */
+/** Time for running calls to end at shutdown; waits between retries are aborted. */
 const STOP_GRACE_MS = 3_000;
 
-/** Where the send budget is asked for each attempt; `slot` is room that was taken before. */
+/** Chat whose send budget each attempt uses; `slot` is room that the caller has already taken. */
 export interface Budgeted {
   readonly chatId: string;
   readonly slot: string | null;
-  /** How long the first attempt may wait for room. */
+  /** Longest wait of the first attempt for room, in milliseconds. */
   readonly roomMs?: number | undefined;
 }
 
@@ -55,7 +55,7 @@ export type CallOptions = Pick<GuardedCall, 'signal' | 'timeoutMs' | 'retry' | '
   readonly budget?: Budgeted;
 };
 
-/** The one way to the Bot API: every call is guarded, counted, limited in time, logged, and fails without secrets. */
+/** The only client of the Bot API: guards, counts, times out and logs every call; its errors contain no secrets. */
 @Injectable()
 export class TelegramApi implements OnModuleDestroy {
   private readonly guard: Guard;
@@ -80,12 +80,12 @@ export class TelegramApi implements OnModuleDestroy {
     });
   }
 
-  /** Before the other hooks of a shutdown, since they wait for calls to end. */
+  /** Runs before the other hooks of a shutdown, since they wait for calls to end. */
   onModuleDestroy(): void {
     setTimeout(() => this.stop.abort(), STOP_GRACE_MS).unref();
   }
 
-  /** Rejects with TelegramFailure; with DomainError `database.unavailable` when the budget cannot be asked. */
+  /** Rejects with TelegramFailure, or with DomainError `database.unavailable` if the budget cannot be read. */
   async call<Method extends BotApiMethod>(
     method: Method,
     payload: Record<string, unknown>,
@@ -123,19 +123,19 @@ export class TelegramApi implements OnModuleDestroy {
           this.log.event('debug', 'telegram.retry', { method, attempt: number, waitMs }, method),
       });
     } catch (error) {
-      // Our own trouble, found while looking for room, says nothing about Telegram.
+      // A database error in the search for room says nothing about Telegram.
       if (error instanceof DomainError) throw error;
       if (error instanceof CircuitOpenError) throw circuitOpenFailure(method);
-      // Ended while it waited and nothing was on its way: its fate is known.
+      // Aborted while it waited and no request was under way: the outcome is known.
       if (signal.aborted && !progress.underWay) throw progress.failure ?? stoppedFailure(method);
       throw error instanceof CallTimeoutError ? timeoutFailure(method) : toTelegramFailure(method, error);
     } finally {
-      // Refused by the breaker, say: it counts nowhere.
+      // No attempt was made, for example because the breaker is open: give the slot back.
       if (taken !== null && progress.attempts === 0) await this.booked(this.budget.cancel(taken));
     }
   }
 
-  /** Every attempt counts at Telegram, so every attempt takes room of its own; for the first there is. */
+  /** Every attempt counts at Telegram, so each retry takes its own room; the first attempt has a slot. */
   private withRoom(method: string, chatId: string, first: string): WithRoom {
     return async (isRetry, during, attempt) => {
       const room = isRetry ? await this.room(method, chatId, RETRY_ROOM_MS, during) : first;
@@ -151,7 +151,7 @@ export class TelegramApi implements OnModuleDestroy {
     };
   }
 
-  /** What became of the call stands, whether or not the books can be kept; an open slot ends by itself. */
+  /** Best effort: a failure to update the budget is logged and ignored, since an open slot expires by itself. */
   private async booked(entry: Promise<void>): Promise<void> {
     await entry.catch((error: unknown) =>
       this.log.event(

@@ -22,7 +22,7 @@ import { TelegramStatus } from './telegram-status';
 
 const NO_PREVIEW = { is_disabled: true };
 
-/** Failures that say that operators are not told. */
+/** Failures that mean that operators do not receive messages. */
 const REPORTED: ReadonlySet<FailureScope> = new Set(['chat', 'connection', 'unknown']);
 
 interface Purpose {
@@ -37,7 +37,7 @@ const said = (error: unknown, words: string) =>
 const topicOf = ({ threadId }: Lane) =>
   threadId === NO_TOPIC ? {} : { message_thread_id: Number(threadId) };
 
-/** The message is gone for editing: deleted by somebody, too old, or left behind by a migrated group. */
+/** True if the message can no longer be edited: deleted, too old, or left behind in a migrated group. */
 function isGone(error: unknown): boolean {
   return (
     said(error, 'message to edit not found') ||
@@ -47,17 +47,17 @@ function isGone(error: unknown): boolean {
   );
 }
 
-/** How a message is written and sent. Without a list of buttons a new message has none. */
+/** Options for writing and sending a message. Without a list of buttons a new message has none. */
 interface Writing extends Pick<SendOptions, 'beforePlain' | 'once'> {
   readonly buttons?: SendOptions['buttons'] | undefined;
   readonly budget: Budgeted;
 }
 
-/** Telegram as the way to the operators. */
+/** OperatorChat over Telegram. */
 @Injectable()
 export class TelegramChat extends OperatorChat {
   private readonly dialect = new Dialect();
-  /** Telegram refused the last message to the operators' chat, as for a closed topic: an edit that succeeds says nothing. */
+  /** The operators' chat refused the last message, e.g. for a closed topic; a successful edit proves nothing. */
   private refused = false;
 
   constructor(
@@ -82,7 +82,7 @@ export class TelegramChat extends OperatorChat {
     });
   }
 
-  /** Success says nothing about whether messages get through, and is not reported as such. */
+  /** Checks that Telegram answers. A success does not prove that messages get through, so it is not reported. */
   async check(): Promise<void> {
     try {
       await this.api.call('getMe', {}, { retry: false });
@@ -97,7 +97,7 @@ export class TelegramChat extends OperatorChat {
     const payload = {
       chat_id: chatId,
       ...topicOf(lane),
-      // A card that somebody deleted must not keep the reply from being sent.
+      // Send the reply even if somebody deleted the card.
       ...(replyTo === null
         ? {}
         : { reply_parameters: { message_id: Number(replyTo), allow_sending_without_reply: true } }),
@@ -172,7 +172,7 @@ export class TelegramChat extends OperatorChat {
     return this.formatted(method, 'text', message, { ...payload, link_preview_options: NO_PREVIEW }, how);
   }
 
-  /** As this server understands it: in the end as plain text, since a plain card beats none. */
+  /** Sends in a form that this server supports, in the last resort plain text: better a plain card than none. */
   private async formatted<Method extends BotApiMethod>(
     method: Method,
     field: 'text' | 'caption',
@@ -190,7 +190,7 @@ export class TelegramChat extends OperatorChat {
       } catch (error) {
         const refusal = error instanceof TelegramFailure && error.status === 400 ? error.message : '';
         const simpler = this.dialect.simplify(form, refusal);
-        // Cut, it would not be what is approved: rather none than that.
+        // A truncated message would not show what is approved, so send none.
         if (simpler === null || !fits(message, simpler)) throw error;
         this.noteRefusal(method, refusal, simpler);
         if (!simpler.html) await beforePlain?.();
@@ -210,7 +210,7 @@ export class TelegramChat extends OperatorChat {
     }
   }
 
-  /** Reports whether messages get through to operators, and says what a failure means for trying again. */
+  /** Reports whether messages reach operators, and maps a failure to a ChatFailure with its scope for retries. */
   private async told<Result>(work: () => Promise<Result>, purpose: Purpose): Promise<Result> {
     const tells = !purpose.isReply && this.destination.isIn(purpose.chatId);
     try {

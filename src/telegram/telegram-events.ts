@@ -1,13 +1,13 @@
 import type { FailureReason } from './telegram-failure';
 
-/** One HTTP attempt at the Bot API is over. In memory only: it feeds metrics. */
+/** One HTTP attempt at the Bot API has ended. In memory only: it feeds metrics. */
 export class TelegramAttempted {
   constructor(
     readonly method: string,
     readonly durationMs: number,
-    /** Null for success, and for "message is not modified", which is one. */
+    /** Null for success, also for "message is not modified". */
     readonly failure: FailureReason | null,
-    /** Whether an earlier attempt of the same call had failed. */
+    /** True if an earlier attempt of the same call had failed. */
     readonly isRetry: boolean,
   ) {}
 }

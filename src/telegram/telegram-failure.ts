@@ -1,7 +1,7 @@
 import { TelegramError } from 'telegraf';
 import { UnreadableAnswer } from './bot-api-answers';
 
-/** Why an attempt failed. */
+/** Reason of a failed attempt. */
 export type FailureReason =
   | 'rate-limited'
   | 'unauthorized'
@@ -13,7 +13,7 @@ export type FailureReason =
   | 'timeout'
   | 'bad-answer';
 
-/** A Bot API call that failed, or was not tried. Nothing in it carries the token or what was sent. */
+/** A Bot API call that failed, or was not attempted. It contains neither the token nor the payload. */
 export class TelegramFailure extends Error {
   override readonly name = 'TelegramFailure';
 
@@ -21,17 +21,17 @@ export class TelegramFailure extends Error {
     readonly method: string,
     readonly reason: FailureReason | 'circuit-open',
     description: string,
-    /** The Bot API's error code, or null when no answer was understood. */
+    /** The Bot API's error code, or null without a valid answer. */
     readonly status: number | null,
     readonly retryAfterMs: number | null,
     readonly migratedToChatId: string | null,
-    /** The request may have been carried out although no answer came. */
+    /** True if Telegram may have executed the request although no answer came. */
     readonly outcomeUnknown: boolean,
   ) {
     super(`${method}: ${description}`);
   }
 
-  /** The edit found already there what it was to bring. */
+  /** True if the message already had the content of the edit. */
   get isNotModified(): boolean {
     return this.status === 400 && this.message.includes('message is not modified');
   }
@@ -42,12 +42,12 @@ export function timeoutFailure(method: string): TelegramFailure {
   return new TelegramFailure(method, 'timeout', 'no answer in time', null, null, null, true);
 }
 
-/** Our own budget was used up: the same as being told so by Telegram, only earlier. */
+/** The send budget is used up: treated like a 429 of Telegram. */
 export function noRoomFailure(method: string): TelegramFailure {
   return new TelegramFailure(method, 'rate-limited', 'no room in the send budget', null, null, null, false);
 }
 
-/** Not even tried. */
+/** The circuit is open: no attempt was made. */
 export function circuitOpenFailure(method: string): TelegramFailure {
   return new TelegramFailure(
     method,
@@ -60,12 +60,12 @@ export function circuitOpenFailure(method: string): TelegramFailure {
   );
 }
 
-/** Ended before its first attempt. */
+/** The call was aborted before its first attempt. */
 export function stoppedFailure(method: string): TelegramFailure {
   return new TelegramFailure(method, 'network', 'not tried, the caller stops', null, null, null, false);
 }
 
-/** The token as it stands in URLs: its number is no secret, the rest is. */
+/** The token as it appears in URLs: the number is not secret, the rest is. */
 const TOKEN = /(\d{5,20}):[A-Za-z0-9_-]{20,}/g;
 
 export function redactToken(text: string): string {
@@ -80,7 +80,7 @@ function reasonOf(status: number): FailureReason {
   return status >= 500 ? 'server-error' : 'bad-request';
 }
 
-/** Failures at which not one byte of the request can have arrived. */
+/** Failures after which no byte of the request can have arrived. */
 const NEVER_WRITTEN = new Set([
   'ECONNREFUSED',
   'ENOTFOUND',
@@ -91,7 +91,7 @@ const NEVER_WRITTEN = new Set([
   'UND_ERR_CONNECT_TIMEOUT',
 ]);
 
-/** Tells what an error of the client means; the error itself, whose members may hold URL and payload, ends here. */
+/** Converts an error of the client and drops the original, which may contain the URL and the payload. */
 export function toTelegramFailure(method: string, error: unknown): TelegramFailure {
   if (error instanceof TelegramFailure) return error;
   if (error instanceof TelegramError) {
@@ -113,7 +113,7 @@ export function toTelegramFailure(method: string, error: unknown): TelegramFailu
   if (error instanceof UnreadableAnswer) {
     return new TelegramFailure(method, 'bad-answer', redactToken(error.message), null, null, null, true);
   }
-  // Node's own client says only that it failed, and why in the cause.
+  // The error of Node's own client has the reason only in its cause.
   const { code, message } = ((error as Error).cause ?? error) as { code?: string; message?: string };
   const description = redactToken(message || code || String(error));
   return new TelegramFailure(

@@ -4,7 +4,7 @@ import { describeError, Log } from '../logging/log';
 import { CircuitBreakerService, type BreakerTransition } from '../resilience/circuit-breaker';
 import { TelegramApi } from './telegram-api';
 
-/** Closes an open circuit by asking getMe when a trial is due: no card is risked to find out. */
+/** Closes an open circuit with a getMe call when a trial is due, so that no card is used for the trial. */
 @Injectable()
 export class TelegramProbe implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private timer: NodeJS.Timeout | null = null;
@@ -34,7 +34,7 @@ export class TelegramProbe implements OnApplicationBootstrap, BeforeApplicationS
 
   private plan(): void {
     if (this.timer) clearTimeout(this.timer);
-    // Null also when it is held open by hand: only a hand closes it.
+    // Null also if a person holds the circuit open: then only a person closes it.
     const { nextAttemptAt } = this.breaker.statistics();
     if (nextAttemptAt === null || this.stopped) return;
     const waitMs = Math.max(1, nextAttemptAt.getTime() - this.clock.now().getTime());
@@ -52,7 +52,7 @@ export class TelegramProbe implements OnApplicationBootstrap, BeforeApplicationS
         'Telegram does not answer yet',
       );
     }
-    // A timer may end a moment before the break does: then it was refused, no state changes, and nobody else tries.
+    // The timer may fire just before the break ends: the trial is then refused, so plan the next one here.
     this.plan();
   }
 }

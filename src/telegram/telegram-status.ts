@@ -2,31 +2,31 @@ import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { Clock } from '../kernel/clock';
 import { Log } from '../logging/log';
 
-/** The parts of the way to the operators; each reports for itself. */
+/** The parts of the connection to the operators; each reports its own state. */
 export type TelegramPart = 'token' | 'chat' | 'polling' | 'webhook' | 'sending';
 
 export interface TelegramHealth {
   readonly enabled: boolean;
-  /** Null while the way to the operators works. */
+  /** Null while the connection to the operators works. */
   readonly degradedBecause: string | null;
 }
 
-/** A trouble that was told is over once it has not come back for this long: what comes and goes is one trouble. */
+/** A logged problem is over after this time without recurrence; an intermittent problem counts as one. */
 export const STEADY_MS = 10_000;
 
 interface Trouble {
   readonly reason: string;
   readonly reportedAtMs: number;
-  /** Whether the log, and with it perhaps a person, was told. */
+  /** True if the problem was logged, and so perhaps read by a person. */
   readonly told: boolean;
   /** Null while it lasts. */
   readonly wellSinceMs: number | null;
 }
 
 /**
- * What is known of the way to the operators: kept by those who use it, read by health and metrics. Trouble shows at
- * once, its end after {@link STEADY_MS}. The log is told once that the way is broken and once that it is whole, however
- * many parts fail and however often.
+ * State of the connection to the operators: its users update it, health and metrics read it. A problem shows at once,
+ * its end after {@link STEADY_MS}. The log has one entry when the connection breaks and one when it works again, for
+ * any number of parts and failures.
  */
 @Injectable()
 export class TelegramStatus implements BeforeApplicationShutdown {
@@ -46,11 +46,11 @@ export class TelegramStatus implements BeforeApplicationShutdown {
 
   enable(): void {
     this.enabled = true;
-    // Nothing is known yet: that is no trouble to announce, and not health either.
+    // The state is still unknown: not healthy, but not a problem to log either.
     this.note('token', { reason: 'Telegram has not answered yet', told: false, wellSinceMs: null });
   }
 
-  /** @param reason what is wrong, or null when the part works. */
+  /** @param reason the problem, or null if the part works. */
   report(part: TelegramPart, reason: string | null): void {
     if (reason === null) {
       this.mended(part);
@@ -64,7 +64,7 @@ export class TelegramStatus implements BeforeApplicationShutdown {
     this.announced = true;
   }
 
-  /** How long ago the part was last said to be in trouble, in milliseconds; null when it is not. */
+  /** Milliseconds since the part last reported its current problem; null if it has none. */
   troubledFor(part: TelegramPart): number | null {
     const trouble = this.troubles.get(part);
     return trouble?.wellSinceMs === null ? this.clock.monotonicMs() - trouble.reportedAtMs : null;
@@ -73,7 +73,7 @@ export class TelegramStatus implements BeforeApplicationShutdown {
   get health(): TelegramHealth {
     this.forgetWhatIsOver();
     const troubles = [...this.troubles.values()];
-    // What lasts matters more than what seems to be over.
+    // A lasting problem matters more than one that seems to be over.
     const worst = troubles.find(({ wellSinceMs }) => wellSinceMs === null) ?? troubles[0];
     return { enabled: this.enabled, degradedBecause: worst ? this.describe(worst) : null };
   }
@@ -110,7 +110,7 @@ export class TelegramStatus implements BeforeApplicationShutdown {
     for (const [part, { wellSinceMs }] of this.troubles) {
       if (wellSinceMs === null) continue;
       if (now - wellSinceMs >= STEADY_MS) this.troubles.delete(part);
-      // A timer may end a moment early.
+      // A timer may fire a moment early.
       else this.lookAgain(STEADY_MS - (now - wellSinceMs));
     }
     if (this.troubles.size > 0 || !this.announced) return;

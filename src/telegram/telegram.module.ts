@@ -21,7 +21,7 @@ import { BotConnection } from './bot-connection';
 @Global()
 @Module({ providers: [TelegramStatus], exports: [TelegramStatus] })
 export class TelegramModule {
-  /** With Telegram off, only its status is left, which says so. */
+  /** With Telegram off, the module provides only its status, which reports that. */
   static with({ telegram, breaker }: Config): DynamicModule {
     if (telegram === null) return { module: TelegramModule };
     return {

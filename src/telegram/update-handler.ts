@@ -10,7 +10,7 @@ import { describeError, Log } from '../logging/log';
 import type { ReadableUpdate, UnreadableUpdate } from './readable-update';
 import { UpdateUnreadable } from './telegram-events';
 
-/** Hands updates to the handlers. What they do is idempotent, so an update may come any number of times. */
+/** Passes updates to the handlers. These are idempotent, so an update may be delivered any number of times. */
 @Injectable()
 export class UpdateHandler {
   constructor(
@@ -25,16 +25,16 @@ export class UpdateHandler {
   }
 
   /**
-   * @throws DomainError `database.unavailable`, and `telegram.unavailable` until Telegram has said who the bot is:
-   * nothing was done, and Telegram must send it again. Any other failure is logged and over: it would fail again,
-   * and keep back the updates behind it.
+   * @throws DomainError `database.unavailable`, and `telegram.unavailable` until the bot's identity is known: the
+   * update was not handled, and Telegram must deliver it again. Any other failure is logged and the update dropped: it
+   * would fail again and block the updates after it.
    */
   handle(update: ReadableUpdate): Promise<void> {
-    // Every update is a cause of its own, until it turns out which approval it is about.
+    // Every update gets a new correlation id until its approval is known.
     return withNewCorrelation(() => this.handled(update));
   }
 
-  /** Logs and counts an update that cannot be read, which is over: it would be unreadable again. */
+  /** Logs, counts and drops a malformed update: it would be malformed again. */
   skip({ id, why }: UnreadableUpdate): void {
     this.log.event(
       'error',
@@ -46,7 +46,7 @@ export class UpdateHandler {
   }
 
   private async handled(update: ReadableUpdate): Promise<void> {
-    // Telegraf would ask Telegram itself, past the breaker, the time limit and the redaction.
+    // Telegraf would call getMe itself, without the breaker, the timeout and the redaction.
     if (!this.bot.botInfo)
       throw new DomainError(
         'telegram.unavailable',

@@ -17,23 +17,23 @@ import { TelegramStatus } from './telegram-status';
 import { UpdateHandler } from './update-handler';
 import { UpdateWindow } from './update-window';
 
-/** A dead poller is followed by another replica within this; taps wait no longer. */
+/** After the poller dies, another replica takes over within this time. */
 const LEASE_SECONDS = 8;
 const RENEW_MS = 2_000;
-/** How often a replica that does not poll looks whether it should. */
+/** Interval in which a standby replica tries to take the lease. */
 const STANDBY_MS = 1_000;
-/** Telegram allows 50 s; shorter polls lose nothing and end sooner where a proxy cuts them. */
+/** Telegram allows 50 s; a shorter poll loses nothing and survives proxies that cut long requests. */
 const LONG_POLL_SECONDS = 25;
-/** An answer later than this is not coming: the poll hangs, and so does every tap behind it. */
+/** Timeout of a poll: a hanging poll delays every tap. */
 const POLL_TIMEOUT_MS = (LONG_POLL_SECONDS + 10) * 1000;
 /** Source: core.telegram.org/bots/api#getupdates. */
 const MAX_UPDATES = 100;
-/** An answer that brings nothing new is not asked for again before this much has passed. */
+/** Shortest interval between polls whose answers bring nothing new. */
 const FLOOR_MS = 1_000;
 /** Taps live 150 s on Telegram's server: without a poll for longer, some may be lost (telegram.md 12). */
 const GAP_MS = 150_000;
 
-/** Fetches updates while this replica holds the poller's lease; survives everything Telegram does. */
+/** Fetches updates while this replica holds the poller's lease; no error of Telegram ends it. */
 @Injectable()
 export class UpdatePoller implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly stop = new AbortController();
@@ -81,7 +81,7 @@ export class UpdatePoller implements OnApplicationBootstrap, BeforeApplicationSh
     });
   }
 
-  /** Polls while the lease is ours, else waits for it. Never done. */
+  /** Polls while this replica holds the lease, else waits for it. Never returns true, so it repeats without end. */
   private async lead(): Promise<boolean> {
     if (!(await this.leases.take(POLLER_LEASE, LEASE_SECONDS))) {
       this.patience.succeeded();
@@ -112,8 +112,8 @@ export class UpdatePoller implements OnApplicationBootstrap, BeforeApplicationSh
   }
 
   /**
-   * While the database is away nobody else can take the lease either, and taps must be answered. A replica that alone
-   * does not reach the database is ended by Telegram: with 409, once another replica polls.
+   * Renews the lease. While the database is unavailable this replica polls on: no other can take the lease, and taps
+   * need answers. If only this replica cannot reach the database, Telegram ends its poll with 409 once another polls.
    */
   private async renew(lost: AbortController): Promise<void> {
     const held = await this.leases.take(POLLER_LEASE, LEASE_SECONDS).catch(isUnavailable);
@@ -128,8 +128,8 @@ export class UpdatePoller implements OnApplicationBootstrap, BeforeApplicationSh
       throw badAnswer(`none of the ${answer.length} updates can be read`);
     this.patience.succeeded();
     this.beating ??= this.noteGap().finally(() => (this.beating = null));
-    // The updates are handled side by side, and a slow one does not hold up the taps behind it: until it is done it
-    // is delivered again with what is new.
+    // Updates are handled concurrently, so a slow one does not delay the taps after it. Until it is done, Telegram
+    // delivers it again together with new ones.
     const over = new AbortController();
     const enough = sleep(FLOOR_MS, undefined, { signal: AbortSignal.any([signal, over.signal]) });
     await Promise.race([Promise.all(this.underWay), enough.catch(() => undefined)]);
@@ -162,7 +162,7 @@ export class UpdatePoller implements OnApplicationBootstrap, BeforeApplicationSh
   }
 
   private noteFailure({ reason }: TelegramFailure): void {
-    // One update may be what makes the answer too long to be read.
+    // A single update may make the answer too long, so fetch one at a time.
     if (reason === 'bad-answer') this.limit = 1;
     if (reason !== 'timeout') return;
     const fields = { seconds: POLL_TIMEOUT_MS / 1000 };
@@ -174,7 +174,7 @@ export class UpdatePoller implements OnApplicationBootstrap, BeforeApplicationSh
     );
   }
 
-  /** Begins to handle the update. @returns its id, where it has one. */
+  /** Begins to handle the update. @returns its id, if it has one. */
   private take(value: unknown): number[] {
     const { update, unreadable } = parseUpdate(value);
     if (update) {
@@ -182,7 +182,7 @@ export class UpdatePoller implements OnApplicationBootstrap, BeforeApplicationSh
       return [update.update_id];
     }
     const { id } = unreadable;
-    // What comes again was logged before.
+    // A repeated delivery was logged before.
     if (id === null || this.window.begin(id)) this.handler.skip(unreadable);
     if (id !== null) this.window.done(id);
     return id === null ? [] : [id];
@@ -194,7 +194,7 @@ export class UpdatePoller implements OnApplicationBootstrap, BeforeApplicationSh
       .handle(update)
       .then(
         () => this.window.done(id),
-        // Nothing was done: it comes again.
+        // The update was not handled: Telegram delivers it again.
         () => this.window.failed(id),
       )
       .finally(() => this.underWay.delete(done));
@@ -207,7 +207,7 @@ export class UpdatePoller implements OnApplicationBootstrap, BeforeApplicationSh
       if (!beat?.last || beat.now.getTime() - beat.last.getTime() <= GAP_MS) return;
       await this.commands.execute(new ReportGapCommand(beat.last, beat.now));
     } catch (error) {
-      // The next poll notes it, and the gap with it.
+      // The next poll records the beat, and the gap with it.
       this.log.event(
         'debug',
         'telegram.beat-failed',

@@ -1,12 +1,12 @@
 /**
- * The updates that Telegram may still deliver again, and the offset that confirms those before them. An update is
- * confirmed only after it was handled, and one that is being handled is not begun a second time.
+ * The updates that Telegram may still deliver again, and the offset that confirms those before them. It confirms an
+ * update only after it was handled, and does not begin one again while it is being handled.
  */
 export class UpdateWindow {
   private readonly states = new Map<number, 'under-way' | 'done'>();
   private next = 0;
 
-  /** What getUpdates asks from. */
+  /** The offset for the next getUpdates. */
   get offset(): number {
     return this.next;
   }
@@ -18,22 +18,22 @@ export class UpdateWindow {
     return true;
   }
 
-  /** Also for an update that cannot be read: it is skipped. */
+  /** Marks the update as done; also a malformed one, which is skipped. */
   done(id: number): void {
     this.states.set(id, 'done');
   }
 
-  /** The update is begun anew when it is delivered again. */
+  /** Marks the update as failed, so that a new delivery begins it again. */
   failed(id: number): void {
     this.states.delete(id);
   }
 
   /**
-   * Moves the offset behind the last update before the first one that is not done. An empty answer has confirmed
-   * everything, and ids may start anew after a quiet week: the offset is 0 again.
+   * Moves the offset after the last update before the first one that is not done. An empty answer resets the offset to
+   * 0: all updates are confirmed, and ids may restart after a week without updates.
    *
    * @param ids of the last answer
-   * @returns whether the answer brought anything to its end
+   * @returns true if the answer completed any update
    */
   advance(ids: readonly number[]): boolean {
     const open = ids.filter((id) => this.states.get(id) !== 'done');

@@ -24,15 +24,15 @@ import { TelegramStatus } from './telegram-status';
 import { UpdateHandler } from './update-handler';
 
 export const WEBHOOK_PATH = '/telegram/webhook';
-/** By then a tap is decided, answered with less, or has failed. */
+/** Time after which a tap was decided, got a provisional answer, or failed. */
 const MOST_FOR_A_TAP_MS = DECIDE_WITHIN_MS + 1_000;
 const SECRET_HEADER = 'x-telegram-bot-api-secret-token';
 
 const digest = (text: string) => createHash('sha256').update(text).digest();
 
 /**
- * Receives updates that Telegram delivers. A route of Fastify's own, because the secret must be checked before
- * the body is read, and Nest's guards come after that.
+ * Receives updates that Telegram delivers. It is a plain Fastify route, because the secret must be checked before the
+ * body is read, and Nest's guards run after that.
  */
 @Injectable()
 export class WebhookEndpoint implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown {
@@ -79,9 +79,9 @@ export class WebhookEndpoint implements OnModuleInit, OnApplicationBootstrap, Be
         const { update, unreadable } = parseUpdate(request.body);
         if (unreadable?.id === null)
           throw new InvalidInput([{ path: 'update_id', message: 'not an update of the Bot API' }]);
-        // Answered 200, or Telegram would deliver it again and again, and nothing of the chat behind it.
+        // Answer 200, else Telegram would repeat this update and deliver no later one of the chat.
         if (unreadable) this.handler.skip(unreadable);
-        // An error leaves as 503, and Telegram delivers again.
+        // An error becomes a 503, and Telegram delivers the update again.
         else await this.handled(update);
         return {};
       },
@@ -89,8 +89,8 @@ export class WebhookEndpoint implements OnModuleInit, OnApplicationBootstrap, Be
   }
 
   /**
-   * Telegram delivers what one person taps in turn, so a tap that waits for a locked row would hold up the taps on
-   * other cards. It was answered by then, and this process goes on with it.
+   * Telegram delivers one person's taps in sequence, so a tap that waits for a locked row would block the person's taps
+   * on other cards. After the time limit the tap has an answer, so the route returns and the process continues the tap.
    */
   private async handled(update: ReadableUpdate): Promise<void> {
     const handled = this.handler.handle(update);
@@ -110,7 +110,7 @@ export class WebhookEndpoint implements OnModuleInit, OnApplicationBootstrap, Be
     await this.running;
   }
 
-  /** Digests have one length, so that comparing them takes one time. */
+  /** True if the request has the secret. Compares digests, which have equal length, in constant time. */
   private knowsTheSecret(request: FastifyRequest): boolean {
     const given = request.headers[SECRET_HEADER];
     return typeof given === 'string' && timingSafeEqual(digest(given), this.secret);
