@@ -18,9 +18,9 @@ export interface ActionDocument {
 const UNITS_IN_A_STEP = 32 * 1024;
 
 /**
- * UTF-8 text in two parts: for reading, as a card shows it, every line of the action marked so that none passes for one
- * of the document; and, as the last line but one, JSON from which a program gets the very input back (its RFC 8785
- * form hashes to the input digest in the last line).
+ * UTF-8 text in two parts. The first is for reading, as a card shows it: every line of the action has a mark, so that
+ * none can imitate a line of the document. The last line but one is JSON with the exact input for programs. Its
+ * RFC 8785 form hashes to the input digest in the last line.
  *
  * @param text the action's parts, from `makeActionText`
  */
@@ -52,7 +52,7 @@ export function* makeActionDocument(request: ApprovalRequest, text: string): Ste
 }
 
 /**
- * The complete request for reading: in the document, and in the messages that stand in for one.
+ * The complete request for reading: for the document, and for the messages that replace one.
  *
  * @param text the action's parts, from `makeActionText`
  * @param metadata in its visible form
@@ -76,7 +76,7 @@ export function readingLines(request: ApprovalRequest, text: string, metadata: s
   ];
 }
 
-/** The whole action as lines of plain text, as `actionLines` has them, in steps. */
+/** The whole action as lines of plain text, like `actionLines`, in steps. */
 export function* makeActionText(parts: readonly ActionPart[]): Steps<string> {
   const pieces: string[] = [];
   for (const part of parts) {
@@ -87,7 +87,7 @@ export function* makeActionText(parts: readonly ActionPart[]): Steps<string> {
     else {
       pieces.push(`:\n${BLOCK_PREFIX}`);
       for (let at = 0; at < part.shown.length; at += UNITS_IN_A_STEP) {
-        // Much faster than replaceAll, which leaves a tree of tiny strings.
+        // Much faster than replaceAll, which creates a tree of tiny strings.
         pieces.push(
           part.shown
             .slice(at, at + UNITS_IN_A_STEP)

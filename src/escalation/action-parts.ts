@@ -12,21 +12,21 @@ export interface ActionPart {
   readonly shown: string;
   readonly layout: 'line' | 'block';
   readonly language?: CodeLanguage;
-  /** The number of lines `shown` has. */
+  /** The number of lines in `shown`. */
   readonly lines: number;
-  /** The number of marks in it that are escaped because they would be drawn over other characters. */
+  /** The number of combining marks that are escaped because they would be drawn over other characters. */
   readonly paintingMarks: number;
 }
 
-/** A line that begins with words of ours; the text in it must not pass for more of them. */
+/** A line that begins with words of the card; the text after them must not pass for more of them. */
 type Row = readonly [ours: string, text: string];
 
-/** A part whose text is not made visible yet; of several texts, each is a line of its own. */
+/** A part before its text is made visible; each of several texts is a separate line. */
 interface HiddenPart extends Omit<ActionPart, keyof Visible> {
   readonly value: string | readonly Row[];
 }
 
-/** A member of a known tool's input that reads better as itself than as JSON. */
+/** A member of a known tool's input that is easier to read as plain text than as JSON. */
 interface KnownMember {
   readonly name: string;
   readonly label: string;
@@ -39,7 +39,7 @@ const COMMAND = (language: CodeLanguage): KnownMember[] => [
   { name: 'description', label: 'Description by the agent', layout: 'line' },
 ];
 
-/** The inputs of Claude Code's tools, in the order in which a person wants to read them. */
+/** The inputs of Claude Code's tools, in reading order. */
 const KNOWN_MEMBERS: ReadonlyMap<string, readonly KnownMember[]> = new Map([
   ['Bash', COMMAND('bash')],
   ['PowerShell', COMMAND('powershell')],
@@ -76,7 +76,7 @@ const KNOWN_MEMBERS: ReadonlyMap<string, readonly KnownMember[]> = new Map([
   ],
 ] satisfies [string, KnownMember[]][]);
 
-/** What the card says of a question with options, as Claude Code asks it. */
+/** Question with options, as Claude Code asks it. */
 const questionSchema = z.strictObject({
   question: z.string(),
   header: z.string().optional(),
@@ -89,15 +89,15 @@ const questionSchema = z.strictObject({
 /** More edits than this are shown as JSON: Telegram formats at most 100 pieces of a message. */
 const MAX_EDITS_SIDE_BY_SIDE = 6;
 
-/** JSON of more values than this is one line: nobody reads so many, and indenting makes them a multiple of their size. */
+/** JSON of more values than this is one line: nobody reads so many, and indentation multiplies the size. */
 const MAX_INDENTED_VALUES = 5_000;
 
-/** The whole action for reading: what is known of the tool first, every other member as JSON after it. */
+/** The whole action for reading: first the tool's known members, then all others as JSON. */
 export function actionParts(toolName: string, toolInput: JsonObject): ActionPart[] {
   return runAtOnce(makeActionParts(toolName, toolInput));
 }
 
-/** The same in steps, for a large action. */
+/** Like {@link actionParts}, in steps for a large action. */
 export function* makeActionParts(toolName: string, toolInput: JsonObject): Steps<ActionPart[]> {
   const parts: ActionPart[] = [];
   for (const { value, ...rest } of hiddenParts(toolName, toolInput)) {
@@ -132,7 +132,7 @@ function hiddenParts(toolName: string, toolInput: JsonObject): HiddenPart[] {
   if (questions.length > 0) rest.delete('questions');
   parts.push(...edits, ...questions);
   if (rest.size > 0 || parts.length === 0) {
-    // fromEntries defines members, so even one named __proto__ stays one.
+    // fromEntries defines own members, so even one named __proto__ is kept.
     const members = Object.fromEntries(rest);
     const json = JSON.stringify(members, null, countValues(members) > MAX_INDENTED_VALUES ? 0 : 2);
     parts.push(
@@ -142,9 +142,9 @@ function hiddenParts(toolName: string, toolInput: JsonObject): HiddenPart[] {
   return parts;
 }
 
-/** The beginning of the action in one line of at most `length` units, for lists: not exact, and not enough to decide on. */
+/** The beginning of the action in at most `length` units, for lists. It is not exact: do not decide from it. */
 export function actionLine(toolName: string, toolInput: JsonObject, length: number): string {
-  // Escapes are longer than what they stand for, and a row of spaces is shorter: this leaves room for some.
+  // Escapes are longer than their characters, and runs of spaces become shorter: this leaves room for some.
   const { value, cut } = abridge(toolInput, 4 * length);
   const line = actionParts(toolName, value)
     .map((each) => each.shown.replaceAll(/\n */g, ' ').trim())
@@ -153,7 +153,7 @@ export function actionLine(toolName: string, toolInput: JsonObject, length: numb
   return beginning(cut ? `${line}…` : line, length);
 }
 
-/** The first members of an object, with the first characters of each text: about so much of it in all. */
+/** The first members of an object with the beginnings of their texts, about `units` units in total. */
 function abridge(object: JsonObject, units: number): { value: JsonObject; cut: boolean } {
   let left = units;
   const take = (value: JsonValue): JsonValue => {
@@ -180,15 +180,15 @@ function abridge(object: JsonObject, units: number): { value: JsonObject; cut: b
   return { value, cut: left < 0 };
 }
 
-/** Stands before every line of a block, so that no line of an action can pass for one of ours. */
+/** Precedes every line of a block, so that no line of an action can imitate one of the card. */
 export const BLOCK_PREFIX = '  │ ';
 
-/** The lines of a block, each behind a mark that nothing in the block can take away. */
+/** The lines of a block, each with a prefix that no text in the block can remove. */
 export function blockLines(shown: string): string[] {
   return shown === '' ? [] : shown.split('\n').map((line) => BLOCK_PREFIX + line);
 }
 
-/** The whole action as lines of plain text: labels of ours, and every line of a block marked as the action's own. */
+/** The whole action as lines of plain text: the card's labels, and the lines of the blocks with their prefix. */
 export function actionLines(parts: readonly ActionPart[]): string[] {
   return parts.flatMap((part) =>
     part.layout === 'line' && part.shown !== ''
@@ -197,13 +197,13 @@ export function actionLines(parts: readonly ActionPart[]): string[] {
   );
 }
 
-/** The label with the number of lines of a block that has more or less than one. */
+/** The label, with the number of lines if there are several, or "empty". */
 export function labelOf({ label, shown, lines }: Pick<ActionPart, 'label' | 'shown' | 'lines'>): string {
   if (shown === '') return `${label} (empty)`;
   return lines > 1 ? `${label} (${lines} lines)` : label;
 }
 
-/** As many values as there are, or one more than are indented. */
+/** The number of values, counted up to one more than {@link MAX_INDENTED_VALUES}. */
 function countValues(value: JsonValue): number {
   const waiting: JsonValue[] = [value];
   let count = 0;
@@ -221,7 +221,7 @@ function part({ label, layout, language }: Omit<KnownMember, 'name'>, value: str
   return { label, layout, value, ...(language ? { language } : {}) };
 }
 
-/** Before and after of each edit; nothing when there are too many, or one has another shape. */
+/** Old and new text of each edit; empty if there are too many edits, or one has another shape. */
 function editParts(edits: JsonValue | undefined): HiddenPart[] {
   if (!Array.isArray(edits) || edits.length > MAX_EDITS_SIDE_BY_SIDE) return [];
   const known = edits.map((edit: JsonValue) => editOf(edit)).filter((edit) => edit !== undefined);
@@ -232,14 +232,14 @@ function editParts(edits: JsonValue | undefined): HiddenPart[] {
   ]);
 }
 
-/** Each question with its options; nothing when there are too many, or one has another shape. */
+/** Each question with its options; empty if there are too many, or one has another shape. */
 function questionParts(value: JsonValue | undefined): HiddenPart[] {
   if (!Array.isArray(value) || value.length > MAX_EDITS_SIDE_BY_SIDE) return [];
   const { data: questions } = questionSchema.array().safeParse(value);
   return (questions ?? []).flatMap(({ header, question, multiSelect, options }, i) => {
     const label = questions?.length === 1 ? 'Question' : `Question ${i + 1} of ${questions?.length}`;
     const choice = multiSelect ? 'Options, several may be chosen' : 'Options';
-    // Each on a line of its own, so that none can pose as another.
+    // Each option on a separate line, so that none can imitate another.
     const lines = options.flatMap((option, n): Row[] => [
       [`${n + 1}. `, option.label],
       ...[option.description, option.preview].flatMap((text): Row[] =>

@@ -6,20 +6,20 @@ import { safeCut } from './excerpt';
 import { join, MAX_MESSAGE_LENGTH, pre, words, type RichText } from './rich-text';
 import { shortId } from './short-id';
 
-/** More would take a group's whole share of a minute, and nobody reads them. */
+/** More messages would use up a group's limit for a minute, and nobody would read them. */
 export const MAX_PIECES = 8;
-/** For the lines around a piece. */
+/** Reserved for the lines around a piece. */
 const FRAME_LENGTH = 200;
 const PIECE_LENGTH = MAX_MESSAGE_LENGTH - FRAME_LENGTH;
 
 /** The complete action as text messages, for a chat that takes no files. */
 export interface ActionPieces {
   readonly messages: readonly RichText[];
-  /** Of the texts of all messages, joined by newlines; lower-case hex. */
+  /** Digest of the texts of all messages, joined by newlines; lower-case hex. */
   readonly sha256: string;
 }
 
-/** Null when it would be too many: {@link piecesNeeded}. */
+/** The action's messages; null if there would be too many: {@link piecesNeeded}. */
 export function actionPieces(request: ApprovalRequest): ActionPieces | null {
   const text = completeText(request);
   if (text.length > MAX_PIECES * PIECE_LENGTH) return null;
@@ -27,17 +27,17 @@ export function actionPieces(request: ApprovalRequest): ActionPieces | null {
   if (pieces.length > MAX_PIECES) return null;
   const messages = pieces
     .map((piece, i) => frame(request.id, piece, i + 1, pieces.length))
-    // Its lines are marked already, and what the chat holds must be the text that is signed.
+    // The lines have marks already, and the text in the chat must be the signed one.
     .map((message) => ({ ...message, plain: message.text }));
   return { messages, sha256: sha256Hex(messages.map((message) => message.text).join('\n')) };
 }
 
-/** About how many messages the complete action takes. */
+/** Approximate number of messages for the complete action. */
 export function piecesNeeded(request: ApprovalRequest): number {
   return Math.ceil(completeText(request).length / PIECE_LENGTH);
 }
 
-/** As the first part of the document. */
+/** The same text as the first part of the document. */
 function completeText(request: ApprovalRequest): string {
   const { text, metadata } = cardContent(request);
   return readingLines(request, text, metadata ?? '{}').join('\n');
@@ -45,15 +45,15 @@ function completeText(request: ApprovalRequest): string {
 
 interface Piece {
   readonly text: string;
-  /** The last line goes on in the next message. */
+  /** True if the last line continues in the next message. */
   readonly inLine: boolean;
 }
 
-/** At ends of lines where a message is at least half full then; never inside an escape. */
+/** Cuts at line ends if the message is then at least half full, else within a line; never inside an escape. */
 function cut(text: string): Piece[] {
   const pieces: Piece[] = [];
   for (let from = 0; from < text.length;) {
-    // A line that goes on must not read as one of ours, which have no mark.
+    // A continued line needs a mark, so that it cannot imitate a line of the card.
     const mark = pieces.at(-1)?.inLine ? '…' : '';
     const rest = text.slice(from, from + PIECE_LENGTH + 1);
     if (rest.length <= PIECE_LENGTH) return [...pieces, { text: `${mark}${rest}`, inLine: false }];
@@ -66,7 +66,7 @@ function cut(text: string): Piece[] {
   return pieces;
 }
 
-/** Our own words first and last: Telegram trims white space at both ends of a message. */
+/** Puts a line of the card before and after the piece, since Telegram trims white space at both ends. */
 function frame(id: string, { text, inLine }: Piece, number: number, count: number): RichText {
   const place = `${number} of ${count}`;
   return join(

@@ -1,10 +1,10 @@
 import type { JsonObject, JsonValue } from '../kernel/json';
 import type { Steps } from '../kernel/steps';
 
-/** A text in an action, with what somebody needs to know who searches it. */
+/** A text in an action, for the search for look-alikes. */
 export interface ActionString {
   readonly text: string;
-  /** True when a shell would probably run it. */
+  /** True if a shell would probably run it. */
   readonly isCommand: boolean;
 }
 
@@ -15,7 +15,7 @@ const ASCII_ONLY = /^\p{ASCII}*$/u;
 
 const VALUES_IN_A_STEP = 10_000;
 
-/** Every text in the action that is not plain ASCII, names of members included. */
+/** Every text in the action with a character beyond ASCII, including names of members. */
 export function* stringsBeyondAscii(toolName: string, toolInput: JsonObject): Steps<ActionString[]> {
   const toolRunsCommands = COMMAND_TOOL.test(toolName);
   const found: ActionString[] = [];

@@ -1,10 +1,10 @@
 import type { Asker } from '../approvals/approval';
 import { visibleLine } from './visible-text';
 
-/** The API key that asked and its owner, as they were authenticated. Neither can be chosen by who asks. */
+/** The authenticated API key of the request and its owner. The caller cannot choose either. */
 export function askerOf({ keyId, owner }: Asker): string {
   return `API key ${visibleLine(keyId)}${owner === null ? '' : `, owner ${visibleLine(owner)}`}`;
 }
 
-/** Over the name that the caller gives itself, which proves nothing. */
+/** Label for the name that the caller gives itself, which is not authenticated. */
 export const CLAIMED_AGENT = 'Agent (claimed)';

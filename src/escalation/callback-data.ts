@@ -9,7 +9,7 @@ const FORMAT = /^1:([arx]):([A-Za-z0-9_-]{22})$/;
 export interface Tap {
   readonly verdict: Verdict;
   readonly nonce: string;
-  /** The card shows or has attached the whole action; one that does not yet can only be rejected. */
+  /** True if the card shows or has attached the whole action; else it can only be rejected. */
   readonly complete: boolean;
 }
 
@@ -19,12 +19,12 @@ export type ListTap =
 
 const LIST_FORMAT = /^1:([ps]):([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$/;
 
-/** It shows and decides nothing, so it carries a plain id and not a nonce. */
+/** Callback data with a plain id instead of a nonce, since the button decides nothing. */
 export function listCallbackData(tap: ListTap): string {
   return tap.kind === 'page' ? `${VERSION}:p:${tap.beforeId}` : `${VERSION}:s:${tap.id}`;
 }
 
-/** Null for anything else. */
+/** Parses the data of a list button; null for other data. */
 export function parseListTap(data: string): ListTap | null {
   const [, action, id] = LIST_FORMAT.exec(data) ?? [];
   if (id === undefined) return null;
@@ -39,7 +39,7 @@ export function callbackData({ verdict, nonce, complete }: Tap): string {
   return `${VERSION}:${verdict === 'approved' ? 'a' : complete ? 'r' : 'x'}:${nonce}`;
 }
 
-/** Null for anything that is not of our making. */
+/** Parses the data of a card's button; null for other data. */
 export function parseCallbackData(data: string): Tap | null {
   const [, action, nonce] = FORMAT.exec(data) ?? [];
   if (nonce === undefined) return null;

@@ -11,10 +11,10 @@ import { shorten } from './shorten';
 import { makeVisible, visibleLine } from './visible-text';
 import { makeWarnings } from './warnings';
 
-/** How much of each field is shown when not everything fits, in UTF-16 units. The action gets all the rest. */
+/** Length of each field in a shortened card, in UTF-16 units. The action gets the rest. */
 const SHORT = { name: 100, directory: 240, prose: 300 } as const;
 
-/** A request as operators read it, worked out once: reading a large input is not cheap. */
+/** A request as operators read it, computed once, since that is expensive for a large input. */
 export interface CardContent {
   readonly request: ApprovalRequest;
   readonly parts: readonly ActionPart[];
@@ -23,25 +23,25 @@ export interface CardContent {
   readonly metadata: string | null;
   /** The visible parts as lines of plain text. */
   readonly text: string;
-  /** Made where a card can surely not hold the whole; null where it may or may not. */
+  /** The document if a card can certainly not hold the whole action; null if the card may hold it. */
   readonly document: ActionDocument | null;
 }
 
 export interface Surroundings {
-  /** The first lines: what happens or happened, around the name of the tool. */
+  /** The first lines: the request's state, with the name of the tool. */
   readonly heading: (tool: RichText) => readonly RichText[];
   /** The last lines before the request's id. */
   readonly closing: readonly RichText[];
-  /** Where the whole stands, when the card cannot hold it. */
+  /** The document with the whole action, if the card cannot hold it. */
   readonly document: ActionDocument | null;
-  /** Instead of a document, where the chat takes no files. */
+  /** Messages in place of a document, if the chat accepts no files. */
   readonly pieces?: SentPieces | null;
 }
 
 /** Text messages before the card that hold the complete action. */
 export interface SentPieces {
   readonly count: number;
-  /** Of their texts, joined by newlines; lower-case hex. */
+  /** Digest of their texts, joined by newlines; lower-case hex. */
   readonly sha256: string;
 }
 
@@ -52,14 +52,14 @@ interface Layout {
 
 const prepared = new WeakMap<ApprovalRequest, CardContent>();
 
-/** What `prepareCard` worked out for this very request, or else works out now. */
+/** The content that `prepareCard` computed for this request object; else computes it now. */
 export function cardContent(request: ApprovalRequest): CardContent {
   return prepared.get(request) ?? runAtOnce(makeCardContent(request));
 }
 
 /**
- * Reads a request in bounded steps, so that a large one holds up nobody else. Everything that is rendered of the same
- * request afterwards takes from it, and is quick.
+ * Computes a request's content in bounded steps, so that a large one does not block others. Later rendering of the same
+ * request object reuses it and is fast.
  */
 export async function prepareCard(request: ApprovalRequest): Promise<void> {
   prepared.set(request, await runInTurns(makeCardContent(request)));
@@ -77,7 +77,7 @@ function* makeCardContent(request: ApprovalRequest): Steps<CardContent> {
   return { request, parts, warnings, metadata: shown, text, document };
 }
 
-/** The whole request in one message; undefined when it is too long for that. */
+/** The whole request in one message; undefined if it is too long. */
 export function completeBody(content: CardContent, surroundings: Surroundings): RichText | undefined {
   if (content.document !== null) return undefined;
   const action = content.parts.flatMap((part) => showPart(part));
@@ -85,7 +85,7 @@ export function completeBody(content: CardContent, surroundings: Surroundings): 
   return message.text.length <= MAX_MESSAGE_LENGTH ? message : undefined;
 }
 
-/** The request with its long fields shortened, and the action too where it still does not fit; both say so. */
+/** The request with shortened fields and, if needed, a shortened action; the card marks both. */
 export function shortenedBody(content: CardContent, surroundings: Surroundings): RichText {
   const draft = (action: readonly RichText[]): RichText =>
     compose(content, surroundings, { action, fieldLimit: (length) => length });
@@ -94,7 +94,7 @@ export function shortenedBody(content: CardContent, surroundings: Surroundings):
   const { text } = content;
   const room = frame(showExcerpt(text, { head: '', tail: '', leftOut: text.length }));
   const message = draft(showExcerpt(text, excerpt(text, room)));
-  // The marks of its lines come on top in the plain form, which shows as much less of the text.
+  // The plain form adds marks to the lines, so it shows that much less of the text.
   const excess = message.plain.length - MAX_MESSAGE_LENGTH;
   if (excess <= 0) return message;
   return { ...message, plain: draft(showExcerpt(text, excerpt(text, room - excess))).plain };
@@ -124,7 +124,7 @@ function compose(content: CardContent, around: Surroundings, { action, fieldLimi
   );
 }
 
-/** By how much a message grows with these parts: at most 2 characters and a line end go with a label. */
+/** Length that these parts add to a message: a label takes at most 2 more characters and a line end. */
 function lengthOf(parts: readonly ActionPart[]): number {
   return parts.reduce((sum, part) => sum + labelOf(part).length + part.shown.length + 3, 0);
 }
@@ -141,7 +141,7 @@ function showExcerpt(whole: string, { head, tail, leftOut }: Excerpt): RichText[
     rich`🔎 ${bold('Excerpt only')}: the action has ${whole.length} characters. It begins`,
     pre(head),
     words(`… ${leftOut} characters left out … and it ends`),
-    // The cut is in the middle of a line, which must not read as the beginning of one.
+    // The cut may be within a line, so mark that the tail is not the beginning of one.
     pre(`…${tail}`),
   ];
 }
@@ -155,7 +155,7 @@ function piecesNote({ count, sha256 }: SentPieces): RichText {
   return rich`📄 ${bold(`Complete in ${messages} of this request before`)}, SHA-256 ${sha256}`;
 }
 
-/** What may happen to the action without an answer. */
+/** Warning if the permission mode may let the action run without an answer. */
 function modeWarning({ metadata }: ApprovalRequest): RichText[] {
   const mode = unguardedMode(metadata);
   if (mode === null) return [];

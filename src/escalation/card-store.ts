@@ -4,18 +4,18 @@ import { AGAIN, URGENCY, type Lane } from '../database/outbox-work';
 import type { SentPieces } from './card-body';
 import type { ApprovalWork } from './outbox-store';
 
-/** One attempt to put an approval before the operators. */
+/** One attempt to show an approval to the operators. */
 export interface Card extends Lane {
   readonly id: string;
   readonly approvalId: string;
   readonly nonce: string;
-  /** Null until Telegram told it, or a tap showed it. */
+  /** Null until Telegram's answer or a tap reveals it. */
   readonly messageId: string | null;
-  /** The uploaded document that carries the whole action, where the card alone cannot. */
+  /** The uploaded document with the whole action, if the card alone cannot show it. */
   readonly document: AttachedDocument | null;
-  /** The text messages that carry it instead, once all of them are in the chat. */
+  /** The text messages in place of a document, once all of them are in the chat. */
   readonly pieces: SentPieces | null;
-  /** What the complete card shows, and what it shows until its document is there; known before it is sent. */
+  /** Digests of the complete card, and of the card before its document is uploaded; known before it is sent. */
   readonly displayDigest: string | null;
   readonly incompleteDigest: string | null;
 }
@@ -26,12 +26,12 @@ export interface AttachedDocument {
   readonly sha256: string;
 }
 
-/** One text message of the action, as it was planned. */
+/** One planned text message of the action. */
 export interface CardPiece {
   readonly number: number;
-  /** Of its text, lower-case hex. */
+  /** Digest of its text, lower-case hex. */
   readonly sha256: string;
-  /** Null until Telegram told it. */
+  /** Null until Telegram's answer. */
   readonly messageId: string | null;
 }
 
@@ -54,8 +54,8 @@ const CARD = `id, approval_id, chat_id, thread_id, nonce, message_id, document_m
   pieces, pieces_sha256, display_digest, incomplete_digest`;
 
 /**
- * Parameters: approval, chat, nonce for a new one, display digest, topic, how many pieces, their digest. A card whose send is of unknown fate is never taken up again;
- * the one with this nonce is, since whoever begins it a second time did not hear that it had begun.
+ * Parameters: approval, chat, nonce for a new one, display digest, topic, number of pieces, their digest. A card whose
+ * send has an unknown outcome is never reused, except one with this nonce: then the caller retries the same begin.
  */
 const BEGIN: Statement = {
   name: 'card-begin',
@@ -79,7 +79,7 @@ const NOT_SENT: Statement = {
   text: `update cards set sending_at = null where id = $1 and message_id is null`,
 };
 
-/** The card itself is not on its way: it is the next step. */
+/** Clears `sending_at` of a card that is not in the chat: the card itself is sent in the next step. */
 const ATTACHED: Statement = {
   name: 'card-attached',
   text: `
@@ -88,7 +88,7 @@ const ATTACHED: Statement = {
   where id = $1`,
 };
 
-/** Parameters: approval, chat, digests of the texts. What stands in the chat already and is planned again stays. */
+/** Parameters: approval, chat, digests of the texts. Keeps a piece that is in the chat and has the same text. */
 const PLAN_PIECES: Statement = {
   name: 'card-plan-pieces',
   text: `
@@ -108,7 +108,7 @@ const PIECES: Statement = {
   select number, sha256, message_id as "messageId" from card_pieces where approval_id = $1 and chat_id = $2 order by number`,
 };
 
-/** Parameters: approval, chat, number. Answers how many sends of it are of unknown fate. */
+/** Parameters: approval, chat, number. Returns the number of its sends with an unknown outcome. */
 const BEGIN_PIECE: Statement = {
   name: 'card-begin-piece',
   text: `
@@ -128,7 +128,7 @@ const PIECE_SENT: Statement = {
   text: `update card_pieces set message_id = $4 where approval_id = $1 and chat_id = $2 and number = $3`,
 };
 
-/** The upload is of unknown fate: once more, but not for ever (telegram.md 6). */
+/** The upload's outcome is unknown: it is retried, but not without end (telegram.md 6). */
 const DOCUMENT_LOST: Statement = {
   name: 'card-document-lost',
   text: `update cards set documents_lost = documents_lost + 1 where id = $1 returning documents_lost`,
@@ -144,7 +144,7 @@ const SHOWS_OTHERWISE: Statement = {
   text: `update cards set display_digest = $2 where id = $1`,
 };
 
-/** It stands in the chat, but not complete: no Approve yet. */
+/** The card is in the chat but not complete, so it has no Approve yet. */
 const SHOWN: Statement = {
   name: 'card-shown',
   text: `update cards set message_id = $2 where id = $1`,
@@ -153,7 +153,7 @@ const SHOWN: Statement = {
 /**
  * Parameters: card, message, work, lease token, warning lead in seconds.
  *
- * The share lock orders this against a settlement: either that sees our message id, or we see its status.
+ * The share lock orders this against a settlement: either that sees the message id, or this sees the new status.
  */
 const SENT: Statement = {
   name: 'card-sent',
@@ -185,8 +185,8 @@ const FIND_BY_NONCE: Statement = {
 };
 
 /**
- * A send whose answer was lost shows its message id in the first tap on it. Where that comes too late, the outcome
- * has still to be written on it; the share lock orders this against a settlement, as for {@link SENT}.
+ * Stores the message id from the first tap, for a send whose answer was lost. If the tap comes after the settlement,
+ * this enqueues the outcome for the card. The share lock orders it against a settlement, as for {@link SENT}.
  */
 const ADOPT: Statement = {
   name: 'card-adopt',
@@ -230,7 +230,7 @@ const toCard = (row: CardRow): Card => ({
   incompleteDigest: row.incomplete_digest,
 });
 
-/** The message shows the outcome now, or is gone. */
+/** The message shows the outcome, or no longer exists. */
 const CLOSED: Statement = {
   name: 'card-closed',
   text: `update cards set closed_at = now() where id = $1`,
@@ -242,19 +242,19 @@ const FIND_BY_MESSAGE: Statement = {
   text: `select ${CARD} from cards where chat_id = $1 and message_id = $2 order by id desc limit 1`,
 };
 
-/** Which message shows which approval, and what its buttons carry. */
+/** Stores the message that shows each approval, and the nonce of its buttons. */
 @Injectable()
 export class CardStore {
   constructor(private readonly database: Database) {}
 
   /**
-   * Remembers nonce and digest before anything is sent, so that a tap on a message of unknown fate is understood
-   * and bound to what it shows.
-   * Takes up again what surely was not sent, or was sent without its document. May be repeated with its nonce.
+   * Stores nonce and digest before the send, so that a tap on a message with an unknown outcome is recognised and bound
+   * to the shown text. Reuses a card that was certainly not sent, or was sent without its document. Idempotent for the
+   * same nonce.
    *
-   * @param pieces the messages that carry the whole action, all of them in the chat; null where none do.
+   * @param pieces the messages with the whole action, all of them in the chat; null if there are none.
    *
-   * @returns the card, and how many earlier sends of it are of unknown fate.
+   * @returns the card, and the number of its earlier sends with an unknown outcome.
    */
   async begin(
     approvalId: string,
@@ -277,7 +277,7 @@ export class CardStore {
     return { card: toCard(row), lost: row.lost };
   }
 
-  /** The send surely did not happen: the card may be taken up again. */
+  /** The card was certainly not sent, so it may be reused. */
   async notSent(card: Card): Promise<void> {
     await this.database.query(NOT_SENT, [card.id]);
   }
@@ -286,24 +286,24 @@ export class CardStore {
     await this.database.query(ATTACHED, [card.id, document.messageId, document.sha256]);
   }
 
-  /** The action will be sent as text messages with these digests; none is sent a second time. */
+  /** Plans the action as text messages with these digests; pieces already in the chat are not sent again. */
   async planPieces(approvalId: string, chatId: string, sha256s: readonly string[]): Promise<void> {
     await this.database.query(PLAN_PIECES, [approvalId, chatId, sha256s]);
   }
 
-  /** @returns those that are planned for the chat, in order; empty: the action goes another way. */
+  /** @returns the pieces planned for the chat, in order; empty if the action is not sent in pieces. */
   pieces(approvalId: string, chatId: string): Promise<CardPiece[]> {
     return this.database.query<CardPiece & Record<string, unknown>>(PIECES, [approvalId, chatId]);
   }
 
-  /** Remembers that the piece is on its way. @returns how many earlier sends of it are of unknown fate. */
+  /** Records that the piece is being sent. @returns the number of its earlier sends with an unknown outcome. */
   async beginPiece(approvalId: string, chatId: string, number: number): Promise<number> {
     const [row] = await this.database.query<{ lost: number }>(BEGIN_PIECE, [approvalId, chatId, number]);
     if (!row) throw new Error('beginning a piece returned no row');
     return row.lost;
   }
 
-  /** The send surely did not happen. */
+  /** The piece was certainly not sent. */
   async pieceNotSent(approvalId: string, chatId: string, number: number): Promise<void> {
     await this.database.query(PIECE_NOT_SENT, [approvalId, chatId, number]);
   }
@@ -312,28 +312,28 @@ export class CardStore {
     await this.database.query(PIECE_SENT, [approvalId, chatId, number, messageId]);
   }
 
-  /** @returns how many uploads of the card's document are of unknown fate by now. */
+  /** @returns the number of uploads of the card's document with an unknown outcome. */
   async documentLost(card: Card): Promise<number> {
     const [row] = await this.database.query<{ documents_lost: number }>(DOCUMENT_LOST, [card.id]);
     return row?.documents_lost ?? 0;
   }
 
-  /** Before the card is sent without its document, which could not be uploaded yet: what it shows without. */
+  /** Stores the digest of the incomplete card, before it is sent without its document. */
   async incomplete(card: Card, digest: string): Promise<void> {
     await this.database.query(INCOMPLETE, [card.id, digest]);
   }
 
-  /** Before the complete card is sent in another form than it was begun with: what it shows in that. */
+  /** Stores a new digest, before the complete card is sent in another form than it was begun with. */
   async showsOtherwise(card: Card, digest: string): Promise<void> {
     await this.database.query(SHOWS_OTHERWISE, [card.id, digest]);
   }
 
-  /** The card stands in the chat without Approve. */
+  /** Records that the card is in the chat without Approve. */
   async shown(card: Card, messageId: string): Promise<void> {
     await this.database.query(SHOWN, [card.id, messageId]);
   }
 
-  /** The card stands in the chat, complete: ends the work, and enqueues what follows from it. */
+  /** Records that the complete card is in the chat: ends the work and enqueues the following work. */
   async sent(card: Card, messageId: string, work: ApprovalWork, warningSeconds: number): Promise<void> {
     await this.database.query(SENT, [card.id, messageId, work.id, work.leaseToken, warningSeconds]);
   }

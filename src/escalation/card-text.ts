@@ -24,7 +24,7 @@ import { shortId } from './short-id';
 import { shorten } from './shorten';
 import { visibleLine } from './visible-text';
 
-/** A card to be decided on. Where there is a document, Approve may appear only once that is uploaded. */
+/** A card for a decision. If it has a document, Approve may appear only after the upload. */
 export interface Card extends RichText {
   readonly document: ActionDocument | null;
 }
@@ -33,11 +33,11 @@ const MAX_NAME_LENGTH = 80;
 const MAX_REASON_LENGTH = 400;
 
 /**
- * The card of a pending approval: the complete action or, when that does not fit, its beginning and end and a
- * document with the whole. It depends on nothing but the approval, so it can be made again at any time.
+ * The card of a pending approval: the complete action or, if that does not fit, its beginning and end and a document
+ * with the whole. It depends only on the approval, so it can be rendered again at any time.
  *
- * @param options.notices lines of ours, for what else an operator must know
- * @param options.pieces messages that hold the whole action, instead of a document
+ * @param options.notices further lines for the operator
+ * @param options.pieces messages with the whole action, instead of a document
  */
 export function renderCard(
   approval: ApprovalRequest,
@@ -46,7 +46,7 @@ export function renderCard(
   return pendingCard(cardContent(approval), options.notices ?? [], options.pieces ?? null);
 }
 
-/** The card of a settled approval: outcome, who, when and why, what it was about, and what the agent did then. */
+/** The card of a settled approval: outcome, actor, time, reason, action, and the agent's acknowledgement. */
 export function renderOutcome(approval: SettledApproval, pieces: SentPieces | null = null): RichText {
   const content = cardContent(approval);
   const surroundings: Surroundings = {
@@ -59,7 +59,7 @@ export function renderOutcome(approval: SettledApproval, pieces: SentPieces | nu
   return complete ?? shortenedBody(content, surroundings);
 }
 
-/** Of the document that goes with a card. */
+/** Caption of a card's document. */
 export function renderDocumentCaption(approval: Approval, document: ActionDocument): RichText {
   return rich`📄 Everything that request ${shortId(approval.id)} asks for. SHA-256 ${document.sha256}`;
 }
@@ -93,7 +93,7 @@ function whereToAnswer(request: ApprovalRequest): RichText[] {
   return possibleVerdicts(request).length === 0 ? [terminal] : [rich`${terminal}, only rejected`];
 }
 
-/** Name and id of who acted, as code. */
+/** Name and id of the actor, as code. */
 function who(actor: Actor): RichText {
   const name = shorten(visibleLine(actor.name), MAX_NAME_LENGTH);
   const id = shorten(visibleLine(actor.id), MAX_NAME_LENGTH);
@@ -108,8 +108,8 @@ function who(actor: Actor): RichText {
 }
 
 /**
- * The relative form is the client's own clock. Where a client cannot show one, the words in its place must stay
- * true without being edited: so they count from the request, not from now.
+ * The relative time uses the client's own clock. If a client cannot show one, it shows the fallback, which must stay
+ * true without edits. So the fallback counts from the request, not from now.
  */
 function expiry({ createdAt, expiresAt }: ApprovalRequest): RichText {
   const fallback = `${span(createdAt.getTime(), expiresAt.getTime())} after the request`;
@@ -145,7 +145,7 @@ function reason(text: string | null): RichText[] {
   return text === null ? [] : [rich`${bold('Reason')}: ${shorten(visibleLine(text), MAX_REASON_LENGTH)}`];
 }
 
-/** Never more than is known: an answer that was delivered does not mean that the tool ran. */
+/** States only what is known: a delivered answer does not mean that the tool ran. */
 function acknowledgement(outcome: Acknowledgement): RichText {
   switch (outcome) {
     case 'gone':

@@ -1,5 +1,5 @@
 /**
- * Everything a reader cannot see, or that changes how the rest is seen: control, format, private-use and unassigned
+ * Characters that are invisible or change how others are displayed: control, format, private-use and unassigned
  * code points, lone surrogates, separators and spaces, default-ignorables (fillers, variation selectors, tags),
  * enclosing marks, and blanks that Unicode counts as letters or symbols.
  */
@@ -8,7 +8,7 @@ const MARK_CHARACTER = /^\p{M}/u;
 const LETTER_OR_MARK = /^[\p{L}\p{M}]/u;
 const INHERITED = /^\p{Script=Inherited}/u;
 
-/** Scripts whose letters carry marks that have no other spelling; marks of all others are always escaped. */
+/** Scripts whose letters need marks that have no other spelling; marks of all others are always escaped. */
 const SCRIPTS_WITH_MARKS = [
   'Arabic',
   'Bengali',
@@ -32,7 +32,7 @@ const SCRIPTS_WITH_MARKS = [
   'Thai',
   'Tibetan',
 ].map((name) => new RegExp(`^\\p{Script=${name}}`, 'u'));
-/** Vowel signs of Arabic that Unicode gives to no script. None of them composes with a letter. */
+/** Vowel signs of Arabic that Unicode assigns to no script. None of them composes with a letter. */
 const ARABIC_VOWEL_SIGN = /^[\u064b-\u0652\u0670]/u;
 const ARABIC = 1;
 /** Letters of the other scripts, whose marks are always escaped. */
@@ -40,12 +40,12 @@ const OTHER_LETTER = 100;
 const INHERITED_MARK = 101;
 const NO_SCRIPT = 255;
 
-/** What a reader makes of a character: one of these. */
+/** Kind of a character for a reader; one of these three. */
 export const PLAIN = 1;
 export const UNSEEN = 2;
 export const MARK = 3;
 
-/** Every answer is worked out once: one look at a table costs a hundredth of a regular expression. */
+/** Cache of the kinds: a table lookup costs a hundredth of a regular expression. */
 const kinds = new Uint8Array(0x110000);
 const scripts = new Uint8Array(0x110000);
 
@@ -58,13 +58,13 @@ export function kindOf(codePoint: number): number {
   return kind;
 }
 
-/** True for a mark that belongs on the letter: both are of one of the scripts whose letters carry marks. */
+/** True if the mark belongs on the letter: both are of the same script, whose letters need marks. */
 export function belongsOn(mark: number, letter: number): boolean {
   const script = scriptOf(letter);
   return script < OTHER_LETTER && scriptOf(mark) === script;
 }
 
-/** True for an accent on a letter, where the two may have another spelling as one character. */
+/** True for an accent on a letter that together may have another spelling as one character. */
 export function isAccent(mark: number, letter: number): boolean {
   return scriptOf(mark) === INHERITED_MARK && scriptOf(letter) < INHERITED_MARK;
 }

@@ -1,19 +1,19 @@
 import type { Steps } from '../kernel/steps';
 
-/** Where a word is that a shell would run, in UTF-16 units. */
+/** Position of a word that a shell would run, in UTF-16 units. */
 export interface CommandWord {
   readonly start: number;
   readonly end: number;
 }
 
-/** Words after which a command follows. */
+/** Words that precede a command. */
 const PREFIXES: ReadonlySet<string> = new Set(
   (
     'sudo doas env xargs parallel nohup nice ionice chroot setsid stdbuf time timeout watch command builtin exec eval ' +
     'trap if then elif else while until do coproc ! { } -exec -execdir -ok -okdir'
   ).split(' '),
 );
-/** Of these, the command is itself a text in quotes. */
+/** Prefixes whose command may be a quoted text. */
 const RUN_THEIR_ARGUMENT: ReadonlySet<string> = new Set(['eval', 'trap', 'watch']);
 const SHELLS: ReadonlySet<string> = new Set('sh bash zsh dash ksh ash fish su pwsh powershell'.split(' '));
 
@@ -23,11 +23,11 @@ const OPTION_WITH_SCRIPT = /^-[A-Za-z]*[cC](?:ommand)?$/;
 const NOT_ASCII = /[^\p{ASCII}]/u;
 const HEREDOC = /<<(-?)[ \t]*(?:'([^'\n]{1,64})'|"([^"\n]{1,64})"|\\?([^\s'"\\;|&<>()]{1,64}))/y;
 
-/** Deeper nesting than this is read as if it were flat. */
+/** Deeper nesting than this is treated as flat. */
 const MAX_DEPTH = 64;
 const UNITS_IN_A_STEP = 4 * 1024;
 
-/** A part of the text that a shell would read as commands of its own, and how it goes on behind it. */
+/** A part of the text that a shell would read as separate commands, and the state to restore after it. */
 interface Inner {
   readonly closer: string;
   readonly quoteAround: string;
@@ -35,9 +35,9 @@ interface Inner {
 }
 
 /**
- * Finds the command names with a character beyond ASCII: at the beginning of a line, behind `|`, `&`, `;`, `(`, `$(` and
- * a backtick, behind `sudo` and its like, and in the script of `sh -c`. A single pass that knows quotes, comments and
- * here-documents; where it is unsure, it takes a word for a command.
+ * Finds the command names with a character beyond ASCII: at the beginning of a line; after `|`, `&`, `;`, `(`, `$(` and
+ * a backtick; after `sudo` and similar words; and in the script of `sh -c`. It makes a single pass that handles quotes,
+ * comments and here-documents. In doubt it takes a word for a command.
  */
 export function* commandWords(text: string): Steps<CommandWord[]> {
   if (!NOT_ASCII.test(text)) return [];
@@ -50,7 +50,7 @@ class CommandReader {
   readonly found: CommandWord[] = [];
   private at = 0;
   private readonly inside: Inner[] = [];
-  /** The quote that is open here: nothing in it is a command, but a substitution. */
+  /** The open quote: in it only a substitution is a command. */
   private quote = '';
   private wordStart = -1;
   private isCommand = false;
@@ -67,7 +67,7 @@ class CommandReader {
 
   constructor(private readonly text: string) {}
 
-  /** @returns whether there is more to read. */
+  /** @returns true if there is more to read. */
   goOn(units: number): boolean {
     const until = Math.min(this.text.length, this.at + units);
     while (this.at < until) {
@@ -177,7 +177,7 @@ class CommandReader {
   private readCommand(word: string, start: number, end: number): void {
     if (ASSIGNMENT.test(word)) return;
     if (NOT_ASCII.test(this.text.slice(start, end))) this.found.push({ start, end });
-    // An option may take the next word.
+    // An option may take the next word as its value.
     if (this.afterPrefix && word.startsWith('-')) {
       this.expect(2, false);
       return;
@@ -222,7 +222,7 @@ class CommandReader {
   }
 
   private redirect(): void {
-    // What stands directly before it is the number of a file.
+    // A word directly before a redirection is a file descriptor.
     this.endWord();
     HEREDOC.lastIndex = this.at;
     const heredoc = this.text.startsWith('<<<', this.at) ? null : HEREDOC.exec(this.text);
@@ -240,14 +240,14 @@ class CommandReader {
     this.inComment = false;
     this.beginCommand();
     this.at++;
-    // A shell would run what the here-document holds.
+    // Do not skip the here-document of a shell: the shell would run its text.
     if (this.heredoc !== null && !this.shellOnLine)
       this.at = this.endOfHeredoc(this.heredoc.end, this.heredoc.tabs);
     this.heredoc = null;
     this.shellOnLine = false;
   }
 
-  /** Where the text goes on behind a here-document; where it stands, if that never ends. */
+  /** Position after a here-document; the current position if it has no end. */
   private endOfHeredoc(end: string, tabs: boolean): number {
     const { text, at } = this;
     let from = at;
@@ -260,7 +260,7 @@ class CommandReader {
       const next = text.charAt(from);
       if (text.charAt(lineStart - 1) === '\n' && (next === '' || next === '\n')) return from;
     }
-    // One search to the end of the text is enough: more of them would cost the square of its length.
+    // Search to the end of the text only once: repeated searches would take quadratic time.
     this.heredocsEnd = false;
     return at;
   }

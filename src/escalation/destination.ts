@@ -3,10 +3,10 @@ import { CONFIG, telegramOf, type Config } from '../config/environment';
 import type { Lane } from '../database/outbox-work';
 import { OutboxStore } from './outbox-store';
 
-/** The lane where operators are told: the configured one, or the chat that its group became. */
+/** The lane for messages to operators: the configured one, or the chat that its group became. */
 @Injectable()
 export class Destination {
-  /** The chat that the configured one became, as far as this replica knows. */
+  /** The chat that the configured one became, if this replica knows of a move. */
   private movedTo: string | null = null;
 
   constructor(
@@ -14,28 +14,25 @@ export class Destination {
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
-  /** Rejects with DomainError `database.unavailable`. */
+  /** The current lane. Rejects with DomainError `database.unavailable`. */
   async now(): Promise<Lane> {
     const lane = await this.outbox.resolve(this.configured);
     this.movedTo = lane.chatId;
     return lane;
   }
 
-  /** Lane as it is configured. */
+  /** The lane in the configuration. */
   get configured(): Lane {
     const { chatId, threadId } = telegramOf(this.config);
     return { chatId, threadId };
   }
 
-  /** As {@link isIn}, also after another replica followed the chat: an unknown one is looked up. */
+  /** Like {@link isIn}, but looks up an unknown chat, since another replica may have followed a move. */
   async includes(chatId: string): Promise<boolean> {
     return this.isIn(chatId) || (await this.now()).chatId === chatId;
   }
 
-  /**
-   * True if operators are told in this chat, as far as this replica knows; in others stand cards of earlier
-   * configurations.
-   */
+  /** True if this replica knows the chat as the operators' one. Others may hold cards of earlier configurations. */
   isIn(chatId: string): boolean {
     return chatId === this.configured.chatId || chatId === this.movedTo;
   }

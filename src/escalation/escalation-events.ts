@@ -1,8 +1,8 @@
-/** A card came to stand in the chat. In memory only: it feeds metrics. */
+/** A card was delivered to the chat. In memory only: it feeds metrics. */
 export class CardDelivered {
   constructor(
     readonly approvalId: string,
-    /** From the request to the card. */
+    /** Time from the request to the card, in milliseconds. */
     readonly latencyMs: number,
   ) {}
 }

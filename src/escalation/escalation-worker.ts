@@ -18,39 +18,39 @@ import { ChatFailure, OperatorChat } from './operator-chat';
 import { OutboxStore, type Work } from './outbox-store';
 import { SendBudget } from './send-budget';
 
-/** How often the outbox is looked at when nothing wakes us: retries, warnings, other replicas' leftovers. */
+/** Interval for polling the outbox without an event: for retries, warnings and other replicas' unfinished work. */
 const POLL_MS = 1_000;
-/** Done side by side: more than one chat takes at once, so that one slow chat does not hold up the others. */
+/** Concurrent work: more than one chat accepts at once, so that one slow chat does not block the others. */
 const MAX_IN_FLIGHT = 16;
 /**
- * A lane is left alone for as long while a message is on its way to it, so that messages arrive in their order; what
- * takes longer than any healthy call does not hold up what comes after it.
+ * While a message is being sent to a lane, the worker sends no other there for this time, so that messages arrive in
+ * order. A call that takes longer than any healthy one does not block the following messages.
  */
 const IN_ORDER_FOR_MS = 1_000;
 /** A lease is renewed this many times in its life, so that one failed renewal does not lose it. */
 const RENEWALS_PER_LEASE = 3;
-/** What failed here, and not at Telegram, comes back after this. */
+/** Wait before the retry of work that failed in the service itself and not at Telegram. */
 const RETRY_MS = 1_000;
-/** A refused message is tried again this long after its lane, so that another shows meanwhile whether the lane works. */
+/** A refused message is retried this long after its lane's pause, so that another message tests the lane first. */
 const AFTER_LANE_MS = 1_000;
-/** The longest wait of a message that is refused while its lane works. */
+/** The longest wait of a message that Telegram refuses while its lane works. */
 const MAX_MESSAGE_PAUSE_MS = 60_000;
 
 /** 1 s, 2 s, 4 s … */
 const backoffMs = (attempts: number): number => Math.min(MAX_MESSAGE_PAUSE_MS, 1000 * 2 ** (attempts - 1));
 
 /**
- * A failed call shows the connection unwell, not the chat: while that lasts the breaker keeps everything back, and when
- * it is over the chat must not wait on.
+ * Pause after a failure that may concern the connection and not the chat. Meanwhile the breaker holds everything back;
+ * when the connection works again, the chat must not wait longer.
  */
 const UNPROVEN_FAULT_PAUSE_MS = 1_000;
-/** A message that fails while Telegram answers waits this many doublings longer than one that its chat refuses: 8 s at first. */
+/** Extra doublings of the backoff for a message that fails while Telegram answers: it waits 8 s at first. */
 const ALONE_DOUBLINGS = 2;
 
-/** What was written into the outbox together with one of these can be done now. */
+/** Events whose transactions also write work into the outbox; the worker can start that work now. */
 const LEAVING_WORK = [ApprovalEnqueued, ApprovalSettled, ApprovalAcknowledged];
 
-/** Takes work from the outbox, does it, and gives back what failed. Any number of replicas side by side. */
+/** Takes work from the outbox, performs it, and requeues failed work. Any number of replicas may run concurrently. */
 @Injectable()
 export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly stop = new AbortController();
@@ -62,7 +62,7 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
   private hinted: NodeJS.Immediate | null = null;
   /** True if the last hint was followed by news of cards alone. */
   private onlyCards = true;
-  /** Lanes whose work, or whose cards, wait for room in the budget: news of more of it changes nothing until then. */
+  /** Lanes whose work, or whose cards, wait for room in the budget: until then new work for them changes nothing. */
   private waiting: readonly string[] = [];
   private full: readonly string[] = [];
   private failing = false;
@@ -81,7 +81,7 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
   ) {}
 
   onApplicationBootstrap(): void {
-    // An event is a hint, no more: what it says stands in the outbox, and the poll finds it anyway.
+    // An event is only a hint: the work is in the outbox, and the poll finds it anyway.
     this.events.subscribe((event) => {
       if (LEAVING_WORK.some((kind) => event instanceof kind)) this.hint(event instanceof ApprovalEnqueued);
     });
@@ -91,7 +91,7 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
     this.running = this.run();
   }
 
-  /** Takes no more work and ends what is being done: leases end with it, and the next replica goes on. */
+  /** Takes no more work and completes the running work; its leases end, and another replica continues. */
   async beforeApplicationShutdown(): Promise<void> {
     this.stop.abort();
     this.wake();
@@ -100,7 +100,7 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
     if (this.renewals) clearInterval(this.renewals);
   }
 
-  /** Once a turn, and after it: whoever waits for what happened is answered first. */
+  /** Wakes the worker at most once a turn of the event loop and after it, so that waiters get their answers first. */
   private hint(isCard: boolean): void {
     this.onlyCards &&= isCard;
     this.hinted ??= setImmediate(() => {
@@ -121,7 +121,7 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
     return [...this.inFlight].filter(([, each]) => each.sinceMs > sinceMs).map(([work]) => laneKey(work));
   }
 
-  /** True if new work, which is for the lane that is configured, could be begun. */
+  /** True if the worker could begin new work, which is always for the configured lane. */
   private canTakeMore(full: readonly string[]): boolean {
     return ![...full, ...this.busy].includes(laneKey(this.destination.configured));
   }
@@ -135,7 +135,7 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
     }
   }
 
-  /** What was missed while no replica ran, or while Telegram was off. */
+  /** Enqueues the work that was missed while no replica ran, or while Telegram was off. */
   private async catchUp(): Promise<number> {
     const cards = await this.outbox.enqueueMissingCards(await this.destination.now());
     const outcomes = await this.outbox.enqueueMissingOutcomes();
@@ -150,7 +150,7 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
     return 0;
   }
 
-  /** Begins the next work, if there is any. @returns how long to rest before looking again, in milliseconds. */
+  /** Begins the next work, if there is any. @returns the rest before the next poll, in milliseconds. */
   private async next(): Promise<number> {
     if (!this.chat.reachable || this.inFlight.size >= MAX_IN_FLIGHT) return POLL_MS;
     const claim = await this.outbox.claim(this.busy);
@@ -166,12 +166,12 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
     return 0;
   }
 
-  /** Never rejects: what cannot even be given back comes back when its lease ends. */
+  /** Never rejects: work that cannot be requeued becomes available when its lease ends. */
   private async do(work: Work): Promise<void> {
     await this.guarded(async () => {
       let answers = false;
       try {
-        // Health counts what this replica sends to operators: also where another one followed their chat.
+        // Load the current chat for health, which counts messages to operators: another replica may have followed it.
         await this.destination.includes(work.chatId);
         if (work.failedBefore) {
           await this.chat.check();
@@ -187,7 +187,7 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
     });
   }
 
-  /** @param answers whether Telegram answered right before this failed. */
+  /** @param answers true if Telegram answered right before this failed. */
   private async giveBack(work: Work, error: unknown, answers: boolean): Promise<void> {
     const message = error instanceof ChatFailure ? error.message : describeError(error);
     const { kind, chatId, threadId, attempts } = work;
@@ -216,25 +216,25 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
       );
       return this.outbox.bury(work, message);
     }
-    // One line for each try would bury the one that matters, which the chat itself has written.
+    // Debug only: a line for each retry would bury the important one, which the chat itself has logged.
     this.log.event('debug', 'escalation.postponed', { ...fields, scope }, 'tried again later');
     if (scope === null)
       this.log.event('error', 'escalation.failed', fields, 'this failed here, not at Telegram; tried again');
     return this.outbox.postpone(work, await this.waitAfter(work, error, answers), message);
   }
 
-  /** Pauses the lane as the failure says. @returns how long the work itself waits, in milliseconds. */
+  /** Pauses the lane according to the failure. @returns the wait of the work itself, in milliseconds. */
   private async waitAfter(work: Work, error: unknown, answers: boolean): Promise<number> {
     if (!(error instanceof ChatFailure)) return RETRY_MS;
     switch (error.scope) {
       case 'chat': {
         const { failures, pauseMs } = await this.outbox.pauseLane(work, null);
-        // The lane worked until now: it may be this message alone, whose tries must not use up the chat's room.
+        // The lane worked until now: perhaps only this message fails, and its retries must not use up the chat's room.
         const ownMs = failures === 1 ? backoffMs(work.attempts) : 0;
         return Math.max(pauseMs + AFTER_LANE_MS, ownMs);
       }
       case 'busy':
-        // A wait that Telegram named holds the whole chat already (telegram.md 5).
+        // A `retry_after` from Telegram already holds the whole chat (telegram.md 5).
         if ((error.told.retryAfterMs ?? null) === null) await this.outbox.pauseLane(work, null);
         return 0;
       case 'unknown':
@@ -250,8 +250,8 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
   }
 
   /**
-   * Telegram answers, but fails for this message or for its lane. Retried at once, the oldest work would open the circuit
-   * each time, and nothing else would ever be sent.
+   * Delays work for which Telegram fails although it answers, because of the message or its lane. Retried at once, the
+   * oldest work would open the circuit each time, and nothing else would ever be sent.
    */
   private async waitAlone(work: Work): Promise<number> {
     const { pauseMs } = await this.outbox.pauseLane(work, null);
@@ -268,7 +268,7 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
     }
   }
 
-  /** Trouble with the database is told once, and the loop goes on. */
+  /** Logs a database problem once; the loop continues. */
   private async guarded(work: () => Promise<number>): Promise<number> {
     try {
       const restMs = await work();

@@ -13,7 +13,7 @@ export class OutboxEntity {
   })
   id!: string;
 
-  /** Null for what is about the whole chat. */
+  /** Null for work that concerns the whole chat. */
   @Column('uuid', { name: 'approval_id', nullable: true })
   approvalId!: string | null;
 
@@ -33,7 +33,7 @@ export class OutboxEntity {
   @Column('timestamptz', { name: 'created_at' })
   createdAt!: Date;
 
-  /** Not before this; while leased, the end of the lease. */
+  /** Earliest time for the work; while leased, the end of the lease. */
   @Column('timestamptz', { name: 'available_at' })
   availableAt!: Date;
 
@@ -50,12 +50,12 @@ export class OutboxEntity {
   @Column('text', { name: 'last_error', nullable: true })
   lastError!: string | null;
 
-  /** What a digest or notice says, as JSON. */
+  /** Content of a digest or notice, as JSON. */
   @Column('text', { nullable: true })
   data!: string | null;
 }
 
-/** One attempt to put an approval before the operators; its message id is unknown until Telegram told it. */
+/** One attempt to show an approval to the operators; its message id is unknown until Telegram answers. */
 @Entity('cards')
 @Unique('uq_cards_nonce', ['nonce'])
 @Index('ix_cards_approval', ['approvalId'])
@@ -84,7 +84,7 @@ export class CardEntity {
   @Column('bigint', { name: 'message_id', nullable: true })
   messageId!: string | null;
 
-  /** Set before a send and cleared when it surely failed: with no message id, its fate is unknown. */
+  /** Set before a send and cleared if it certainly failed. If set without a message id, the outcome is unknown. */
   @Column('timestamptz', { name: 'sending_at', nullable: true })
   sendingAt!: Date | null;
 
@@ -94,22 +94,22 @@ export class CardEntity {
   @Column('text', { name: 'document_sha256', nullable: true })
   documentSha256!: string | null;
 
-  /** Uploads of the document whose fate is unknown. */
+  /** Number of uploads of the document with an unknown outcome. */
   @Column('integer', { name: 'documents_lost', default: 0 })
   documentsLost!: number;
 
   @Column('text', { name: 'display_digest', nullable: true })
   displayDigest!: string | null;
 
-  /** The number of text messages that carry the whole action, where the chat takes no document. */
+  /** The number of text messages with the whole action, if the chat accepts no document. */
   @Column('integer', { nullable: true })
   pieces!: number | null;
 
-  /** Of the texts of these messages, joined by newlines. */
+  /** Digest of the texts of these messages, joined by newlines. */
   @Column('text', { name: 'pieces_sha256', nullable: true })
   piecesSha256!: string | null;
 
-  /** Of what it shows until its document is there. */
+  /** Digest of the card before its document is uploaded. */
   @Column('text', { name: 'incomplete_digest', nullable: true })
   incompleteDigest!: string | null;
 
@@ -119,12 +119,12 @@ export class CardEntity {
   @Column('timestamptz', { name: 'sent_at', nullable: true })
   sentAt!: Date | null;
 
-  /** When the message came to show the outcome. */
+  /** Time at which the message was edited to show the outcome. */
   @Column('timestamptz', { name: 'closed_at', nullable: true })
   closedAt!: Date | null;
 }
 
-/** Who does a job that only one replica may do, until when, and what the next holder must know. */
+/** Lease of a job for a single replica: its holder, its end, and data for the next holder. */
 @Entity('leases')
 export class LeaseEntity {
   @PrimaryColumn('text', { primaryKeyConstraintName: 'pk_leases' })
@@ -140,7 +140,7 @@ export class LeaseEntity {
   data!: string;
 }
 
-/** One text message of an action that is sent in several, where the chat takes no files. */
+/** One of several text messages of an action, for a chat that accepts no files. */
 @Entity('card_pieces')
 export class CardPieceEntity {
   @PrimaryColumn('uuid', { name: 'approval_id', primaryKeyConstraintName: 'pk_card_pieces' })
@@ -149,19 +149,19 @@ export class CardPieceEntity {
   @PrimaryColumn('bigint', { name: 'chat_id', primaryKeyConstraintName: 'pk_card_pieces' })
   chatId!: string;
 
-  /** From 1. */
+  /** Counts from 1. */
   @PrimaryColumn('integer', { primaryKeyConstraintName: 'pk_card_pieces' })
   number!: number;
 
-  /** Of its text, lower-case hex. */
+  /** Digest of its text, lower-case hex. */
   @Column('text')
   sha256!: string;
 
-  /** Set before a send and cleared when it surely failed: with no message id, its fate is unknown. */
+  /** Set before a send and cleared if it certainly failed. If set without a message id, the outcome is unknown. */
   @Column('timestamptz', { name: 'sending_at', nullable: true })
   sendingAt!: Date | null;
 
-  /** Sends whose fate is unknown. */
+  /** Number of sends with an unknown outcome. */
   @Column('integer', { default: 0 })
   lost!: number;
 
@@ -169,13 +169,13 @@ export class CardPieceEntity {
   messageId!: string | null;
 }
 
-/** One chat that Telegram told to wait: nothing is sent to any of its lanes before `availableAt`. */
+/** One chat with a wait from Telegram: nothing is sent to any of its lanes before `availableAt`. */
 @Entity('lanes')
 export class LaneEntity {
   @PrimaryColumn('bigint', { name: 'chat_id', primaryKeyConstraintName: 'pk_lanes' })
   chatId!: string;
 
-  /** Used by earlier versions, as is `digestAt`: they know no topics. */
+  /** Used only by earlier versions without topics, like `digestAt`. */
   @Column('integer', { default: 0 })
   failures!: number;
 
@@ -186,7 +186,7 @@ export class LaneEntity {
   digestAt!: Date | null;
 }
 
-/** One lane, a chat or a topic: whether it may be written to now, and whether its operators know of a backlog. */
+/** State of one lane, a chat or a topic: its pause, and the time of its last digest. */
 @Entity('lane_states')
 export class LaneStateEntity {
   @PrimaryColumn('bigint', { name: 'chat_id', primaryKeyConstraintName: 'pk_lane_states' })
@@ -195,19 +195,19 @@ export class LaneStateEntity {
   @PrimaryColumn('bigint', { name: 'thread_id', primaryKeyConstraintName: 'pk_lane_states' })
   threadId!: string;
 
-  /** In a row; the wait after the next one grows with it. */
+  /** Failures in a row; each makes the next pause longer. */
   @Column('integer', { default: 0 })
   failures!: number;
 
   @Column('timestamptz', { name: 'available_at' })
   availableAt!: Date;
 
-  /** When the operators were told of the backlog that still stands. */
+  /** Time of the digest about the current backlog. */
   @Column('timestamptz', { name: 'digest_at', nullable: true })
   digestAt!: Date | null;
 }
 
-/** One group that became a supergroup: it lives on under another id. */
+/** One group that became a supergroup and so has a new id. */
 @Entity('chat_moves')
 export class ChatMoveEntity {
   @PrimaryColumn('bigint', { name: 'from_chat_id', primaryKeyConstraintName: 'pk_chat_moves' })
@@ -233,12 +233,12 @@ export class SendSlotEntity {
   @Column('bigint', { name: 'chat_id' })
   chatId!: string;
 
-  /** When Telegram had it at the latest: in the future while the call runs, the end of the call after it. */
+  /** Latest time at which Telegram received the call: in the future while it runs, then the end of the call. */
   @Index('ix_send_slots_at')
   @Column('timestamptz')
   at!: Date;
 
-  /** True if it took from the share of its chat that outcomes leave to everything else. */
+  /** True if the call used the share of its chat that is not reserved for outcomes. */
   @Column('boolean', { default: false })
   shared!: boolean;
 }

@@ -37,7 +37,7 @@ import { SendBudget } from './send-budget';
   exports: [SendBudget, Destination],
 })
 export class EscalationModule {
-  /** The worker runs where there is a chat: its OperatorChat comes from the module of the chat. */
+  /** Includes the worker only with Telegram on: the chat's module provides its OperatorChat. */
   static with({ telegram }: Config): DynamicModule {
     return {
       module: EscalationModule,

@@ -22,9 +22,9 @@ import { ChatFailure, OperatorChat, type Button, type MessageText } from './oper
 import { renderDigest, renderGapNotice, renderWarning } from './operator-text';
 import { OutboxStore, type ApprovalWork, type ChatWork, type Work } from './outbox-store';
 
-/** A send whose answer was lost is repeated once; a second loss must not flood the chat (telegram.md 6). */
+/** A send whose answer was lost is retried once; further losses must not flood the chat (telegram.md 6). */
 const MAX_LOST_SENDS = 2;
-/** How soon what only this process knows is tried to be written down again. */
+/** Wait before the retry of a write that records a completed call. */
 const REMEMBER_AGAIN_MS = 500;
 
 function incompleteNotice(approval: Approval): string {
@@ -48,7 +48,7 @@ const reject = (nonce: string, complete = true): Button => ({
   style: 'danger',
 });
 
-/** Only decisions that can be given are offered; without the complete action, no approval. */
+/** Buttons for the possible decisions; without the complete action there is no Approve. */
 function buttonsFor(approval: Approval, nonce: string, complete = true): Button[] {
   const possible = possibleVerdicts(approval);
   return [
@@ -57,7 +57,7 @@ function buttonsFor(approval: Approval, nonce: string, complete = true): Button[
   ];
 }
 
-/** Says to the operators what must be said. Rejects with ChatFailure; the outbox tries again. */
+/** Sends the outbox's messages to the operators. Rejects with ChatFailure; the outbox retries. */
 @Injectable()
 export class Escalation implements BeforeApplicationShutdown {
   private readonly stop = new AbortController();
@@ -78,7 +78,7 @@ export class Escalation implements BeforeApplicationShutdown {
     this.stop.abort();
   }
 
-  /** Does the work, or its next step, and ends it. @returns whether the lane of the work took something. */
+  /** Performs the work, or its next step, and ends it. @returns true if the lane of the work accepted a message. */
   async perform(work: Work): Promise<boolean> {
     if ('data' in work) {
       await this.tellChat(work);
@@ -103,7 +103,7 @@ export class Escalation implements BeforeApplicationShutdown {
     await this.say(work, renderGapNotice(new Date(fromMs), new Date(toMs), pending));
   }
 
-  /** Sends what has no buttons: of these, only the outbox knows how often they were tried. */
+  /** Sends a message without buttons; only the outbox counts its attempts. */
   private async say(
     { chatId, threadId, slot, attempts, failedBefore: once }: Work,
     message: MessageText,
@@ -118,7 +118,7 @@ export class Escalation implements BeforeApplicationShutdown {
     }
   }
 
-  /** As long as the database is away, what was done must not be forgotten: it would be done twice. */
+  /** Retries the write while the database is unavailable; otherwise the completed call would be repeated. */
   private async remember<T>(store: () => Promise<T>): Promise<T> {
     for (;;) {
       try {
@@ -141,9 +141,9 @@ export class Escalation implements BeforeApplicationShutdown {
     }
   }
 
-  /** One call to Telegram at a time: what follows takes its own turn, and its own room in the budget. */
+  /** Makes one call to Telegram; the next step takes its own turn and its own room in the budget. */
   private async showCard(approval: Approval, work: ApprovalWork): Promise<boolean> {
-    // Settled before anybody saw it: there is nothing left to ask.
+    // Settled before the card was sent: there is nothing to ask.
     if (isSettled(approval)) {
       await this.outbox.finish(work);
       return false;
@@ -179,9 +179,9 @@ export class Escalation implements BeforeApplicationShutdown {
   }
 
   /**
-   * The complete card, with Approve; ends the work.
+   * Sends the complete card with Approve and ends the work.
    *
-   * @param carried digest of the document or the messages that carry the action, where the card cannot
+   * @param carried digest of the document or the messages with the action, if the card cannot hold it
    */
   private async deliver(
     approval: Approval,
@@ -207,7 +207,7 @@ export class Escalation implements BeforeApplicationShutdown {
     );
   }
 
-  /** The chat takes no files: as text messages, if they are few enough. */
+  /** Continues with text messages, if they are few enough, in a chat that accepts no files. */
   private async goOnWithoutFiles(
     approval: Approval,
     work: ApprovalWork,
@@ -233,7 +233,7 @@ export class Escalation implements BeforeApplicationShutdown {
     return this.remember(() => this.cards.planPieces(approval.id, chatId, digests));
   }
 
-  /** The next piece of the action or, once all of them are in the chat, the card with Approve. */
+  /** Sends the next piece of the action or, once all of them are in the chat, the card with Approve. */
   private async showInPieces(
     approval: Approval,
     work: ApprovalWork,
@@ -244,7 +244,7 @@ export class Escalation implements BeforeApplicationShutdown {
     const { messages, sha256 } = pieces;
     const asPlanned = messages.map(({ text }, i) => planned[i]?.sha256 === sha256Hex(text));
     if (planned.length !== messages.length || asPlanned.includes(false)) {
-      // By another version, which writes them differently.
+      // Another version planned these pieces and writes them differently.
       await this.plan(approval, work, pieces);
       await this.outbox.goOn(work);
       return false;
@@ -273,7 +273,7 @@ export class Escalation implements BeforeApplicationShutdown {
     return true;
   }
 
-  /** What approval is given for is what the chat holds: a piece that reads otherwise there does not count. */
+  /** Sends a piece. It does not count if the chat holds another text: operators approve the text in the chat. */
   private async sendPiece(
     approval: Approval,
     { chatId, threadId, slot, failedBefore: once }: ApprovalWork,
@@ -298,7 +298,7 @@ export class Escalation implements BeforeApplicationShutdown {
     }
   }
 
-  /** What there is, to be rejected or waited for. */
+  /** Shows the incomplete card, which operators can only reject. */
   private async showIncomplete(
     approval: Approval,
     work: ApprovalWork,
@@ -314,7 +314,7 @@ export class Escalation implements BeforeApplicationShutdown {
     await this.remember(() => this.cards.shown(card, messageId));
   }
 
-  /** While Telegram does not answer, the one repetition would be lost like the send before it. */
+  /** Checks that Telegram answers before the single retry, which would otherwise be lost like the first send. */
   private async checkBeforeResend(card: Card, lost: number): Promise<void> {
     try {
       if (lost >= MAX_LOST_SENDS)
@@ -327,9 +327,9 @@ export class Escalation implements BeforeApplicationShutdown {
   }
 
   /**
-   * The whole action first: Approve must not appear before everything it approves can be read.
+   * Uploads the whole action before the card: Approve must not appear before operators can read everything.
    *
-   * @returns why the document is not in the chat; null when it is.
+   * @returns the reason why the document is not in the chat; null if it is.
    */
   private async upload(
     card: Card,
@@ -351,7 +351,7 @@ export class Escalation implements BeforeApplicationShutdown {
     }
   }
 
-  /** Sends the card, or brings the one that stands up to date. @returns its message id. */
+  /** Sends the card, or edits the existing one. @returns its message id. */
   private async put(
     card: Card,
     shown: MessageText,
@@ -388,7 +388,7 @@ export class Escalation implements BeforeApplicationShutdown {
           await this.cards.closed(card);
           took ||= card.chatId === work.chatId;
         } catch (error) {
-          // A copy in a dead chat must not keep the others from becoming true.
+          // A copy in an unreachable chat must not block the update of the others.
           if (!(error instanceof ChatFailure) || !this.chat.reachable) throw error;
           failed ??= { card, error };
         }
@@ -403,7 +403,7 @@ export class Escalation implements BeforeApplicationShutdown {
     return took;
   }
 
-  /** What could not be said in another chat than the work's own waits in the lane of that, and holds up no other. */
+  /** Moves work that failed in another chat to that chat's lane, so that it does not block its own lane. */
   private async triedAgainIn({ chatId, threadId }: Card, work: Work, error: ChatFailure): Promise<void> {
     if (error.scope === 'message' || chatId === work.chatId) throw error;
     await this.outbox.pauseLane({ chatId, threadId }, null);
@@ -412,7 +412,7 @@ export class Escalation implements BeforeApplicationShutdown {
 
   private async warn(approval: Approval, work: ApprovalWork): Promise<boolean> {
     const [card] = await this.cards.delivered(approval.id);
-    // A question that only the terminal can answer needs no hurry here.
+    // Operators need no warning about a question that only the terminal can answer.
     const asked = !isSettled(approval) && card !== undefined && possibleVerdicts(approval).length > 0;
     if (asked) {
       const warning = renderWarning(approval, this.clock.now());

@@ -1,4 +1,4 @@
-/** The beginning and the end of a text, and how many characters (UTF-16 units) between them are left out. */
+/** The beginning and the end of a text, and the number of omitted characters (UTF-16 units) between them. */
 export interface Excerpt {
   readonly head: string;
   readonly tail: string;
@@ -6,8 +6,8 @@ export interface Excerpt {
 }
 
 /**
- * Of visible text longer than `length` units, that much or little less in two halves. Cuts no escape, and no mark from
- * its letter: alone, the mark would be drawn over whatever comes before it.
+ * Shortens visible text to at most `length` units, in two halves. It never cuts an escape, nor a mark from its letter:
+ * alone, the mark would be drawn over the character before it.
  */
 export function excerpt(visible: string, length: number): Excerpt {
   const half = Math.max(0, Math.floor(length / 2));
@@ -16,12 +16,12 @@ export function excerpt(visible: string, length: number): Excerpt {
   return { head, tail, leftOut: visible.length - head.length - tail.length };
 }
 
-/** Visible text in at most `length` units, with an ellipsis where it goes on. */
+/** Visible text in at most `length` units, with an ellipsis if it is cut. */
 export function beginning(visible: string, length: number): string {
   return visible.length <= length ? visible : `${visible.slice(0, cutBackward(visible, length - 1))}…`;
 }
 
-/** Where to cut at or before `at`, so that no escape and no surrogate pair is broken. */
+/** Position at or before `at` where a cut breaks no escape and no surrogate pair. */
 export function safeCut(visible: string, at: number): number {
   return cutBackward(visible, at);
 }
@@ -34,9 +34,9 @@ function cutForward(visible: string, at: number): number {
   return partAcross(visible, at)?.end ?? at;
 }
 
-/** Longer than any escape with its count, so that no cut looks through a whole text for one. */
+/** Longer than any escape with its count, so that a cut searches only a bounded part of the text. */
 const LONGEST_ESCAPE = 32;
-/** A letter and the marks that are shown on it, in units: each may be a surrogate pair. */
+/** A letter and its visible marks, in units: each may be a surrogate pair. */
 const LONGEST_CLUSTER = 6;
 const ESCAPE = /\\u\{[^}]*\}/g;
 const CLUSTER = /[^\p{M}]\p{M}+/gu;

@@ -1,6 +1,6 @@
 import { readAsAscii } from './twins';
 
-/** Commands that somebody would hide a look-alike of: short ones, and those that fetch, run, change or remove. */
+/** Commands that an attacker would imitate: short ones, and those that fetch, run, change or remove. */
 const COMMANDS: ReadonlySet<string> = new Set(
   (
     'sh bash zsh dash ksh fish pwsh powershell cmd su sudo doas env eval exec source xargs nohup ssh scp sftp rsync nc ncat ' +
@@ -13,7 +13,7 @@ const COMMANDS: ReadonlySet<string> = new Set(
   ).split(' '),
 );
 
-/** True where somebody reads a command, whatever letters it is written with. */
+/** True if a person reads the word as a known command, in any script. */
 export function isKnownCommand(word: string): boolean {
   return COMMANDS.has(readAsAscii(word).toLowerCase());
 }

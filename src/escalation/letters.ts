@@ -9,7 +9,7 @@ import {
   TWINS_AMONG_ASCII,
 } from './twins';
 
-/** Scripts with letters that pass for Latin ones. Mixed with Latin, or with each other, in one word they stand out. */
+/** Scripts with letters that look like Latin ones. A word that mixes them, with Latin or each other, is suspicious. */
 const TWIN_SCRIPTS: readonly (readonly [name: string, pattern: RegExp])[] = [
   ...[
     'Cyrillic',
@@ -40,17 +40,17 @@ const LATIN = /\p{Script=Latin}/u;
 const WORD_CHARACTER = /[\p{L}\p{M}\p{N}]/u;
 const LETTER_TWIN = new RegExp(`[${OTHER_LETTER_TWINS}]`, 'u');
 
-/** Compatibility forms of one ASCII character: fullwidth, mathematical, letter-like. Raised and lowered ones are seen. */
+/** Raised and lowered forms, which are visibly different; other compatibility forms of ASCII count as twins. */
 const RAISED_OR_LOWERED = /[²³¹ªº\u2070-\u209c\u1d2c-\u1d6a\u02b0-\u02b8]/u;
 const OTHER_TWINS = new RegExp(`[${LATIN_TWINS}${SIGN_TWINS}]`, 'u');
 
-/** Signs that deceive only in their place, by what stands around them. */
+/** Signs that deceive only in certain places, depending on the characters around them. */
 const IN_PLACE = new RegExp(
   `[${DASH_TWINS}${OPENING_QUOTE_TWINS}${REDIRECTION_TWINS}${TWINS_AMONG_ASCII}${PIPE_TWINS}]`,
   'u',
 );
 
-/** Chinese and Japanese have signs of full width; among ideographs they are in their place. */
+/** Chinese and Japanese use fullwidth signs, which are normal among ideographs. */
 const IDEOGRAPHIC = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]/u;
 const WIDE_SIGN = /[\uff01-\uff65]/u;
 
@@ -63,16 +63,16 @@ export function nameOfScript(script: number): string {
 
 export const LATIN_SCRIPT = TWIN_SCRIPTS.length + 1;
 
-/** What matters of a character beyond ASCII, in the bits of one number. */
+/** Traits of a character beyond ASCII, as bits of one number. */
 export const enum Trait {
   Known = 0x20,
   /** A letter, mark or digit. */
   Word = 0x40,
-  /** A letter of another script that is read as a Latin one. */
+  /** A letter of another script that looks like a Latin one. */
   LetterTwin = 0x80,
-  /** Passes for one ASCII character wherever it is. */
+  /** Looks like one ASCII character in any place. */
   Twin = 0x100,
-  /** May pass for one, by what is around it. */
+  /** May look like one, depending on the characters around it. */
   InPlace = 0x200,
   Space = 0x400,
   Ideographic = 0x800,
@@ -82,7 +82,7 @@ export const enum Trait {
 /** The lowest bits hold the number of the script, 0 for one without twins. */
 export const SCRIPT_BITS = 0x1f;
 
-/** Every answer is worked out once: one look at a table costs a hundredth of a regular expression. */
+/** Cache of the traits: a table lookup costs a hundredth of a regular expression. */
 const traits = new Uint16Array(0x110000);
 
 export function traitsOf(codePoint: number): number {
@@ -106,7 +106,7 @@ export function traitsOf(codePoint: number): number {
   return found;
 }
 
-/** Of one character, which is always quick: of a whole word, normalizing takes the square of a row of marks. */
+/** Tests one character, which is always fast; normalizing a word with many marks takes quadratic time. */
 function isTwin(character: string): boolean {
   if (/^\p{ASCII}$/u.test(character) || RAISED_OR_LOWERED.test(character)) return false;
   return OTHER_TWINS.test(character) || /^[!-~]$/.test(character.normalize('NFKC'));

@@ -12,31 +12,31 @@ import {
   TWINS_AMONG_ASCII,
 } from './twins';
 
-/** A word that may not be what it looks like, and which of its characters are to blame. */
+/** A word that may not be what it looks like, with its suspicious characters. */
 export interface LookAlike {
-  /** Its beginning, where it is very long. */
+  /** The word; only its beginning if it is very long. */
   readonly word: string;
-  /** Without repetition, in order; not all, where there are very many. */
+  /** Unique, in order; not all if there are very many. */
   readonly characters: readonly { readonly codePoint: string; readonly script: string }[];
 }
 
-/** How much harm a look-alike can do, the most first. */
+/** Harm that a look-alike can do, the worst first. */
 const enum Rank {
   /** A shell would run it as a command. */
   Command,
-  /** It reads like a known command, or stands in a path or an address. */
+  /** It looks like a known command, or is in a path or an address. */
   Name,
   Other,
 }
 const RANKS = [Rank.Command, Rank.Name, Rank.Other] as const;
 
-/** Code points and the script that each is of. */
+/** Code points, each with its script. */
 type Guilty = ReadonlyMap<number, string>;
 
-/** More of a word than this is not needed to name it. */
+/** The longest part of a word to show. */
 const MAX_WORD_LENGTH = 256;
 const MAX_GUILTY = 16;
-/** From the first guilty character of a word on, so many are looked at for others. */
+/** The number of characters to search for further suspicious ones, from the first one on. */
 const MAX_SEARCHED = 256;
 const UNITS_IN_A_STEP = 4 * 1024;
 
@@ -44,25 +44,25 @@ const ASCII_ONLY = /^\p{ASCII}*$/u;
 const LATIN = /\p{Script=Latin}/u;
 const ALL_TWINS = new RegExp(`^[${OTHER_LETTER_TWINS}]+$`, 'u');
 
-/** Words as short as this are common in Russian and Greek: among their like they deceive nobody. */
+/** Words this short are common in Russian and Greek, and harmless among words of the same script. */
 const MAX_NATIVE_LETTERS = 2;
-/** How far from a word its neighbours are looked for. */
+/** Distance from a word in which its neighbours are searched, in UTF-16 units. */
 const NEIGHBOURHOOD = 60;
 const WORD_BEFORE = /(?:^|(?:^|[\s(«„“"'])([\p{L}\p{M}]+)[,.:;!?»”")…']*\s+|\s)[(«„“"']*$/u;
 const WORD_AFTER = /^[,.:;!?»”")…']*(?:$|\s+[(«„“"']*([\p{L}\p{M}]*))/u;
 
-/** Where a shell might take the next word for a command, whatever is quoted; and what may follow one. */
+/** Contexts in which a shell might take the next word for a command, ignoring quotes; and the text after one. */
 const BEFORE_COMMAND =
   /(?:^|[;|&(){}`"'!$\r\n]|(?:^|\s)(?:sudo|doas|env|xargs|exec|command|nohup|time|then|do|else))[ \t]*$/;
 const AFTER_COMMAND = /^(?:$|[\s;|&<>)`"'])/;
 
 /**
- * Signs that prose is full of, and only where a shell would act on the ASCII one: a warning for every quotation,
- * list and tree of files would soon be read by nobody.
+ * Signs that are common in prose, matched only where a shell would act on the ASCII one. Operators would soon ignore
+ * warnings about every quotation, list and file tree.
  */
 const IN_PLACE: readonly (readonly [name: string, pattern: RegExp])[] = [
   ['dash', new RegExp(`(?<!\\S)[${DASH_TWINS}]+(?=[\\p{L}\\p{N}])\\S{0,${MAX_WORD_LENGTH}}`, 'uy')],
-  // What seems to be quoted, and would run.
+  // Text that seems to be quoted but would run.
   [
     'quote',
     new RegExp(`(?<![^\\s=(])[${OPENING_QUOTE_TWINS}](?=[^\\n’”${OPENING_QUOTE_TWINS}]*[;|&<>$\`])`, 'uy'),
@@ -84,13 +84,13 @@ const IN_PLACE: readonly (readonly [name: string, pattern: RegExp])[] = [
   ['pipe', new RegExp(`(?<=[!-~][ \\t]*)[${PIPE_TWINS}](?=[ \\t]*[!-~])`, 'uy')],
 ];
 
-/** A line of a tree of files or of a table: no command begins so. */
+/** The beginning of a line of a file tree or a table: no command begins like this. */
 const DRAWN = /[ \t]*[\u2500-\u257f]/y;
 
 /**
- * Words with letters that pass for others: scripts mixed within a word, whole words of Latin twins, fullwidth and
- * mathematical forms of ASCII; and signs that pass for those a shell acts on, where it would. Ordinary words of any
- * one script are left alone, except as the name of a command. The most dangerous come first.
+ * Finds words with letters that look like others: scripts mixed within a word, whole words of Latin twins, fullwidth
+ * and mathematical forms of ASCII. Also finds signs that look like those a shell acts on, where it would act. Ordinary
+ * words of a single script are ignored, except as the name of a command. The most dangerous come first.
  */
 export function lookAlikes(text: string): LookAlike[] {
   const search = new LookAlikeSearch(Infinity);
@@ -100,13 +100,13 @@ export function lookAlikes(text: string): LookAlike[] {
 
 /** Looks for look-alikes in any number of texts. */
 export class LookAlikeSearch {
-  /** Right-to-left letters reorder what is shown around them without any hidden character. */
+  /** True if there are right-to-left letters, which reorder the text around them without a hidden character. */
   hasRightToLeftLetters = false;
   private readonly ranks = new Map<string, Rank>();
-  /** For each rank the first words of it: there may be a hundred thousand more. */
+  /** For each rank only its first words: there may be a hundred thousand more. */
   private readonly first = RANKS.map(() => new Map<string, Guilty>());
 
-  /** @param most of each rank, at most so many can be named */
+  /** @param most the number of words to keep for each rank */
   constructor(private readonly most: number) {}
 
   /** The number of words found, each counted once. */
@@ -114,7 +114,7 @@ export class LookAlikeSearch {
     return this.ranks.size;
   }
 
-  /** @param isCommand whether a shell may run the text */
+  /** @param isCommand true if a shell may run the text */
   *look(text: string, { isCommand }: { readonly isCommand: boolean }): Steps<void> {
     if (ASCII_ONLY.test(text)) return;
     const commands = isCommand ? yield* commandWords(text) : [];
@@ -123,7 +123,7 @@ export class LookAlikeSearch {
     this.hasRightToLeftLetters ||= reader.hasRightToLeftLetters;
   }
 
-  /** At most so many, the most dangerous first, and else in the order of the texts. */
+  /** At most `most` words: the most dangerous first, then in the order of the texts. */
   worst(most: number): LookAlike[] {
     const found = this.first.flatMap((ofRank) => [...ofRank]).slice(0, most);
     return found.map(([word, guilty]) => ({
@@ -150,14 +150,14 @@ export class LookAlikeSearch {
   }
 }
 
-/** Right-to-left letters reorder what is shown around them without any hidden character. */
+/** True if there are right-to-left letters, which reorder the text around them without a hidden character. */
 export function hasRightToLeftLetters(text: string): boolean {
   const search = new LookAlikeSearch(0);
   runAtOnce(search.look(text, { isCommand: false }));
   return search.hasRightToLeftLetters;
 }
 
-/** A single pass: every decision takes a look at a table, or at a bounded neighbourhood. */
+/** Reads in a single pass: every decision needs a table lookup, or a bounded part of the text around. */
 class Reader {
   hasRightToLeftLetters = false;
   private at = 0;
@@ -165,7 +165,7 @@ class Reader {
   private wordTraits = 0;
   private wordScripts = 0;
   private wordIsAllTwins = true;
-  /** Where in the word the first character is that may be guilty, of each kind; -1 for none. */
+  /** Position of the first suspicious character of each kind in the word; -1 for none. */
   private firstForeign = -1;
   private firstTwin = -1;
   private firstBeyondAscii = -1;
@@ -184,7 +184,7 @@ class Reader {
     this.lineIsDrawn = this.isDrawn(0);
   }
 
-  /** @returns whether there is more to read. */
+  /** @returns true if there is more to read. */
   goOn(units: number): boolean {
     const { text } = this;
     const until = Math.min(text.length, this.at + units);
@@ -286,7 +286,7 @@ class Reader {
     return this.guiltyOf(Math.min(...starts), (traits) => letterFault(traits, allForeign));
   }
 
-  /** The characters of the word at fault, from the first of them on. */
+  /** The suspicious characters of the word, from the first of them on. */
   private guiltyOf(first: number, faultOf: (traits: number) => string | null): Guilty {
     const guilty = new Map<number, string>();
     if (first < 0 || first >= this.at) return guilty;
@@ -350,12 +350,12 @@ function letterFault(traits: number, allForeign: boolean): string | null {
   return traits & Trait.Twin ? 'styled Latin' : null;
 }
 
-/** Every character beyond ASCII in the name of a command is worth a look. */
+/** Description of a character in a command's name: there, every character beyond ASCII is suspicious. */
 function commandFault(traits: number): string {
   return traits & Trait.Twin ? 'styled Latin' : nameOfScript(traits & SCRIPT_BITS);
 }
 
-/** A short word that stands by itself beside one of its own script that no Latin word looks like. */
+/** True for a short word beside a word of its own script that does not look like a Latin word. */
 function isNative(text: string, word: string, at: number): boolean {
   if (word.length > MAX_NATIVE_LETTERS) return false;
   const script = traitsOf(word.codePointAt(0) ?? 0) & SCRIPT_BITS;

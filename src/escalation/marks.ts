@@ -1,8 +1,8 @@
 import { belongsOn, isAccent, kindOf, PLAIN } from './characters';
 
-/** A letter carries at most so many marks as they are: a higher stack covers the line above it. */
+/** Number of marks to show on a letter: a higher stack would cover the line above. */
 const MAX_MARKS_IN_A_ROW = 2;
-/** At most so many letters are joined below one: a deeper stack covers the line below. */
+/** Number of letters to join below one: a deeper stack would cover the line below. */
 const MAX_JOINED_LETTERS = 4;
 
 /** Signs that put the next letter below the one before them, in the scripts whose marks are shown. */
@@ -10,14 +10,14 @@ const JOINERS: ReadonlySet<number> = new Set([
   0x94d, 0x9cd, 0xa4d, 0xacd, 0xb4d, 0xbcd, 0xc4d, 0xccd, 0xd4d, 0xdca, 0xeba, 0xf84, 0x1039, 0x17d2,
 ]);
 
-/** How a mark is shown. `Accent`: escaped, because the letter with it may look like one other character. */
+/** Treatment of a mark. `Accent`: escaped, because the letter with it may look like another character. */
 export const enum MarkFate {
   Shown,
   Accent,
   Painting,
 }
 
-/** Decides on the marks of a text, in their order: those that would paint over other characters are not shown. */
+/** Decides about the marks of a text in order: marks that would paint over other characters are not shown. */
 export class Marks {
   private lastEnd = -1;
   private row = 0;
@@ -28,7 +28,7 @@ export class Marks {
 
   constructor(private readonly text: string) {}
 
-  /** @param at where the mark is; every mark of the text must be asked for, except those equal to the one before */
+  /** @param at position of the mark; call this for every mark of the text, except those equal to the one before */
   fateOf(mark: number, at: number): MarkFate {
     if (at !== this.lastEnd) this.beginRow(at);
     this.row += 1;
@@ -39,7 +39,7 @@ export class Marks {
     return this.base !== -1 && isAccent(mark, this.base) ? MarkFate.Accent : MarkFate.Painting;
   }
 
-  /** Takes note of more marks in the row, all equal to the last one. */
+  /** Counts further marks in the row that are all equal to the last one. */
   skipTo(end: number): void {
     this.row = MAX_MARKS_IN_A_ROW + 1;
     this.lastEnd = end;

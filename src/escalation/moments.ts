@@ -1,6 +1,6 @@
 import { relativeTime, type RichText } from './rich-text';
 
-/** To the second, in the one time zone that needs no guessing: `2026-08-01 12:30:00 UTC`. */
+/** The moment to the second in UTC: `2026-08-01 12:30:00 UTC`. */
 export function utc(moment: Date): string {
   return `${moment.toISOString().slice(0, 19).replace('T', ' ')} UTC`;
 }
@@ -14,7 +14,7 @@ export function span(fromMs: number, toMs: number): string {
   return two(`${Math.floor(minutes / 60)} h`, minutes % 60, 'min');
 }
 
-/** `in 5 min`, kept up to date by the client; where it cannot, as it was when the message was made. */
+/** `in 5 min`, which the client keeps up to date; if it cannot, the value when the message was rendered. */
 export function timeLeft(expiresAt: Date, now: Date): RichText {
   return relativeTime(expiresAt, `in ${span(now.getTime(), expiresAt.getTime())}`);
 }

@@ -1,9 +1,6 @@
 import type { Lane } from '../database/outbox-work';
 
-/**
- * A message as HTML, as the text that stands in the chat once that is parsed, and in the form for a chat that takes no
- * HTML.
- */
+/** A message as HTML, as the text in the chat after parsing, and in plain form for a chat without HTML. */
 export interface MessageText {
   readonly html: string;
   readonly text: string;
@@ -12,7 +9,7 @@ export interface MessageText {
 
 export interface Button {
   readonly text: string;
-  /** What a tap sends back: 1 to 64 bytes. */
+  /** Callback data of a tap: 1 to 64 bytes. */
   readonly data: string;
   readonly style?: 'success' | 'danger';
 }
@@ -23,14 +20,14 @@ export interface Attachment {
 }
 
 /**
- * What a failure means for trying again.
+ * Scope of a failure, which determines the retry.
  *
- * - `message`: this message will never be taken; others will.
- * - `files`: this chat takes text, and no files.
- * - `chat`: the chat or topic refuses it now, and may take it later.
- * - `busy`: the chat takes no more just now.
- * - `connection`: this replica does not reach Telegram now; another may.
- * - `unknown`: the message may have been delivered; no answer came.
+ * - `message`: the chat will never accept this message, but others.
+ * - `files`: the chat accepts text, but no files.
+ * - `chat`: the chat or topic refuses the message now and may accept it later.
+ * - `busy`: the chat accepts no more messages at the moment.
+ * - `connection`: this replica cannot reach Telegram now; another may.
+ * - `unknown`: no answer came; the message may have been delivered.
  */
 export type FailureScope = 'message' | 'files' | 'chat' | 'busy' | 'connection' | 'unknown';
 
@@ -42,9 +39,9 @@ export class ChatFailure extends Error {
     readonly scope: FailureScope,
     message: string,
     readonly told: {
-      /** Not before this, said the chat. */
+      /** Wait that the chat asked for. */
       readonly retryAfterMs?: number | null;
-      /** The chat lives on under this id. */
+      /** New id of the chat. */
       readonly migratedTo?: string | null;
     } = {},
     options?: ErrorOptions,
@@ -55,38 +52,38 @@ export class ChatFailure extends Error {
 
 export interface SendOptions {
   readonly buttons?: readonly Button[];
-  /** Called before the message is sent in its plain form, in place of HTML that was refused. */
+  /** Called before the message is sent in plain form because the chat refused the HTML. */
   readonly beforePlain?: (() => Promise<void>) | undefined;
   readonly replyTo?: string | null;
-  /** Room in the send budget that the caller has taken already; further attempts take their own. */
+  /** Room in the send budget that the caller has already taken; further attempts take their own. */
   readonly slot?: string | null;
-  /** Makes one attempt, since earlier ones failed; else failures that may pass are retried within the call. */
+  /** True to make one attempt, since earlier ones failed; else transient failures are retried within the call. */
   readonly once?: boolean;
-  /** How long to wait for room in the send budget, in milliseconds; else as long as it takes a full chat. */
+  /** Longest wait for room in the send budget, in milliseconds; by default enough for a full chat. */
   readonly roomMs?: number | undefined;
-  /** An answer to what somebody wrote, wherever that was: what becomes of it says nothing about the way to operators. */
+  /** True for a reply to somebody's message in any chat; its success does not count for the operators' connection. */
   readonly isReply?: boolean;
 }
 
-/** A message that was taken, as the chat holds it. */
+/** A sent message, as the chat holds it. */
 export interface Sent {
   readonly messageId: string;
   readonly text: string;
 }
 
-/** The way to the operators. Every method that talks to the chat rejects with ChatFailure. */
+/** Channel to the operators. Every method that calls the chat rejects with ChatFailure. */
 export abstract class OperatorChat {
-  /** False while this replica should not even try; `onReachable` tells when that is over. */
+  /** False while this replica should not send; `onReachable` reports the end of that. */
   abstract get reachable(): boolean;
 
   abstract onReachable(listener: () => void): void;
 
-  /** Resolves when Telegram answers now; puts nothing into a chat. */
+  /** Resolves if Telegram answers now; sends nothing to a chat. */
   abstract check(): Promise<void>;
 
   abstract send(lane: Lane, message: MessageText, options?: SendOptions): Promise<Sent>;
 
-  /** Replaces text and buttons; what already stands there, and what is gone, is success. */
+  /** Replaces text and buttons. Succeeds also if the message is unchanged or no longer exists. */
   abstract edit(
     chatId: string,
     messageId: string,

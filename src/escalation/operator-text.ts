@@ -7,19 +7,19 @@ import { shortId } from './short-id';
 import { shorten } from './shorten';
 import { visibleLine } from './visible-text';
 
-/** How many requests one page of `/pending` lists: ten lines of two stay readable and far below every limit. */
+/** Requests on one page of `/pending`: ten entries of two lines are readable and far below every limit. */
 export const PENDING_PAGE_SIZE = 10;
 
 const MAX_NAME_LENGTH = 60;
 const MAX_PREVIEW_LENGTH = 120;
 
-/** What `/status` reports. */
+/** Data for `/status`. */
 export interface ServiceStatus {
   /** Requests that nobody has decided yet. */
   readonly pending: number;
   /** Messages that still wait to be sent. */
   readonly unsent: number;
-  /** When the next request expires, if any is pending. */
+  /** Expiry of the next pending request; null if there is none. */
   readonly nextExpiry: Date | null;
 }
 
@@ -36,7 +36,7 @@ export function renderWarning(request: ApprovalRequest, now: Date): RichText {
   );
 }
 
-/** Stands for the cards that the chat's budget cannot show now; nothing can be approved from it. */
+/** A digest in place of cards that exceed the chat's budget; operators cannot approve from it. */
 export function renderDigest(count: number): RichText {
   return join(
     [
@@ -48,10 +48,10 @@ export function renderDigest(count: number): RichText {
 }
 
 /**
- * A page of requests, each in one glance; the decision is taken on its card.
+ * A page of requests in short form; operators decide on the card of each.
  *
- * @param page at most `PENDING_PAGE_SIZE` are shown
- * @param total how many are pending in all
+ * @param page the requests, of which at most `PENDING_PAGE_SIZE` are shown
+ * @param total number of all pending requests
  */
 export function renderPending(page: readonly ApprovalRequest[], total: number, now: Date): RichText {
   if (page.length === 0) return words('✅ Nothing is waiting for a decision.');
@@ -69,7 +69,7 @@ export function renderPending(page: readonly ApprovalRequest[], total: number, n
   );
 }
 
-/** Replies to a card, so that a tap on the quote leads there. */
+/** Text of a reply to a card, so that a tap on the quote leads to the card. */
 export function renderHere(approvalId: string): RichText {
   return rich`👆 Request ${shortId(approvalId)}`;
 }
@@ -124,7 +124,7 @@ export function renderWhoami(user: {
   );
 }
 
-/** For whoever writes as a group or a channel, and cannot be told apart from the others who do. */
+/** Answer to a sender that writes as a group or a channel and so cannot be identified. */
 export function renderAnonymous(): RichText {
   return join(
     [
@@ -135,14 +135,14 @@ export function renderAnonymous(): RichText {
   );
 }
 
-/** In a chat where anybody might read along. */
+/** Answer in a chat that strangers may read. */
 export function renderElsewhere(): RichText {
   return words(
     '🔒 Countersign does not answer in this chat. Write to the bot directly, or in its configured chat.',
   );
 }
 
-/** After a silence of the Telegram connection longer than Telegram keeps taps (telegram.md 12). */
+/** Notice after an interruption of the connection longer than Telegram keeps taps (telegram.md 12). */
 export function renderGapNotice(from: Date, to: Date, pending: number): RichText {
   return join(
     [
@@ -153,13 +153,13 @@ export function renderGapNotice(from: Date, to: Date, pending: number): RichText
   );
 }
 
-/** The beginning of the action in one line, marked where it goes on. Not enough to decide on. */
+/** The beginning of the action in one line, with a mark if it is cut. Not sufficient for a decision. */
 function actionPreview({ toolName, toolInput }: Pick<ApprovalRequest, 'toolName' | 'toolInput'>): RichText {
   const preview = actionLine(toolName, toolInput, MAX_PREVIEW_LENGTH);
   return preview === '' ? words('(empty)') : code(preview);
 }
 
-/** Who asks, and as what; where both are the same, once. */
+/** The API key and the agent's name; only once if both are the same. */
 function asker(request: ApprovalRequest): RichText {
   const by = rich`Asked by ${askerOf(request)}`;
   return request.agentId === request.keyId ? by : rich`${by}, which calls itself ${name(request.agentId)}`;

@@ -4,31 +4,31 @@ import { Database, type Statement } from '../database/database';
 import { CHAT_OF, LANE_OF, laneKey, NO_TOPIC, THREAD_OF, URGENCY, type Lane } from '../database/outbox-work';
 import { FORGET_SLOTS, FREE_AT, LOCK_BUDGET, SendBudget, SLOT_END } from './send-budget';
 
-/** A leased piece of work; `leaseToken` proves that the lease is still ours when it ends. */
+/** A leased piece of work; `leaseToken` proves at its end that the lease is still held. */
 interface Leased extends Lane {
   readonly id: string;
   readonly leaseToken: string;
   /** Leases taken so far, this one included. */
   readonly attempts: number;
-  /** This work or its lane has failed, and neither has succeeded since. */
+  /** True if this work or its lane has failed and neither has succeeded since. */
   readonly failedBefore: boolean;
   /** Room in the send budget for one call. */
   readonly slot: string;
 }
 
-/** What is said about one approval: its card, how it ended, that its time runs out. */
+/** Work for one approval: its card, its outcome, or the warning before its expiry. */
 export interface ApprovalWork extends Leased {
   readonly kind: 'card' | 'outcome' | 'warning';
   readonly approvalId: string;
 }
 
-/** Between these moments, in milliseconds since 1970, taps may have been lost. */
+/** Period in which taps may have been lost, in milliseconds since 1970. */
 export interface Gap {
   readonly fromMs: number;
   readonly toMs: number;
 }
 
-/** What is said to a chat: how many cards wait to be sent, or that taps may have been lost. */
+/** Work for a whole chat: the digest of unsent cards, or the notice about lost taps. */
 export type ChatWork = Leased &
   (
     | { readonly kind: 'digest'; readonly data: { readonly unsent: number } }
@@ -38,8 +38,8 @@ export type ChatWork = Leased &
 export type Work = ApprovalWork | ChatWork;
 
 /**
- * Work, or how many milliseconds until there may be some; null: nothing waits. `waiting`: the keys of the lanes whose work
- * waits for room in the budget, or for the end of a pause. `full`: of those, and of lanes whose cards alone wait.
+ * Work, or the milliseconds until there may be some; null: nothing waits. `waiting`: the keys of the lanes whose work
+ * waits for room in the budget, or for the end of a pause. `full`: these, and the lanes of which only cards wait.
  */
 export type Claim =
   | { readonly work: Work }
@@ -72,15 +72,15 @@ interface WorkRow {
   full: readonly string[] | null;
 }
 
-/** Ranges of urgency, and whether they must leave room for outcomes. */
+/** Ranges of urgency; `shared` is true for those that must leave room for outcomes. */
 const TIERS = `(values (-32768, ${URGENCY.first}, false), (${URGENCY.card}, ${URGENCY.card}, true),
       (${URGENCY.outcome}, ${URGENCY.outcome}, false), (${URGENCY.warning}, 32767, true)) as tiers (least, most, shared)`;
 
 /**
- * $4: lease in seconds, $5: lanes to leave out. The most urgent, then the oldest work of a lane that may be written to and has
- * room in the budget; takes the room with it. Lanes, and in each its next work of every tier, are found by steps through
- * the index: however long the backlog, a claim reads a few rows. (Asked whether there `exists` any, PostgreSQL joins with
- * all of it.)
+ * $4: lease in seconds, $5: lanes to exclude. Claims the most urgent, then the oldest work of a lane that is not paused
+ * and has room in the budget, and takes that room. It finds the lanes, and in each the next work of every tier, by
+ * steps through the index, so a claim reads a few rows even from a long backlog. (With `exists`, PostgreSQL would join
+ * with the whole backlog.)
  */
 export const CLAIM: Statement = {
   name: 'outbox-claim',
@@ -137,8 +137,8 @@ export const CLAIM: Statement = {
 };
 
 /**
- * $1: chat, $2: topic, $3: one minute of the chat's budget. Once for a backlog; again only after that was worked off. While it is worked off,
- * it is not counted with every message: all that is asked is whether anything is left.
+ * $1: chat, $2: topic, $3: one minute of the chat's budget. Enqueues one digest for a backlog; the next one only after
+ * that backlog was sent. Meanwhile it does not count the backlog with every message, but only checks if any is left.
  */
 const DIGEST: Statement = {
   name: 'outbox-digest',
@@ -176,7 +176,7 @@ const RENEW: Statement = {
   where id = held_id and lease_token = held_token`,
 };
 
-/** Parameters: id, lease token, wait in seconds, error. A renewal that is under way no longer fits. */
+/** Parameters: id, lease token, wait in seconds, error. Invalidates a concurrent renewal. */
 const POSTPONE: Statement = {
   name: 'outbox-postpone',
   text: `
@@ -185,7 +185,7 @@ const POSTPONE: Statement = {
   where id = $1 and lease_token = $2`,
 };
 
-/** A step is done and the next one may follow at once, as the first try. Parameters: id, lease token. */
+/** Parameters: id, lease token. A step is done; the next one may follow at once, as its first attempt. */
 const GO_ON: Statement = {
   name: 'outbox-go-on',
   text: `
@@ -199,14 +199,14 @@ const BURY: Statement = {
 };
 
 /**
- * The refused message may be tried again a second after its lane, so that another one shows meanwhile whether the lane
- * works. Both together stay within the 15 s after which a refused chat is tried again at least (telegram.md 1).
+ * A refused message is retried one second after its lane's pause, so that another message tests the lane first.
+ * Together they stay within the 15 s after which a refused chat must be retried (telegram.md 1).
  */
 const MAX_LANE_PAUSE_SECONDS = 14;
 
 /**
- * $1: chat, $2: topic, $3: told wait in seconds or null: then 1 s, 2 s, 4 s … The whole lane waits. What failed
- * side by side failed for one reason: it counts once.
+ * $1: chat, $2: topic, $3: given wait in seconds or null: then 1 s, 2 s, 4 s … The whole lane waits. Concurrent
+ * failures have one cause and count once.
  */
 const PAUSE_LANE: Statement = {
   name: 'lane-pause',
@@ -226,8 +226,8 @@ const LANE_WORKS: Statement = {
 };
 
 /**
- * $1: old chat, $2: new chat. A group became a supergroup: what was to be said is said there, at once, and what comes for
- * the old chat is written into the lane of the new one. Messages of the old chat cannot be edited any more.
+ * $1: old chat, $2: new chat. A group became a supergroup: moves its work to the new chat without a wait, and redirects
+ * later work for the old chat to the new lane. Messages of the old chat can no longer be edited.
  */
 const MOVE_CHAT: Statement = {
   name: 'chat-move',
@@ -252,13 +252,13 @@ const MOVED_TO: Statement = {
   text: `select to_chat_id::text as "chatId" from chat_moves where from_chat_id = $1`,
 };
 
-/** $1: a lane as it is configured. Where it is now. */
+/** $1: a configured lane. Selects its current chat and topic. */
 const DESTINATION: Statement = {
   name: 'lane-destination',
   text: `select ${CHAT_OF('$1::text')}::text as "chatId", ${THREAD_OF('$1::text')}::text as "threadId"`,
 };
 
-/** Parameters: id, lease token, chat, topic. A renewal that is under way no longer fits. */
+/** Parameters: id, lease token, chat, topic. Invalidates a concurrent renewal. */
 const MOVE_WORK: Statement = {
   name: 'outbox-move-work',
   text: `
@@ -266,7 +266,7 @@ const MOVE_WORK: Statement = {
   where id = $1 and lease_token = $2`,
 };
 
-/** Pending requests that no card and no work stands for, as when Telegram was off while they were made. */
+/** Pending requests without a card and without work, for example made while Telegram was off. */
 const ENQUEUE_MISSING_CARDS: Statement = {
   name: 'outbox-enqueue-missing-cards',
   text: `
@@ -279,7 +279,7 @@ const ENQUEUE_MISSING_CARDS: Statement = {
   returning id`,
 };
 
-/** Cards that still look undecided although their approval is settled. */
+/** Cards that still show a pending request although the approval is settled. */
 const ENQUEUE_MISSING_OUTCOMES: Statement = {
   name: 'outbox-enqueue-missing-outcomes',
   text: `
@@ -298,7 +298,7 @@ const NOTICE: Statement = {
   values ('notice', ${LANE_OF('$1::text')}, ${URGENCY.first}, now(), now(), $2)`,
 };
 
-/** Sends of unknown fate are forgotten with it: whoever asks for the message again accepts a copy. */
+/** Clears the records of sends with an unknown outcome: a person who requests a replay accepts a duplicate. */
 const FORGIVEN = (revived: string) => `
   forgiven as (
     update cards set documents_lost = 0, sending_at = case when message_id is null then null else sending_at end
@@ -308,7 +308,7 @@ const FORGIVEN = (revived: string) => `
     from ${revived} where card_pieces.approval_id = ${revived}.approval_id and message_id is null
   )`;
 
-/** A dead one lives again. */
+/** Also revives a dead letter. */
 const HURRY: Statement = {
   name: 'outbox-hurry',
   text: `
@@ -351,11 +351,11 @@ export interface Overview {
   /** Requests that nobody has decided yet. */
   readonly pending: number;
   readonly nextExpiry: Date | null;
-  /** Messages that could be sent and are not. */
+  /** Messages that are due and not sent. */
   readonly unsent: number;
 }
 
-/** Work that can never be done as it stands; somebody must look at it. */
+/** Work that cannot succeed in its current state; a person must look at it. */
 export interface DeadLetter {
   readonly id: string;
   readonly kind: Work['kind'];
@@ -379,7 +379,7 @@ function toWork(row: WorkRow & { id: string }): Work {
   return { ...leased, kind: row.kind, approvalId: row.approval_id };
 }
 
-/** Telegram work that must still happen. */
+/** The outbox: Telegram work that must still happen. */
 @Injectable()
 export class OutboxStore {
   private readonly leaseSeconds: number;
@@ -393,9 +393,9 @@ export class OutboxStore {
   }
 
   /**
-   * Takes the next work that may be done now, with room in the send budget for its first call.
+   * Leases the next due work, with room in the send budget for its first call.
    *
-   * @param busy keys of lanes whose work is to wait.
+   * @param busy keys of lanes whose work must wait.
    */
   claim(busy: readonly string[] = []): Promise<Claim> {
     return this.database.transaction(async (query) => {
@@ -418,7 +418,7 @@ export class OutboxStore {
     });
   }
 
-  /** Keeps the leases of work that is still being done. */
+  /** Renews the leases of running work. */
   async renew(works: readonly Work[]): Promise<void> {
     const ids = works.map(({ id }) => id);
     const tokens = works.map(({ leaseToken }) => leaseToken);
@@ -429,22 +429,22 @@ export class OutboxStore {
     await this.database.query(FINISH, [id, leaseToken]);
   }
 
-  /** Gives the lease back; the work may be taken again after `waitMs`. */
+  /** Requeues the work; it becomes available after `waitMs`. */
   async postpone({ id, leaseToken }: Work, waitMs: number, error: string | null): Promise<void> {
     await this.database.query(POSTPONE, [id, leaseToken, waitMs / 1000, error]);
   }
 
-  /** Gives the lease back after a step that succeeded; the next step may follow at once. */
+  /** Requeues the work after a successful step; the next step may follow at once. */
   async goOn({ id, leaseToken }: Work): Promise<void> {
     await this.database.query(GO_ON, [id, leaseToken]);
   }
 
-  /** It can never be done; it stays to be seen and replayed. */
+  /** Makes the work a dead letter, which stays visible and can be replayed. */
   async bury({ id, leaseToken }: Work, error: string): Promise<void> {
     await this.database.query(BURY, [id, leaseToken, error]);
   }
 
-  /** The lane cannot be written to: nothing for it is tried until `toldMs` passed, or a wait that grows. */
+  /** Pauses the lane for `toldMs`, or with a growing backoff: nothing is sent to it meanwhile. */
   async pauseLane({ chatId, threadId }: Lane, toldMs: number | null): Promise<LanePause> {
     const values = [chatId, threadId, toldMs === null ? null : toldMs / 1000];
     const [pause] = await this.database.query<LanePause>(PAUSE_LANE, values);
@@ -456,28 +456,28 @@ export class OutboxStore {
     await this.database.query(LANE_WORKS, [chatId, threadId]);
   }
 
-  /** Gives the lease back; the work waits in another lane from now on. */
+  /** Requeues the work in another lane. */
   async moveWork({ id, leaseToken }: Work, { chatId, threadId }: Lane): Promise<void> {
     await this.database.query(MOVE_WORK, [id, leaseToken, chatId, threadId]);
   }
 
   /**
-   * A group became a supergroup: its work goes there, now and from now on.
+   * Moves the current and future work of a group that became a supergroup.
    *
-   * @returns how many open cards are made again in the new chat.
+   * @returns the number of open cards to send again in the new chat.
    */
   async moveChat(fromChatId: string, toChatId: string): Promise<number> {
     await this.database.query(MOVE_CHAT, [fromChatId, toChatId]);
     return this.enqueueMissingCards({ chatId: toChatId, threadId: NO_TOPIC });
   }
 
-  /** @returns the id under which the chat lives on; null when it is not known to have moved. */
+  /** @returns the new id of a chat that moved; null if no move is known. */
   async movedTo(chatId: string): Promise<string | null> {
     const [moved] = await this.database.query<{ chatId: string }>(MOVED_TO, [chatId]);
     return moved?.chatId ?? null;
   }
 
-  /** @returns where messages for the lane go now: its chat may have moved. */
+  /** @returns the current lane for these messages, since the chat may have moved. */
   async resolve(lane: Lane): Promise<Lane> {
     const [now] = await this.database.query<Lane>(DESTINATION, [laneKey(lane)]);
     return now ?? lane;
@@ -491,17 +491,17 @@ export class OutboxStore {
     return { pending: row?.pending ?? 0, nextExpiry: row?.next_expiry ?? null, unsent: row?.unsent ?? 0 };
   }
 
-  /** @returns how many cards were enqueued. */
+  /** @returns the number of enqueued cards. */
   async enqueueMissingCards(lane: Lane): Promise<number> {
     return (await this.database.query(ENQUEUE_MISSING_CARDS, [laneKey(lane)])).length;
   }
 
-  /** @returns how many edits were enqueued. */
+  /** @returns the number of enqueued edits. */
   async enqueueMissingOutcomes(): Promise<number> {
     return (await this.database.query(ENQUEUE_MISSING_OUTCOMES, [])).length;
   }
 
-  /** Moves the card to the front of what its lane is sent, even when it was given up. */
+  /** Moves the card to the front of its lane's queue, even if it is a dead letter. */
   async hurry(approvalId: string): Promise<void> {
     await this.database.query(HURRY, [approvalId]);
   }
@@ -534,7 +534,7 @@ export class OutboxStore {
     }));
   }
 
-  /** Tries a dead letter again, or all of them. @returns how many. */
+  /** Replays a dead letter, or all of them. @returns the number of replayed letters. */
   async replay(id: string | null): Promise<number> {
     return (await this.database.query(REPLAY, [id])).length;
   }

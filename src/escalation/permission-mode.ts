@@ -1,11 +1,11 @@
 import type { JsonObject } from '../kernel/json';
 
-/** In these, a tool that nobody decided about is refused, or a person at the terminal is asked. */
+/** Modes in which Claude Code refuses an undecided tool, or asks the person at the terminal. */
 const GUARDED_MODES: ReadonlySet<string> = new Set(['default', 'plan', 'dontAsk']);
 
 /**
- * The permission mode that the Claude Code connector noted, when a hook that fails would let the tool run in it; an
- * unknown mode counts as such. Null otherwise.
+ * The permission mode from the Claude Code connector if the tool would run in it after a failure of the hook, or if the
+ * mode is unknown. Null otherwise.
  */
 export function unguardedMode(metadata: JsonObject): string | null {
   const { claudeCode } = metadata;

@@ -1,13 +1,13 @@
-/** Telegram's limit for a message, counted here in UTF-16 units, which is never less than what it counts. */
+/** Telegram's limit for a message, counted here in UTF-16 units; Telegram's own count is never higher. */
 export const MAX_MESSAGE_LENGTH = 4096;
 
-/** Stands before every line of a block where no format sets it apart. */
+/** Precedes every line of a block in a message without formats. */
 const PLAIN_MARK = '│ ';
 
 /**
  * A piece of a message: `html` for the parse mode HTML, and `text` exactly as the Bot API holds it after parsing.
- * `plain` is for a server that takes no format: there, too, no line of an action passes for one of the card. With the
- * marks that this takes it can be longer than a message may be.
+ * `plain` is for a server that accepts no formats: marks keep any line of an action from imitating one of the card.
+ * With these marks it can exceed the limit of a message.
  */
 export interface RichText {
   readonly html: string;
@@ -15,12 +15,12 @@ export interface RichText {
   readonly plain: string;
 }
 
-/** A language that Telegram colours; fixed names, never from outside. */
+/** A language for Telegram's syntax colours; always one of these fixed names. */
 export type CodeLanguage = 'bash' | 'json' | 'powershell';
 
 /**
- * Our own words. What comes from outside goes into `code` or `pre`: only there Telegram makes no links, mentions
- * or commands of it.
+ * The service's own words. Put text from outside into `code` or `pre`: only there Telegram does not turn it into links,
+ * mentions or commands.
  */
 export function words(text: string): RichText {
   return { html: escapeHtml(text), text, plain: text };
@@ -42,7 +42,7 @@ export function pre(text: string, language?: CodeLanguage): RichText {
   return { html, text, plain: PLAIN_MARK + marked(text) };
 }
 
-/** A moment that clients show relative to their own clock and keep up to date; `fallback` where they cannot. */
+/** A moment that clients show relative to their clock and keep up to date; `fallback` if they cannot. */
 export function relativeTime(moment: Date, fallback: string): RichText {
   const unixSeconds = Math.floor(moment.getTime() / 1000);
   return {
@@ -52,7 +52,7 @@ export function relativeTime(moment: Date, fallback: string): RichText {
   };
 }
 
-/** Pieces one behind the other; strings are our own words. */
+/** Joins the pieces; strings are the service's own words. */
 export function join(parts: readonly (RichText | string)[], separator = ''): RichText {
   const pieces = parts.map((part) => (typeof part === 'string' ? words(part) : part));
   return {
@@ -62,7 +62,7 @@ export function join(parts: readonly (RichText | string)[], separator = ''): Ric
   };
 }
 
-/** Tagged template: the literal parts are our own words, strings put in are shown as code. */
+/** Tagged template: the literal parts are the service's own words, inserted strings are shown as code. */
 export function rich(
   literals: TemplateStringsArray,
   ...values: readonly (RichText | string | number)[]

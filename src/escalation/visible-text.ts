@@ -2,17 +2,17 @@ import { runAtOnce, type Steps } from '../kernel/steps';
 import { kindOf, MARK, UNSEEN } from './characters';
 import { MarkFate, Marks } from './marks';
 
-/** What a tab is shown as in a block. Telegram itself would turn it into one space. */
+/** Shown in place of a tab in a block. Telegram itself would turn a tab into one space. */
 const TAB_MARK = 0x21e5;
 
-/** Runs of more than this could push what follows out of sight. */
+/** Longer runs could push the following text out of sight. */
 const MAX_SPACES = 40;
 const MAX_NEWLINES = 3;
 
-/** From this many on, equal escapes in a row are counted instead of repeated. */
+/** From this many on, equal escapes in a row get a count instead of repetition. */
 const COUNTED_FROM = 4;
 
-/** So much is shown in one step: a few milliseconds' work. */
+/** Units in one step: a few milliseconds of work. */
 const UNITS_IN_A_STEP = 8 * 1024;
 
 const SPACE = 0x20;
@@ -22,7 +22,7 @@ const BACKSLASH = 0x5c;
 
 type Form = 'block' | 'line' | 'json';
 
-/** A text as it is shown, how many lines that has, and how many marks are escaped because they would be drawn over other characters. */
+/** A text as it is shown, with its number of lines and of marks escaped because they would paint over others. */
 export interface Visible {
   readonly shown: string;
   readonly lines: number;
@@ -30,28 +30,28 @@ export interface Visible {
 }
 
 /**
- * Several lines, for a code block: line ends stay, tabs become `⇥`, and whatever cannot be seen becomes `\u{hex}`,
- * a row of n of them `\u{hex×n}`; so do spaces at the end of a line, long rows of spaces and of empty lines, and
- * combining marks, except the first two on a letter of their own script.
+ * Several lines, for a code block: line ends stay, tabs become `⇥`, and invisible characters become `\u{hex}`, or
+ * `\u{hex×n}` for a row of n. So do spaces at the end of a line, long rows of spaces and of empty lines, and combining
+ * marks, except the first two on a letter of their own script.
  *
- * Exact: different texts never look alike. `\u{` in the result is always an escape, because a backslash that the
- * text has before `u{` is itself shown as `\u{5c}`, and so is a `⇥` (as `\u{21e5}`); every other backslash stays.
+ * The result is exact: different texts never look alike. `\u{` in the result is always an escape, because a backslash
+ * before `u{` in the text is itself shown as `\u{5c}`, and a `⇥` as `\u{21e5}`; every other backslash stays.
  */
 export function visibleBlock(text: string): string {
   return runAtOnce(makeVisible(text, 'block')).shown;
 }
 
-/** One line, for a field: as `visibleBlock`, but line ends, tabs and spaces at either end are escaped too. */
+/** One line, for a field: like `visibleBlock`, but also escapes line ends, tabs and spaces at either end. */
 export function visibleLine(text: string): string {
   return runAtOnce(makeVisible(text, 'line')).shown;
 }
 
-/** A JSON text that reads back as the same value, with everything unseen written as JSON escapes. */
+/** A JSON text of the same value, with invisible characters as JSON escapes. */
 export function visibleJson(json: string): string {
   return runAtOnce(makeVisible(json, 'json')).shown;
 }
 
-/** The same in steps: linear in the text, whatever that is. */
+/** Makes a text visible in steps, in linear time for any text. */
 export function* makeVisible(text: string, form: Form): Steps<Visible> {
   const scanner = new Scanner(text, form);
   const pieces: string[] = [];
@@ -81,11 +81,11 @@ class Scanner {
     return this.at >= this.text.length;
   }
 
-  /** Shows about so many units more. */
+  /** Shows about `units` more units. */
   take(units: number): string {
     const { text } = this;
     const until = Math.min(text.length, this.at + units);
-    // Joined here, so that joining the pieces in the end is no more than copying them.
+    // Join here, so that the final join of the pieces only copies them.
     const shown: string[] = [];
     let kept = this.at;
     while (this.at < until) {
@@ -104,7 +104,7 @@ class Scanner {
     return shown.join('');
   }
 
-  /** Goes behind what stands here. @returns how it is shown, null if as it is. */
+  /** Advances past the current character or run. @returns its shown form; null if unchanged. */
   private shownOtherwise(unit: number): string | null {
     if (unit === SPACE) return this.spaces();
     if (unit === BACKSLASH) {
@@ -137,7 +137,7 @@ class Scanner {
     }
     const count = this.run(codePoint);
     if (count > 1) this.marks.skipTo(this.at);
-    // Of accents in a row, only the third and those after it would be drawn over what is around.
+    // Of accents in a row, only the third and later ones would be drawn over other characters.
     this.paintingMarks += fate === MarkFate.Painting ? count : Math.max(0, count - 2);
     return this.escapes(codePoint, count);
   }
@@ -153,7 +153,7 @@ class Scanner {
     return this.escapes(codePoint, count);
   }
 
-  /** Goes behind all that are equal to the one here. @returns how many. */
+  /** Advances past a run of equal characters. @returns their number. */
   private run(codePoint: number): number {
     const { text } = this;
     const character = String.fromCodePoint(codePoint);
@@ -161,7 +161,7 @@ class Scanner {
     const first = character.charCodeAt(0);
     if (character.length === 1) {
       while (text.charCodeAt(this.at) === first) this.at++;
-      // The first half of a pair is not one more lone surrogate.
+      // The first half of a pair is not a lone surrogate.
       if ((first & 0xfc00) === 0xd800 && (text.charCodeAt(this.at) & 0xfc00) === 0xdc00) this.at--;
       return this.at - start;
     }

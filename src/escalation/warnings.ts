@@ -13,16 +13,16 @@ const MAX_WARNED_WORD_LENGTH = 40;
 const MAX_WARNED_CHARACTERS = 3;
 
 const UNITS_IN_A_STEP = 8 * 1024;
-/** To begin with a text takes as long as to read so much of one. */
+/** Cost of starting with a text, in units of reading it. */
 const UNITS_FOR_EACH_TEXT = 16;
 
-/** What the caller wrote, as far as it is searched for characters that deceive. */
+/** The caller's texts that are searched for deceptive characters. */
 export type WrittenByCaller = Pick<
   ApprovalRequest,
   'toolName' | 'toolInput' | 'cwd' | 'agentId' | 'sessionId' | 'summary' | 'metadata'
 >;
 
-/** Finds what in a request may look like something else than it is, in lines for an operator. */
+/** Warning lines for an operator about text in a request that may look like something else. */
 export function warningsFor(request: WrittenByCaller): RichText[] {
   return runAtOnce(
     (function* () {
@@ -32,7 +32,7 @@ export function warningsFor(request: WrittenByCaller): RichText[] {
   );
 }
 
-/** The same in steps, for a large request. */
+/** Like {@link warningsFor}, in steps for a large request. */
 export function* makeWarnings(request: WrittenByCaller, parts: readonly ActionPart[]): Steps<RichText[]> {
   const { toolName, toolInput, cwd, agentId, sessionId, summary, metadata } = request;
   const action = yield* stringsBeyondAscii(toolName, toolInput);
@@ -71,7 +71,7 @@ export function* makeWarnings(request: WrittenByCaller, parts: readonly ActionPa
   ];
 }
 
-/** A warning about a text that the caller chose and operators know a request by: an agent, a session, a summary. */
+/** Warnings about a text of the caller that identifies a request: an agent, a session, a summary. */
 export function* lookAlikesInLabel(label: string, text: string): Steps<RichText[]> {
   const search = new LookAlikeSearch(MAX_WARNED_WORDS_IN_A_LABEL);
   yield* search.look(text, { isCommand: false });

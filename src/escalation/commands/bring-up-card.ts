@@ -3,7 +3,7 @@ import type { Lane } from '../../database/outbox-work';
 import { CardStore } from '../card-store';
 import { OutboxStore } from '../outbox-store';
 
-/** The messages that show the approval; none: its card is sent next. */
+/** The messages that show the approval; if empty, its card is sent next. */
 export type BroughtUp = readonly (Lane & { readonly messageId: string })[];
 
 /** An operator wants to see one request of the list now. */

@@ -3,7 +3,7 @@ import { Log } from '../../logging/log';
 import { Destination } from '../destination';
 import { OutboxStore } from '../outbox-store';
 
-/** Telegram made a group a supergroup, which has another id: the group takes nothing any more. */
+/** A group became a supergroup with another id; the old group accepts no more messages. */
 export class MoveChatCommand extends Command<void> {
   constructor(
     readonly fromChatId: string,
@@ -13,7 +13,7 @@ export class MoveChatCommand extends Command<void> {
   }
 }
 
-/** Sends what waits and every open card to the new chat, and remembers it, whatever the configuration says. */
+/** Moves waiting work and every open card to the new chat, and stores the move, which overrides the configuration. */
 @CommandHandler(MoveChatCommand)
 export class MoveChatHandler implements ICommandHandler<MoveChatCommand> {
   constructor(

@@ -2,12 +2,12 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { Log } from '../../logging/log';
 import { OutboxStore } from '../outbox-store';
 
-/** Tries dead letters again, one or all. @returns how many. */
+/** Replays one dead letter or all. @returns the number of replayed letters. */
 export class ReplayDeadLettersCommand extends Command<number> {
   constructor(
     /** The outbox id; null for all. */
     readonly id: string | null,
-    /** Who wants it, for the log. */
+    /** Name of the requester, for the log. */
     readonly by: string,
   ) {
     super();

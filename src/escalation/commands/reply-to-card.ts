@@ -3,7 +3,7 @@ import type { Actor } from '../../approvals/approval';
 import { ExplainRejectionCommand } from '../../approvals/commands/explain-rejection';
 import { CardStore } from '../card-store';
 
-/** What a reply to a message came to: no card of ours, a reason that was taken, or one that was not. */
+/** Result of a reply to a message: not a card, or a reason that was accepted or refused. */
 export type ReplyResult = 'no-card' | 'explained' | 'refused';
 
 /** An authorised operator replied to a message. */

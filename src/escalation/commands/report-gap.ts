@@ -3,7 +3,7 @@ import { Log } from '../../logging/log';
 import { Destination } from '../destination';
 import { OutboxStore } from '../outbox-store';
 
-/** Nobody asked Telegram for taps between two moments, for longer than it keeps them. */
+/** No replica polled Telegram between two moments, for longer than Telegram keeps taps. */
 export class ReportGapCommand extends Command<void> {
   constructor(
     readonly from: Date,
@@ -13,7 +13,7 @@ export class ReportGapCommand extends Command<void> {
   }
 }
 
-/** Tells the operators once, and brings every open card to its true state (telegram.md 12). */
+/** Notifies the operators once, and updates every open card to its current state (telegram.md 12). */
 @CommandHandler(ReportGapCommand)
 export class ReportGapHandler implements ICommandHandler<ReportGapCommand> {
   constructor(
@@ -26,7 +26,7 @@ export class ReportGapHandler implements ICommandHandler<ReportGapCommand> {
     const outcomes = await this.outbox.enqueueMissingOutcomes();
     const { pending } = await this.outbox.overview();
     this.log.event('warn', 'telegram.gap', { from, to, pending, outcomes }, 'taps may have been lost');
-    // With nothing to decide there is nothing to tap again.
+    // Without pending requests operators need not tap again.
     if (pending === 0) return;
     const news = { fromMs: from.getTime(), toMs: to.getTime() };
     await this.outbox.enqueueNotice(this.destination.configured, news);

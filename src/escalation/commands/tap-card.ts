@@ -12,16 +12,16 @@ import { RateLimited } from '../../kernel/errors';
 import { parseCallbackData } from '../callback-data';
 import { CardStore } from '../card-store';
 
-/** What a tap came to; the operator is told. */
+/** Result of a tap, for the answer to the operator. */
 export type TapResult =
   | { readonly kind: 'decided'; readonly approval: DecidedApproval }
-  /** Somebody, or time, was faster; `approval` is the true state. */
+  /** The approval was settled before the tap; `approval` is its current state. */
   | { readonly kind: 'too-late'; readonly approval: Approval }
-  /** The operator decides faster than one person may. */
+  /** The operator exceeded the rate limit. */
   | { readonly kind: 'too-many'; readonly retryAfterSeconds: number }
-  /** The button was offered by an earlier version; the verdict would reach nobody. */
+  /** An earlier version offered the button; the verdict would not reach the agent. */
   | { readonly kind: 'not-decidable' }
-  /** No button of ours, or not where we put it. */
+  /** Not a valid button, or not on its own message. */
   | { readonly kind: 'unknown-button' };
 
 /** An authorised operator tapped a button of a message. */
@@ -48,7 +48,7 @@ export class TapCardHandler implements ICommandHandler<TapCardCommand> {
     const card = tap && (await this.cards.findByNonce(tap.nonce));
     if (!tap || card?.chatId !== chatId || (card.messageId ?? messageId) !== messageId)
       return { kind: 'unknown-button' };
-    // Made from Reject by whoever sees its data: there was no Approve before the action was there to be read.
+    // Forged from the data of Reject: the card has no Approve until the whole action can be read.
     const incomplete = card.incompleteDigest !== null && card.document === null && card.pieces === null;
     if (tap.verdict === 'approved' && incomplete) return { kind: 'unknown-button' };
     if (card.messageId === null) await this.cards.adopt(card, messageId);

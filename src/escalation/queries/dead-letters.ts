@@ -1,10 +1,10 @@
 import { Query, QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
 import { OutboxStore, type DeadLetter } from '../outbox-store';
 
-/** More than anybody reads; what is behind them has the same cause. */
+/** More than a person reads; further ones have the same causes. */
 const MOST = 100;
 
-/** Telegram work that can never be done as it stands, newest first. */
+/** Telegram work that cannot succeed in its current state, newest first. */
 export class DeadLettersQuery extends Query<readonly DeadLetter[]> {}
 
 @QueryHandler(DeadLettersQuery)

@@ -1,7 +1,7 @@
 import { Query, QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
 import { CardStore } from '../card-store';
 
-/** Asks whether the message is a card of ours. */
+/** True if the message is a card of this service. */
 export class IsCardQuery extends Query<boolean> {
   constructor(
     readonly chatId: string,
