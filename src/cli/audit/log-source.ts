@@ -1,9 +1,9 @@
 import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { checkpointsSchema, sealedPageSchema, sealedRowSchema } from '../../audit/audit-views';
 import type { ReadBatches } from '../../audit/verify-chain';
 import { callService, type ServiceDoor } from '../../connectors/client/service-call';
+import { linesOf } from '../../kernel/lines';
 import { parseStrictJson } from '../../kernel/strict-json';
 import { keySetSchema, type KeySet } from '../../receipts/key-set';
 
@@ -48,9 +48,9 @@ const lineSchema = z.union([
   z.strictObject({ keys: z.array(z.unknown()) }),
 ]);
 
-async function* linesOf(path: string): AsyncGenerator<z.infer<typeof lineSchema>> {
+async function* entriesOf(path: string): AsyncGenerator<z.infer<typeof lineSchema>> {
   let number = 0;
-  for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Infinity })) {
+  for await (const line of linesOf(createReadStream(path))) {
     number++;
     if (line === '') continue;
     const parsed = lineSchema.safeParse(jsonOf(line));
@@ -76,14 +76,14 @@ function jsonOf(line: string): unknown {
 export async function exportedLog(path: string): Promise<LogSource> {
   const checkpoints: string[] = [];
   let keys: KeySet | null = null;
-  for await (const line of linesOf(path)) {
+  for await (const line of entriesOf(path)) {
     if ('checkpoint' in line) checkpoints.push(line.checkpoint);
     if ('keys' in line) keys = keySetSchema.parse(line);
   }
   if (keys === null)
     throw new Error(`${path} is cut short: the line with the keys, its last one, is missing`);
   async function* batches() {
-    for await (const line of linesOf(path)) if ('seal' in line) yield [line];
+    for await (const line of entriesOf(path)) if ('seal' in line) yield [line];
   }
   return { keys, checkpoints, batches, unsealed: () => 0 };
 }

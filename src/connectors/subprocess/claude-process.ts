@@ -1,8 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:os';
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { linesOf } from '../../kernel/lines';
 
 /** Time for Claude Code and its children to end after a signal. */
 const END_WITHIN_MS = 10_000;
@@ -41,8 +41,7 @@ export class ClaudeProcess {
     const child = spawn(file, args, { cwd, env, detached: true, stdio: ['pipe', 'pipe', 'inherit'] });
     // Ignore write errors: the child has ended, and its exit event reports that.
     child.stdin.on('error', () => undefined);
-    const lines = createInterface({ input: child.stdout }).on('line', onLine);
-    const read = once(lines, 'close');
+    const read = readLines(child.stdout, onLine);
     const ended = new Promise<number>((done) => {
       child.once('exit', (code, signal) => {
         const exitCode = code ?? 128 + (signal === null ? 0 : constants.signals[signal]);
@@ -63,8 +62,9 @@ export class ClaudeProcess {
     return new ClaudeProcess(child, ended);
   }
 
+  /** Writes a line of JSON; as escapes, its line separators do not end it for any reader. */
   write(line: string): void {
-    this.child.stdin?.write(`${line}\n`);
+    this.child.stdin?.write(`${line.replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029')}\n`);
   }
 
   /** Closes Claude Code's input: it ends when it has finished its work. */
@@ -91,5 +91,14 @@ export class ClaudeProcess {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
     }
+  }
+}
+
+async function readLines(stream: AsyncIterable<Buffer>, onLine: (line: string) => void): Promise<void> {
+  try {
+    for await (const line of linesOf(stream)) onLine(line);
+  } catch (error) {
+    // The output of a program that did not start is closed without an end.
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
   }
 }
