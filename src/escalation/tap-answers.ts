@@ -51,6 +51,11 @@ export function tooManyAnswer(retryAfterSeconds: number): string {
   return `⏳ Too many decisions. Nothing was decided; tap again in ${retryAfterSeconds} s.`;
 }
 
+/** For an operator who turns pages and looks for cards faster than the limit allows. */
+export function tooManyAnswersAnswer(): string {
+  return '⏳ Too many questions to the bot. Wait a minute, then tap again.';
+}
+
 /** For a verdict on a question that only the terminal can answer. */
 export function notDecidableAnswer(): string {
   return '❓ Nothing was decided: answer this question at the terminal where the agent runs.';

@@ -21,12 +21,13 @@ import {
 import { Destination } from '../escalation/destination';
 import { IsCardQuery } from '../escalation/queries/is-card';
 import { OverviewQuery } from '../escalation/queries/overview';
-import { unknownButtonAnswer } from '../escalation/tap-answers';
+import { tooManyAnswersAnswer, unknownButtonAnswer } from '../escalation/tap-answers';
 import { OperatorChat, type Button, type MessageText } from '../escalation/operator-chat';
 import { shortId } from '../escalation/short-id';
 import { Clock } from '../kernel/clock';
 import { Log } from '../logging/log';
 import { laneOf } from './lane-of';
+import { buttonDataOf } from './message-buttons';
 import { People, type Sender } from './people';
 import { Replies } from './replies';
 import { Taps } from './taps';
@@ -75,17 +76,20 @@ export class OperatorUpdates {
   ) {}
 
   @Action(/.*/)
-  async tapped(@Ctx() { callbackQuery: query }: Tapped): Promise<void> {
+  async tapped(@Ctx() { callbackQuery: query, botInfo: bot }: Tapped): Promise<void> {
     const { from, message, data, id } = query;
     const listTap = parseListTap(data);
-    if (!listTap || !message || !this.people.operatorOf(from.id)) return this.taps.handle(query);
+    if (!listTap || !message || !this.people.operatorOf(from.id)) return this.taps.handle(query, bot.id);
     // The list is from before the service answered in its own chat only, or a client forged the data for another
     // message, such as a card, which a page of the list would replace.
-    if (!offers(message, data) || !(await this.people.answersIn(message.chat)))
+    if (!buttonDataOf(message, bot.id)?.includes(data) || !(await this.people.answersIn(message.chat)))
       return this.taps.answer(id, { text: unknownButtonAnswer(), alert: true });
     const where = { chatId: String(message.chat.id), messageId: String(message.message_id) };
-    this.replies.begin(() => this.browse(listTap, where));
-    return this.taps.answer(id, { text: '', alert: false });
+    const began = await this.replies.answerOperator(from.id, () => this.browse(listTap, where));
+    return this.taps.answer(
+      id,
+      began ? { text: '', alert: false } : { text: tooManyAnswersAnswer(), alert: true },
+    );
   }
 
   @Command('pending')
@@ -149,7 +153,7 @@ export class OperatorUpdates {
       const result = await this.commands.execute(command);
       this.log.event('info', 'telegram.reply', { user: sender.id, result }, 'an operator replied');
       if (result === 'refused')
-        this.reply(context, () =>
+        await this.answer(context, sender, () =>
           plain(renderReasonRefused('only whoever rejected a request can say why, and once')),
         );
     } else if (await this.queries.execute(new IsCardQuery(...card))) {
@@ -179,10 +183,11 @@ export class OperatorUpdates {
     );
   }
 
-  /** Replies to anybody, to strangers within their rate limit: a new operator has to learn the id. */
+  /** Replies to anybody, within rate limits: a new operator has to learn the id. */
   private async answer(context: Said, { kind, id }: Sender, compose: Compose): Promise<void> {
-    if (kind === 'operator' && compose !== elsewhere) this.reply(context, compose);
-    else if (await this.replies.mayAnswerStranger(id)) this.reply(context, compose, STRANGER_ROOM_MS);
+    if (kind === 'operator' && compose !== elsewhere)
+      await this.replies.answerOperator(id, this.replyTo(context, compose));
+    else await this.replies.answerStranger(id, this.replyTo(context, compose, STRANGER_ROOM_MS));
   }
 
   private async pageOfPending(beforeId: string | null): Promise<ApprovalPage> {
@@ -218,19 +223,13 @@ export class OperatorUpdates {
     await this.chat.send(card, renderHere(tap.id), { replyTo: card.messageId, isReply: true });
   }
 
-  private reply({ message }: Said, compose: Compose, roomMs?: number): void {
+  private replyTo({ message }: Said, compose: Compose, roomMs?: number): () => Promise<void> {
     const replyTo = String(message.message_id);
-    this.replies.begin(async () => {
+    return async () => {
       const { message: text, buttons } = await compose();
       await this.chat.send(laneOf(message), text, { replyTo, buttons, roomMs, isReply: true });
-    });
+    };
   }
-}
-
-/** True if a button of the message has this data. */
-function offers(message: NonNullable<CallbackQuery['message']>, data: string): boolean {
-  const rows = 'reply_markup' in message ? message.reply_markup.inline_keyboard : [];
-  return rows.flat().some((button) => 'callback_data' in button && button.callback_data === data);
 }
 
 /** The fault that keeps a reply to a card from being a reason; null for a valid one. */

@@ -25,6 +25,7 @@ import { currentCorrelationId, joinCorrelation } from '../logging/correlation';
 import { describeError, Log } from '../logging/log';
 import { Tracing } from '../tracing/tracing';
 import { laneOf } from './lane-of';
+import { buttonDataOf } from './message-buttons';
 import { People } from './people';
 import { Replies } from './replies';
 import { TelegramApi } from './telegram-api';
@@ -93,9 +94,9 @@ export class Taps implements BeforeApplicationShutdown {
    * @throws DomainError `database.unavailable` if the database was unavailable all the time: Telegram must deliver the
    *   tap again, to any process. This process continues its own retries.
    */
-  async handle(query: DataQuery): Promise<void> {
+  async handle(query: DataQuery, botId: number): Promise<void> {
     const known = this.deciding.get(query.id);
-    const deciding = known ?? this.begin(query);
+    const deciding = known ?? this.begin(query, botId);
     const inTime = await this.inTime(query, deciding, known !== undefined);
     if (inTime) return;
     const { trouble } = deciding;
@@ -103,9 +104,9 @@ export class Taps implements BeforeApplicationShutdown {
     await deciding.outcome.catch(() => undefined);
   }
 
-  private begin(query: DataQuery): Deciding {
+  private begin(query: DataQuery, botId: number): Deciding {
     const deciding: Deciding = {
-      outcome: Promise.resolve().then(() => this.decide(query, deciding)),
+      outcome: Promise.resolve().then(() => this.decide(query, botId, deciding)),
       trouble: null,
     };
     this.deciding.set(query.id, deciding);
@@ -157,21 +158,21 @@ export class Taps implements BeforeApplicationShutdown {
   private async followUp(query: DataQuery, { outcome }: Deciding): Promise<void> {
     try {
       const { onCard, text } = await outcome;
-      if (!onCard && this.people.operatorOf(query.from.id)) this.replyTo(query, text);
+      if (!onCard && this.people.operatorOf(query.from.id)) await this.replyTo(query, text);
     } catch (error) {
       // This process stops; Telegram delivers the tap to the next one.
       if (this.stop.signal.aborted) return;
       const fields = { user: query.from.id, error: describeError(error) };
       this.log.event('error', 'telegram.tap-lost', fields, 'a tap could not be decided');
-      if (this.people.operatorOf(query.from.id)) this.replyTo(query, failedAnswer());
+      if (this.people.operatorOf(query.from.id)) await this.replyTo(query, failedAnswer());
     } finally {
       setTimeout(() => this.deciding.delete(query.id), TAP_LIFETIME_MS).unref();
     }
   }
 
-  private replyTo({ message }: DataQuery, text: string): void {
+  private async replyTo({ from, message }: DataQuery, text: string): Promise<void> {
     if (!message) return;
-    this.replies.begin(async () => {
+    await this.replies.answerOperator(from.id, async () => {
       const options = { replyTo: String(message.message_id), isReply: true };
       await this.chat.send(laneOf(message), words(text), options);
     });
@@ -188,7 +189,7 @@ export class Taps implements BeforeApplicationShutdown {
     return { text: isStandIn ? anonymousAnswer() : notOperatorAnswer(String(userId)), alert: true };
   }
 
-  private async decide(query: DataQuery, deciding: Deciding): Promise<Outcome> {
+  private async decide(query: DataQuery, botId: number, deciding: Deciding): Promise<Outcome> {
     const { from, message, data } = query;
     const by = this.people.operatorOf(from.id);
     if (!by) {
@@ -197,7 +198,7 @@ export class Taps implements BeforeApplicationShutdown {
     }
     // Without a message the button is under an inline message of another bot.
     const result: TapResult = message
-      ? await this.untilAvailable(deciding, () => this.tap(by, data, message))
+      ? await this.untilAvailable(deciding, () => this.tap(by, data, message, botId))
       : { kind: 'unknown-button' };
     if (result.kind === 'unknown-button') await this.untilAvailable(deciding, this.refuse(from.id, message));
     // The rate limiter itself records an exceeded limit, once a minute.
@@ -214,9 +215,12 @@ export class Taps implements BeforeApplicationShutdown {
   private tap(
     by: Actor,
     data: string,
-    { chat, message_id: id }: NonNullable<TappedMessage>,
+    message: NonNullable<TappedMessage>,
+    botId: number,
   ): Promise<TapResult> {
-    return this.commands.execute(new TapCardCommand(data, String(chat.id), String(id), by));
+    const { chat, message_id: id } = message;
+    const buttons = buttonDataOf(message, botId);
+    return this.commands.execute(new TapCardCommand(data, String(chat.id), String(id), buttons, by));
   }
 
   /** Retries while the database is unavailable; a decision is idempotent. */

@@ -9,8 +9,8 @@ import {
 } from '../../approvals/approval';
 import { DecideApprovalCommand } from '../../approvals/commands/decide-approval';
 import { RateLimited } from '../../kernel/errors';
-import { parseCallbackData } from '../callback-data';
-import { CardStore } from '../card-store';
+import { parseCallbackData, type Tap } from '../callback-data';
+import { CardStore, type Card } from '../card-store';
 
 /** Result of a tap, for the answer to the operator. */
 export type TapResult =
@@ -30,6 +30,8 @@ export class TapCardCommand extends Command<TapResult> {
     readonly callbackData: string,
     readonly chatId: string,
     readonly messageId: string,
+    /** Data of the buttons on the message; null if Telegram did not show them. */
+    readonly buttons: readonly string[] | null,
     readonly by: Actor,
   ) {
     super();
@@ -43,14 +45,12 @@ export class TapCardHandler implements ICommandHandler<TapCardCommand> {
     private readonly commands: CommandBus,
   ) {}
 
-  async execute({ callbackData, chatId, messageId, by }: TapCardCommand): Promise<TapResult> {
+  async execute({ callbackData, chatId, messageId, buttons, by }: TapCardCommand): Promise<TapResult> {
     const tap = parseCallbackData(callbackData);
     const card = tap && (await this.cards.findByNonce(tap.nonce));
     if (!tap || card?.chatId !== chatId || (card.messageId ?? messageId) !== messageId)
       return { kind: 'unknown-button' };
-    // Forged from the data of Reject: the card has no Approve until the whole action can be read.
-    const incomplete = card.incompleteDigest !== null && card.document === null && card.pieces === null;
-    if (tap.verdict === 'approved' && incomplete) return { kind: 'unknown-button' };
+    if (!mayBeOffered(tap, card, buttons?.includes(callbackData) ?? null)) return { kind: 'unknown-button' };
     if (card.messageId === null) await this.cards.adopt(card, messageId);
     try {
       const digest = tap.complete ? card.displayDigest : card.incompleteDigest;
@@ -65,4 +65,19 @@ export class TapCardHandler implements ICommandHandler<TapCardCommand> {
       throw error;
     }
   }
+}
+
+/**
+ * False for data that an operator's client made from the data of another button.
+ *
+ * @param isShown null if Telegram did not show the buttons of the message
+ */
+function mayBeOffered(tap: Tap, card: Card, isShown: boolean | null): boolean {
+  // The outcome will be written on the message that the tap names.
+  if (card.messageId === null) return isShown === true;
+  // Telegram shows the buttons of now: the card may have been completed since the tap.
+  if (!tap.complete) return card.incompleteDigest !== null;
+  // The buttons of a complete card follow the whole action, which the operator reads first.
+  const isComplete = card.incompleteDigest === null || card.document !== null || card.pieces !== null;
+  return isComplete && isShown !== false;
 }

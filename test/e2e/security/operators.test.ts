@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import * as fc from 'fast-check';
 import {
   callbackData,
@@ -15,7 +16,8 @@ import { until } from '../../support/until';
 import { BOT_TOKEN, CHAT_ID, OPERATOR_ID, STRANGER_ID, telegramEnvironment } from '../../support/well-known';
 
 const SECRET = 'a-secret-of-the-webhook_0123456789';
-const DECISIONS_PER_MINUTE = 20;
+const DECISIONS_PER_MINUTE = 30;
+const BOT = { id: Number(BOT_TOKEN.split(':')[0]), is_bot: true, first_name: 'Countersign' };
 
 let rig: TelegramRig;
 
@@ -54,7 +56,14 @@ const tapOf = ({
   callback_query: {
     id: String(updateId),
     from: { is_bot: false, first_name: 'Olivia', username: 'olivia', ...from },
-    message: { message_id: messageId, chat: { id: chat, type: 'supergroup' }, date: 0, text: '', ...message },
+    message: {
+      message_id: messageId,
+      from: BOT,
+      chat: { id: chat, type: 'supergroup' },
+      date: 0,
+      text: '',
+      ...message,
+    },
     chat_instance: '1',
     data,
   },
@@ -74,6 +83,11 @@ const dataOf = (card: ChatMessage, button: string): string =>
   card.buttons.flat().find(({ text }) => text.includes(button))?.data ?? '';
 
 const asSent = ({ text, data }: ChatMessage['buttons'][number][number]) => ({ text, callback_data: data });
+
+/** Buttons of the message, as an update shows them. */
+const keyboardOf = ({ buttons }: ChatMessage) => ({
+  reply_markup: { inline_keyboard: buttons.map((row) => row.map(asSent)) },
+});
 
 const refusalsBy = (id: number) =>
   rig.database.query(`select 1 from audit_log where type = 'access.unauthenticated' and actor = $1`, [
@@ -244,11 +258,56 @@ describe('security 5: forged, replayed, reordered updates have no effect', () =>
     expect(await rig.statusOf(approval)).toBe('rejected');
   });
 
+  it('a Reject that a client made of the Reject of another stage of the card decides nothing', async () => {
+    const { approval: whole, card: complete } = await rig.shown();
+    const made = dataOf(complete, 'Reject').replace('1:r:', '1:x:');
+    await deliver(tapOf({ data: made, messageId: complete.messageId }));
+    expect(await rig.statusOf(whole)).toBe('pending');
+
+    await rig.chat.fault({ method: 'sendDocument', status: 400 });
+    const approval = await rig.asked({ toolInput: { command: 'x'.repeat(20_000) } });
+    const card = await rig.chat.card(approval.id, 1);
+    const reject = dataOf(card, 'Reject');
+    const forged = reject.replace('1:x:', '1:r:');
+    await deliver(tapOf({ data: forged, messageId: card.messageId }));
+    // The document is in the chat, and the card does not show the buttons that follow it yet.
+    await rig.database.query(
+      `update cards set document_message_id = 1, document_sha256 = repeat('0', 64) where approval_id = $1`,
+      [approval.id],
+    );
+    await deliver(tapOf({ data: forged, messageId: card.messageId, message: keyboardOf(card) }));
+    expect(await rig.statusOf(approval)).toBe('pending');
+    await deliver(tapOf({ data: reject, messageId: card.messageId, message: keyboardOf(card) }));
+    expect(await rig.statusOf(approval)).toBe('rejected');
+    const [, payload = ''] = String((await rig.api.get(approval.id)).body.receipt).split('.');
+    const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as { displayDigest: string };
+    expect(claims.displayDigest).toBe(`sha256:${createHash('sha256').update(card.text).digest('hex')}`);
+  });
+
+  it('a card whose send was never answered is found only by a tap on the message that has its button', async () => {
+    const { approval, card } = await rig.shown();
+    const { card: other } = await rig.shown();
+    await rig.database.query('update cards set message_id = null, sent_at = null where approval_id = $1', [
+      approval.id,
+    ]);
+    const data = dataOf(card, 'Approve');
+    const elsewhere = [
+      { messageId: other.messageId, message: keyboardOf(other) },
+      { messageId: other.messageId },
+      { messageId: card.messageId, message: { ...keyboardOf(card), from: { ...BOT, id: BOT.id + 1 } } },
+    ];
+    for (const where of elsewhere) await deliver(tapOf({ data, ...where }));
+    expect(await rig.statusOf(approval)).toBe('pending');
+    await deliver(tapOf({ data, messageId: card.messageId, message: keyboardOf(card) }));
+    expect(await rig.statusOf(approval)).toBe('approved');
+    await rig.closed(card);
+    expect((await rig.chat.message(other.messageId)).edits).toBe(0);
+  });
+
   it('a button of the list on a card, where none is: the card stays as it is', async () => {
     const { approval, card } = await rig.shown();
     const data = listCallbackData({ kind: 'page', beforeId: approval.id });
-    const message = { reply_markup: { inline_keyboard: card.buttons.map((row) => row.map(asSent)) } };
-    await deliver(tapOf({ data, messageId: card.messageId, message }));
+    await deliver(tapOf({ data, messageId: card.messageId, message: keyboardOf(card) }));
     const answers = await rig.chat.calls('answerCallbackQuery');
     expect(answers.at(-1)?.params.text).toMatch(/not valid/);
     await deliver(tapOf({ data: dataOf(card, 'Approve'), messageId: card.messageId }));
@@ -360,4 +419,54 @@ it('security 17: decisions are bounded per operator in Telegram too: an alert, a
   expect(answered.at(-1)).toMatch(/^⏳ Too many decisions\. Nothing was decided; tap again in \d+ s\.$/);
   expect(await rig.statusOf(approval)).toBe('pending');
   expect(rig.app.rawLog.join('\n')).not.toContain(BOT_TOKEN.split(':')[1]);
+});
+
+it('security 17: what the bot answers to one operator takes a quarter of the minute of the group; cards come all the same', async () => {
+  const GROUP_PER_MINUTE = 20;
+  const asker = 3;
+  await rig.restart({
+    TELEGRAM_BUDGET_GROUP_PER_MINUTE: String(GROUP_PER_MINUTE),
+    TELEGRAM_OPERATORS: `${OPERATOR_ID}:Olivia,${asker}:Paul`,
+  });
+  await rig.wipe();
+  await rig.database.query('delete from send_slots');
+  const { approval: shown } = await rig.shown();
+  const say = (text: string) =>
+    deliver({
+      update_id: updateId++,
+      message: {
+        message_id: 950_000 + updateId,
+        date: 0,
+        chat: { id: Number(CHAT_ID), type: 'supergroup', title: 'g' },
+        from: { id: asker, is_bot: false, first_name: 'Paul' },
+        text,
+        entities: [{ type: 'bot_command', offset: 0, length: text.length }],
+      },
+    });
+  const before = (await rig.calls('sendMessage')).length;
+  const answers = async () => (await rig.calls('sendMessage')).length - before;
+  for (let n = 1; n <= GROUP_PER_MINUTE; n++) {
+    await say(n % 2 ? '/pending' : '/start');
+    const due = Math.min(n, GROUP_PER_MINUTE / 4);
+    await until('an answer within the limit is sent', async () => (await answers()) >= due);
+  }
+  const list = { data: listCallbackData({ kind: 'page', beforeId: shown.id }) };
+  const page = { inline_keyboard: [[{ text: 'Next', callback_data: list.data }]] };
+  await deliver(tapOf({ ...list, from: { id: asker }, messageId: 940_000, message: { reply_markup: page } }));
+  expect((await rig.chat.calls('answerCallbackQuery')).at(-1)?.params.text).toMatch(/Too many questions/);
+  // Another card, and the decision on it, have their room.
+  const { approval, card: next } = await rig.shown();
+  await deliver(tapOf({ data: dataOf(next, 'Approve'), messageId: next.messageId }));
+  expect(await rig.statusOf(approval)).toBe('approved');
+  await rig.closed(next);
+  expect(await answers()).toBe(GROUP_PER_MINUTE / 4 + 1);
+  const rows = await rig.database.query(
+    `select 1 from audit_log where type = 'access.rate-limited' and actor = $1`,
+    [`telegram:${asker}`],
+  );
+  // A minute may end meanwhile.
+  for (const seen of [rows, rig.events('telegram.replies-limited')]) {
+    expect(seen.length).toBeGreaterThanOrEqual(1);
+    expect(seen.length).toBeLessThanOrEqual(2);
+  }
 });

@@ -4,6 +4,7 @@ import type { Config } from '../../../src/config/environment';
 import type { Destination } from '../../../src/escalation/destination';
 import type { OperatorChat } from '../../../src/escalation/operator-chat';
 import type { TapResult } from '../../../src/escalation/commands/tap-card';
+import type { SendBudget } from '../../../src/escalation/send-budget';
 import { DomainError } from '../../../src/kernel/errors';
 import { createLog } from '../../../src/logging/log';
 import { People } from '../../../src/telegram/people';
@@ -16,6 +17,7 @@ import { until } from '../../support/until';
 
 const OPERATOR = 1;
 const STRANGER = 2;
+const BOT = 3;
 
 /** Taps whose decision ends when the test says so. */
 function tapping() {
@@ -48,7 +50,7 @@ function tapping() {
     api,
     chat,
     new People({ isIn: () => true } as unknown as Destination, config),
-    new Replies(log),
+    new Replies(refusals, log, { groupMinute: 20 } as unknown as SendBudget),
     refusals,
     clock,
     log,
@@ -80,20 +82,20 @@ function tapping() {
 describe('a tap that takes longer than its answer may', () => {
   it('is answered once, and its operator is told in the chat what the card will not show', async () => {
     const rig = tapping();
-    const done = rig.taps.handle(rig.query());
+    const done = rig.taps.handle(rig.query(), BOT);
     await until('it is answered', () => rig.answers.length > 0);
     expect(rig.answers[0]).toMatch(/still working/i);
     rig.decide({ kind: 'too-many', retryAfterSeconds: 7 });
     await done;
     expect(rig.sent).toEqual([expect.stringMatching(/Nothing was decided; tap again in 7 s/)]);
     // Delivered again: the outcome stands, and nothing is said twice.
-    await rig.taps.handle(rig.query());
+    await rig.taps.handle(rig.query(), BOT);
     expect([rig.attempts(), rig.answers.length, rig.sent.length]).toEqual([1, 1, 1]);
   });
 
   it('and then fails is not lost silently', async () => {
     const rig = tapping();
-    const done = rig.taps.handle(rig.query());
+    const done = rig.taps.handle(rig.query(), BOT);
     await until('it is answered', () => rig.answers.length > 0);
     rig.fail(new Error('a bug of ours'));
     await done;
@@ -103,7 +105,7 @@ describe('a tap that takes longer than its answer may', () => {
 
   it('is tried for as long as Telegram keeps taps, and then given up aloud', async () => {
     const rig = tapping();
-    const done = rig.taps.handle(rig.query()).catch((error: unknown) => error);
+    const done = rig.taps.handle(rig.query(), BOT).catch((error: unknown) => error);
     await until('it is answered', () => rig.answers.length > 0);
     const away = new DomainError('database.unavailable', 'away');
     rig.fail(away);
@@ -117,7 +119,7 @@ describe('a tap that takes longer than its answer may', () => {
 
   it('of a stranger is refused in time all the same', async () => {
     const rig = tapping();
-    void rig.taps.handle(rig.query(STRANGER));
+    void rig.taps.handle(rig.query(STRANGER), BOT);
     await until('it is answered', () => rig.answers.length > 0);
     expect(rig.answers).toEqual([expect.stringMatching(/not an operator/)]);
   });
@@ -125,7 +127,7 @@ describe('a tap that takes longer than its answer may', () => {
 
 it('a tap that fails in time is told so, and the failure is handed on', async () => {
   const rig = tapping();
-  const done = rig.taps.handle(rig.query());
+  const done = rig.taps.handle(rig.query(), BOT);
   await until('it is tried', () => rig.attempts() > 0);
   rig.fail(new Error('a bug of ours'));
   await expect(done).rejects.toThrow('a bug of ours');
