@@ -104,7 +104,7 @@ export function createHttpAdapter(door: FrontDoor | null = null): FastifyAdapter
   });
   adapter
     .getInstance()
-    .addHook('onRequest', (_request, { raw }, begin) => beginInTurn(raw, begin))
+    .addHook('onRequest', (request, reply, begin) => beginInTurn(request.raw, reply.raw, begin))
     .addHook('onRequest', correlated);
   return adapter;
 }

@@ -29,7 +29,7 @@ export class MetricsListener implements OnApplicationBootstrap, OnApplicationShu
     const { host, port } = listener;
     const server = createServer(
       { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS },
-      (request, response) => beginInTurn(response, () => void this.answer(request, response)),
+      (request, response) => beginInTurn(request, response, () => void this.answer(request, response)),
     );
     server.timeout = SOCKET_TIMEOUT_MS;
     server.maxConnections = MAX_CONNECTIONS;

@@ -116,3 +116,18 @@ it('calls that are sent ahead are answered in their order', async () => {
   const statuses = [...answer.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => Number(status));
   expect(statuses).toEqual([200, 201, 400, 201, 200]);
 });
+
+it('a connection takes a hundred calls ahead, and is closed at the next', async () => {
+  const { body: asked } = await api.enqueue();
+  const held = headOf(`/api/approvals/${asked.id}/events`);
+  const small = headOf('/health/live');
+  const last = headOf('/health/live').replace(/\r\n$/, 'Connection: close\r\n\r\n');
+  const wait = headOf(`/api/approvals/${asked.id}?wait=1`);
+  const answer = await sendRaw(app.url, [wait, small.repeat(99), last].join(''));
+  expect(answer.match(/HTTP\/1\.1 200/g)).toHaveLength(101);
+
+  const socket = await sendAhead(held);
+  const closed = new Promise((resolve) => socket.once('close', resolve).once('error', () => undefined));
+  socket.write(small.repeat(101));
+  await closed;
+});
