@@ -118,9 +118,8 @@ class Supervisor {
     while (!this.stop.signal.aborted) {
       try {
         const binaries = await binariesFor(this.home, this.log);
-        this.postmaster = await startPostmaster(this.home, binaries, this.credentials, () =>
-          Promise.resolve(port),
-        );
+        const options = { choosePort: () => Promise.resolve(port), stop: this.stop.signal };
+        this.postmaster = await startPostmaster(this.home, binaries, this.credentials, options);
         const { pid } = this.postmaster;
         this.log(
           'info',
@@ -130,6 +129,7 @@ class Supervisor {
         );
         return;
       } catch (error) {
+        if (this.stop.signal.aborted) return;
         const fields = { error: error instanceof Error ? error.message : String(error) };
         this.log('error', 'database.embedded-stays-down', fields, 'it does not start; tried again');
         await delay(REVIVAL_PAUSE_MS, undefined, { signal: this.stop.signal }).catch(() => undefined);

@@ -257,6 +257,20 @@ describe('a server that outlives its service, or dies before it', () => {
     expect(postgresIn(dataDir)).toEqual([]);
   });
 
+  it('that is being started again but does not serve yet keeps nobody from stopping', async () => {
+    const dataDir = placeWithDatabase();
+    const service = run(dataDir);
+    const { pid } = await service.ready();
+    writeFileSync(join(homeOf(dataDir), 'cluster', 'pg_hba.conf'), 'host all all 127.0.0.1/32 reject\n');
+    process.kill(pid, 'SIGKILL');
+    await service.hears('database.embedded-died');
+    await until('it runs again', () => postgresIn(dataDir).length > 0);
+    await service.stop();
+    // Its start was given up, and had not failed by itself.
+    expect(service.said('database.embedded-stays-down')).toBeUndefined();
+    expect(postgresIn(dataDir)).toEqual([]);
+  });
+
   it('is replaced at once when both it and its service were killed with connections open', async () => {
     const dataDir = placeWithDatabase();
     const first = run(dataDir);
@@ -322,9 +336,9 @@ describe('a server that outlives its service, or dies before it', () => {
     );
     const ports = [taken, taken, await freePort()];
     const binaries = await usableBinaries(home.directory, home.runAs, () => undefined);
-    const server = await startPostmaster(home, binaries, credentials, () =>
-      Promise.resolve(ports.shift() ?? 0),
-    );
+    const server = await startPostmaster(home, binaries, credentials, {
+      choosePort: () => Promise.resolve(ports.shift() ?? 0),
+    });
     expect(ports).toEqual([]);
     expect(server.port).not.toBe(taken);
     expect(await endPostmaster(server)).toBe('SIGINT');

@@ -55,6 +55,7 @@ async function launch(
   binaries: Binaries,
   credentials: Credentials,
   port: number,
+  stop: AbortSignal | undefined,
 ): Promise<Postmaster | string> {
   const from = await logSize(home.serverLog);
   const log = await open(home.serverLog, 'a', 0o600);
@@ -80,7 +81,9 @@ async function launch(
     adopted: false,
   };
   try {
-    if (await becomesReady(home, postmaster, credentials, () => ended.how !== undefined)) return postmaster;
+    const isOver = () => ended.how !== undefined || stop?.aborted === true;
+    if (await becomesReady(home, postmaster, credentials, isOver)) return postmaster;
+    stop?.throwIfAborted();
   } catch (error) {
     await endPostmaster(postmaster);
     throw error;
@@ -89,27 +92,33 @@ async function launch(
   return [ended.how, ...said.split('\n').slice(-LOG_TAIL_LINES)].join('\n');
 }
 
+interface StartOptions {
+  readonly choosePort?: () => Promise<number>;
+  /** Ends the server while it does not serve yet. */
+  readonly stop?: AbortSignal;
+}
+
 /**
  * Starts a server on the cluster, on a free port of 127.0.0.1, and waits until it serves.
  *
- * @throws EmbeddedPostgresError with the last lines of the server's log.
+ * @throws EmbeddedPostgresError with the last lines of the server's log, or the reason of `stop`.
  */
 export async function startPostmaster(
   home: Home,
   binaries: Binaries,
   credentials: Credentials,
-  choosePort = freePort,
+  { choosePort = freePort, stop }: StartOptions = {},
 ): Promise<Postmaster> {
   if ((await logSize(home.serverLog)) > LOG_KEPT_BYTES) await rename(home.serverLog, `${home.serverLog}.1`);
   for (let start = 1; ; start++) {
-    const result = await launch(home, binaries, credentials, await choosePort());
+    const result = await launch(home, binaries, credentials, await choosePort(), stop);
     if (typeof result !== 'string') return result;
     if (start === MAX_STARTS || !PASSING_TROUBLE.test(result)) {
       throw new EmbeddedPostgresError(
         `the embedded PostgreSQL in ${home.directory} did not start: ${result}`,
       );
     }
-    await delay(RESTART_DELAY_MS);
+    await delay(RESTART_DELAY_MS, undefined, { signal: stop });
     // A service killed during its start may have left a server that was not ready at the first look.
     const running = await findPostmaster(home, credentials);
     if (running) return running;
