@@ -129,7 +129,7 @@ class Supervisor {
         );
         return;
       } catch (error) {
-        if (this.stop.signal.aborted) return;
+        if (error === this.stop.signal.reason) return;
         const fields = { error: error instanceof Error ? error.message : String(error) };
         this.log('error', 'database.embedded-stays-down', fields, 'it does not start; tried again');
         await delay(REVIVAL_PAUSE_MS, undefined, { signal: this.stop.signal }).catch(() => undefined);
