@@ -224,6 +224,14 @@ describe('countersign doctor', () => {
     expect(found).toContainEqual(expect.stringMatching(says));
   });
 
+  it('does not take a busy Telegram for operators whom nobody knows', async () => {
+    await chat.fault({ method: 'getChatMember', status: 429, count: 100 });
+    const { found } = await diagnose();
+    const operators = found.filter((each) => each.startsWith('telegram-operators'));
+    expect(operators.join()).toMatch(/Too Many Requests/);
+    expect(operators.join()).not.toMatch(/nobody/);
+  });
+
   it('notices a webhook that takes the taps away from a polling service', async () => {
     const token = '1000000002:another-bot-of-the-local-sandbox-only';
     await fetch(`${chat.url}/bot${token}/setWebhook?url=http://127.0.0.1:1/elsewhere`);

@@ -65,7 +65,7 @@ async function examined(check: Check, surroundings: Surroundings): Promise<Exami
       name,
       seen(
         'unclear',
-        error(`could not be looked at: ${describeError(reason)}`, 'mend what it names and look again'),
+        error(`could not be looked at: ${describeError(reason)}`, 'fix the error above and run again'),
       ),
     );
   }

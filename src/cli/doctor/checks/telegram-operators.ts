@@ -2,6 +2,9 @@ import { z } from 'zod';
 import { BotApiRefusal, type BotApi } from '../bot-api';
 import { error, seen, skipped, telegramOff, warning, type Check } from '../check';
 
+/** HTTP status of getChatMember for a person whom Telegram does not know in the chat. */
+const UNKNOWN_PERSON = 400;
+
 const memberSchema = z.object({ status: z.string(), is_member: z.boolean().optional() });
 
 /** True if the person is in the chat and so sees the cards; null: Telegram does not know the person in this chat. */
@@ -11,7 +14,7 @@ async function isThere(telegram: BotApi, chatId: string, userId: string): Promis
     const { status, is_member } = await telegram.ask('getChatMember', question, memberSchema);
     return !['left', 'kicked'].includes(status) && is_member !== false;
   } catch (reason) {
-    if (reason instanceof BotApiRefusal) return null;
+    if (reason instanceof BotApiRefusal && reason.status === UNKNOWN_PERSON) return null;
     throw reason;
   }
 }
