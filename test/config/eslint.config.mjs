@@ -1,6 +1,26 @@
 import eslint from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
+/** CONTRIBUTING.md, "English": a docstring begins with a verb or a noun. */
+const OPENING = /^\*[\s*]*(?:What|Who|Whoever|Which|Whether|How)\b/;
+
+const english = {
+  rules: {
+    'docstring-opening': {
+      create: ({ sourceCode, report }) => ({
+        Program() {
+          for (const comment of sourceCode.getAllComments())
+            if (comment.type === 'Block' && OPENING.test(comment.value))
+              report({
+                loc: comment.loc,
+                message: 'Begin a docstring with a verb or a noun, not with a question word.',
+              });
+        },
+      }),
+    },
+  },
+};
+
 const WALL_CLOCK =
   'A test must not assert how long something took. Wait for a condition (until), hold a clock, count steps, or compare the order of events.';
 
@@ -8,6 +28,7 @@ export default tseslint.config(
   { ignores: ['dist/**', 'coverage/**', 'src/sandbox/page/**'] },
   eslint.configs.recommended,
   ...tseslint.configs.strictTypeChecked,
+  { plugins: { english }, rules: { 'english/docstring-opening': 'error' } },
   {
     languageOptions: {
       parserOptions: { project: './test/tsconfig.json', tsconfigRootDir: `${import.meta.dirname}/../..` },
