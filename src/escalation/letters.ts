@@ -2,6 +2,7 @@ import {
   DASH_TWINS,
   LATIN_TWINS,
   OPENING_QUOTE_TWINS,
+  OTHER_QUOTE_TWINS,
   OTHER_LETTER_TWINS,
   PIPE_TWINS,
   REDIRECTION_TWINS,
@@ -46,7 +47,7 @@ const OTHER_TWINS = new RegExp(`[${LATIN_TWINS}${SIGN_TWINS}]`, 'u');
 
 /** Signs that deceive only in certain places, depending on the characters around them. */
 const IN_PLACE = new RegExp(
-  `[${DASH_TWINS}${OPENING_QUOTE_TWINS}${REDIRECTION_TWINS}${TWINS_AMONG_ASCII}${PIPE_TWINS}]`,
+  `[${DASH_TWINS}${OPENING_QUOTE_TWINS}${OTHER_QUOTE_TWINS}${REDIRECTION_TWINS}${TWINS_AMONG_ASCII}${PIPE_TWINS}]`,
   'u',
 );
 

@@ -6,6 +6,7 @@ import { LATIN_SCRIPT, nameOfScript, SCRIPT_BITS, Trait, traitsOf } from './lett
 import {
   DASH_TWINS,
   OPENING_QUOTE_TWINS,
+  OTHER_QUOTE_TWINS,
   OTHER_LETTER_TWINS,
   PIPE_TWINS,
   REDIRECTION_TWINS,
@@ -67,6 +68,8 @@ const IN_PLACE: readonly (readonly [name: string, pattern: RegExp])[] = [
     'quote',
     new RegExp(`(?<![^\\s=(])[${OPENING_QUOTE_TWINS}](?=[^\\n’”${OPENING_QUOTE_TWINS}]*[;|&<>$\`])`, 'uy'),
   ],
+  // Substitutions that a single quote would have prevented, wherever in the word they are.
+  ['quote', new RegExp(`[${OPENING_QUOTE_TWINS}${OTHER_QUOTE_TWINS}](?=\\$[({]|\`)`, 'uy')],
   [
     'redirection',
     new RegExp(

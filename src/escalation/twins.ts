@@ -41,7 +41,14 @@ export const PIPE_TWINS = '│┃╎╏┆┇┊┋❘❙⏐⏽⎢︱丨ㅣ';
 
 export const REDIRECTION_TWINS = '‹›❮❯˂˃ᐸᐳᚲ𖼿';
 
-export const OPENING_QUOTE_TWINS = '‘‛‚“„‟′‵´ʹʻʼʽˈˊˋ՚';
+/** Single quotes, with the saltillo and the numeral and punctuation marks of other scripts; then double ones. */
+export const OPENING_QUOTE_TWINS =
+  '‘‛‚′‵´ʹʻʼʽˈˊˋ՚' +
+  '\u02be\u02f4\u0374\u0384\u055d\u05f3\u07f4\u07f5\u144a\u16cc\u1fbd\u1fbf\u1ffd\u1ffe\ua78b\ua78c\u{16f51}\u{16f52}' +
+  '“„‟\u02ba\u02dd\u02ee\u02f6\u05f4\u1cd3\u2033\u2036';
+
+/** Marks that close quotations or are letters and ditto marks; they deceive only right before an expansion. */
+export const OTHER_QUOTE_TWINS = '’”\u05d9\u05f2\u3003';
 
 /** For the scripts in daily use, the letters above and the ASCII letter that each looks like, in the same order. */
 const READ_AS: readonly (readonly [letters: string, ascii: string])[] = [

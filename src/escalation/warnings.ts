@@ -59,9 +59,7 @@ export function* makeWarnings(request: WrittenByCaller, parts: readonly ActionPa
     ...(search.count === 0 ? [] : [lookAlikeWarning('Look-alike letters', search, MAX_WARNED_WORDS)]),
     ...inLabels,
     ...(search.hasRightToLeftLetters
-      ? [
-          rich`🚨 ${bold('Right-to-left letters')}: the order on the screen may not be the order in which it runs`,
-        ]
+      ? [rightToLeftWarning('Right-to-left letters', 'in which it runs')]
       : []),
     ...(painting === 0
       ? []
@@ -75,9 +73,18 @@ export function* makeWarnings(request: WrittenByCaller, parts: readonly ActionPa
 export function* lookAlikesInLabel(label: string, text: string): Steps<RichText[]> {
   const search = new LookAlikeSearch(MAX_WARNED_WORDS_IN_A_LABEL);
   yield* search.look(text, { isCommand: false });
-  return search.count === 0
-    ? []
-    : [lookAlikeWarning(`Look-alike letters in the ${label}`, search, MAX_WARNED_WORDS_IN_A_LABEL)];
+  return [
+    ...(search.count === 0
+      ? []
+      : [lookAlikeWarning(`Look-alike letters in the ${label}`, search, MAX_WARNED_WORDS_IN_A_LABEL)]),
+    ...(search.hasRightToLeftLetters
+      ? [rightToLeftWarning(`Right-to-left letters in the ${label}`, 'of its characters')]
+      : []),
+  ];
+}
+
+function rightToLeftWarning(heading: string, order: string): RichText {
+  return rich`🚨 ${bold(heading)}: the order on the screen may not be the order ${order}`;
 }
 
 function lookAlikeWarning(heading: string, search: LookAlikeSearch, most: number): RichText {

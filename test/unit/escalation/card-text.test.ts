@@ -458,6 +458,17 @@ describe('telegram.md 16: hidden and confusable characters (security 10)', () =>
   it('include letters that turn the direction of the line', () => {
     expect(renderCard(bash('rm -rf \u05d0/ 1')).text).toContain('🚨 Right-to-left letters: ');
   });
+
+  it.each([
+    ['summary', { summary: 'delete \u05d0/ 1' }],
+    ['agent', { agentId: 'claude \u0645/ 1' }],
+    ['session', { sessionId: 's\u05d0 1' }],
+    ['metadata', { metadata: { ticket: '\u05d0 1' } }],
+  ])('include letters that turn the direction of the line in the %s', (label, written) => {
+    const { text } = renderCard(anApproval(written));
+    expect(text).toContain(`🚨 Right-to-left letters in the ${label}: `);
+    expect(text).not.toContain('🚨 Right-to-left letters: ');
+  });
 });
 
 describe('telegram.md 14: message structure (security 11)', () => {
