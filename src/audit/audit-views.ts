@@ -32,6 +32,8 @@ export const verifiedSchema = z.strictObject({
   ok: z.boolean(),
   rows: z.int(),
   sealedUpTo: z.int().nullable(),
+  checkpoints: z.int(),
+  uncovered: z.int(),
   unsealed: z.int(),
   firstBad: z.strictObject({ seq: z.int(), reason: z.string() }).nullable(),
 });

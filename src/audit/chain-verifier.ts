@@ -25,6 +25,8 @@ export class ChainVerifier {
   private found: BadRow | null = null;
   private rows = 0;
   private highestSeq: number | null = null;
+  private fitting = 0;
+  private sinceCheckpoint = 0;
 
   constructor(checkpoints: readonly Checkpoint[]) {
     const known = new Map<number, Checkpoint>();
@@ -50,6 +52,16 @@ export class ChainVerifier {
     return this.highestSeq;
   }
 
+  /** Checkpoints that were compared with the log and fit. */
+  get fittingCheckpoints(): number {
+    return this.fitting;
+  }
+
+  /** Sealed rows after the last of those checkpoints; all rows without any. */
+  get uncoveredRows(): number {
+    return this.sinceCheckpoint;
+  }
+
   get firstBad(): BadRow | null {
     return this.found;
   }
@@ -58,6 +70,9 @@ export class ChainVerifier {
   take({ seal, row }: SealedRow): boolean {
     const reason = this.faultOf(seal, row);
     if (reason !== null) this.found ??= { seq: seal.seq, reason };
+    const isCovered = reason === null && this.checkpoints.has(seal.number);
+    if (isCovered) this.fitting++;
+    this.sinceCheckpoint = isCovered ? 0 : this.sinceCheckpoint + 1;
     this.last = seal;
     this.rows++;
     this.highestSeq = Math.max(this.highestSeq ?? seal.seq, seal.seq);
@@ -99,6 +114,8 @@ export class ChainVerifier {
    */
   private beginning({ number }: Seal): Pick<Seal, 'number' | 'hash'> | null {
     if (number === 1) return { number: 0, hash: NOTHING_BEFORE };
-    return this.checkpoints.get(number - 1) ?? null;
+    const boundary = this.checkpoints.get(number - 1);
+    if (boundary) this.fitting++;
+    return boundary ?? null;
   }
 }

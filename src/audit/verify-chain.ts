@@ -8,6 +8,10 @@ export interface ChainVerdict {
   readonly rows: number;
   /** The highest `seq` under a seal; null without any. */
   readonly sealedUpTo: number | null;
+  /** Checkpoints that were compared with the log and fit. */
+  readonly checkpoints: number;
+  /** Sealed rows after the last of those checkpoints: they could be rewritten, with all their seals, unnoticed. */
+  readonly uncovered: number;
   readonly firstBad: BadRow | null;
 }
 
@@ -61,7 +65,7 @@ export async function verifyChain(
       checkpoints.push(await readCheckpoint(jws, log.keys));
     } catch {
       const reason = `a checkpoint is not signed by a known key: ${abbreviate(jws, 100)}`;
-      return { rows: 0, sealedUpTo: null, firstBad: { seq: 0, reason } };
+      return { rows: 0, sealedUpTo: null, checkpoints: 0, uncovered: 0, firstBad: { seq: 0, reason } };
     }
   }
   for (;;) {
@@ -76,6 +80,12 @@ export async function verifyChain(
       throw error;
     }
     chain.end();
-    return { rows: chain.sealedRows, sealedUpTo: chain.sealedUpTo, firstBad: chain.firstBad };
+    return {
+      rows: chain.sealedRows,
+      sealedUpTo: chain.sealedUpTo,
+      checkpoints: chain.fittingCheckpoints,
+      uncovered: chain.uncoveredRows,
+      firstBad: chain.firstBad,
+    };
   }
 }

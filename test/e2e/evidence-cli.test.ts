@@ -162,6 +162,10 @@ describe('countersign audit', () => {
   });
 
   it('verify takes checkpoints that were kept elsewhere', async () => {
+    await decided();
+    await decided();
+    await everythingSealed();
+    expect((await asOperator('audit', 'checkpoint')).code).toBe(0);
     const kept = inDirectory('kept.jsonl');
     writeFileSync(kept, readFileSync(inDirectory('audit-checkpoints.jsonl')));
     const file = inDirectory('again.jsonl');
@@ -174,6 +178,29 @@ describe('countersign audit', () => {
     writeFileSync(bare, [...rows.slice(0, 2), ...keys].join('\n'));
     expect((await cli(['audit', 'verify', '--file', bare], NOWHERE)).code).toBe(0);
     expect((await cli(['audit', 'verify', '--file', bare, '--checkpoints', kept], NOWHERE)).code).toBe(1);
+  });
+
+  it('verify tells how many checkpoints fit, and how many rows follow the last one', async () => {
+    await decided();
+    await everythingSealed();
+    expect((await asOperator('audit', 'checkpoint')).code).toBe(0);
+    const verify = async (): Promise<Record<string, unknown>> => {
+      const { out } = await asOperator('audit', 'verify', '--json');
+      return JSON.parse(out) as Record<string, unknown>;
+    };
+    const covered = await verify();
+    expect(covered).toMatchObject({ ok: true, uncovered: 0 });
+    expect(covered.checkpoints).toBeGreaterThanOrEqual(1);
+    await decided();
+    await everythingSealed();
+    const followed = await verify();
+    expect(followed).toMatchObject({ ok: true, checkpoints: covered.checkpoints });
+    expect(followed.uncovered).toBe(Number(followed.rows) - Number(covered.rows));
+    const { out } = await asOperator('audit', 'verify');
+    expect(out).toContain(`${String(covered.checkpoints)} checkpoints fit.`);
+    expect(out).toContain(`${String(followed.uncovered)} rows follow the last checkpoint`);
+    const { body } = await api.call<Record<string, unknown>>('operator', 'GET', '/api/audit/verify');
+    expect(body).toMatchObject({ checkpoints: covered.checkpoints, uncovered: followed.uncovered });
   });
 
   it('verify vouches for nothing when the file of checkpoints has none', async () => {

@@ -52,19 +52,23 @@ async function verify(options: VerifyOptions): Promise<void> {
     checkpoints: [...new Set([...source.checkpoints, ...kept])],
     keys: options.jwks === undefined ? source.keys : readKeys(options.jwks),
   };
-  const { rows: sealedRows, sealedUpTo, firstBad } = await verifyChain(log, progress('verified'));
+  const verdict = await verifyChain(log, progress('verified'));
+  const { rows: sealedRows, checkpoints, uncovered, firstBad } = verdict;
   const unsealed = source.unsealed();
   const ok = firstBad === null;
   const lines = ok
     ? [
-        `The audit log holds: ${sealedRows} rows under seal, ${log.checkpoints.length} checkpoints fit.`,
+        `The audit log holds: ${sealedRows} rows under seal, ${checkpoints} checkpoints fit.`,
         ...(unsealed > 0 ? [`${unsealed} rows have no seal yet.`] : []),
-        ...(log.checkpoints.length === 0
+        ...(checkpoints === 0
           ? ['Without a checkpoint, a log that was rewritten as a whole would hold too.']
+          : []),
+        ...(checkpoints > 0 && uncovered > 0
+          ? [`${uncovered} rows follow the last checkpoint: rewritten as a whole, they would hold too.`]
           : []),
       ]
     : [`The audit log does NOT hold. First bad row: seq ${firstBad.seq}: ${firstBad.reason}`];
-  show({ ok, rows: sealedRows + unsealed, sealedUpTo, unsealed, firstBad }, lines, options);
+  show({ ok, ...verdict, rows: sealedRows + unsealed, unsealed }, lines, options);
   if (!ok) throw new Findings();
 }
 

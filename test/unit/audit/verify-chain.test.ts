@@ -22,11 +22,14 @@ const log: SealedRow[] = sealAll({ number: 0, hash: NOTHING_BEFORE }, rows).map(
   seal,
   row: rows[i] ?? null,
 }));
-const covered = log[BOUNDARY - 1]?.seal;
-const checkpoint = signed(
-  { iss: 'countersign', number: covered?.number, seq: covered?.seq, hash: covered?.hash, iat: 1 },
-  { ...HEADER, typ: CHECKPOINT_TYPE },
-);
+const checkpointAt = (number: number): string => {
+  const seal = log[number - 1]?.seal;
+  return signed(
+    { iss: 'countersign', number, seq: seal?.seq, hash: seal?.hash, iat: 1 },
+    { ...HEADER, typ: CHECKPOINT_TYPE },
+  );
+};
+const checkpoint = checkpointAt(BOUNDARY);
 
 /** A log from which some go once the first batch was read, whoever reads it again. */
 function losing(gone: (number: number) => boolean): () => AsyncGenerator<SealedRow[]> {
@@ -48,7 +51,13 @@ const verify = (batches: () => AsyncIterable<readonly SealedRow[]>) =>
 describe('rows that go while they are read', () => {
   it('from the beginning, up to a checkpoint, are retention: what is left holds', async () => {
     const left = await verify(losing((number) => number <= BOUNDARY));
-    expect(left).toEqual({ rows: ROWS - BOUNDARY, sealedUpTo: ROWS, firstBad: null });
+    expect(left).toEqual({
+      rows: ROWS - BOUNDARY,
+      sealedUpTo: ROWS,
+      checkpoints: 1,
+      uncovered: ROWS - BOUNDARY,
+      firstBad: null,
+    });
   });
 
   it('from the middle are missing, also up to a checkpoint', async () => {
@@ -67,5 +76,27 @@ describe('rows that go while they are read', () => {
         expect(batch).toHaveLength(BATCH);
     };
     await expect(read()).rejects.toThrow(RemovedMeanwhile);
+  });
+});
+
+describe('checkpoints', () => {
+  async function* whole() {
+    yield await Promise.resolve(log);
+  }
+
+  it('that fit are counted, and so are the rows that none of them covers', async () => {
+    const covered = await verifyChain({ batches: whole, checkpoints: [checkpoint, checkpoint], keys: KEYS });
+    expect(covered).toMatchObject({ checkpoints: 1, uncovered: ROWS - BOUNDARY, firstBad: null });
+    const bare = await verifyChain({ batches: whole, checkpoints: [], keys: KEYS });
+    expect(bare).toMatchObject({ checkpoints: 0, uncovered: ROWS, firstBad: null });
+  });
+
+  it('of rows that retention removed before are not counted: nothing is left to compare', async () => {
+    const later = checkpointAt(BOUNDARY + 2);
+    async function* rest() {
+      yield await Promise.resolve(log.slice(BOUNDARY + 2));
+    }
+    const left = await verifyChain({ batches: rest, checkpoints: [checkpoint, later], keys: KEYS });
+    expect(left).toMatchObject({ checkpoints: 1, uncovered: ROWS - BOUNDARY - 2, firstBad: null });
   });
 });
