@@ -51,13 +51,31 @@ export interface Waiter {
   release(): void;
 }
 
+/** The number of waiters at the beginning that one turn answers. */
+function fittingInATurn(waiters: readonly Waiting[]): number {
+  let characters = 0;
+  for (const [place, { seen }] of waiters.slice(0, ANSWERED_IN_A_TURN).entries()) {
+    characters += seen?.characters ?? 0;
+    if (characters > CHARACTERS_IN_A_TURN) return place + 1;
+  }
+  return ANSWERED_IN_A_TURN;
+}
+
 /** Answers in turns, so that each batch of answers leaves memory before the next is written. */
-function answerInTurns(waiters: readonly Waiting[], approval: SettledApproval): void {
-  const characters = waiters[0]?.seen?.characters ?? 0;
-  const inATurn = Math.min(ANSWERED_IN_A_TURN, Math.floor(CHARACTERS_IN_A_TURN / (characters + 1)) + 1);
-  for (const waiter of waiters.slice(0, inATurn)) waiter.answer(approval);
+function answerInTurns(waiters: readonly Waiting[], answer: Answer): void {
+  const inATurn = fittingInATurn(waiters);
+  for (const waiter of waiters.slice(0, inATurn)) waiter.answer(answer);
   const others = waiters.slice(inATurn);
-  if (others.length > 0) setImmediate(() => answerInTurns(others, approval));
+  if (others.length > 0) setImmediate(() => answerInTurns(others, answer));
+}
+
+/** Answers with the current state, small requests first: they do not wait until many large ones are written. */
+function answerUnsettled(waiters: readonly Waiting[]): void {
+  const sizeOf = ({ seen }: Waiting) => seen?.characters ?? 0;
+  answerInTurns(
+    [...waiters].sort((a, b) => sizeOf(a) - sizeOf(b)),
+    null,
+  );
 }
 
 /**
@@ -100,7 +118,7 @@ export class SettlementFeed implements OnApplicationBootstrap, BeforeApplication
   /** Answers every waiter with the current state; later ones are answered at once. */
   beforeApplicationShutdown(): void {
     this.closed = true;
-    for (const waiters of [...this.waiting.values()]) for (const waiter of [...waiters]) waiter.answer(null);
+    answerUnsettled([...this.waiting.values()].flatMap((waiters) => [...waiters]));
   }
 
   get size(): number {
@@ -180,16 +198,21 @@ export class SettlementFeed implements OnApplicationBootstrap, BeforeApplication
   private tick(): void {
     const now = this.clock.monotonicMs();
     const overdue: string[] = [];
+    const over: Waiting[] = [];
     for (const [id, waiters] of this.waiting) {
       for (const waiter of waiters) {
-        if (now >= waiter.until) waiter.answer(null);
-        else if (now >= waiter.endsAt) {
+        if (now >= waiter.until) {
+          // Its answer may take more turns than there are until the next tick.
+          waiter.until = Infinity;
+          over.push(waiter);
+        } else if (now >= waiter.endsAt) {
           // Retried after a while, in case the database was unavailable.
           waiter.endsAt = now + RETRY_OVERDUE_MS;
           overdue.push(id);
         }
       }
     }
+    if (over.length > 0) answerUnsettled(over);
     if (overdue.length > 0) this.settleOverdue([...new Set(overdue)]);
     if (now >= this.nextPollAt) {
       this.nextPollAt = now + POLL_MS;

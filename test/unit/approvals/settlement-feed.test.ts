@@ -1,0 +1,72 @@
+import type { CommandBus, EventBus } from '@nestjs/cqrs';
+import type { Approval } from '../../../src/approvals/approval';
+import type { ApprovalStore, Snapshot } from '../../../src/approvals/approval-store';
+import { SettlementFeed } from '../../../src/approvals/settlement-feed';
+import type { NotificationListener } from '../../../src/database/notification-listener';
+import type { Log } from '../../../src/logging/log';
+import { FakeClock } from '../../support/fake-clock';
+
+const MIB = 1024 * 1024;
+const NEVER = new AbortController().signal;
+
+jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'] });
+
+const clock = new FakeClock();
+let feed: SettlementFeed;
+let answered: string[];
+const waiters: { release(): void }[] = [];
+
+beforeEach(() => {
+  const nothing: unknown = {};
+  feed = new SettlementFeed(
+    { look: () => Promise.resolve([]) } as unknown as ApprovalStore,
+    nothing as CommandBus,
+    nothing as EventBus,
+    nothing as NotificationListener,
+    clock,
+    nothing as Log,
+  );
+  answered = [];
+});
+afterEach(() => {
+  for (const waiter of waiters.splice(0)) waiter.release();
+});
+
+function wait(id: string, characters: number): void {
+  const approval = { id, status: 'pending' } as Approval;
+  const seen: Snapshot = { approval, now: new Date(0), displayDigest: null, endsInMs: 3_600_000, characters };
+  const waiter = feed.register(id);
+  waiters.push(waiter);
+  void waiter.settled({ waitMs: 1_000, seen, signal: NEVER }).then(() => answered.push(id));
+}
+
+/** Returns the answers of this turn of the event loop and of the next two. */
+async function threeTurns(): Promise<string[][]> {
+  await new Promise<void>((next) => process.nextTick(next));
+  const each = [answered.splice(0)];
+  while (each.length < 3) {
+    await new Promise((next) => setImmediate(next));
+    each.push(answered.splice(0));
+  }
+  return each;
+}
+
+function waitForLargeOnesAndASmallOne(): void {
+  for (const id of ['large 1', 'large 2', 'large 3', 'large 4']) wait(id, 3 * MIB);
+  wait('small', 100);
+}
+
+const IN_TURNS = [['small', 'large 1', 'large 2'], ['large 3', 'large 4'], []];
+
+it('those who wait while the service stops are answered in turns, small requests first', async () => {
+  waitForLargeOnesAndASmallOne();
+  feed.beforeApplicationShutdown();
+  expect(await threeTurns()).toEqual(IN_TURNS);
+});
+
+it('those whose time is up together are answered in turns, each once', async () => {
+  waitForLargeOnesAndASmallOne();
+  clock.advance(1_000);
+  jest.advanceTimersByTime(400);
+  expect(await threeTurns()).toEqual(IN_TURNS);
+});
