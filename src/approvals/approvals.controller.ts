@@ -1,4 +1,4 @@
-import { Body, Controller, Get, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, HttpException, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import {
   ApiBearerAuth,
@@ -212,6 +212,8 @@ export class ApprovalsController {
     const query = new AwaitSettlementQuery(id, viewerOf(caller), wait * 1000, gone);
     const approval = await this.queries.execute(query);
     await caller.standing.confirm();
+    // Nobody reads this answer, and writing a thousand large ones at once would keep everybody waiting.
+    if (reply.raw.destroyed) throw new HttpException('The caller hung up.', 400);
     answerUnder(approval.correlationId, reply);
     return approval;
   }

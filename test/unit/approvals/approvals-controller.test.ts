@@ -1,0 +1,34 @@
+import type { CommandBus, QueryBus } from '@nestjs/cqrs';
+import type { FastifyReply } from 'fastify';
+import type { Identity } from '../../../src/access/identity';
+import { Standing } from '../../../src/access/standing';
+import type { Approval } from '../../../src/approvals/approval';
+import type { ApprovalStream } from '../../../src/approvals/approval-stream';
+import { ApprovalsController } from '../../../src/approvals/approvals.controller';
+import type { OpenAnswers } from '../../../src/http/open-answers';
+
+it('an answer is not written for a caller that hung up while it waited', async () => {
+  const raw = { destroyed: false };
+  const large = {
+    get status(): never {
+      throw new Error('written');
+    },
+  };
+  const queries = {
+    execute: () => {
+      raw.destroyed = true;
+      return Promise.resolve(large as unknown as Approval);
+    },
+  };
+  const nothing: unknown = {};
+  const open = { hold: () => Promise.resolve(new AbortController().signal) };
+  const controller = new ApprovalsController(
+    nothing as CommandBus,
+    queries as unknown as QueryBus,
+    nothing as ApprovalStream,
+    open as unknown as OpenAnswers,
+  );
+  const caller: Identity = { keyId: 'k', owner: null, role: 'agent', standing: new Standing() };
+  const reply = { raw } as unknown as FastifyReply;
+  await expect(controller.get({ id: 'x' }, { wait: 1 }, caller, reply)).rejects.toThrow('hung up');
+});
