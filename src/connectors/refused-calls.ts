@@ -29,9 +29,12 @@ export interface Denial {
   readonly answer: object;
 }
 
-/** The path of a URL in lower case, with single-byte escapes decoded as the router decodes them. */
+/**
+ * The path of a URL in lower case, with single-byte escapes decoded as the router decodes them. Callers of a proxy send
+ * the whole URL, and the router accepts it.
+ */
 function pathOf(url: string): string {
-  const [path = ''] = url.split(/[?#]/, 1);
+  const [path = ''] = url.replace(/^https?:\/\/.*?\//i, '/').split(/[?#]/, 1);
   return path
     .replace(/%([\da-f]{2})/gi, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)))
     .toLowerCase();

@@ -1,12 +1,12 @@
-import type { RequestListener } from 'node:http';
+import type { IncomingMessage, RequestListener, ServerOptions } from 'node:http';
 import type { Socket } from 'node:net';
 import { HttpException } from '@nestjs/common';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { namedCorrelationId, withCorrelation, withNewCorrelation } from '../logging/correlation';
 import { CORRELATION_HEADER } from './correlation-header';
-import type { DoorLimits, FrontDoor } from './front-door';
-import { beginInTurn } from './in-turn';
+import { serveAnyExpectation, type DoorLimits, type FrontDoor } from './front-door';
+import { beginInTurn, owesAnswer } from './in-turn';
 import { PROBLEM_TYPE, problemOf, sendProblem } from './problem';
 import { securityHeaders } from './security-headers';
 
@@ -54,7 +54,7 @@ function linger(socket: Socket): void {
 function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
   // More bytes of a caller that was answered already.
   if (refused.has(socket)) return;
-  if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
+  if (!socket.writable || error.code === 'ECONNRESET' || owesAnswer(socket)) return void socket.destroy();
   linger(socket);
   const refusal = new HttpException(error.message, REFUSED_STATUS[error.code ?? ''] ?? 400);
   const document = withNewCorrelation(() => problemOf(refusal));
@@ -73,13 +73,47 @@ function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
   );
 }
 
+/** Options that Fastify does not pass on to Node by itself. */
+const NODE_OPTIONS: ServerOptions = {
+  headersTimeout: HEADERS_TIMEOUT_MS,
+  connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+  // Node would answer with an empty 400; {@link refuseMalformed} answers as for every other error.
+  requireHostHeader: false,
+};
+
+/**
+ * Escapes `%` in a path that cannot be decoded, except before ASCII characters. The router then accepts the path, so
+ * that {@link refuseMalformed} answers as for every other error.
+ */
+function decodableUrl({ url = '' }: IncomingMessage): string {
+  try {
+    decodeURI(url.split(/[?#]/, 1)[0] ?? '');
+    return url;
+  } catch {
+    return url.replace(/%(?![0-7][\da-f])/gi, '%25');
+  }
+}
+
+/** The fault of a request that Node or the router would refuse without a problem document; null if it has none. */
+function malformation({ raw, headers, originalUrl }: FastifyRequest): string | null {
+  if (raw.httpVersion === '1.1' && headers.host === undefined) return 'HTTP/1.1 requires the header Host.';
+  if (originalUrl !== raw.url) return 'The path has an invalid percent escape; write "%" as "%25".';
+  return null;
+}
+
+/** A hook, so that the connectors can turn the refusal of a call into a denial. */
+function refuseMalformed(request: FastifyRequest, reply: FastifyReply, proceed: () => void): void {
+  const fault = malformation(request);
+  if (fault === null) proceed();
+  else sendProblem(reply, problemOf(new HttpException(fault, 400)));
+}
+
 /** The limits of {@link createHttpAdapter}, for a server that is created before it. */
 export const DOOR_LIMITS: DoorLimits = {
   options: {
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
-    headersTimeout: HEADERS_TIMEOUT_MS,
-    connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+    ...NODE_OPTIONS,
   },
   socketTimeoutMs: QUIET_TIMEOUT_MS,
 };
@@ -90,21 +124,24 @@ export function createHttpAdapter(door: FrontDoor | null = null): FastifyAdapter
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
     connectionTimeout: QUIET_TIMEOUT_MS,
-    http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: TIMEOUT_CHECK_MS },
+    http: NODE_OPTIONS,
     ...(door && { serverFactory: (handler: RequestListener) => door.handTo(handler) }),
     forceCloseConnections: 'idle',
     // Requests that arrived before the close are answered as usual, with `connection: close`.
     return503OnClosing: false,
     // Extra slashes are a typing error in a client's settings, so they match the same route.
     routerOptions: { maxParamLength: 200, ignoreTrailingSlash: true, ignoreDuplicateSlashes: true },
-    // Requests that never reach Nest: bad URLs and headers, and bytes that are not a request.
+    rewriteUrl: decodableUrl,
+    // Requests that never reach Nest: a path with a parameter that is too long, and bytes that are not a request.
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
       correlated(request, reply, () => sendProblem(reply, problemOf(error))),
     clientErrorHandler: refuse,
   });
-  adapter
-    .getInstance()
+  const fastify = adapter.getInstance();
+  if (!door) serveAnyExpectation(fastify.server);
+  fastify
     .addHook('onRequest', (request, reply, begin) => beginInTurn(request.raw, reply.raw, begin))
-    .addHook('onRequest', correlated);
+    .addHook('onRequest', correlated)
+    .addHook('onRequest', refuseMalformed);
   return adapter;
 }

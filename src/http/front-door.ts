@@ -13,6 +13,14 @@ export interface DoorLimits {
   readonly socketTimeoutMs: number;
 }
 
+/**
+ * Serves requests with an unknown `Expect` as if it was absent, which HTTP allows. Node would answer with an empty 417,
+ * which is neither a problem document nor a denial.
+ */
+export function serveAnyExpectation(server: Server): void {
+  server.on('checkExpectation', (request, response) => server.emit('request', request, response));
+}
+
 /** A server that already listens. When the application calls `listen`, it takes over the answers. */
 class DoorServer extends Server {
   constructor(
@@ -48,6 +56,7 @@ export class FrontDoor {
       () => (this.answer = this.application ?? this.answer),
     );
     this.server.setTimeout(socketTimeoutMs);
+    serveAnyExpectation(this.server);
   }
 
   /**

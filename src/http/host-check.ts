@@ -18,10 +18,13 @@ const UNCHECKED_ROUTES: ReadonlySet<string> = new Set([
 
 const MAX_NAME_LENGTH = 253;
 
+/** `host[:port]`. A URL takes more: it finds the name in `evil@127.0.0.1` and in `127.0.0.1#.evil`. */
+const HOST = /^(\[[\da-f:.]+\]|[\w.-]+)(:\d*)?$/i;
+
 /** The host name of a `Host` header, without port, brackets and final dot; null if it is invalid. */
 function nameIn(host: string): string | null {
   const url = `http://${host}`;
-  return URL.canParse(url) ? new URL(url).hostname.replace(/^\[|\]$|\.$/g, '') : null;
+  return HOST.test(host) && URL.canParse(url) ? new URL(url).hostname.replace(/^\[|\]$|\.$/g, '') : null;
 }
 
 function hostsOf({ http, telegram }: Config): ReadonlySet<string> | null {
@@ -39,7 +42,7 @@ export class HostCheck {
   /** Null: any name. */
   private readonly served: ReadonlySet<string> | null;
   /** The last accepted `Host`: most requests repeat it, and parsing a name costs more than the rest of the check. */
-  private lastServed = '';
+  private lastServed: string | null = null;
 
   constructor(
     private readonly host: HttpAdapterHost,
@@ -88,11 +91,15 @@ export class HostCheck {
   }
 
   private refusalOf({ headers: { host = '' } }: FastifyRequest): DomainError {
-    const name = abbreviate(nameIn(host) ?? host, MAX_NAME_LENGTH);
+    const name = nameIn(host);
+    const quoted = JSON.stringify(abbreviate(name ?? host, MAX_NAME_LENGTH));
+    const advice =
+      name === null
+        ? 'Send a name or an address, with a port if it needs one.'
+        : 'Add the name to PUBLIC_HOSTS if the service is called so.';
     return new DomainError(
       'request.misdirected',
-      `Without a valid key, this service does not answer to the Host ${JSON.stringify(name)}. ` +
-        'Add the name to PUBLIC_HOSTS if the service is called so.',
+      `Without a valid key, this service does not answer to the Host ${quoted}. ${advice}`,
     );
   }
 }

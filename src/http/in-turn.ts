@@ -5,6 +5,8 @@ import type { Socket } from 'node:net';
 const MAX_AHEAD = 100;
 
 const ahead = new WeakMap<Socket, number>();
+/** The last answer of each connection whose turn came. */
+const inTurn = new WeakMap<Socket, ServerResponse>();
 
 /**
  * Begins a call when it is the turn of its answer. Node passes pipelined requests of one connection on at once. It
@@ -13,8 +15,12 @@ const ahead = new WeakMap<Socket, number>();
  * Node reads on as long as nothing is answered, so a connection with too many calls that wait is closed.
  */
 export function beginInTurn({ socket }: IncomingMessage, answer: ServerResponse, begin: () => void): void {
-  if (answer.socket !== null) {
+  const beginNow = () => {
+    inTurn.set(socket, answer);
     begin();
+  };
+  if (answer.socket !== null) {
+    beginNow();
     return;
   }
   const waiting = (ahead.get(socket) ?? 0) + 1;
@@ -25,6 +31,16 @@ export function beginInTurn({ socket }: IncomingMessage, answer: ServerResponse,
   ahead.set(socket, waiting);
   answer.once('socket', () => {
     ahead.set(socket, (ahead.get(socket) ?? 1) - 1);
-    begin();
+    beginNow();
   });
+}
+
+/**
+ * True if a caller would take bytes that are written now for a part of an answer: one has begun, or a complete request
+ * waits for one.
+ */
+export function owesAnswer(socket: Socket): boolean {
+  const answer = inTurn.get(socket);
+  // Node takes the socket from an answer that is complete.
+  return answer?.socket === socket && (answer.headersSent || answer.req.complete);
 }

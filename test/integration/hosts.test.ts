@@ -94,6 +94,27 @@ describe('on loopback, without PUBLIC_HOSTS', () => {
     },
   );
 
+  it.each([
+    'evil@127.0.0.1',
+    'evil:secret@127.0.0.1',
+    '127.0.0.1#.evil',
+    '127.0.0.1?.evil',
+    '127.0.0.1/.evil',
+    '127.0.0.1\\.evil',
+    'localhost\\@evil',
+    'local\thost',
+    '%6cocalhost',
+    '127.0.0.1:80:80',
+    '127.0.0.1:port',
+    '[::1]evil',
+    '[::1%25lo]',
+  ])('a Host that is not a name or an address is refused: "%s"', async (host) => {
+    const { status, body } = await call(`${app.url}/metrics`, { host });
+    expect(status).toBe(421);
+    expect(JSON.parse(body)).toMatchObject({ code: 'request.misdirected' });
+    expect(body).toContain('Send a name or an address');
+  });
+
   it.each(['/health', '/health/live', '/health/ready', '/.well-known/jwks.json'])(
     'probes and public keys are for any name: %s',
     async (path) => {
@@ -141,6 +162,13 @@ describe('on loopback, without PUBLIC_HOSTS', () => {
     const secret = { 'x-telegram-bot-api-secret-token': 'secret-of-the-webhook-1234567890' };
     expect((await call(url, { host: 'hooks.example.com', ...secret }, sent)).status).not.toBe(421);
     expect((await call(url, { ...EVIL, ...secret }, sent)).status).toBe(421);
+  });
+});
+
+it('an empty Host is refused, for the first call too', async () => {
+  await withApp({}, async ({ url }) => {
+    const empty = 'GET /metrics HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n';
+    expect(await sendRaw(url, empty)).toMatch(/^HTTP\/1\.1 421 /);
   });
 });
 

@@ -5,6 +5,7 @@ import { createLog } from '../../src/logging/log';
 import { serviceEnvironment, type LogLine } from '../support/app';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { freePort } from '../support/processes';
+import { sendRaw } from '../support/raw-http';
 import { until } from '../support/until';
 
 /** The lock that every replica takes before it migrates. */
@@ -64,6 +65,9 @@ it('a start that waits for the migration lock says who holds it, lives, denies, 
     body: { id: 7, result: { content: [{ text: expect.stringContaining(`"deny"`) as string }] } },
   });
   expect((await mcp({ ...call, method: 'initialize' })).status).toBe(503);
+  const head = 'POST /connectors/claude-code/hook HTTP/1.1\r\nContent-Length: 2\r\nConnection: close\r\n';
+  for (const header of ['', 'Host: x\r\nExpect: x\r\n'])
+    expect(await sendRaw(url, `${head}${header}\r\n{}`)).toMatch(/^HTTP\/1\.1 200[^]*"deny"/);
 
   // Nobody is refused while one answers after the other.
   const calls = new AbortController();
@@ -75,6 +79,8 @@ it('a start that waits for the migration lock says who holds it, lives, denies, 
   const app = await starting;
   expect(app.url).toBe(url);
   await until('it is ready', async () => (await fetch(`${url}/health/ready`)).status === 200);
+  const expectant = 'GET /health/live HTTP/1.1\r\nHost: x\r\nExpect: x\r\nConnection: close\r\n\r\n';
+  expect((await sendRaw(url, expectant)).match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200']);
   calls.abort();
   await calling;
   expect([...statuses]).toEqual([200]);
