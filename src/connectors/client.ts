@@ -28,6 +28,8 @@ const PAGE_SIZE = 200;
 const ASK_PATIENCE_MS = 120_000;
 /** The same for a cancellation or an acknowledgement. Only the text of the card depends on these. */
 const NOTICE_PATIENCE_MS = 10_000;
+/** A wait that ends sooner, and without an outcome, was not held: a proxy or a cache may ignore the wait. */
+const HELD_AT_LEAST_MS = 1_000;
 /** Time after the expiry of a request in which the client still tries to read its outcome. */
 const EXPIRY_MARGIN_MS = 5_000;
 
@@ -84,16 +86,17 @@ export class CountersignClient {
     return callService(this.door, { method: 'GET', path: pathOf(id), signal }, approvalSchema);
   }
 
-  /** Waits until the request is settled. While there is no answer, retries until the request has surely expired. */
+  /**
+   * Waits until the request is settled. While there is no answer, or none that was held, retries with backoff until the
+   * request has surely expired.
+   */
   async settled(approval: Approval, { signal }: CallOptions = {}): Promise<Approval> {
     const lifetimeMs = Date.parse(approval.expiresAt) - Date.parse(approval.createdAt);
     const expiredMs = this.clock.monotonicMs() + lifetimeMs + EXPIRY_MARGIN_MS;
     for (let latest = approval; ;) {
       if (latest.status !== 'pending') return latest;
       const untilMs = Math.max(expiredMs, this.clock.monotonicMs() + EXPIRY_MARGIN_MS);
-      const path = `${pathOf(approval.id)}?wait=${WAIT_SECONDS}`;
-      const call = { method: 'GET', path, heldMs: WAIT_SECONDS * 1000, signal } as const;
-      latest = await persistently(() => callService(this.door, call, approvalSchema), {
+      latest = await persistently(() => this.held(approval.id, signal), {
         clock: this.clock,
         untilMs,
         signal,
@@ -170,6 +173,17 @@ export class CountersignClient {
     });
     const expected = { ...use, approvalId: approval.id };
     await verifyReceipt(approval.receipt, keys, expected, this.clock.now());
+  }
+
+  /** One wait. @throws ServiceUnreachable if the answer is pending and came too early. */
+  private async held(id: string, signal: AbortSignal | undefined): Promise<Approval> {
+    const beganMs = this.clock.monotonicMs();
+    const path = `${pathOf(id)}?wait=${WAIT_SECONDS}`;
+    const call = { method: 'GET', path, heldMs: WAIT_SECONDS * 1000, signal } as const;
+    const latest = await callService(this.door, call, approvalSchema);
+    if (latest.status === 'pending' && this.clock.monotonicMs() < beganMs + HELD_AT_LEAST_MS)
+      throw new ServiceUnreachable('the service, or a proxy before it, ends every wait at once');
+    return latest;
   }
 
   private repeat(call: ServiceCall, patienceMs: number): Promise<Approval> {

@@ -131,6 +131,24 @@ it.each([
   await close(server);
 });
 
+it('repeats a wait that is not held with backoff, and gives up when the request has surely expired', async () => {
+  const asked = await clientAt(app.url).enqueue(ask('not-held'));
+  let waits = 0;
+  const { server, url } = await answering((_, outgoing) => {
+    waits += 1;
+    outgoing.end(JSON.stringify(asked));
+  });
+  let nowMs = 0;
+  const clock = new (class extends SystemClock {
+    override monotonicMs = () => (nowMs += 900);
+  })();
+  const client = new CountersignClient({ url, key: AGENT_KEY }, clock);
+  const brief = { ...asked, expiresAt: asked.createdAt };
+  await expect(client.settled(brief)).rejects.toThrow('ends every wait at once');
+  expect(waits).toBeLessThan(10);
+  await close(server);
+});
+
 it('follows no redirect: the key goes to one address only', async () => {
   let visits = 0;
   const elsewhere = await answering((_incoming, outgoing) => {
