@@ -204,12 +204,19 @@ export class McpEndpoint implements OnModuleInit {
     }
   }
 
-  /** Sends progress at once and periodically if the client asked for it; else sends comments. */
+  /**
+   * Sends progress at once and periodically if the client asked for it; else sends comments. A client that does not
+   * read gets neither: they would gather in memory, and the unread data keeps its connection alive as well.
+   */
   private showProgress({ _meta, sendNotification }: Extra, stream: FastifyReply['raw']): () => void {
     const progressToken = _meta?.progressToken;
-    if (progressToken === undefined) return this.heartbeats.start(() => stream.write(': still pending\n\n'));
+    if (progressToken === undefined)
+      return this.heartbeats.start(() => {
+        if (!stream.writableNeedDrain) stream.write(': still pending\n\n');
+      });
     let progress = 0;
     const show = (): void => {
+      if (stream.writableNeedDrain) return;
       progress += 1;
       const params = { progressToken, progress, message: 'waiting for an operator' };
       sendNotification({ method: 'notifications/progress', params }).catch((error: unknown) =>

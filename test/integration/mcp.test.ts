@@ -336,6 +336,19 @@ describe('a quiet call', () => {
     await api.decide((await newest()).id, 'rejected');
     await read;
   });
+
+  it('shows no more to a client that does not read', async () => {
+    const before = here.feed.size;
+    const meta = { progressToken: 'p'.repeat(3 * 1024 * 1024) };
+    const response = await post(here.url, callOf('request_approval', { question: 'Unread?' }, meta));
+    await until('it waits', () => here.feed.size === before + 1);
+    jest.advanceTimersByTime(4 * 15_000);
+    await api.decide((await newest()).id, 'rejected');
+    const text = await response.text();
+    // One at once, and one if that was taken.
+    expect(text.match(/notifications\/progress/g)?.length).toBeLessThanOrEqual(2);
+    expect(text).toContain('"result"');
+  });
 });
 
 it('of a key that is revoked hears that it is denied, and not what is decided', async () => {
