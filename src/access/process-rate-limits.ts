@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import type { Actor } from '../approvals/approval';
-import { RateLimits } from '../approvals/rate-limits';
+import { RateLimits, type CountedAsk } from '../approvals/rate-limits';
 import { RefusalLog } from '../audit/refusal-log';
 import { CONFIG, type Config } from '../config/environment';
 import { RateLimited } from '../kernel/errors';
@@ -27,8 +27,29 @@ export async function take(limiter: RateLimiterMemory, subject: string, what: st
 }
 
 function explained(refusal: unknown, what: string): unknown {
-  if (!(refusal instanceof RateLimiterRes)) return refusal;
+  return refusal instanceof RateLimiterRes ? refusedBy(refusal, what) : refusal;
+}
+
+function refusedBy(refusal: RateLimiterRes, what: string): RateLimited {
   return new RateLimited(what, Math.max(1, Math.ceil(refusal.msBeforeNext / 1000)));
+}
+
+/** Points of an actor that one window of a limiter has counted. */
+class Counted {
+  constructor(
+    private readonly limiter: RateLimiterMemory,
+    private readonly actor: string,
+    private readonly points: number,
+    private readonly windowEndsAt: number,
+  ) {}
+
+  /** Does nothing after the window: the limiter would begin a new one with points below zero, which is a credit. */
+  async giveBack(): Promise<void> {
+    if (Date.now() >= this.windowEndsAt) return;
+    const { consumedPoints } = await this.limiter.reward(this.actor, this.points);
+    // The window ended between the two readings of the clock.
+    if (consumedPoints < 0) await this.limiter.delete(this.actor);
+  }
 }
 
 /**
@@ -54,39 +75,38 @@ export class ProcessRateLimits extends RateLimits {
     this.decisions = perMinute(rateLimits.operatorPerMinute);
   }
 
-  async ask(keyId: string, bytes: number): Promise<void> {
+  async ask(keyId: string, bytes: number): Promise<CountedAsk> {
     const actor = `api:${keyId}`;
-    await this.count(this.asks, actor, 'requests');
+    const ask = await this.count(this.asks, actor, 'requests');
+    const stored = await this.count(this.bytes, actor, this.bytesName, bytes);
+    return {
+      giveBack: async () => {
+        await ask.giveBack();
+        await stored.giveBack();
+      },
+      giveBackBytes: () => stored.giveBack(),
+    };
+  }
+
+  async decide({ kind, id }: Actor): Promise<void> {
+    await this.count(this.decisions, `${kind}:${id}`, 'decisions');
+  }
+
+  async refuse({ kind, id }: Actor): Promise<void> {
+    await this.count(this.refused, `${kind}:${id}`, 'attempts that come too late');
+  }
+
+  private async count(limiter: RateLimiterMemory, actor: string, what: string, points = 1): Promise<Counted> {
+    // Before the limiter reads the clock, so that no window seems to last longer than it does.
+    const now = Date.now();
+    const counted = ({ msBeforeNext }: RateLimiterRes) =>
+      new Counted(limiter, actor, points, now + msBeforeNext);
     try {
-      await this.count(this.bytes, actor, this.bytesName, bytes);
-    } catch (error) {
-      // A large request that does not fit leaves its room to smaller ones.
-      await this.giveBackBytes(keyId, bytes);
-      throw error;
-    }
-  }
-
-  async giveBack(keyId: string, bytes: number): Promise<void> {
-    await this.asks.reward(`api:${keyId}`);
-    await this.giveBackBytes(keyId, bytes);
-  }
-
-  async giveBackBytes(keyId: string, bytes: number): Promise<void> {
-    await this.bytes.reward(`api:${keyId}`, bytes);
-  }
-
-  decide({ kind, id }: Actor): Promise<void> {
-    return this.count(this.decisions, `${kind}:${id}`, 'decisions');
-  }
-
-  refuse({ kind, id }: Actor): Promise<void> {
-    return this.count(this.refused, `${kind}:${id}`, 'attempts that come too late');
-  }
-
-  private async count(limiter: RateLimiterMemory, actor: string, what: string, points = 1): Promise<void> {
-    try {
-      await limiter.consume(actor, points);
+      return counted(await limiter.consume(actor, points));
     } catch (refusal) {
+      if (!(refusal instanceof RateLimiterRes)) throw refusal;
+      // The limiter counts refused points too. A large request that does not fit leaves its room to smaller ones.
+      await counted(refusal).giveBack();
       const correlationId = currentCorrelationId();
       const data = { what };
       await this.refusals.recordFlood({
@@ -96,7 +116,7 @@ export class ProcessRateLimits extends RateLimits {
         correlationId,
         data,
       });
-      throw explained(refusal, what);
+      throw refusedBy(refusal, what);
     }
   }
 }

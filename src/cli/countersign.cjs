@@ -10,7 +10,7 @@ const checkout = join(__dirname, '..', '..');
 const program = join(checkout, 'dist', 'src', 'cli', 'countersign.js');
 if (!existsSync(program)) {
   const build = [require.resolve('typescript/bin/tsc'), '-b', checkout];
-  // What the compiler says is no output of the command.
+  // The compiler's messages do not belong to the output of the command.
   const { status } = spawnSync(process.execPath, build, { stdio: ['ignore', 2, 2] });
   if (status !== 0) process.exit(2);
 }

@@ -137,7 +137,7 @@ const destination = z
   .transform((value, context) => {
     const [chatId = '', topic] = value.split('/');
     if (!isTelegramId(chatId.replace('-', '')))
-      context.addIssue(`is no id that Telegram gives (no leading zeros, at most ${MAX_TELEGRAM_ID})`);
+      context.addIssue(`is not a valid Telegram id (no leading zeros, at most ${MAX_TELEGRAM_ID})`);
     if (topic !== undefined) {
       if (!TELEGRAM_ID.test(topic) || Number(topic) > MAX_TOPIC_ID)
         context.addIssue(`"/${topic}" is not a topic id (1 to ${MAX_TOPIC_ID}, no leading zeros)`);

@@ -56,7 +56,8 @@ export class CountersignClient {
     private readonly clock: Clock = new SystemClock(),
   ) {
     const { protocol, origin, pathname } = new URL(door.url);
-    if (protocol !== 'http:' && protocol !== 'https:') throw new TypeError(`${door.url} is no http(s) URL`);
+    if (protocol !== 'http:' && protocol !== 'https:')
+      throw new TypeError(`${door.url} is not an http(s) URL`);
     this.door = { url: `${origin}${pathname.replace(/\/+$/, '')}`, key: door.key };
   }
 

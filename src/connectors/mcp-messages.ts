@@ -41,7 +41,7 @@ export function messagesOf(headers: IncomingHttpHeaders, body: unknown): JSONRPC
   if (batch.length > MAX_BATCH_SIZE)
     throw new McpRefusal(400, ErrorCode.InvalidRequest, `A batch holds at most ${MAX_BATCH_SIZE} messages`);
   const { success, data: messages } = JSONRPCMessageSchema.array().safeParse(batch);
-  if (!success) throw new McpRefusal(400, ErrorCode.ParseError, 'This is no JSON-RPC message');
+  if (!success) throw new McpRefusal(400, ErrorCode.ParseError, 'This is not a JSON-RPC message');
   if (messages.some(isInitializeRequest)) {
     if (messages.length > 1)
       throw new McpRefusal(400, ErrorCode.InvalidRequest, 'An initialization comes alone');

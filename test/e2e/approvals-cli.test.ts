@@ -114,7 +114,7 @@ it('a second, different verdict exits 1 and tells the true state', async () => {
 it.each([
   ['an unknown full id', '0190a0b0-0000-7000-8000-000000000000', /approval/i],
   ['an unknown short id', 'deadbeef', /no request deadbeef/],
-  ['no id at all', 'latest', /no id/],
+  ['not a valid id', 'latest', /"latest" is not a valid id/],
 ])('%s exits 1 and says so', async (_what, id, says) => {
   const { code, err } = await asOperator('show', id);
   expect(code).toBe(1);

@@ -29,9 +29,7 @@ interface Told {
 }
 
 const UNLIMITED: RateLimits = {
-  ask: () => Promise.resolve(),
-  giveBack: () => Promise.resolve(),
-  giveBackBytes: () => Promise.resolve(),
+  ask: () => Promise.resolve({ giveBack: () => Promise.resolve(), giveBackBytes: () => Promise.resolve() }),
   decide: () => Promise.resolve(),
   refuse: () => Promise.resolve(),
 };

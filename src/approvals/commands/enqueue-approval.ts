@@ -15,7 +15,7 @@ import { Tracing } from '../../tracing/tracing';
 import type { Asker } from '../approval';
 import { ApprovalEnqueued } from '../approval-events';
 import { ApprovalStore, type Enqueued, type NewApproval } from '../approval-store';
-import { RateLimits } from '../rate-limits';
+import { RateLimits, type CountedAsk } from '../rate-limits';
 
 export type { Enqueued } from '../approval-store';
 
@@ -119,20 +119,20 @@ export class EnqueueApprovalHandler implements ICommandHandler<EnqueueApprovalCo
    * waits on.
    */
   private async ask(request: NewApproval): Promise<Enqueued> {
+    let counted: CountedAsk;
     try {
-      await this.limits.ask(request.keyId, request.bytes);
+      counted = await this.limits.ask(request.keyId, request.bytes);
     } catch (error) {
       const earlier = await this.store.replay(request);
       if (earlier) return earlier;
       throw error;
     }
-    const { keyId, bytes } = request;
     try {
       const enqueued = await this.store.enqueue(request);
-      if (enqueued.replayed) await this.limits.giveBack(keyId, bytes);
+      if (enqueued.replayed) await counted.giveBack();
       return enqueued;
     } catch (error) {
-      await this.limits.giveBackBytes(keyId, bytes);
+      await counted.giveBackBytes();
       throw error;
     }
   }

@@ -21,7 +21,7 @@ export async function findApproval(client: CountersignClient, id: string): Promi
   if (FULL_ID.test(id)) return client.get(id.toLowerCase());
   if (!SHORT_ID.test(id)) {
     throw new NoSuchApproval(
-      `"${id}" is no id: give the eight characters that the card ends with, or the whole UUID`,
+      `"${id}" is not a valid id: give the eight characters that the card ends with, or the whole UUID`,
     );
   }
   const pending = await matching(client.all({ status: 'pending' }), id, Infinity);

@@ -1,10 +1,12 @@
+import { RateLimiterMemory } from 'rate-limiter-flexible';
 import { Gatekeeper } from '../../../src/access/gatekeeper';
 import { ProcessRateLimits } from '../../../src/access/process-rate-limits';
 import type { RefusalLog } from '../../../src/audit/refusal-log';
 import { parseConfig } from '../../../src/config/environment';
 import type { RateLimited } from '../../../src/kernel/errors';
 
-const refusals = { recordFlood: () => Promise.resolve(true) } as unknown as RefusalLog;
+const recordFlood = jest.fn(() => Promise.resolve(true));
+const refusals = { recordFlood } as unknown as RefusalLog;
 const limits = () =>
   new ProcessRateLimits(
     refusals,
@@ -16,9 +18,12 @@ const limits = () =>
   );
 
 beforeEach(() => jest.useFakeTimers());
-afterEach(() => jest.useRealTimers());
+afterEach(() => {
+  jest.restoreAllMocks();
+  jest.useRealTimers();
+});
 
-const refusalOf = (attempt: Promise<void>): Promise<RateLimited> =>
+const refusalOf = (attempt: Promise<unknown>): Promise<RateLimited> =>
   attempt.then(
     () => {
       throw new Error('it was allowed');
@@ -64,9 +69,61 @@ it('attempts without a valid key are answered as such 600 times a minute from on
 it('what is given back may be used again', async () => {
   const all = limits();
   for (let n = 0; n < 10; n++) {
-    await all.ask('agent', 1);
-    await all.giveBack('agent', 1);
+    const asked = await all.ask('agent', 1);
+    await asked.giveBack();
   }
+});
+
+describe('what is given back after its window', () => {
+  const MINUTE_MS = 60_000;
+
+  const takeAll = async (all: ProcessRateLimits, count: number) => {
+    for (let n = 0; n < count; n++) await all.ask('agent', 1);
+    expect((await refusalOf(all.ask('agent', 1))).code).toBe('access.rate-limited');
+  };
+
+  it('is no credit for the next one', async () => {
+    const all = limits();
+    const asked = await all.ask('agent', 1);
+    jest.setSystemTime(Date.now() + MINUTE_MS);
+    await asked.giveBack();
+    await takeAll(all, 3);
+  });
+
+  it('does not lower what the next one has counted', async () => {
+    const all = limits();
+    const asked = await all.ask('agent', 1);
+    jest.setSystemTime(Date.now() + MINUTE_MS);
+    await all.ask('agent', 1);
+    await asked.giveBack();
+    await takeAll(all, 2);
+  });
+
+  it('is no credit when the window ends while it is given back', async () => {
+    const all = limits();
+    const asked = await all.ask('agent', 1);
+    const end = Date.now() + MINUTE_MS;
+    jest.setSystemTime(end);
+    jest.spyOn(Date, 'now').mockReturnValueOnce(end - 1);
+    await asked.giveBack();
+    await takeAll(all, 3);
+  });
+});
+
+it('an error of the limiter that is not a refusal is passed on, and is not audited as one', async () => {
+  const broken = new Error('broken');
+  recordFlood.mockClear();
+  const consume = jest.spyOn(RateLimiterMemory.prototype, 'consume').mockRejectedValue(broken);
+  await expect(limits().ask('agent', 1)).rejects.toBe(broken);
+  expect(recordFlood).not.toHaveBeenCalled();
+  consume.mockRestore();
+  await refusalOf(
+    (async () => {
+      const all = limits();
+      for (let n = 0; n < 4; n++) await all.ask('agent', 1);
+    })(),
+  );
+  expect(recordFlood).toHaveBeenCalledTimes(1);
 });
 
 describe('bytes that a key has stored within an hour', () => {
@@ -91,10 +148,10 @@ describe('bytes that a key has stored within an hour', () => {
 
   it('are given back when nothing was stored', async () => {
     const all = limits();
-    await all.ask('agent', 2 * MIB);
-    await all.giveBackBytes('agent', 2 * MIB);
-    await all.ask('agent', 2 * MIB);
-    await all.giveBack('agent', 2 * MIB);
+    const first = await all.ask('agent', 2 * MIB);
+    await first.giveBackBytes();
+    const second = await all.ask('agent', 2 * MIB);
+    await second.giveBack();
     await all.ask('agent', 2 * MIB);
   });
 });

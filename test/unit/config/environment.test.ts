@@ -458,6 +458,14 @@ describe('secrets in files', () => {
   });
 });
 
+it('a chat id that Telegram does not give is named as such', () => {
+  expect(faultsOf({ ...TELEGRAM, TELEGRAM_CHAT_ID: '-01001' })).toEqual([
+    expect.stringMatching(
+      /^TELEGRAM_CHAT_ID: .*is not a valid Telegram id \(no leading zeros, at most \d+\)$/,
+    ),
+  ]);
+});
+
 describe('operators', () => {
   it.each(['1087968824', '777000', '136817688:Channel'])('are never an id that people share (%s)', (id) => {
     expect(() => parseConfig({ ...TELEGRAM, TELEGRAM_OPERATORS: id })).toThrow(
