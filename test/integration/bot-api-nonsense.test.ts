@@ -13,8 +13,6 @@ beforeAll(async () => {
 afterAll(() => rig.close());
 beforeEach(() => rig.wipe());
 
-const isDead = async (approval: { id: string }) => (await rig.outboxOf(approval))[0]?.dead === true;
-
 /** Above any id of the sandbox, which begins with a random one. */
 const MADE_UP_IDS = 1_500_000_000;
 
@@ -45,7 +43,7 @@ describe('a send that is answered with nonsense', () => {
     async (answer) => {
       await rig.chat.fault({ method: 'sendMessage', answer, happens: true, count: ALWAYS });
       const approval = await rig.asked();
-      await until('it is given up', () => isDead(approval));
+      await rig.dead(approval);
       expect(await rig.chat.cardsOf(approval.id)).toHaveLength(2);
       expect(rig.events('escalation.failed')).toEqual([]);
       expect(rig.events('telegram.bad-answer').length).toBeGreaterThan(0);
@@ -58,7 +56,7 @@ describe('a send that is answered with nonsense', () => {
   it('is read up to a bound and no further', async () => {
     await rig.chat.fault({ method: 'sendMessage', body: 'huge', count: ALWAYS });
     const approval = await rig.asked();
-    await until('it is given up', () => isDead(approval));
+    await rig.dead(approval);
     expect((await rig.outboxOf(approval))[0]?.last_error).toContain('no answer came');
     expect(rig.events('telegram.bad-answer').at(-1)?.error).toMatch(/more than \d+ bytes/);
   });

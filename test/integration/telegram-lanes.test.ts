@@ -250,7 +250,7 @@ describe('a chat that takes no files', () => {
     const approval = await rig.asked(write);
     await until('the first is there', async () => (await piecesOf(approval)).length > 0);
     await rig.restart();
-    await until('it is given up', async () => (await rig.outboxOf(approval))[0]?.dead);
+    await rig.dead(approval);
     const pieces = await piecesOf(approval);
     expect(pieces.filter(({ text }) => text.includes('message 1 of'))).toHaveLength(1);
     expect(pieces.filter(({ text }) => text.includes('message 2 of'))).toHaveLength(2);

@@ -163,7 +163,7 @@ describe('telegram.md 6: a send whose outcome is unknown', () => {
   it('is not resent a second time: then it is a dead letter that somebody can replay', async () => {
     await rig.chat.fault({ method: 'sendMessage', reset: 'after', count: 2 });
     const approval = await rig.asked();
-    await until('it is dead', async () => (await rig.outboxOf(approval))[0]?.dead);
+    await rig.dead(approval);
     expect(await rig.chat.cardsOf(approval.id)).toHaveLength(2);
     expect(await rig.calls('sendMessage')).toHaveLength(2);
     // Both copies work all the same.
@@ -175,7 +175,7 @@ describe('telegram.md 6: a send whose outcome is unknown', () => {
   it('of a document is resent once as well; then the request is a dead letter, and can still be rejected', async () => {
     await rig.chat.fault({ method: 'sendDocument', reset: 'after', count: ALWAYS });
     const approval = await rig.asked({ toolInput: { command: 'x'.repeat(20_000) } });
-    await until('it is dead', async () => (await rig.outboxOf(approval))[0]?.dead);
+    await rig.dead(approval);
     expect(await rig.calls('sendDocument')).toHaveLength(2);
     const [card] = await rig.chat.cardsOf(approval.id);
     expect(card && buttonsOf(card).join()).toMatch(/^\S* ?Reject$/);
@@ -495,7 +495,7 @@ describe('telegram.md 14: HTML that Telegram refuses', () => {
   it('and refuses as plain text too, is a dead letter and nothing else', async () => {
     await rig.chat.fault({ method: 'sendMessage', ...refusal, count: 2 });
     const approval = await rig.asked();
-    await until('it is dead', async () => (await rig.outboxOf(approval))[0]?.dead);
+    await rig.dead(approval);
     expect(await rig.calls('sendMessage')).toHaveLength(2);
   });
 
@@ -572,6 +572,10 @@ describe('telegram.md 15: what does not fit', () => {
     const approval = await rig.asked({ toolInput: { command } });
     const incomplete = await rig.chat.card(approval.id, 1);
     expect(buttonsOf(incomplete)[0]).toContain('Reject');
+    await until('every upload but the last one failed', async () => {
+      await rig.endPauses();
+      return (await rig.calls('sendDocument')).length > 5;
+    });
     const complete = await rig.chat.card(approval.id, 2);
     const { document } = await rig.chat.find(
       'the document',

@@ -145,6 +145,27 @@ export class TelegramRig {
     });
   }
 
+  /** Waits until work of the request is a dead letter; the pauses before its further attempts are cut short. */
+  async dead(approval: Pick<ApprovalJson, 'id'>): Promise<void> {
+    await until('its work is a dead letter', async () => {
+      if ((await this.outboxOf(approval))[0]?.dead === true) return true;
+      await this.endPauses();
+      return false;
+    });
+  }
+
+  /** Makes lanes and postponed work due. A lease is shorter: work that a worker holds stays as it is. */
+  async endPauses(): Promise<void> {
+    await this.database.query(`update lanes set available_at = now()`);
+    await this.database.query(`update lane_states set available_at = now()`);
+    const lease = Number(this.environment.ESCALATION_LEASE_SECONDS ?? Infinity);
+    await this.database.query(
+      `update outbox set available_at = now()
+       where dead_at is null and kind <> 'warning' and available_at > now() + make_interval(secs => $1)`,
+      [lease + 1],
+    );
+  }
+
   outboxOf({ id }: Pick<ApprovalJson, 'id'>): Promise<OutboxRow[]> {
     return this.database.query(
       `select kind, chat_id, attempts, dead_at is not null as dead, last_error from outbox where approval_id = $1`,
