@@ -222,7 +222,7 @@ export abstract class ApprovalStore {
   abstract expireOverdue(ids: readonly string[]): Promise<Settlement[]>;
 
   /** With the key of the agent that reads, takes a turn among its other reads; rejects with RateLimited at too many. */
-  abstract find(id: string, agentKeyId?: string | null): Promise<Snapshot | null>;
+  abstract find(id: string, agentKeyId?: string | null, gone?: AbortSignal): Promise<Snapshot | null>;
 
   /** Reads the state of awaited requests; the text only of settled ones. */
   abstract look(ids: readonly string[]): Promise<Look[]>;

@@ -31,14 +31,19 @@ export class ApprovalStream {
     { caller, gone }: { readonly caller: Identity; readonly gone: AbortSignal },
     reply: FastifyReply,
   ): Promise<void> {
-    const status = await this.begin(id, viewer, reply);
+    const status = await this.begin(id, viewer, gone, reply);
     if (status === 'pending') await this.follow(id, viewer, caller, reply.raw, gone);
     reply.raw.end();
   }
 
   /** Separate from `follow`, so that a waiting stream does not keep the sent approval in memory. */
-  private async begin(id: string, viewer: Viewer, reply: FastifyReply): Promise<Approval['status']> {
-    const { approval } = await this.queries.execute(new GetApprovalQuery(id, viewer));
+  private async begin(
+    id: string,
+    viewer: Viewer,
+    gone: AbortSignal,
+    reply: FastifyReply,
+  ): Promise<Approval['status']> {
+    const { approval } = await this.queries.execute(new GetApprovalQuery(id, viewer, gone));
     answerUnder(approval.correlationId, reply);
     this.unread.write(openEventStream(reply), eventOf(approval));
     return approval.status;

@@ -39,7 +39,7 @@ export class AwaitSettlementHandler implements IQueryHandler<AwaitSettlementQuer
   /** Separate from the wait, so that a waiting call does not keep its read in memory: the feed holds one for all. */
   private async begin(waiter: Waiter, query: AwaitSettlementQuery): Promise<{ answered: Promise<Approval> }> {
     const { id, viewer, waitMs, signal } = query;
-    const seen = await this.queries.execute(new GetApprovalQuery(id, viewer));
+    const seen = await this.queries.execute(new GetApprovalQuery(id, viewer, signal));
     if (seen.approval.status !== 'pending') return { answered: Promise.resolve(seen.approval) };
     return { answered: waiter.settled({ waitMs, seen, signal }) };
   }

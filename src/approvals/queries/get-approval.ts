@@ -15,6 +15,8 @@ export class GetApprovalQuery extends Query<Snapshot> {
   constructor(
     readonly id: string,
     readonly viewer: Viewer,
+    /** Aborted when nobody waits for the answer any more: it is then not read. */
+    readonly gone?: AbortSignal,
   ) {
     super();
   }
@@ -27,8 +29,8 @@ export class GetApprovalHandler implements IQueryHandler<GetApprovalQuery> {
     private readonly commands: CommandBus,
   ) {}
 
-  async execute({ id, viewer }: GetApprovalQuery): Promise<Snapshot> {
-    const found = await this.read(id, viewer);
+  async execute({ id, viewer, gone }: GetApprovalQuery): Promise<Snapshot> {
+    const found = await this.read(id, viewer, gone);
     // Other keys' requests must look the same as missing ones.
     if (!found || !mayView(viewer, found)) {
       throw new DomainError('approval.not-found', 'There is no approval with this id.');
@@ -38,7 +40,7 @@ export class GetApprovalHandler implements IQueryHandler<GetApprovalQuery> {
     return (await this.read(id, viewer)) ?? found;
   }
 
-  private read(id: string, viewer: Viewer): Promise<Snapshot | null> {
-    return this.store.find(id, viewer === 'everything' ? null : viewer.keyId);
+  private read(id: string, viewer: Viewer, gone?: AbortSignal): Promise<Snapshot | null> {
+    return this.store.find(id, viewer === 'everything' ? null : viewer.keyId, gone);
   }
 }

@@ -75,3 +75,19 @@ it('where the database does not serve one, those that wait fail with it; after a
   reads.end('d');
   expect(await next).toBe('d');
 });
+
+it('nothing is read for a caller that has gone while it waited', async () => {
+  const shares = sharesOf(2);
+  const reads = new Reads();
+  const gone = new AbortController();
+  const first = shares.take('one', reads.read('first'));
+  const left = shares.take('one', reads.read('left'), gone.signal);
+  const stays = shares.take('one', reads.read('stays'));
+  gone.abort();
+  reads.end('first');
+  await first;
+  await expect(left).rejects.toBeInstanceOf(RateLimited);
+  expect(reads.begun).toEqual(['first', 'stays']);
+  reads.end('stays');
+  await stays;
+});
