@@ -1,5 +1,7 @@
 import { DomainError } from '../kernel/errors';
 
+const revoked = () => new DomainError('access.unauthenticated', 'This API key was revoked.');
+
 /** Tracks whether a key is still valid, for calls that outlive their authentication. */
 export class Standing {
   /** Waiting calls that end with the key; the controllers themselves, so that a waiter costs little memory. */
@@ -11,7 +13,7 @@ export class Standing {
 
   /** Aborts the call when the key is revoked; at once if it was revoked already. */
   watch(call: AbortController): void {
-    if (this.ended) call.abort();
+    if (this.ended) call.abort(revoked());
     else this.calls.add(call);
   }
 
@@ -27,14 +29,14 @@ export class Standing {
    */
   async confirm(): Promise<void> {
     await this.check();
-    if (this.ended) throw new DomainError('access.unauthenticated', 'This API key was revoked.');
+    if (this.ended) throw revoked();
   }
 
   /** Ends the key. @returns the number of calls that ended with it. */
   end(): number {
     const { size } = this.calls;
     this.ended = true;
-    for (const call of this.calls) call.abort();
+    for (const call of this.calls) call.abort(revoked());
     this.calls.clear();
     return size;
   }

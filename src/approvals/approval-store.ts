@@ -221,8 +221,11 @@ export abstract class ApprovalStore {
   /** Ends those of the given requests that are past `expiresAt` + grace; receipts as above. */
   abstract expireOverdue(ids: readonly string[]): Promise<Settlement[]>;
 
-  /** With the key of the agent that reads, takes a turn among its other reads; rejects with RateLimited at too many. */
-  abstract find(id: string, agentKeyId?: string | null, gone?: AbortSignal): Promise<Snapshot | null>;
+  /**
+   * With the key of the agent that reads, takes a turn among its other reads; rejects with RateLimited at too many.
+   * Drops a read whose turn comes after `gone` has aborted: then rejects with its reason.
+   */
+  abstract find(id: string, agentKeyId?: string | null, gone?: AbortSignal | null): Promise<Snapshot | null>;
 
   /** Reads the state of awaited requests; the text only of settled ones. */
   abstract look(ids: readonly string[]): Promise<Look[]>;

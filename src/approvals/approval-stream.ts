@@ -61,12 +61,13 @@ export class ApprovalStream {
       if (!out.writableNeedDrain) out.write(': still pending\n\n');
     });
     try {
-      const approval = await this.queries.execute(new AwaitSettlementQuery(id, viewer, Infinity, gone));
+      const approval = await this.queries.execute(new AwaitSettlementQuery(id, viewer, Infinity, gone, gone));
       // Still pending means that the caller or its key is gone, or this replica stops; the caller reconnects.
       if (approval.status === 'pending') return;
       await standing.confirm();
       this.unread.write(out, eventOf(approval));
     } catch (error) {
+      if (gone.aborted) return;
       // The stream ends without a settled event: the caller reconnects and asks again.
       this.log.event('warn', 'stream.failed', { error: describeError(error) }, 'an event stream ended early');
     } finally {

@@ -123,7 +123,12 @@ export class ApprovalsController {
       'The lists of one key are read one after the other.',
   })
   @ApiOkResponse({ type: ApprovalPageView })
-  async list(@Query() query: ListQueryDto, @Caller() caller: Identity) {
+  async list(
+    @Query() query: ListQueryDto,
+    @Caller() caller: Identity,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    const gone = callerGone(reply, caller);
     const viewer = viewerOf(caller);
     const wanted = new ListApprovalsQuery({
       keyId: viewer === 'everything' ? null : viewer.keyId,
@@ -134,7 +139,10 @@ export class ApprovalsController {
       beforeId: query.cursor ?? null,
       limit: query.limit,
     });
-    const page = await this.lists.take(caller.keyId, () => this.queries.execute(wanted));
+    const page = await this.lists.take(caller.keyId, async () => {
+      gone.throwIfAborted();
+      return this.queries.execute(wanted);
+    });
     return { items: page.items.map(viewOf), nextCursor: page.nextBeforeId };
   }
 
@@ -209,7 +217,7 @@ export class ApprovalsController {
     caller: Identity,
     reply: FastifyReply,
   ): Promise<Approval> {
-    const query = new AwaitSettlementQuery(id, viewerOf(caller), wait * 1000, gone);
+    const query = new AwaitSettlementQuery(id, viewerOf(caller), wait * 1000, gone, gone);
     const approval = await this.queries.execute(query);
     await caller.standing.confirm();
     // Nobody reads this answer, and writing a thousand large ones at once would keep everybody waiting.

@@ -417,7 +417,11 @@ export class PostgresApprovalStore extends ApprovalStore {
     return this.turns.take(id, () => this.database.query<Row>(statement, values));
   }
 
-  find(id: string, agentKeyId: string | null = null, gone?: AbortSignal): Promise<Snapshot | null> {
+  find(
+    id: string,
+    agentKeyId: string | null = null,
+    gone: AbortSignal | null = null,
+  ): Promise<Snapshot | null> {
     const read = () => this.read(id);
     return agentKeyId === null ? read() : this.shares.take(agentKeyId, read, gone);
   }

@@ -33,15 +33,15 @@ export class ReadShares {
   /**
    * Reads when it is this key's turn. Rejects as the read does, and with RateLimited when too many of this key wait. When
    * the database does not serve one, those that wait fail with the same error: each would wait as long. Reads nothing
-   * for a caller that has gone by then, and rejects with RateLimited.
+   * for a caller that has gone by then, and rejects with the reason of the signal.
    */
-  async take<T>(keyId: string, read: () => Promise<T>, gone?: AbortSignal): Promise<T> {
+  async take<T>(keyId: string, read: () => Promise<T>, gone: AbortSignal | null = null): Promise<T> {
     const share = this.shares.get(keyId) ?? { underWay: 0, waiting: [] };
     this.shares.set(keyId, share);
     if (share.underWay < this.most) share.underWay += 1;
     else await this.turnIn(share);
     try {
-      if (gone?.aborted) throw new RateLimited('reads of this key wait', RETRY_AFTER_SECONDS);
+      gone?.throwIfAborted();
       return await read();
     } catch (error) {
       if (isUnavailable(error)) for (const turn of share.waiting.splice(0)) turn.fail(error);

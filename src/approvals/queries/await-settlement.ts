@@ -8,11 +8,16 @@ import { GetApprovalQuery, type Viewer } from './get-approval';
  * the service stops. Rejects with `approval.not-found`.
  */
 export class AwaitSettlementQuery extends Query<Approval> {
+  /**
+   * @param signal ends the wait
+   * @param gone drops the read before the wait, as in {@link GetApprovalQuery}; null: the answer is needed in any case
+   */
   constructor(
     readonly id: string,
     readonly viewer: Viewer,
     readonly waitMs: number,
     readonly signal: AbortSignal,
+    readonly gone: AbortSignal | null = null,
   ) {
     super();
   }
@@ -38,8 +43,8 @@ export class AwaitSettlementHandler implements IQueryHandler<AwaitSettlementQuer
 
   /** Separate from the wait, so that a waiting call does not keep its read in memory: the feed holds one for all. */
   private async begin(waiter: Waiter, query: AwaitSettlementQuery): Promise<{ answered: Promise<Approval> }> {
-    const { id, viewer, waitMs, signal } = query;
-    const seen = await this.queries.execute(new GetApprovalQuery(id, viewer, signal));
+    const { id, viewer, waitMs, signal, gone } = query;
+    const seen = await this.queries.execute(new GetApprovalQuery(id, viewer, gone));
     if (seen.approval.status !== 'pending') return { answered: Promise.resolve(seen.approval) };
     return { answered: waiter.settled({ waitMs, seen, signal }) };
   }

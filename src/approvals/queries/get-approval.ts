@@ -12,11 +12,11 @@ export function mayView(viewer: Viewer, snapshot: Snapshot): boolean {
 
 /** Finds the approval; settles an overdue one first. Rejects with `approval.not-found`. */
 export class GetApprovalQuery extends Query<Snapshot> {
+  /** @param gone drops the read if it aborts before its turn; null: the read is needed in any case */
   constructor(
     readonly id: string,
     readonly viewer: Viewer,
-    /** Aborted when nobody waits for the answer any more: it is then not read. */
-    readonly gone?: AbortSignal,
+    readonly gone: AbortSignal | null = null,
   ) {
     super();
   }
@@ -37,10 +37,10 @@ export class GetApprovalHandler implements IQueryHandler<GetApprovalQuery> {
     }
     if (found.approval.status !== 'pending' || found.endsInMs > 0) return found;
     await this.commands.execute(new CancelApprovalCommand({ cause: 'timeout', ids: [id] }));
-    return (await this.read(id, viewer)) ?? found;
+    return (await this.read(id, viewer, gone)) ?? found;
   }
 
-  private read(id: string, viewer: Viewer, gone?: AbortSignal): Promise<Snapshot | null> {
+  private read(id: string, viewer: Viewer, gone: AbortSignal | null): Promise<Snapshot | null> {
     return this.store.find(id, viewer === 'everything' ? null : viewer.keyId, gone);
   }
 }

@@ -32,6 +32,7 @@ it('the signal fires when the caller hangs up', async () => {
   expect(gone.aborted).toBe(false);
   hangUp();
   await until('the signal fired', () => gone.aborted);
+  expect(gone.reason).toMatchObject({ message: 'The caller hung up.' });
 });
 
 it('the signal has fired already for a caller that hung up before anybody asked', async () => {
@@ -49,6 +50,7 @@ it('the signal fires when the key of the caller is revoked, and at once for one 
   expect(gone.aborted).toBe(false);
   expect(standing.end()).toBe(1);
   expect(gone.aborted).toBe(true);
+  expect(gone.reason).toMatchObject({ code: 'access.unauthenticated' });
   expect(callerGone(replyTo(response), holderOf(standing)).aborted).toBe(true);
   await expect(standing.confirm()).rejects.toMatchObject({ code: 'access.unauthenticated' });
   hangUp();

@@ -1,0 +1,125 @@
+import { connect } from 'node:net';
+import { KeyTurns } from '../../src/access/key-turns';
+import { Database } from '../../src/database/database';
+import { Api } from '../support/api';
+import { createTestDatabase, type TestDatabase } from '../support/database';
+import { preToolUse } from '../support/hook-client';
+import { openTestApp, type OpenApp } from '../support/open-app';
+import { until } from '../support/until';
+import { AGENT_KEY } from '../support/well-known';
+
+let database: TestDatabase;
+let app: OpenApp;
+let api: Api;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  // With two connections, an agent reads one request at a time.
+  app = await openTestApp(database.url, { DATABASE_POOL_SIZE: '2' });
+  api = new Api(app.url);
+});
+afterEach(() => jest.restoreAllMocks());
+afterAll(async () => {
+  await app.close();
+  await database.drop();
+});
+
+const HEAD = ['Host: 127.0.0.1', `Authorization: Bearer ${AGENT_KEY}`].join('\r\n');
+
+/** A call on a connection of its own. @returns a function that hangs up */
+function call(path: string, payload?: object): () => void {
+  const { hostname, port } = new URL(app.url);
+  const body = payload === undefined ? '' : JSON.stringify(payload);
+  const type = payload && `\r\nContent-Type: application/json\r\nContent-Length: ${body.length}`;
+  const socket = connect(Number(port), hostname, () =>
+    socket.write(`${payload ? 'POST' : 'GET'} ${path} HTTP/1.1\r\n${HEAD}${type ?? ''}\r\n\r\n${body}`),
+  );
+  socket.on('error', () => undefined).resume();
+  return () => socket.destroy();
+}
+
+/** Holds the next read of a request, and with it the turns of all reads of the agent behind it. */
+async function holdReads(): Promise<{ readonly ids: unknown[]; readonly release: () => void }> {
+  const { id: first } = (await api.enqueue()).body;
+  const inner = app.get(Database);
+  const query = inner.query.bind(inner);
+  const ids: unknown[] = [];
+  let release: () => void = () => undefined;
+  const released = new Promise<void>((resolve) => (release = resolve));
+  jest.spyOn(inner, 'query').mockImplementation(async (...given) => {
+    const [id] = [given[1][1]].flat();
+    if (typeof id === 'string') ids.push(id);
+    if (id === first) await released;
+    return query(...given);
+  });
+  const hangUp = call(`/api/approvals/${first}`);
+  await until('the first read is under way', () => ids.includes(first));
+  return {
+    ids,
+    release: () => {
+      hangUp();
+      release();
+    },
+  };
+}
+
+describe('a read that waits for its turn while its caller hangs up', () => {
+  it.each(['', '?wait=5', '/events'])('is dropped: GET /api/approvals/:id%s', async (more) => {
+    const { id } = (await api.enqueue()).body;
+    const { id: last } = (await api.enqueue()).body;
+    const find = jest.spyOn(app.store, 'find');
+    const goneOf = (wanted: string) => find.mock.calls.find(([each]) => each === wanted)?.[2];
+    const reads = await holdReads();
+    const hangUp = call(`/api/approvals/${id}${more}`);
+    await until('it waits', () => goneOf(id));
+    hangUp();
+    await until('the service noticed', () => goneOf(id)?.aborted);
+    const behind = api.get(last);
+    await until('another read waits behind it', () => goneOf(last));
+    reads.release();
+    expect((await behind).status).toBe(200);
+    expect(reads.ids).toContain(last);
+    expect(reads.ids).not.toContain(id);
+    expect(app.events.filter(({ event }) => event === 'http.failed' || event === 'stream.failed')).toEqual(
+      [],
+    );
+  });
+
+  it('is carried out for a hook call, which ends as gone', async () => {
+    const find = jest.spyOn(app.store, 'find');
+    const reads = await holdReads();
+    const before = find.mock.calls.length;
+    const hangUp = call('/connectors/claude-code/hook', preToolUse());
+    const [id] = await until('it waits', () => find.mock.calls[before]);
+    const aborts = jest.spyOn(AbortController.prototype, 'abort');
+    hangUp();
+    await until('the service noticed', () => aborts.mock.calls.length > 0);
+    reads.release();
+    const answered = await until('the call ended', () =>
+      app.events.find((line) => line.event === 'connector.answered' && line.approvalId === id),
+    );
+    expect(answered.answer).toBe('gone');
+    expect(reads.ids).toContain(id);
+  });
+});
+
+it('a list that waits for its turn while its caller hangs up is dropped', async () => {
+  const list = jest.spyOn(app.store, 'list');
+  let release: () => void = () => undefined;
+  const released = new Promise<void>((resolve) => (release = resolve));
+  list.mockImplementationOnce(async () => {
+    await released;
+    return { snapshots: [], more: false };
+  });
+  const first = api.call('agent', 'GET', '/api/approvals');
+  await until('the first list is under way', () => list.mock.calls.length === 1);
+  const turns = jest.spyOn(KeyTurns.prototype, 'take');
+  const hangUp = call('/api/approvals?agentId=gone');
+  await until('the second one waits', () => turns.mock.calls.length > 0);
+  const aborts = jest.spyOn(AbortController.prototype, 'abort');
+  hangUp();
+  await until('the service noticed', () => aborts.mock.calls.length > 0);
+  const behind = api.call('agent', 'GET', '/api/approvals?agentId=behind');
+  release();
+  expect([(await first).status, (await behind).status]).toEqual([200, 200]);
+  expect(list.mock.calls.map(([{ agentId }]) => agentId)).toEqual([null, 'behind']);
+});
