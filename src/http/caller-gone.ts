@@ -7,7 +7,8 @@ const hungUp = () => new HttpException('The caller hung up.', 400);
 
 /**
  * Aborts when the caller's connection closes before the answer is complete, and when its key is revoked; at once when
- * either has happened already. The reason is the error to answer with. After the wait, call `caller.standing.confirm()` before sending an answer.
+ * either has happened already. The reason is the error to answer with. After the wait, call `caller.standing.confirm()`
+ * before sending an answer.
  */
 export function callerGone(reply: FastifyReply, { standing }: Identity): AbortSignal {
   const controller = new AbortController();
