@@ -7,6 +7,8 @@ export const URGENCY = {
   warning: 2,
   /** The last line of an outcome: that the agent has the answer. */
   acknowledgement: 2,
+  /** A message that failed while Telegram answered: behind everything else, however many of them there are. */
+  failing: 3,
 } as const;
 
 /** Delay of the outcome on a card for the acknowledgement of a waiting caller, so that both are one edit. */

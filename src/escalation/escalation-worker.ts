@@ -255,6 +255,7 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
    */
   private async waitAlone(work: Work): Promise<number> {
     const { pauseMs } = await this.outbox.pauseLane(work, null);
+    await this.outbox.demote(work);
     return Math.max(pauseMs + AFTER_LANE_MS, backoffMs(work.attempts + ALONE_DOUBLINGS));
   }
 

@@ -185,6 +185,12 @@ const POSTPONE: Statement = {
   where id = $1 and lease_token = $2`,
 };
 
+/** Parameters: id, lease token. */
+const DEMOTE: Statement = {
+  name: 'outbox-demote',
+  text: `update outbox set urgency = ${URGENCY.failing} where id = $1 and lease_token = $2`,
+};
+
 /** Parameters: id, lease token. A step is done; the next one may follow at once, as its first attempt. */
 const GO_ON: Statement = {
   name: 'outbox-go-on',
@@ -432,6 +438,11 @@ export class OutboxStore {
   /** Requeues the work; it becomes available after `waitMs`. */
   async postpone({ id, leaseToken }: Work, waitMs: number, error: string | null): Promise<void> {
     await this.database.query(POSTPONE, [id, leaseToken, waitMs / 1000, error]);
+  }
+
+  /** Moves the work behind everything else in its lane. */
+  async demote({ id, leaseToken }: Work): Promise<void> {
+    await this.database.query(DEMOTE, [id, leaseToken]);
   }
 
   /** Requeues the work after a successful step; the next step may follow at once. */

@@ -147,6 +147,17 @@ describe('a message or a chat that Telegram fails for while it answers', () => {
     await rig.chat.card(odd.id);
   });
 
+  it('holds up no other message, however many fail', async () => {
+    rig = await TelegramRig.start();
+    await rig.chat.fault({ method: 'sendMessage', containing: 'echo odd', ...failure });
+    for (const number of [1, 2, 3, 4]) await rig.asked(bash(`echo odd ${number}`));
+    const { id } = await rig.asked(bash('echo even'));
+    await until('the other one came', async () => {
+      await hurryUp();
+      return (await rig.chat.cardsOf(id)).length > 0;
+    });
+  });
+
   it('as a chat of an earlier configuration, holds up none of the chat of now', async () => {
     rig = await TelegramRig.start();
     const earlier = await Promise.all(['a', 'b', 'c'].map((command) => rig.shown(bash(command))));
