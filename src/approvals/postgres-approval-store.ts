@@ -422,12 +422,13 @@ export class PostgresApprovalStore extends ApprovalStore {
     agentKeyId: string | null = null,
     gone: AbortSignal | null = null,
   ): Promise<Snapshot | null> {
-    const read = () => this.read(id);
-    return agentKeyId === null ? read() : this.shares.take(agentKeyId, read, gone);
+    if (agentKeyId === null) return this.read(id);
+    return this.shares.take(agentKeyId, (took) => this.read(id, took), gone);
   }
 
-  private async read(id: string): Promise<Snapshot | null> {
+  private async read(id: string, took?: (bytes: number) => void): Promise<Snapshot | null> {
     const rows = await this.database.query<SnapshotRow>(FIND, [this.graceSeconds, [id]]);
+    for (const { request } of rows) took?.(request.length);
     const [snapshot] = await this.answerable(rows);
     return snapshot ?? null;
   }

@@ -92,3 +92,29 @@ it('nothing is read for a caller that has gone while it waited', async () => {
   reads.end('stays');
   await stays;
 });
+
+it('rests after large reads, for as long as the caller is there, and keeps no other key waiting', async () => {
+  const shares = sharesOf(4);
+  const begun: string[] = [];
+  const read = (key: string, name: string, mib: number, gone?: AbortSignal) =>
+    shares.take(
+      key,
+      (took) => {
+        begun.push(name);
+        took(mib * 1024 * 1024);
+        return Promise.resolve(name);
+      },
+      gone,
+    );
+  await read('one', 'first', 4);
+  await read('one', 'second', 8);
+  const rests = read('one', 'rests', 1);
+  const leaves = new AbortController();
+  const left = read('one', 'left', 1, leaves.signal);
+  leaves.abort(new Error('gone'));
+  await expect(left).rejects.toThrow('gone');
+  await read('other', 'other', 1);
+  expect(begun).toEqual(['first', 'second', 'other']);
+  await rests;
+  expect(begun).toEqual(['first', 'second', 'other', 'rests']);
+});
