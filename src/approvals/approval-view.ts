@@ -1,6 +1,7 @@
 import { createZodDto } from 'nestjs-zod';
 import { z } from 'zod';
 import type { JsonObject } from '../kernel/json';
+import { nullableText } from '../kernel/nullable-text';
 import { ACKNOWLEDGEMENTS, isSettled, type Actor, type Approval } from './approval';
 
 /** A JSON object, passed through without a copy and without dropping keys: the digest must cover the sent input. */
@@ -18,24 +19,24 @@ export const approvalViewSchema = z.strictObject({
   id: z.uuid(),
   status: z.enum(['pending', 'approved', 'rejected', 'expired', 'cancelled']),
   requestedBy: z
-    .strictObject({ key: z.string(), owner: z.string().nullable() })
+    .strictObject({ key: z.string(), owner: nullableText('Owner of the key.') })
     .meta({ description: 'The authenticated API key, and its owner when it asked.' }),
   agentId: z.string().meta({ description: 'What the caller calls itself; a label, never a right.' }),
   sessionId: z.string(),
   toolName: z.string(),
   toolInput: jsonObjectSchema,
-  toolUseId: z.string().nullable(),
-  summary: z.string().nullable(),
-  cwd: z.string().nullable(),
+  toolUseId: nullableText('Id that the agent gave the call.'),
+  summary: nullableText('Summary by the agent.'),
+  cwd: nullableText('Working directory of the agent.'),
   metadata: jsonObjectSchema,
   inputDigest: z.string().meta({ example: 'sha256:…' }),
   createdAt: z.iso.datetime(),
   expiresAt: z.iso.datetime(),
   settledAt: z.iso.datetime().nullable(),
-  decision: z.strictObject({ by: actor, reason: z.string().nullable() }).nullable(),
-  reason: z.string().nullable(),
+  decision: z.strictObject({ by: actor, reason: nullableText('Reason of the operator.') }).nullable(),
+  reason: nullableText('Reason of a cancellation.'),
   acknowledged: z.enum(ACKNOWLEDGEMENTS).nullable(),
-  receipt: z.string().nullable().meta({ description: 'Compact JWS, once settled.' }),
+  receipt: nullableText('Compact JWS, once settled.'),
 });
 
 /** An approval in API answers. */
@@ -78,5 +79,8 @@ export function viewOf(approval: Approval): z.infer<typeof approvalViewSchema> {
 }
 
 export class ApprovalPageView extends createZodDto(
-  z.strictObject({ items: z.array(approvalViewSchema), nextCursor: z.string().nullable() }),
+  z.strictObject({
+    items: z.array(approvalViewSchema),
+    nextCursor: nullableText('Cursor of the next page; null on the last one.'),
+  }),
 ) {}

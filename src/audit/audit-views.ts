@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { nullableText } from '../kernel/nullable-text';
 
 const columns = {
   seq: z.int(),
@@ -6,13 +7,19 @@ const columns = {
   type: z.string(),
   actor: z.string(),
   approvalId: z.uuid().nullable(),
-  correlationId: z.string().nullable(),
+  correlationId: nullableText('Correlation id of the cause.'),
 };
 const nextAfter = z.int().nullable();
 
 /** For display: data as JSON; `hash` is null until the row is sealed. */
 export const auditPageSchema = z.strictObject({
-  items: z.array(z.strictObject({ ...columns, data: z.unknown(), hash: z.string().nullable() })),
+  items: z.array(
+    z.strictObject({
+      ...columns,
+      data: z.unknown(),
+      hash: nullableText('Hash of its seal; null until the row is sealed.'),
+    }),
+  ),
   nextAfter,
 });
 
@@ -38,5 +45,7 @@ export const verifiedSchema = z.strictObject({
   firstBad: z.strictObject({ seq: z.int(), reason: z.string() }).nullable(),
 });
 
-export const checkpointSchema = z.strictObject({ checkpoint: z.string().nullable() });
+export const checkpointSchema = z.strictObject({
+  checkpoint: nullableText('Compact JWS; null while nothing is sealed.'),
+});
 export const checkpointsSchema = z.strictObject({ checkpoints: z.array(z.string()) });

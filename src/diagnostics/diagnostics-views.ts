@@ -1,5 +1,6 @@
 import { createZodDto } from 'nestjs-zod';
 import { z } from 'zod';
+import { nullableText } from '../kernel/nullable-text';
 import { BREAKER_ACTIONS } from './breaker-report';
 
 const timestamp = z.iso.datetime().nullable();
@@ -47,7 +48,7 @@ export class MetricsView extends createZodDto(
 export class DatabaseView extends createZodDto(
   z.strictObject({
     reachable: z.boolean(),
-    error: z.string().nullable(),
+    error: nullableText('Reason why the database is not reachable.'),
     pool: z.strictObject({ max: z.int(), total: z.int(), idle: z.int(), waiting: z.int() }),
     migrations: z
       .strictObject({
@@ -58,9 +59,9 @@ export class DatabaseView extends createZodDto(
           .meta({ description: 'Of a newer version, beside which this one goes on' }),
       })
       .nullable(),
-    serverVersion: z.string().nullable(),
+    serverVersion: nullableText('Version of PostgreSQL.'),
     sizeBytes: z.int().nullable(),
-    roundTripMs: z.number().nullable(),
+    roundTripMs: z.number().meta({ description: 'Milliseconds of one query.' }).nullable(),
   }),
 ) {}
 
@@ -68,7 +69,7 @@ export class TelegramView extends createZodDto(
   z.strictObject({
     replica: z.string(),
     mode: z.enum(['off', 'polling', 'webhook']),
-    degradedBecause: z.string().nullable(),
+    degradedBecause: nullableText('Reason why operators may not see cards.'),
     lastCompletedPollAt: timestamp.meta({ description: 'On this replica; see leaseHolder for who polls.' }),
     leaseHolder: z.strictObject({ replica: z.string(), expiresAt: z.iso.datetime() }).nullable(),
     budgetLeft: z

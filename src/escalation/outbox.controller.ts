@@ -5,6 +5,7 @@ import { createZodDto } from 'nestjs-zod';
 import { z } from 'zod';
 import type { Identity } from '../access/identity';
 import { Allow, Caller } from '../http/access.guard';
+import { nullableText } from '../kernel/nullable-text';
 import { ReplayDeadLettersCommand } from './commands/replay-dead-letters';
 import { DeadLettersQuery } from './queries/dead-letters';
 import { OverviewQuery } from './queries/overview';
@@ -20,7 +21,7 @@ class OutboxView extends createZodDto(
         kind: z.enum(['card', 'outcome', 'warning', 'digest', 'notice']),
         approvalId: z.uuid().nullable(),
         chatId: z.string(),
-        threadId: z.string().nullable(),
+        threadId: nullableText('Topic of a forum.'),
         attempts: z.int(),
         deadAt: z.iso.datetime(),
         error: z.string(),

@@ -71,6 +71,21 @@ describe('the document', () => {
     expect(JSON.stringify(response)).toContain('#/components/schemas/');
   });
 
+  it('says null where an answer may be null, and a list only where it is one', () => {
+    interface Schema {
+      readonly properties?: Readonly<Record<string, { readonly items?: { readonly type?: string } }>>;
+    }
+    const schemas = (document.components?.schemas ?? {}) as Readonly<Record<string, Schema>>;
+    const lists = Object.entries(schemas).flatMap(([name, { properties = {} }]) =>
+      Object.entries(properties)
+        .filter(([, { items }]) => items?.type === 'string' || items?.type === 'number')
+        .map(([property]) => `${name}.${property}`),
+    );
+    expect(lists).toEqual(['CheckpointsView.checkpoints']);
+    // OpenAPI 3.0 knows one type for each schema.
+    expect(JSON.stringify(schemas)).not.toContain('"type":[');
+  });
+
   it('refers to nothing that it does not hold', () => {
     const references = [...JSON.stringify(document).matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g)];
     const known = Object.keys(document.components?.schemas ?? {});
