@@ -383,7 +383,7 @@ export class PostgresApprovalStore extends ApprovalStore {
   async acknowledge(id: string, keyId: string, outcome: Acknowledgement): Promise<SettledApproval | null> {
     const values = [id, keyId, outcome, this.lane, replacedBy(outcome)];
     const noted = await this.change(id, ACKNOWLEDGE, values);
-    const snapshot = noted.length > 0 ? await this.find(id) : null;
+    const snapshot = noted.length > 0 ? await this.find(id, keyId) : null;
     return snapshot && isSettled(snapshot.approval) ? snapshot.approval : null;
   }
 

@@ -34,7 +34,7 @@ export class AcknowledgeApprovalHandler implements ICommandHandler<AcknowledgeAp
       this.events.publish(new ApprovalAcknowledged(outcome));
       return acknowledged;
     }
-    const found = await this.store.find(id);
+    const found = await this.store.find(id, keyId);
     if (!found || !mayView({ keyId }, found)) {
       throw new DomainError('approval.not-found', 'There is no approval with this id.');
     }
