@@ -22,11 +22,11 @@ export async function take(limiter: RateLimiterMemory, subject: string, what: st
   try {
     await limiter.consume(subject);
   } catch (refusal) {
-    throw explained(refusal, what);
+    throw toRateLimited(refusal, what);
   }
 }
 
-function explained(refusal: unknown, what: string): unknown {
+function toRateLimited(refusal: unknown, what: string): unknown {
   return refusal instanceof RateLimiterRes ? refusedBy(refusal, what) : refusal;
 }
 
@@ -97,7 +97,7 @@ export class ProcessRateLimits extends RateLimits {
   }
 
   private async count(limiter: RateLimiterMemory, actor: string, what: string, points = 1): Promise<Counted> {
-    // Before the limiter reads the clock, so that no window seems to last longer than it does.
+    // On the clock of the limiter, and before the limiter reads it, so that no window seems longer than it is.
     const now = Date.now();
     const counted = ({ msBeforeNext }: RateLimiterRes) =>
       new Counted(limiter, actor, points, now + msBeforeNext);

@@ -83,7 +83,7 @@ function adviceOn(error: unknown): string {
 }
 
 /** Converts errors of the driver only: no other error can mean that the database is unavailable. */
-function explained(error: unknown): unknown {
+function toUnavailable(error: unknown): unknown {
   return isAway(error) ? new DomainError('database.unavailable', adviceOn(error), { cause: error }) : error;
 }
 
@@ -174,7 +174,7 @@ export class Database {
         ? await connecting
         : await within(deadline.leftMs, connecting);
     } catch (error) {
-      throw explained(error);
+      throw toUnavailable(error);
     }
   }
 }
@@ -228,7 +228,7 @@ class Connection {
       return rows;
     } catch (error) {
       this.broken = !(error instanceof DatabaseError);
-      throw explained(error);
+      throw toUnavailable(error);
     }
   }
 
