@@ -40,6 +40,7 @@ class Counted {
     private readonly limiter: RateLimiterMemory,
     private readonly actor: string,
     private readonly points: number,
+    /** On the limiter's own clock, `Date.now()`. */
     private readonly windowEndsAt: number,
   ) {}
 
