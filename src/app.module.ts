@@ -6,19 +6,19 @@ import { ApprovalsModule } from './approvals/approvals.module';
 import { AuditModule } from './audit/audit.module';
 import { ConfigModule } from './config/config.module';
 import type { Config } from './config/environment';
-import { ConnectorsModule } from './connectors/connectors.module';
+import { ConnectorsModule } from './agents/agents.module';
 import type { DatabaseLocation } from './database/database-location';
 import { DatabaseModule } from './database/database.module';
-import { DiagnosticsModule } from './diagnostics/diagnostics.module';
-import { EscalationModule } from './escalation/escalation.module';
-import { HealthModule } from './health/health.module';
+import { DiagnosticsModule } from './operations/diagnostics/diagnostics.module';
+import { EscalationModule } from './channels/escalation.module';
+import { HealthModule } from './operations/health/health.module';
 import { HttpModule } from './http/http.module';
 import type { Log } from './logging/log';
 import { LoggingModule } from './logging/logging.module';
-import { BUILD } from './metrics/build';
-import { MetricsModule } from './metrics/metrics.module';
+import { BUILD } from './kernel/build';
+import { MetricsModule } from './operations/metrics/metrics.module';
 import { RetentionModule } from './retention/retention.module';
-import { TelegramModule } from './telegram/telegram.module';
+import { TelegramModule } from './channels/telegram/telegram.module';
 import { TracingModule } from './tracing/tracing.module';
 
 @Module({})

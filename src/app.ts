@@ -5,7 +5,7 @@ import { AppModule } from './app.module';
 import type { Config } from './config/environment';
 import { locateDatabase } from './database/database-location';
 import { migrate } from './database/migrations';
-import { Departure } from './health/departure';
+import { Departure } from './operations/health/departure';
 import { createHttpAdapter, DOOR_LIMITS } from './http/adapter';
 import { serveApiDocs } from './http/api-docs';
 import { FrontDoor } from './http/front-door';

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { denyEarly } from './connectors/early-denial';
+import { denyEarly } from './agents/early-denial';
 import { PROBLEM_TYPE } from './http/problem';
 
 const RETRY_AFTER_SECONDS = 5;

@@ -1,5 +1,5 @@
 import { PERSON_WAITS_MS, type Statement } from '../database/database';
-import { ACKNOWLEDGED_WITHIN_SECONDS, AGAIN, LANE_OF, MAY_BE_SHOWN, URGENCY } from '../database/outbox-work';
+import { ACKNOWLEDGED_WITHIN_SECONDS, AGAIN, LANE_OF, MAY_BE_SHOWN, URGENCY } from '../outbox/outbox-work';
 import { isPresent } from '../database/replica-presence';
 
 /** PostgreSQL channel that notifies every replica of settled approvals: ids, comma separated. */

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { QueryResultRow } from 'pg';
 import { CONFIG, type Config } from '../config/environment';
 import { Database, isLockTimeout, isUnavailable, type Statement } from '../database/database';
-import { laneKey } from '../database/outbox-work';
+import { laneKey } from '../outbox/outbox-work';
 import { ReplicaPresence } from '../database/replica-presence';
 import { Turns } from '../database/turns';
 import { canonicalize } from '../kernel/canonical-json';

@@ -4,7 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { secretsIn } from '../config/environment';
 import { describeError } from '../logging/log';
 import { createRedactor } from '../logging/redact';
-import { BUILD } from '../metrics/build';
+import { BUILD } from '../kernel/build';
 import { approvalsCommand } from './commands/approvals';
 import { auditCommand } from './commands/audit';
 import { doctorCommand } from './commands/doctor';

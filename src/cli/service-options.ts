@@ -1,6 +1,6 @@
 import { Option, type Command } from 'commander';
-import { CountersignClient } from '../connectors/client';
-import type { ServiceDoor } from '../connectors/client/service-call';
+import { CountersignClient } from '../agent-side/client';
+import type { ServiceDoor } from '../agent-side/client/service-call';
 import { serviceUrl } from './service-url';
 
 /** URL from `HOST` and `PORT`, with the service's own defaults; an empty variable counts as unset, as there. */

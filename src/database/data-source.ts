@@ -12,7 +12,7 @@ import {
   LeaseEntity,
   OutboxEntity,
   SendSlotEntity,
-} from '../escalation/escalation.entities';
+} from '../channels/escalation.entities';
 import { ReceiptEntity, SigningKeyEntity } from '../receipts/receipts.entities';
 import { ReplicaEntity } from './replica.entity';
 import { applyRules, type Session, type SessionRules } from './session';

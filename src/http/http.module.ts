@@ -1,11 +1,11 @@
 import { Global, Module, type MiddlewareConsumer, type NestModule } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_PIPE } from '@nestjs/core';
-import { AccessGuard } from './access.guard';
-import { BodyParser } from './body-parser';
+import { AccessGuard } from '../access/access.guard';
+import { BodyParser } from '../access/body-parser';
 import { ConnectionLimit } from './connection-limit';
 import { Heartbeats } from './heartbeats';
-import { HostCheck } from './host-check';
-import { OpenAnswers } from './open-answers';
+import { HostCheck } from '../access/host-check';
+import { OpenAnswers } from '../access/open-answers';
 import { ProblemFilter } from './problem';
 import { UnreadAnswers } from './unread-answers';
 import { InputPipe } from './zod';

@@ -1,4 +1,4 @@
-import { shortId } from '../../src/escalation/short-id';
+import { shortId } from '../../src/cards/short-id';
 import { Api } from '../support/api';
 import { startBalancer, type Balancer } from '../support/balancer';
 import { asked, deadLetters, endingsOf, HASTE, outboxDrained } from '../support/chaos';

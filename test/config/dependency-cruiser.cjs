@@ -66,13 +66,13 @@ module.exports = {
     {
       name: 'telegram-acts-through-commands-and-queries',
       severity: 'error',
-      from: { path: '^src/telegram/', pathNot: MODULES },
-      to: { path: '^src/(approvals|escalation)/.*-store\\.ts$' },
+      from: { path: '^src/channels/telegram/', pathNot: MODULES },
+      to: { path: '^src/(approvals|outbox|channels)/.*-store\\.ts$' },
     },
     {
       name: 'connectors-act-through-commands-and-queries',
       severity: 'error',
-      from: { path: '^src/connectors/', pathNot: MODULES },
+      from: { path: '^src/agents/', pathNot: MODULES },
       to: { path: '-store\\.ts$' },
     },
     {
@@ -90,18 +90,18 @@ module.exports = {
     {
       name: 'the-client-runs-on-any-agent’s-machine',
       severity: 'error',
-      from: { path: '^src/connectors/client(/|\\.ts$)' },
+      from: { path: '^src/agent-side/client(/|\\.ts$)' },
       to: {
         path: '^src/|node_modules/@nestjs',
         pathNot: [
-          '^src/connectors/client(/|\\.ts$)',
+          '^src/agent-side/client(/|\\.ts$)',
           '^src/kernel/',
           '^src/receipts/(verify-receipt|key-set)\\.ts$',
         ],
       },
     },
     library('cockatiel-stays-in-resilience', 'cockatiel', ['^src/resilience/']),
-    library('telegraf-stays-in-telegram', 'telegraf|nestjs-telegraf', ['^src/telegram/']),
+    library('telegraf-stays-in-telegram', 'telegraf|nestjs-telegraf', ['^src/channels/telegram/']),
     {
       name: 'no-dev-dependencies-in-the-product',
       severity: 'error',

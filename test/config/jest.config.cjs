@@ -54,6 +54,6 @@ module.exports = {
     global: { lines: 90 },
     './src/approvals/timeout-sweeper.ts': { lines: 100 },
     './src/resilience/': { lines: 100 },
-    './src/metrics/': { lines: 100 },
+    './src/operations/metrics/': { lines: 100 },
   },
 };

@@ -6,7 +6,7 @@ module.exports = {
   testMatch: [
     '<rootDir>/test/unit/resilience/**/*.test.ts',
     '<rootDir>/test/unit/approvals/approval.test.ts',
-    '<rootDir>/test/unit/telegram/retryability.test.ts',
+    '<rootDir>/test/unit/channels/retryability.test.ts',
   ],
   // The model-based test repeats thousands of steps for every mutant, and the others find the same.
   testPathIgnorePatterns: ['/node_modules/', '\\.model\\.test\\.ts$'],

@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { shortId } from '../../src/escalation/short-id';
+import { shortId } from '../../src/cards/short-id';
 import { Api, type ApprovalJson } from '../support/api';
 import { startTestApp, type TestApp } from '../support/app';
 import { cli, type Said } from '../support/cli';

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { chromium, type Browser } from 'playwright-core';
-import { shortId } from '../../src/escalation/short-id';
+import { shortId } from '../../src/cards/short-id';
 import { setStage, strike, type Stage } from '../support/stage';
 
 const CHROMIUM = process.env.CHROMIUM_PATH ?? '/usr/bin/chromium';

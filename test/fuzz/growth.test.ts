@@ -1,17 +1,17 @@
 import * as fc from 'fast-check';
 import { approvalLines, listLines } from '../../src/cli/approvals/approval-text';
-import type { Approval as ApprovalOnWire } from '../../src/connectors/client/approval-wire';
-import { prepareCard } from '../../src/escalation/card-body';
-import { renderCard, renderOutcome } from '../../src/escalation/card-text';
-import { renderPending } from '../../src/escalation/operator-text';
-import { makeVisible } from '../../src/escalation/visible-text';
-import { LookAlikeSearch } from '../../src/escalation/look-alikes';
+import type { Approval as ApprovalOnWire } from '../../src/agent-side/client/approval-wire';
+import { prepareCard } from '../../src/cards/card-body';
+import { renderCard, renderOutcome } from '../../src/cards/card-text';
+import { renderPending } from '../../src/cards/operator-text';
+import { makeVisible } from '../../src/cards/visible-text/visible-text';
+import { LookAlikeSearch } from '../../src/cards/look-alikes/look-alikes';
 import { inputDigest } from '../../src/kernel/canonical-json';
 import type { Steps } from '../../src/kernel/steps';
 import { parseStrictJson } from '../../src/kernel/strict-json';
 import { createRedactor } from '../../src/logging/redact';
-import { ALICE, anApproval, settled } from '../unit/escalation/approval-samples';
-import { hostilePieces } from '../unit/escalation/hostile-text';
+import { ALICE, anApproval, settled } from '../unit/cards/approval-samples';
+import { hostilePieces } from '../unit/cards/hostile-text';
 
 /** Texts that are long in one way only; each over and over is somebody's worst case. */
 const PIECES = [

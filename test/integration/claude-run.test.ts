@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { runCommand } from '../../src/cli/commands/run';
 import { eventLine } from '../../src/cli/run/terminal';
-import type { RunEvent } from '../../src/connectors/subprocess/run-claude';
+import type { RunEvent } from '../../src/agent-side/run/run-claude';
 import { Api, type ApprovalJson } from '../support/api';
 import { startTestApp, type TestApp } from '../support/app';
 import { AgentMachine, type Call } from '../support/claude-run';

@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { createServer, request as httpRequest, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { approvalSchema, type Approval } from '../../src/connectors/client/approval-wire';
-import { ServiceRefused, ServiceUnreachable } from '../../src/connectors/client/service-errors';
-import { CountersignClient } from '../../src/connectors/client';
+import { approvalSchema, type Approval } from '../../src/agent-side/client/approval-wire';
+import { ServiceRefused, ServiceUnreachable } from '../../src/agent-side/client/service-errors';
+import { CountersignClient } from '../../src/agent-side/client';
 import { SystemClock } from '../../src/kernel/clock';
 import { Api } from '../support/api';
 import { startTestApp, type TestApp } from '../support/app';

@@ -1,6 +1,6 @@
 import { COUNT_UNSEALED, NEW_ROWS, PAGE, SEALED, UNSEALED } from '../../src/audit/audit-store';
 import type { Statement } from '../../src/database/database';
-import { COUNT } from '../../src/metrics/backlog-store';
+import { COUNT } from '../../src/operations/metrics/backlog-store';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 
 const FEW = 15_000;

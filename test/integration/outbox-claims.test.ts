@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { createDataSource } from '../../src/database/data-source';
 import { isUnavailable } from '../../src/database/database';
-import { URGENCY } from '../../src/database/outbox-work';
-import { CLAIM, type Work } from '../../src/escalation/outbox-store';
+import { URGENCY } from '../../src/outbox/outbox-work';
+import { CLAIM, type Work } from '../../src/outbox/outbox-store';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { openOutbox, type OutboxReplica } from '../support/outbox-rig';
 import { until } from '../support/until';

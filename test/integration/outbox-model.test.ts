@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { NO_TOPIC } from '../../src/database/outbox-work';
-import type { Work } from '../../src/escalation/outbox-store';
+import { NO_TOPIC } from '../../src/outbox/outbox-work';
+import type { Work } from '../../src/outbox/outbox-store';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { newApproval, openTestStore, type OpenStore } from '../support/open-store';
 import { openOutbox, type OutboxReplica } from '../support/outbox-rig';

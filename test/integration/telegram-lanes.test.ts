@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { MAX_PIECES } from '../../src/escalation/action-pieces';
-import { shortId } from '../../src/escalation/short-id';
+import { MAX_PIECES } from '../../src/cards/action-pieces';
+import { shortId } from '../../src/cards/short-id';
 import type { KeySet } from '../../src/receipts/key-set';
 import { readReceipt } from '../../src/receipts/verify-receipt';
 import type { ApprovalJson } from '../support/api';

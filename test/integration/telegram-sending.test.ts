@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { shortId } from '../../src/escalation/short-id';
+import { shortId } from '../../src/cards/short-id';
 import { buttonsOf } from '../support/sandbox-client';
 import { ALWAYS, TelegramRig } from '../support/telegram-rig';
 import { until } from '../support/until';

@@ -1,5 +1,5 @@
-import { parseCallbackData } from '../../src/escalation/callback-data';
-import { STEADY_MS } from '../../src/telegram/telegram-status';
+import { parseCallbackData } from '../../src/channels/telegram/operators/callback-data';
+import { STEADY_MS } from '../../src/channels/telegram/telegram-status';
 import type { ApprovalJson } from '../support/api';
 import { buttonsOf, type ChatMessage } from '../support/sandbox-client';
 import { ALWAYS, TelegramRig } from '../support/telegram-rig';

@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CountersignClient } from '../../src/connectors/client';
-import { ClaudeRun, type RunSettings } from '../../src/connectors/subprocess/run-claude';
-import { SessionFiles } from '../../src/connectors/subprocess/session-files';
+import { CountersignClient } from '../../src/agent-side/client';
+import { ClaudeRun, type RunSettings } from '../../src/agent-side/run/run-claude';
+import { SessionFiles } from '../../src/agent-side/run/session-files';
 import { startCli } from './cli';
 import { CHECKOUT, temporaryDirectory, type Program } from './processes';
 import { until } from './until';

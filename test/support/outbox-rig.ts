@@ -1,9 +1,9 @@
 import { parseConfig } from '../../src/config/environment';
 import { createDataSource } from '../../src/database/data-source';
 import { Database } from '../../src/database/database';
-import { CardStore } from '../../src/escalation/card-store';
-import { OutboxStore } from '../../src/escalation/outbox-store';
-import { SendBudget } from '../../src/escalation/send-budget';
+import { CardStore } from '../../src/channels/card-store';
+import { OutboxStore } from '../../src/outbox/outbox-store';
+import { SendBudget } from '../../src/outbox/send-budget';
 import { TELEGRAM_ON } from './open-store';
 
 /** The outbox as one replica has it, on a pool of its own, and nothing that works it off. */

@@ -1,4 +1,4 @@
-import { shortId } from '../../src/escalation/short-id';
+import { shortId } from '../../src/cards/short-id';
 import { until } from './until';
 import { CHAT_ID, OPERATOR_ID } from './well-known';
 

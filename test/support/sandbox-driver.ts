@@ -1,6 +1,6 @@
 import { Telegram, TelegramError } from 'telegraf';
 import { startSandbox, type RunningSandbox, type SandboxOptions } from '../../src/sandbox/sandbox-server';
-import { requestBotApi } from '../../src/telegram/bot-api-request';
+import { requestBotApi } from '../../src/channels/telegram/bot-api/bot-api-request';
 
 export const TOKEN = `7100000001:${'AAHk'.repeat(8)}aaa`;
 export const OTHER_TOKEN = `7100000002:${'BBHk'.repeat(8)}bbb`;

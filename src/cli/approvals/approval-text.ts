@@ -1,11 +1,11 @@
-import type { Approval } from '../../connectors/client/approval-wire';
-import { actionLine, actionParts, blockLines, labelOf, type ActionPart } from '../../escalation/action-parts';
-import { warningsFor } from '../../escalation/warnings';
-import { askerOf, CLAIMED_AGENT } from '../../escalation/asker';
-import { beginning } from '../../escalation/excerpt';
-import { span, utc } from '../../escalation/moments';
-import { shortId } from '../../escalation/short-id';
-import { visibleLine } from '../../escalation/visible-text';
+import type { Approval } from '../../agent-side/client/approval-wire';
+import { actionLine, actionParts, blockLines, labelOf, type ActionPart } from '../../cards/action-parts';
+import { warningsFor } from '../../cards/warnings';
+import { askerOf, CLAIMED_AGENT } from '../../cards/asker';
+import { beginning } from '../../cards/excerpt';
+import { span, utc } from '../../cards/moments';
+import { shortId } from '../../cards/short-id';
+import { visibleLine } from '../../cards/visible-text/visible-text';
 import { table } from '../output';
 
 const LABEL_WIDTH = 22;

@@ -1,6 +1,6 @@
-import type { Approval } from '../../connectors/client/approval-wire';
-import type { CountersignClient } from '../../connectors/client';
-import { shortId } from '../../escalation/short-id';
+import type { Approval } from '../../agent-side/client/approval-wire';
+import type { CountersignClient } from '../../agent-side/client';
+import { shortId } from '../../cards/short-id';
 
 const FULL_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const SHORT_ID = /^[0-9a-f]{8}$/i;

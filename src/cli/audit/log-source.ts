@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { z } from 'zod';
 import { checkpointsSchema, sealedPageSchema, sealedRowSchema } from '../../audit/audit-views';
 import type { ReadBatches } from '../../audit/verify-chain';
-import { callService, type ServiceDoor } from '../../connectors/client/service-call';
+import { callService, type ServiceDoor } from '../../agent-side/client/service-call';
 import { linesOf } from '../../kernel/lines';
 import { parseStrictJson } from '../../kernel/strict-json';
 import { keySetSchema, type KeySet } from '../../receipts/key-set';

@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import type { Approval, ApprovalFilter, ApprovalPage } from '../../connectors/client/approval-wire';
-import type { CountersignClient } from '../../connectors/client';
-import { NO_CODE, ServiceRefused } from '../../connectors/client/service-errors';
+import type { Approval, ApprovalFilter, ApprovalPage } from '../../agent-side/client/approval-wire';
+import type { CountersignClient } from '../../agent-side/client';
+import { NO_CODE, ServiceRefused } from '../../agent-side/client/service-errors';
 import { approvalLines, endingOf, listLines } from '../approvals/approval-text';
 import { findApproval, NoSuchApproval } from '../approvals/find-approval';
 import { Findings, show } from '../output';

@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import { checkpointLines } from '../../audit/audit-checkpoint';
 import { checkpointSchema } from '../../audit/audit-views';
 import { verifyChain } from '../../audit/verify-chain';
-import { callService } from '../../connectors/client/service-call';
+import { callService } from '../../agent-side/client/service-call';
 import { exportLog } from '../audit/export-log';
 import { exportedLog, serviceLog } from '../audit/log-source';
 import { readKeys } from '../key-set-file';

@@ -3,7 +3,7 @@ import { Command, Option } from 'commander';
 import { keySetSchema, type KeySet } from '../../receipts/key-set';
 import type { ReceiptClaims } from '../../receipts/receipt-claims';
 import { readReceipt, ReceiptRefused } from '../../receipts/verify-receipt';
-import { visibleLine } from '../../escalation/visible-text';
+import { visibleLine } from '../../cards/visible-text/visible-text';
 import { readKeys } from '../key-set-file';
 import { Findings, show } from '../output';
 import { withServiceOptions } from '../service-options';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ServiceUnreachable } from '../../connectors/client/service-errors';
+import { ServiceUnreachable } from '../../agent-side/client/service-errors';
 
 const CALL_WITHIN_MS = 10_000;
 

@@ -1,7 +1,7 @@
-import type { RunEvent } from '../../connectors/subprocess/run-claude';
-import { shortId } from '../../escalation/short-id';
-import { visibleLine } from '../../escalation/visible-text';
-import { utc } from '../../escalation/moments';
+import type { RunEvent } from '../../agent-side/run/run-claude';
+import { shortId } from '../../cards/short-id';
+import { visibleLine } from '../../cards/visible-text/visible-text';
+import { utc } from '../../cards/moments';
 import { endingOf } from '../approvals/approval-text';
 
 /** Matches Claude Code's messages about a missing login. */

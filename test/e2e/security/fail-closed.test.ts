@@ -1,6 +1,6 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { CountersignClient } from '../../../src/connectors/client';
+import { CountersignClient } from '../../../src/agent-side/client';
 import { SystemClock } from '../../../src/kernel/clock';
 import { Api, type ApprovalJson } from '../../support/api';
 import { createTestDatabase, type TestDatabase } from '../../support/database';

@@ -6,7 +6,7 @@ import {
   newNonce,
   parseCallbackData,
   parseListTap,
-} from '../../../src/escalation/callback-data';
+} from '../../../src/channels/telegram/operators/callback-data';
 import { ConfigurationError, parseConfig } from '../../../src/config/environment';
 import { freePort } from '../../support/processes';
 import { Scrape } from '../../support/scrape';

@@ -5,7 +5,7 @@ import { Standing } from '../../../src/access/standing';
 import type { Approval } from '../../../src/approvals/approval';
 import { ApprovalStream } from '../../../src/approvals/approval-stream';
 import { AwaitSettlementQuery } from '../../../src/approvals/queries/await-settlement';
-import { callerGone } from '../../../src/http/caller-gone';
+import { callerGone } from '../../../src/access/caller-gone';
 import { Heartbeats } from '../../../src/http/heartbeats';
 import type { UnreadAnswers } from '../../../src/http/unread-answers';
 import { createLog } from '../../../src/logging/log';

@@ -5,7 +5,7 @@ import { Standing } from '../../../src/access/standing';
 import type { Approval } from '../../../src/approvals/approval';
 import type { ApprovalStream } from '../../../src/approvals/approval-stream';
 import { ApprovalsController } from '../../../src/approvals/approvals.controller';
-import type { OpenAnswers } from '../../../src/http/open-answers';
+import type { OpenAnswers } from '../../../src/access/open-answers';
 
 it('an answer is not written for a caller that hung up while it waited', async () => {
   const raw = { destroyed: false };

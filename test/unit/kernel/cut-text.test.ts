@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { InvalidInput } from '../../../src/kernel/errors';
 import { abbreviate, cutText } from '../../../src/kernel/cut-text';
 import { parseStrictJson } from '../../../src/kernel/strict-json';
-import { actionLine } from '../../../src/escalation/action-parts';
-import { parseEnvelope } from '../../../src/telegram/bot-api-answers';
+import { actionLine } from '../../../src/cards/action-parts';
+import { parseEnvelope } from '../../../src/channels/telegram/bot-api/bot-api-answers';
 
 const anyText = fc.string({ unit: 'binary' });
 const EMOJI = '😀'.repeat(400);

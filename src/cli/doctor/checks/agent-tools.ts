@@ -1,4 +1,4 @@
-import { toolEffect } from '../../../connectors/claude-code-tools';
+import { toolEffect } from '../../../agents/claude-code/claude-code-tools';
 import { seen, skipped, warning, type Check } from '../check';
 
 const DAYS = 7;

@@ -1,7 +1,7 @@
 import { checkpointsInFile } from '../../../audit/audit-checkpoints';
 import { AuditStore } from '../../../audit/audit-store';
 import { verifyChain } from '../../../audit/verify-chain';
-import { BacklogStore } from '../../../metrics/backlog-store';
+import { BacklogStore } from '../../../operations/metrics/backlog-store';
 import { SigningKeyStore } from '../../../receipts/signing-key-store';
 import { progress } from '../../output';
 import { error, seen, skipped, warning, type Check } from '../check';

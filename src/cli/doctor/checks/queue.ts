@@ -1,4 +1,4 @@
-import { BacklogStore } from '../../../metrics/backlog-store';
+import { BacklogStore } from '../../../operations/metrics/backlog-store';
 import { error, seen, skipped, warning, type Check } from '../check';
 
 /** Cards and outcomes normally reach the chat within seconds. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Database } from '../../../database/database';
-import { DatabaseFactsStore } from '../../../diagnostics/database-facts-store';
-import { POLLER_LEASE } from '../../../telegram/poller-lease';
+import { DatabaseFactsStore } from '../../../operations/diagnostics/database-facts-store';
+import { POLLER_LEASE } from '../../../channels/telegram/updates/poller-lease';
 import type { BotApi } from '../bot-api';
 import { error, seen, skipped, telegramOff, warning, type Check, type Observation } from '../check';
 

@@ -1,0 +1,94 @@
+import {
+  createParamDecorator,
+  Inject,
+  Injectable,
+  SetMetadata,
+  type CanActivate,
+  type ExecutionContext,
+} from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { FastifyRequest } from 'fastify';
+import type { Role } from './api-key';
+import type { Identity } from './identity';
+import { Gatekeeper } from './gatekeeper';
+import { KeyRing } from './key-ring';
+import { CONFIG, type Config } from '../config/environment';
+
+const ROLES = 'countersign:roles';
+
+/** `scraper`: anyone, where metrics are public: with a loopback `HOST`, or with `METRICS_PUBLIC`. */
+export type Audience = Role | 'anyone' | 'scraper';
+
+/** Callers that may use the route; a route without this decorator refuses everybody. */
+export const Allow = (...audience: Audience[]) => SetMetadata(ROLES, audience);
+
+const rolesIn = (audience: readonly Audience[] = []): Audience[] =>
+  audience.filter((each) => each !== 'scraper');
+
+/** The API key of a request; not verified. */
+export function presentedKey({ headers }: Pick<FastifyRequest, 'headers'>): string | null {
+  return /^Bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1] ?? null;
+}
+
+interface Identified {
+  identity?: Identity;
+}
+
+/** The identity that the guard found; not on routes for anyone. */
+export function callerOf(request: object): Identity {
+  const { identity } = request as Identified;
+  if (!identity) throw new Error('route without a guard asks for its caller');
+  return identity;
+}
+
+export const Caller = createParamDecorator((_: unknown, context: ExecutionContext): Identity =>
+  callerOf(context.switchToHttp().getRequest<object>()),
+);
+
+type Call = FastifyRequest & Identified;
+
+const attemptOf = ({ method, routeOptions }: Call) => ({ method, route: routeOptions.url ?? '' });
+
+/** Checks bearer key, identity and role; denies by default. */
+@Injectable()
+export class AccessGuard implements CanActivate {
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly keys: KeyRing,
+    private readonly gatekeeper: Gatekeeper,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {}
+
+  canActivate(context: ExecutionContext): boolean | Promise<boolean> {
+    if (context.getType<string>() !== 'http') return true;
+    const roles = this.reflector.getAllAndOverride<readonly Audience[] | undefined>(ROLES, [
+      context.getHandler(),
+      context.getClass(),
+    ]);
+    if (roles?.includes('anyone')) return true;
+    if (roles?.includes('scraper') && (this.config.metrics.public || this.config.http.loopback)) return true;
+    const call = context.switchToHttp().getRequest<Call>();
+    const key = presentedKey(call);
+    const identity = key === null ? null : this.keys.identify(key);
+    return identity instanceof Promise
+      ? identity.then((found) => this.admit(call, found, roles))
+      : this.admit(call, identity, roles);
+  }
+
+  private admit(
+    call: Call,
+    identity: Identity | null,
+    roles: readonly Audience[] | undefined,
+  ): boolean | Promise<never> {
+    if (!identity) {
+      const advice = 'Send a valid API key: "Authorization: Bearer KEY".';
+      return this.gatekeeper.turnAwayStranger(call.ip, attemptOf(call), advice);
+    }
+    if (!roles?.includes(identity.role)) {
+      const { id } = (call.params ?? {}) as { id?: unknown };
+      return this.gatekeeper.turnAwayHolder(identity, attemptOf(call), id, rolesIn(roles));
+    }
+    call.identity = identity;
+    return true;
+  }
+}

@@ -1,0 +1,177 @@
+import { randomUUID } from 'node:crypto';
+import type { CallToolResult, RequestId, Tool } from '@modelcontextprotocol/sdk/types.js';
+import { z } from 'zod';
+import { isQuestion } from '../../approvals/approval';
+import { jsonObjectSchema } from '../../approvals/approval-view';
+import { parsed } from '../../http/zod';
+import { DomainError } from '../../kernel/errors';
+import type { JsonObject, JsonValue } from '../../kernel/json';
+import { QUESTION_ADVICE, type Answer, type Outcome } from '../answers';
+import type { Question } from '../held-calls';
+
+/** The caller: the name of its key, its MCP session, if valid, and the id that a cancellation would name. */
+export interface McpCaller {
+  readonly name: string;
+  readonly session: string | null;
+  readonly requestId: RequestId;
+}
+
+export interface ApprovalTool {
+  readonly definition: Tool;
+  /** @throws InvalidInput naming every fault of the arguments. */
+  readonly question: (args: unknown, caller: McpCaller) => Question;
+  readonly result: (outcome: Outcome) => CallToolResult;
+}
+
+const label = z.string().min(1, 'must not be empty').max(200, 'must have at most 200 characters');
+
+/** Arguments as Claude Code sends them; newer versions may send more. */
+const permissionSchema = z.object({
+  tool_name: label,
+  input: jsonObjectSchema,
+  tool_use_id: label.nullish(),
+});
+
+/** Strict, since a model writes these arguments: a mistyped timeout must be an error, not silently ignored. */
+const requestSchema = z.strictObject({
+  question: z.string().min(1, 'must not be empty').max(2000, 'must have at most 2000 characters'),
+  action: z.unknown().optional(),
+  timeoutSeconds: z.int('must be a whole number of seconds').min(1, 'must be at least 1').optional(),
+});
+
+/** The session's id; without a valid session, every call gets a random id of its own. */
+const sessionId = (session: string | null): string => session ?? randomUUID();
+
+const inSession = (session: string | null, identity: JsonObject): JsonObject | null =>
+  session === null ? null : { session, ...identity };
+
+const text = (content: string): CallToolResult['content'] => [{ type: 'text', text: content }];
+
+/** Tool for Claude Code's `--permission-prompt-tool`: the result is always a decision, as JSON in a text. */
+const approve: ApprovalTool = {
+  definition: {
+    name: 'approve',
+    title: 'Permission prompt',
+    description:
+      'Permission prompt for Claude Code (--permission-prompt-tool): asks human operators whether a tool may run, and waits.',
+    inputSchema: {
+      type: 'object',
+      properties: {
+        tool_name: { type: 'string', description: 'The tool that wants to run' },
+        input: { type: 'object', description: 'Its complete input' },
+        tool_use_id: {
+          type: 'string',
+          description: 'The id of the tool use; a retry with it, in the same session, joins the request',
+        },
+      },
+      required: ['tool_name', 'input'],
+    },
+  },
+  question(args, { name, session, requestId }) {
+    const { tool_name: toolName, input: toolInput, tool_use_id: toolUseId } = parsed(permissionSchema, args);
+    if (isQuestion({ toolName })) throw new DomainError('approval.not-decidable', QUESTION_ADVICE);
+    return {
+      connector: 'mcp',
+      body: {
+        agentId: name,
+        sessionId: sessionId(session),
+        toolName,
+        toolInput,
+        toolUseId,
+        metadata: { mcp: { requestId } },
+      },
+      identity: inSession(session, {
+        tool: 'approve',
+        ...(typeof toolUseId === 'string' ? { toolUseId } : { requestId }),
+      }),
+    };
+  },
+  result({ answer, ending }) {
+    const decision =
+      answer.allow && ending
+        ? { behavior: 'allow', updatedInput: ending.approval.toolInput }
+        : { behavior: 'deny', message: answer.message };
+    return { content: text(JSON.stringify(decision)) };
+  },
+};
+
+const nullable = (type: string) => ({ type: [type, 'null'] });
+
+const requestApproval: ApprovalTool = {
+  definition: {
+    name: 'request_approval',
+    title: 'Ask a human for approval',
+    description:
+      'Asks human operators to approve something before you do it, and waits for their answer. Act only if "approved" is true; ' +
+      'anything else, no answer included, means: do not do it.',
+    inputSchema: {
+      type: 'object',
+      properties: {
+        question: {
+          type: 'string',
+          maxLength: 2000,
+          description: 'What you want to do and why, for a person to read',
+        },
+        action: {
+          description:
+            'Exactly what would be done: a command, a request body, any JSON. It is shown in full.',
+        },
+        timeoutSeconds: {
+          type: 'integer',
+          minimum: 1,
+          description: 'How long to wait; the service has a default',
+        },
+      },
+      required: ['question'],
+      additionalProperties: false,
+    },
+    outputSchema: {
+      type: 'object',
+      properties: {
+        approved: { type: 'boolean' },
+        status: { type: 'string', enum: ['approved', 'rejected', 'expired', 'cancelled', 'pending'] },
+        approvalId: { type: 'string' },
+        decidedBy: nullable('string'),
+        reason: nullable('string'),
+        message: { type: 'string' },
+      },
+      required: ['approved', 'status', 'approvalId', 'decidedBy', 'reason', 'message'],
+    },
+  },
+  question(args, { name, session, requestId }) {
+    const { question, action, timeoutSeconds } = parsed(requestSchema, args);
+    const toolInput = action === undefined ? { question } : { question, action: action as JsonValue };
+    const asked = { agentId: name, sessionId: sessionId(session), toolName: 'request_approval', toolInput };
+    return {
+      connector: 'mcp',
+      body: { ...asked, timeoutSeconds, metadata: { mcp: { requestId } } },
+      identity: inSession(session, { tool: 'request_approval', requestId }),
+    };
+  },
+  result({ answer, ending }) {
+    if (!ending) return { content: text(answer.message), isError: true };
+    const { approval } = ending;
+    const decision = 'decision' in approval ? approval.decision : null;
+    return {
+      content: text(answer.message),
+      structuredContent: {
+        approved: answer.allow,
+        status: approval.status,
+        approvalId: approval.id,
+        decidedBy: decision?.by.name ?? null,
+        reason: decision ? decision.reason : 'reason' in approval ? approval.reason : null,
+        message: answer.message,
+      },
+    };
+  },
+};
+
+export const APPROVAL_TOOLS: ReadonlyMap<string, ApprovalTool> = new Map(
+  [approve, requestApproval].map((tool) => [tool.definition.name, tool]),
+);
+
+/** The answer to a call for which no request could be made. `tool`: null if unknown. */
+export function refusedCall(tool: string | null, answer: Answer): CallToolResult {
+  const known = tool === null ? undefined : APPROVAL_TOOLS.get(tool);
+  return known?.result({ answer, ending: null }) ?? { content: text(answer.message), isError: true };
+}

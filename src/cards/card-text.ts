@@ -1,0 +1,162 @@
+import {
+  isQuestion,
+  possibleVerdicts,
+  unansweredReason,
+  type Acknowledgement,
+  type Actor,
+  type Approval,
+  type ApprovalRequest,
+  type SettledApproval,
+} from '../approvals/approval';
+import { runAtOnce } from '../kernel/steps';
+import { makeActionDocument, type ActionDocument } from './action-document';
+import {
+  cardContent,
+  completeBody,
+  shortenedBody,
+  type CardContent,
+  type SentPieces,
+  type Surroundings,
+} from './card-body';
+import { span, utc } from './moments';
+import { bold, relativeTime, rich, words, type RichText } from './rich-text';
+import { shortId } from './short-id';
+import { shorten } from './shorten';
+import { visibleLine } from './visible-text/visible-text';
+
+/** A card for a decision. If it has a document, Approve may appear only after the upload. */
+export interface Card extends RichText {
+  readonly document: ActionDocument | null;
+}
+
+const MAX_NAME_LENGTH = 80;
+const MAX_REASON_LENGTH = 400;
+
+/**
+ * The card of a pending approval: the complete action or, if that does not fit, its beginning and end and a document
+ * with the whole. It depends only on the approval, so it can be rendered again at any time.
+ *
+ * @param options.notices further lines for the operator
+ * @param options.pieces messages with the whole action, instead of a document
+ */
+export function renderCard(
+  approval: ApprovalRequest,
+  options: { readonly notices?: readonly string[]; readonly pieces?: SentPieces | null } = {},
+): Card {
+  return pendingCard(cardContent(approval), options.notices ?? [], options.pieces ?? null);
+}
+
+/** The card of a settled approval: outcome, actor, time, reason, action, and the agent's acknowledgement. */
+export function renderOutcome(approval: SettledApproval, pieces: SentPieces | null = null): RichText {
+  const content = cardContent(approval);
+  const surroundings: Surroundings = {
+    heading: (tool) => [...outcome(approval), rich`${bold('Tool')}: ${tool}`],
+    closing: approval.acknowledged === null ? [] : [acknowledgement(approval.acknowledged)],
+    document: pendingCard(content, [], pieces).document,
+    pieces,
+  };
+  const complete = surroundings.document || pieces ? undefined : completeBody(content, surroundings);
+  return complete ?? shortenedBody(content, surroundings);
+}
+
+/** Caption of a card's document. */
+export function renderDocumentCaption(approval: Approval, document: ActionDocument): RichText {
+  return rich`📄 Everything that request ${shortId(approval.id)} asks for. SHA-256 ${document.sha256}`;
+}
+
+function pendingCard(content: CardContent, notices: readonly string[], pieces: SentPieces | null): Card {
+  const surroundings = {
+    heading: (tool: RichText) => [headline(content.request, tool)],
+    closing: [
+      ...notices.map((notice) => words(`🚨 ${notice}`)),
+      ...whereToAnswer(content.request),
+      expiry(content.request),
+    ],
+  };
+  if (pieces)
+    return { ...shortenedBody(content, { ...surroundings, document: null, pieces }), document: null };
+  const complete = completeBody(content, { ...surroundings, document: null });
+  if (complete) return { ...complete, document: null };
+  const document = content.document ?? runAtOnce(makeActionDocument(content.request, content.text));
+  return { ...shortenedBody(content, { ...surroundings, document }), document };
+}
+
+function headline(request: ApprovalRequest, tool: RichText): RichText {
+  return isQuestion(request)
+    ? rich`❓ ${tool} ${bold('asks a question')}`
+    : rich`🔐 ${tool} ${bold('needs approval')}`;
+}
+
+function whereToAnswer(request: ApprovalRequest): RichText[] {
+  if (!isQuestion(request)) return [];
+  const terminal = rich`ℹ️ ${bold('Answer it at the terminal')} where the agent runs; it cannot be answered here`;
+  return possibleVerdicts(request).length === 0 ? [terminal] : [rich`${terminal}, only rejected`];
+}
+
+/** Name and id of the actor, as code. */
+function who(actor: Actor): RichText {
+  const name = shorten(visibleLine(actor.name), MAX_NAME_LENGTH);
+  const id = shorten(visibleLine(actor.id), MAX_NAME_LENGTH);
+  switch (actor.kind) {
+    case 'telegram':
+      return rich`${name} (Telegram id ${id})`;
+    case 'api':
+      return actor.name === actor.id ? rich`API key ${id}` : rich`${name} (API key ${id})`;
+    case 'system':
+      return words('Countersign');
+  }
+}
+
+/**
+ * The relative time uses the client's own clock. If a client cannot show one, it shows the fallback, which must stay
+ * true without edits. So the fallback counts from the request, not from now.
+ */
+function expiry({ createdAt, expiresAt }: ApprovalRequest): RichText {
+  const fallback = `${span(createdAt.getTime(), expiresAt.getTime())} after the request`;
+  return rich`${bold('Expires')}: ${words(utc(expiresAt))} (${relativeTime(expiresAt, fallback)})`;
+}
+
+function outcome(approval: SettledApproval): RichText[] {
+  const at = utc(approval.settledAt);
+  switch (approval.status) {
+    case 'approved':
+      return [
+        rich`✅ ${bold('Approved')} by ${who(approval.decision.by)}`,
+        words(at),
+        ...reason(approval.decision.reason),
+      ];
+    case 'rejected':
+      return [
+        rich`❌ ${bold('Rejected')} by ${who(approval.decision.by)}`,
+        words(at),
+        ...reason(approval.decision.reason),
+      ];
+    case 'cancelled':
+      return [rich`🚫 ${bold('Cancelled')} by ${who(approval.by)}`, words(at), ...reason(approval.reason)];
+    case 'expired': {
+      const unanswered = unansweredReason(approval);
+      const more = approval.reason === unanswered ? null : approval.reason;
+      return [rich`⌛ ${bold('Expired')}: ${words(unanswered)}`, words(at), ...reason(more)];
+    }
+  }
+}
+
+function reason(text: string | null): RichText[] {
+  return text === null ? [] : [rich`${bold('Reason')}: ${shorten(visibleLine(text), MAX_REASON_LENGTH)}`];
+}
+
+/** States only what is known: a delivered answer does not mean that the tool ran. */
+function acknowledgement(outcome: Acknowledgement): RichText {
+  switch (outcome) {
+    case 'gone':
+      return rich`⚫ ${bold('Agent gone')}: it will not go on`;
+    case 'answered':
+      return rich`🔵 ${bold('Answered')}: the agent received it`;
+    case 'resumed':
+      return rich`🟢 ${bold('Agent resumed')}: it says that it went on`;
+    case 'ran':
+      return rich`🟢 ${bold('Ran')}: the agent reports that the tool ran`;
+    case 'failed':
+      return rich`🟠 ${bold('Failed')}: the agent reports that the tool failed`;
+  }
+}

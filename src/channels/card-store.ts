@@ -1,0 +1,364 @@
+import { Injectable } from '@nestjs/common';
+import { Database, PERSON_WAITS_MS, type Statement } from '../database/database';
+import { AGAIN, URGENCY, type Lane } from '../outbox/outbox-work';
+import type { SentPieces } from '../cards/card-body';
+import type { ApprovalWork } from '../outbox/outbox-store';
+
+/** One attempt to show an approval to the operators. */
+export interface Card extends Lane {
+  readonly id: string;
+  readonly approvalId: string;
+  readonly nonce: string;
+  /** Null until Telegram's answer or a tap reveals it. */
+  readonly messageId: string | null;
+  /** The uploaded document with the whole action, if the card alone cannot show it. */
+  readonly document: AttachedDocument | null;
+  /** The text messages in place of a document, once all of them are in the chat. */
+  readonly pieces: SentPieces | null;
+  /** Digests of the complete card, and of the card before its document is uploaded; known before it is sent. */
+  readonly displayDigest: string | null;
+  readonly incompleteDigest: string | null;
+}
+
+export interface AttachedDocument {
+  readonly messageId: string;
+  /** Lower-case hex. */
+  readonly sha256: string;
+}
+
+/** One planned text message of the action. */
+export interface CardPiece {
+  readonly number: number;
+  /** Digest of its text, lower-case hex. */
+  readonly sha256: string;
+  /** Null until Telegram's answer. */
+  readonly messageId: string | null;
+}
+
+interface CardRow {
+  id: string;
+  approval_id: string;
+  chat_id: string;
+  thread_id: string;
+  nonce: string;
+  message_id: string | null;
+  document_message_id: string | null;
+  document_sha256: string | null;
+  pieces: number | null;
+  pieces_sha256: string | null;
+  display_digest: string | null;
+  incomplete_digest: string | null;
+}
+
+const CARD = `id, approval_id, chat_id, thread_id, nonce, message_id, document_message_id, document_sha256,
+  pieces, pieces_sha256, display_digest, incomplete_digest`;
+
+/**
+ * Parameters: approval, chat, nonce for a new one, display digest, topic, number of pieces, their digest. A card whose
+ * send has an unknown outcome is never reused, except one with this nonce: then the caller retries the same begin.
+ */
+const BEGIN: Statement = {
+  name: 'card-begin',
+  text: `
+  with taken_up as (
+    update cards set sending_at = now(), display_digest = $4, pieces = $6, pieces_sha256 = $7 where id = (
+      select id from cards where approval_id = $1 and chat_id = $2
+        and (message_id is not null or sending_at is null or nonce = $3) order by id desc limit 1)
+    returning ${CARD}
+  ), new as (
+    insert into cards (approval_id, chat_id, thread_id, nonce, display_digest, pieces, pieces_sha256, created_at, sending_at)
+    select $1, $2, $5, $3, $4, $6, $7, now(), now() where not exists (select 1 from taken_up) returning ${CARD}
+  )
+  select *, (select count(*)::int from cards where approval_id = $1 and chat_id = $2
+    and message_id is null and sending_at is not null and nonce <> $3) as lost
+  from (select * from taken_up union all select * from new) as card`,
+};
+
+const NOT_SENT: Statement = {
+  name: 'card-not-sent',
+  text: `update cards set sending_at = null where id = $1 and message_id is null`,
+};
+
+/** Clears `sending_at` of a card that is not in the chat: the card itself is sent in the next step. */
+const ATTACHED: Statement = {
+  name: 'card-attached',
+  text: `
+  update cards set document_message_id = $2, document_sha256 = $3,
+    sending_at = case when message_id is null then null else sending_at end
+  where id = $1`,
+};
+
+/** Parameters: approval, chat, digests of the texts. Keeps a piece that is in the chat and has the same text. */
+const PLAN_PIECES: Statement = {
+  name: 'card-plan-pieces',
+  text: `
+  with surplus as (
+    delete from card_pieces where approval_id = $1 and chat_id = $2 and number > cardinality($3::text[])
+  )
+  insert into card_pieces as piece (approval_id, chat_id, number, sha256)
+  select $1, $2, number, sha256 from unnest($3::text[]) with ordinality as planned (sha256, number)
+  on conflict (approval_id, chat_id, number) do update
+    set sha256 = excluded.sha256, sending_at = null, lost = 0, message_id = null
+    where piece.sha256 <> excluded.sha256`,
+};
+
+const PIECES: Statement = {
+  name: 'card-pieces',
+  text: `
+  select number, sha256, message_id as "messageId" from card_pieces where approval_id = $1 and chat_id = $2 order by number`,
+};
+
+/** Parameters: approval, chat, number. Returns the number of its sends with an unknown outcome. */
+const BEGIN_PIECE: Statement = {
+  name: 'card-begin-piece',
+  text: `
+  update card_pieces set sending_at = now(), lost = lost + case when sending_at is null then 0 else 1 end
+  where approval_id = $1 and chat_id = $2 and number = $3 returning lost`,
+};
+
+const PIECE_NOT_SENT: Statement = {
+  name: 'card-piece-not-sent',
+  text: `
+  update card_pieces set sending_at = null
+  where approval_id = $1 and chat_id = $2 and number = $3 and message_id is null`,
+};
+
+const PIECE_SENT: Statement = {
+  name: 'card-piece-sent',
+  text: `update card_pieces set message_id = $4 where approval_id = $1 and chat_id = $2 and number = $3`,
+};
+
+/** The upload's outcome is unknown: it is retried, but not without end (telegram.md 6). */
+const DOCUMENT_LOST: Statement = {
+  name: 'card-document-lost',
+  text: `update cards set documents_lost = documents_lost + 1 where id = $1 returning documents_lost`,
+};
+
+const INCOMPLETE: Statement = {
+  name: 'card-incomplete',
+  text: `update cards set incomplete_digest = $2 where id = $1`,
+};
+
+const SHOWS_OTHERWISE: Statement = {
+  name: 'card-shows-otherwise',
+  text: `update cards set display_digest = $2 where id = $1`,
+};
+
+/** The card is in the chat but not complete, so it has no Approve yet. */
+const SHOWN: Statement = {
+  name: 'card-shown',
+  text: `update cards set message_id = $2 where id = $1`,
+};
+
+/**
+ * Parameters: card, message, work, lease token, warning lead in seconds.
+ *
+ * The share lock orders this against a settlement: either that sees the message id, or this sees the new status.
+ */
+const SENT: Statement = {
+  name: 'card-sent',
+  text: `
+  with approval as (
+    select a.id, a.status, a.created_at, a.expires_at from approvals a
+    where a.id = (select approval_id from cards where id = $1) for share
+  ), card as (
+    update cards set message_id = $2, sent_at = now() where id = $1 returning chat_id, thread_id
+  ), done as (
+    delete from outbox where id = $3 and lease_token = $4
+  ), next as (
+    insert into outbox (approval_id, kind, chat_id, thread_id, urgency, created_at, available_at)
+    select approval.id, 'outcome', chat_id, thread_id, ${URGENCY.outcome}, now(), now() from approval, card
+    where status <> 'pending'
+    union all
+    select approval.id, 'warning', chat_id, thread_id, ${URGENCY.warning}, now(), expires_at - make_interval(secs => $5)
+    from approval, card
+    where status = 'pending' and $5 > 0 and expires_at - created_at >= make_interval(secs => 2 * $5)
+    ${AGAIN}
+  )
+  select 1`,
+};
+
+const FIND_BY_NONCE: Statement = {
+  name: 'card-find-by-nonce',
+  withinMs: PERSON_WAITS_MS,
+  text: `select ${CARD} from cards where nonce = $1`,
+};
+
+/**
+ * Stores the message id from the first tap, for a send whose answer was lost. If the tap comes after the settlement,
+ * this enqueues the outcome for the card. The share lock orders it against a settlement, as for {@link SENT}.
+ */
+const ADOPT: Statement = {
+  name: 'card-adopt',
+  withinMs: PERSON_WAITS_MS,
+  text: `
+  with approval as (
+    select a.id, a.status from approvals a where a.id = (select approval_id from cards where id = $1) for share
+  ), adopted as (
+    update cards set message_id = $2, sent_at = now() where id = $1 and message_id is null returning chat_id, thread_id
+  )
+  insert into outbox (approval_id, kind, chat_id, thread_id, urgency, created_at, available_at)
+  select approval.id, 'outcome', chat_id, thread_id, ${URGENCY.outcome}, now(), now() from approval, adopted
+  where status <> 'pending'
+  ${AGAIN}`,
+};
+
+const DELIVERED: Statement = {
+  name: 'card-delivered',
+  text: `
+  select ${CARD} from cards where approval_id = $1 and message_id is not null
+    and not exists (select from chat_moves where from_chat_id = cards.chat_id)
+  order by id`,
+};
+
+const toCard = (row: CardRow): Card => ({
+  id: row.id,
+  approvalId: row.approval_id,
+  chatId: row.chat_id,
+  threadId: row.thread_id,
+  nonce: row.nonce,
+  messageId: row.message_id,
+  document:
+    row.document_message_id === null || row.document_sha256 === null
+      ? null
+      : { messageId: row.document_message_id, sha256: row.document_sha256 },
+  pieces:
+    row.pieces === null || row.pieces_sha256 === null
+      ? null
+      : { count: row.pieces, sha256: row.pieces_sha256 },
+  displayDigest: row.display_digest,
+  incompleteDigest: row.incomplete_digest,
+});
+
+/** The message shows the outcome, or no longer exists. */
+const CLOSED: Statement = {
+  name: 'card-closed',
+  text: `update cards set closed_at = now() where id = $1`,
+};
+
+const FIND_BY_MESSAGE: Statement = {
+  name: 'card-find-by-message',
+  withinMs: PERSON_WAITS_MS,
+  text: `select ${CARD} from cards where chat_id = $1 and message_id = $2 order by id desc limit 1`,
+};
+
+/** Stores the message that shows each approval, and the nonce of its buttons. */
+@Injectable()
+export class CardStore {
+  constructor(private readonly database: Database) {}
+
+  /**
+   * Stores nonce and digest before the send, so that a tap on a message with an unknown outcome is recognised and bound
+   * to the shown text. Reuses a card that was certainly not sent, or was sent without its document. Idempotent for the
+   * same nonce.
+   *
+   * @param pieces the messages with the whole action, all of them in the chat; null if there are none.
+   *
+   * @returns the card, and the number of its earlier sends with an unknown outcome.
+   */
+  async begin(
+    approvalId: string,
+    { chatId, threadId }: Lane,
+    nonce: string,
+    displayDigest: string,
+    pieces: SentPieces | null = null,
+  ): Promise<{ card: Card; lost: number }> {
+    const values = [
+      approvalId,
+      chatId,
+      nonce,
+      displayDigest,
+      threadId,
+      pieces?.count ?? null,
+      pieces?.sha256 ?? null,
+    ];
+    const [row] = await this.database.query<CardRow & { lost: number }>(BEGIN, values);
+    if (!row) throw new Error('beginning a card returned no row');
+    return { card: toCard(row), lost: row.lost };
+  }
+
+  /** The card was certainly not sent, so it may be reused. */
+  async notSent(card: Card): Promise<void> {
+    await this.database.query(NOT_SENT, [card.id]);
+  }
+
+  async attached(card: Card, document: AttachedDocument): Promise<void> {
+    await this.database.query(ATTACHED, [card.id, document.messageId, document.sha256]);
+  }
+
+  /** Plans the action as text messages with these digests; pieces already in the chat are not sent again. */
+  async planPieces(approvalId: string, chatId: string, sha256s: readonly string[]): Promise<void> {
+    await this.database.query(PLAN_PIECES, [approvalId, chatId, sha256s]);
+  }
+
+  /** @returns the pieces planned for the chat, in order; empty if the action is not sent in pieces. */
+  pieces(approvalId: string, chatId: string): Promise<CardPiece[]> {
+    return this.database.query<CardPiece & Record<string, unknown>>(PIECES, [approvalId, chatId]);
+  }
+
+  /** Records that the piece is being sent. @returns the number of its earlier sends with an unknown outcome. */
+  async beginPiece(approvalId: string, chatId: string, number: number): Promise<number> {
+    const [row] = await this.database.query<{ lost: number }>(BEGIN_PIECE, [approvalId, chatId, number]);
+    if (!row) throw new Error('beginning a piece returned no row');
+    return row.lost;
+  }
+
+  /** The piece was certainly not sent. */
+  async pieceNotSent(approvalId: string, chatId: string, number: number): Promise<void> {
+    await this.database.query(PIECE_NOT_SENT, [approvalId, chatId, number]);
+  }
+
+  async pieceSent(approvalId: string, chatId: string, number: number, messageId: string): Promise<void> {
+    await this.database.query(PIECE_SENT, [approvalId, chatId, number, messageId]);
+  }
+
+  /** @returns the number of uploads of the card's document with an unknown outcome. */
+  async documentLost(card: Card): Promise<number> {
+    const [row] = await this.database.query<{ documents_lost: number }>(DOCUMENT_LOST, [card.id]);
+    return row?.documents_lost ?? 0;
+  }
+
+  /** Stores the digest of the incomplete card, before it is sent without its document. */
+  async incomplete(card: Card, digest: string): Promise<void> {
+    await this.database.query(INCOMPLETE, [card.id, digest]);
+  }
+
+  /** Stores a new digest, before the complete card is sent in another form than it was begun with. */
+  async showsOtherwise(card: Card, digest: string): Promise<void> {
+    await this.database.query(SHOWS_OTHERWISE, [card.id, digest]);
+  }
+
+  /** Records that the card is in the chat without Approve. */
+  async shown(card: Card, messageId: string): Promise<void> {
+    await this.database.query(SHOWN, [card.id, messageId]);
+  }
+
+  /** Records that the complete card is in the chat: ends the work and enqueues the following work. */
+  async sent(card: Card, messageId: string, work: ApprovalWork, warningSeconds: number): Promise<void> {
+    await this.database.query(SENT, [card.id, messageId, work.id, work.leaseToken, warningSeconds]);
+  }
+
+  async findByNonce(nonce: string): Promise<Card | null> {
+    const [row] = await this.database.query<CardRow>(FIND_BY_NONCE, [nonce]);
+    return row ? toCard(row) : null;
+  }
+
+  async closed(card: Card): Promise<void> {
+    await this.database.query(CLOSED, [card.id]);
+  }
+
+  async findByMessage(chatId: string, messageId: string): Promise<Card | null> {
+    const [row] = await this.database.query<CardRow>(FIND_BY_MESSAGE, [chatId, messageId]);
+    return row ? toCard(row) : null;
+  }
+
+  async adopt(card: Card, messageId: string): Promise<void> {
+    await this.database.query(ADOPT, [card.id, messageId]);
+  }
+
+  /** Every message that shows the approval. */
+  async delivered(approvalId: string): Promise<(Card & { readonly messageId: string })[]> {
+    const rows = await this.database.query<CardRow & { message_id: string }>(DELIVERED, [approvalId]);
+    return rows.map((row) => ({ ...toCard(row), messageId: row.message_id }));
+  }
+}

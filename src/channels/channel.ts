@@ -1,0 +1,101 @@
+import type { Lane } from '../outbox/outbox-work';
+
+/** A message as HTML, as the text in the chat after parsing, and in plain form for a chat without HTML. */
+export interface MessageText {
+  readonly html: string;
+  readonly text: string;
+  readonly plain: string;
+}
+
+export interface Button {
+  readonly text: string;
+  /** Callback data of a tap: 1 to 64 bytes. */
+  readonly data: string;
+  readonly style?: 'success' | 'danger';
+}
+
+export interface Attachment {
+  readonly fileName: string;
+  readonly bytes: Buffer;
+}
+
+/**
+ * Scope of a failure, which determines the retry.
+ *
+ * - `message`: the chat will never accept this message, but others.
+ * - `files`: the chat accepts text, but no files.
+ * - `chat`: the chat or topic refuses the message now and may accept it later.
+ * - `busy`: the chat accepts no more messages at the moment.
+ * - `connection`: this replica cannot reach Telegram now; another may.
+ * - `unknown`: no answer came; the message may have been delivered.
+ */
+export type FailureScope = 'message' | 'files' | 'chat' | 'busy' | 'connection' | 'unknown';
+
+/** A message could not be delivered. */
+export class ChatFailure extends Error {
+  override readonly name = 'ChatFailure';
+
+  constructor(
+    readonly scope: FailureScope,
+    message: string,
+    readonly told: {
+      /** Wait that the chat asked for. */
+      readonly retryAfterMs?: number | null;
+      /** New id of the chat. */
+      readonly migratedTo?: string | null;
+    } = {},
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+export interface SendOptions {
+  readonly buttons?: readonly Button[];
+  /** Called before the message is sent in plain form because the chat refused the HTML. */
+  readonly beforePlain?: (() => Promise<void>) | undefined;
+  readonly replyTo?: string | null;
+  /** Room in the send budget that the caller has already taken; further attempts take their own. */
+  readonly slot?: string | null;
+  /** True to make one attempt, since earlier ones failed; else transient failures are retried within the call. */
+  readonly once?: boolean;
+  /** Longest wait for room in the send budget, in milliseconds; by default enough for a full chat. */
+  readonly roomMs?: number | undefined;
+  /** True for a reply to somebody's message in any chat; its success does not count for the operators' connection. */
+  readonly isReply?: boolean;
+}
+
+/** A sent message, as the chat holds it. */
+export interface Sent {
+  readonly messageId: string;
+  readonly text: string;
+}
+
+/** Channel to the operators. Every method that calls the chat rejects with ChatFailure. */
+export abstract class OperatorChat {
+  /** False while this replica should not send; `onReachable` reports the end of that. */
+  abstract get reachable(): boolean;
+
+  abstract onReachable(listener: () => void): void;
+
+  /** Resolves if Telegram answers now; sends nothing to a chat. */
+  abstract check(): Promise<void>;
+
+  abstract send(lane: Lane, message: MessageText, options?: SendOptions): Promise<Sent>;
+
+  /** Replaces text and buttons. Succeeds also if the message is unchanged or no longer exists. */
+  abstract edit(
+    chatId: string,
+    messageId: string,
+    message: MessageText,
+    options?: SendOptions,
+  ): Promise<void>;
+
+  /** @returns the message's id in the chat. */
+  abstract sendDocument(
+    lane: Lane,
+    file: Attachment,
+    caption: MessageText,
+    options?: Pick<SendOptions, 'slot' | 'once'>,
+  ): Promise<string>;
+}

@@ -1,0 +1,34 @@
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { Log } from '../../logging/log';
+import { Destination } from '../destination';
+import { OutboxStore } from '../../outbox/outbox-store';
+
+/** No replica polled Telegram between two moments, for longer than Telegram keeps taps. */
+export class ReportGapCommand extends Command<void> {
+  constructor(
+    readonly from: Date,
+    readonly to: Date,
+  ) {
+    super();
+  }
+}
+
+/** Notifies the operators once, and updates every open card to its current state (telegram.md 12). */
+@CommandHandler(ReportGapCommand)
+export class ReportGapHandler implements ICommandHandler<ReportGapCommand> {
+  constructor(
+    private readonly outbox: OutboxStore,
+    private readonly destination: Destination,
+    private readonly log: Log,
+  ) {}
+
+  async execute({ from, to }: ReportGapCommand): Promise<void> {
+    const outcomes = await this.outbox.enqueueMissingOutcomes();
+    const { pending } = await this.outbox.overview();
+    this.log.event('warn', 'telegram.gap', { from, to, pending, outcomes }, 'taps may have been lost');
+    // Without pending requests operators need not tap again.
+    if (pending === 0) return;
+    const news = { fromMs: from.getTime(), toMs: to.getTime() };
+    await this.outbox.enqueueNotice(this.destination.configured, news);
+  }
+}

@@ -1,0 +1,83 @@
+import { Command, CommandBus, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import {
+  AlreadySettled,
+  Expired,
+  NotDecidable,
+  type Actor,
+  type Approval,
+  type DecidedApproval,
+} from '../../approvals/approval';
+import { DecideApprovalCommand } from '../../approvals/commands/decide-approval';
+import { RateLimited } from '../../kernel/errors';
+import { parseCallbackData, type Tap } from '../telegram/operators/callback-data';
+import { CardStore, type Card } from '../card-store';
+
+/** Result of a tap, for the answer to the operator. */
+export type TapResult =
+  | { readonly kind: 'decided'; readonly approval: DecidedApproval }
+  /** The approval was settled before the tap; `approval` is its current state. */
+  | { readonly kind: 'too-late'; readonly approval: Approval }
+  /** The operator exceeded the rate limit. */
+  | { readonly kind: 'too-many'; readonly retryAfterSeconds: number }
+  /** An earlier version offered the button; the verdict would not reach the agent. */
+  | { readonly kind: 'not-decidable' }
+  /** Not a valid button, or not on its own message. */
+  | { readonly kind: 'unknown-button' };
+
+/** An authorised operator tapped a button of a message. */
+export class TapCardCommand extends Command<TapResult> {
+  constructor(
+    readonly callbackData: string,
+    readonly chatId: string,
+    readonly messageId: string,
+    /** Data of the buttons on the message; null if Telegram did not show them. */
+    readonly buttons: readonly string[] | null,
+    readonly by: Actor,
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(TapCardCommand)
+export class TapCardHandler implements ICommandHandler<TapCardCommand> {
+  constructor(
+    private readonly cards: CardStore,
+    private readonly commands: CommandBus,
+  ) {}
+
+  async execute({ callbackData, chatId, messageId, buttons, by }: TapCardCommand): Promise<TapResult> {
+    const tap = parseCallbackData(callbackData);
+    const card = tap && (await this.cards.findByNonce(tap.nonce));
+    if (!tap || card?.chatId !== chatId || (card.messageId ?? messageId) !== messageId)
+      return { kind: 'unknown-button' };
+    if (!mayBeOffered(tap, card, buttons?.includes(callbackData) ?? null)) return { kind: 'unknown-button' };
+    if (card.messageId === null) await this.cards.adopt(card, messageId);
+    try {
+      const digest = tap.complete ? card.displayDigest : card.incompleteDigest;
+      const command = new DecideApprovalCommand(card.approvalId, by, tap.verdict, null, digest);
+      return { kind: 'decided', approval: await this.commands.execute(command) };
+    } catch (error) {
+      if (error instanceof AlreadySettled || error instanceof Expired)
+        return { kind: 'too-late', approval: error.approval };
+      if (error instanceof NotDecidable) return { kind: 'not-decidable' };
+      if (error instanceof RateLimited)
+        return { kind: 'too-many', retryAfterSeconds: error.retryAfterSeconds };
+      throw error;
+    }
+  }
+}
+
+/**
+ * False for data that an operator's client made from the data of another button.
+ *
+ * @param isShown null if Telegram did not show the buttons of the message
+ */
+function mayBeOffered(tap: Tap, card: Card, isShown: boolean | null): boolean {
+  // The outcome will be written on the message that the tap names.
+  if (card.messageId === null) return isShown === true;
+  // Telegram shows the buttons of now: the card may have been completed since the tap.
+  if (!tap.complete) return card.incompleteDigest !== null;
+  // The buttons of a complete card follow the whole action, which the operator reads first.
+  const isComplete = card.incompleteDigest === null || card.document !== null || card.pieces !== null;
+  return isComplete && isShown !== false;
+}

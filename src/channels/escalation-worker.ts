@@ -1,0 +1,302 @@
+import {
+  Inject,
+  Injectable,
+  type BeforeApplicationShutdown,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
+import { CommandBus, EventBus } from '@nestjs/cqrs';
+import { ApprovalAcknowledged, ApprovalEnqueued, ApprovalSettled } from '../approvals/approval-events';
+import { CONFIG, type Config } from '../config/environment';
+import { laneKey } from '../outbox/outbox-work';
+import { Clock } from '../kernel/clock';
+import { withNewCorrelation } from '../logging/correlation';
+import { describeError, Log } from '../logging/log';
+import { MoveChatCommand } from './commands/move-chat';
+import { Destination } from './destination';
+import { Escalation } from './escalation';
+import { ChatFailure, OperatorChat } from './channel';
+import { OutboxStore, type Work } from '../outbox/outbox-store';
+import { SendBudget } from '../outbox/send-budget';
+
+/** Interval for polling the outbox without an event: for retries, warnings and other replicas' unfinished work. */
+const POLL_MS = 1_000;
+/** Concurrent work: more than one chat accepts at once, so that one slow chat does not block the others. */
+const MAX_IN_FLIGHT = 16;
+/**
+ * While a message is being sent to a lane, the worker sends no other there for this time, so that messages arrive in
+ * order. A call that takes longer than any healthy one does not block the following messages.
+ */
+const IN_ORDER_FOR_MS = 1_000;
+/** A lease is renewed this many times in its life, so that one failed renewal does not lose it. */
+const RENEWALS_PER_LEASE = 3;
+/** Wait before the retry of work that failed in the service itself and not at Telegram. */
+const RETRY_MS = 1_000;
+/** A refused message is retried this long after its lane's pause, so that another message tests the lane first. */
+const AFTER_LANE_MS = 1_000;
+/** The longest wait of a message that Telegram refuses while its lane works. */
+const MAX_MESSAGE_PAUSE_MS = 60_000;
+
+/** 1 s, 2 s, 4 s … */
+const backoffMs = (attempts: number): number => Math.min(MAX_MESSAGE_PAUSE_MS, 1000 * 2 ** (attempts - 1));
+
+/**
+ * Pause after a failure that may concern the connection and not the chat. Meanwhile the breaker holds everything back;
+ * when the connection works again, the chat must not wait longer.
+ */
+const UNPROVEN_FAULT_PAUSE_MS = 1_000;
+/** Extra doublings of the backoff for a message that fails while Telegram answers: it waits 8 s at first. */
+const ALONE_DOUBLINGS = 2;
+
+/** Events whose transactions also write work into the outbox; the worker can start that work now. */
+const LEAVING_WORK = [ApprovalEnqueued, ApprovalSettled, ApprovalAcknowledged];
+
+/** Takes work from the outbox, performs it, and requeues failed work. Any number of replicas may run concurrently. */
+@Injectable()
+export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly stop = new AbortController();
+  private readonly inFlight = new Map<Work, { readonly done: Promise<void>; readonly sinceMs: number }>();
+  private running: Promise<void> | null = null;
+  private renewals: NodeJS.Timeout | null = null;
+  private wakeUp: () => void = () => undefined;
+  private woken = false;
+  private hinted: NodeJS.Immediate | null = null;
+  /** True if the last hint was followed by news of cards alone. */
+  private onlyCards = true;
+  /** Lanes whose work, or whose cards, wait for room in the budget: until then new work for them changes nothing. */
+  private waiting: readonly string[] = [];
+  private full: readonly string[] = [];
+  private failing = false;
+
+  constructor(
+    private readonly outbox: OutboxStore,
+    private readonly budget: SendBudget,
+    private readonly escalation: Escalation,
+    private readonly chat: OperatorChat,
+    private readonly destination: Destination,
+    private readonly commands: CommandBus,
+    private readonly events: EventBus,
+    private readonly clock: Clock,
+    private readonly log: Log,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    // An event is only a hint: the work is in the outbox, and the poll finds it anyway.
+    this.events.subscribe((event) => {
+      if (LEAVING_WORK.some((kind) => event instanceof kind)) this.hint(event instanceof ApprovalEnqueued);
+    });
+    this.chat.onReachable(() => this.wake());
+    const renewEveryMs = (this.config.escalation.leaseSeconds * 1000) / RENEWALS_PER_LEASE;
+    this.renewals = setInterval(() => void this.renew(), renewEveryMs);
+    this.running = this.run();
+  }
+
+  /** Takes no more work and completes the running work; its leases end, and another replica continues. */
+  async beforeApplicationShutdown(): Promise<void> {
+    this.stop.abort();
+    this.wake();
+    await this.running;
+    await Promise.all([...this.inFlight.values()].map(({ done }) => done));
+    if (this.renewals) clearInterval(this.renewals);
+  }
+
+  /** Wakes the worker at most once a turn of the event loop and after it, so that waiters get their answers first. */
+  private hint(isCard: boolean): void {
+    this.onlyCards &&= isCard;
+    this.hinted ??= setImmediate(() => {
+      const full = this.onlyCards ? this.full : this.waiting;
+      this.hinted = null;
+      this.onlyCards = true;
+      if (this.canTakeMore(full)) this.wake();
+    });
+  }
+
+  private wake(): void {
+    this.woken = true;
+    this.wakeUp();
+  }
+
+  private get busy(): string[] {
+    const sinceMs = this.clock.monotonicMs() - IN_ORDER_FOR_MS;
+    return [...this.inFlight].filter(([, each]) => each.sinceMs > sinceMs).map(([work]) => laneKey(work));
+  }
+
+  /** True if the worker could begin new work, which is always for the configured lane. */
+  private canTakeMore(full: readonly string[]): boolean {
+    return ![...full, ...this.busy].includes(laneKey(this.destination.configured));
+  }
+
+  private async run(): Promise<void> {
+    await this.guarded(() => this.catchUp());
+    while (!this.stop.signal.aborted) {
+      this.woken = false;
+      const restMs = await this.guarded(() => this.next());
+      if (restMs > 0) await this.rest(restMs);
+    }
+  }
+
+  /** Enqueues the work that was missed while no replica ran, or while Telegram was off. */
+  private async catchUp(): Promise<number> {
+    const cards = await this.outbox.enqueueMissingCards(await this.destination.now());
+    const outcomes = await this.outbox.enqueueMissingOutcomes();
+    if (cards + outcomes > 0) {
+      this.log.event(
+        'info',
+        'escalation.caught-up',
+        { cards, outcomes },
+        'cards and outcomes that were missing are sent',
+      );
+    }
+    return 0;
+  }
+
+  /** Begins the next work, if there is any. @returns the rest before the next poll, in milliseconds. */
+  private async next(): Promise<number> {
+    if (!this.chat.reachable || this.inFlight.size >= MAX_IN_FLIGHT) return POLL_MS;
+    const claim = await this.outbox.claim(this.busy);
+    this.waiting = claim.work === null ? claim.waiting : [];
+    this.full = claim.work === null ? claim.full : [];
+    if (claim.work === null) return Math.min(POLL_MS, Math.max(1, claim.waitMs ?? POLL_MS));
+    const { work } = claim;
+    const done = withNewCorrelation(() => this.do(work)).finally(() => {
+      this.inFlight.delete(work);
+      this.wake();
+    });
+    this.inFlight.set(work, { done, sinceMs: this.clock.monotonicMs() });
+    return 0;
+  }
+
+  /** Never rejects: work that cannot be requeued becomes available when its lease ends. */
+  private async do(work: Work): Promise<void> {
+    await this.guarded(async () => {
+      let answers = false;
+      try {
+        // Load the current chat for health, which counts messages to operators: another replica may have followed it.
+        await this.destination.includes(work.chatId);
+        if (work.failedBefore) {
+          await this.chat.check();
+          answers = true;
+        }
+        if (await this.escalation.perform(work)) await this.outbox.laneWorks(work);
+      } catch (error) {
+        await this.giveBack(work, error, answers);
+      } finally {
+        await this.budget.cancel(work.slot);
+      }
+      return 0;
+    });
+  }
+
+  /** @param answers true if Telegram answered right before this failed. */
+  private async giveBack(work: Work, error: unknown, answers: boolean): Promise<void> {
+    const message = error instanceof ChatFailure ? error.message : describeError(error);
+    const { kind, chatId, threadId, attempts } = work;
+    const fields = {
+      kind,
+      chatId,
+      threadId,
+      attempts,
+      error: message,
+      ...('approvalId' in work ? { approvalId: work.approvalId } : {}),
+    };
+    const scope = error instanceof ChatFailure ? error.scope : null;
+    if (error instanceof ChatFailure && scope === 'chat') {
+      const movedTo = error.told.migratedTo ?? (await this.outbox.movedTo(chatId));
+      if (movedTo) {
+        await this.commands.execute(new MoveChatCommand(chatId, movedTo));
+        return;
+      }
+    }
+    if (scope === 'message') {
+      this.log.event(
+        'error',
+        'escalation.dead',
+        fields,
+        'Telegram will never take this; it is kept as a dead letter',
+      );
+      return this.outbox.bury(work, message);
+    }
+    // Debug only: a line for each retry would bury the important one, which the chat itself has logged.
+    this.log.event('debug', 'escalation.postponed', { ...fields, scope }, 'tried again later');
+    if (scope === null)
+      this.log.event('error', 'escalation.failed', fields, 'this failed here, not at Telegram; tried again');
+    return this.outbox.postpone(work, await this.waitAfter(work, error, answers), message);
+  }
+
+  /** Pauses the lane according to the failure. @returns the wait of the work itself, in milliseconds. */
+  private async waitAfter(work: Work, error: unknown, answers: boolean): Promise<number> {
+    if (!(error instanceof ChatFailure)) return RETRY_MS;
+    switch (error.scope) {
+      case 'chat': {
+        const { failures, pauseMs } = await this.outbox.pauseLane(work, null);
+        // The lane worked until now: perhaps only this message fails, and its retries must not use up the chat's room.
+        const ownMs = failures === 1 ? backoffMs(work.attempts) : 0;
+        return Math.max(pauseMs + AFTER_LANE_MS, ownMs);
+      }
+      case 'busy':
+        // A `retry_after` from Telegram already holds the whole chat (telegram.md 5).
+        if ((error.told.retryAfterMs ?? null) === null) await this.outbox.pauseLane(work, null);
+        return 0;
+      case 'unknown':
+      case 'connection':
+        if (answers) return this.waitAlone(work);
+        await this.outbox.pauseLane(work, UNPROVEN_FAULT_PAUSE_MS);
+        return 0;
+      case 'files':
+        return backoffMs(work.attempts);
+      case 'message':
+        return 0;
+    }
+  }
+
+  /**
+   * Delays work for which Telegram fails although it answers, because of the message or its lane. Retried at once, the
+   * oldest work would open the circuit each time, and nothing else would ever be sent.
+   */
+  private async waitAlone(work: Work): Promise<number> {
+    const { pauseMs } = await this.outbox.pauseLane(work, null);
+    await this.outbox.demote(work);
+    return Math.max(pauseMs + AFTER_LANE_MS, backoffMs(work.attempts + ALONE_DOUBLINGS));
+  }
+
+  private async renew(): Promise<void> {
+    const works = [...this.inFlight.keys()];
+    if (works.length > 0) {
+      await this.guarded(async () => {
+        await this.outbox.renew(works);
+        return 0;
+      });
+    }
+  }
+
+  /** Logs a database problem once; the loop continues. */
+  private async guarded(work: () => Promise<number>): Promise<number> {
+    try {
+      const restMs = await work();
+      this.failing = false;
+      return restMs;
+    } catch (error) {
+      if (!this.failing) {
+        this.log.event(
+          'error',
+          'outbox.failed',
+          { error: describeError(error) },
+          'the outbox cannot be worked on; it is tried again',
+        );
+      }
+      this.failing = true;
+      return POLL_MS;
+    }
+  }
+
+  private rest(ms: number): Promise<void> {
+    if (this.woken || this.stop.signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.wakeUp = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}

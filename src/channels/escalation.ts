@@ -1,0 +1,424 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
+import { EventBus, QueryBus } from '@nestjs/cqrs';
+import { isSettled, possibleVerdicts, type Approval } from '../approvals/approval';
+import { GetApprovalQuery } from '../approvals/queries/get-approval';
+import { CONFIG, type Config } from '../config/environment';
+import { isUnavailable } from '../database/database';
+import { Clock } from '../kernel/clock';
+import { joinCorrelation } from '../logging/correlation';
+import { Log } from '../logging/log';
+import { Tracing } from '../tracing/tracing';
+import type { ActionDocument } from '../cards/action-document';
+import { actionPieces, MAX_PIECES, piecesNeeded, type ActionPieces } from '../cards/action-pieces';
+import { callbackData, newNonce } from './telegram/operators/callback-data';
+import { prepareCard, type SentPieces } from '../cards/card-body';
+import { CardStore, type Card, type CardPiece } from './card-store';
+import { renderCard, renderDocumentCaption, renderOutcome } from '../cards/card-text';
+import { sha256Hex } from '../kernel/canonical-json';
+import { displayDigest } from '../cards/display-digest';
+import { CardDelivered } from './escalation-events';
+import { ChatFailure, OperatorChat, type Button, type MessageText } from './channel';
+import { renderDigest, renderGapNotice, renderWarning } from '../cards/operator-text';
+import { OutboxStore, type ApprovalWork, type ChatWork, type Work } from '../outbox/outbox-store';
+
+/** A send whose answer was lost is retried once; further losses must not flood the chat (telegram.md 6). */
+const MAX_LOST_SENDS = 2;
+/** Wait before the retry of a write that records a completed call. */
+const REMEMBER_AGAIN_MS = 500;
+
+function incompleteNotice(approval: Approval): string {
+  const approvable = possibleVerdicts(approval).includes('approved');
+  return `The complete action could not be attached yet.${approvable ? ' Approve appears once it is.' : ''}`;
+}
+
+const tooLongNotice = (needed: number): string =>
+  `This chat takes no files, and the action would need ${needed} messages (at most ${MAX_PIECES} are sent). ` +
+  'It cannot be approved here before the bot may send files in this chat. "countersign approvals" shows and decides it.';
+
+const approve = (nonce: string): Button => ({
+  text: '✅ Approve',
+  data: callbackData({ verdict: 'approved', nonce, complete: true }),
+  style: 'success',
+});
+
+const reject = (nonce: string, complete = true): Button => ({
+  text: '❌ Reject',
+  data: callbackData({ verdict: 'rejected', nonce, complete }),
+  style: 'danger',
+});
+
+/** Buttons for the possible decisions; without the complete action there is no Approve. */
+function buttonsFor(approval: Approval, nonce: string, complete = true): Button[] {
+  const possible = possibleVerdicts(approval);
+  return [
+    ...(complete && possible.includes('approved') ? [approve(nonce)] : []),
+    ...(possible.includes('rejected') ? [reject(nonce, complete)] : []),
+  ];
+}
+
+/** Sends the outbox's messages to the operators. Rejects with ChatFailure; the outbox retries. */
+@Injectable()
+export class Escalation implements BeforeApplicationShutdown {
+  private readonly stop = new AbortController();
+
+  constructor(
+    private readonly chat: OperatorChat,
+    private readonly outbox: OutboxStore,
+    private readonly cards: CardStore,
+    private readonly queries: QueryBus,
+    private readonly events: EventBus,
+    private readonly clock: Clock,
+    private readonly log: Log,
+    private readonly tracing: Tracing,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {}
+
+  beforeApplicationShutdown(): void {
+    this.stop.abort();
+  }
+
+  /** Performs the work, or its next step, and ends it. @returns true if the lane of the work accepted a message. */
+  async perform(work: Work): Promise<boolean> {
+    if ('data' in work) {
+      await this.tellChat(work);
+      await this.outbox.finish(work);
+      return true;
+    }
+    const { approval } = await this.queries.execute(new GetApprovalQuery(work.approvalId, 'everything'));
+    joinCorrelation(approval.correlationId);
+    if (work.kind !== 'warning') await prepareCard(approval);
+    return this.tracing.resume(
+      approval.traceparent,
+      `escalation.${work.kind}`,
+      { 'approval.id': approval.id },
+      () => this.tellOf(approval, work),
+    );
+  }
+
+  private async tellChat(work: ChatWork): Promise<void> {
+    if (work.kind === 'digest') return this.say(work, renderDigest(work.data.unsent));
+    const { fromMs, toMs } = work.data;
+    const { pending } = await this.outbox.overview();
+    await this.say(work, renderGapNotice(new Date(fromMs), new Date(toMs), pending));
+  }
+
+  /** Sends a message without buttons; only the outbox counts its attempts. */
+  private async say(
+    { chatId, threadId, slot, attempts, failedBefore: once }: Work,
+    message: MessageText,
+    replyTo: string | null = null,
+  ): Promise<void> {
+    try {
+      await this.chat.send({ chatId, threadId }, message, { slot, once, replyTo });
+    } catch (error) {
+      if (attempts < MAX_LOST_SENDS || !(error instanceof ChatFailure && error.scope === 'unknown'))
+        throw error;
+      throw new ChatFailure('message', 'sent again and no answer came', {}, { cause: error });
+    }
+  }
+
+  /** Retries the write while the database is unavailable; otherwise the completed call would be repeated. */
+  private async remember<T>(store: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await store();
+      } catch (error) {
+        if (!isUnavailable(error) || this.stop.signal.aborted) throw error;
+        await sleep(REMEMBER_AGAIN_MS, undefined, { signal: this.stop.signal }).catch(() => undefined);
+      }
+    }
+  }
+
+  private tellOf(approval: Approval, work: ApprovalWork): Promise<boolean> {
+    switch (work.kind) {
+      case 'card':
+        return this.showCard(approval, work);
+      case 'outcome':
+        return this.showOutcome(approval, work);
+      case 'warning':
+        return this.warn(approval, work);
+    }
+  }
+
+  /** Makes one call to Telegram; the next step takes its own turn and its own room in the budget. */
+  private async showCard(approval: Approval, work: ApprovalWork): Promise<boolean> {
+    // Settled before the card was sent: there is nothing to ask.
+    if (isSettled(approval)) {
+      await this.outbox.finish(work);
+      return false;
+    }
+    const planned = await this.cards.pieces(approval.id, work.chatId);
+    if (planned.length > 0) return this.showInPieces(approval, work, planned);
+    const complete = renderCard(approval);
+    const { document } = complete;
+    const { card, lost } = await this.begin(approval, work, displayDigest(complete.text, document?.sha256));
+    if (lost > 0) await this.checkBeforeResend(card, lost);
+    if (document === null || card.document?.sha256 === document.sha256) {
+      await this.deliver(approval, work, card, complete, document?.sha256);
+      return true;
+    }
+    const failed = await this.upload(card, approval, document, work);
+    if (failed === null) {
+      await this.outbox.goOn(work);
+      return true;
+    }
+    if (failed.scope === 'files') return this.goOnWithoutFiles(approval, work, card, failed);
+    await this.showIncomplete(approval, work, card, incompleteNotice(approval));
+    throw failed;
+  }
+
+  private begin(
+    approval: Approval,
+    { chatId, threadId }: ApprovalWork,
+    digest: string,
+    pieces: SentPieces | null = null,
+  ): Promise<{ card: Card; lost: number }> {
+    const nonce = newNonce();
+    return this.remember(() => this.cards.begin(approval.id, { chatId, threadId }, nonce, digest, pieces));
+  }
+
+  /**
+   * Sends the complete card with Approve and ends the work.
+   *
+   * @param carried digest of the document or the messages with the action, if the card cannot hold it
+   */
+  private async deliver(
+    approval: Approval,
+    work: ApprovalWork,
+    card: Card,
+    complete: MessageText,
+    carried: string | undefined,
+  ): Promise<void> {
+    const buttons = buttonsFor(approval, card.nonce);
+    const messageId = await this.put(card, complete, buttons, work, (text) =>
+      this.cards.showsOtherwise(card, displayDigest(text, carried)),
+    );
+    const { warningSeconds } = this.config.approvals;
+    await this.remember(() => this.cards.sent(card, messageId, work, warningSeconds));
+    this.events.publish(
+      new CardDelivered(approval.id, this.clock.now().getTime() - approval.createdAt.getTime()),
+    );
+    this.log.event(
+      'info',
+      'escalation.card-sent',
+      { approvalId: approval.id, messageId },
+      'the card is in the chat',
+    );
+  }
+
+  /** Continues with text messages, if they are few enough, in a chat that accepts no files. */
+  private async goOnWithoutFiles(
+    approval: Approval,
+    work: ApprovalWork,
+    card: Card,
+    refusal: ChatFailure,
+  ): Promise<boolean> {
+    const pieces = actionPieces(approval);
+    const fields = { approvalId: approval.id, chatId: card.chatId, error: refusal.message };
+    if (pieces === null) {
+      this.log.event('warn', 'escalation.files-refused', fields, 'the action can be rejected only');
+      await this.showIncomplete(approval, work, card, tooLongNotice(piecesNeeded(approval)));
+      throw refusal;
+    }
+    this.log.event('info', 'escalation.files-refused', fields, 'the action is sent as text messages');
+    await this.remember(() => this.cards.notSent(card));
+    await this.plan(approval, work, pieces);
+    await this.outbox.goOn(work);
+    return false;
+  }
+
+  private plan(approval: Approval, { chatId }: ApprovalWork, { messages }: ActionPieces): Promise<void> {
+    const digests = messages.map(({ text }) => sha256Hex(text));
+    return this.remember(() => this.cards.planPieces(approval.id, chatId, digests));
+  }
+
+  /** Sends the next piece of the action or, once all of them are in the chat, the card with Approve. */
+  private async showInPieces(
+    approval: Approval,
+    work: ApprovalWork,
+    planned: readonly CardPiece[],
+  ): Promise<boolean> {
+    const pieces = actionPieces(approval);
+    if (pieces === null) throw new Error(`the pieces of ${approval.id} were planned, and are too many`);
+    const { messages, sha256 } = pieces;
+    const asPlanned = messages.map(({ text }, i) => planned[i]?.sha256 === sha256Hex(text));
+    if (planned.length !== messages.length || asPlanned.includes(false)) {
+      // Another version planned these pieces and writes them differently.
+      await this.plan(approval, work, pieces);
+      await this.outbox.goOn(work);
+      return false;
+    }
+    const next = planned.findIndex(({ messageId }) => messageId === null);
+    const message = messages[next];
+    const sent = { count: messages.length, sha256 };
+    const complete = renderCard(approval, { pieces: sent });
+    const digest = displayDigest(complete.text, sha256);
+    if (message) {
+      try {
+        await this.sendPiece(approval, work, next + 1, message);
+      } catch (error) {
+        if (error instanceof ChatFailure && error.scope === 'message') {
+          const { card } = await this.begin(approval, work, digest);
+          await this.showIncomplete(approval, work, card, incompleteNotice(approval));
+        }
+        throw error;
+      }
+      await this.outbox.goOn(work);
+      return true;
+    }
+    const { card, lost } = await this.begin(approval, work, digest, sent);
+    if (lost > 0) await this.checkBeforeResend(card, lost);
+    await this.deliver(approval, work, card, complete, sha256);
+    return true;
+  }
+
+  /** Sends a piece. It does not count if the chat holds another text: operators approve the text in the chat. */
+  private async sendPiece(
+    approval: Approval,
+    { chatId, threadId, slot, failedBefore: once }: ApprovalWork,
+    number: number,
+    message: MessageText,
+  ): Promise<void> {
+    const lost = await this.remember(() => this.cards.beginPiece(approval.id, chatId, number));
+    const notSent = () => this.remember(() => this.cards.pieceNotSent(approval.id, chatId, number));
+    if (lost >= MAX_LOST_SENDS) {
+      await notSent();
+      throw new ChatFailure('message', `message ${number} of the action was sent twice and no answer came`);
+    }
+    try {
+      if (lost > 0) await this.chat.check();
+      const { messageId, text } = await this.chat.send({ chatId, threadId }, message, { slot, once });
+      if (text !== message.text)
+        throw new ChatFailure('message', `message ${number} of the action reads otherwise in the chat`);
+      await this.remember(() => this.cards.pieceSent(approval.id, chatId, number, messageId));
+    } catch (error) {
+      if (!(error instanceof ChatFailure && error.scope === 'unknown')) await notSent();
+      throw error;
+    }
+  }
+
+  /** Shows the incomplete card, which operators can only reject. */
+  private async showIncomplete(
+    approval: Approval,
+    work: ApprovalWork,
+    card: Card,
+    notice: string,
+  ): Promise<void> {
+    const shown = renderCard(approval, { notices: [notice] });
+    await this.remember(() => this.cards.incomplete(card, displayDigest(shown.text)));
+    const buttons = buttonsFor(approval, card.nonce, false);
+    const messageId = await this.put(card, shown, buttons, { ...work, slot: null }, (text) =>
+      this.cards.incomplete(card, displayDigest(text)),
+    );
+    await this.remember(() => this.cards.shown(card, messageId));
+  }
+
+  /** Checks that Telegram answers before the single retry, which would otherwise be lost like the first send. */
+  private async checkBeforeResend(card: Card, lost: number): Promise<void> {
+    try {
+      if (lost >= MAX_LOST_SENDS)
+        throw new ChatFailure('message', 'the card was sent twice and no answer came');
+      await this.chat.check();
+    } catch (error) {
+      await this.remember(() => this.cards.notSent(card));
+      throw error;
+    }
+  }
+
+  /**
+   * Uploads the whole action before the card: Approve must not appear before operators can read everything.
+   *
+   * @returns the reason why the document is not in the chat; null if it is.
+   */
+  private async upload(
+    card: Card,
+    approval: Approval,
+    document: ActionDocument,
+    { slot, failedBefore: once }: ApprovalWork,
+  ): Promise<ChatFailure | null> {
+    try {
+      const caption = renderDocumentCaption(approval, document);
+      const messageId = await this.chat.sendDocument(card, document, caption, { slot, once });
+      await this.remember(() => this.cards.attached(card, { messageId, sha256: document.sha256 }));
+      return null;
+    } catch (error) {
+      if (!(error instanceof ChatFailure)) throw error;
+      if (error.scope !== 'unknown') return error;
+      const lost = await this.remember(() => this.cards.documentLost(card));
+      if (lost < MAX_LOST_SENDS) return error;
+      return new ChatFailure('message', 'the document was sent twice and no answer came');
+    }
+  }
+
+  /** Sends the card, or edits the existing one. @returns its message id. */
+  private async put(
+    card: Card,
+    shown: MessageText,
+    buttons: readonly Button[],
+    { slot, failedBefore: once }: Pick<ApprovalWork, 'failedBefore'> & { readonly slot: string | null },
+    showsOtherwise: (text: string) => Promise<void>,
+  ): Promise<string> {
+    const beforePlain = () => this.remember(() => showsOtherwise(shown.plain));
+    if (card.messageId !== null) {
+      await this.chat.edit(card.chatId, card.messageId, shown, { buttons, slot, once, beforePlain });
+      return card.messageId;
+    }
+    try {
+      return (await this.chat.send(card, shown, { buttons, slot, once, beforePlain })).messageId;
+    } catch (error) {
+      const unknown = error instanceof ChatFailure && error.scope === 'unknown';
+      if (!unknown) await this.remember(() => this.cards.notSent(card));
+      throw error;
+    }
+  }
+
+  private async showOutcome(approval: Approval, work: ApprovalWork): Promise<boolean> {
+    let took = false;
+    if (isSettled(approval)) {
+      let slot: string | null = work.slot;
+      let failed: { card: Card; error: ChatFailure } | null = null;
+      for (const card of await this.cards.delivered(approval.id)) {
+        try {
+          const once = work.failedBefore;
+          await this.chat.edit(card.chatId, card.messageId, renderOutcome(approval, card.pieces), {
+            slot,
+            once,
+          });
+          await this.cards.closed(card);
+          took ||= card.chatId === work.chatId;
+        } catch (error) {
+          // A copy in an unreachable chat must not block the update of the others.
+          if (!(error instanceof ChatFailure) || !this.chat.reachable) throw error;
+          failed ??= { card, error };
+        }
+        slot = null;
+      }
+      if (failed) {
+        await this.triedAgainIn(failed.card, work, failed.error);
+        return took;
+      }
+    }
+    await this.outbox.finish(work);
+    return took;
+  }
+
+  /** Moves work that failed in another chat to that chat's lane, so that it does not block its own lane. */
+  private async triedAgainIn({ chatId, threadId }: Card, work: Work, error: ChatFailure): Promise<void> {
+    if (error.scope === 'message' || chatId === work.chatId) throw error;
+    await this.outbox.pauseLane({ chatId, threadId }, null);
+    await this.outbox.moveWork(work, { chatId, threadId });
+  }
+
+  private async warn(approval: Approval, work: ApprovalWork): Promise<boolean> {
+    const [card] = await this.cards.delivered(approval.id);
+    // Operators need no warning about a question that only the terminal can answer.
+    const asked = !isSettled(approval) && card !== undefined && possibleVerdicts(approval).length > 0;
+    if (asked) {
+      const warning = renderWarning(approval, this.clock.now());
+      await this.say(work, warning, card.messageId);
+    }
+    await this.outbox.finish(work);
+    return asked;
+  }
+}

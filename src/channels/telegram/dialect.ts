@@ -1,0 +1,67 @@
+import type { Button, MessageText } from '../channel';
+import { MAX_MESSAGE_LENGTH } from '../../cards/rich-text';
+
+/** Features of a message's form, from everything that the Bot API supports down to plain text. */
+export interface Form {
+  readonly html: boolean;
+  /** Times that clients show relative to now (`<tg-time>`). */
+  readonly times: boolean;
+  /** Colours of buttons. */
+  readonly styles: boolean;
+}
+
+/** More in a row are too narrow for a thumb. */
+const BUTTONS_IN_A_ROW = 2;
+
+const TIME = /<tg-time [^>]*>(.*?)<\/tg-time>/gs;
+
+/** The text of a message or the caption of a file. */
+export function writeText(field: 'text' | 'caption', { html, plain }: MessageText, form: Form): object {
+  if (!form.html) return { [field]: plain };
+  return { [field]: form.times ? html : html.replace(TIME, '$1'), parse_mode: 'HTML' };
+}
+
+/** True if the message fits in this form. Plain text needs marks in place of formats and may be too long. */
+export function fits({ plain }: MessageText, { html }: Form): boolean {
+  return html || plain.length <= MAX_MESSAGE_LENGTH;
+}
+
+export function writeButtons(buttons: readonly Button[], { styles }: Form): object {
+  const keys = buttons.map(({ text, data, style }) => ({
+    text,
+    callback_data: data,
+    ...(style && styles ? { style } : {}),
+  }));
+  const rows = Math.ceil(keys.length / BUTTONS_IN_A_ROW);
+  return {
+    inline_keyboard: Array.from({ length: rows }, (_, row) =>
+      keys.slice(row * BUTTONS_IN_A_ROW, (row + 1) * BUTTONS_IN_A_ROW),
+    ),
+  };
+}
+
+/**
+ * The features that this Bot API server has refused. The process keeps them in memory only, since servers are upgraded.
+ * It gives up one feature at a time, because a card without formats is harder to read and easier to misread.
+ */
+export class Dialect {
+  private times = true;
+  private styles = true;
+
+  get form(): Form {
+    return { html: true, times: this.times, styles: this.styles };
+  }
+
+  /** @returns the next simpler form after this refusal; null if the refusal does not concern the form. */
+  simplify(form: Form, refusal: string): Form | null {
+    if (form.styles && /button style|"style"/i.test(refusal)) {
+      this.styles = false;
+      return { ...form, styles: false };
+    }
+    if (!form.html || !refusal.includes("can't parse entities")) return null;
+    // A refusal that names no tag may concern only this message.
+    if (!form.times || !refusal.includes('tg-time')) return { ...form, html: false };
+    this.times = false;
+    return { ...form, times: false };
+  }
+}

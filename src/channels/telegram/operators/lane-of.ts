@@ -1,0 +1,13 @@
+import { NO_TOPIC, type Lane } from '../../../outbox/outbox-work';
+
+interface Placed {
+  readonly chat: { readonly id: number };
+  readonly message_thread_id?: number | undefined;
+  readonly is_topic_message?: boolean | undefined;
+}
+
+/** Lane of a message. In groups without topics replies create threads, which are not lanes. */
+export function laneOf(message: Placed): Lane {
+  const { chat, message_thread_id: topic, is_topic_message: inTopic } = message;
+  return { chatId: String(chat.id), threadId: inTopic && topic !== undefined ? String(topic) : NO_TOPIC };
+}

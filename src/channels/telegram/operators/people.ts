@@ -1,0 +1,68 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Actor } from '../../../approvals/approval';
+import { CONFIG, telegramOf, type Config } from '../../../config/environment';
+import { Destination } from '../../destination';
+
+/**
+ * The accounts that Telegram names as the sender of messages without a personal id: those of anonymous administrators,
+ * of channels, and posts forwarded from a linked channel.
+ */
+const STAND_INS: ReadonlySet<number> = new Set([1_087_968_824, 136_817_688, 777_000]);
+
+interface ChatLike {
+  readonly id: number;
+}
+
+interface PersonLike extends ChatLike {
+  readonly first_name: string;
+}
+
+/** The members of a message that identify its sender. */
+interface Written {
+  readonly chat: ChatLike;
+  readonly from?: PersonLike | undefined;
+  readonly sender_chat?: ChatLike | undefined;
+}
+
+/** The id is the key of the rate limits. An anonymous sender's id is a chat's and does not identify a person. */
+export type Sender =
+  | { readonly kind: 'operator'; readonly id: number; readonly name: string; readonly actor: Actor }
+  | { readonly kind: 'stranger'; readonly id: number; readonly name: string }
+  | { readonly kind: 'anonymous'; readonly id: number };
+
+/** Knows the operators, and the chats in which the service answers them. */
+@Injectable()
+export class People {
+  private readonly operators: ReadonlyMap<string, string>;
+
+  constructor(
+    private readonly destination: Destination,
+    @Inject(CONFIG) config: Config,
+  ) {
+    this.operators = new Map(telegramOf(config).operators.map(({ id, name }) => [id, name]));
+  }
+
+  /** Identifies an operator only by the numeric id: names can be changed, and chats are shared. */
+  operatorOf(userId: number): Actor | null {
+    const id = String(userId);
+    const name = this.operators.get(id);
+    return name === undefined ? null : { kind: 'telegram', id, name };
+  }
+
+  isStandIn(userId: number): boolean {
+    return STAND_INS.has(userId);
+  }
+
+  senderOf({ from, sender_chat: as, chat }: Written): Sender {
+    if (as || !from || this.isStandIn(from.id)) return { kind: 'anonymous', id: (as ?? chat).id };
+    const actor = this.operatorOf(from.id);
+    if (actor) return { kind: 'operator', id: from.id, name: actor.name, actor };
+    return { kind: 'stranger', id: from.id, name: from.first_name };
+  }
+
+  /** True if the service answers in the chat. Anybody can add the bot to their own group and read its answers there. */
+  async answersIn({ id }: ChatLike): Promise<boolean> {
+    const isPrivate = id > 0;
+    return isPrivate || (await this.destination.includes(String(id)));
+  }
+}

@@ -1,0 +1,76 @@
+import type { Actor, SettledApproval, Verdict } from '../../../approvals/approval';
+import { beginning } from '../../../cards/excerpt';
+import { utc } from '../../../cards/moments';
+import { visibleLine } from '../../../cards/visible-text/visible-text';
+
+/** Keeps the whole answer, which is plain text, below Telegram's limit of 200 characters. */
+const MAX_NAME_LENGTH = 60;
+
+export function decidedAnswer(verdict: Verdict): string {
+  return verdict === 'approved'
+    ? '✅ Approved by you. The agent goes on.'
+    : '❌ Rejected by you. To give a reason, reply to the card.';
+}
+
+/** The final outcome, for a tap that came after it. */
+export function settledAnswer(approval: SettledApproval): string {
+  const at = utc(approval.settledAt);
+  switch (approval.status) {
+    case 'approved':
+      return `✅ Already approved by ${nameOf(approval.decision.by)} at ${at}.`;
+    case 'rejected':
+      return `❌ Already rejected by ${nameOf(approval.decision.by)} at ${at}.`;
+    case 'cancelled':
+      return `🚫 Already cancelled by ${nameOf(approval.by)} at ${at}.`;
+    case 'expired':
+      return expiredAnswer(approval.expiresAt);
+  }
+}
+
+export function expiredAnswer(expiresAt: Date): string {
+  return `⌛ Too late: it expired at ${utc(expiresAt)}. Nothing was approved.`;
+}
+
+/** Alert for a person who is not an operator. */
+export function notOperatorAnswer(userId: string): string {
+  return `🚫 You are not an operator here (your Telegram id: ${beginning(visibleLine(userId), MAX_NAME_LENGTH)}). Nothing was decided.`;
+}
+
+/** For a tap whose sender is the group, a channel or Telegram's own account. */
+export function anonymousAnswer(): string {
+  return '🚫 Anonymous, you are not an operator here: nobody can tell who taps. Nothing was decided. Turn off “Remain anonymous” in your administrator rights, then tap again.';
+}
+
+/** For a tap that has no result when its answer is due. */
+export function stillWorkingAnswer(): string {
+  return '⏳ Still working: the database is slow. The card will show the outcome. If it keeps its buttons, tap again.';
+}
+
+/** For an operator who exceeds the rate limit. */
+export function tooManyAnswer(retryAfterSeconds: number): string {
+  return `⏳ Too many decisions. Nothing was decided; tap again in ${retryAfterSeconds} s.`;
+}
+
+/** For an operator who turns pages and looks for cards faster than the limit allows. */
+export function tooManyAnswersAnswer(): string {
+  return '⏳ Too many questions to the bot. Wait a minute, then tap again.';
+}
+
+/** For a verdict on a question that only the terminal can answer. */
+export function notDecidableAnswer(): string {
+  return '❓ Nothing was decided: answer this question at the terminal where the agent runs.';
+}
+
+/** For a button that is not, or no longer, valid. */
+export function unknownButtonAnswer(): string {
+  return '❓ This button is not valid any more. See /pending for what waits.';
+}
+
+/** For a tap that failed because of an error in the service. */
+export function failedAnswer(): string {
+  return '⚠️ That failed here. Tap again: if it was decided after all, you will be told so.';
+}
+
+function nameOf(actor: Actor): string {
+  return beginning(visibleLine(actor.name), MAX_NAME_LENGTH);
+}

@@ -1,0 +1,297 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import type { CallbackQuery } from 'telegraf/types';
+import { isSettled, type Actor } from '../../../approvals/approval';
+import { RefusalLog } from '../../../audit/refusal-log';
+import { isLockTimeout, isUnavailable } from '../../../database/database';
+import { TapCardCommand, type TapResult } from '../../commands/tap-card';
+import { OperatorChat } from '../../channel';
+import { words } from '../../../cards/rich-text';
+import {
+  anonymousAnswer,
+  decidedAnswer,
+  expiredAnswer,
+  failedAnswer,
+  notDecidableAnswer,
+  notOperatorAnswer,
+  settledAnswer,
+  stillWorkingAnswer,
+  tooManyAnswer,
+  unknownButtonAnswer,
+} from './tap-answers';
+import { Clock } from '../../../kernel/clock';
+import { currentCorrelationId, joinCorrelation } from '../../../logging/correlation';
+import { describeError, Log } from '../../../logging/log';
+import { Tracing } from '../../../tracing/tracing';
+import { laneOf } from './lane-of';
+import { buttonDataOf } from './message-buttons';
+import { People } from './people';
+import { Replies } from './replies';
+import { TelegramApi } from '../bot-api/telegram-api';
+
+/** The service must answer a tap within 3 s (telegram.md 11); the network takes the rest. */
+export const DECIDE_WITHIN_MS = 2_500;
+/** After this time the operator no longer waits for the answer (the Bot API allows 15 s). */
+const ANSWER_TIMEOUT_MS = 3_000;
+/** Telegram keeps a tap for this time. */
+const TAP_LIFETIME_MS = 150_000;
+const FIRST_WAIT_MS = 250;
+const MAX_WAIT_MS = 5_000;
+
+export type DataQuery = CallbackQuery.DataQuery;
+type TappedMessage = DataQuery['message'];
+
+interface Told {
+  readonly text: string;
+  readonly alert: boolean;
+}
+
+/** The result of a tap. */
+interface Outcome extends Told {
+  readonly kind: TapResult['kind'] | 'not-an-operator';
+  /** True if the card itself will show the result. */
+  readonly onCard: boolean;
+  readonly traceparent: string | null;
+}
+
+interface Deciding {
+  readonly outcome: Promise<Outcome>;
+  /** The database error that delays the decision, if there is one. */
+  trouble: unknown;
+}
+
+const STILL_WORKING: Told = { text: stillWorkingAnswer(), alert: false };
+
+/** Executes the decision of a tap, and answers the tap once and in time, even if the database is slow. */
+@Injectable()
+export class Taps implements BeforeApplicationShutdown {
+  private readonly stop = new AbortController();
+  /** Taps by query id. A late one stays for as long as Telegram may deliver it again. */
+  private readonly deciding = new Map<string, Deciding>();
+  private readonly followUps = new Set<Promise<void>>();
+
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly api: TelegramApi,
+    private readonly chat: OperatorChat,
+    private readonly people: People,
+    private readonly replies: Replies,
+    private readonly refusals: RefusalLog,
+    private readonly clock: Clock,
+    private readonly log: Log,
+    private readonly tracing: Tracing,
+  ) {}
+
+  async beforeApplicationShutdown(): Promise<void> {
+    this.stop.abort();
+    await Promise.all(this.followUps);
+  }
+
+  /**
+   * Resolves when the tap was decided and answered.
+   *
+   * @throws DomainError `database.unavailable` if the database was unavailable all the time: Telegram must deliver the
+   *   tap again, to any process. This process continues its own retries.
+   */
+  async handle(query: DataQuery, botId: number): Promise<void> {
+    const known = this.deciding.get(query.id);
+    const deciding = known ?? this.begin(query, botId);
+    const inTime = await this.inTime(query, deciding, known !== undefined);
+    if (inTime) return;
+    const { trouble } = deciding;
+    if (isUnavailable(trouble) && !isLockTimeout(trouble)) throw trouble;
+    await deciding.outcome.catch(() => undefined);
+  }
+
+  private begin(query: DataQuery, botId: number): Deciding {
+    const deciding: Deciding = {
+      outcome: Promise.resolve().then(() => this.decide(query, botId, deciding)),
+      trouble: null,
+    };
+    this.deciding.set(query.id, deciding);
+    return deciding;
+  }
+
+  /** @returns true if the outcome was there in time. Rejects with the error of the decision, if it failed in time. */
+  private async inTime(query: DataQuery, deciding: Deciding, isRepeated: boolean): Promise<boolean> {
+    const over = new AbortController();
+    try {
+      const late = sleep(DECIDE_WITHIN_MS, null, { signal: over.signal });
+      const outcome = await Promise.race([deciding.outcome, late]);
+      if (outcome === null) {
+        if (!isRepeated) await this.late(query, deciding);
+        return false;
+      }
+      if (!isRepeated) await this.tell(query, outcome);
+      if (!isRepeated) this.deciding.delete(query.id);
+      return true;
+    } catch (error) {
+      if (isRepeated) return true;
+      this.deciding.delete(query.id);
+      if (!isUnavailable(error)) await this.answer(query.id, { text: failedAnswer(), alert: true });
+      throw error;
+    } finally {
+      over.abort();
+    }
+  }
+
+  private tell(query: DataQuery, outcome: Outcome): Promise<void> {
+    const answer = () => this.answer(query.id, outcome);
+    if (!outcome.onCard) return answer();
+    return this.tracing.resume(outcome.traceparent, 'telegram.tap', { result: outcome.kind }, answer);
+  }
+
+  /** Answers without a result; a message later tells the tapper a result that the card does not show. */
+  private async late(query: DataQuery, deciding: Deciding): Promise<void> {
+    const followUp = this.followUp(query, deciding).finally(() => this.followUps.delete(followUp));
+    this.followUps.add(followUp);
+    const fields = {
+      user: query.from.id,
+      error: deciding.trouble === null ? null : describeError(deciding.trouble),
+    };
+    this.log.event('warn', 'telegram.tap-slow', fields, 'a tap takes longer than its operator can wait');
+    await this.answer(query.id, this.meanwhile(query));
+  }
+
+  /** Never rejects. */
+  private async followUp(query: DataQuery, { outcome }: Deciding): Promise<void> {
+    try {
+      const { onCard, text } = await outcome;
+      if (!onCard && this.people.operatorOf(query.from.id)) await this.replyTo(query, text);
+    } catch (error) {
+      // This process stops; Telegram delivers the tap to the next one.
+      if (this.stop.signal.aborted) return;
+      const fields = { user: query.from.id, error: describeError(error) };
+      this.log.event('error', 'telegram.tap-lost', fields, 'a tap could not be decided');
+      if (this.people.operatorOf(query.from.id)) await this.replyTo(query, failedAnswer());
+    } finally {
+      setTimeout(() => this.deciding.delete(query.id), TAP_LIFETIME_MS).unref();
+    }
+  }
+
+  private async replyTo({ from, message }: DataQuery, text: string): Promise<void> {
+    if (!message) return;
+    await this.replies.answerOperator(from.id, async () => {
+      const options = { replyTo: String(message.message_id), isReply: true };
+      await this.chat.send(laneOf(message), words(text), options);
+    });
+  }
+
+  /** The answer while the decision is pending. A refusal needs no database, so it is given at once. */
+  private meanwhile({ from, message }: DataQuery): Told {
+    if (!this.people.operatorOf(from.id)) return this.notOperator(from.id);
+    return message ? STILL_WORKING : { text: unknownButtonAnswer(), alert: true };
+  }
+
+  private notOperator(userId: number): Told {
+    const isStandIn = this.people.isStandIn(userId);
+    return { text: isStandIn ? anonymousAnswer() : notOperatorAnswer(String(userId)), alert: true };
+  }
+
+  private async decide(query: DataQuery, botId: number, deciding: Deciding): Promise<Outcome> {
+    const { from, message, data } = query;
+    const by = this.people.operatorOf(from.id);
+    if (!by) {
+      await this.untilAvailable(deciding, this.turnAway(from.id, message));
+      return { kind: 'not-an-operator', ...this.notOperator(from.id), onCard: false, traceparent: null };
+    }
+    // Without a message the button is under an inline message of another bot.
+    const result: TapResult = message
+      ? await this.untilAvailable(deciding, () => this.tap(by, data, message, botId))
+      : { kind: 'unknown-button' };
+    if (result.kind === 'unknown-button') await this.untilAvailable(deciding, this.refuse(from.id, message));
+    // The rate limiter itself records an exceeded limit, once a minute.
+    else if (!('approval' in result))
+      this.log.event('warn', 'telegram.tap', { user: from.id, result: result.kind }, 'a tap decided nothing');
+    if (!('approval' in result)) return { ...outcomeOf(result), onCard: false, traceparent: null };
+    const { id: approvalId, status, correlationId, traceparent } = result.approval;
+    joinCorrelation(correlationId);
+    const fields = { user: from.id, result: result.kind, approvalId, status };
+    this.log.event('info', 'telegram.tap', fields, 'an operator tapped');
+    return { ...outcomeOf(result), onCard: true, traceparent };
+  }
+
+  private tap(
+    by: Actor,
+    data: string,
+    message: NonNullable<TappedMessage>,
+    botId: number,
+  ): Promise<TapResult> {
+    const { chat, message_id: id } = message;
+    const buttons = buttonDataOf(message, botId);
+    return this.commands.execute(new TapCardCommand(data, String(chat.id), String(id), buttons, by));
+  }
+
+  /** Retries while the database is unavailable; a decision is idempotent. */
+  private async untilAvailable<T>(deciding: Deciding, work: () => Promise<T>): Promise<T> {
+    const endsAt = this.clock.monotonicMs() + TAP_LIFETIME_MS;
+    for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(2 * waitMs, MAX_WAIT_MS)) {
+      try {
+        return await work();
+      } catch (error) {
+        deciding.trouble = error;
+        const { aborted } = this.stop.signal;
+        if (!isUnavailable(error) || aborted || this.clock.monotonicMs() + waitMs > endsAt) throw error;
+        await sleep(waitMs, undefined, { signal: this.stop.signal }).catch(() => undefined);
+      }
+    }
+  }
+
+  /** Limits the recorded refusals to one row a person and minute, since anybody in the chat can tap. */
+  private turnAway(userId: number, message: TappedMessage): () => Promise<void> {
+    const type = 'access.unauthenticated';
+    const refusal = this.refusalOf('not-an-operator', userId, message);
+    return async () => {
+      await this.refusals.recordFlood({ type, ...refusal });
+    };
+  }
+
+  private refuse(userId: number, message: TappedMessage): () => Promise<void> {
+    const refusal = this.refusalOf('unknown-button', userId, message);
+    return () => this.refusals.record({ type: 'telegram.tap-refused', ...refusal });
+  }
+
+  /** Logs a refused attempt and returns its audit entry, since it is evidence. */
+  private refusalOf(result: string, userId: number, message: TappedMessage) {
+    this.log.event('warn', 'telegram.tap', { user: userId, result }, 'a tap was refused');
+    return {
+      actor: `telegram:${userId}`,
+      approvalId: null,
+      correlationId: currentCorrelationId(),
+      data: { result, chatId: String(message?.chat.id ?? ''), messageId: message?.message_id ?? null },
+    };
+  }
+
+  /** Answers the tap. Best effort: a failure is logged and does not affect the decision. */
+  async answer(queryId: string, { text, alert }: Told): Promise<void> {
+    const payload = { callback_query_id: queryId, text, show_alert: alert };
+    // No retry: a later answer would be useless, and the edited card shows the outcome anyway.
+    const options = { timeoutMs: ANSWER_TIMEOUT_MS, retry: false };
+    await this.api.call('answerCallbackQuery', payload, options).catch((error: unknown) => {
+      const fields = { error: describeError(error) };
+      this.log.event('warn', 'telegram.reply-failed', fields, 'an operator could not be answered');
+    });
+  }
+}
+
+function outcomeOf(result: TapResult): Told & Pick<Outcome, 'kind'> {
+  return { kind: result.kind, text: answerTo(result), alert: result.kind !== 'decided' };
+}
+
+function answerTo(result: TapResult): string {
+  switch (result.kind) {
+    case 'decided':
+      return decidedAnswer(result.approval.status);
+    case 'too-late':
+      return isSettled(result.approval)
+        ? settledAnswer(result.approval)
+        : expiredAnswer(result.approval.expiresAt);
+    case 'too-many':
+      return tooManyAnswer(result.retryAfterSeconds);
+    case 'not-decidable':
+      return notDecidableAnswer();
+    case 'unknown-button':
+      return unknownButtonAnswer();
+  }
+}

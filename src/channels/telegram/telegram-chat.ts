@@ -1,0 +1,240 @@
+import { Injectable } from '@nestjs/common';
+import {
+  ChatFailure,
+  OperatorChat,
+  type Attachment,
+  type FailureScope,
+  type MessageText,
+  type SendOptions,
+  type Sent,
+} from '../channel';
+import { NO_TOPIC, type Lane } from '../../outbox/outbox-work';
+import { Destination } from '../destination';
+import { Log } from '../../logging/log';
+import { CircuitBreakerService } from '../../resilience/circuit-breaker';
+import type { BotApiMethod, BotApiResult } from './bot-api/bot-api-answers';
+import { BotConnection } from './bot-connection';
+import { Dialect, fits, writeButtons, writeText, type Form } from './dialect';
+import { scopeOf } from './bot-api/failure-scope';
+import { TelegramApi, type Budgeted } from './bot-api/telegram-api';
+import { TelegramFailure } from './bot-api/telegram-failure';
+import { TelegramStatus } from './telegram-status';
+
+const NO_PREVIEW = { is_disabled: true };
+
+/** Failures that mean that operators do not receive messages. */
+const REPORTED: ReadonlySet<FailureScope> = new Set(['chat', 'connection', 'unknown']);
+
+interface Purpose {
+  readonly chatId: string;
+  readonly isReply?: boolean | undefined;
+  readonly isEdit?: boolean;
+}
+
+const said = (error: unknown, words: string) =>
+  error instanceof TelegramFailure && error.message.includes(words);
+
+const topicOf = ({ threadId }: Lane) =>
+  threadId === NO_TOPIC ? {} : { message_thread_id: Number(threadId) };
+
+/** True if the message can no longer be edited: deleted, too old, or left behind in a migrated group. */
+function isGone(error: unknown): boolean {
+  return (
+    said(error, 'message to edit not found') ||
+    said(error, "message can't be edited") ||
+    said(error, 'MESSAGE_ID_INVALID') ||
+    (error instanceof TelegramFailure && error.migratedToChatId !== null)
+  );
+}
+
+/** Options for writing and sending a message. Without a list of buttons a new message has none. */
+interface Writing extends Pick<SendOptions, 'beforePlain' | 'once'> {
+  readonly buttons?: SendOptions['buttons'] | undefined;
+  readonly budget: Budgeted;
+}
+
+/** OperatorChat over Telegram. */
+@Injectable()
+export class TelegramChat extends OperatorChat {
+  private readonly dialect = new Dialect();
+  /** The operators' chat refused the last message, e.g. for a closed topic; a successful edit proves nothing. */
+  private refused = false;
+
+  constructor(
+    private readonly api: TelegramApi,
+    private readonly breaker: CircuitBreakerService,
+    private readonly connection: BotConnection,
+    private readonly status: TelegramStatus,
+    private readonly destination: Destination,
+    private readonly log: Log,
+  ) {
+    super();
+  }
+
+  get reachable(): boolean {
+    return this.connection.known && this.breaker.state === 'closed';
+  }
+
+  onReachable(listener: () => void): void {
+    void this.connection.ready.then(listener);
+    this.breaker.onStateChange(({ to }) => {
+      if (to === 'closed') listener();
+    });
+  }
+
+  /** Checks that Telegram answers. A success does not prove that messages get through, so it is not reported. */
+  async check(): Promise<void> {
+    try {
+      await this.api.call('getMe', {}, { retry: false });
+    } catch (error) {
+      throw error instanceof TelegramFailure ? this.failureFor(error) : error;
+    }
+  }
+
+  async send(lane: Lane, message: MessageText, options: SendOptions = {}): Promise<Sent> {
+    const { buttons = [], replyTo = null, slot = null, roomMs, isReply } = options;
+    const { chatId } = lane;
+    const payload = {
+      chat_id: chatId,
+      ...topicOf(lane),
+      // Send the reply even if somebody deleted the card.
+      ...(replyTo === null
+        ? {}
+        : { reply_parameters: { message_id: Number(replyTo), allow_sending_without_reply: true } }),
+    };
+    const sent = await this.told(
+      () =>
+        this.text('sendMessage', message, payload, {
+          ...options,
+          buttons: buttons.length > 0 ? buttons : undefined,
+          budget: { chatId, slot, roomMs },
+        }),
+      {
+        isReply,
+        chatId,
+      },
+    );
+    return { messageId: String(sent.message_id), text: sent.text ?? '' };
+  }
+
+  async edit(
+    chatId: string,
+    messageId: string,
+    message: MessageText,
+    options: SendOptions = {},
+  ): Promise<void> {
+    const { buttons = [], slot = null, isReply } = options;
+    const payload = { chat_id: chatId, message_id: Number(messageId) };
+    await this.told(
+      async () => {
+        try {
+          await this.text('editMessageText', message, payload, {
+            ...options,
+            buttons,
+            budget: { chatId, slot },
+          });
+        } catch (error) {
+          if (isGone(error))
+            this.log.event(
+              'info',
+              'telegram.message-gone',
+              { messageId },
+              'the message cannot be edited any more',
+            );
+          else if (!(error instanceof TelegramFailure && error.isNotModified)) throw error;
+        }
+      },
+      { isReply, chatId, isEdit: true },
+    );
+  }
+
+  async sendDocument(
+    lane: Lane,
+    { fileName, bytes }: Attachment,
+    caption: MessageText,
+    { slot = null, once = false }: Pick<SendOptions, 'slot' | 'once'> = {},
+  ): Promise<string> {
+    const { chatId } = lane;
+    const payload = { chat_id: chatId, ...topicOf(lane), document: new File([bytes], fileName) };
+    const sent = await this.told(
+      () => this.formatted('sendDocument', 'caption', caption, payload, { once, budget: { chatId, slot } }),
+      { chatId },
+    );
+    return String(sent.message_id);
+  }
+
+  private text<Method extends 'sendMessage' | 'editMessageText'>(
+    method: Method,
+    message: MessageText,
+    payload: object,
+    how: Writing,
+  ): Promise<BotApiResult<Method>> {
+    return this.formatted(method, 'text', message, { ...payload, link_preview_options: NO_PREVIEW }, how);
+  }
+
+  /** Sends in a form that this server supports, in the last resort plain text: better a plain card than none. */
+  private async formatted<Method extends BotApiMethod>(
+    method: Method,
+    field: 'text' | 'caption',
+    message: MessageText,
+    payload: object,
+    { buttons, beforePlain, once = false, budget }: Writing,
+  ): Promise<BotApiResult<Method>> {
+    let form = this.dialect.form;
+    let room = budget;
+    for (;;) {
+      const markup = buttons ? { reply_markup: writeButtons(buttons, form) } : {};
+      try {
+        const written = { ...payload, ...writeText(field, message, form), ...markup };
+        return await this.api.call(method, written, { budget: room, retry: !once });
+      } catch (error) {
+        const refusal = error instanceof TelegramFailure && error.status === 400 ? error.message : '';
+        const simpler = this.dialect.simplify(form, refusal);
+        // A truncated message would not show what is approved, so send none.
+        if (simpler === null || !fits(message, simpler)) throw error;
+        this.noteRefusal(method, refusal, simpler);
+        if (!simpler.html) await beforePlain?.();
+        form = simpler;
+        room = { ...budget, slot: null };
+      }
+    }
+  }
+
+  private noteRefusal(method: string, error: string, { html }: Form): void {
+    if (html) {
+      const words = 'this Bot API server does not know a format; it is left out until restart';
+      this.log.event('warn', 'telegram.format-unknown', { method, error }, words);
+    } else {
+      const words = 'Telegram cannot parse our HTML; sent as plain text';
+      this.log.event('warn', 'telegram.html-refused', { method, error }, words);
+    }
+  }
+
+  /** Reports whether messages reach operators, and maps a failure to a ChatFailure with its scope for retries. */
+  private async told<Result>(work: () => Promise<Result>, purpose: Purpose): Promise<Result> {
+    const tells = !purpose.isReply && this.destination.isIn(purpose.chatId);
+    try {
+      const result = await work();
+      if (tells && !(purpose.isEdit && this.refused)) this.report(null, false);
+      return result;
+    } catch (error) {
+      if (!(error instanceof TelegramFailure)) throw error;
+      const failure = this.failureFor(error);
+      if (tells && REPORTED.has(failure.scope)) {
+        const refused = failure.scope === 'chat' && !purpose.isEdit;
+        this.report(`messages do not get through: ${error.message}`, refused);
+      }
+      throw failure;
+    }
+  }
+
+  private report(reason: string | null, refused: boolean): void {
+    this.refused = refused;
+    this.status.report('sending', reason);
+  }
+
+  private failureFor(error: TelegramFailure): ChatFailure {
+    const { retryAfterMs, migratedToChatId: migratedTo, message } = error;
+    return new ChatFailure(scopeOf(error), message, { retryAfterMs, migratedTo }, { cause: error });
+  }
+}

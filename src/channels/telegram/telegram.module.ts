@@ -1,0 +1,54 @@
+import { Global, Module, type DynamicModule } from '@nestjs/common';
+import { TelegrafModule } from 'nestjs-telegraf';
+import type { Config } from '../../config/environment';
+import { OperatorChat } from '../channel';
+import { ResilienceModule } from '../../resilience/resilience.module';
+import { OperatorUpdates } from './operators/operator-updates';
+import { People } from './operators/people';
+import { Replies } from './operators/replies';
+import { showsTelegramUnwell } from './bot-api/retryability';
+import { SendingCheck } from './sending-check';
+import { Taps } from './operators/taps';
+import { TelegramApi } from './bot-api/telegram-api';
+import { TelegramChat } from './telegram-chat';
+import { TelegramProbe } from './telegram-probe';
+import { TelegramStatus } from './telegram-status';
+import { UpdateHandler } from './updates/update-handler';
+import { UpdatePoller } from './updates/update-poller';
+import { WebhookEndpoint } from './updates/webhook-endpoint';
+import { BotConnection } from './bot-connection';
+
+@Global()
+@Module({ providers: [TelegramStatus], exports: [TelegramStatus] })
+export class TelegramModule {
+  /** With Telegram off, the module provides only its status, which reports that. */
+  static with({ telegram, breaker }: Config): DynamicModule {
+    if (telegram === null) return { module: TelegramModule };
+    return {
+      module: TelegramModule,
+      imports: [
+        ResilienceModule.forPeer(breaker, showsTelegramUnwell),
+        TelegrafModule.forRoot({
+          token: telegram.token,
+          // Telegraf's own launch fetches updates before handlers exist, and a 401 or 409 ends the process.
+          launchOptions: false,
+          options: { telegram: { apiRoot: telegram.apiRoot, webhookReply: false } },
+        }),
+      ],
+      providers: [
+        TelegramApi,
+        { provide: OperatorChat, useClass: TelegramChat },
+        People,
+        Replies,
+        Taps,
+        OperatorUpdates,
+        BotConnection,
+        UpdateHandler,
+        telegram.webhook === null ? UpdatePoller : WebhookEndpoint,
+        TelegramProbe,
+        SendingCheck,
+      ],
+      exports: [OperatorChat],
+    };
+  }
+}

@@ -1,0 +1,47 @@
+import { Injectable } from '@nestjs/common';
+import { Database, type Statement } from '../../database/database';
+
+const FACTS: Statement = {
+  name: 'diagnostics-facts',
+  text: `
+  select current_setting('server_version') as version, pg_database_size(current_database())::float8 as bytes`,
+};
+
+const PING: Statement = { name: 'diagnostics-ping', text: 'select 1' };
+
+const HOLDER: Statement = {
+  name: 'diagnostics-lease-holder',
+  text: `select holder, expires_at from leases where name = $1 and expires_at > now()`,
+};
+
+export interface DatabaseFacts {
+  readonly serverVersion: string;
+  readonly sizeBytes: number;
+}
+
+export interface LeaseHolder {
+  readonly replica: string;
+  readonly expiresAt: Date;
+}
+
+/** Reads facts from the database. All methods reject with DomainError `database.unavailable`. */
+@Injectable()
+export class DatabaseFactsStore {
+  constructor(private readonly database: Database) {}
+
+  async read(): Promise<DatabaseFacts> {
+    const [row] = await this.database.query<{ version: string; bytes: number }>(FACTS, []);
+    if (!row) throw new Error('the database told nothing about itself');
+    return { serverVersion: row.version, sizeBytes: row.bytes };
+  }
+
+  async ping(): Promise<void> {
+    await this.database.query(PING, []);
+  }
+
+  /** @returns the replica that holds the lease of a single-replica job; null: none. */
+  async leaseHolder(name: string): Promise<LeaseHolder | null> {
+    const [row] = await this.database.query<{ holder: string; expires_at: Date }>(HOLDER, [name]);
+    return row ? { replica: row.holder, expiresAt: row.expires_at } : null;
+  }
+}

@@ -1,0 +1,69 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import type { Gauge } from 'prom-client';
+import { Clock } from '../../kernel/clock';
+import { describeError, Log } from '../../logging/log';
+import { BacklogStore, type BacklogCounts } from './backlog-store';
+import { PendingEstimate } from './pending-estimate';
+
+/** Maximum age of a reading that scrapes of several collectors, and the gauges of one scrape, share. */
+const FRESH_MS = 1_000;
+/** Maximum wait of a scrape for the database: Prometheus gives up after 10 s, and the other metrics matter now. */
+const WAIT_MS = 1_000;
+
+/** Reads the waiting work from the database, at most once a second. */
+@Injectable()
+export class Backlog implements OnModuleInit {
+  private latest: { readonly counts: BacklogCounts; readonly atMs: number } | null = null;
+  private reading: Promise<BacklogCounts | null> | null = null;
+  private failing = false;
+
+  constructor(
+    private readonly store: BacklogStore,
+    private readonly estimate: PendingEstimate,
+    private readonly clock: Clock,
+    private readonly log: Log,
+  ) {}
+
+  /** Reads before any traffic, so that the estimate starts from the true number. */
+  async onModuleInit(): Promise<void> {
+    await this.read();
+  }
+
+  /** Null when the database does not answer within a second: an old number would look like a true one. */
+  async read(): Promise<BacklogCounts | null> {
+    if (this.latest && this.clock.monotonicMs() - this.latest.atMs <= FRESH_MS) return this.latest.counts;
+    this.reading ??= this.count().finally(() => (this.reading = null));
+    let timer: NodeJS.Timeout | undefined;
+    const tooLate = new Promise<null>((resolve) => (timer = setTimeout(resolve, WAIT_MS, null)));
+    try {
+      return await Promise.race([this.reading, tooLate]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Sets the gauge, or leaves it out of the scrape while the database is unavailable. */
+  async show(gauge: Gauge, value: (counts: BacklogCounts) => number): Promise<void> {
+    const counts = await this.read();
+    if (counts) gauge.set(value(counts));
+    else gauge.remove();
+  }
+
+  private async count(): Promise<BacklogCounts | null> {
+    const corrected = this.estimate.reading();
+    try {
+      const counts = await this.store.count();
+      corrected(counts.pending);
+      this.latest = { counts, atMs: this.clock.monotonicMs() };
+      this.failing = false;
+      return counts;
+    } catch (error) {
+      if (!this.failing) {
+        const fields = { error: describeError(error) };
+        this.log.event('warn', 'metrics.backlog-unread', fields, 'gauges of the database are left out');
+      }
+      this.failing = true;
+      return null;
+    }
+  }
+}
