@@ -12,7 +12,7 @@ import { keysCommand } from './commands/keys';
 import { receiptCommand } from './commands/receipt';
 import { runCommand } from './commands/run';
 import { fileTrouble } from './file-trouble';
-import { endWithoutReader, EXIT_FAILED, EXIT_FINDINGS, Findings, show } from './output';
+import { complain, endWithoutReader, EXIT_FAILED, EXIT_FINDINGS, Findings, show } from './output';
 
 /** Every subcommand is a file in `commands/` that exports a function returning its `Command`. */
 const SUBCOMMANDS: readonly (() => Command)[] = [
@@ -53,6 +53,6 @@ main().catch((error: unknown) => {
   if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : EXIT_FAILED);
   const message = createRedactor(secretsIn(process.env))(fileTrouble(error) ?? describeError(error));
   if (wantsJson(process.argv)) show({ error: { message } }, [], { json: true });
-  process.stderr.write(`countersign: ${message}\n`);
+  complain(message);
   process.exit(EXIT_FAILED);
 });

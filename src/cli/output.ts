@@ -1,3 +1,6 @@
+import { kindOf, UNSEEN } from '../cards/visible-text/characters';
+import { visibleJson } from '../cards/visible-text/visible-text';
+
 /** Interval of the progress lines of a long run. */
 const PROGRESS_EVERY_MS = 2_000;
 
@@ -11,9 +14,26 @@ export class Findings extends Error {
   override readonly name = 'Findings';
 }
 
+/**
+ * Escapes every character of a line that is not seen, line ends included, so that words of a service, a file or an agent
+ * neither control the terminal nor pass for lines of ours. What is visible already stays as it is.
+ */
+export function printable(line: string): string {
+  return line.replace(/[^\x20-\x7e]/gu, (character) => {
+    const codePoint = character.codePointAt(0) ?? 0;
+    return kindOf(codePoint) === UNSEEN ? `\\u{${codePoint.toString(16)}}` : character;
+  });
+}
+
 /** Prints the result: as one JSON document with `--json`, else as the lines for people. */
 export function show(result: object, lines: readonly string[], options: { readonly json?: boolean }): void {
-  console.log(options.json === true ? JSON.stringify(result) : lines.join('\n'));
+  const json = () => visibleJson(JSON.stringify(result));
+  console.log(options.json === true ? json() : lines.map(printable).join('\n'));
+}
+
+/** Prints a message on standard error; the further lines of a long one are indented. */
+export function complain(message: string): void {
+  process.stderr.write(`countersign: ${message.split('\n').map(printable).join('\n  ')}\n`);
 }
 
 /** Columns as wide as their widest cell. */

@@ -4,7 +4,7 @@ import type { CountersignClient } from '../../agent-side/client';
 import { NO_CODE, ServiceRefused } from '../../agent-side/client/service-errors';
 import { approvalLines, endingOf, listLines } from '../approvals/approval-text';
 import { findApproval, NoSuchApproval } from '../approvals/find-approval';
-import { Findings, show } from '../output';
+import { complain, Findings, show } from '../output';
 import { clientFor, unknownKey, withServiceOptions, type ServiceOptions } from '../service-options';
 
 const STATUSES = ['pending', 'approved', 'rejected', 'expired', 'cancelled'] as const;
@@ -125,7 +125,7 @@ async function about(
 
 function refuse(options: ServiceOptions, result: object, message: string): never {
   if (options.json === true) show({ error: { ...result, message } }, [], options);
-  else process.stderr.write(`countersign: ${message}\n`);
+  else complain(message);
   throw new Findings(message);
 }
 

@@ -16,7 +16,9 @@ function linesOf({ check, state, note, findings }: Examined): string[] {
   const mark = state === 'skipped' ? '-' : worst ? MARKS[worst.severity] : '✓';
   return [
     `${mark} ${check.padEnd(19)} ${note}`,
-    ...findings.flatMap(({ message, fix }) => [`    ${message}`, `    → ${fix}`]),
+    ...findings.flatMap(({ message, fix }) =>
+      [...message.split('\n'), `→ ${fix}`].map((line) => `    ${line}`),
+    ),
   ];
 }
 

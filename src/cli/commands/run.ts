@@ -7,6 +7,7 @@ import { ServiceRefused } from '../../agent-side/client/service-errors';
 import { ClaudeRun } from '../../agent-side/run/run-claude';
 import { SessionFiles, type SessionFile } from '../../agent-side/run/session-files';
 import { readable } from '../../agent-side/run/transcript';
+import { printable } from '../output';
 import { requireNoHook } from '../run/claude-settings';
 import { eventLine } from '../run/terminal';
 import { stateDirectory } from '../run/state-directory';
@@ -61,7 +62,7 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
       const lines = options.json === true ? [line] : readable(line);
       if (lines.length > 0) console.log(lines.join('\n'));
     },
-    report: (event) => process.stderr.write(`${eventLine(event)}\n`),
+    report: (event) => process.stderr.write(`${printable(eventLine(event))}\n`),
   });
   // The reader has closed the pipe: end Claude Code first, then this process.
   for (const stream of [process.stdout, process.stderr])
