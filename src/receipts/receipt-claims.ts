@@ -6,37 +6,47 @@ export const RECEIPT_TYPE = 'countersign-receipt+jwt';
 export const RECEIPT_ISSUER = 'countersign';
 /** Time after the settlement during which a receipt may be acted on; as evidence it stays valid. */
 export const RECEIPT_USE_SECONDS = 24 * 60 * 60;
-/** Version of the rules that derive claims from an approval. */
-const BINDING_VERSION = 1;
 
 const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
 const seconds = z.int().min(0);
 
+const version1 = z.strictObject({
+  iss: z.literal(RECEIPT_ISSUER),
+  /** The agent that may act on it: its `agentId`. */
+  aud: z.string(),
+  /** Unique for every receipt: a verifier accepts each only once. */
+  jti: z.uuid(),
+  approvalId: z.uuid(),
+  agentId: z.string(),
+  sessionId: z.string(),
+  toolName: z.string(),
+  inputDigest: digest,
+  /** Digest of the card that the operator saw; null when no card was shown. */
+  displayDigest: digest.nullable(),
+  status: z.enum(['approved', 'rejected', 'expired', 'cancelled']),
+  /** Null when nobody decided. */
+  decidedBy: z
+    .strictObject({ kind: z.enum(['telegram', 'api']), id: z.string(), name: z.string() })
+    .nullable(),
+  /** Time of the settlement, in seconds since 1970; `nbf` is the same, and `exp` a day later. */
+  iat: seconds,
+  nbf: seconds,
+  exp: seconds,
+  /** Version of the rules that derive claims from an approval. */
+  bindingVersion: z.literal(1),
+});
+
+const version2 = version1.extend({
+  /** The API key that asked, as it was authenticated. The `agentId` is only what the caller calls itself. */
+  keyId: z.string(),
+  /** Owner of that key when it asked; null: it had none. */
+  keyOwner: z.string().nullable(),
+  bindingVersion: z.literal(2),
+});
+
+/** Claims of both versions: the service signs version 2, and receipts of version 1 stay evidence. */
 export const receiptClaimsSchema = z
-  .strictObject({
-    iss: z.literal(RECEIPT_ISSUER),
-    /** The agent that may act on it: its `agentId`. */
-    aud: z.string(),
-    /** Unique for every receipt: a verifier accepts each only once. */
-    jti: z.uuid(),
-    approvalId: z.uuid(),
-    agentId: z.string(),
-    sessionId: z.string(),
-    toolName: z.string(),
-    inputDigest: digest,
-    /** Digest of the card that the operator saw; null when no card was shown. */
-    displayDigest: digest.nullable(),
-    status: z.enum(['approved', 'rejected', 'expired', 'cancelled']),
-    /** Null when nobody decided. */
-    decidedBy: z
-      .strictObject({ kind: z.enum(['telegram', 'api']), id: z.string(), name: z.string() })
-      .nullable(),
-    /** Time of the settlement, in seconds since 1970; `nbf` is the same, and `exp` a day later. */
-    iat: seconds,
-    nbf: seconds,
-    exp: seconds,
-    bindingVersion: z.literal(BINDING_VERSION),
-  })
+  .discriminatedUnion('bindingVersion', [version1, version2])
   .refine(({ aud, agentId }) => aud === agentId, 'is for another agent than it names')
   .refine(
     ({ iat, nbf, exp }) => nbf === iat && exp === iat + RECEIPT_USE_SECONDS,
@@ -51,8 +61,8 @@ export function receiptClaims(
   approval: SettledApproval,
   displayDigest: string | null,
   jti: string,
-): ReceiptClaims {
-  const { id, agentId, sessionId, toolName, inputDigest, status, settledAt } = approval;
+): z.infer<typeof version2> {
+  const { id, keyId, owner, agentId, sessionId, toolName, inputDigest, status, settledAt } = approval;
   const iat = Math.floor(settledAt.getTime() / 1000);
   const by = 'decision' in approval ? approval.decision.by : null;
   return {
@@ -70,6 +80,8 @@ export function receiptClaims(
     iat,
     nbf: iat,
     exp: iat + RECEIPT_USE_SECONDS,
-    bindingVersion: BINDING_VERSION,
+    bindingVersion: 2,
+    keyId,
+    keyOwner: owner,
   };
 }

@@ -1,3 +1,4 @@
+import type { ZodError } from 'zod';
 import { inputDigest, type BoundInput } from '../kernel/canonical-json';
 import type { KeySet } from './key-set';
 import { RECEIPT_TYPE, receiptClaimsSchema, type ReceiptClaims } from './receipt-claims';
@@ -20,6 +21,16 @@ export class ReceiptRefused extends Error {
   override readonly name = 'ReceiptRefused';
 }
 
+/** The signature is genuine, so a claim that is unknown here comes most likely from a later version. */
+function describeFaults({ issues }: ZodError): string {
+  const fault = issues.find(({ code }) => code === 'custom');
+  if (fault) return `it ${fault.message}`;
+  const unknown = issues.flatMap((issue) =>
+    issue.code === 'unrecognized_keys' ? issue.keys : [issue.path.join('.')],
+  );
+  return `this version of Countersign does not know its ${unknown.join(', ')}; upgrade Countersign where you verify it`;
+}
+
 /**
  * Reads the claims of a receipt of any age: genuine, signed by one of the keys while that was in use. For evidence
  * only: it allows nothing by itself, see {@link verifyReceipt}.
@@ -30,7 +41,7 @@ export async function readReceipt(receipt: string, keys: KeySet): Promise<Receip
   try {
     const { payload, key } = await verifySignature(receipt, RECEIPT_TYPE, keys);
     const parsed = receiptClaimsSchema.safeParse(payload);
-    if (!parsed.success) throw new SignatureRefused('the claims are not those of a receipt');
+    if (!parsed.success) throw new SignatureRefused(describeFaults(parsed.error));
     if (key.exp !== undefined && parsed.data.iat > key.exp) {
       throw new SignatureRefused('the key was retired before the date of the receipt');
     }

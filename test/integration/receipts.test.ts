@@ -79,7 +79,9 @@ describe('a decision', () => {
       iat: settledSeconds,
       nbf: settledSeconds,
       exp: settledSeconds + 86_400,
-      bindingVersion: 1,
+      keyId: 'bootstrap-agent',
+      keyOwner: null,
+      bindingVersion: 2,
     });
   });
 

@@ -4,6 +4,7 @@ import { keySetSchema, type KeySet } from '../../receipts/key-set';
 import type { ReceiptClaims } from '../../receipts/receipt-claims';
 import { readReceipt, ReceiptRefused } from '../../receipts/verify-receipt';
 import { visibleLine } from '../../cards/visible-text/visible-text';
+import { askerOf, CLAIMED_AGENT } from '../../cards/asker';
 import { readKeys } from '../key-set-file';
 import { Findings, show } from '../output';
 import { withServiceOptions } from '../service-options';
@@ -99,7 +100,10 @@ function linesOf(claims: ReceiptClaims): string[] {
     `The receipt is genuine: ${claims.status}${by ? ` by ${visibleLine(by.name)} (${by.kind} ${visibleLine(by.id)})` : ''}`,
     `Settled: ${at(claims.iat)}`,
     `Request: ${claims.approvalId}`,
-    `Agent: ${visibleLine(claims.agentId)}`,
+    ...(claims.bindingVersion === 1
+      ? []
+      : [`Asked by: ${askerOf({ keyId: claims.keyId, owner: claims.keyOwner })}`]),
+    `${CLAIMED_AGENT}: ${visibleLine(claims.agentId)}`,
     `Session: ${visibleLine(claims.sessionId)}`,
     `Tool: ${visibleLine(claims.toolName)}`,
     `Input: ${claims.inputDigest}`,

@@ -1,3 +1,5 @@
+import { keySetSchema } from '../../../src/receipts/key-set';
+import { readReceipt } from '../../../src/receipts/verify-receipt';
 import { cli } from '../../support/cli';
 import { Api } from '../../support/api';
 import { issueKey, keyIs } from '../../support/keys';
@@ -17,6 +19,9 @@ beforeAll(async () => {
   impostor = new Api(stage.service.url, { agent, operator: OPERATOR_KEY });
 });
 afterAll(strike);
+
+const publishedKeys = async () =>
+  keySetSchema.parse(await (await fetch(`${stage.service.url}/.well-known/jwks.json`)).json());
 
 const asOperator = async (...args: string[]): Promise<string> => {
   const env = { COUNTERSIGN_URL: stage.service.url, COUNTERSIGN_KEY: OPERATOR_KEY };
@@ -48,6 +53,12 @@ describe('security 15: agents see only their own, and who asks is the authentica
     expect((await stage.api.call('operator', 'GET', `/api/approvals/${asked.id}`)).body.requestedBy).toEqual(
       asked.requestedBy,
     );
+    const { body: approved } = await stage.api.decide(asked.id, 'approved');
+    expect(await readReceipt(String(approved.receipt), await publishedKeys())).toMatchObject({
+      agentId: CLAIM,
+      keyId: 'ci-runner',
+      keyOwner: 'olivia@example.org',
+    });
   });
 
   it('and a label with look-alike letters is warned about', async () => {

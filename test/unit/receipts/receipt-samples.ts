@@ -31,7 +31,9 @@ export function claims(more: object = {}): ReceiptClaims {
     iat: IAT,
     nbf: IAT,
     exp: IAT + 86_400,
-    bindingVersion: 1,
+    keyId: 'laptop',
+    keyOwner: 'olivia',
+    bindingVersion: 2,
     ...more,
   };
 }

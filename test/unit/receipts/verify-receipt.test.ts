@@ -1,4 +1,8 @@
 import { generateKeyPairSync } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { BoundInput } from '../../../src/kernel/canonical-json';
+import type { PublicKey } from '../../../src/receipts/key-set';
 import {
   readReceipt,
   ReceiptRefused,
@@ -18,6 +22,19 @@ import {
   SETTLED_AT,
   signed,
 } from './receipt-samples';
+
+/** Made by the last commit that signed version 1, with a key of their own. Never make them again. */
+const VERSION_1 = JSON.parse(readFileSync(join(__dirname, 'version-1-receipts.json'), 'utf8')) as {
+  readonly keys: PublicKey[];
+  readonly action: BoundInput;
+  readonly agentId: string;
+  readonly sessionId: string;
+  readonly receipts: readonly {
+    readonly status: string;
+    readonly approvalId: string;
+    readonly receipt: string;
+  }[];
+};
 
 const soon = new Date(SETTLED_AT.getTime() + 1000);
 const use = (receipt: string, expected = EXPECTED, now = soon) => verifyReceipt(receipt, KEYS, expected, now);
@@ -93,7 +110,9 @@ describe('the claims', () => {
     ['a list of audiences', { aud: ['claude-code', 'other'] }],
     ['a life of more than a day', { exp: claims().exp + 1 }],
     ['another beginning than its date', { nbf: claims().nbf - 1 }],
-    ['another version', { bindingVersion: 2 }],
+    ['another version', { bindingVersion: 3 }],
+    ['the claims of two versions', { bindingVersion: 1 }],
+    ['no key that asked', { keyId: undefined }],
     ['an unknown status', { status: 'APPROVED' }],
     ['a claim too many', { scope: 'everything' }],
     ['a claim too few', { jti: undefined }],
@@ -105,6 +124,33 @@ describe('the claims', () => {
   it('are refused when one of them is given twice', async () => {
     const twice = JSON.stringify(claims()).replace('{', '{"status":"rejected",');
     await expect(readReceipt(signed(twice), KEYS)).rejects.toThrow(ReceiptRefused);
+  });
+});
+
+describe('what a later version states', () => {
+  it.each([
+    ['bindingVersion', { bindingVersion: 3 }],
+    ['status', { status: 'escalated' }],
+    ['decidedBy.kind', { decidedBy: { kind: 'oracle', id: '1', name: 'Delphi' } }],
+    ['quorum', { quorum: 2 }],
+  ])('is refused by the name of the unknown %s, with advice to upgrade', async (name, change) => {
+    await expect(use(signed(claims(change)))).rejects.toThrow(`does not know its ${name}; upgrade`);
+  });
+});
+
+describe('receipts of version 1, as that version signed them', () => {
+  const { keys, action, agentId, sessionId, receipts } = VERSION_1;
+
+  it.each(receipts)('are genuine: $status', async ({ status, approvalId, receipt }) => {
+    expect(await readReceipt(receipt, { keys })).toMatchObject({ bindingVersion: 1, status, approvalId });
+  });
+
+  it('allow what was approved, and nothing else', async () => {
+    for (const { status, approvalId, receipt } of receipts) {
+      const acted = verifyReceipt(receipt, { keys }, { approvalId, agentId, sessionId, action }, soon);
+      if (status === 'approved') await expect(acted).resolves.toMatchObject({ approvalId });
+      else await expect(acted).rejects.toThrow(status);
+    }
   });
 });
 
