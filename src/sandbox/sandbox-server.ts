@@ -2,7 +2,7 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import type { AddressInfo } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import { SystemClock, type Clock } from '../kernel/clock';
-import { BotApiError } from './bot-api-error';
+import { BotApiError, forbidden } from './bot-api-error';
 import { botApiRoutes } from './bot-api-routes';
 import { Callbacks } from './callbacks';
 import { Calls } from './calls';
@@ -11,7 +11,7 @@ import { controlRoutes } from './control-routes';
 import { Faults } from './faults';
 import { pageRoutes } from './page-routes';
 import { LARGEST_UPLOAD_BYTES } from './request-body';
-import { comesFromHere } from './same-origin';
+import { calledFromHere, comesFromHere } from './same-origin';
 import { TELEGRAM_SETTINGS, type Settings } from './settings';
 import { World } from './world';
 
@@ -81,11 +81,10 @@ function newApp(): FastifyInstance {
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   app.addHook('onRequest', (request, _reply, done) => {
     const isBotApi = /^\/(file\/)?bot/.test(request.url);
-    done(
-      isBotApi || comesFromHere(request)
-        ? undefined
-        : new ControlError(403, 'requests from other sites are refused'),
-    );
+    const isAdmitted = isBotApi ? calledFromHere(request) : comesFromHere(request);
+    const refused = 'requests from other sites are refused';
+    const refusal = isBotApi ? forbidden(refused) : new ControlError(403, refused);
+    done(isAdmitted ? undefined : refusal);
   });
   app.setNotFoundHandler((_request, reply) =>
     reply.code(404).send({ ok: false, error_code: 404, description: 'Not Found' }),

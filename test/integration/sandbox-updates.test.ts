@@ -1,3 +1,4 @@
+import { get, type OutgoingHttpHeaders } from 'node:http';
 import {
   GROUP,
   NO_LIMITS,
@@ -229,6 +230,22 @@ describe('control calls that cannot be done', () => {
     const body = JSON.stringify({ chat: GROUP, text: 'hi', user: 1 });
     expect((await post({ body, headers: { origin: 'http://elsewhere.example' } })).status).toBe(403);
     expect((await post({ body, headers: { origin: sandbox().url } })).status).toBe(200);
+  });
+
+  it('a web page calls no method of a bot: not as an image, not from another origin, not under another name', async () => {
+    const { port } = new URL(sandbox().url);
+    const call = (headers: OutgoingHttpHeaders) =>
+      new Promise<number | undefined>((resolve, reject) => {
+        const path = `/bot${TOKEN}/sendMessage?chat_id=${GROUP}&text=hi`;
+        get({ port, path, headers }, (answer) => resolve(answer.resume().statusCode)).on('error', reject);
+      });
+    expect(await call({ 'sec-fetch-site': 'cross-site' })).toBe(403);
+    expect(await call({ 'sec-fetch-site': 'same-site' })).toBe(403);
+    expect(await call({ origin: 'http://elsewhere.example' })).toBe(403);
+    expect(await call({ host: `elsewhere.example:${port}` })).toBe(403);
+    expect(await sandbox().messages()).toEqual([]);
+    for (const headers of [{}, { 'sec-fetch-site': 'none' }, { host: `sandbox:${port}` }])
+      expect(await call(headers)).toBe(200);
   });
 });
 
