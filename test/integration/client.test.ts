@@ -3,6 +3,8 @@ import { createServer, request as httpRequest, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { approvalSchema, type Approval } from '../../src/agent-side/client/approval-wire';
 import { ServiceRefused, ServiceUnreachable } from '../../src/agent-side/client/service-errors';
+import { denialOf } from '../../src/agent-side/run/denials';
+import { endingOf } from '../../src/cli/approvals/approval-text';
 import { CountersignClient } from '../../src/agent-side/client';
 import { SystemClock } from '../../src/kernel/clock';
 import { Api } from '../support/api';
@@ -129,6 +131,32 @@ it.each([
   const { server, url } = await answering((_incoming, outgoing) => void outgoing.writeHead(status).end(text));
   await expect(clientAt(url).get('0190a0b0-0000-7000-8000-000000000000')).rejects.toThrow(ServiceUnreachable);
   await close(server);
+});
+
+describe('values that a later service adds', () => {
+  const later = async (more: object): Promise<Approval> => {
+    const asked = await clientAt(app.url).enqueue(ask('later'));
+    const { server, url } = await answering((_, outgoing) => {
+      outgoing.end(JSON.stringify({ ...asked, settledAt: asked.createdAt, ...more }));
+    });
+    const settled = await clientAt(url).settled(asked);
+    await close(server);
+    return settled;
+  };
+
+  it('are an answer like any other', async () => {
+    const decision = { by: { kind: 'oracle', id: 'delphi', name: 'Pythia' }, reason: null };
+    const approval = await later({ status: 'approved', acknowledged: 'archived', decision });
+    expect(approval).toMatchObject({ status: 'approved', acknowledged: 'archived', decision });
+    expect(endingOf(approval)).toBe('approved by Pythia (oracle delphi)');
+  });
+
+  it('deny where they are the status, and name what must be upgraded', async () => {
+    const approval = await later({ status: 'escalated' });
+    expect(denialOf(approval)).toContain('“escalated”, which this version does not know');
+    expect(denialOf(approval)).toContain('upgrade countersign on the machine of the agent');
+    expect(endingOf(approval)).toBe('escalated');
+  });
 });
 
 it('repeats a wait that is not held with backoff, and gives up when the request has surely expired', async () => {

@@ -5,12 +5,17 @@ const jsonObject = z.custom<JsonObject>(
   (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
   'must be a JSON object',
 );
-const actor = z.object({ kind: z.enum(['telegram', 'api']), id: z.string(), name: z.string() });
+/** `telegram`, `api`, or a kind that a later service adds. */
+const actor = z.object({ kind: z.string(), id: z.string(), name: z.string() });
 
-/** The approval as the service sends it. The schema accepts members that a later service adds. */
+/**
+ * The approval as the service sends it. The schema accepts members and values that a later service adds. Only the status
+ * `approved`, with its receipt, lets a tool run; an unknown one is a denial.
+ */
 export const approvalSchema = z.looseObject({
   id: z.uuid(),
-  status: z.enum(['pending', 'approved', 'rejected', 'expired', 'cancelled']),
+  /** One of `ApprovalStatus`, or one that a later service adds. */
+  status: z.string(),
   /** The API key that made the request, as authenticated; earlier services do not send it. */
   requestedBy: z.looseObject({ key: z.string(), owner: z.string().nullable() }).optional(),
   agentId: z.string(),
@@ -27,7 +32,7 @@ export const approvalSchema = z.looseObject({
   settledAt: z.iso.datetime().nullable(),
   decision: z.object({ by: actor, reason: z.string().nullable() }).nullable(),
   reason: z.string().nullable(),
-  acknowledged: z.enum(['gone', 'answered', 'resumed', 'ran', 'failed']).nullable(),
+  acknowledged: z.string().nullable(),
   receipt: z.string().nullable(),
 });
 
@@ -45,8 +50,8 @@ export const problemSchema = z.object({
 });
 
 export type Approval = z.infer<typeof approvalSchema>;
-export type Acknowledgement = NonNullable<Approval['acknowledged']>;
-export type ApprovalStatus = Approval['status'];
+export type Acknowledgement = 'gone' | 'answered' | 'resumed' | 'ran' | 'failed';
+export type ApprovalStatus = 'pending' | 'approved' | 'rejected' | 'expired' | 'cancelled';
 export type ApprovalPage = z.infer<typeof approvalPageSchema>;
 
 /** Request of an agent; `POST /api/approvals` documents each member. */

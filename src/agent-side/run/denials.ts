@@ -1,18 +1,25 @@
+import { visibleLine } from '../../cards/visible-text/visible-text';
 import { span } from '../../cards/moments';
 import { NOBODY_SAID_NO } from '../../agents/answers';
 import type { Approval } from '../client/approval-wire';
 
 /** Message to the model for a request that was not approved: who rejected it and why, or that nobody decided. */
 export function denialOf({ status, decision, reason, createdAt, expiresAt }: Approval): string {
-  if (decision !== null) {
-    const why = decision.reason === null ? ', without a reason.' : `: ${decision.reason}`;
-    return `Rejected by ${decision.by.name}${why}`;
+  switch (status) {
+    case 'rejected': {
+      const why =
+        decision === null || decision.reason === null ? ', without a reason.' : `: ${decision.reason}`;
+      return `Rejected by ${decision?.by.name ?? 'an operator'}${why}`;
+    }
+    case 'cancelled':
+      return `Countersign: the request was cancelled${reason === null ? '' : ` (${reason})`}. ${NOBODY_SAID_NO}.`;
+    case 'expired': {
+      const within = span(Date.parse(createdAt), Date.parse(expiresAt));
+      return `Countersign: nobody answered within ${within}. ${NOBODY_SAID_NO}; ask again if it is still needed.`;
+    }
+    default:
+      return `Countersign: the service answered “${visibleLine(status)}”, which this version does not know. The tool did not run: upgrade countersign on the machine of the agent.`;
   }
-  if (status === 'cancelled') {
-    return `Countersign: the request was cancelled${reason === null ? '' : ` (${reason})`}. ${NOBODY_SAID_NO}.`;
-  }
-  const within = span(Date.parse(createdAt), Date.parse(expiresAt));
-  return `Countersign: nobody answered within ${within}. ${NOBODY_SAID_NO}; ask again if it is still needed.`;
 }
 
 /** Message to the model if the request could not be made, or its answer did not arrive or verify. */

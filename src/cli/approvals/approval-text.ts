@@ -23,7 +23,7 @@ export function approvalLines(approval: Approval): string[] {
   const { toolName, toolInput, cwd, summary, requestedBy, agentId, sessionId, metadata } = approval;
   return [
     field('Request', `${shortId(approval.id)}  (${approval.id})`),
-    field('Status', approval.status),
+    field('Status', visibleLine(approval.status)),
     ...outcomeLines(approval),
     field('Tool', visibleLine(toolName)),
     ...actionParts(toolName, toolInput).flatMap(partLines),
@@ -47,7 +47,7 @@ export function listLines(approvals: readonly Approval[]): string[] {
   const name = (text: string): string => beginning(visibleLine(text), LISTED_NAME_LENGTH);
   const rows = approvals.map(({ id, status, createdAt, requestedBy, agentId, toolName, toolInput }) => [
     shortId(id),
-    status,
+    visibleLine(status),
     moment(createdAt),
     requestedBy === undefined ? '' : name(requestedBy.key),
     name(agentId),
@@ -59,11 +59,24 @@ export function listLines(approvals: readonly Approval[]): string[] {
 
 /** The outcome in words: `approved by Olivia (Telegram id 1): looks fine`. */
 export function endingOf({ status, decision, reason }: Approval): string {
-  if (decision === null) return reason === null ? status : `${status}: ${visibleLine(reason)}`;
+  const ended = visibleLine(status);
+  if (decision === null) return reason === null ? ended : `${ended}: ${visibleLine(reason)}`;
   const { by } = decision;
-  const id = `${by.kind === 'telegram' ? 'Telegram id' : 'API key'} ${visibleLine(by.id)}`;
+  const id = `${idLabel(by.kind)} ${visibleLine(by.id)}`;
   const because = decision.reason === null ? '' : `: ${visibleLine(decision.reason)}`;
-  return `${status} by ${visibleLine(by.name)} (${id})${because}`;
+  return `${ended} by ${visibleLine(by.name)} (${id})${because}`;
+}
+
+/** A kind that a later service adds is its own label. */
+function idLabel(kind: string): string {
+  switch (kind) {
+    case 'telegram':
+      return 'Telegram id';
+    case 'api':
+      return 'API key';
+    default:
+      return visibleLine(kind);
+  }
 }
 
 function outcomeLines(approval: Approval): string[] {
@@ -71,7 +84,7 @@ function outcomeLines(approval: Approval): string[] {
   const { acknowledged } = approval;
   return [
     field('Ended', `${moment(approval.settledAt)}, ${endingOf(approval)}`),
-    ...(acknowledged === null ? [] : [field('Acknowledged', acknowledged)]),
+    ...(acknowledged === null ? [] : [field('Acknowledged', visibleLine(acknowledged))]),
   ];
 }
 

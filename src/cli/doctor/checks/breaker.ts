@@ -3,7 +3,7 @@ import { error, seen, skipped, telegramOff, warning, type Check } from '../check
 
 const breakerSchema = z.object({
   replica: z.string(),
-  state: z.enum(['closed', 'open', 'half-open']),
+  state: z.string(),
   consecutiveFailures: z.int(),
   nextAttemptAt: z.string().nullable(),
 });
