@@ -1,4 +1,4 @@
-import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
+import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { CommandBus, EventBus, QueryBus } from '@nestjs/cqrs';
 import { actorOf, type Identity } from '../access/identity';
 import {
@@ -26,6 +26,7 @@ import { AwaitSettlementQuery } from '../approvals/queries/await-settlement';
 import { GetApprovalQuery } from '../approvals/queries/get-approval';
 import { canonicalize, inputDigest, sha256Hex } from '../kernel/canonical-json';
 import { Clock } from '../kernel/clock';
+import { DomainError } from '../kernel/errors';
 import type { JsonObject } from '../kernel/json';
 import { currentCorrelationId, joinCorrelation } from '../logging/correlation';
 import { describeError, Log } from '../logging/log';
@@ -34,6 +35,11 @@ import { CONNECTORS, ConnectorAnswered, type Connector } from './connector-event
 
 /** Time for a caller to reconnect before the service cancels its request. */
 const ABANDONED_AFTER_MS = 5_000;
+/**
+ * Time for the last statements of a call after its deadline, or after a stop began. Without a limit, a database that
+ * hangs would delay the denial until the agent gives up or the stop closes the connection.
+ */
+const LAST_STATEMENTS_MS = 3_000;
 
 export interface Question {
   readonly connector: Connector;
@@ -70,12 +76,16 @@ function isTakenBack(approval: SettledApproval): boolean {
  * only the timers. The latest call takes the outcome before it answers, so one tap lets only one call proceed.
  */
 @Injectable()
-export class HeldCalls implements BeforeApplicationShutdown {
+export class HeldCalls implements OnModuleDestroy {
   private readonly waiting = new Map<Connector, number>(CONNECTORS.map((connector) => [connector, 0]));
   private readonly abandoning = new Set<NodeJS.Timeout>();
   /** Runs cancellations in sequence: a mass disconnect must not take the database from the deciders. */
   private abandoned: Promise<void> = Promise.resolve();
   private stopping = false;
+  /** Denies a call whose statements are not done. */
+  private readonly unfinished = new Set<() => void>();
+  /** True once a stop waits for no statement of a call. */
+  private closed = false;
 
   constructor(
     private readonly commands: CommandBus,
@@ -85,10 +95,19 @@ export class HeldCalls implements BeforeApplicationShutdown {
     private readonly log: Log,
   ) {}
 
-  /** Cancels nothing on shutdown: a caller may rejoin its request on another replica, or the request expires. */
-  beforeApplicationShutdown(): void {
+  /**
+   * Cancels nothing on shutdown: a caller may rejoin its request on another replica, or the request expires. Comes
+   * before the hooks of other modules, which wait for the database.
+   */
+  onModuleDestroy(): void {
     this.stopping = true;
     for (const timer of this.abandoning) clearTimeout(timer);
+    setTimeout(() => this.close(), LAST_STATEMENTS_MS).unref();
+  }
+
+  private close(): void {
+    this.closed = true;
+    for (const deny of this.unfinished) deny();
   }
 
   waitingFor(connector: Connector): number {
@@ -97,8 +116,10 @@ export class HeldCalls implements BeforeApplicationShutdown {
 
   /**
    * Enqueues a request, or rejoins that of the same question after a lost connection, and waits. Rejects like
-   * EnqueueApprovalCommand and AwaitSettlementQuery.
+   * EnqueueApprovalCommand and AwaitSettlementQuery, and with `database.unavailable` if the statements are not done
+   * {@link LAST_STATEMENTS_MS} after the deadline or the begin of a stop.
    *
+   * @param wait.ms from now, the enqueuing included
    * @param wait.signal aborts when the caller hangs up or its key is revoked
    */
   async ask(
@@ -109,10 +130,44 @@ export class HeldCalls implements BeforeApplicationShutdown {
     const { connector } = question;
     this.waiting.set(connector, this.waitingFor(connector) + 1);
     try {
-      return await this.settlement(await this.hold(question, caller), caller, wait);
+      return await this.inTime(this.asked(question, caller, wait), caller, wait.ms);
     } finally {
       this.waiting.set(connector, this.waitingFor(connector) - 1);
     }
+  }
+
+  private async asked(
+    question: Question,
+    caller: Identity,
+    { ms, signal }: { readonly ms: number; readonly signal: AbortSignal },
+  ): Promise<Ending> {
+    const until = this.clock.monotonicMs() + ms;
+    return this.settlement(await this.hold(question, caller), caller, { until, signal });
+  }
+
+  private async inTime(asked: Promise<Ending>, caller: Identity, ms: number): Promise<Ending> {
+    let deny: () => void = () => undefined;
+    const denied = new Promise<null>((resolve) => (deny = () => resolve(null)));
+    const timer = Number.isFinite(ms) ? setTimeout(deny, ms + LAST_STATEMENTS_MS) : null;
+    this.unfinished.add(deny);
+    if (this.closed) deny();
+    const ending = await Promise.race([asked, denied]).finally(() => {
+      if (timer) clearTimeout(timer);
+      this.unfinished.delete(deny);
+    });
+    if (ending) return ending;
+    void this.untold(asked, caller);
+    throw new DomainError('database.unavailable', 'The database did not answer in time');
+  }
+
+  /** Records that nobody got this ending, so that a retry of the call can join. Never rejects. */
+  private async untold(asked: Promise<Ending>, caller: Identity): Promise<void> {
+    await this.noted('an ending after the denial', async () => {
+      const ending = await asked;
+      if (ending.kind !== 'settled') return;
+      await this.acknowledge(ending.approval, 'gone');
+      await this.depart(ending.approval.id, ending.hold, caller, false);
+    });
   }
 
   /** Records that a call was answered, and whether the caller received the answer. */
@@ -173,12 +228,12 @@ export class HeldCalls implements BeforeApplicationShutdown {
   private async settlement(
     { approval: { id }, hold }: Held,
     caller: Identity,
-    { ms, signal }: { readonly ms: number; readonly signal: AbortSignal },
+    { until, signal }: { readonly until: number; readonly signal: AbortSignal },
   ): Promise<Ending> {
-    const until = this.clock.monotonicMs() + ms;
     const viewer = { keyId: caller.keyId };
     try {
-      const approval = await this.queries.execute(new AwaitSettlementQuery(id, viewer, ms, signal));
+      const leftMs = until - this.clock.monotonicMs();
+      const approval = await this.queries.execute(new AwaitSettlementQuery(id, viewer, leftMs, signal));
       // A key that was revoked meanwhile must not receive an answer, least of all an approval.
       await caller.standing.confirm();
       if (isSettled(approval)) {

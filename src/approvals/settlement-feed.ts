@@ -1,4 +1,4 @@
-import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { CommandBus, EventBus } from '@nestjs/cqrs';
 import { NotificationListener } from '../database/notification-listener';
 import { Clock } from '../kernel/clock';
@@ -84,7 +84,7 @@ function answerUnsettled(waiters: readonly Waiting[]): void {
  * its socket, and no database connection.
  */
 @Injectable()
-export class SettlementFeed implements OnApplicationBootstrap, BeforeApplicationShutdown {
+export class SettlementFeed implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly waiting = new Map<string, Set<Waiting>>();
   private readonly toRead = new Set<string>();
   private reading = false;
@@ -115,8 +115,11 @@ export class SettlementFeed implements OnApplicationBootstrap, BeforeApplication
     });
   }
 
-  /** Answers every waiter with the current state; later ones are answered at once. */
-  beforeApplicationShutdown(): void {
+  /**
+   * Answers every waiter with the current state; later ones are answered at once. Comes before the hooks of other
+   * modules, which wait for the database: if that hangs, the stop would close the connections first.
+   */
+  onModuleDestroy(): void {
     this.closed = true;
     answerUnsettled([...this.waiting.values()].flatMap((waiters) => [...waiters]));
   }

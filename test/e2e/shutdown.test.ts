@@ -1,8 +1,10 @@
 import { Agent, get } from 'node:http';
 import { join } from 'node:path';
 import { Api } from '../support/api';
+import { callHook, preToolUse, verdictOf } from '../support/hook-client';
 import { cleanUp, postmasterOf, processesOf, Service, temporaryDirectory } from '../support/processes';
 import { setBackdrop, strike, type Backdrop } from '../support/stage';
+import { startTcpProxy } from '../support/tcp-proxy';
 import { until } from '../support/until';
 import { AGENT_KEY } from '../support/well-known';
 
@@ -96,6 +98,22 @@ describe('SIGTERM', () => {
     await Promise.all(arrivals);
     expect(outcomes.length).toBeGreaterThan(0);
     for (const outcome of outcomes) expect(['200 object', '503 object', 'no connection']).toContain(outcome);
+  });
+
+  it('denies the hook’s calls while the database does not answer, and cuts none of them off', async () => {
+    const wire = await startTcpProxy(backdrop.database.url);
+    const { service } = await started({ DATABASE_URL: wire.url });
+    try {
+      const waiting = await callHook(service.url, preToolUse());
+      await until('it waits', () => service.eventsNamed('connector.asked').length === 1);
+      wire.silence();
+      const asking = await callHook(service.url, preToolUse());
+      service.signal('SIGTERM');
+      const answers = await Promise.all([waiting.answer, asking.answer]);
+      expect(answers.map((answer) => verdictOf(answer).allow)).toEqual([false, false]);
+    } finally {
+      await wire.close();
+    }
   });
 
   it('is told by readiness first: during the notice everything is served as ever', async () => {

@@ -60,7 +60,7 @@ const IN_TURNS = [['small', 'large 1', 'large 2'], ['large 3', 'large 4'], []];
 
 it('those who wait while the service stops are answered in turns, small requests first', async () => {
   waitForLargeOnesAndASmallOne();
-  feed.beforeApplicationShutdown();
+  feed.onModuleDestroy();
   expect(await threeTurns()).toEqual(IN_TURNS);
 });
 
