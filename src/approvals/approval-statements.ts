@@ -1,5 +1,5 @@
 import { PERSON_WAITS_MS, type Statement } from '../database/database';
-import { ACKNOWLEDGED_WITHIN_SECONDS, AGAIN, LANE_OF, MAY_BE_SHOWN, URGENCY } from '../outbox/outbox-work';
+import { enqueueCards, requeueOutcomes, withdrawCards } from '../outbox/outbox-work';
 import { isPresent } from '../database/replica-presence';
 
 /** PostgreSQL channel that notifies every replica of settled approvals: ids, comma separated. */
@@ -26,6 +26,9 @@ const STILL_PENDING = `(status = 'pending') is true`;
 /** Columns hold the inside of a JSON string, so that U+0000 fits; the audit log holds JSON. */
 const REASON = `('"' || reason || '"')::json`;
 
+/** Delay of an outcome for the acknowledgement of a waiting caller, so that both are one edit. */
+const ACKNOWLEDGED_WITHIN_SECONDS = 1;
+
 /** A waiting caller acknowledges within moments, and its acknowledgement makes the edit due at once. */
 const GATHERING = `make_interval(secs => case
       when (select holder from approvals a where a.id = ended.id) is null then 0 else ${ACKNOWLEDGED_WITHIN_SECONDS} end)`;
@@ -34,21 +37,14 @@ const GATHERING = `make_interval(secs => case
  * The work that follows an `ended` list of settled rows, in one transaction: audit row, outcome edit, wake-up. It also
  * deletes a card that was not sent yet, unless a replica is sending it at this moment.
  */
-const AFTERMATH = (lane: string, answered = APPROVAL) => `
+const AFTERMATH = (lanes: string, answered = APPROVAL) => `
   audited as (
     insert into audit_log (at, type, actor, approval_id, correlation_id, data)
     select settled_at, 'approval.' || status, settled_by_kind || ':' || settled_by_id, id, correlation_id,
       json_build_object('name', settled_by_name, 'reason', ${REASON}, 'inputDigest', input_digest)::text
     from ended
-  ), outcome as (
-    insert into outbox (approval_id, kind, chat_id, thread_id, urgency, created_at, available_at)
-    select id, 'outcome', ${LANE_OF(lane)}, ${URGENCY.outcome}, now(), now() + ${GATHERING} from ended
-    where ${lane} is not null and ${MAY_BE_SHOWN('ended.id')}
-    ${AGAIN}
-  ), unsent as (
-    delete from outbox where id = any(array(
-      select id from outbox where approval_id = any(array(select id from ended)) and kind = 'card' and dead_at is null
-      for update skip locked))
+  ), outcome as (${requeueOutcomes({ of: 'ended', lanes, urgency: 'outcome', delay: GATHERING })}
+  ), unsent as (${withdrawCards('ended')}
   ), woken as (
     select pg_notify('${SETTLED_CHANNEL}', string_agg(id::text, ',')) as sent from (
       select id, (row_number() over () - 1) / ${IDS_PER_NOTIFY} as part from ended) as parts
@@ -58,7 +54,7 @@ const AFTERMATH = (lane: string, answered = APPROVAL) => `
 
 /**
  * Inserts many requests at once. Parameters, each an array with a value for each request: key, agent, session, request,
- * digest, correlation, idempotency key, body digest, seconds, traceparent; then lane, cap, and the keys whose pending
+ * digest, correlation, idempotency key, body digest, seconds, traceparent; then lanes, cap, and the keys whose pending
  * requests are counted; then, for each request again, the owner of the key and the replica where its caller waits; then
  * the cap on the bytes; then, for each request, its connector. A replay takes no room from new requests.
  *
@@ -98,10 +94,7 @@ export const ENQUEUE: Statement = {
     returning id, created_at, expires_at
   ), stored as (
     select place, key_id, correlation_id, input_digest, new.* from new join input using (id)
-  ), card as (
-    insert into outbox (approval_id, kind, chat_id, thread_id, urgency, created_at, available_at)
-    select id, 'card', ${LANE_OF('$11::text')}, ${URGENCY.card}, now(), now() from stored where $11::text is not null
-    order by place
+  ), card as (${enqueueCards({ of: 'stored', lanes: '$11', order: 'place' })}
   ), audited as (
     insert into audit_log (at, type, actor, approval_id, correlation_id, data)
     select created_at, 'approval.enqueued', 'api:' || key_id, id, correlation_id,
@@ -137,7 +130,7 @@ const SHOWN_DIGEST = `(
     where approval_id = approvals.id and message_id is not null order by cards.id desc limit 1)`;
 
 /**
- * Parameters: id, status, actor kind, actor id, actor name, reason, lane, the database's time, receipt; then whether
+ * Parameters: id, status, actor kind, actor id, actor name, reason, lanes, the database's time, receipt; then whether
  * the receipt names the card that was tapped, and otherwise the digest that it has for the card in the chat.
  */
 export const SETTLE: Statement = {
@@ -153,11 +146,11 @@ export const SETTLE: Statement = {
     returning ${APPROVAL}
   ), signed as (
     insert into receipts (approval_id, jws) select id, $9 from ended on conflict (approval_id) do nothing
-  ), ${AFTERMATH('$7::text')}`,
+  ), ${AFTERMATH('$7')}`,
 };
 
 /**
- * Parameters: id, actor kind, actor id, actor name, reason, the number of departures after the last one, lane. Settles
+ * Parameters: id, actor kind, actor id, actor name, reason, the number of departures after the last one, lanes. Settles
  * nothing if a caller has joined since that departure.
  */
 export const SETTLE_ABANDONED: Statement = {
@@ -168,7 +161,7 @@ export const SETTLE_ABANDONED: Statement = {
       settled_by_name = $4, reason = $5
     where id = $1 and ${STILL_PENDING} and expires_at > now() and departed = $6 and joined + 1 = departed
     returning ${APPROVAL}
-  ), ${AFTERMATH('$7::text')}`,
+  ), ${AFTERMATH('$7')}`,
 };
 
 /** True if the last caller left before its answer was written, or its replica is gone. */
@@ -249,7 +242,7 @@ export const NOTE_LATE: Statement = {
   from approvals where id = $1`,
 };
 
-/** Parameters: id, actor kind, actor id, reason, lane. */
+/** Parameters: id, actor kind, actor id, reason, lanes. */
 export const EXPLAIN: Statement = {
   name: 'approval-explain',
   withinMs: PERSON_WAITS_MS,
@@ -262,17 +255,13 @@ export const EXPLAIN: Statement = {
     insert into audit_log (at, type, actor, approval_id, correlation_id, data)
     select ${NOW}, 'approval.explained', actor, id, correlation_id, json_build_object('reason', ${REASON})::text
     from explained
-  ), outcome as (
-    insert into outbox (approval_id, kind, chat_id, thread_id, urgency, created_at, available_at)
-    select id, 'outcome', ${LANE_OF('$5::text')}, ${URGENCY.outcome}, now(), now() from explained
-    where $5::text is not null and ${MAY_BE_SHOWN('explained.id')}
-    ${AGAIN}
+  ), outcome as (${requeueOutcomes({ of: 'explained', lanes: '$5', urgency: 'outcome' })}
   )
   select id from explained`,
 };
 
 /**
- * Parameters: id, key, outcome, lane, the acknowledgements that it may replace. Its card edit has a lower priority than
+ * Parameters: id, key, outcome, lanes, the acknowledgements that it may replace. Its card edit has a lower priority than
  * cards and outcomes.
  */
 export const ACKNOWLEDGE: Statement = {
@@ -289,11 +278,7 @@ export const ACKNOWLEDGE: Statement = {
     select ${NOW}, 'approval.acknowledged', 'api:' || key_id, id, correlation_id,
       json_build_object('outcome', acknowledged)::text
     from told
-  ), outcome as (
-    insert into outbox (approval_id, kind, chat_id, thread_id, urgency, created_at, available_at)
-    select id, 'outcome', ${LANE_OF('$4::text')}, ${URGENCY.acknowledgement}, now(), now() from told
-    where $4::text is not null and ${MAY_BE_SHOWN('told.id')}
-    ${AGAIN}
+  ), outcome as (${requeueOutcomes({ of: 'told', lanes: '$4', urgency: 'acknowledgement' })}
   )
   select id from told`,
 };
@@ -305,13 +290,13 @@ const SETTLEMENT = `id, correlation_id, traceparent, created_at, settled_at`;
  * Takes the ids as an array, so that PostgreSQL finds each by the primary key. A join with a few hundred ids would read
  * the whole table for every batch, if PostgreSQL estimates that the table is small.
  */
-const EXPIRE = (due: string, lane: string) => `
+const EXPIRE = (due: string, lanes: string) => `
   with due as (${due}), ended as (
     update approvals set status = 'expired', settled_at = ${NOW}, settled_by_kind = 'system',
       settled_by_id = 'timeout', settled_by_name = 'timeout'
     where id = any(array(select due_id from due))
     returning ${SETTLEMENT}, status, settled_by_kind, settled_by_id, settled_by_name, reason, input_digest
-  ), ${AFTERMATH(lane, SETTLEMENT)}`;
+  ), ${AFTERMATH(lanes, SETTLEMENT)}`;
 
 /** Requests that expired by this moment are due: the grace period has passed since. */
 const DUE_BY = `now() - make_interval(secs => $1)`;
@@ -340,13 +325,13 @@ export const LOOK_FOR_DUE: Statement = {
     date_trunc('milliseconds', ${DUE_BY}) as until`,
 };
 
-/** Parameters: grace in seconds, limit, lane, after. */
+/** Parameters: grace in seconds, limit, lanes, after. */
 export const EXPIRE_DUE: Statement = {
   name: 'approval-expire-due',
   text: EXPIRE(
     `select id as due_id from approvals where ${DUE_AFTER('$4')}
      order by expires_at limit $2 for update skip locked`,
-    '$3::text',
+    '$3',
   ),
 };
 
@@ -355,19 +340,19 @@ const OVERDUE = `select id as due_id from approvals where id = any($2::uuid[]) a
      and expires_at <= now() - make_interval(secs => $1) order by id for update`;
 
 /**
- * Parameters: grace in seconds, ids (one), lane. Waits for a transaction that is ending the request, so that the
+ * Parameters: grace in seconds, ids (one), lanes. Waits for a transaction that is ending the request, so that the
  * request is settled afterwards.
  */
 export const EXPIRE_OVERDUE: Statement = {
   name: 'approval-expire-overdue',
   withinMs: PERSON_WAITS_MS,
-  text: EXPIRE(OVERDUE, '$3::text'),
+  text: EXPIRE(OVERDUE, '$3'),
 };
 
-/** Parameters: grace in seconds, ids, lane. Skips locked rows, so that one locked request does not delay the others. */
+/** Parameters: grace in seconds, ids, lanes. Skips locked rows, so that one locked request does not delay the others. */
 export const EXPIRE_OVERDUE_AND_FREE: Statement = {
   name: 'approval-expire-overdue-and-free',
-  text: EXPIRE(`${OVERDUE} skip locked`, '$3::text'),
+  text: EXPIRE(`${OVERDUE} skip locked`, '$3'),
 };
 
 const RECEIPT = `(select jws from receipts where approval_id = approvals.id)`;

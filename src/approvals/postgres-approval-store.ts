@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { QueryResultRow } from 'pg';
 import { CONFIG, type Config } from '../config/environment';
 import { Database, isLockTimeout, isUnavailable, type Statement } from '../database/database';
-import { laneKey } from '../outbox/outbox-work';
+import { Lanes } from '../outbox/lanes';
 import { ReplicaPresence } from '../database/replica-presence';
 import { Turns } from '../database/turns';
 import { canonicalize } from '../kernel/canonical-json';
@@ -120,8 +120,6 @@ const MAX_READS = 5;
 
 @Injectable()
 export class PostgresApprovalStore extends ApprovalStore {
-  /** Destination of the operators' messages, as statements take it; null: there is none. */
-  private readonly lane: string | null;
   private readonly graceSeconds: number;
   private readonly maxPending: Amount;
   private readonly headroom: PendingHeadroom;
@@ -138,10 +136,10 @@ export class PostgresApprovalStore extends ApprovalStore {
     private readonly database: Database,
     private readonly receipts: Receipts,
     private readonly presence: ReplicaPresence,
+    private readonly lanes: Lanes,
     @Inject(CONFIG) config: Config,
   ) {
     super();
-    this.lane = config.telegram && laneKey(config.telegram);
     this.graceSeconds = config.approvals.gracePeriodSeconds;
     const { maxPendingPerAgent: requests, maxPendingBytesPerAgent: bytes } = config.approvals;
     this.maxPending = { requests, bytes };
@@ -192,7 +190,7 @@ export class PostgresApprovalStore extends ApprovalStore {
       requests.map(({ idempotency }) => idempotency?.bodyDigest ?? null),
       requests.map(({ timeoutSeconds }) => timeoutSeconds),
       requests.map(({ traceparent }) => traceparent),
-      this.lane,
+      this.lanes.current,
       this.maxPending.requests,
       counted,
       requests.map(({ owner }) => owner),
@@ -313,7 +311,7 @@ export class PostgresApprovalStore extends ApprovalStore {
       by.id,
       by.name,
       reason === null ? null : toColumnText(reason),
-      this.lane,
+      this.lanes.current,
       approval.settledAt,
       approval.receipt,
       tapped !== null,
@@ -366,7 +364,7 @@ export class PostgresApprovalStore extends ApprovalStore {
   }
 
   async abandon(id: string, since: Departure, by: Actor, reason: string): Promise<SettledApproval | null> {
-    const values = [id, by.kind, by.id, by.name, toColumnText(reason), since, this.lane];
+    const values = [id, by.kind, by.id, by.name, toColumnText(reason), since, this.lanes.current];
     const [row] = await this.change<ApprovalRow>(id, SETTLE_ABANDONED, values);
     return row ? toSettled(row) : null;
   }
@@ -376,12 +374,12 @@ export class PostgresApprovalStore extends ApprovalStore {
   }
 
   async explain(id: string, by: Actor, reason: string): Promise<boolean> {
-    const values = [id, by.kind, by.id, toColumnText(reason), this.lane];
+    const values = [id, by.kind, by.id, toColumnText(reason), this.lanes.current];
     return (await this.change(id, EXPLAIN, values)).length > 0;
   }
 
   async acknowledge(id: string, keyId: string, outcome: Acknowledgement): Promise<SettledApproval | null> {
-    const values = [id, keyId, outcome, this.lane, replacedBy(outcome)];
+    const values = [id, keyId, outcome, this.lanes.current, replacedBy(outcome)];
     const noted = await this.change(id, ACKNOWLEDGE, values);
     const snapshot = noted.length > 0 ? await this.find(id, keyId) : null;
     return snapshot && isSettled(snapshot.approval) ? snapshot.approval : null;
@@ -394,11 +392,11 @@ export class PostgresApprovalStore extends ApprovalStore {
   }
 
   async expireDue(limit: number, after: Date | null): Promise<Settlement[]> {
-    return this.expire(EXPIRE_DUE, [this.graceSeconds, limit, this.lane, after]);
+    return this.expire(EXPIRE_DUE, [this.graceSeconds, limit, this.lanes.current, after]);
   }
 
   async expireOverdue(ids: readonly string[]): Promise<Settlement[]> {
-    const values = [this.graceSeconds, ids, this.lane];
+    const values = [this.graceSeconds, ids, this.lanes.current];
     const [id] = ids;
     if (id === undefined || ids.length > 1) return this.expire(EXPIRE_OVERDUE_AND_FREE, values);
     return this.turns.take(id, () => this.expire(EXPIRE_OVERDUE, values));

@@ -15,11 +15,14 @@ import { OutboxStore } from '../outbox/outbox-store';
 import { DeadLettersHandler } from '../outbox/queries/dead-letters';
 import { IsCardHandler } from './queries/is-card';
 import { OverviewHandler } from '../outbox/queries/overview';
+import { Lanes } from '../outbox/lanes';
 import { SendBudget } from '../outbox/send-budget';
+import { TelegramLanes } from './telegram/telegram-lanes';
 
 @Module({
   controllers: [OutboxController],
   providers: [
+    { provide: Lanes, useClass: TelegramLanes },
     SendBudget,
     OutboxStore,
     CardStore,
@@ -34,7 +37,7 @@ import { SendBudget } from '../outbox/send-budget';
     ReportGapHandler,
     MoveChatHandler,
   ],
-  exports: [SendBudget, Destination],
+  exports: [Lanes, SendBudget, Destination],
 })
 export class EscalationModule {
   /** Includes the worker only with Telegram on: the chat's module provides its OperatorChat. */

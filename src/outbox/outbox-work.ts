@@ -11,9 +11,6 @@ export const URGENCY = {
   failing: 3,
 } as const;
 
-/** Delay of the outcome on a card for the acknowledgement of a waiting caller, so that both are one edit. */
-export const ACKNOWLEDGED_WITHIN_SECONDS = 1;
-
 /** Requeues the work; a run under way repeats, because its lease token is stale. */
 export const AGAIN = `on conflict (approval_id, kind)
     do update set available_at = excluded.available_at, urgency = least(outbox.urgency, excluded.urgency),
@@ -46,5 +43,48 @@ export const THREAD_OF = (lane: string) =>
 export const LANE_OF = (lane: string) => `${CHAT_OF(lane)}, ${THREAD_OF(lane)}`;
 
 /** Condition: a message may show the approval with this id. Without one there is no outcome to edit. */
-export const MAY_BE_SHOWN = (id: string) => `exists (select from cards
+const MAY_BE_SHOWN = (id: string) => `exists (select from cards
       where approval_id = ${id} and (message_id is not null or sending_at is not null))`;
+
+/** A lane in text form names its channel first, as in `telegram:-100123/17`. */
+const WITHOUT_CHANNEL = (lane: string) => `split_part(${lane}, ':', 2)`;
+
+/** Inputs of the statement parts below, which the statements of other folders are made of. */
+interface Parts {
+  /** Name of the list of approvals, with their `id`. */
+  readonly of: string;
+  /** Parameter with the lanes, a text array; empty: no work. */
+  readonly lanes: string;
+}
+
+/** Enqueues the card of each approval in each lane, in the order of this column. */
+export const enqueueCards = ({ of, lanes, order }: Parts & { readonly order: string }): string => `
+    insert into outbox (approval_id, kind, chat_id, thread_id, urgency, created_at, available_at)
+    select id, 'card', ${LANE_OF(WITHOUT_CHANNEL('lane'))}, ${URGENCY.card}, now(), now()
+    from ${of} cross join unnest(${lanes}::text[]) as lane
+    order by ${order}`;
+
+/**
+ * Enqueues or requeues the outcome of each approval in each lane, if a message may show the approval.
+ *
+ * @param urgency of the change that a message shows next.
+ *
+ * @param delay interval before the work is due.
+ */
+export const requeueOutcomes = ({
+  of,
+  lanes,
+  urgency,
+  delay = `interval '0'`,
+}: Parts & { readonly urgency: 'outcome' | 'acknowledgement'; readonly delay?: string }): string => `
+    insert into outbox (approval_id, kind, chat_id, thread_id, urgency, created_at, available_at)
+    select id, 'outcome', ${LANE_OF(WITHOUT_CHANNEL('lane'))}, ${URGENCY[urgency]}, now(), now() + ${delay}
+    from ${of} cross join unnest(${lanes}::text[]) as lane
+    where ${MAY_BE_SHOWN(`${of}.id`)}
+    ${AGAIN}`;
+
+/** Deletes the cards of the approvals that were not sent, except those that a replica is sending at this moment. */
+export const withdrawCards = (of: string): string => `
+    delete from outbox where id = any(array(
+      select id from outbox where approval_id = any(array(select id from ${of})) and kind = 'card' and dead_at is null
+      for update skip locked))`;

@@ -513,7 +513,7 @@ describe('settling', () => {
           id,
           left,
         ]);
-        const values = [id, status, 'api', 'olivia', 'Olivia', null, '-1', now, 'a.b.c', true, null];
+        const values = [id, status, 'api', 'olivia', 'Olivia', null, [], now, 'a.b.c', true, null];
         return database.query(SETTLE.text, values);
       };
       const late = await settleWhenLeft('0');
@@ -533,7 +533,7 @@ describe('settling', () => {
           `select now() + $1::interval as at`,
           [moment],
         );
-        const values = [id, 'approved', 'api', 'olivia', 'Olivia', null, '-1', at, 'a.b.c', true, null];
+        const values = [id, 'approved', 'api', 'olivia', 'Olivia', null, [], at, 'a.b.c', true, null];
         return database.query(SETTLE.text, values);
       };
       expect(await settleAt(away)).toEqual([]);

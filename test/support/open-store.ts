@@ -3,6 +3,7 @@ import { PostgresApprovalStore } from '../../src/approvals/postgres-approval-sto
 import { canonicalize, inputDigest } from '../../src/kernel/canonical-json';
 import type { NewApproval } from '../../src/approvals/approval-store';
 import { parseConfig } from '../../src/config/environment';
+import { TelegramLanes } from '../../src/channels/telegram/telegram-lanes';
 import { createDataSource } from '../../src/database/data-source';
 import { Database } from '../../src/database/database';
 import { ReplicaPresence } from '../../src/database/replica-presence';
@@ -47,7 +48,13 @@ export async function openTestStore(
     log,
   );
   return {
-    store: new PostgresApprovalStore(database, receipts, new ReplicaPresence(), config),
+    store: new PostgresApprovalStore(
+      database,
+      receipts,
+      new ReplicaPresence(),
+      new TelegramLanes(config),
+      config,
+    ),
     database,
     close: () => source.destroy(),
   };
