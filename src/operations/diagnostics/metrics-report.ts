@@ -1,8 +1,35 @@
 import { Injectable } from '@nestjs/common';
 import { Registry } from 'prom-client';
 import { Clock } from '../../kernel/clock';
-import { CATEGORIES } from '../metrics/escalation-metric-providers';
 import { summaryOf, type Bucket, type HistogramSummary } from './histogram-summary';
+
+/** The sixteen metrics that users' dashboards rely on, by category; interface.md fixes the names. */
+const CATEGORIES = {
+  escalationQueue: [
+    'escalation_queue_size',
+    'escalation_queue_enqueue_total',
+    'escalation_queue_dequeue_total',
+    'escalation_queue_depth_histogram',
+  ],
+  approvalStatistics: [
+    'escalation_approvals_accepted_total',
+    'escalation_approvals_rejected_total',
+    'escalation_approvals_timeout_total',
+    'escalation_response_time_seconds',
+  ],
+  telegramApi: [
+    'telegram_api_requests_total',
+    'telegram_api_failures_total',
+    'telegram_api_retry_attempts_total',
+    'telegram_api_duration_seconds',
+  ],
+  systemHealth: [
+    'approval_timeout_service_health',
+    'telegram_service_health',
+    'escalation_initializations_total',
+    'escalation_completions_total',
+  ],
+} as const;
 
 /** A number over all labels; null: unknown, because the database is unavailable. */
 type Reading = number | null | HistogramSummary;

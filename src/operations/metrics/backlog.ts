@@ -1,5 +1,4 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import type { Gauge } from 'prom-client';
 import { Clock } from '../../kernel/clock';
 import { describeError, Log } from '../../logging/log';
 import { BacklogStore, type BacklogCounts } from './backlog-store';
@@ -42,13 +41,6 @@ export class Backlog implements OnModuleInit {
     }
   }
 
-  /** Sets the gauge, or leaves it out of the scrape while the database is unavailable. */
-  async show(gauge: Gauge, value: (counts: BacklogCounts) => number): Promise<void> {
-    const counts = await this.read();
-    if (counts) gauge.set(value(counts));
-    else gauge.remove();
-  }
-
   private async count(): Promise<BacklogCounts | null> {
     const corrected = this.estimate.reading();
     try {
@@ -67,3 +59,9 @@ export class Backlog implements OnModuleInit {
     }
   }
 }
+
+/** Reads one count for a gauge, which is left out of a scrape while the database is unavailable. */
+export const ofBacklog = (count: keyof BacklogCounts) => ({
+  from: [Backlog] as const,
+  read: async (backlog: Backlog) => (await backlog.read())?.[count] ?? null,
+});

@@ -1,10 +1,9 @@
 import { Inject, Injectable, type OnModuleInit, type Provider } from '@nestjs/common';
-import { InjectMetric } from '@willsoto/nestjs-prometheus';
-import { Counter } from 'prom-client';
 import { CONFIG, type Config } from '../../config/environment';
 import { Clock } from '../../kernel/clock';
 import { CircuitBreakerService } from '../../resilience/circuit-breaker';
-import { BREAKER_STATES } from './labels';
+import { BreakerMoved } from './metric-events';
+import { MetricsRecorder } from './metrics-recorder';
 
 /** The circuit breaker before Telegram. */
 export type Breaker = CircuitBreakerService;
@@ -21,12 +20,12 @@ export const breakerProvider: Provider = {
 /** Counts the state changes of the breaker. */
 @Injectable()
 export class BreakerWatch implements OnModuleInit {
-  @InjectMetric('circuit_breaker_transitions_total') private readonly transitions!: Counter;
-
-  constructor(@Inject(BREAKER) private readonly breaker: Breaker) {}
+  constructor(
+    @Inject(BREAKER) private readonly breaker: Breaker,
+    private readonly recorder: MetricsRecorder,
+  ) {}
 
   onModuleInit(): void {
-    for (const to of BREAKER_STATES) this.transitions.inc({ to }, 0);
-    this.breaker.onStateChange(({ to }) => this.transitions.inc({ to }));
+    this.breaker.onStateChange(({ to }) => this.recorder.record(new BreakerMoved(to)));
   }
 }

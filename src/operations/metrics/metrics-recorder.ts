@@ -1,42 +1,50 @@
-import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { EventBus, type IEvent } from '@nestjs/cqrs';
-import { ApprovalAcknowledged, ApprovalEnqueued, ApprovalSettled } from '../../approvals/approval-events';
-import { AttemptRefused } from '../../audit/refusal-events';
-import { ConnectorAnswered } from '../../agents/connector-events';
-import { CardDelivered } from '../../channels/escalation-events';
-import { ReceiptsFailed } from '../../receipts/receipt-events';
-import { ApprovalsRemoved } from '../../retention/retention-events';
-import { TelegramAttempted, UpdateUnreadable } from '../../channels/telegram/bot-api/telegram-events';
-import { EscalationMetrics } from './escalation-metrics';
-import { Harmless } from './harmless';
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { EventBus } from '@nestjs/cqrs';
+import { ApprovalEnqueued, ApprovalSettled } from '../../approvals/approval-events';
+import { describeError, Log } from '../../logging/log';
+import type { Recording } from './metric';
+import { PendingEstimate } from './pending-estimate';
+
+/** Injection token of the {@link Recording}s of all metrics. */
+export const RECORDINGS = Symbol('recordings');
 
 /**
- * Passes events to the metrics. The bus calls it inside the approval's own path, after COMMIT. It catches all errors,
- * because an unhandled one would end the process.
+ * Passes events to the metrics; counts only work of this replica. The bus calls it inside the approval's own path, after
+ * COMMIT. It catches all errors, because an unhandled one would end the process.
  */
 @Injectable()
 export class MetricsRecorder implements OnModuleInit {
+  private readonly byEvent = new Map<unknown, Recording[]>();
+  private failing = false;
+
   constructor(
     private readonly events: EventBus,
-    private readonly metrics: EscalationMetrics,
-    private readonly harmless: Harmless,
-  ) {}
+    private readonly pending: PendingEstimate,
+    private readonly log: Log,
+    @Inject(RECORDINGS) recordings: readonly Recording[],
+  ) {
+    for (const each of recordings) this.byEvent.set(each.of, [...(this.byEvent.get(each.of) ?? []), each]);
+  }
 
   /** Not later: the Telegram gateway starts at application bootstrap. */
   onModuleInit(): void {
-    this.events.subscribe((event) => this.harmless.do(() => this.record(event)));
+    this.events.subscribe((event) => this.record(event));
   }
 
-  private record(event: IEvent): void {
-    if (event instanceof ApprovalEnqueued) this.metrics.enqueued();
-    else if (event instanceof ApprovalSettled) this.metrics.settled(event.approval);
-    else if (event instanceof ApprovalAcknowledged) this.metrics.acknowledged(event.outcome);
-    else if (event instanceof ConnectorAnswered) this.metrics.answered(event);
-    else if (event instanceof TelegramAttempted) this.metrics.attempted(event);
-    else if (event instanceof UpdateUnreadable) this.metrics.updateSkipped();
-    else if (event instanceof CardDelivered) this.metrics.delivered(event);
-    else if (event instanceof ReceiptsFailed) this.metrics.receiptsFailed(event);
-    else if (event instanceof AttemptRefused) this.metrics.refused(event);
-    else if (event instanceof ApprovalsRemoved) this.metrics.removed(event.count);
+  /** Never throws; logs the first of several errors. */
+  record(event: object): void {
+    try {
+      // First, so that the estimate stays correct even if the metrics fail.
+      if (event instanceof ApprovalEnqueued) this.pending.enqueued();
+      else if (event instanceof ApprovalSettled) this.pending.settled();
+      for (const each of this.byEvent.get(event.constructor) ?? []) each.record(event, this.pending.now);
+      this.failing = false;
+    } catch (error) {
+      if (!this.failing) {
+        const fields = { error: describeError(error) };
+        this.log.event('error', 'metrics.record-failed', fields, 'metrics miss events; approvals go on');
+      }
+      this.failing = true;
+    }
   }
 }

@@ -9,15 +9,11 @@ import { RetentionModule } from '../../retention/retention.module';
 import { Backlog } from './backlog';
 import { BacklogStore } from './backlog-store';
 import { BREAKER, breakerProvider, BreakerWatch } from './breaker';
-import { escalationMetricProviders } from './escalation-metric-providers';
-import { EscalationMetrics } from './escalation-metrics';
-import { Harmless } from './harmless';
 import { HttpMetrics } from './http-metrics';
 import { MetricsController } from './metrics.controller';
 import { MetricsListener } from './metrics-listener';
-import { MetricsRecorder } from './metrics-recorder';
+import { metricProviders } from './metrics';
 import { PendingEstimate } from './pending-estimate';
-import { serviceMetricProviders } from './service-metric-providers';
 
 /** prom-client's gauges that are named `_total`, which promtool rightly rejects; their `{type}` twins stay. */
 const MISNAMED = [
@@ -34,7 +30,6 @@ export class MetricsModule implements NestModule {
   /** Creates a registry for each application instead of the process, so that replicas in one process stay separate. */
   static create({ metrics: { listener } }: Config): DynamicModule {
     const registry = new Registry();
-    const metrics = [...escalationMetricProviders(registry), ...serviceMetricProviders(registry)];
     const library = PrometheusModule.register({
       controller: MetricsController,
       path: '/metrics',
@@ -54,13 +49,10 @@ export class MetricsModule implements NestModule {
       ],
       providers: [
         { provide: Registry, useValue: registry },
-        ...metrics,
+        ...metricProviders(registry),
         BacklogStore,
         Backlog,
         PendingEstimate,
-        EscalationMetrics,
-        MetricsRecorder,
-        Harmless,
         HttpMetrics,
         MetricsListener,
         breakerProvider,

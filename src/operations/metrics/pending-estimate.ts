@@ -10,10 +10,15 @@ export class PendingEstimate {
   /** Enqueues minus settlements of this replica since its start. */
   private net = 0;
 
+  /** The number of pending approvals, at least 1, since the request that is counted is one of them. */
+  get now(): number {
+    return Math.max(1, this.base + this.net);
+  }
+
   /** @returns the number of pending approvals now, including the new one. */
   enqueued(): number {
     this.net++;
-    return Math.max(1, this.base + this.net);
+    return this.now;
   }
 
   settled(): void {

@@ -1,7 +1,9 @@
-import { Gauge, Registry } from 'prom-client';
+import type { FactoryProvider } from '@nestjs/common';
+import { Registry } from 'prom-client';
 import { createLog } from '../../../src/logging/log';
-import { Backlog } from '../../../src/operations/metrics/backlog';
+import { Backlog, ofBacklog } from '../../../src/operations/metrics/backlog';
 import type { BacklogCounts, BacklogStore } from '../../../src/operations/metrics/backlog-store';
+import { gauge } from '../../../src/operations/metrics/metric';
 import { PendingEstimate } from '../../../src/operations/metrics/pending-estimate';
 import { FakeClock } from '../../support/fake-clock';
 import { NOTHING_WAITS } from './metered';
@@ -49,12 +51,11 @@ it('leaves a gauge out of the scrape while its value is unknown', async () => {
   const count = counting().mockImplementationOnce(() => counted(5));
   const { backlog, clock } = setUp(count);
   const registry = new Registry();
-  const gauge = new Gauge({ name: 'size', help: 'Size.', registers: [registry] });
-  await backlog.show(gauge, ({ pending }) => pending);
+  const row = gauge({ name: 'size', help: 'Size.', ...ofBacklog('pending') });
+  (row.provider(registry) as FactoryProvider).useFactory(undefined, backlog);
   expect(await registry.metrics()).toContain('size 5');
   count.mockImplementation(away);
   clock.advance(1_001);
-  await backlog.show(gauge, ({ pending }) => pending);
   expect(await registry.metrics()).not.toMatch(/^size/m);
 });
 

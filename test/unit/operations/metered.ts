@@ -16,12 +16,8 @@ import { ConnectionLimit } from '../../../src/http/connection-limit';
 import { Backlog } from '../../../src/operations/metrics/backlog';
 import { BacklogStore, type BacklogCounts } from '../../../src/operations/metrics/backlog-store';
 import { BREAKER, BreakerWatch } from '../../../src/operations/metrics/breaker';
-import { escalationMetricProviders } from '../../../src/operations/metrics/escalation-metric-providers';
-import { EscalationMetrics } from '../../../src/operations/metrics/escalation-metrics';
-import { Harmless } from '../../../src/operations/metrics/harmless';
-import { MetricsRecorder } from '../../../src/operations/metrics/metrics-recorder';
+import { metricProviders } from '../../../src/operations/metrics/metrics';
 import { PendingEstimate } from '../../../src/operations/metrics/pending-estimate';
-import { serviceMetricProviders } from '../../../src/operations/metrics/service-metric-providers';
 import { Clock } from '../../../src/kernel/clock';
 import { CircuitBreakerService } from '../../../src/resilience/circuit-breaker';
 import { RetentionJob } from '../../../src/retention/retention-job';
@@ -95,8 +91,7 @@ export async function startMetered() {
   const testing = await Test.createTestingModule({
     imports: [CqrsModule.forRoot()],
     providers: [
-      ...escalationMetricProviders(registry),
-      ...serviceMetricProviders(registry),
+      ...metricProviders(registry),
       { provide: BacklogStore, useValue: { count: () => Promise.resolve(world.backlog) } },
       { provide: ConnectionLimit, useValue: { refusedTotal: 0 } },
       { provide: Heartbeat, useValue: { downBecause: null } },
@@ -136,9 +131,6 @@ export async function startMetered() {
       { provide: BREAKER, useValue: breaker },
       Backlog,
       PendingEstimate,
-      EscalationMetrics,
-      MetricsRecorder,
-      Harmless,
       BreakerWatch,
     ],
   }).compile();

@@ -1,17 +1,20 @@
 import { TelegramError } from 'telegraf';
 import { UnreadableAnswer } from './bot-api-answers';
 
-/** Reason of a failed attempt. */
-export type FailureReason =
-  | 'rate-limited'
-  | 'unauthorized'
-  | 'forbidden'
-  | 'conflict'
-  | 'bad-request'
-  | 'server-error'
-  | 'network'
-  | 'timeout'
-  | 'bad-answer';
+/** Reasons of failed attempts. */
+export const FAILURE_REASONS = [
+  'rate-limited',
+  'unauthorized',
+  'forbidden',
+  'conflict',
+  'bad-request',
+  'server-error',
+  'network',
+  'timeout',
+  'bad-answer',
+] as const;
+
+export type FailureReason = (typeof FAILURE_REASONS)[number];
 
 /** A Bot API call that failed, or was not attempted. It contains neither the token nor the payload. */
 export class TelegramFailure extends Error {
