@@ -8,6 +8,7 @@ import { ConfigModule } from './config/config.module';
 import type { Config } from './config/environment';
 import { ConnectorsModule } from './agents/agents.module';
 import type { DatabaseLocation } from './database/database-location';
+import { ENTITIES } from './entities';
 import { DatabaseModule } from './database/database.module';
 import { DiagnosticsModule } from './operations/diagnostics/diagnostics.module';
 import { EscalationModule } from './channels/escalation.module';
@@ -30,11 +31,11 @@ export class AppModule {
         ConfigModule.with(config),
         LoggingModule.with(log),
         TracingModule.of({ name: 'countersign', version: BUILD.version }),
-        DatabaseModule.at(location, BUILD.version),
+        DatabaseModule.at(location, BUILD.version, ENTITIES),
         CqrsModule.forRoot(),
         ScheduleModule.forRoot(),
-        AccessModule,
         HttpModule,
+        AccessModule,
         ApprovalsModule,
         AuditModule,
         ConnectorsModule,

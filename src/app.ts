@@ -6,6 +6,7 @@ import type { Config } from './config/environment';
 import { locateDatabase } from './database/database-location';
 import { migrate } from './database/migrations';
 import { Departure } from './operations/health/departure';
+import { attachHooks } from './hooks';
 import { createHttpAdapter, DOOR_LIMITS } from './http/adapter';
 import { serveApiDocs } from './http/api-docs';
 import { FrontDoor } from './http/front-door';
@@ -98,6 +99,7 @@ export async function startApp(config: Config, log: Log): Promise<RunningApp> {
         abortOnError: false,
       },
     );
+    attachHooks(app);
     serveApiDocs(app);
     // Separate from `listen`, so that a module's start-up error is not reported as a listen error.
     await app.init();

@@ -2,25 +2,16 @@ import {
   createParamDecorator,
   Inject,
   Injectable,
-  SetMetadata,
   type CanActivate,
   type ExecutionContext,
 } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
-import type { Role } from './api-key';
+import { AUDIENCE, type Audience } from '../http/allow';
 import type { Identity } from './identity';
 import { Gatekeeper } from './gatekeeper';
 import { KeyRing } from './key-ring';
 import { CONFIG, type Config } from '../config/environment';
-
-const ROLES = 'countersign:roles';
-
-/** `scraper`: anyone, where metrics are public: with a loopback `HOST`, or with `METRICS_PUBLIC`. */
-export type Audience = Role | 'anyone' | 'scraper';
-
-/** Callers that may use the route; a route without this decorator refuses everybody. */
-export const Allow = (...audience: Audience[]) => SetMetadata(ROLES, audience);
 
 const rolesIn = (audience: readonly Audience[] = []): Audience[] =>
   audience.filter((each) => each !== 'scraper');
@@ -61,7 +52,7 @@ export class AccessGuard implements CanActivate {
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     if (context.getType<string>() !== 'http') return true;
-    const roles = this.reflector.getAllAndOverride<readonly Audience[] | undefined>(ROLES, [
+    const roles = this.reflector.getAllAndOverride<readonly Audience[] | undefined>(AUDIENCE, [
       context.getHandler(),
       context.getClass(),
     ]);

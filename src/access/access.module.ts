@@ -1,18 +1,24 @@
 import { Global, Module } from '@nestjs/common';
-import { RateLimits } from '../approvals/rate-limits';
+import { APP_GUARD } from '@nestjs/core';
+import { RateLimits } from './rate-limits';
 import { RefusalLog } from '../audit/refusal-log';
 import { CONFIG, type Config } from '../config/environment';
 import { Clock } from '../kernel/clock';
 import { Log } from '../logging/log';
+import { AccessGuard } from './access.guard';
+import { BodyParser } from './body-parser';
 import { Gatekeeper } from './gatekeeper';
+import { HostCheck } from './host-check';
 import { KeyRing } from './key-ring';
 import { KeyStore } from './key-store';
+import { OpenAnswers } from './open-answers';
 import { ProcessRateLimits } from './process-rate-limits';
 
 /** Global: every controller needs authentication. */
 @Global()
 @Module({
   providers: [
+    { provide: APP_GUARD, useClass: AccessGuard },
     KeyStore,
     {
       provide: KeyRing,
@@ -23,7 +29,10 @@ import { ProcessRateLimits } from './process-rate-limits';
     RefusalLog,
     Gatekeeper,
     { provide: RateLimits, useClass: ProcessRateLimits },
+    OpenAnswers,
+    HostCheck,
+    BodyParser,
   ],
-  exports: [KeyRing, RefusalLog, Gatekeeper, RateLimits],
+  exports: [KeyRing, RefusalLog, Gatekeeper, RateLimits, OpenAnswers],
 })
 export class AccessModule {}

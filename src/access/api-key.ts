@@ -1,9 +1,6 @@
 import { hash, randomBytes } from 'node:crypto';
 import { z } from 'zod';
-
-export const ROLES = ['agent', 'operator', 'observer'] as const;
-
-export type Role = (typeof ROLES)[number];
+import type { Role } from '../http/allow';
 
 /** 256 bits, in 43 characters that need no quoting anywhere. */
 const KEY_BYTES = 32;

@@ -1,5 +1,5 @@
-import type { Actor, Asker } from '../approvals/approval';
-import type { Role } from './api-key';
+import type { Actor, Asker } from '../kernel/actor';
+import type { Role } from '../http/allow';
 import type { Standing } from './standing';
 
 /** The holder of an API key. */

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Database, type Statement } from '../database/database';
-import type { Role } from './api-key';
+import type { Role } from '../http/allow';
 
 /** A valid key. */
 export interface ActiveKey {

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
-import type { Actor } from '../approvals/approval';
-import { RateLimits, type CountedAsk } from '../approvals/rate-limits';
+import type { Actor } from '../kernel/actor';
+import { RateLimits, type CountedAsk } from './rate-limits';
 import { RefusalLog } from '../audit/refusal-log';
 import { CONFIG, type Config } from '../config/environment';
 import { RateLimited } from '../kernel/errors';

@@ -1,4 +1,4 @@
-import { Module, type MiddlewareConsumer, type NestModule } from '@nestjs/common';
+import { Module } from '@nestjs/common';
 import { KeyTurns } from '../access/key-turns';
 import { AgentReports } from './agent-reports';
 import { CallsNeverFail } from './calls-never-fail';
@@ -22,11 +22,4 @@ import { UnknownTools } from './unknown-tools';
   ],
   exports: [HeldCalls],
 })
-export class ConnectorsModule implements NestModule {
-  constructor(private readonly calls: CallsNeverFail) {}
-
-  /** Attaches the hooks here: the modules exist, and the routes are not registered yet. */
-  configure(_consumer: MiddlewareConsumer): void {
-    this.calls.attach();
-  }
-}
+export class ConnectorsModule {}

@@ -1,15 +1,14 @@
 import type { JsonObject } from '../kernel/json';
 import {
-  TIMEOUT_ACTOR,
   unansweredReason,
   type Acknowledgement,
-  type Actor,
   type Approval,
   type ApprovalRequest,
   type ApprovalStatus,
   type SettledApproval,
   type Settlement,
 } from './approval';
+import { TIMEOUT_ACTOR, type Actor } from '../kernel/actor';
 import type { PendingLook, Snapshot } from './approval-store';
 
 /** The columns of `approvals` that make an approval. */

@@ -1,16 +1,15 @@
 import type { JsonObject } from '../kernel/json';
 import type {
   Acknowledgement,
-  Actor,
   Approval,
   ApprovalStatus,
-  Asker,
   Departure,
   Hold,
   SettledApproval,
   Settlement,
   Verdict,
 } from './approval';
+import type { Actor, Asker } from '../kernel/actor';
 
 /** The request of an agent, before the database gave it an id and its times. */
 export interface NewApproval extends Asker {

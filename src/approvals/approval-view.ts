@@ -2,7 +2,8 @@ import { createZodDto } from 'nestjs-zod';
 import { z } from 'zod';
 import type { JsonObject } from '../kernel/json';
 import { nullableText } from '../kernel/nullable-text';
-import { ACKNOWLEDGEMENTS, isSettled, type Actor, type Approval } from './approval';
+import { ACKNOWLEDGEMENTS, isSettled, type Approval } from './approval';
+import type { Actor } from '../kernel/actor';
 
 /** A JSON object, passed through without a copy and without dropping keys: the digest must cover the sent input. */
 export const jsonObjectSchema = z

@@ -1,16 +1,6 @@
+import { TIMEOUT_ACTOR, type Actor, type Asker } from '../kernel/actor';
 import { DomainError } from '../kernel/errors';
 import type { JsonObject } from '../kernel/json';
-
-/** The actor: an operator in Telegram, the holder of an API key, or the service itself. */
-export interface Actor {
-  readonly kind: 'telegram' | 'api' | 'system';
-  /** The numeric Telegram user id, or the name of the API key. */
-  readonly id: string;
-  readonly name: string;
-}
-
-/** The sweeper as an actor: it ends requests that nobody decided in time. */
-export const TIMEOUT_ACTOR: Actor = { kind: 'system', id: 'timeout', name: 'timeout' };
 
 export type Verdict = 'approved' | 'rejected';
 
@@ -30,13 +20,6 @@ export const FIRST_HOLD: Hold = 0;
 
 /** The departure that left nobody waiting. The request is abandoned only if no caller has joined since. */
 export type Departure = number;
-
-/** The API key that asks, as it was authenticated. */
-export interface Asker {
-  readonly keyId: string;
-  /** Owner of the key at the time of the request; null: it has none, or the request is older than this record of it. */
-  readonly owner: string | null;
-}
 
 export interface Decision {
   readonly by: Actor;
@@ -102,8 +85,13 @@ export type DecidedApproval = Extract<Approval, { status: Verdict }>;
 
 export type ApprovalStatus = Approval['status'];
 
-/** A second, different ending was requested; carries the true state. */
-export class AlreadySettled extends DomainError {
+/** A refusal that carries the true state of the approval. */
+export abstract class ApprovalRefusal extends DomainError {
+  abstract readonly approval: Approval;
+}
+
+/** A second, different ending was requested. */
+export class AlreadySettled extends ApprovalRefusal {
   override readonly name = 'AlreadySettled';
 
   constructor(readonly approval: SettledApproval) {
@@ -111,8 +99,8 @@ export class AlreadySettled extends DomainError {
   }
 }
 
-/** A decision came at or after `expiresAt`; carries the true state. */
-export class Expired extends DomainError {
+/** A decision came at or after `expiresAt`. */
+export class Expired extends ApprovalRefusal {
   override readonly name = 'Expired';
 
   constructor(readonly approval: Approval) {
@@ -120,8 +108,8 @@ export class Expired extends DomainError {
   }
 }
 
-/** An acknowledgement came before the request settled; carries the true state. */
-export class NotSettled extends DomainError {
+/** An acknowledgement came before the request settled. */
+export class NotSettled extends ApprovalRefusal {
   override readonly name = 'NotSettled';
 
   constructor(readonly approval: Approval) {
@@ -129,8 +117,8 @@ export class NotSettled extends DomainError {
   }
 }
 
-/** The recorded acknowledgement says as much or more; carries the true state. */
-export class AlreadyAcknowledged extends DomainError {
+/** The recorded acknowledgement says as much or more. */
+export class AlreadyAcknowledged extends ApprovalRefusal {
   override readonly name = 'AlreadyAcknowledged';
 
   constructor(readonly approval: SettledApproval) {
@@ -141,10 +129,8 @@ export class AlreadyAcknowledged extends DomainError {
   }
 }
 
-/**
- * The verdict would have no effect: nobody would receive it, or it does not answer a question. Carries the true state.
- */
-export class NotDecidable extends DomainError {
+/** The verdict would have no effect: nobody would receive it, or it does not answer a question. */
+export class NotDecidable extends ApprovalRefusal {
   override readonly name = 'NotDecidable';
 
   constructor(

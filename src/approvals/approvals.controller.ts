@@ -1,4 +1,16 @@
-import { Body, Controller, Get, HttpCode, HttpException, Param, Post, Query, Req, Res } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Get,
+  HttpCode,
+  HttpException,
+  Param,
+  Post,
+  Query,
+  Req,
+  Res,
+  UseFilters,
+} from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import {
   ApiBearerAuth,
@@ -14,7 +26,8 @@ import { RouteConfig } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { actorOf, type Identity } from '../access/identity';
 import { KeyTurns } from '../access/key-turns';
-import { Allow, Caller, callerOf } from '../access/access.guard';
+import { Caller, callerOf } from '../access/access.guard';
+import { Allow } from '../http/allow';
 import { BODY_OPTIONAL, LARGE_BODY } from '../access/body-parser';
 import { callerGone } from '../access/caller-gone';
 import { answerUnder } from '../http/correlation-header';
@@ -34,6 +47,7 @@ import {
 } from './approval-inputs';
 import type { Approval } from './approval';
 import { ApprovalPageView, ApprovalView, viewOf } from './approval-view';
+import { ApprovalRefusalFilter } from './approval-refusal.filter';
 import { ApprovalStream } from './approval-stream';
 import { AcknowledgeApprovalCommand } from './commands/acknowledge-approval';
 import { CancelApprovalCommand } from './commands/cancel-approval';
@@ -57,6 +71,7 @@ function idempotencyKeyOf(header: string | string[] | undefined): string | null 
 
 @ApiTags('approvals')
 @ApiBearerAuth()
+@UseFilters(ApprovalRefusalFilter)
 @Controller('api/approvals')
 export class ApprovalsController {
   private readonly lists = new KeyTurns('lists');

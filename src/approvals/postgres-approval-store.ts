@@ -14,7 +14,6 @@ import {
   isSettled,
   replacedBy,
   type Acknowledgement,
-  type Actor,
   type Approval,
   type ApprovalRequest,
   type ApprovalStatus,
@@ -23,6 +22,7 @@ import {
   type SettledApproval,
   type Settlement,
 } from './approval';
+import type { Actor } from '../kernel/actor';
 import {
   toApproval,
   toColumnText,

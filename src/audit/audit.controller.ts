@@ -3,7 +3,7 @@ import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { createZodDto } from 'nestjs-zod';
 import { z } from 'zod';
-import { Allow } from '../access/access.guard';
+import { Allow } from '../http/allow';
 import { refuseAnyQuery } from '../http/zod';
 import { dataOf, type AuditRow } from './audit-chain';
 import {

@@ -1,4 +1,4 @@
-import type { Asker } from '../approvals/approval';
+import type { Asker } from '../kernel/actor';
 import { visibleLine } from './visible-text/visible-text';
 
 /** The authenticated API key of the request and its owner. The caller cannot choose either. */

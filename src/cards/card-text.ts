@@ -3,11 +3,11 @@ import {
   possibleVerdicts,
   unansweredReason,
   type Acknowledgement,
-  type Actor,
   type Approval,
   type ApprovalRequest,
   type SettledApproval,
 } from '../approvals/approval';
+import type { Actor } from '../kernel/actor';
 import { runAtOnce } from '../kernel/steps';
 import { makeActionDocument, type ActionDocument } from './action-document';
 import {

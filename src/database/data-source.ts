@@ -1,20 +1,4 @@
 import { DataSource } from 'typeorm';
-import { ApiKeyEntity } from '../access/api-key.entity';
-import { ApprovalEntity } from '../approvals/approval.entity';
-import { AuditEntryEntity } from '../audit/audit-entry.entity';
-import { AuditCheckpointEntity, AuditSealEntity } from '../audit/audit-seals.entities';
-import {
-  CardEntity,
-  CardPieceEntity,
-  ChatMoveEntity,
-  LaneEntity,
-  LaneStateEntity,
-  LeaseEntity,
-  OutboxEntity,
-  SendSlotEntity,
-} from '../channels/escalation.entities';
-import { ReceiptEntity, SigningKeyEntity } from '../receipts/receipts.entities';
-import { ReplicaEntity } from './replica.entity';
 import { applyRules, type Session, type SessionRules } from './session';
 import { CreateApprovals1795464000000 } from '../../migrations/1795464000000-CreateApprovals';
 import { AddApiKeys1795464000004 } from '../../migrations/1795464000004-AddApiKeys';
@@ -48,6 +32,9 @@ const IDLE_IN_TRANSACTION_TIMEOUT_MS = 5_000;
  */
 const SILENCE_MS = 2_000;
 
+/** A class with TypeORM's decorators. */
+export type Entity = new () => object;
+
 /** Timeouts of a connection; null for no limit. */
 export interface ConnectionOptions {
   /** Maximum time of a statement; 30 s. */
@@ -58,6 +45,8 @@ export interface ConnectionOptions {
   readonly connectTimeoutMs?: number;
   /** PostgreSQL refuses every write. */
   readonly readOnly?: boolean;
+  /** Entities whose repositories the caller uses; none. */
+  readonly entities?: readonly Entity[];
 }
 
 /** Migrations have no time limit: a table may be large, a replica slow. */
@@ -75,6 +64,7 @@ export function createDataSource(
     lockTimeoutMs = LOCK_TIMEOUT_MS,
     connectTimeoutMs = CONNECT_TIMEOUT_MS,
     readOnly = false,
+    entities = [],
   }: ConnectionOptions = {},
 ): DataSource {
   const rules: SessionRules = {
@@ -87,24 +77,7 @@ export function createDataSource(
     type: 'postgres',
     url,
     poolSize,
-    entities: [
-      ApprovalEntity,
-      AuditEntryEntity,
-      AuditSealEntity,
-      AuditCheckpointEntity,
-      OutboxEntity,
-      CardEntity,
-      CardPieceEntity,
-      LeaseEntity,
-      LaneEntity,
-      LaneStateEntity,
-      ChatMoveEntity,
-      SendSlotEntity,
-      ApiKeyEntity,
-      SigningKeyEntity,
-      ReceiptEntity,
-      ReplicaEntity,
-    ],
+    entities: [...entities],
     migrations: [
       CreateApprovals1795464000000,
       CreateEscalation1795464000001,

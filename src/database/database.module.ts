@@ -3,7 +3,7 @@ import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
 import { CONFIG, type Config } from '../config/environment';
 import { Log } from '../logging/log';
-import { createDataSource } from './data-source';
+import { createDataSource, type Entity } from './data-source';
 import { Database } from './database';
 import { DatabaseLocation } from './database-location';
 import { LeaseStore } from './lease-store';
@@ -15,14 +15,14 @@ import { ReplicaPresence } from './replica-presence';
 @Global()
 @Module({})
 export class DatabaseModule {
-  static at(location: DatabaseLocation, version: string): DynamicModule {
+  static at(location: DatabaseLocation, version: string, entities: readonly Entity[]): DynamicModule {
     return {
       module: DatabaseModule,
       imports: [
         TypeOrmModule.forRootAsync({
           inject: [CONFIG],
           useFactory: (config: Config) => ({
-            ...createDataSource(location.url, config.database.poolSize).options,
+            ...createDataSource(location.url, config.database.poolSize, { entities }).options,
             // The supervisor restarts the service: a failed start reports the error and ends.
             retryAttempts: 0,
           }),

@@ -1,13 +1,5 @@
 import { ArgumentsHost, Catch, HttpException, Injectable, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import {
-  AlreadyAcknowledged,
-  AlreadySettled,
-  Expired,
-  NotDecidable,
-  NotSettled,
-} from '../approvals/approval';
-import { viewOf } from '../approvals/approval-view';
 import { DomainError, InvalidInput, RateLimited, type DomainCode } from '../kernel/errors';
 import { currentCorrelationId } from '../logging/correlation';
 import { describeError, Log } from '../logging/log';
@@ -88,14 +80,6 @@ function httpCode(status: number): string {
 function extensions(error: DomainError): object {
   if (error instanceof InvalidInput) return { errors: error.errors };
   if (error instanceof RateLimited) return { retryAfterSeconds: error.retryAfterSeconds };
-  if (
-    error instanceof AlreadySettled ||
-    error instanceof Expired ||
-    error instanceof NotSettled ||
-    error instanceof NotDecidable ||
-    error instanceof AlreadyAcknowledged
-  )
-    return { approval: viewOf(error.approval) };
   return {};
 }
 
@@ -128,9 +112,10 @@ function detailOf(error: unknown, status: number): string {
     : error.message;
 }
 
-export function problemOf(error: unknown): Problem {
+/** `more`: further members of the problem document of a DomainError. */
+export function problemOf(error: unknown, more: object = {}): Problem {
   if (error instanceof DomainError) {
-    return problem(HTTP_STATUS[error.code], error.code, error.message, extensions(error));
+    return problem(HTTP_STATUS[error.code], error.code, error.message, { ...extensions(error), ...more });
   }
   const status = frameworkStatus(error);
   if (status >= 500) {

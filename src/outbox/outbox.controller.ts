@@ -4,7 +4,8 @@ import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swa
 import { createZodDto } from 'nestjs-zod';
 import { z } from 'zod';
 import type { Identity } from '../access/identity';
-import { Allow, Caller } from '../access/access.guard';
+import { Caller } from '../access/access.guard';
+import { Allow } from '../http/allow';
 import { nullableText } from '../kernel/nullable-text';
 import { ReplayDeadLettersCommand } from './commands/replay-dead-letters';
 import { DeadLettersQuery } from './queries/dead-letters';

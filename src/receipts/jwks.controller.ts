@@ -3,7 +3,7 @@ import { QueryBus } from '@nestjs/cqrs';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { createZodDto } from 'nestjs-zod';
 import { z } from 'zod';
-import { Allow } from '../access/access.guard';
+import { Allow } from '../http/allow';
 import { publicKeySchema } from './key-set';
 import { PublishedKeysQuery } from './queries/published-keys';
 import { PUBLIC_BEFORE_USE_MS } from './signing-keys';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { SettledApproval } from '../approvals/approval';
+import type { Actor } from '../kernel/actor';
 
 /** The header's `typ`, so that no other signed document passes for a receipt. */
 export const RECEIPT_TYPE = 'countersign-receipt+jwt';
@@ -56,15 +56,28 @@ export const receiptClaimsSchema = z
 /** The claims of a receipt (security.md). */
 export type ReceiptClaims = z.infer<typeof receiptClaimsSchema>;
 
+/** A settled approval, as far as its receipt tells of it. */
+export interface ReceiptSubject {
+  readonly id: string;
+  readonly agentId: string;
+  readonly sessionId: string;
+  readonly toolName: string;
+  readonly inputDigest: string;
+  readonly status: ReceiptClaims['status'];
+  readonly settledAt: Date;
+  /** Missing when nobody decided. */
+  readonly decision?: { readonly by: Actor };
+}
+
 /** `jti`: a new UUID. `displayDigest`: digest of the shown card, if there was one. */
 export function receiptClaims(
-  approval: SettledApproval,
+  approval: ReceiptSubject,
   displayDigest: string | null,
   jti: string,
 ): z.infer<typeof version2> {
   const { id, keyId, owner, agentId, sessionId, toolName, inputDigest, status, settledAt } = approval;
   const iat = Math.floor(settledAt.getTime() / 1000);
-  const by = 'decision' in approval ? approval.decision.by : null;
+  const by = approval.decision?.by ?? null;
   return {
     iss: RECEIPT_ISSUER,
     aud: agentId,

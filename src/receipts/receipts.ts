@@ -1,18 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { EventBus } from '@nestjs/cqrs';
-import type { SettledApproval } from '../approvals/approval';
 import { isUnavailable } from '../database/database';
 import { DomainError } from '../kernel/errors';
 import { describeError, Log } from '../logging/log';
-import { RECEIPT_TYPE, receiptClaims } from './receipt-claims';
+import { RECEIPT_TYPE, receiptClaims, type ReceiptSubject } from './receipt-claims';
 import { ReceiptsFailed } from './receipt-events';
 import { ReceiptStore } from './receipt-store';
 import { SigningKeys } from './signing-keys';
 
 /** A settled approval, and the digest of the shown card. */
 export interface Shown {
-  readonly approval: SettledApproval;
+  readonly approval: ReceiptSubject;
   readonly displayDigest: string | null;
 }
 

@@ -1,16 +1,7 @@
-import {
-  Global,
-  Inject,
-  Module,
-  type DynamicModule,
-  type MiddlewareConsumer,
-  type NestModule,
-  type OnApplicationShutdown,
-} from '@nestjs/common';
-import { HttpAdapterHost } from '@nestjs/core';
-import type { FastifyInstance } from 'fastify';
+import { Global, Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
 import { CONFIG, type Config } from '../config/environment';
 import { Log } from '../logging/log';
+import { CallerTraces } from './caller-traces';
 import { NoTracing, Tracing } from './tracing';
 
 export interface Service {
@@ -27,17 +18,14 @@ async function tracingTo(endpoint: string | null, service: Service, log: Log): P
 
 @Global()
 @Module({})
-export class TracingModule implements NestModule, OnApplicationShutdown {
-  constructor(
-    private readonly tracing: Tracing,
-    private readonly host: HttpAdapterHost,
-    @Inject(CONFIG) private readonly config: Config,
-  ) {}
+export class TracingModule implements OnApplicationShutdown {
+  constructor(private readonly tracing: Tracing) {}
 
   static of(service: Service): DynamicModule {
     return {
       module: TracingModule,
       providers: [
+        CallerTraces,
         {
           provide: Tracing,
           inject: [CONFIG, Log],
@@ -46,15 +34,6 @@ export class TracingModule implements NestModule, OnApplicationShutdown {
       ],
       exports: [Tracing],
     };
-  }
-
-  /** The first moment at which modules exist and routes do not. */
-  configure(_consumer: MiddlewareConsumer): void {
-    if (this.config.tracing.endpoint === null) return;
-    const fastify = this.host.httpAdapter.getInstance<FastifyInstance>();
-    fastify.addHook('onRequest', ({ headers: { traceparent } }, _reply, done) =>
-      this.tracing.under([traceparent].flat()[0], done),
-    );
   }
 
   /** Runs after everything that makes spans has ended. */

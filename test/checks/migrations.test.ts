@@ -1,4 +1,5 @@
 import { createDataSource } from '../../src/database/data-source';
+import { ENTITIES } from '../../src/entities';
 import { migrate, revertMigration } from '../../src/database/migrations';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 
@@ -26,7 +27,7 @@ async function schema(): Promise<string[]> {
 
 it('the migrations make exactly what the entities say', async () => {
   await migrate(database.url);
-  const source = createDataSource(database.url, 1);
+  const source = createDataSource(database.url, 1, { entities: ENTITIES });
   await source.initialize();
   try {
     const log = await source.driver.createSchemaBuilder().log();

@@ -13,6 +13,35 @@ const library = (name, pattern, rooms) => ({
   to: { path: `node_modules/(${pattern})/` },
 });
 
+/** A folder imports only folders before it. The files directly in src compose, and import everything. */
+const FLOORS = [
+  'kernel',
+  'config',
+  'logging',
+  'tracing',
+  'database',
+  'resilience',
+  'http',
+  'receipts',
+  'audit',
+  'access',
+  'outbox',
+  'approvals',
+  'retention',
+  'cards',
+  'channels',
+  'agents',
+  'operations',
+  'agent-side',
+  'cli',
+];
+const noUpwardArrows = FLOORS.map((folder, floor) => ({
+  name: `${folder}-imports-nothing-above-it`,
+  severity: 'error',
+  from: { path: `^src/${folder}/` },
+  to: { path: ['^src/[^/]+$', ...FLOORS.slice(floor + 1).map((above) => `^src/${above}/`)] },
+}));
+
 /** Modules compose; everything else stays in its own folder or uses what is listed. */
 const MODULES = '^src/(.*\\.module|main|app)\\.ts$';
 
@@ -20,6 +49,7 @@ const MODULES = '^src/(.*\\.module|main|app)\\.ts$';
 module.exports = {
   forbidden: [
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    ...noUpwardArrows,
     { name: 'no-orphans', severity: 'error', from: { orphan: true, pathNot: ['main\\.ts$'] }, to: {} },
     {
       name: 'kernel-imports-nothing-of-ours',
@@ -42,7 +72,8 @@ module.exports = {
         pathNot: [
           '^src/kernel/',
           '^src/config/environment\\.ts$',
-          '^src/approvals/(approval|approval-events|approval-store|rate-limits|settlement-feed)\\.ts$',
+          '^src/approvals/(approval|approval-events|approval-store|settlement-feed)\\.ts$',
+          '^src/access/rate-limits\\.ts$',
           '^src/approvals/(commands|queries)/',
           '^src/tracing/tracing\\.ts$',
         ],

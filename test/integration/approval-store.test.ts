@@ -1,7 +1,7 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { decodeJwt } from 'jose';
 import { Client } from 'pg';
-import type { Actor } from '../../src/approvals/approval';
+import type { Actor } from '../../src/kernel/actor';
 import {
   DEPART,
   EXPIRE_DUE,

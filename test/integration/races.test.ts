@@ -1,10 +1,11 @@
 import type { EventBus } from '@nestjs/cqrs';
-import { AlreadySettled, Expired, type Actor, type Approval } from '../../src/approvals/approval';
+import { AlreadySettled, Expired, type Approval } from '../../src/approvals/approval';
+import type { Actor } from '../../src/kernel/actor';
 import { ApprovalSettled } from '../../src/approvals/approval-events';
 import type { LastSeen } from '../../src/approvals/approval-store';
 import { CancelApprovalCommand, CancelApprovalHandler } from '../../src/approvals/commands/cancel-approval';
 import { DecideApprovalCommand, DecideApprovalHandler } from '../../src/approvals/commands/decide-approval';
-import type { RateLimits } from '../../src/approvals/rate-limits';
+import type { RateLimits } from '../../src/access/rate-limits';
 import type { SettlementFeed } from '../../src/approvals/settlement-feed';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { newApproval, openTestStore, type OpenStore } from '../support/open-store';

@@ -1,4 +1,5 @@
-import { digestOf, newKey, type Role } from '../../src/access/api-key';
+import { digestOf, newKey } from '../../src/access/api-key';
+import type { Role } from '../../src/http/allow';
 import type { TestDatabase } from './database';
 import { until } from './until';
 

@@ -9,6 +9,7 @@ import { SettlementFeed } from '../../src/approvals/settlement-feed';
 import { TimeoutSweeper } from '../../src/approvals/timeout-sweeper';
 import { parseConfig, type Config } from '../../src/config/environment';
 import { locateDatabase } from '../../src/database/database-location';
+import { attachHooks } from '../../src/hooks';
 import { createHttpAdapter } from '../../src/http/adapter';
 import { serveApiDocs } from '../../src/http/api-docs';
 import { createLog, NestLog, type Log } from '../../src/logging/log';
@@ -45,6 +46,7 @@ export async function openTestApp(databaseUrl: string, more: Record<string, stri
     createHttpAdapter(),
     { logger: new NestLog(log), bodyParser: false, abortOnError: false },
   );
+  attachHooks(app);
   serveApiDocs(app);
   await app.listen(0, '127.0.0.1');
   const get = <T>(part: Type<T> | Abstract<T>): T => app.get<T>(part, { strict: false });

@@ -20,7 +20,8 @@ import {
 import { RouteConfig } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Identity } from '../../access/identity';
-import { Allow, Caller } from '../../access/access.guard';
+import { Caller } from '../../access/access.guard';
+import { Allow } from '../../http/allow';
 import { LARGE_BODY } from '../../access/body-parser';
 import { McpEndpoint } from './mcp-endpoint';
 

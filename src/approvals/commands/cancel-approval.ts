@@ -1,8 +1,9 @@
 import { Command, CommandHandler, EventBus, type ICommandHandler } from '@nestjs/cqrs';
-import { cancel, type Actor, type Departure, type Settlement } from '../approval';
+import { cancel, type Departure, type Settlement } from '../approval';
+import type { Actor } from '../../kernel/actor';
 import { ApprovalSettled } from '../approval-events';
 import { ApprovalStore } from '../approval-store';
-import { RateLimits } from '../rate-limits';
+import { RateLimits } from '../../access/rate-limits';
 import { judged } from './late-attempt';
 
 /** Causes of an ending without a decision: somebody took the request back, every caller left, or it timed out. */

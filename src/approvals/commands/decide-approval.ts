@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, CommandHandler, EventBus, type ICommandHandler } from '@nestjs/cqrs';
-import { decide, type Actor, type DecidedApproval, type Verdict } from '../approval';
+import { decide, type DecidedApproval, type Verdict } from '../approval';
+import type { Actor } from '../../kernel/actor';
 import { ApprovalSettled } from '../approval-events';
 import { ApprovalStore } from '../approval-store';
-import { RateLimits } from '../rate-limits';
+import { RateLimits } from '../../access/rate-limits';
 import { SettlementFeed } from '../settlement-feed';
 import { judged } from './late-attempt';
 

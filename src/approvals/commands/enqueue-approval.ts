@@ -12,10 +12,10 @@ import {
 import { InvalidInput } from '../../kernel/errors';
 import type { JsonObject, JsonValue } from '../../kernel/json';
 import { Tracing } from '../../tracing/tracing';
-import type { Asker } from '../approval';
+import type { Asker } from '../../kernel/actor';
 import { ApprovalEnqueued } from '../approval-events';
 import { ApprovalStore, type Enqueued, type NewApproval } from '../approval-store';
-import { RateLimits, type CountedAsk } from '../rate-limits';
+import { RateLimits, type CountedAsk } from '../../access/rate-limits';
 
 export type { Enqueued } from '../approval-store';
 

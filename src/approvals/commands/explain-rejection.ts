@@ -1,5 +1,5 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import type { Actor } from '../approval';
+import type { Actor } from '../../kernel/actor';
 import { ApprovalStore } from '../approval-store';
 
 /**

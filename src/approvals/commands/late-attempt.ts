@@ -1,6 +1,7 @@
-import { AlreadySettled, Expired, NotDecidable, type Actor } from '../approval';
+import { AlreadySettled, Expired, NotDecidable } from '../approval';
+import type { Actor } from '../../kernel/actor';
 import type { ApprovalStore, LateAttempt } from '../approval-store';
-import type { RateLimits } from '../rate-limits';
+import type { RateLimits } from '../../access/rate-limits';
 
 function refusalOf(error: unknown): LateAttempt['reason'] | null {
   if (error instanceof Expired) return 'expired';

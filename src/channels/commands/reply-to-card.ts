@@ -1,5 +1,5 @@
 import { Command, CommandBus, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import type { Actor } from '../../approvals/approval';
+import type { Actor } from '../../kernel/actor';
 import { ExplainRejectionCommand } from '../../approvals/commands/explain-rejection';
 import { CardStore } from '../card-store';
 

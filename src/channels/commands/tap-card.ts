@@ -3,10 +3,10 @@ import {
   AlreadySettled,
   Expired,
   NotDecidable,
-  type Actor,
   type Approval,
   type DecidedApproval,
 } from '../../approvals/approval';
+import type { Actor } from '../../kernel/actor';
 import { DecideApprovalCommand } from '../../approvals/commands/decide-approval';
 import { RateLimited } from '../../kernel/errors';
 import { parseCallbackData, type Tap } from '../telegram/operators/callback-data';

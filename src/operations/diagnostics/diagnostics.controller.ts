@@ -1,7 +1,8 @@
 import { Body, Controller, Get, HttpCode, Post } from '@nestjs/common';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Identity } from '../../access/identity';
-import { Allow, Caller } from '../../access/access.guard';
+import { Caller } from '../../access/access.guard';
+import { Allow } from '../../http/allow';
 import { BreakerReport } from './breaker-report';
 import { DatabaseReport } from './database-report';
 import {

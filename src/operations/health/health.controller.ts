@@ -9,7 +9,7 @@ import {
 } from '@nestjs/terminus';
 import { TimeoutSweeper } from '../../approvals/timeout-sweeper';
 import { Heartbeat } from '../../database/heartbeat';
-import { Allow } from '../../access/access.guard';
+import { Allow } from '../../http/allow';
 import { TelegramStatus } from '../../channels/telegram/telegram-status';
 import { Departure } from './departure';
 import { HealthFilter } from './health.filter';

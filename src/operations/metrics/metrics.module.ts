@@ -1,4 +1,4 @@
-import { Module, type DynamicModule, type MiddlewareConsumer, type NestModule } from '@nestjs/common';
+import { Module, type DynamicModule } from '@nestjs/common';
 import { PrometheusModule } from '@willsoto/nestjs-prometheus';
 import { Registry } from 'prom-client';
 import { AuditModule } from '../../audit/audit.module';
@@ -24,9 +24,7 @@ const MISNAMED = [
 
 /** Global, because the controller of the library's module needs our registry. */
 @Module({})
-export class MetricsModule implements NestModule {
-  constructor(private readonly http: HttpMetrics) {}
-
+export class MetricsModule {
   /** Creates a registry for each application instead of the process, so that replicas in one process stay separate. */
   static create({ metrics: { listener } }: Config): DynamicModule {
     const registry = new Registry();
@@ -60,10 +58,5 @@ export class MetricsModule implements NestModule {
       ],
       exports: [Registry, BREAKER],
     };
-  }
-
-  /** The first moment at which modules exist and routes do not. */
-  configure(_consumer: MiddlewareConsumer): void {
-    this.http.attach();
   }
 }

@@ -1,11 +1,7 @@
 import fc from 'fast-check';
 import { createHash } from 'node:crypto';
-import {
-  ACKNOWLEDGEMENTS,
-  unansweredReason,
-  type Actor,
-  type Approval,
-} from '../../../src/approvals/approval';
+import { ACKNOWLEDGEMENTS, unansweredReason, type Approval } from '../../../src/approvals/approval';
+import type { Actor } from '../../../src/kernel/actor';
 import { renderCard, renderDocumentCaption, renderOutcome } from '../../../src/cards/card-text';
 import { displayDigest } from '../../../src/cards/display-digest';
 import type { RichText } from '../../../src/cards/rich-text';

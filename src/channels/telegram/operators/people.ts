@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Actor } from '../../../approvals/approval';
+import type { Actor } from '../../../kernel/actor';
 import { CONFIG, telegramOf, type Config } from '../../../config/environment';
 import { Destination } from '../../destination';
 

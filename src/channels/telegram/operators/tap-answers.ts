@@ -1,4 +1,5 @@
-import type { Actor, SettledApproval, Verdict } from '../../../approvals/approval';
+import type { SettledApproval, Verdict } from '../../../approvals/approval';
+import type { Actor } from '../../../kernel/actor';
 import { beginning } from '../../../cards/excerpt';
 import { utc } from '../../../cards/moments';
 import { visibleLine } from '../../../cards/visible-text/visible-text';

@@ -1,4 +1,4 @@
-import type { Actor } from './approval';
+import type { Actor } from '../kernel/actor';
 
 /** A counted request. Only the window that counted it gets its points back: a later one did not lose them. */
 export interface CountedAsk {
