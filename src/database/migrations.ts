@@ -121,10 +121,7 @@ export async function migrate(
     // Revoke first: otherwise another role could place objects before the owner's while a migration runs.
     if (separate) await takeBack(source, service);
     const done = await runPending(source, roleOf(ownerUrl), progress);
-    if (separate) {
-      const tables = source.entityMetadatas.map(({ tablePath }) => tablePath);
-      await source.query(grantsFor(service, tables));
-    }
+    if (separate) await source.query(grantsFor(service));
     return done.map((migration) => migration.name);
   });
 }

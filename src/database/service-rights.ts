@@ -1,8 +1,33 @@
-/** Tables to which the service only appends; only the owner could change rows. */
-export const APPEND_ONLY: readonly string[] = ['audit_log', 'audit_seals', 'audit_checkpoints'];
+const CHANGE = ['select', 'insert', 'update', 'delete'] as const;
+/** Only the owner can change or remove rows. */
+const APPEND = ['select', 'insert'] as const;
+/** Retention may remove rows, but nobody may change them. */
+const APPEND_AND_REMOVE = ['select', 'insert', 'delete'] as const;
 
-/** Tables whose rows retention may remove, but nobody may change. */
-const NEVER_CHANGED: readonly string[] = ['receipts'];
+/** Rights of the service on every table of this version; a test compares the names with the entities. */
+export const TABLE_RIGHTS = {
+  api_keys: CHANGE,
+  approvals: CHANGE,
+  audit_checkpoints: APPEND,
+  audit_log: APPEND,
+  audit_seals: APPEND,
+  card_pieces: CHANGE,
+  cards: CHANGE,
+  chat_moves: CHANGE,
+  lane_states: CHANGE,
+  lanes: CHANGE,
+  leases: CHANGE,
+  outbox: CHANGE,
+  receipts: APPEND_AND_REMOVE,
+  replicas: CHANGE,
+  send_slots: CHANGE,
+  signing_keys: CHANGE,
+} satisfies Record<string, readonly string[]>;
+
+/** Tables to which the service only appends. */
+export const APPEND_ONLY: readonly string[] = Object.entries(TABLE_RIGHTS).flatMap(([table, rights]) =>
+  rights === APPEND ? [table] : [],
+);
 
 /** Runs as the owner; the service calls it to remove old audit rows. */
 export const PRUNE_FUNCTION = 'audit_prune(timestamptz)';
@@ -10,26 +35,18 @@ export const PRUNE_FUNCTION = 'audit_prune(timestamptz)';
 /** Quotes an identifier as PostgreSQL does, with `"` doubled. */
 const quoted = (identifier: string): string => `"${identifier.replaceAll('"', '""')}"`;
 
-/** The rights of the service on a table. */
-export function tableRights(table: string): readonly string[] {
-  if (APPEND_ONLY.includes(table)) return ['select', 'insert'];
-  return NEVER_CHANGED.includes(table)
-    ? ['select', 'insert', 'delete']
-    : ['select', 'insert', 'update', 'delete'];
-}
-
 /**
  * Returns one string, so one transaction: the service's role never has more rights than at the end. Names only the
  * tables of this version, because tables of a newer one are not ours to grant.
  */
-export function grantsFor(service: string, tables: readonly string[]): string {
+export function grantsFor(service: string): string {
   const role = quoted(service);
   return [
     `grant usage on schema public to ${role}`,
     `grant select on migrations to ${role}`,
-    ...tables.flatMap((table) => [
+    ...Object.entries(TABLE_RIGHTS).flatMap(([table, rights]) => [
       `revoke all on ${table} from ${role}`,
-      `grant ${tableRights(table).join(', ')} on ${table} to ${role}`,
+      `grant ${rights.join(', ')} on ${table} to ${role}`,
     ]),
     `grant execute on function ${PRUNE_FUNCTION} to ${role}`,
   ].join('; ');

@@ -1,5 +1,6 @@
 import { createDataSource } from '../../src/database/data-source';
 import { ENTITIES } from '../../src/entities';
+import { TABLE_RIGHTS } from '../../src/database/service-rights';
 import { migrate, revertMigration } from '../../src/database/migrations';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 
@@ -25,13 +26,15 @@ async function schema(): Promise<string[]> {
     .sort();
 }
 
-it('the migrations make exactly what the entities say', async () => {
+it('the migrations make exactly what the entities say, and the service has rights to every table', async () => {
   await migrate(database.url);
   const source = createDataSource(database.url, 1, { entities: ENTITIES });
   await source.initialize();
   try {
     const log = await source.driver.createSchemaBuilder().log();
     expect(log.upQueries.map(({ query }) => query)).toEqual([]);
+    const tables = source.entityMetadatas.map(({ tablePath }) => tablePath);
+    expect(Object.keys(TABLE_RIGHTS).sort()).toEqual(tables.sort());
   } finally {
     await source.destroy();
   }

@@ -16,7 +16,6 @@ export type Reached =
   | {
       readonly database: Database;
       readonly migrations: readonly string[];
-      readonly tables: readonly string[];
       readonly address: string;
     }
   | { readonly database: null; readonly reason: string; readonly fix: string };
@@ -67,7 +66,6 @@ async function reach(config: Config): Promise<{ reached: Reached; close: () => P
       reached: {
         database,
         migrations: migrationsOf(source),
-        tables: source.entityMetadatas.map(({ tablePath }) => tablePath),
         address: `${host}${pathname}`,
       },
       close: () => source.destroy(),

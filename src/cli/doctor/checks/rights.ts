@@ -1,4 +1,4 @@
-import { PRUNE_FUNCTION, tableRights } from '../../../database/service-rights';
+import { PRUNE_FUNCTION, TABLE_RIGHTS } from '../../../database/service-rights';
 import { error, seen, skipped, type Check } from '../check';
 
 /** $1, $2: tables and a right for each; $3: the function. The check of the migrations reports missing ones. */
@@ -17,15 +17,18 @@ interface Rights extends Record<string, unknown> {
   readonly lacking: readonly string[];
 }
 
+const NEEDED = Object.entries(TABLE_RIGHTS).flatMap(([name, rights]) =>
+  rights.map((right) => ({ name, right })),
+);
+
 /** Checks that the service's role has every right that the migrations grant; without one, its queries would fail. */
 export const rightsCheck: Check = {
   name: 'rights',
   async examine({ reached }) {
     if (reached.database === null) return skipped('needs the database');
-    const needed = reached.tables.flatMap((name) => tableRights(name).map((right) => ({ name, right })));
     const [rights] = await reached.database.query<Rights>(RIGHTS, [
-      needed.map(({ name }) => name),
-      needed.map(({ right }) => right),
+      NEEDED.map(({ name }) => name),
+      NEEDED.map(({ right }) => right),
       PRUNE_FUNCTION,
     ]);
     if (!rights) throw new Error('the database did not report its rights');
