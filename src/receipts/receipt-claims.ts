@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Actor } from '../kernel/actor';
+import type { Actor, Asker } from '../kernel/actor';
 
 /** The header's `typ`, so that no other signed document passes for a receipt. */
 export const RECEIPT_TYPE = 'countersign-receipt+jwt';
@@ -57,7 +57,7 @@ export const receiptClaimsSchema = z
 export type ReceiptClaims = z.infer<typeof receiptClaimsSchema>;
 
 /** A settled approval, as far as its receipt tells of it. */
-export interface ReceiptSubject {
+export interface ReceiptSubject extends Asker {
   readonly id: string;
   readonly agentId: string;
   readonly sessionId: string;
