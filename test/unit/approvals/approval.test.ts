@@ -1,4 +1,18 @@
-import { acknowledge, ACKNOWLEDGEMENTS, AlreadyAcknowledged, AlreadySettled, cancel, decide, Expired, expire, NotDecidable, NotSettled, possibleVerdicts, unansweredReason, type Approval } from '../../../src/approvals/approval';
+import {
+  acknowledge,
+  ACKNOWLEDGEMENTS,
+  AlreadyAcknowledged,
+  AlreadySettled,
+  cancel,
+  decide,
+  Expired,
+  expire,
+  NotDecidable,
+  NotSettled,
+  possibleVerdicts,
+  unansweredReason,
+  type Approval,
+} from '../../../src/approvals/approval';
 import { TIMEOUT_ACTOR, type Actor } from '../../../src/kernel/actor';
 import type { DomainError } from '../../../src/kernel/errors';
 

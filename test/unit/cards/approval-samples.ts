@@ -1,5 +1,10 @@
 import fc from 'fast-check';
-import type { Acknowledgement, Approval, ApprovalRequest, SettledApproval } from '../../../src/approvals/approval';
+import type {
+  Acknowledgement,
+  Approval,
+  ApprovalRequest,
+  SettledApproval,
+} from '../../../src/approvals/approval';
 import type { Actor } from '../../../src/kernel/actor';
 import type { JsonObject, JsonValue } from '../../../src/kernel/json';
 import { hostileText } from './hostile-text';
