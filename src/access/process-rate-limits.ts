@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import type { Actor } from '../kernel/actor';
-import { RateLimits, type CountedAsk } from './rate-limits';
+import { RateLimits, type CountedAsk, type CountedDecision } from './rate-limits';
 import { RefusalLog } from '../audit/refusal-log';
 import { CONFIG, type Config } from '../config/environment';
 import { RateLimited } from '../kernel/errors';
@@ -89,8 +89,8 @@ export class ProcessRateLimits extends RateLimits {
     };
   }
 
-  async decide({ kind, id }: Actor): Promise<void> {
-    await this.count(this.decisions, `${kind}:${id}`, 'decisions');
+  decide({ kind, id }: Actor): Promise<CountedDecision> {
+    return this.count(this.decisions, `${kind}:${id}`, 'decisions');
   }
 
   async refuse({ kind, id }: Actor): Promise<void> {

@@ -9,6 +9,12 @@ export interface CountedAsk {
   giveBackBytes(): Promise<void>;
 }
 
+/** A counted decision. */
+export interface CountedDecision {
+  /** Returns the count of an attempt that the database could not serve: the caller retries it. */
+  giveBack(): Promise<void>;
+}
+
 /**
  * Limits the rate of an agent's requests and an operator's decisions. Reads, waits and cancellations have no rate,
  * except refused ones; other code limits how many of one key run or wait at a time.
@@ -18,7 +24,7 @@ export abstract class RateLimits {
   abstract ask(keyId: string, bytes: number): Promise<CountedAsk>;
 
   /** Counts one decision. Rejects with RateLimited. */
-  abstract decide(by: Actor): Promise<void>;
+  abstract decide(by: Actor): Promise<CountedDecision>;
 
   /** Counts one refused attempt, because each writes an audit row. Rejects with RateLimited. */
   abstract refuse(by: Actor): Promise<void>;

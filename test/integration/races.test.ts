@@ -31,7 +31,7 @@ interface Told {
 
 const UNLIMITED: RateLimits = {
   ask: () => Promise.resolve({ giveBack: () => Promise.resolve(), giveBackBytes: () => Promise.resolve() }),
-  decide: () => Promise.resolve(),
+  decide: () => Promise.resolve({ giveBack: () => Promise.resolve() }),
   refuse: () => Promise.resolve(),
 };
 

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, CommandHandler, EventBus, type ICommandHandler } from '@nestjs/cqrs';
 import { decide, type DecidedApproval, type Verdict } from '../approval';
 import type { Actor } from '../../kernel/actor';
+import { DomainError } from '../../kernel/errors';
 import { ApprovalSettled } from '../approval-events';
 import { ApprovalStore } from '../approval-store';
 import { RateLimits } from '../../access/rate-limits';
@@ -40,8 +41,19 @@ export class DecideApprovalHandler implements ICommandHandler<DecideApprovalComm
     private readonly events: EventBus,
   ) {}
 
-  async execute({ id, by, verdict, reason, displayDigest }: DecideApprovalCommand): Promise<DecidedApproval> {
-    await this.limits.decide(by);
+  async execute(command: DecideApprovalCommand): Promise<DecidedApproval> {
+    const counted = await this.limits.decide(command.by);
+    try {
+      return await this.decide(command);
+    } catch (error) {
+      // One tap is retried for minutes: counted each time, it would use up the limit and be refused at the end.
+      if (error instanceof DomainError && error.code === 'database.unavailable') await counted.giveBack();
+      throw error;
+    }
+  }
+
+  private async decide(command: DecideApprovalCommand): Promise<DecidedApproval> {
+    const { id, by, verdict, reason, displayDigest } = command;
     const outcome = { status: verdict, by, reason, displayDigest };
     const attempted = { id, by, attempt: verdict };
     const evidence = { store: this.store, limits: this.limits };
