@@ -177,7 +177,7 @@ export class RealAgent {
     const { way, without = [], deny } = this.asking;
     if (way !== 'hook') return;
     const kept = (name: string, value: unknown): unknown => (without.includes(name) ? undefined : value);
-    const settings = JSON.parse(this.printed('README.md', '"PreToolUse"'), kept) as Settings;
+    const settings = JSON.parse(this.printed('docs/connectors.md', '"PreToolUse"'), kept) as Settings;
     this.writeSettings(deny ? { ...settings, permissions: { ...settings.permissions, deny } } : settings);
   }
 
