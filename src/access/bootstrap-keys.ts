@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
-import { ConfigurationError, type Config } from '../config/environment';
+import { type Config } from '../config/environment';
+import { ConfigurationError } from '../config/faults';
 import type { Log } from '../logging/log';
 import { newKey } from './api-key';
 

@@ -1,7 +1,8 @@
 import { mkdir, open, readFile, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
-import { CONFIG, ConfigurationError, type Config } from '../config/environment';
+import { CONFIG, type Config } from '../config/environment';
+import { ConfigurationError } from '../config/faults';
 import { Clock } from '../kernel/clock';
 import { DomainError } from '../kernel/errors';
 import { describeError, Log } from '../logging/log';

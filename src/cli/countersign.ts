@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import 'reflect-metadata';
 import { Command, CommanderError } from 'commander';
-import { secretsIn } from '../config/environment';
+import { secretsIn } from '../config/secrets';
 import { describeError } from '../logging/log';
 import { createRedactor } from '../logging/redact';
 import { BUILD } from '../kernel/build';

@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { loadConfig } from '../config/config.module';
-import { secretsIn } from '../config/environment';
+import { secretsIn } from '../config/secrets';
 import { createLog, describeError } from '../logging/log';
 import { createRedactor } from '../logging/redact';
 import { locateDatabase } from './database-location';

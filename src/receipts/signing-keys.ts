@@ -5,7 +5,8 @@ import {
   type OnApplicationBootstrap,
   type OnModuleInit,
 } from '@nestjs/common';
-import { CONFIG, ConfigurationError, type Config } from '../config/environment';
+import { CONFIG, type Config } from '../config/environment';
+import { ConfigurationError } from '../config/faults';
 import { Clock } from '../kernel/clock';
 import { describeError, Log } from '../logging/log';
 import { SigningKey } from './signing-key';

@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
-import { environmentSchema, parseConfig, type Config } from '../../src/config/environment';
+import { parseConfig, type Config } from '../../src/config/environment';
+import { environmentSchema } from '../../src/config/settings';
 import { SigningKey } from '../../src/receipts/signing-key';
 import { AGENT_KEY, BOT_TOKEN, OPERATOR_KEY } from './well-known';
 

@@ -1,7 +1,7 @@
 import { realpathSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
-import { withoutSecrets } from '../../config/environment';
+import { withoutSecrets } from '../../config/secrets';
 import type { CountersignClient } from '../../agent-side/client';
 import { ServiceRefused } from '../../agent-side/client/service-errors';
 import { ClaudeRun } from '../../agent-side/run/run-claude';

@@ -1,4 +1,5 @@
-import { ConfigurationError, type Config } from '../../config/environment';
+import { type Config } from '../../config/environment';
+import { ConfigurationError } from '../../config/faults';
 import { describeError } from '../../logging/log';
 import { agentToolsCheck } from './checks/agent-tools';
 import { auditChainCheck } from './checks/audit-chain';

@@ -7,7 +7,8 @@ import {
   parseCallbackData,
   parseListTap,
 } from '../../../src/channels/telegram/operators/callback-data';
-import { ConfigurationError, parseConfig } from '../../../src/config/environment';
+import { parseConfig } from '../../../src/config/environment';
+import { ConfigurationError } from '../../../src/config/faults';
 import { freePort } from '../../support/processes';
 import { Scrape } from '../../support/scrape';
 import type { ChatMessage } from '../../support/sandbox-client';

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { bootstrapKeys } from '../../../src/access/bootstrap-keys';
 import { KeyRing } from '../../../src/access/key-ring';
 import type { KeyStore } from '../../../src/access/key-store';
-import { ConfigurationError, parseConfig } from '../../../src/config/environment';
+import { parseConfig } from '../../../src/config/environment';
+import { ConfigurationError } from '../../../src/config/faults';
 import { SystemClock } from '../../../src/kernel/clock';
 import { createLog } from '../../../src/logging/log';
 

@@ -1,7 +1,9 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ConfigurationError, parseConfig, secretsIn, withoutSecrets } from '../../../src/config/environment';
+import { parseConfig } from '../../../src/config/environment';
+import { ConfigurationError } from '../../../src/config/faults';
+import { secretsIn, withoutSecrets } from '../../../src/config/secrets';
 
 const TOKEN = `123456789:${'t'.repeat(35)}`;
 const KEY = 'k'.repeat(32);

@@ -1,8 +1,25 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { environmentSchema, parseConfig } from '../../../src/config/environment';
+import { parseConfig } from '../../../src/config/environment';
+import { environmentSchema } from '../../../src/config/settings';
+import { exampleOfSettings, tablesOfSettings } from '../../support/settings-documents';
 
 const read = (path: string): string => readFileSync(join(__dirname, '..', '..', '..', path), 'utf8');
+
+const write = (path: string, text: string) => writeFileSync(join(__dirname, '..', '..', '..', path), text);
+const proseOf = (document: string): string => document.slice(0, document.indexOf('\n## ') + 1);
+
+/** `UPDATE_CONFIGURATION=1 npm test -- test/unit/docs/configuration.test.ts` writes both documents. */
+if (process.env.UPDATE_CONFIGURATION === '1') {
+  write('docs/configuration.md', proseOf(read('docs/configuration.md')) + tablesOfSettings());
+  write('.env.example', exampleOfSettings());
+}
+
+it('docs/configuration.md and .env.example are what the settings say', () => {
+  const document = read('docs/configuration.md');
+  expect(document.slice(proseOf(document).length)).toBe(tablesOfSettings());
+  expect(read('.env.example')).toBe(exampleOfSettings());
+});
 
 /** Every variable with its default as it is written in the environment; null: there is none, as for the operators. */
 const defaults = environmentSchema.omit({ TELEGRAM_OPERATORS: true }).parse({}) as Record<
