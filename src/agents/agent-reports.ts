@@ -112,7 +112,14 @@ export class AgentReports {
     const reason = isAskedAtTerminal(asked) ? ANSWERED_AT_TERMINAL : WENT_ON;
     try {
       await this.commands.execute(
-        new CancelApprovalCommand({ cause: 'requested', id: asked.id, by: actorOf(caller), reason }),
+        new CancelApprovalCommand({
+          cause: 'requested',
+          id: asked.id,
+          by: actorOf(caller),
+          reason,
+          viewer: { keyId: caller.keyId },
+          gone: null,
+        }),
       );
       const fields = { approvalId: asked.id, reason };
       this.log.event('info', 'connector.retracted', fields, 'a request was answered elsewhere');

@@ -23,7 +23,7 @@ import {
 import { JoinApprovalCommand } from '../approvals/commands/join-approval';
 import { TakeAnswerCommand } from '../approvals/commands/take-answer';
 import { AwaitSettlementQuery } from '../approvals/queries/await-settlement';
-import { GetApprovalQuery } from '../approvals/queries/get-approval';
+import { GetApprovalStateQuery } from '../approvals/queries/get-approval';
 import { canonicalize, inputDigest, sha256Hex } from '../kernel/canonical-json';
 import { Clock } from '../kernel/clock';
 import { DomainError } from '../kernel/errors';
@@ -269,12 +269,16 @@ export class HeldCalls implements OnModuleDestroy {
       await this.commands.execute(
         new CancelApprovalCommand({ cause: 'abandoned', id, since, by: actorOf(caller), reason }),
       );
-      const { approval } = await this.queries.execute(new GetApprovalQuery(id, { keyId: caller.keyId }));
-      if (isSettled(approval)) await this.acknowledge(approval, 'gone');
+      const { keyId } = caller;
+      const { status } = await this.queries.execute(new GetApprovalStateQuery(id, { keyId }));
+      if (status !== 'pending') await this.acknowledge({ id, keyId }, 'gone');
     });
   }
 
-  private async acknowledge({ id, keyId }: Approval, outcome: Acknowledgement): Promise<void> {
+  private async acknowledge(
+    { id, keyId }: Pick<Approval, 'id' | 'keyId'>,
+    outcome: Acknowledgement,
+  ): Promise<void> {
     await this.noted('an acknowledgement', async () => {
       try {
         await this.commands.execute(new AcknowledgeApprovalCommand(id, keyId, outcome));

@@ -5,11 +5,10 @@ import {
   type Approval,
   type ApprovalRequest,
   type ApprovalStatus,
-  type SettledApproval,
   type Settlement,
 } from './approval';
 import { TIMEOUT_ACTOR, type Actor } from '../kernel/actor';
-import type { PendingLook, Snapshot } from './approval-store';
+import type { ApprovalState, PendingLook, Snapshot } from './approval-store';
 
 /** The columns of `approvals` that make an approval. */
 export interface ApprovalRow {
@@ -89,25 +88,33 @@ export function toApproval(row: ApprovalRow): Approval {
   }
 }
 
-export function toSettled(row: ApprovalRow): SettledApproval {
-  const approval = toApproval(row);
-  if (approval.status === 'pending') throw new Error(`approval ${row.id} is pending after it was settled`);
-  return approval;
-}
-
-/** Columns of a request that expired. */
-export type ExpiredRow = Pick<ApprovalRow, 'id' | 'correlation_id' | 'traceparent' | 'created_at'> & {
+/** Columns of a request that was settled just now. */
+export type SettledRow = Pick<ApprovalRow, 'id' | 'correlation_id' | 'traceparent' | 'created_at'> & {
   settled_at: Date;
 };
 
-export const toExpired = (row: ExpiredRow): Settlement => ({
+const toSettlement = (row: SettledRow, status: 'expired' | 'cancelled', by: Actor): Settlement => ({
   id: row.id,
   correlationId: row.correlation_id,
   traceparent: row.traceparent,
   createdAt: row.created_at,
   settledAt: row.settled_at,
-  status: 'expired',
-  by: TIMEOUT_ACTOR,
+  status,
+  by,
+});
+
+export const toExpired = (row: SettledRow): Settlement => toSettlement(row, 'expired', TIMEOUT_ACTOR);
+
+export const toCancelled = (row: SettledRow, by: Actor): Settlement => toSettlement(row, 'cancelled', by);
+
+/** Columns of a request that make its state. */
+export type StateRow = Pick<SnapshotRow, 'key_id' | 'status' | 'acknowledged' | 'ends_in_ms'>;
+
+export const toState = (row: StateRow): ApprovalState => ({
+  keyId: row.key_id,
+  status: row.status,
+  acknowledged: row.acknowledged,
+  endsInMs: row.ends_in_ms,
 });
 
 export const toLook = ({ id, now, display_digest: displayDigest }: SnapshotRow): PendingLook => ({

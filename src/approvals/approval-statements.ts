@@ -33,11 +33,17 @@ const ACKNOWLEDGED_WITHIN_SECONDS = 1;
 const GATHERING = `make_interval(secs => case
       when (select holder from approvals a where a.id = ended.id) is null then 0 else ${ACKNOWLEDGED_WITHIN_SECONDS} end)`;
 
+/** Leaves out the request text: no caller needs it here, and for thousands of rows it is most of the work. */
+const SETTLEMENT = `id, correlation_id, traceparent, created_at, settled_at`;
+
+/** Columns of a settled row that its aftermath needs. */
+const ENDED = `${SETTLEMENT}, status, settled_by_kind, settled_by_id, settled_by_name, reason, input_digest`;
+
 /**
  * The work that follows an `ended` list of settled rows, in one transaction: audit row, outcome edit, wake-up. It also
  * deletes a card that was not sent yet, unless a replica is sending it at this moment.
  */
-const AFTERMATH = (lanes: string, answered = APPROVAL) => `
+const AFTERMATH = (lanes: string) => `
   audited as (
     insert into audit_log (at, type, actor, approval_id, correlation_id, data)
     select settled_at, 'approval.' || status, settled_by_kind || ':' || settled_by_id, id, correlation_id,
@@ -50,7 +56,7 @@ const AFTERMATH = (lanes: string, answered = APPROVAL) => `
       select id, (row_number() over () - 1) / ${IDS_PER_NOTIFY} as part from ended) as parts
     group by part
   )
-  select ${answered} from ended, (select count(sent) from woken) as all_woken`;
+  select ${SETTLEMENT} from ended, (select count(sent) from woken) as all_woken`;
 
 /**
  * Inserts many requests at once. Parameters, each an array with a value for each request: key, agent, session, request,
@@ -115,7 +121,7 @@ export const FIND_BY_IDEMPOTENCY_KEY: Statement = {
 };
 
 /** True if the deciding key and the asking key have the same owner. Keys without an owner are not compared. */
-const SAME_OWNER = `$2 in ('approved', 'rejected') and $3 = 'api' and exists (
+const SAME_OWNER = `$3 = 'api' and exists (
       select from api_keys as asker join api_keys as decider on lower(decider.owner) = lower(asker.owner)
       where asker.name = approvals.key_id and decider.name = $4)`;
 
@@ -143,24 +149,26 @@ export const SETTLE: Statement = {
     where id = $1 and ${STILL_PENDING} and expires_at > now() and not (${SAME_OWNER})
       and $8::timestamptz between now() - make_interval(secs => ${READ_AT_MOST_SECONDS_AGO}) and now()
       and ($10::boolean or ${SHOWN_DIGEST} is not distinct from $11::text)
-    returning ${APPROVAL}
+    returning ${ENDED}
   ), signed as (
     insert into receipts (approval_id, jws) select id, $9 from ended on conflict (approval_id) do nothing
   ), ${AFTERMATH('$7')}`,
 };
 
 /**
- * Parameters: id, actor kind, actor id, actor name, reason, the number of departures after the last one, lanes. Settles
- * nothing if a caller has joined since that departure.
+ * Parameters: id, actor kind, actor id, actor name, reason, the number of departures after the last one, lanes. Cancels
+ * nothing if a caller has joined since that departure; null: cancels in any case.
  */
-export const SETTLE_ABANDONED: Statement = {
-  name: 'approval-settle-abandoned',
+export const CANCEL: Statement = {
+  name: 'approval-cancel',
+  withinMs: PERSON_WAITS_MS,
   text: `
   with ended as (
     update approvals set status = 'cancelled', settled_at = ${NOW}, settled_by_kind = $2, settled_by_id = $3,
       settled_by_name = $4, reason = $5
-    where id = $1 and ${STILL_PENDING} and expires_at > now() and departed = $6 and joined + 1 = departed
-    returning ${APPROVAL}
+    where id = $1 and ${STILL_PENDING} and expires_at > now()
+      and ($6::integer is null or (departed = $6 and joined + 1 = departed))
+    returning ${ENDED}
   ), ${AFTERMATH('$7')}`,
 };
 
@@ -283,9 +291,6 @@ export const ACKNOWLEDGE: Statement = {
   select id from told`,
 };
 
-/** Leaves out the request text: no caller needs it here, and for thousands of rows it is most of the work. */
-const SETTLEMENT = `id, correlation_id, traceparent, created_at, settled_at`;
-
 /**
  * Takes the ids as an array, so that PostgreSQL finds each by the primary key. A join with a few hundred ids would read
  * the whole table for every batch, if PostgreSQL estimates that the table is small.
@@ -295,8 +300,8 @@ const EXPIRE = (due: string, lanes: string) => `
     update approvals set status = 'expired', settled_at = ${NOW}, settled_by_kind = 'system',
       settled_by_id = 'timeout', settled_by_name = 'timeout'
     where id = any(array(select due_id from due))
-    returning ${SETTLEMENT}, status, settled_by_kind, settled_by_id, settled_by_name, reason, input_digest
-  ), ${AFTERMATH(lanes, SETTLEMENT)}`;
+    returning ${ENDED}
+  ), ${AFTERMATH(lanes)}`;
 
 /** Requests that expired by this moment are due: the grace period has passed since. */
 const DUE_BY = `now() - make_interval(secs => $1)`;
@@ -357,9 +362,17 @@ export const EXPIRE_OVERDUE_AND_FREE: Statement = {
 
 const RECEIPT = `(select jws from receipts where approval_id = approvals.id)`;
 
+const ENDS_IN_MS = `(extract(epoch from expires_at - now()) * 1000)::float8 + 1000 * $1::float8 as ends_in_ms`;
+
+/** Parameters: grace in seconds, id. Leaves out the request text, which may be large. */
+export const STATE: Statement = {
+  name: 'approval-state',
+  withinMs: PERSON_WAITS_MS,
+  text: `select key_id, status, acknowledged, ${ENDS_IN_MS} from approvals where id = $2`,
+};
+
 const snapshotWith = (approval: string) => `${approval}, now() as now,
-  case when status <> 'pending' then ${RECEIPT} end as receipt,
-  (extract(epoch from expires_at - now()) * 1000)::float8 + 1000 * $1::float8 as ends_in_ms`;
+  case when status <> 'pending' then ${RECEIPT} end as receipt, ${ENDS_IN_MS}`;
 const SNAPSHOT = snapshotWith(APPROVAL);
 
 /** Selects the digest only of rows without a receipt. */

@@ -43,9 +43,9 @@ export interface Enqueued {
   readonly replayed: boolean;
 }
 
-/** The ending that an operator or the asker gives a request. */
+/** The ending that an operator gives a request. */
 export interface Outcome {
-  readonly status: Verdict | 'cancelled';
+  readonly status: Verdict;
   readonly by: Actor;
   readonly reason: string | null;
   /** Digest of the card that was tapped; without one, of the card in the chat, if there is any. */
@@ -63,6 +63,10 @@ export interface Snapshot {
   /** The length of the request's text, in UTF-16 units. */
   readonly characters: number;
 }
+
+/** The state of a request, read without its text. */
+export type ApprovalState = Pick<Approval, 'keyId' | 'status'> &
+  Pick<Snapshot, 'endsInMs'> & { readonly acknowledged: Acknowledgement | null };
 
 /** A request that is still pending, without its text. */
 export type PendingLook = Pick<Snapshot, 'displayDigest' | 'now'> & {
@@ -182,11 +186,17 @@ export abstract class ApprovalStore {
   abstract depart(id: string, hold: Hold): Promise<Departure | null>;
 
   /**
-   * Cancels a pending request that no caller has joined since that departure.
+   * Cancels a pending request before `expiresAt`, without reading its text. The receipt is made when it is first read.
    *
-   * @returns null when a caller came back, or the request ended otherwise.
+   * @param since cancels only if no caller has joined since that departure; null: in any case
+   * @returns null when a caller came back, the time is up, or the request ended otherwise
    */
-  abstract abandon(id: string, since: Departure, by: Actor, reason: string): Promise<SettledApproval | null>;
+  abstract cancel(
+    id: string,
+    by: Actor,
+    reason: string | null,
+    since: Departure | null,
+  ): Promise<Settlement | null>;
 
   /**
    * Adds the reason to a rejection by this operator that has none.
@@ -199,11 +209,14 @@ export abstract class ApprovalStore {
   abstract noteLate(id: string, by: Actor, late: LateAttempt): Promise<void>;
 
   /**
-   * Records the acknowledgement of the agent with this key for a settled request.
+   * Records the acknowledgement of the agent with this key for a settled request, without reading its text.
    *
-   * @returns the approval if this was new; null if it was not, or there was no such settled request.
+   * @returns true if this was new; false if it was not, or there was no such settled request.
    */
-  abstract acknowledge(id: string, keyId: string, outcome: Acknowledgement): Promise<SettledApproval | null>;
+  abstract acknowledge(id: string, keyId: string, outcome: Acknowledgement): Promise<boolean>;
+
+  /** Reads the state of a request, which may be overdue; null: there is none. */
+  abstract stateOf(id: string): Promise<ApprovalState | null>;
 
   /**
    * Checks whether any request became due after a moment; null: at any time. Requests that another replica is ending

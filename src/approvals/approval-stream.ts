@@ -10,7 +10,8 @@ import { describeError, Log } from '../logging/log';
 import type { Approval } from './approval';
 import { viewOf } from './approval-view';
 import { AwaitSettlementQuery } from './queries/await-settlement';
-import { GetApprovalQuery, type Viewer } from './queries/get-approval';
+import { GetApprovalQuery } from './queries/get-approval';
+import type { Viewer } from './queries/viewer';
 
 const eventOf = (approval: Approval) => `event: approval\ndata: ${JSON.stringify(viewOf(approval))}\n\n`;
 

@@ -54,7 +54,8 @@ import { CancelApprovalCommand } from './commands/cancel-approval';
 import { DecideApprovalCommand } from './commands/decide-approval';
 import { EnqueueApprovalCommand } from './commands/enqueue-approval';
 import { AwaitSettlementQuery } from './queries/await-settlement';
-import { GetApprovalQuery, type Viewer } from './queries/get-approval';
+import { GetApprovalQuery, GetApprovalStateQuery } from './queries/get-approval';
+import type { Viewer } from './queries/viewer';
 import { ListApprovalsQuery } from './queries/list-approvals';
 
 /** An agent sees the requests of its own key, an operator all. */
@@ -200,14 +201,23 @@ export class ApprovalsController {
   @ApiOperation({ summary: 'Take the request back' })
   @ApiBody({ type: CancelBodyDto, required: false })
   @ApiOkResponse({ type: ApprovalView })
-  async cancel(@Param() { id }: IdParamDto, @Body() { reason }: CancelBodyDto, @Caller() caller: Identity) {
+  async cancel(
+    @Param() { id }: IdParamDto,
+    @Body() { reason = null }: CancelBodyDto,
+    @Caller() caller: Identity,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    const gone = callerGone(reply, caller);
+    const viewer = viewerOf(caller);
     // Settles an overdue request, and hides requests that are not the caller's.
-    await this.queries.execute(new GetApprovalQuery(id, viewerOf(caller)));
+    await this.queries.execute(new GetApprovalStateQuery(id, viewer));
     const by = actorOf(caller);
-    await this.commands.execute(
-      new CancelApprovalCommand({ cause: 'requested', id, by, reason: reason ?? null }),
+    const [ended] = await this.commands.execute(
+      new CancelApprovalCommand({ cause: 'requested', id, by, reason, viewer, gone }),
     );
-    return viewOf((await this.queries.execute(new GetApprovalQuery(id, viewerOf(caller)))).approval);
+    // The request may be large, and is read once.
+    if (ended && 'toolInput' in ended) return viewOf(ended);
+    return viewOf((await this.queries.execute(new GetApprovalQuery(id, viewer, gone))).approval);
   }
 
   @Post(':id/ack')
@@ -221,10 +231,19 @@ export class ApprovalsController {
     @Param() { id }: IdParamDto,
     @Body() { outcome }: AcknowledgementBodyDto,
     @Caller() caller: Identity,
+    @Res({ passthrough: true }) reply: FastifyReply,
   ) {
+    const gone = callerGone(reply, caller);
+    const viewer = viewerOf(caller);
     // Settles an overdue request: the agent may have seen the timeout before the service did.
-    await this.queries.execute(new GetApprovalQuery(id, viewerOf(caller)));
-    return viewOf(await this.commands.execute(new AcknowledgeApprovalCommand(id, caller.keyId, outcome)));
+    await this.queries.execute(new GetApprovalStateQuery(id, viewer));
+    const acknowledged = await this.commands.execute(
+      new AcknowledgeApprovalCommand(id, caller.keyId, outcome, gone),
+    );
+    // The request may be large, and is read once.
+    return viewOf(
+      acknowledged ?? (await this.queries.execute(new GetApprovalQuery(id, viewer, gone))).approval,
+    );
   }
 
   private async awaited(

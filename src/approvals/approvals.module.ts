@@ -15,7 +15,7 @@ import { ReceiptsModule } from '../receipts/receipts.module';
 import { PostgresApprovalStore } from './postgres-approval-store';
 import { AwaitSettlementHandler } from './queries/await-settlement';
 import { FindOpenCallsHandler } from './queries/find-open-calls';
-import { GetApprovalHandler } from './queries/get-approval';
+import { GetApprovalHandler, GetApprovalStateHandler } from './queries/get-approval';
 import { ListApprovalsHandler } from './queries/list-approvals';
 import { LookForDueHandler } from './queries/look-for-due';
 import { SettlementFeed } from './settlement-feed';
@@ -36,6 +36,7 @@ import { TimeoutSweeper } from './timeout-sweeper';
     DepartFromApprovalHandler,
     FindOpenCallsHandler,
     GetApprovalHandler,
+    GetApprovalStateHandler,
     ListApprovalsHandler,
     LookForDueHandler,
     AwaitSettlementHandler,

@@ -9,7 +9,6 @@ import { canonicalize } from '../kernel/canonical-json';
 import { DomainError } from '../kernel/errors';
 import { Receipts } from '../receipts/receipts';
 import {
-  cancel,
   decide,
   isSettled,
   replacedBy,
@@ -26,17 +25,20 @@ import type { Actor } from '../kernel/actor';
 import {
   toApproval,
   toColumnText,
+  toCancelled,
   toExpired,
   toLook,
-  toSettled,
   toSnapshot,
+  toState,
   type ApprovalRow,
-  type ExpiredRow,
   type RequestText,
+  type SettledRow,
   type SnapshotRow,
+  type StateRow,
 } from './approval-rows';
 import {
   ACKNOWLEDGE,
+  CANCEL,
   COUNT_PENDING,
   DEPART,
   ENQUEUE,
@@ -56,12 +58,13 @@ import {
   REFUSE_SAME_OWNER,
   RELEASE,
   SETTLE,
-  SETTLE_ABANDONED,
+  STATE,
   TAKE,
 } from './approval-statements';
 import {
   ApprovalStore,
   type ApprovalFilter,
+  type ApprovalState,
   type ApprovalsFound,
   type DueLook,
   type Enqueued,
@@ -103,9 +106,7 @@ interface EnqueuedRow {
 
 /** Returns the approval as settled; the statement that stores it may still find the request changed. */
 function settledBy({ status, by, reason }: Outcome, approval: Approval, now: Date): SettledApproval {
-  return status === 'cancelled'
-    ? cancel(approval, by, reason, now)
-    : decide(approval, by, status, reason, now);
+  return decide(approval, by, status, reason, now);
 }
 
 /** Returns the last two members of the text of a request, in the order in which `enqueue` writes them. */
@@ -363,10 +364,16 @@ export class PostgresApprovalStore extends ApprovalStore {
     return row?.status === 'pending' ? row.departed : null;
   }
 
-  async abandon(id: string, since: Departure, by: Actor, reason: string): Promise<SettledApproval | null> {
-    const values = [id, by.kind, by.id, by.name, toColumnText(reason), since, this.lanes.current];
-    const [row] = await this.change<ApprovalRow>(id, SETTLE_ABANDONED, values);
-    return row ? toSettled(row) : null;
+  async cancel(
+    id: string,
+    by: Actor,
+    reason: string | null,
+    since: Departure | null,
+  ): Promise<Settlement | null> {
+    const text = reason === null ? null : toColumnText(reason);
+    const values = [id, by.kind, by.id, by.name, text, since, this.lanes.current];
+    const [row] = await this.change<SettledRow>(id, CANCEL, values);
+    return row ? toCancelled(row, by) : null;
   }
 
   async noteLate(id: string, by: Actor, { attempt, reason }: LateAttempt): Promise<void> {
@@ -378,11 +385,14 @@ export class PostgresApprovalStore extends ApprovalStore {
     return (await this.change(id, EXPLAIN, values)).length > 0;
   }
 
-  async acknowledge(id: string, keyId: string, outcome: Acknowledgement): Promise<SettledApproval | null> {
+  async acknowledge(id: string, keyId: string, outcome: Acknowledgement): Promise<boolean> {
     const values = [id, keyId, outcome, this.lanes.current, replacedBy(outcome)];
-    const noted = await this.change(id, ACKNOWLEDGE, values);
-    const snapshot = noted.length > 0 ? await this.find(id, keyId) : null;
-    return snapshot && isSettled(snapshot.approval) ? snapshot.approval : null;
+    return (await this.change(id, ACKNOWLEDGE, values)).length > 0;
+  }
+
+  async stateOf(id: string): Promise<ApprovalState | null> {
+    const [row] = await this.database.query<StateRow>(STATE, [this.graceSeconds, id]);
+    return row ? toState(row) : null;
   }
 
   async lookForDue(after: Date | null): Promise<DueLook> {
@@ -403,7 +413,7 @@ export class PostgresApprovalStore extends ApprovalStore {
   }
 
   private async expire(statement: Statement, values: readonly unknown[]): Promise<Settlement[]> {
-    return (await this.database.query<ExpiredRow>(statement, values)).map(toExpired);
+    return (await this.database.query<SettledRow>(statement, values)).map(toExpired);
   }
 
   /** Runs a statement that waits while another one holds the approval. */

@@ -3,6 +3,7 @@ import { decodeJwt } from 'jose';
 import { Client } from 'pg';
 import type { Actor } from '../../src/kernel/actor';
 import {
+  CANCEL,
   DEPART,
   EXPIRE_DUE,
   EXPIRE_OVERDUE,
@@ -11,7 +12,6 @@ import {
   LOOK_FOR_DUE,
   REFUSE_SAME_OWNER,
   SETTLE,
-  SETTLE_ABANDONED,
 } from '../../src/approvals/approval-statements';
 import type { ApprovalsFound, LastSeen, SettleAttempt } from '../../src/approvals/approval-store';
 import type { Statement } from '../../src/database/database';
@@ -63,7 +63,9 @@ async function auditedReason(id: string, type: string): Promise<string | null | 
 }
 
 const settle = (id: string, status: 'approved' | 'rejected' | 'cancelled', by = OLIVIA) =>
-  replica.store.settle(id, { status, by, reason: null });
+  status === 'cancelled'
+    ? replica.store.cancel(id, by, null, null)
+    : replica.store.settle(id, { status, by, reason: null });
 
 describe('waiting for the answer', () => {
   /** A number that no replica has. */
@@ -239,14 +241,19 @@ describe('what is asked', () => {
     async (status) => {
       const reason = 'no\u0000 "way" \\u0000 \n\t\u{1f6ab}';
       const id = await enqueue();
-      const attempt = await replica.store.settle(id, { status, by: OLIVIA, reason });
-      const { approval } = (await replica.store.find(id)) ?? attempt;
+      const settled =
+        status === 'cancelled'
+          ? await replica.store.cancel(id, OLIVIA, reason, null)
+          : await replica.store.settle(id, { status, by: OLIVIA, reason });
+      const approval = (await replica.store.find(id))?.approval;
       expect(approval).toMatchObject(
         status === 'cancelled'
           ? { status, reason, by: OLIVIA }
           : { status, decision: { by: OLIVIA, reason } },
       );
-      expect(attempt).toMatchObject({ changed: true, approval });
+      expect(settled).toMatchObject(
+        status === 'cancelled' ? { id, status, by: OLIVIA } : { changed: true, approval },
+      );
       expect(await auditedReason(id, status)).toBe(reason);
     },
   );
@@ -350,7 +357,7 @@ describe('the cap on pending requests', () => {
       const [first] = [await ask('capped'), await ask('capped'), await ask('capped')];
       await expect(ask('capped')).rejects.toMatchObject({ code: 'approval.too-many-pending' });
       expect((await ask('other')).replayed).toBe(false);
-      await small.store.settle(first.approval.id, { status: 'cancelled', by: OLIVIA, reason: null });
+      await small.store.cancel(first.approval.id, OLIVIA, null, null);
       expect((await ask('capped')).replayed).toBe(false);
       await expect(ask('capped')).rejects.toMatchObject({ code: 'approval.too-many-pending' });
     } finally {
@@ -391,7 +398,7 @@ describe('the cap on pending requests', () => {
       });
       expect((await ask('small', 300)).replayed).toBe(false);
       expect((await ask('first', 600)).replayed).toBe(true);
-      await small.store.settle(first.approval.id, { status: 'cancelled', by: OLIVIA, reason: null });
+      await small.store.cancel(first.approval.id, OLIVIA, null, null);
       expect((await ask('second', 600)).replayed).toBe(false);
     } finally {
       await small.close();
@@ -495,8 +502,7 @@ describe('settling', () => {
     await expireAt(early, '5 seconds');
     await expireAt(late, '-1 millisecond');
     expect(await settle(early, 'approved')).toMatchObject({ changed: true });
-    const refused = await settle(late, 'approved');
-    expect(refused.approval.status).toBe('expired');
+    expect(await settle(late, 'approved')).toMatchObject({ approval: { status: 'expired' } });
     expect((await replica.store.find(late))?.approval.status).toBe('expired');
     expect(await count(`audit_log where approval_id = $1 and type = 'approval.approved'`, late)).toBe(0);
   });
@@ -508,13 +514,15 @@ describe('settling', () => {
       // Within one transaction now() stands still: expires_at = now() is exactly the moment of expiry.
       await database.query('begin');
       const [{ now } = { now: null }] = await database.query<{ now: Date }>(`select now() as now`);
+      const by = ['api', 'olivia', 'Olivia'];
       const settleWhenLeft = async (left: string) => {
         await database.query(`update approvals set expires_at = now() + $2::interval where id = $1`, [
           id,
           left,
         ]);
-        const values = [id, status, 'api', 'olivia', 'Olivia', null, [], now, 'a.b.c', true, null];
-        return database.query(SETTLE.text, values);
+        return status === 'cancelled'
+          ? database.query(CANCEL.text, [id, ...by, null, null, []])
+          : database.query(SETTLE.text, [id, status, ...by, null, [], now, 'a.b.c', true, null]);
       };
       const late = await settleWhenLeft('0');
       const inTime = await settleWhenLeft('1 microsecond');
@@ -935,7 +943,7 @@ describe('where the statistics are from when little was pending', () => {
     return [...new Set(indexes)];
   }
 
-  it.each([SETTLE, SETTLE_ABANDONED, JOIN, DEPART, REFUSE_SAME_OWNER, EXPIRE_OVERDUE])(
+  it.each([SETTLE, CANCEL, JOIN, DEPART, REFUSE_SAME_OWNER, EXPIRE_OVERDUE])(
     '$name finds a request by its id',
     async (statement) => {
       expect(await indexesOf(statement)).toEqual(['pk_approvals']);

@@ -102,6 +102,59 @@ describe('a read that waits for its turn while its caller hangs up', () => {
   });
 });
 
+describe('the text of a large request', () => {
+  const TEXT = 'x'.repeat(100_000);
+  const asked = async () => (await api.enqueue({ toolInput: { text: TEXT } })).body.id;
+
+  /** Counts the times that the database sent it. */
+  function countReads(): () => number {
+    const inner = app.get(Database);
+    const query = inner.query.bind(inner);
+    let reads = 0;
+    jest.spyOn(inner, 'query').mockImplementation(async (...given) => {
+      const rows = await query(...given);
+      reads += rows.filter(({ request }) => typeof request === 'string' && request.includes(TEXT)).length;
+      return rows;
+    });
+    return () => reads;
+  }
+
+  it.each([
+    ['cancel', () => Promise.resolve(), (id: string) => api.cancel(id), 200],
+    ['repeated cancel', (id: string) => api.cancel(id), (id: string) => api.cancel(id), 200],
+    ['refused cancel', (id: string) => api.decide(id, 'approved'), (id: string) => api.cancel(id), 409],
+    ['acknowledgement', (id: string) => api.cancel(id), (id: string) => api.acknowledge(id, 'gone'), 200],
+    ['refused acknowledgement', () => Promise.resolve(), (id: string) => api.acknowledge(id, 'gone'), 409],
+    ['decision', () => Promise.resolve(), (id: string) => api.decide(id, 'approved'), 200],
+    ['refused decision', (id: string) => api.cancel(id), (id: string) => api.decide(id, 'approved'), 409],
+  ])('is read once for a %s', async (_what, prepare, act, status) => {
+    const id = await asked();
+    await prepare(id);
+    const reads = countReads();
+    expect((await act(id)).status).toBe(status);
+    expect(reads()).toBe(1);
+  });
+
+  it.each([
+    ['cancel', {}, { status: 'cancelled' }],
+    ['ack', { outcome: 'resumed' }, { status: 'rejected', acknowledged: 'resumed' }],
+  ])('is not read for a caller that hangs up, and its %s takes effect', async (route, body, state) => {
+    const id = await asked();
+    if (route === 'ack') await api.decide(id, 'rejected');
+    const reads = await holdReads();
+    const find = jest.spyOn(app.store, 'find');
+    const hangUp = call(`/api/approvals/${id}/${route}`, body);
+    const place = () => find.mock.calls.findIndex(([each]) => each === id);
+    const [, , gone] = await until('its answer waits', () => find.mock.calls[place()]);
+    const read = find.mock.results[place()]?.value as Promise<unknown>;
+    hangUp();
+    await until('the service noticed', () => gone?.aborted);
+    reads.release();
+    await expect(read).rejects.toThrow('hung up');
+    expect((await api.call('operator', 'GET', `/api/approvals/${id}`)).body).toMatchObject(state);
+  });
+});
+
 it('a list that waits for its turn while its caller hangs up is dropped', async () => {
   const list = jest.spyOn(app.store, 'list');
   let release: () => void = () => undefined;

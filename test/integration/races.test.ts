@@ -68,9 +68,19 @@ class Replica {
   }
 
   cancel(id: string): Promise<Told> {
-    const command = new CancelApprovalCommand({ cause: 'requested', id, by: AGENT, reason: null });
-    const ended = this.cancelHandler.execute(command).then(([approval]) => approval as Approval);
-    return told({ id, by: AGENT, wanted: 'cancelled' }, ended);
+    const command = new CancelApprovalCommand({
+      cause: 'requested',
+      id,
+      by: AGENT,
+      reason: null,
+      viewer: 'everything',
+      gone: null,
+    });
+    const ended = this.cancelHandler.execute(command).then(() => this.open.store.find(id));
+    return told(
+      { id, by: AGENT, wanted: 'cancelled' },
+      ended.then((found) => found?.approval as Approval),
+    );
   }
 
   async timeout(id: string): Promise<null> {

@@ -240,7 +240,14 @@ export class McpEndpoint implements OnModuleInit {
     for (const [id, reason] of await this.pendingOf(caller, session, cancellations)) {
       try {
         await this.commands.execute(
-          new CancelApprovalCommand({ cause: 'requested', id, by: actorOf(caller), reason }),
+          new CancelApprovalCommand({
+            cause: 'requested',
+            id,
+            by: actorOf(caller),
+            reason,
+            viewer: { keyId: caller.keyId },
+            gone: null,
+          }),
         );
       } catch (error) {
         // The request was settled a moment before, and its waiter has the outcome.

@@ -1,20 +1,22 @@
 import { Command, CommandHandler, EventBus, type ICommandHandler } from '@nestjs/cqrs';
-import { DomainError } from '../../kernel/errors';
 import { acknowledge, type Acknowledgement, type SettledApproval } from '../approval';
 import { ApprovalAcknowledged } from '../approval-events';
 import { ApprovalStore } from '../approval-store';
-import { mayView } from '../queries/get-approval';
+import { findFor } from '../queries/viewer';
 
 /**
- * Records the acknowledgement of the agent that asked.
+ * Records the acknowledgement of the agent that asked. Answers with the approval if the same was recorded before; null:
+ * it was recorded now, without reading the request.
  *
  * Rejects with NotSettled, AlreadyAcknowledged, or DomainError `approval.not-found`.
  */
-export class AcknowledgeApprovalCommand extends Command<SettledApproval> {
+export class AcknowledgeApprovalCommand extends Command<SettledApproval | null> {
+  /** @param gone drops the read of a request that is not acknowledged by this; null: it is needed in any case */
   constructor(
     readonly id: string,
     readonly keyId: string,
     readonly outcome: Acknowledgement,
+    readonly gone: AbortSignal | null = null,
   ) {
     super();
   }
@@ -27,17 +29,13 @@ export class AcknowledgeApprovalHandler implements ICommandHandler<AcknowledgeAp
     private readonly events: EventBus,
   ) {}
 
-  async execute(command: AcknowledgeApprovalCommand): Promise<SettledApproval> {
-    const { id, keyId, outcome } = command;
-    const acknowledged = await this.store.acknowledge(id, keyId, outcome);
-    if (acknowledged) {
+  async execute(command: AcknowledgeApprovalCommand): Promise<SettledApproval | null> {
+    const { id, keyId, outcome, gone } = command;
+    if (await this.store.acknowledge(id, keyId, outcome)) {
       this.events.publish(new ApprovalAcknowledged(outcome));
-      return acknowledged;
+      return null;
     }
-    const found = await this.store.find(id, keyId);
-    if (!found || !mayView({ keyId }, found)) {
-      throw new DomainError('approval.not-found', 'There is no approval with this id.');
-    }
+    const found = await findFor({ keyId }, { store: this.store, id, gone });
     // The pure rule decides: recorded before, or refused. A request that settled only just now gets another try.
     const noted = acknowledge(found.approval, outcome);
     return noted === found.approval ? noted : this.execute(command);

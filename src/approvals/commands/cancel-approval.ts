@@ -1,14 +1,24 @@
 import { Command, CommandHandler, EventBus, type ICommandHandler } from '@nestjs/cqrs';
-import { cancel, type Departure, type Settlement } from '../approval';
+import { cancel, type Departure, type SettledApproval, type Settlement } from '../approval';
 import type { Actor } from '../../kernel/actor';
 import { ApprovalSettled } from '../approval-events';
 import { ApprovalStore } from '../approval-store';
+import { findFor, type Viewer } from '../queries/viewer';
 import { RateLimits } from '../../access/rate-limits';
 import { judged } from './late-attempt';
 
 /** Causes of an ending without a decision: somebody took the request back, every caller left, or it timed out. */
 export type Cancellation =
-  | { readonly cause: 'requested'; readonly id: string; readonly by: Actor; readonly reason: string | null }
+  | {
+      readonly cause: 'requested';
+      readonly id: string;
+      readonly by: Actor;
+      readonly reason: string | null;
+      /** The caller that may see the request. */
+      readonly viewer: Viewer;
+      /** Drops the read of a request that is not cancelled by this; null: it is needed in any case. */
+      readonly gone: AbortSignal | null;
+    }
   /** Every caller hung up, and none has joined since that departure. */
   | {
       readonly cause: 'abandoned';
@@ -23,12 +33,12 @@ export type Cancellation =
   | { readonly cause: 'timeout'; readonly limit: number; readonly after: Date | null };
 
 /**
- * Ends requests without a decision; answers with those it ended.
+ * Ends requests without a decision; answers with those it ended, without reading them.
  *
- * Leaves an abandoned request alone if a caller came back. A requested one rejects with AlreadySettled, Expired,
- * RateLimited, or DomainError `approval.not-found`.
+ * Leaves an abandoned request alone if a caller came back. A requested one answers with the approval if the same caller
+ * cancelled it before. It rejects with AlreadySettled, Expired, RateLimited, or DomainError `approval.not-found`.
  */
-export class CancelApprovalCommand extends Command<readonly Settlement[]> {
+export class CancelApprovalCommand extends Command<readonly (Settlement | SettledApproval)[]> {
   constructor(readonly cancellation: Cancellation) {
     super();
   }
@@ -42,11 +52,11 @@ export class CancelApprovalHandler implements ICommandHandler<CancelApprovalComm
     private readonly events: EventBus,
   ) {}
 
-  async execute({ cancellation }: CancelApprovalCommand): Promise<readonly Settlement[]> {
+  async execute({ cancellation }: CancelApprovalCommand): Promise<readonly (Settlement | SettledApproval)[]> {
     if (cancellation.cause === 'requested') return [await this.take(cancellation)];
     if (cancellation.cause === 'abandoned') {
       const { id, since, by, reason } = cancellation;
-      const abandoned = await this.store.abandon(id, since, by, reason);
+      const abandoned = await this.store.cancel(id, by, reason, since);
       return this.announced(abandoned ? [abandoned] : []);
     }
     return 'ids' in cancellation
@@ -54,14 +64,25 @@ export class CancelApprovalHandler implements ICommandHandler<CancelApprovalComm
       : this.announced(await this.store.expireDue(cancellation.limit, cancellation.after));
   }
 
-  private async take({ id, by, reason }: Cancellation & { cause: 'requested' }): Promise<Settlement> {
-    const attempt = await this.store.settle(id, { status: 'cancelled', by, reason });
-    if (attempt.changed) this.announced([attempt.approval]);
-    return judged(
-      () => cancel(attempt.approval, by, reason, attempt.now),
+  private async take(request: Cancellation & { cause: 'requested' }): Promise<Settlement | SettledApproval> {
+    const { id, by, reason, viewer, gone } = request;
+    const ended = await this.store.cancel(id, by, reason, null);
+    if (ended) {
+      this.announced([ended]);
+      return ended;
+    }
+    const { approval, now, endsInMs } = await findFor(viewer, { store: this.store, id, gone });
+    if (approval.status === 'pending' && endsInMs <= 0) {
+      this.announced(await this.store.expireOverdue([id]));
+      return this.take(request);
+    }
+    // The pure rule decides: cancelled before, or refused. A request that changed meanwhile gets another try.
+    const cancelled = await judged(
+      () => cancel(approval, by, reason, now),
       { id, by, attempt: 'cancelled' },
       { store: this.store, limits: this.limits },
     );
+    return cancelled === approval ? cancelled : this.take(request);
   }
 
   private announced(ended: readonly Settlement[]): readonly Settlement[] {

@@ -1,7 +1,8 @@
 import { Query, QueryBus, QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
 import type { Approval } from '../approval';
 import { SettlementFeed, type Waiter } from '../settlement-feed';
-import { GetApprovalQuery, type Viewer } from './get-approval';
+import { GetApprovalQuery } from './get-approval';
+import type { Viewer } from './viewer';
 
 /**
  * Answers with the approval as soon as it settles; or with its current state when the time is up, the caller hung up or

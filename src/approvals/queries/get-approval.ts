@@ -1,14 +1,7 @@
 import { CommandBus, Query, QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
-import { DomainError } from '../../kernel/errors';
-import { ApprovalStore, type Snapshot } from '../approval-store';
+import { ApprovalStore, type ApprovalState, type Snapshot } from '../approval-store';
 import { CancelApprovalCommand } from '../commands/cancel-approval';
-
-/** The requests that a caller may see: those made with one key, or all. */
-export type Viewer = { readonly keyId: string } | 'everything';
-
-export function mayView(viewer: Viewer, snapshot: Snapshot): boolean {
-  return viewer === 'everything' || viewer.keyId === snapshot.approval.keyId;
-}
+import { findFor, mayView, notFound, type Viewer } from './viewer';
 
 /** Finds the approval; settles an overdue one first. Rejects with `approval.not-found`. */
 export class GetApprovalQuery extends Query<Snapshot> {
@@ -30,17 +23,40 @@ export class GetApprovalHandler implements IQueryHandler<GetApprovalQuery> {
   ) {}
 
   async execute({ id, viewer, gone }: GetApprovalQuery): Promise<Snapshot> {
-    const found = await this.read(id, viewer, gone);
-    // Other keys' requests must look the same as missing ones.
-    if (!found || !mayView(viewer, found)) {
-      throw new DomainError('approval.not-found', 'There is no approval with this id.');
-    }
+    const found = await findFor(viewer, { store: this.store, id, gone });
     if (found.approval.status !== 'pending' || found.endsInMs > 0) return found;
     await this.commands.execute(new CancelApprovalCommand({ cause: 'timeout', ids: [id] }));
-    return (await this.read(id, viewer, gone)) ?? found;
+    return findFor(viewer, { store: this.store, id, gone });
+  }
+}
+
+/** Finds the state of the request, as {@link GetApprovalQuery} does, but without its text, which may be large. */
+export class GetApprovalStateQuery extends Query<ApprovalState> {
+  constructor(
+    readonly id: string,
+    readonly viewer: Viewer,
+  ) {
+    super();
+  }
+}
+
+@QueryHandler(GetApprovalStateQuery)
+export class GetApprovalStateHandler implements IQueryHandler<GetApprovalStateQuery> {
+  constructor(
+    private readonly store: ApprovalStore,
+    private readonly commands: CommandBus,
+  ) {}
+
+  async execute({ id, viewer }: GetApprovalStateQuery): Promise<ApprovalState> {
+    const found = await this.read(id, viewer);
+    if (found.status !== 'pending' || found.endsInMs > 0) return found;
+    await this.commands.execute(new CancelApprovalCommand({ cause: 'timeout', ids: [id] }));
+    return this.read(id, viewer);
   }
 
-  private read(id: string, viewer: Viewer, gone: AbortSignal | null): Promise<Snapshot | null> {
-    return this.store.find(id, viewer === 'everything' ? null : viewer.keyId, gone);
+  private async read(id: string, viewer: Viewer): Promise<ApprovalState> {
+    const found = await this.store.stateOf(id);
+    if (!found || !mayView(viewer, found)) throw notFound();
+    return found;
   }
 }
