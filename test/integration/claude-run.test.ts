@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { runCommand } from '../../src/cli/commands/run';
 import { eventLine } from '../../src/cli/run/terminal';
 import type { RunEvent } from '../../src/agent-side/run/run-claude';
+import { readable } from '../../src/agent-side/run/transcript';
 import { Api, type ApprovalJson } from '../support/api';
 import { startTestApp, type TestApp } from '../support/app';
 import { AgentMachine, type Call } from '../support/claude-run';
@@ -173,6 +174,53 @@ it('denies what the service will not take', async () => {
     behavior: 'deny',
     message: expect.stringMatching(/413.*4\.2 MiB; at most 4 MiB/) as string,
   });
+});
+
+/** JSON text of a list nested so deeply. */
+const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth);
+
+it('shows that an input is nested too deeply, denies the call, and goes on', async () => {
+  const input = `{"command":"touch deep","more":${nested(20_000)}}`;
+  const words = `{"type":"assistant","message":{"content":[{"type":"tool_use","name":"Bash","input":${input}}]}}`;
+  const ask = `{"type":"control_request","request_id":"REQUEST","request":{"subtype":"can_use_tool","tool_name":"Bash","input":${input}}}`;
+  const shown: string[] = [];
+  const machine = new AgentMachine(url);
+  const run = machine.run(
+    { calls: [{ input: {}, requestId: 'deep', line: `${words}\n${ask.replace('REQUEST', 'deep')}` }] },
+    { onLine: (line) => shown.push(...readable(line)) },
+  );
+  expect(await run.ended()).toBe(0);
+  expect(run.answers).toMatchObject([{ behavior: 'deny' }]);
+  expect(shown).toContain('  its input is nested too deeply to be shown');
+});
+
+it('keeps the session although the input of a denied call is nested too deeply for a digest', async () => {
+  const machine = new AgentMachine(url);
+  const events: RunEvent[] = [];
+  const input = { command: 'touch deep', more: JSON.parse(nested(3_600)) as unknown };
+  const run = machine.run({ calls: [{ input }] }, { report: (event) => events.push(event) });
+  expect(await run.ended()).toBe(0);
+  expect(run.answers).toMatchObject([{ behavior: 'deny' }]);
+  expect(events).toContainEqual(expect.objectContaining({ kind: 'kept', denied: 1 }));
+});
+
+it('ends an agent that it cannot follow any more, and takes back what it asked', async () => {
+  const machine = new AgentMachine(url);
+  let deaf = false;
+  const onLine = () => {
+    if (deaf) throw new Error('no place to write');
+  };
+  const run = machine.run(
+    { calls: [bash('touch followed'), bash('touch alone')], parallel: true },
+    { onLine },
+  );
+  const ended = run.ended();
+  const { id } = await asked('touch followed');
+  const other = await asked('touch alone');
+  deaf = true;
+  await Promise.all([expect(ended).rejects.toThrow('no place to write'), api.decide(id, 'approved')]);
+  expect((await api.get(other.id)).body.status).toBe('cancelled');
+  expect(machine.wrote('alone')).toBeNull();
 });
 
 it('cancels the request of a call that is taken back, and passes Ctrl-C on', async () => {

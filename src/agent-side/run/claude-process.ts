@@ -29,7 +29,10 @@ export class ClaudeProcess {
 
   private constructor(
     private readonly child: ChildProcess,
-    /** The exit code as in a shell: 128 plus the signal's number if a signal ended the process. */
+    /**
+     * The exit code as in a shell: 128 plus the signal's number if a signal ended the process. Rejects with the error of
+     * `onLine`.
+     */
     readonly ended: Promise<number>,
   ) {}
 
@@ -42,12 +45,15 @@ export class ClaudeProcess {
     // Ignore write errors: the child has ended, and its exit event reports that.
     child.stdin.on('error', () => undefined);
     const read = readLines(child.stdout, onLine);
-    const ended = new Promise<number>((done) => {
+    // Nobody gates an agent whose lines are not read.
+    read.catch(() => killGroupOf(child));
+    const ended = new Promise<number>((done, fail) => {
       child.once('exit', (code, signal) => {
         const exitCode = code ?? 128 + (signal === null ? 0 : constants.signals[signal]);
         // The child's own children may keep its output open; do not wait for them.
-        void Promise.race([read, sleep(LAST_WORDS_WITHIN_MS, null, { ref: false })]).then(() =>
-          done(exitCode),
+        void Promise.race([read, sleep(LAST_WORDS_WITHIN_MS, null, { ref: false })]).then(
+          () => done(exitCode),
+          fail,
         );
       });
     });
@@ -75,22 +81,22 @@ export class ClaudeProcess {
   /** Forwards the signal; kills the process group if it has not ended in time. */
   signal(signal: NodeJS.Signals): void {
     this.child.kill(signal);
-    this.killer ??= setTimeout(() => this.killGroup(), END_WITHIN_MS).unref();
+    this.killer ??= setTimeout(() => killGroupOf(this.child), END_WITHIN_MS).unref();
   }
 
   /** Kills the remaining processes of the group. */
   reap(): void {
     clearTimeout(this.killer);
-    this.killGroup();
+    killGroupOf(this.child);
   }
+}
 
-  private killGroup(): void {
-    if (this.child.pid === undefined) return;
-    try {
-      process.kill(-this.child.pid, 'SIGKILL');
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-    }
+function killGroupOf({ pid }: ChildProcess): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }
 

@@ -64,9 +64,10 @@ export class ClaudeRun {
     const child = await ClaudeProcess.start({ file: claude, args, cwd, env }, (line) => this.hear(line));
     this.child = child;
     child.write(userMessage(prompt));
-    const exitCode = await child.ended;
-    child.reap();
-    await this.gate?.close('the agent has ended');
+    const exitCode = await child.ended.finally(async () => {
+      child.reap();
+      await this.gate?.close('the agent has ended');
+    });
     if (this.sessionId !== null) {
       await this.kept;
       await this.keep(this.sessionId);
@@ -151,7 +152,8 @@ function digestOf(call: BoundInput): string | null {
   try {
     return inputDigest(call);
   } catch (error) {
-    if (error instanceof TypeError) return null;
+    // A RangeError: it is nested more deeply than the stack allows.
+    if (error instanceof TypeError || error instanceof RangeError) return null;
     throw error;
   }
 }

@@ -37,8 +37,17 @@ function said(block: unknown): string[] {
   if (words) return [visibleBlock(words.text)];
   const use = toolUse.safeParse(block).data;
   if (!use) return [];
-  const parts = actionParts(use.name, use.input as JsonObject);
-  return [`→ ${visibleLine(use.name)}`, ...actionLines(parts)];
+  return [`→ ${visibleLine(use.name)}`, ...inputLines(use.name, use.input as JsonObject)];
+}
+
+/** A model may nest an input more deeply than the stack allows. Such a call is denied without being asked for. */
+function inputLines(name: string, input: JsonObject): string[] {
+  try {
+    return actionLines(actionParts(name, input));
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return ['  its input is nested too deeply to be shown'];
+  }
 }
 
 function returned(block: unknown): string[] {
