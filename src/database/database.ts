@@ -26,8 +26,11 @@ const MAX_TRIES = 5;
 /** SQLSTATE: another transaction holds a lock for longer than a statement waits. */
 const LOCK_TIMEOUT = '55P03';
 
-/** SQLSTATEs of a database that cannot serve now: shutdown, start-up, too many clients, read-only, disk full, locks. */
-const UNAVAILABLE = new Set(['57P01', '57P02', '57P03', '53300', '25006', '53100', '57014', LOCK_TIMEOUT]);
+/**
+ * SQLSTATEs of a database that cannot serve now: ended sessions and transactions, start-up, read-only, locks; and the
+ * classes of lost connections, missing resources and failures of its system.
+ */
+const UNAVAILABLE = /^(57P0[1-5]|57014|25006|25P0[34]|08...|53...|58...|55P03|40001|40P01)$/;
 
 /** Error codes of the socket to the database. */
 const SOCKET_ERRORS = new Set([
@@ -55,9 +58,7 @@ function codeOf(error: unknown): string {
 function isAway(error: unknown): boolean {
   const code = codeOf(error);
   return (
-    UNAVAILABLE.has(code) ||
-    RETRYABLE.has(code) ||
-    code.startsWith('08') ||
+    UNAVAILABLE.test(code) ||
     SOCKET_ERRORS.has(code) ||
     (error instanceof Error && CONNECTION_LOST.test(error.message))
   );
@@ -82,9 +83,14 @@ function adviceOn(error: unknown): string {
   return 'The database does not answer; try again shortly.';
 }
 
+/** Without a connection nothing can be served, whatever the server refuses it for: a login during a failover, too. */
+function toUnreachable(cause: unknown): DomainError {
+  return new DomainError('database.unavailable', adviceOn(cause), { cause });
+}
+
 /** Converts errors of the driver only: no other error can mean that the database is unavailable. */
 function toUnavailable(error: unknown): unknown {
-  return isAway(error) ? new DomainError('database.unavailable', adviceOn(error), { cause: error }) : error;
+  return isAway(error) ? toUnreachable(error) : error;
 }
 
 /** True if a statement gave up because another transaction holds a lock: nothing was changed. */
@@ -174,7 +180,7 @@ export class Database {
         ? await connecting
         : await within(deadline.leftMs, connecting);
     } catch (error) {
-      throw toUnavailable(error);
+      throw toUnreachable(error);
     }
   }
 }
