@@ -3,6 +3,7 @@ import { CommandBus, EventBus } from '@nestjs/cqrs';
 import { NotificationListener } from '../database/notification-listener';
 import { Clock } from '../kernel/clock';
 import { withCorrelation } from '../logging/correlation';
+import { DomainError } from '../kernel/errors';
 import { describeError, Log } from '../logging/log';
 import type { Approval, SettledApproval } from './approval';
 import { ApprovalSettled } from './approval-events';
@@ -22,7 +23,8 @@ const ANSWERED_IN_A_TURN = 100;
 /** Maximum text written in one turn, and read with one query: each answer may be as large as its request. */
 const CHARACTERS_IN_A_TURN = 4 * 1024 * 1024;
 
-type Answer = SettledApproval | null;
+/** Null: as the request was last read. */
+type Answer = SettledApproval | 'lost' | null;
 
 type Seen = LastSeen & {
   readonly characters: number;
@@ -45,6 +47,7 @@ interface Waiting {
 export interface Waiter {
   /**
    * Resolves with the settled approval; or with `seen` when `waitMs` passed, the signal fired, or the service stops.
+   * Rejects with `approval.not-found` when the database has lost the request.
    * `seen`: the pending request, as it was just read.
    */
   settled(options: { waitMs: number; seen: Snapshot; signal: AbortSignal }): Promise<Approval>;
@@ -140,7 +143,11 @@ export class SettlementFeed implements OnApplicationBootstrap, OnModuleDestroy {
         const { approval } = this.saw(waiting, seen);
         if (this.closed || signal.aborted || waitMs <= 0) waiting.answer(null);
         signal.addEventListener('abort', () => waiting.answer(null), { once: true });
-        return waiting.answered.then((answer) => answer ?? approval);
+        return waiting.answered.then((answer) => {
+          if (answer === 'lost')
+            throw new DomainError('approval.not-found', 'There is no approval with this id any more.');
+          return answer ?? approval;
+        });
       },
       release: () => this.remove(waiting),
     };
@@ -254,12 +261,24 @@ export class SettlementFeed implements OnApplicationBootstrap, OnModuleDestroy {
     while (this.toRead.size > 0) {
       const ids = this.takeToRead();
       try {
-        for (const look of await this.store.look(ids)) this.tell(look);
+        const looks = await this.store.look(ids);
+        for (const look of looks) this.tell(look);
+        const found = new Set(looks.map(({ id }) => id));
+        this.lose(ids.filter((id) => !found.has(id)));
       } catch (error) {
         this.complain(error);
       }
     }
     this.reading = false;
+  }
+
+  /**
+   * Ends the waits for requests that are gone, as after a failover to a server without them: nothing else would. A
+   * waiter that has not read the request yet finds out by itself.
+   */
+  private lose(ids: readonly string[]): void {
+    for (const id of ids)
+      for (const waiter of this.waiting.get(id) ?? []) if (waiter.seen) waiter.answer('lost');
   }
 
   private tell(look: Look): void {

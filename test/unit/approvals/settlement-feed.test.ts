@@ -1,6 +1,6 @@
 import type { CommandBus, EventBus } from '@nestjs/cqrs';
 import type { Approval } from '../../../src/approvals/approval';
-import type { ApprovalStore, Snapshot } from '../../../src/approvals/approval-store';
+import type { ApprovalStore, Look, Snapshot } from '../../../src/approvals/approval-store';
 import { SettlementFeed } from '../../../src/approvals/settlement-feed';
 import type { NotificationListener } from '../../../src/database/notification-listener';
 import type { Log } from '../../../src/logging/log';
@@ -14,12 +14,21 @@ jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'] }
 const clock = new FakeClock();
 let feed: SettlementFeed;
 let answered: string[];
+/** Requests that the database has lost. */
+const lost = new Set<string>();
 const waiters: { release(): void }[] = [];
+
+const look = (ids: readonly string[]): Promise<Look[]> =>
+  Promise.resolve(
+    ids
+      .filter((id) => !lost.has(id))
+      .map((id) => ({ id, status: 'pending', displayDigest: null, now: new Date(0) })),
+  );
 
 beforeEach(() => {
   const nothing: unknown = {};
   feed = new SettlementFeed(
-    { look: () => Promise.resolve([]) } as unknown as ApprovalStore,
+    { look } as unknown as ApprovalStore,
     nothing as CommandBus,
     nothing as EventBus,
     nothing as NotificationListener,
@@ -69,4 +78,25 @@ it('those whose time is up together are answered in turns, each once', async () 
   clock.advance(1_000);
   jest.advanceTimersByTime(400);
   expect(await threeTurns()).toEqual(IN_TURNS);
+});
+
+it('those who wait for a request that the database has lost are told so, and others wait on', async () => {
+  const approval = { id: 'gone', status: 'pending' } as Approval;
+  const seen: Snapshot = {
+    approval,
+    now: new Date(0),
+    displayDigest: null,
+    endsInMs: 3_600_000,
+    characters: 1,
+  };
+  const waiter = feed.register('gone');
+  waiters.push(waiter);
+  const told = expect(waiter.settled({ waitMs: Infinity, seen, signal: NEVER })).rejects.toMatchObject({
+    code: 'approval.not-found',
+  });
+  wait('kept', 1);
+  lost.add('gone');
+  await jest.advanceTimersByTimeAsync(200);
+  await told;
+  expect(answered).toEqual([]);
 });
