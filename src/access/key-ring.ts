@@ -3,6 +3,8 @@ import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/
 import type { Config } from '../config/environment';
 import type { Clock } from '../kernel/clock';
 import { DomainError } from '../kernel/errors';
+import { singleFlight } from '../kernel/single-flight';
+import { FailureLog } from '../logging/failure-log';
 import { describeError, type Log } from '../logging/log';
 import { BOOTSTRAP_PREFIX, digestOf } from './api-key';
 import type { Role } from '../http/allow';
@@ -43,8 +45,7 @@ export class KeyRing implements OnApplicationBootstrap, BeforeApplicationShutdow
   private readonly used = new Set<string>();
   /** Start of the last successful read, on the monotonic clock. */
   private readAt = -Infinity;
-  private reading: Promise<void> | null = null;
-  private failing = false;
+  private readonly failures: FailureLog;
   private refreshing: NodeJS.Timeout | null = null;
   private noting: NodeJS.Timeout | null = null;
 
@@ -52,7 +53,13 @@ export class KeyRing implements OnApplicationBootstrap, BeforeApplicationShutdow
     private readonly store: KeyStore,
     private readonly clock: Clock,
     private readonly log: Log,
-  ) {}
+  ) {
+    this.failures = new FailureLog(
+      log,
+      { event: 'access.keys-unreadable', message: 'API keys cannot be read; issued ones are refused' },
+      { event: 'access.keys-readable', message: 'API keys can be read again' },
+    );
+  }
 
   /**
    * Opens the ring with the keys of the environment and of the table; without any, with a generated pair.
@@ -117,7 +124,7 @@ export class KeyRing implements OnApplicationBootstrap, BeforeApplicationShutdow
     );
     while (!this.isFresh() && !signal.aborted) {
       await Promise.race([this.refresh(), over]);
-      if (this.failing) break;
+      if (this.failures.failing) break;
     }
     patience.abort();
     if (this.isFresh()) return;
@@ -125,15 +132,12 @@ export class KeyRing implements OnApplicationBootstrap, BeforeApplicationShutdow
   }
 
   /** A call during a refresh joins it. Never rejects. */
-  private refresh(): Promise<void> {
-    this.reading ??= this.read()
-      .then(
-        () => this.tell(null),
-        (error: unknown) => this.tell(error),
-      )
-      .finally(() => (this.reading = null));
-    return this.reading;
-  }
+  private readonly refresh = singleFlight(() =>
+    this.read().then(
+      () => this.failures.succeed(),
+      (error: unknown) => this.failures.fail(error),
+    ),
+  );
 
   private async read(): Promise<void> {
     const startedAt = this.clock.monotonicMs();
@@ -170,23 +174,6 @@ export class KeyRing implements OnApplicationBootstrap, BeforeApplicationShutdow
       for (const name of names) this.used.add(name);
       const fields = { error: describeError(error) };
       this.log.event('debug', 'access.use-not-noted', fields, 'last uses of keys could not be noted');
-    }
-  }
-
-  private tell(error: unknown): void {
-    const failing = error !== null;
-    if (failing === this.failing) return;
-    this.failing = failing;
-    if (failing) {
-      const fields = { error: describeError(error) };
-      this.log.event(
-        'error',
-        'access.keys-unreadable',
-        fields,
-        'API keys cannot be read; issued ones are refused',
-      );
-    } else {
-      this.log.event('info', 'access.keys-readable', {}, 'API keys can be read again');
     }
   }
 }

@@ -8,7 +8,9 @@ import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { SchedulerRegistry } from '@nestjs/schedule';
 import { CONFIG, type Config } from '../config/environment';
 import { Clock } from '../kernel/clock';
-import { describeError, Log } from '../logging/log';
+import { singleFlight } from '../kernel/single-flight';
+import { FailureLog } from '../logging/failure-log';
+import { Log } from '../logging/log';
 import { CancelApprovalCommand } from './commands/cancel-approval';
 import { LookForDueQuery } from './queries/look-for-due';
 
@@ -43,25 +45,29 @@ export interface SweeperHealth {
 export class TimeoutSweeper implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly intervalMs: number;
   private readonly batchSize: number;
-  private running: Promise<void> | null = null;
   private succeededAtMs: number;
   private durationMs = 0;
   private sweepsUntilFull = 0;
   /** Start of the next sweep, on the database's clock; null: the very beginning. An optimisation only. */
   private watermark: Date | null = null;
-  private failing = false;
+  private readonly failures: FailureLog;
 
   constructor(
     private readonly commands: CommandBus,
     private readonly queries: QueryBus,
     private readonly scheduler: SchedulerRegistry,
     private readonly clock: Clock,
-    private readonly log: Log,
+    log: Log,
     @Inject(CONFIG) config: Config,
   ) {
     this.intervalMs = config.approvals.sweepIntervalSeconds * 1000;
     this.batchSize = config.approvals.sweepBatchSize;
     this.succeededAtMs = clock.monotonicMs();
+    this.failures = new FailureLog(
+      log,
+      { event: 'sweep.failed', message: 'the sweep failed; it is retried' },
+      { event: 'sweep.recovered', message: 'the sweep works again' },
+    );
   }
 
   onApplicationBootstrap(): void {
@@ -74,14 +80,11 @@ export class TimeoutSweeper implements OnApplicationBootstrap, BeforeApplication
 
   async beforeApplicationShutdown(): Promise<void> {
     if (this.scheduler.doesExist('interval', JOB)) this.scheduler.deleteInterval(JOB);
-    await this.running;
+    await this.sweep.current();
   }
 
   /** Sweeps everything due once; a call during a sweep joins it. Never rejects. */
-  sweep(): Promise<void> {
-    this.running ??= this.sweepAll().finally(() => (this.running = null));
-    return this.running;
-  }
+  readonly sweep = singleFlight(() => this.sweepAll());
 
   health(): SweeperHealth {
     const lagMs = this.clock.monotonicMs() - this.succeededAtMs;
@@ -125,17 +128,9 @@ export class TimeoutSweeper implements OnApplicationBootstrap, BeforeApplication
       this.sweepsUntilFull = full ? SWEEPS_PER_FULL_SWEEP : this.sweepsUntilFull - 1;
       this.succeededAtMs = this.clock.monotonicMs();
       this.durationMs = this.succeededAtMs - startedAtMs;
-      if (this.failing) this.log.event('info', 'sweep.recovered', {}, 'the sweep works again');
-      this.failing = false;
+      this.failures.succeed();
     } catch (error) {
-      if (!this.failing)
-        this.log.event(
-          'error',
-          'sweep.failed',
-          { error: describeError(error) },
-          'the sweep failed; it is tried again',
-        );
-      this.failing = true;
+      this.failures.fail(error);
     }
   }
 }

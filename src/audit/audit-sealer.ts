@@ -1,8 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { LeaseStore } from '../database/lease-store';
 import { Clock } from '../kernel/clock';
-import { describeError, Log } from '../logging/log';
+import { pause } from '../kernel/pause';
+import { FailureLog } from '../logging/failure-log';
+import { Log } from '../logging/log';
 import { sealAll, type AuditRow, type Seal } from './audit-chain';
 import { AuditCheckpoints } from './audit-checkpoints';
 import { AuditStore, LOOKED_THROUGH_AT_ONCE } from './audit-store';
@@ -47,7 +48,7 @@ export class AuditSealer implements OnApplicationBootstrap, BeforeApplicationShu
   private holding = false;
   private renewAtMs = 0;
   private fullLookAtMs = 0;
-  private failing = false;
+  private readonly failures: FailureLog;
 
   constructor(
     private readonly store: AuditStore,
@@ -55,7 +56,12 @@ export class AuditSealer implements OnApplicationBootstrap, BeforeApplicationShu
     private readonly checkpoints: AuditCheckpoints,
     private readonly clock: Clock,
     private readonly log: Log,
-  ) {}
+  ) {
+    this.failures = new FailureLog(log, {
+      event: 'audit.sealing-failed',
+      message: 'the audit log is not sealed; it is retried',
+    });
+  }
 
   onApplicationBootstrap(): void {
     this.running = this.run();
@@ -69,7 +75,7 @@ export class AuditSealer implements OnApplicationBootstrap, BeforeApplicationShu
   private async run(): Promise<void> {
     while (!this.stop.signal.aborted) {
       const restMs = await this.guarded(() => this.lead());
-      if (restMs > 0) await sleep(restMs, undefined, { signal: this.stop.signal }).catch(() => undefined);
+      if (restMs > 0) await pause(restMs, this.stop.signal);
     }
     await this.guarded(() => this.leave());
   }
@@ -159,7 +165,7 @@ export class AuditSealer implements OnApplicationBootstrap, BeforeApplicationShu
   private async guarded(work: () => Promise<number>): Promise<number> {
     try {
       const restMs = await work();
-      this.failing = false;
+      this.failures.succeed();
       return restMs;
     } catch (error) {
       this.chain = null;
@@ -170,16 +176,7 @@ export class AuditSealer implements OnApplicationBootstrap, BeforeApplicationShu
         this.log.event('info', 'audit.sealer-overtaken', {}, 'another replica seals the audit log by now');
         return STANDBY_MS;
       }
-      if (!this.failing) {
-        const fields = { error: describeError(error) };
-        this.log.event(
-          'error',
-          'audit.sealing-failed',
-          fields,
-          'the audit log is not sealed; it is tried again',
-        );
-      }
-      this.failing = true;
+      this.failures.fail(error);
       return STANDBY_MS;
     }
   }

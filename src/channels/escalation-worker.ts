@@ -10,6 +10,7 @@ import { CONFIG, type Config } from '../config/environment';
 import { laneKey } from '../outbox/outbox-work';
 import { Clock } from '../kernel/clock';
 import { withNewCorrelation } from '../logging/correlation';
+import { FailureLog } from '../logging/failure-log';
 import { describeError, Log } from '../logging/log';
 import { MoveChatCommand } from './commands/move-chat';
 import { Destination } from './destination';
@@ -65,7 +66,7 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
   /** Lanes whose work, or whose cards, wait for room in the budget: until then new work for them changes nothing. */
   private waiting: readonly string[] = [];
   private full: readonly string[] = [];
-  private failing = false;
+  private readonly failures: FailureLog;
 
   constructor(
     private readonly outbox: OutboxStore,
@@ -78,7 +79,12 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
     private readonly clock: Clock,
     private readonly log: Log,
     @Inject(CONFIG) private readonly config: Config,
-  ) {}
+  ) {
+    this.failures = new FailureLog(log, {
+      event: 'outbox.failed',
+      message: 'the outbox cannot be read; it is retried',
+    });
+  }
 
   onApplicationBootstrap(): void {
     // An event is only a hint: the work is in the outbox, and the poll finds it anyway.
@@ -273,18 +279,10 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
   private async guarded(work: () => Promise<number>): Promise<number> {
     try {
       const restMs = await work();
-      this.failing = false;
+      this.failures.succeed();
       return restMs;
     } catch (error) {
-      if (!this.failing) {
-        this.log.event(
-          'error',
-          'outbox.failed',
-          { error: describeError(error) },
-          'the outbox cannot be worked on; it is tried again',
-        );
-      }
-      this.failing = true;
+      this.failures.fail(error);
       return POLL_MS;
     }
   }

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { EventBus, QueryBus } from '@nestjs/cqrs';
 import { isSettled, possibleVerdicts, type Approval } from '../approvals/approval';
@@ -6,6 +5,7 @@ import { GetApprovalQuery } from '../approvals/queries/get-approval';
 import { CONFIG, type Config } from '../config/environment';
 import { isUnavailable } from '../database/database';
 import { Clock } from '../kernel/clock';
+import { pause } from '../kernel/pause';
 import { joinCorrelation } from '../logging/correlation';
 import { Log } from '../logging/log';
 import { Tracing } from '../tracing/tracing';
@@ -125,7 +125,7 @@ export class Escalation implements BeforeApplicationShutdown {
         return await store();
       } catch (error) {
         if (!isUnavailable(error) || this.stop.signal.aborted) throw error;
-        await sleep(REMEMBER_AGAIN_MS, undefined, { signal: this.stop.signal }).catch(() => undefined);
+        await pause(REMEMBER_AGAIN_MS, this.stop.signal);
       }
     }
   }

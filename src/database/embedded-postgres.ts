@@ -1,9 +1,9 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { usableBinaries, type Binaries } from './embedded/binaries';
 import { createCluster, readCredentials, urlsOf, type Credentials } from './embedded/cluster';
 import { lockDirectory, type DirectoryLock } from './embedded/directory-lock';
 import { confirmHome, findHome, makeHome, openDataDir, type Home } from './embedded/home';
 import { boundLog, endPostmaster, startPostmaster } from './embedded/postmaster';
+import { pause } from '../kernel/pause';
 import { isRunning } from './embedded/processes';
 import { findPostmaster, runningPostmaster, type Postmaster } from './embedded/running-postmaster';
 
@@ -132,7 +132,7 @@ class Supervisor {
         if (error === this.stop.signal.reason) return;
         const fields = { error: error instanceof Error ? error.message : String(error) };
         this.log('error', 'database.embedded-stays-down', fields, 'it does not start; tried again');
-        await delay(REVIVAL_PAUSE_MS, undefined, { signal: this.stop.signal }).catch(() => undefined);
+        await pause(REVIVAL_PAUSE_MS, this.stop.signal);
       }
     }
   }

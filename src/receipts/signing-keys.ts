@@ -8,6 +8,7 @@ import {
 import { CONFIG, type Config } from '../config/environment';
 import { ConfigurationError } from '../config/faults';
 import { Clock } from '../kernel/clock';
+import { singleFlight } from '../kernel/single-flight';
 import { describeError, Log } from '../logging/log';
 import { SigningKey } from './signing-key';
 import { SigningKeyFile } from './signing-key-file';
@@ -32,7 +33,6 @@ export class SigningKeys implements OnModuleInit, OnApplicationBootstrap, Before
   private current: SigningKey | null = null;
   private successor: { readonly key: SigningKey; readonly fromMs: number } | null = null;
   private timer: NodeJS.Timeout | null = null;
-  private checking: Promise<void> | null = null;
 
   constructor(
     private readonly store: SigningKeyStore,
@@ -57,7 +57,7 @@ export class SigningKeys implements OnModuleInit, OnApplicationBootstrap, Before
 
   async beforeApplicationShutdown(): Promise<void> {
     if (this.timer) clearInterval(this.timer);
-    await this.checking;
+    await this.check.current();
   }
 
   /** The id of the key that signs now. */
@@ -71,19 +71,16 @@ export class SigningKeys implements OnModuleInit, OnApplicationBootstrap, Before
   }
 
   /** Follows a rotation; a call during a check joins it. Never rejects: the current key stays valid meanwhile. */
-  check(): Promise<void> {
-    this.checking ??= this.followRotation()
-      .catch((error: unknown) =>
-        this.log.event(
-          'error',
-          'signing-key.check-failed',
-          { error: describeError(error) },
-          'a rotation of the signing key may go unnoticed; tried again',
-        ),
-      )
-      .finally(() => (this.checking = null));
-    return this.checking;
-  }
+  readonly check = singleFlight(() =>
+    this.followRotation().catch((error: unknown) =>
+      this.log.event(
+        'error',
+        'signing-key.check-failed',
+        { error: describeError(error) },
+        'a rotation of the signing key may go unnoticed; it is retried',
+      ),
+    ),
+  );
 
   private inUse(): SigningKey {
     if (this.successor && this.clock.monotonicMs() >= this.successor.fromMs) {

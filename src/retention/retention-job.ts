@@ -6,11 +6,13 @@ import {
 } from '@nestjs/common';
 import { EventBus } from '@nestjs/cqrs';
 import { SchedulerRegistry } from '@nestjs/schedule';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { CONFIG, type Config } from '../config/environment';
 import { LeaseStore } from '../database/lease-store';
 import { Clock } from '../kernel/clock';
-import { describeError, Log } from '../logging/log';
+import { pause } from '../kernel/pause';
+import { singleFlight } from '../kernel/single-flight';
+import { FailureLog } from '../logging/failure-log';
+import { Log } from '../logging/log';
 import { ApprovalsRemoved } from './retention-events';
 import { RetentionStore } from './retention-store';
 
@@ -31,9 +33,8 @@ const NO_ID = '00000000-0000-0000-0000-000000000000';
 export class RetentionJob implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly days: number;
   private readonly stop = new AbortController();
-  private running: Promise<void> | null = null;
   private succeededAtMs: number;
-  private failing = false;
+  private readonly failures: FailureLog;
 
   constructor(
     private readonly store: RetentionStore,
@@ -46,6 +47,10 @@ export class RetentionJob implements OnApplicationBootstrap, BeforeApplicationSh
   ) {
     this.days = config.approvals.retentionDays;
     this.succeededAtMs = clock.monotonicMs();
+    this.failures = new FailureLog(log, {
+      event: 'retention.failed',
+      message: 'old rows cannot be removed; it is retried',
+    });
   }
 
   onApplicationBootstrap(): void {
@@ -59,7 +64,7 @@ export class RetentionJob implements OnApplicationBootstrap, BeforeApplicationSh
   async beforeApplicationShutdown(): Promise<void> {
     if (this.scheduler.doesExist('interval', JOB)) this.scheduler.deleteInterval(JOB);
     this.stop.abort();
-    await this.running;
+    await this.run.current();
   }
 
   /** Seconds since this replica last removed everything due, or left it to another. */
@@ -68,10 +73,7 @@ export class RetentionJob implements OnApplicationBootstrap, BeforeApplicationSh
   }
 
   /** Removes everything due, unless another replica is doing so; a call during a run joins it. Never rejects. */
-  run(): Promise<void> {
-    this.running ??= this.removeAll().finally(() => (this.running = null));
-    return this.running;
-  }
+  readonly run = singleFlight(() => this.removeAll());
 
   private async removeAll(): Promise<void> {
     const startedAtMs = this.clock.monotonicMs();
@@ -97,23 +99,14 @@ export class RetentionJob implements OnApplicationBootstrap, BeforeApplicationSh
       });
       await this.leases.release(JOB);
       this.succeededAtMs = this.clock.monotonicMs();
-      this.failing = false;
+      this.failures.succeed();
     } catch (error) {
-      if (!this.failing) {
-        const fields = { error: describeError(error) };
-        this.log.event(
-          'error',
-          'retention.failed',
-          fields,
-          'what is old cannot be removed; it is tried again',
-        );
-      }
-      this.failing = true;
+      this.failures.fail(error);
     }
     if (approvals + auditRows > 0) {
       const seconds = (this.clock.monotonicMs() - startedAtMs) / 1000;
       const fields = { approvals, auditRows, olderThanDays: this.days, seconds };
-      this.log.event('info', 'retention.removed', fields, 'what is kept no longer was removed');
+      this.log.event('info', 'retention.removed', fields, 'old rows were removed');
     }
   }
 
@@ -122,12 +115,7 @@ export class RetentionJob implements OnApplicationBootstrap, BeforeApplicationSh
     while (!this.stop.signal.aborted && (await this.leases.take(JOB, LEASE_SECONDS))) {
       const beganAtMs = this.clock.monotonicMs();
       if (!(await removeSome())) return;
-      await this.rest(REST_PER_WORK * (this.clock.monotonicMs() - beganAtMs));
+      await pause(REST_PER_WORK * (this.clock.monotonicMs() - beganAtMs), this.stop.signal);
     }
-  }
-
-  /** Ends early when the service stops. */
-  private async rest(ms: number): Promise<void> {
-    await sleep(ms, undefined, { signal: this.stop.signal }).catch(() => undefined);
   }
 }

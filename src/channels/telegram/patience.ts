@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { isUnavailable } from '../../database/database';
+import { pause } from '../../kernel/pause';
 import { describeError, type Log } from '../../logging/log';
 import { TelegramFailure } from './bot-api/telegram-failure';
 import type { TelegramPart, TelegramStatus } from './telegram-status';
@@ -39,7 +39,7 @@ export class Patience {
   }
 
   pause(ms: number): Promise<void> {
-    return sleep(ms, undefined, { signal: this.stop }).catch(() => undefined);
+    return pause(ms, this.stop);
   }
 
   private async afterFailure(error: unknown): Promise<void> {

@@ -1,6 +1,8 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { Clock } from '../../kernel/clock';
-import { describeError, Log } from '../../logging/log';
+import { singleFlight } from '../../kernel/single-flight';
+import { FailureLog } from '../../logging/failure-log';
+import { Log } from '../../logging/log';
 import { BacklogStore, type BacklogCounts } from './backlog-store';
 import { PendingEstimate } from './pending-estimate';
 
@@ -13,15 +15,20 @@ const WAIT_MS = 1_000;
 @Injectable()
 export class Backlog implements OnModuleInit {
   private latest: { readonly counts: BacklogCounts; readonly atMs: number } | null = null;
-  private reading: Promise<BacklogCounts | null> | null = null;
-  private failing = false;
+  private readonly failures: FailureLog;
 
   constructor(
     private readonly store: BacklogStore,
     private readonly estimate: PendingEstimate,
     private readonly clock: Clock,
-    private readonly log: Log,
-  ) {}
+    log: Log,
+  ) {
+    this.failures = new FailureLog(log, {
+      level: 'warn',
+      event: 'metrics.backlog-unread',
+      message: 'gauges of the database are left out',
+    });
+  }
 
   /** Reads before any traffic, so that the estimate starts from the true number. */
   async onModuleInit(): Promise<void> {
@@ -31,30 +38,27 @@ export class Backlog implements OnModuleInit {
   /** Null when the database does not answer within a second: an old number would look like a true one. */
   async read(): Promise<BacklogCounts | null> {
     if (this.latest && this.clock.monotonicMs() - this.latest.atMs <= FRESH_MS) return this.latest.counts;
-    this.reading ??= this.count().finally(() => (this.reading = null));
     let timer: NodeJS.Timeout | undefined;
     const tooLate = new Promise<null>((resolve) => (timer = setTimeout(resolve, WAIT_MS, null)));
     try {
-      return await Promise.race([this.reading, tooLate]);
+      return await Promise.race([this.count(), tooLate]);
     } finally {
       clearTimeout(timer);
     }
   }
 
-  private async count(): Promise<BacklogCounts | null> {
+  private readonly count = singleFlight(() => this.countNow());
+
+  private async countNow(): Promise<BacklogCounts | null> {
     const corrected = this.estimate.reading();
     try {
       const counts = await this.store.count();
       corrected(counts.pending);
       this.latest = { counts, atMs: this.clock.monotonicMs() };
-      this.failing = false;
+      this.failures.succeed();
       return counts;
     } catch (error) {
-      if (!this.failing) {
-        const fields = { error: describeError(error) };
-        this.log.event('warn', 'metrics.backlog-unread', fields, 'gauges of the database are left out');
-      }
-      this.failing = true;
+      this.failures.fail(error);
       return null;
     }
   }

@@ -1,7 +1,8 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { EventBus } from '@nestjs/cqrs';
 import { ApprovalEnqueued, ApprovalSettled } from '../../approvals/approval-events';
-import { describeError, Log } from '../../logging/log';
+import { FailureLog } from '../../logging/failure-log';
+import { Log } from '../../logging/log';
 import type { Recording } from './metric';
 import { PendingEstimate } from './pending-estimate';
 
@@ -15,14 +16,18 @@ export const RECORDINGS = Symbol('recordings');
 @Injectable()
 export class MetricsRecorder implements OnModuleInit {
   private readonly byEvent = new Map<unknown, Recording[]>();
-  private failing = false;
+  private readonly failures: FailureLog;
 
   constructor(
     private readonly events: EventBus,
     private readonly pending: PendingEstimate,
-    private readonly log: Log,
+    log: Log,
     @Inject(RECORDINGS) recordings: readonly Recording[],
   ) {
+    this.failures = new FailureLog(log, {
+      event: 'metrics.record-failed',
+      message: 'metrics miss events; approvals go on',
+    });
     for (const each of recordings) this.byEvent.set(each.of, [...(this.byEvent.get(each.of) ?? []), each]);
   }
 
@@ -38,13 +43,9 @@ export class MetricsRecorder implements OnModuleInit {
       if (event instanceof ApprovalEnqueued) this.pending.enqueued();
       else if (event instanceof ApprovalSettled) this.pending.settled();
       for (const each of this.byEvent.get(event.constructor) ?? []) each.record(event, this.pending.now);
-      this.failing = false;
+      this.failures.succeed();
     } catch (error) {
-      if (!this.failing) {
-        const fields = { error: describeError(error) };
-        this.log.event('error', 'metrics.record-failed', fields, 'metrics miss events; approvals go on');
-      }
-      this.failing = true;
+      this.failures.fail(error);
     }
   }
 }

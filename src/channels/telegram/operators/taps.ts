@@ -23,6 +23,7 @@ import {
 } from './tap-answers';
 import { Clock } from '../../../kernel/clock';
 import { currentCorrelationId, joinCorrelation } from '../../../logging/correlation';
+import { pause } from '../../../kernel/pause';
 import { describeError, Log } from '../../../logging/log';
 import { Tracing } from '../../../tracing/tracing';
 import { laneOf } from './lane-of';
@@ -234,7 +235,7 @@ export class Taps implements BeforeApplicationShutdown {
         deciding.trouble = error;
         const { aborted } = this.stop.signal;
         if (!isUnavailable(error) || aborted || this.clock.monotonicMs() + waitMs > endsAt) throw error;
-        await sleep(waitMs, undefined, { signal: this.stop.signal }).catch(() => undefined);
+        await pause(waitMs, this.stop.signal);
       }
     }
   }

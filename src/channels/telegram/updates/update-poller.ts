@@ -1,10 +1,11 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { isUnavailable } from '../../../database/database';
 import { LeaseStore } from '../../../database/lease-store';
 import { ReportGapCommand } from '../../commands/report-gap';
 import { Clock } from '../../../kernel/clock';
+import { pause } from '../../../kernel/pause';
+import { singleFlight } from '../../../kernel/single-flight';
 import { describeError, Log } from '../../../logging/log';
 import { ALLOWED_UPDATES } from './allowed-updates';
 import { BotConnection, UNGUARDED } from '../bot-connection';
@@ -41,8 +42,7 @@ export class UpdatePoller implements OnApplicationBootstrap, BeforeApplicationSh
   private readonly window = new UpdateWindow();
   private readonly underWay = new Set<Promise<void>>();
   private running: Promise<void> | null = null;
-  private beating: Promise<void> | null = null;
-  private renewing: Promise<void> | null = null;
+  private readonly beat = singleFlight(() => this.noteGap());
   private limit = MAX_UPDATES;
 
   constructor(
@@ -65,7 +65,7 @@ export class UpdatePoller implements OnApplicationBootstrap, BeforeApplicationSh
   async beforeApplicationShutdown(): Promise<void> {
     this.stop.abort();
     await this.running;
-    await Promise.all([...this.underWay, this.beating, this.renewing]);
+    await Promise.all([...this.underWay, this.beat.current()]);
   }
 
   private async run(): Promise<void> {
@@ -90,9 +90,8 @@ export class UpdatePoller implements OnApplicationBootstrap, BeforeApplicationSh
     }
     const lost = new AbortController();
     const over = AbortSignal.any([lost.signal, this.stop.signal]);
-    const renewal = setInterval(() => {
-      this.renewing ??= this.renew(lost).finally(() => (this.renewing = null));
-    }, RENEW_MS);
+    const renew = singleFlight(() => this.renew(lost));
+    const renewal = setInterval(() => void renew(), RENEW_MS);
     this.log.event(
       'info',
       'telegram.polling',
@@ -107,6 +106,7 @@ export class UpdatePoller implements OnApplicationBootstrap, BeforeApplicationSh
       if (!over.aborted) throw error;
     } finally {
       clearInterval(renewal);
+      await renew.current();
     }
     return false;
   }
@@ -127,12 +127,12 @@ export class UpdatePoller implements OnApplicationBootstrap, BeforeApplicationSh
     if (answer.length > 0 && ids.length === 0)
       throw badAnswer(`none of the ${answer.length} updates can be read`);
     this.patience.succeeded();
-    this.beating ??= this.noteGap().finally(() => (this.beating = null));
+    void this.beat();
     // Updates are handled concurrently, so a slow one does not delay the taps after it. Until it is done, Telegram
     // delivers it again together with new ones.
     const over = new AbortController();
-    const enough = sleep(FLOOR_MS, undefined, { signal: AbortSignal.any([signal, over.signal]) });
-    await Promise.race([Promise.all(this.underWay), enough.catch(() => undefined)]);
+    const enough = pause(FLOOR_MS, AbortSignal.any([signal, over.signal]));
+    await Promise.race([Promise.all(this.underWay), enough]);
     over.abort();
     if (this.window.advance(ids)) return;
     const restMs = FLOOR_MS - (this.clock.monotonicMs() - askedAt);

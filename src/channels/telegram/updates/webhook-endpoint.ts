@@ -1,5 +1,4 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   Inject,
   Injectable,
@@ -12,6 +11,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Gatekeeper } from '../../../access/gatekeeper';
 import { CONFIG, telegramOf, type Config } from '../../../config/environment';
 import { ANY_NUMBERS } from '../../../access/body-parser';
+import { pause } from '../../../kernel/pause';
 import { InvalidInput } from '../../../kernel/errors';
 import { Log } from '../../../logging/log';
 import { ALLOWED_UPDATES } from './allowed-updates';
@@ -97,7 +97,7 @@ export class WebhookEndpoint implements OnModuleInit, OnApplicationBootstrap, Be
     if (!update.callback_query) return handled;
     handled.catch(() => undefined);
     const over = new AbortController();
-    const enough = sleep(MOST_FOR_A_TAP_MS, undefined, { signal: over.signal }).catch(() => undefined);
+    const enough = pause(MOST_FOR_A_TAP_MS, over.signal);
     await Promise.race([handled, enough]).finally(() => over.abort());
   }
 
