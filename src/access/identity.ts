@@ -1,4 +1,4 @@
-import type { Actor, Asker } from '../kernel/actor';
+import type { Asker, Person } from '../kernel/actor';
 import type { Role } from '../http/allow';
 import type { Standing } from './standing';
 
@@ -10,6 +10,6 @@ export interface Identity extends Asker {
   readonly standing: Standing;
 }
 
-export function actorOf({ keyId }: Identity): Actor {
-  return { kind: 'api', id: keyId, name: keyId };
+export function actorOf({ keyId }: Identity): Person {
+  return { kind: 'person', channel: 'api', id: keyId, name: keyId };
 }

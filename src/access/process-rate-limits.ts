@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
-import type { Actor } from '../kernel/actor';
+import type { Person } from '../kernel/actor';
 import { RateLimits, type CountedAsk, type CountedDecision } from './rate-limits';
 import { RefusalLog } from '../audit/refusal-log';
 import { CONFIG, type Config } from '../config/environment';
@@ -89,12 +89,12 @@ export class ProcessRateLimits extends RateLimits {
     };
   }
 
-  decide({ kind, id }: Actor): Promise<CountedDecision> {
-    return this.count(this.decisions, `${kind}:${id}`, 'decisions');
+  decide({ channel, id }: Person): Promise<CountedDecision> {
+    return this.count(this.decisions, `${channel}:${id}`, 'decisions');
   }
 
-  async refuse({ kind, id }: Actor): Promise<void> {
-    await this.count(this.refused, `${kind}:${id}`, 'attempts that come too late');
+  async refuse({ channel, id }: Person): Promise<void> {
+    await this.count(this.refused, `${channel}:${id}`, 'attempts that come too late');
   }
 
   private async count(limiter: RateLimiterMemory, actor: string, what: string, points = 1): Promise<Counted> {

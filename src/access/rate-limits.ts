@@ -1,4 +1,4 @@
-import type { Actor } from '../kernel/actor';
+import type { Person } from '../kernel/actor';
 
 /** A counted request. Only the window that counted it gets its points back: a later one did not lose them. */
 export interface CountedAsk {
@@ -24,8 +24,8 @@ export abstract class RateLimits {
   abstract ask(keyId: string, bytes: number): Promise<CountedAsk>;
 
   /** Counts one decision. Rejects with RateLimited. */
-  abstract decide(by: Actor): Promise<CountedDecision>;
+  abstract decide(by: Person): Promise<CountedDecision>;
 
   /** Counts one refused attempt, because each writes an audit row. Rejects with RateLimited. */
-  abstract refuse(by: Actor): Promise<void>;
+  abstract refuse(by: Person): Promise<void>;
 }

@@ -1,4 +1,5 @@
 import { unansweredReason, type Approval, type Hold, type SettledApproval } from '../approvals/approval';
+import { labelActor } from '../kernel/actor';
 import { DomainError } from '../kernel/errors';
 
 /** The end of a held call: the request was settled, or the wait ended. */
@@ -49,13 +50,13 @@ function settledMessage(approval: SettledApproval): string {
     case 'rejected': {
       const { by, reason } = approval.decision;
       const verdict = approval.status === 'approved' ? 'Approved' : 'Rejected';
-      return `${verdict} by ${by.name}${reason === null ? ', without a reason.' : `: ${reason}`}`;
+      return `${verdict} by ${labelActor(by)}${reason === null ? ', without a reason.' : `: ${reason}`}`;
     }
     case 'expired':
       return `Countersign: ${unansweredReason(approval)}. ${NOBODY_SAID_NO}; ask again if it is still needed.`;
     case 'cancelled': {
       const why = approval.reason === null ? '' : ` (${approval.reason})`;
-      return `Countersign: the request was cancelled by ${approval.by.name}${why}. ${NOBODY_SAID_NO}.`;
+      return `Countersign: the request was cancelled by ${labelActor(approval.by)}${why}. ${NOBODY_SAID_NO}.`;
     }
   }
 }

@@ -67,7 +67,9 @@ function idempotencyKeyOf({ connector, identity, body }: Question): string | nul
 
 /** True if the agent itself cancelled: its connection may still be open, but it no longer waits for this answer. */
 function isTakenBack(approval: SettledApproval): boolean {
-  return approval.status === 'cancelled' && approval.by.kind === 'api' && approval.by.id === approval.keyId;
+  if (approval.status !== 'cancelled') return false;
+  const { by } = approval;
+  return by.kind === 'person' && by.channel === 'api' && by.id === approval.keyId;
 }
 
 /**

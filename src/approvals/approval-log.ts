@@ -1,3 +1,4 @@
+import { nameActor } from '../kernel/actor';
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { EventBus } from '@nestjs/cqrs';
 import { currentCorrelationId, withCorrelation } from '../logging/correlation';
@@ -31,7 +32,7 @@ export class ApprovalLog implements OnModuleInit {
 
   private settled(approval: Settlement): void {
     const { id: approvalId, correlationId, status, createdAt, settledAt } = approval;
-    const { kind, id } = 'decision' in approval ? approval.decision.by : approval.by;
+    const { kind, id } = nameActor('decision' in approval ? approval.decision.by : approval.by);
     const cause = currentCorrelationId();
     const fields = {
       approvalId,

@@ -7,7 +7,7 @@ import {
   type ApprovalStatus,
   type Settlement,
 } from './approval';
-import { TIMEOUT_ACTOR, type Actor } from '../kernel/actor';
+import { readActor, TIMEOUT_ACTOR, type NamedActor, type Actor } from '../kernel/actor';
 import type { ApprovalState, PendingLook, Snapshot } from './approval-store';
 
 /** The columns of `approvals` that make an approval. */
@@ -23,7 +23,7 @@ export interface ApprovalRow {
   created_at: Date;
   expires_at: Date;
   settled_at: Date | null;
-  settled_by_kind: Actor['kind'] | null;
+  settled_by_kind: NamedActor['kind'] | null;
   settled_by_id: string | null;
   settled_by_name: string | null;
   reason: string | null;
@@ -74,7 +74,7 @@ export function toApproval(row: ApprovalRow): Approval {
   const { settled_at: settledAt, settled_by_kind: kind, settled_by_id: id } = row;
   if (settledAt === null || kind === null || id === null)
     throw new Error(`approval ${row.id} is half settled`);
-  const by: Actor = { kind, id, name: row.settled_by_name ?? id };
+  const by = readActor({ kind, id, name: row.settled_by_name ?? id });
   const reason = fromColumnText(row.reason);
   const ending = { ...request, settledAt, receipt: row.receipt ?? null, acknowledged: row.acknowledged };
   switch (row.status) {

@@ -9,7 +9,7 @@ import type {
   Settlement,
   Verdict,
 } from './approval';
-import type { Actor, Asker } from '../kernel/actor';
+import type { Person, Asker } from '../kernel/actor';
 
 /** The request of an agent, before the database gave it an id and its times. */
 export interface NewApproval extends Asker {
@@ -46,7 +46,7 @@ export interface Enqueued {
 /** The ending that an operator gives a request. */
 export interface Outcome {
   readonly status: Verdict;
-  readonly by: Actor;
+  readonly by: Person;
   readonly reason: string | null;
   /** Digest of the card that was tapped; without one, of the card in the chat, if there is any. */
   readonly displayDigest?: string | null;
@@ -193,7 +193,7 @@ export abstract class ApprovalStore {
    */
   abstract cancel(
     id: string,
-    by: Actor,
+    by: Person,
     reason: string | null,
     since: Departure | null,
   ): Promise<Settlement | null>;
@@ -203,10 +203,10 @@ export abstract class ApprovalStore {
    *
    * @returns true if there was such a rejection.
    */
-  abstract explain(id: string, by: Actor, reason: string): Promise<boolean>;
+  abstract explain(id: string, by: Person, reason: string): Promise<boolean>;
 
   /** Writes a refused attempt to end a request into the audit log. */
-  abstract noteLate(id: string, by: Actor, late: LateAttempt): Promise<void>;
+  abstract noteLate(id: string, by: Person, late: LateAttempt): Promise<void>;
 
   /**
    * Records the acknowledgement of the agent with this key for a settled request, without reading its text.

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { JsonObject } from '../kernel/json';
 import { nullableText } from '../kernel/nullable-text';
 import { ACKNOWLEDGEMENTS, isSettled, type Approval } from './approval';
-import type { Actor } from '../kernel/actor';
+import { ACTOR_KINDS, nameActor } from '../kernel/actor';
 
 /** A JSON object, passed through without a copy and without dropping keys: the digest must cover the sent input. */
 export const jsonObjectSchema = z
@@ -14,7 +14,7 @@ export const jsonObjectSchema = z
   )
   .meta({ type: 'object', additionalProperties: true }) as unknown as z.ZodType<JsonObject, JsonObject>;
 
-const actor = z.strictObject({ kind: z.enum(['telegram', 'api']), id: z.string(), name: z.string() });
+const actor = z.strictObject({ kind: z.enum(ACTOR_KINDS), id: z.string(), name: z.string() });
 
 export const approvalViewSchema = z.strictObject({
   id: z.uuid(),
@@ -43,12 +43,6 @@ export const approvalViewSchema = z.strictObject({
 /** An approval in API answers. */
 export class ApprovalView extends createZodDto(approvalViewSchema) {}
 
-const actorView = ({ kind, id, name }: Actor) => ({
-  kind: kind === 'telegram' ? kind : ('api' as const),
-  id,
-  name,
-});
-
 /** @throws Error for a settled approval without its receipt: an answer without evidence must not be sent. */
 export function viewOf(approval: Approval): z.infer<typeof approvalViewSchema> {
   const settled = isSettled(approval) ? approval : null;
@@ -71,7 +65,7 @@ export function viewOf(approval: Approval): z.infer<typeof approvalViewSchema> {
     settledAt: settled?.settledAt.toISOString() ?? null,
     decision:
       'decision' in approval
-        ? { by: actorView(approval.decision.by), reason: approval.decision.reason }
+        ? { by: nameActor(approval.decision.by), reason: approval.decision.reason }
         : null,
     reason: 'reason' in approval ? approval.reason : null,
     acknowledged: settled?.acknowledged ?? null,

@@ -1,4 +1,4 @@
-import { TIMEOUT_ACTOR, type Actor, type Asker } from '../kernel/actor';
+import { TIMEOUT_ACTOR, type Actor, type Asker, type Person } from '../kernel/actor';
 import { DomainError } from '../kernel/errors';
 import type { JsonObject } from '../kernel/json';
 
@@ -168,8 +168,8 @@ export function isSettled(approval: Approval): approval is SettledApproval {
   return approval.status !== 'pending';
 }
 
-function sameActor(a: Actor, b: Actor): boolean {
-  return a.kind === b.kind && a.id === b.id;
+function isPerson(actor: Actor, { channel, id }: Person): boolean {
+  return actor.kind === 'person' && actor.channel === channel && actor.id === id;
 }
 
 /**
@@ -180,13 +180,13 @@ function sameActor(a: Actor, b: Actor): boolean {
  */
 export function decide(
   approval: Approval,
-  by: Actor,
+  by: Person,
   verdict: Verdict,
   reason: string | null,
   now: Date,
 ): DecidedApproval {
   if (isSettled(approval)) {
-    if (approval.status === verdict && sameActor(approval.decision.by, by)) return approval;
+    if (approval.status === verdict && isPerson(approval.decision.by, by)) return approval;
     throw new AlreadySettled(approval);
   }
   if (now >= approval.expiresAt) throw new Expired(approval);
@@ -206,9 +206,9 @@ export function decide(
  *
  * @throws AlreadySettled after another ending, Expired from `expiresAt` on.
  */
-export function cancel(approval: Approval, by: Actor, reason: string | null, now: Date): SettledApproval {
+export function cancel(approval: Approval, by: Person, reason: string | null, now: Date): SettledApproval {
   if (isSettled(approval)) {
-    if (approval.status === 'cancelled' && sameActor(approval.by, by)) return approval;
+    if (approval.status === 'cancelled' && isPerson(approval.by, by)) return approval;
     throw new AlreadySettled(approval);
   }
   if (now >= approval.expiresAt) throw new Expired(approval);

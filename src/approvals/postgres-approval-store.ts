@@ -21,7 +21,7 @@ import {
   type SettledApproval,
   type Settlement,
 } from './approval';
-import type { Actor } from '../kernel/actor';
+import type { Person } from '../kernel/actor';
 import {
   toApproval,
   toColumnText,
@@ -293,7 +293,7 @@ export class PostgresApprovalStore extends ApprovalStore {
   }
 
   private async refuseSameOwner(id: string, { status, by }: Outcome): Promise<void> {
-    if ((await this.database.query(REFUSE_SAME_OWNER, [id, status, by.kind, by.id])).length === 0) return;
+    if ((await this.database.query(REFUSE_SAME_OWNER, [id, status, by.channel, by.id])).length === 0) return;
     throw new DomainError(
       'access.same-owner',
       'The key that asked and this one belong to the same owner; somebody else must decide.',
@@ -308,7 +308,7 @@ export class PostgresApprovalStore extends ApprovalStore {
     const rows = await this.change(approval.id, SETTLE, [
       approval.id,
       approval.status,
-      by.kind,
+      by.channel,
       by.id,
       by.name,
       reason === null ? null : toColumnText(reason),
@@ -366,22 +366,22 @@ export class PostgresApprovalStore extends ApprovalStore {
 
   async cancel(
     id: string,
-    by: Actor,
+    by: Person,
     reason: string | null,
     since: Departure | null,
   ): Promise<Settlement | null> {
     const text = reason === null ? null : toColumnText(reason);
-    const values = [id, by.kind, by.id, by.name, text, since, this.lanes.current];
+    const values = [id, by.channel, by.id, by.name, text, since, this.lanes.current];
     const [row] = await this.change<SettledRow>(id, CANCEL, values);
     return row ? toCancelled(row, by) : null;
   }
 
-  async noteLate(id: string, by: Actor, { attempt, reason }: LateAttempt): Promise<void> {
-    await this.database.query(NOTE_LATE, [id, by.kind, by.id, attempt, reason]);
+  async noteLate(id: string, by: Person, { attempt, reason }: LateAttempt): Promise<void> {
+    await this.database.query(NOTE_LATE, [id, by.channel, by.id, attempt, reason]);
   }
 
-  async explain(id: string, by: Actor, reason: string): Promise<boolean> {
-    const values = [id, by.kind, by.id, toColumnText(reason), this.lanes.current];
+  async explain(id: string, by: Person, reason: string): Promise<boolean> {
+    const values = [id, by.channel, by.id, toColumnText(reason), this.lanes.current];
     return (await this.change(id, EXPLAIN, values)).length > 0;
   }
 

@@ -7,7 +7,7 @@ import {
   type ApprovalRequest,
   type SettledApproval,
 } from '../approvals/approval';
-import type { Actor } from '../kernel/actor';
+import type { Actor, Person } from '../kernel/actor';
 import { runAtOnce } from '../kernel/steps';
 import { makeActionDocument, type ActionDocument } from './action-document';
 import {
@@ -95,15 +95,27 @@ function whereToAnswer(request: ApprovalRequest): RichText[] {
 
 /** Name and id of the actor, as code. */
 function who(actor: Actor): RichText {
-  const name = shorten(visibleLine(actor.name), MAX_NAME_LENGTH);
-  const id = shorten(visibleLine(actor.id), MAX_NAME_LENGTH);
+  const short = (text: string) => shorten(visibleLine(text), MAX_NAME_LENGTH);
   switch (actor.kind) {
-    case 'telegram':
-      return rich`${name} (Telegram id ${id})`;
-    case 'api':
-      return actor.name === actor.id ? rich`API key ${id}` : rich`${name} (API key ${id})`;
+    case 'person':
+      return whichPerson(actor, short(actor.name), short(actor.id));
+    case 'policy':
+      return rich`rule ${short(actor.rule)} of the policy`;
+    case 'grant':
+      return rich`grant ${short(actor.id)}`;
     case 'system':
       return words('Countersign');
+  }
+}
+
+function whichPerson(person: Person, name: RichText, id: RichText): RichText {
+  switch (person.channel) {
+    case 'telegram':
+      return rich`${name} (Telegram id ${id})`;
+    case 'console':
+      return rich`${name} (console, ${id})`;
+    case 'api':
+      return person.name === person.id ? rich`API key ${id}` : rich`${name} (API key ${id})`;
   }
 }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Actor, Asker } from '../kernel/actor';
+import { ACTOR_KINDS, nameActor, type Actor, type Asker } from '../kernel/actor';
 
 /** The header's `typ`, so that no other signed document passes for a receipt. */
 export const RECEIPT_TYPE = 'countersign-receipt+jwt';
@@ -9,6 +9,9 @@ export const RECEIPT_USE_SECONDS = 24 * 60 * 60;
 
 const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
 const seconds = z.int().min(0);
+
+const decider = <const Kinds extends readonly string[]>(kinds: Kinds) =>
+  z.strictObject({ kind: z.enum(kinds), id: z.string(), name: z.string() });
 
 const version1 = z.strictObject({
   iss: z.literal(RECEIPT_ISSUER),
@@ -25,9 +28,7 @@ const version1 = z.strictObject({
   displayDigest: digest.nullable(),
   status: z.enum(['approved', 'rejected', 'expired', 'cancelled']),
   /** Null when nobody decided. */
-  decidedBy: z
-    .strictObject({ kind: z.enum(['telegram', 'api']), id: z.string(), name: z.string() })
-    .nullable(),
+  decidedBy: decider(['telegram', 'api']).nullable(),
   /** Time of the settlement, in seconds since 1970; `nbf` is the same, and `exp` a day later. */
   iat: seconds,
   nbf: seconds,
@@ -41,6 +42,7 @@ const version2 = version1.extend({
   keyId: z.string(),
   /** Owner of that key when it asked; null: it had none. */
   keyOwner: z.string().nullable(),
+  decidedBy: decider(ACTOR_KINDS).nullable(),
   bindingVersion: z.literal(2),
 });
 
@@ -89,7 +91,7 @@ export function receiptClaims(
     inputDigest,
     displayDigest,
     status,
-    decidedBy: by && { kind: by.kind === 'telegram' ? by.kind : 'api', id: by.id, name: by.name },
+    decidedBy: by && nameActor(by),
     iat,
     nbf: iat,
     exp: iat + RECEIPT_USE_SECONDS,

@@ -1,7 +1,7 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { decodeJwt } from 'jose';
 import { Client } from 'pg';
-import type { Actor } from '../../src/kernel/actor';
+import type { Person } from '../../src/kernel/actor';
 import {
   CANCEL,
   DEPART,
@@ -19,7 +19,7 @@ import { newApproval, openTestStore, type OpenStore } from '../support/open-stor
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { until } from '../support/until';
 
-const OLIVIA: Actor = { kind: 'api', id: 'olivia', name: 'Olivia' };
+const OLIVIA: Person = { kind: 'person', channel: 'api', id: 'olivia', name: 'Olivia' };
 const bodyDigest = (body: string) => createHash('sha256').update(body).digest();
 const digestOf = (card: string) => `sha256:${bodyDigest(card).toString('hex')}`;
 

@@ -211,7 +211,7 @@ const settle = (index: number): Command =>
       const { value, at } = await timed(model, () =>
         storeOf(real, approval.chat).settle(approval.id, {
           status: 'approved',
-          by: { kind: 'api', id: 'o', name: 'o' },
+          by: { kind: 'person', channel: 'api', id: 'o', name: 'o' },
           reason: null,
         }),
       );

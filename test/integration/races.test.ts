@@ -1,6 +1,6 @@
 import type { EventBus } from '@nestjs/cqrs';
 import { AlreadySettled, Expired, type Approval } from '../../src/approvals/approval';
-import type { Actor } from '../../src/kernel/actor';
+import type { Person } from '../../src/kernel/actor';
 import { ApprovalSettled } from '../../src/approvals/approval-events';
 import type { LastSeen } from '../../src/approvals/approval-store';
 import { CancelApprovalCommand, CancelApprovalHandler } from '../../src/approvals/commands/cancel-approval';
@@ -16,15 +16,15 @@ const BATCH = 500;
 /** Races that run at one time; with up to six contenders each, more than the connections of both replicas. */
 const AT_ONCE = 12;
 
-const OLIVIA: Actor = { kind: 'api', id: 'olivia', name: 'Olivia' };
-const OTTO: Actor = { kind: 'telegram', id: '7', name: 'Otto' };
-const AGENT: Actor = { kind: 'api', id: 'key-1', name: 'key-1' };
+const OLIVIA: Person = { kind: 'person', channel: 'api', id: 'olivia', name: 'Olivia' };
+const OTTO: Person = { kind: 'person', channel: 'telegram', id: '7', name: 'Otto' };
+const AGENT: Person = { kind: 'person', channel: 'api', id: 'key-1', name: 'key-1' };
 
 /** The answer to a caller: the final approval, and whether this caller settled it. */
 interface Told {
   readonly id: string;
   readonly wanted: 'approved' | 'rejected' | 'cancelled';
-  readonly by: Actor;
+  readonly by: Person;
   readonly granted: boolean;
   readonly shown: Approval;
 }
@@ -60,7 +60,7 @@ class Replica {
     if (snapshot) this.seen.set(id, snapshot);
   }
 
-  decide(id: string, by: Actor, wanted: 'approved' | 'rejected'): Promise<Told> {
+  decide(id: string, by: Person, wanted: 'approved' | 'rejected'): Promise<Told> {
     return told(
       { id, by, wanted },
       this.decideHandler.execute(new DecideApprovalCommand(id, by, wanted, null)),
@@ -229,7 +229,7 @@ it('10 000 random races of approve, reject, cancel and timeout have one winner e
   const disagreeing = answers.filter(({ id, wanted, by, granted, shown }) => {
     const final = finalOf.get(id);
     const theirs =
-      final?.status === wanted && final.settled_by_kind === by.kind && final.settled_by_id === by.id;
+      final?.status === wanted && final.settled_by_kind === by.channel && final.settled_by_id === by.id;
     return shown.status !== final?.status || granted !== theirs;
   });
   expect(disagreeing).toEqual([]);
@@ -241,7 +241,7 @@ it('10 000 random races of approve, reject, cancel and timeout have one winner e
   );
   const tooLate = answers.filter(({ granted }) => !granted);
   expect(refused.map(({ late }) => late).sort()).toEqual(
-    tooLate.map(({ id, by, wanted }) => `${id} ${by.kind}:${by.id} ${wanted}`).sort(),
+    tooLate.map(({ id, by, wanted }) => `${id} ${by.channel}:${by.id} ${wanted}`).sort(),
   );
 
   const announced = replicas.flatMap(({ settledEvents }) => settledEvents.map(({ approval }) => approval));

@@ -54,14 +54,14 @@ describe('a sweep', () => {
     const [due, open, decided] = [await newId(), await newId(), await newId()];
     await app.store.settle(decided, {
       status: 'approved',
-      by: { kind: 'api', id: 'o', name: 'o' },
+      by: { kind: 'person', channel: 'api', id: 'o', name: 'o' },
       reason: null,
     });
     await expireAt([due, decided], '-1 second');
     await app.sweeper.sweep();
     expect((await app.store.find(due))?.approval).toMatchObject({
       status: 'expired',
-      by: { kind: 'system', id: 'timeout' },
+      by: { kind: 'system', cause: 'timeout' },
     });
     expect((await app.store.find(open))?.approval.status).toBe('pending');
     expect((await app.store.find(decided))?.approval.status).toBe('approved');

@@ -1,3 +1,4 @@
+import { labelActor } from '../../kernel/actor';
 import { randomUUID } from 'node:crypto';
 import type { CallToolResult, RequestId, Tool } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
@@ -158,7 +159,7 @@ const requestApproval: ApprovalTool = {
         approved: answer.allow,
         status: approval.status,
         approvalId: approval.id,
-        decidedBy: decision?.by.name ?? null,
+        decidedBy: decision ? labelActor(decision.by) : null,
         reason: decision ? decision.reason : 'reason' in approval ? approval.reason : null,
         message: answer.message,
       },

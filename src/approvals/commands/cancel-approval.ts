@@ -1,6 +1,6 @@
 import { Command, CommandHandler, EventBus, type ICommandHandler } from '@nestjs/cqrs';
 import { cancel, type Departure, type SettledApproval, type Settlement } from '../approval';
-import type { Actor } from '../../kernel/actor';
+import type { Person } from '../../kernel/actor';
 import { ApprovalSettled } from '../approval-events';
 import { ApprovalStore } from '../approval-store';
 import { findFor, type Viewer } from '../queries/viewer';
@@ -12,7 +12,7 @@ export type Cancellation =
   | {
       readonly cause: 'requested';
       readonly id: string;
-      readonly by: Actor;
+      readonly by: Person;
       readonly reason: string | null;
       /** The caller that may see the request. */
       readonly viewer: Viewer;
@@ -24,7 +24,7 @@ export type Cancellation =
       readonly cause: 'abandoned';
       readonly id: string;
       readonly since: Departure;
-      readonly by: Actor;
+      readonly by: Person;
       readonly reason: string;
     }
   /** Those of these ids that are past their deadline. */

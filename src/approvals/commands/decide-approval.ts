@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, CommandHandler, EventBus, type ICommandHandler } from '@nestjs/cqrs';
 import { decide, type DecidedApproval, type Verdict } from '../approval';
-import type { Actor } from '../../kernel/actor';
+import type { Person } from '../../kernel/actor';
 import { DomainError } from '../../kernel/errors';
 import { ApprovalSettled } from '../approval-events';
 import { ApprovalStore } from '../approval-store';
@@ -22,7 +22,7 @@ const REST_MS = 1;
 export class DecideApprovalCommand extends Command<DecidedApproval> {
   constructor(
     readonly id: string,
-    readonly by: Actor,
+    readonly by: Person,
     readonly verdict: Verdict,
     readonly reason: string | null,
     /** Digest of the card that was tapped; null: of the card in the chat, if there is one. */

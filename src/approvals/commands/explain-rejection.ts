@@ -1,5 +1,5 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import type { Actor } from '../../kernel/actor';
+import type { Person } from '../../kernel/actor';
 import { ApprovalStore } from '../approval-store';
 
 /**
@@ -11,7 +11,7 @@ import { ApprovalStore } from '../approval-store';
 export class ExplainRejectionCommand extends Command<boolean> {
   constructor(
     readonly id: string,
-    readonly by: Actor,
+    readonly by: Person,
     readonly reason: string,
   ) {
     super();

@@ -1,5 +1,5 @@
 import { AlreadySettled, Expired, NotDecidable } from '../approval';
-import type { Actor } from '../../kernel/actor';
+import type { Person } from '../../kernel/actor';
 import type { ApprovalStore, LateAttempt } from '../approval-store';
 import type { RateLimits } from '../../access/rate-limits';
 
@@ -17,7 +17,7 @@ function refusalOf(error: unknown): LateAttempt['reason'] | null {
  */
 export async function judged<Result>(
   rule: () => Result | Promise<Result>,
-  { id, by, attempt }: { id: string; by: Actor; attempt: LateAttempt['attempt'] },
+  { id, by, attempt }: { id: string; by: Person; attempt: LateAttempt['attempt'] },
   { store, limits }: { store: ApprovalStore; limits: RateLimits },
 ): Promise<Result> {
   try {

@@ -1,5 +1,5 @@
 import { Command, CommandBus, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import type { Actor } from '../../kernel/actor';
+import type { Person } from '../../kernel/actor';
 import { ExplainRejectionCommand } from '../../approvals/commands/explain-rejection';
 import { CardStore } from '../card-store';
 
@@ -11,7 +11,7 @@ export class ReplyToCardCommand extends Command<ReplyResult> {
   constructor(
     readonly chatId: string,
     readonly messageId: string,
-    readonly by: Actor,
+    readonly by: Person,
     readonly text: string,
   ) {
     super();

@@ -6,7 +6,7 @@ import {
   type Approval,
   type DecidedApproval,
 } from '../../approvals/approval';
-import type { Actor } from '../../kernel/actor';
+import type { Person } from '../../kernel/actor';
 import { DecideApprovalCommand } from '../../approvals/commands/decide-approval';
 import { RateLimited } from '../../kernel/errors';
 import { parseCallbackData, type Tap } from '../telegram/operators/callback-data';
@@ -32,7 +32,7 @@ export class TapCardCommand extends Command<TapResult> {
     readonly messageId: string,
     /** Data of the buttons on the message; null if Telegram did not show them. */
     readonly buttons: readonly string[] | null,
-    readonly by: Actor,
+    readonly by: Person,
   ) {
     super();
   }

@@ -6,6 +6,7 @@ import { ApprovalAcknowledged, ApprovalEnqueued, ApprovalSettled } from '../../a
 import { SettlementFeed } from '../../approvals/settlement-feed';
 import { TimeoutSweeper } from '../../approvals/timeout-sweeper';
 import { AttemptRefused, REFUSAL_REASONS } from '../../audit/refusal-events';
+import { CHANNELS, type Person } from '../../kernel/actor';
 import { ApprovalsRemoved } from '../../retention/retention-events';
 import { RetentionJob } from '../../retention/retention-job';
 import { ofBacklog } from './backlog';
@@ -22,8 +23,7 @@ const FINAL_STATUSES = [
   'cancelled',
 ] as const satisfies readonly ApprovalStatus[];
 
-/** Channels of an operator's decision. */
-const CHANNELS = ['telegram', 'api'] as const;
+const REFUSING_CHANNELS = ['telegram', 'api'] as const;
 
 /** 1 if the approval ended so, else 0. */
 const ended =
@@ -31,15 +31,22 @@ const ended =
   ({ approval }: ApprovalSettled): number =>
     approval.status === status ? 1 : 0;
 
-/** Time from the creation of an approval to a person's decision; null if it ended without one. */
-function decisionSeconds({ approval }: ApprovalSettled): number | null {
-  if (approval.status !== 'approved' && approval.status !== 'rejected') return null;
-  return Math.max(0, (approval.settledAt.getTime() - approval.createdAt.getTime()) / 1000);
+/** The person who decided; null if none did. */
+function decider({ approval }: ApprovalSettled): Person | null {
+  const by = 'decision' in approval ? approval.decision.by : null;
+  return by?.kind === 'person' ? by : null;
 }
 
-function decisionChannel({ approval }: ApprovalSettled) {
-  if (approval.status !== 'approved' && approval.status !== 'rejected') return null;
-  return { channel: approval.decision.by.kind === 'telegram' ? 'telegram' : 'api' } as const;
+/** Time from the creation of an approval to a person's decision; null if it ended without one. */
+function decisionSeconds(settled: ApprovalSettled): number | null {
+  if (!decider(settled)) return null;
+  const { createdAt, settledAt } = settled.approval;
+  return Math.max(0, (settledAt.getTime() - createdAt.getTime()) / 1000);
+}
+
+function decisionChannel(settled: ApprovalSettled) {
+  const person = decider(settled);
+  return person && { channel: person.channel };
 }
 
 /** Approvals from the request to the answer. */
@@ -133,7 +140,7 @@ export const APPROVAL_METRICS: readonly Metric[] = [
   counter({
     name: 'access_refusals_total',
     help: 'Attempts that this replica refused, by reason and the way they came; the audit log has one row a minute of a flood.',
-    labels: { reason: REFUSAL_REASONS, channel: CHANNELS },
+    labels: { reason: REFUSAL_REASONS, channel: REFUSING_CHANNELS },
     counts: AttemptRefused,
     series: ({ reason, channel }) => ({ reason, channel }),
   }),

@@ -47,12 +47,12 @@ it('what is over the limit is refused until exactly the time that is told', asyn
 
 it('every agent and every operator has a limit of their own', async () => {
   const all = limits();
-  await all.decide({ kind: 'api', id: '7', name: 'x' });
-  await all.decide({ kind: 'telegram', id: '7', name: 'x' });
-  await all.decide({ kind: 'telegram', id: '8', name: 'x' });
-  expect((await refusalOf(all.decide({ kind: 'telegram', id: '7', name: 'y' }))).message).toBe(
-    'Too many decisions; try again in 60 s.',
-  );
+  await all.decide({ kind: 'person', channel: 'api', id: '7', name: 'x' });
+  await all.decide({ kind: 'person', channel: 'telegram', id: '7', name: 'x' });
+  await all.decide({ kind: 'person', channel: 'telegram', id: '8', name: 'x' });
+  expect(
+    (await refusalOf(all.decide({ kind: 'person', channel: 'telegram', id: '7', name: 'y' }))).message,
+  ).toBe('Too many decisions; try again in 60 s.');
 });
 
 it('attempts without a valid key are answered as such 600 times a minute from one source', async () => {

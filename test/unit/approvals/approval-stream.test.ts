@@ -20,7 +20,7 @@ const settled = {
   status: 'cancelled',
   settledAt: new Date(1000),
   receipt: 'a.b.c',
-  by: { kind: 'api', id: 'x', name: 'x' },
+  by: { kind: 'person', channel: 'api', id: 'x', name: 'x' },
   reason: null,
 } as unknown as Approval;
 

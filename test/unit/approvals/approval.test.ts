@@ -13,13 +13,13 @@ import {
   unansweredReason,
   type Approval,
 } from '../../../src/approvals/approval';
-import { TIMEOUT_ACTOR, type Actor } from '../../../src/kernel/actor';
+import { TIMEOUT_ACTOR, type Person } from '../../../src/kernel/actor';
 import type { DomainError } from '../../../src/kernel/errors';
 
-const OLIVIA: Actor = { kind: 'telegram', id: '1', name: 'Olivia' };
-const OTTO: Actor = { kind: 'telegram', id: '2', name: 'Otto' };
+const OLIVIA: Person = { kind: 'person', channel: 'telegram', id: '1', name: 'Olivia' };
+const OTTO: Person = { kind: 'person', channel: 'telegram', id: '2', name: 'Otto' };
 /** The same id as Olivia's, in another name space. */
-const KEY_ONE: Actor = { kind: 'api', id: '1', name: 'ci' };
+const KEY_ONE: Person = { kind: 'person', channel: 'api', id: '1', name: 'ci' };
 
 const CREATED = new Date('2026-01-01T00:00:00.000Z');
 const EXPIRES = new Date('2026-01-01T00:30:00.000Z');
@@ -271,5 +271,5 @@ it('a refusal says the true state in words, and which refusal it is', () => {
 });
 
 it('a timeout is settled by the system', () => {
-  expect(TIMEOUT_ACTOR).toEqual({ kind: 'system', id: 'timeout', name: 'timeout' });
+  expect(TIMEOUT_ACTOR).toEqual({ kind: 'system', cause: 'timeout' });
 });

@@ -8,10 +8,10 @@ import {
 import type { SettlementFeed } from '../../../src/approvals/settlement-feed';
 import type { RefusalLog } from '../../../src/audit/refusal-log';
 import { parseConfig } from '../../../src/config/environment';
-import type { Actor } from '../../../src/kernel/actor';
+import type { Person } from '../../../src/kernel/actor';
 import { DomainError } from '../../../src/kernel/errors';
 
-const OLIVIA: Actor = { kind: 'telegram', id: '1', name: 'Olivia' };
+const OLIVIA: Person = { kind: 'person', channel: 'telegram', id: '1', name: 'Olivia' };
 
 it('attempts that the database could not serve do not count against the operator’s limit', async () => {
   const settle = jest.fn(() => Promise.reject(new DomainError('database.unavailable', 'read-only')));

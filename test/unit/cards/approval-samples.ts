@@ -5,11 +5,11 @@ import type {
   ApprovalRequest,
   SettledApproval,
 } from '../../../src/approvals/approval';
-import type { Actor } from '../../../src/kernel/actor';
+import type { Actor, Person } from '../../../src/kernel/actor';
 import type { JsonObject, JsonValue } from '../../../src/kernel/json';
 import { hostileText } from './hostile-text';
 
-export const ALICE: Actor = { kind: 'telegram', id: '1001', name: 'Alice' };
+export const ALICE: Person = { kind: 'person', channel: 'telegram', id: '1001', name: 'Alice' };
 
 /** A pending request for a shell command, asked at noon for half an hour. */
 export function anApproval(changes: Partial<ApprovalRequest> = {}): Approval {

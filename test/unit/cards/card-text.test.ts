@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { createHash } from 'node:crypto';
 import { ACKNOWLEDGEMENTS, unansweredReason, type Approval } from '../../../src/approvals/approval';
-import type { Actor } from '../../../src/kernel/actor';
+import { ACTOR_KINDS, readActor } from '../../../src/kernel/actor';
 import { renderCard, renderDocumentCaption, renderOutcome } from '../../../src/cards/card-text';
 import { displayDigest } from '../../../src/cards/display-digest';
 import type { RichText } from '../../../src/cards/rich-text';
@@ -48,11 +48,9 @@ describe('every card', () => {
   });
 
   it('is so after it is settled, too, whoever and whatever settled it', () => {
-    const actor: fc.Arbitrary<Actor> = fc.record({
-      kind: fc.constantFrom('telegram', 'api', 'system'),
-      id: hostileText,
-      name: hostileText,
-    });
+    const actor = fc
+      .record({ kind: fc.constantFrom(...ACTOR_KINDS), id: hostileText, name: hostileText })
+      .map(readActor);
     fc.assert(
       fc.property(
         hostileApproval,
@@ -506,17 +504,27 @@ describe('telegram.md 19: the card of a settled approval', () => {
     ],
     [
       'rejected with a reason',
-      [settled(pending, 'rejected', { by: { kind: 'api', id: 'ops', name: 'Ops' }, reason: 'not\nnow' })],
+      [
+        settled(pending, 'rejected', {
+          by: { kind: 'person', channel: 'api', id: 'ops', name: 'Ops' },
+          reason: 'not\nnow',
+        }),
+      ],
       '❌ Rejected by Ops (API key ops)\n2026-08-01 12:03:10 UTC\nReason: not\\u{a}now\nTool: Bash\n',
     ],
     [
       'cancelled by the key that asked',
-      [settled(pending, 'cancelled', { by: { kind: 'api', id: 'agent', name: 'agent' }, reason: 'gone' })],
+      [
+        settled(pending, 'cancelled', {
+          by: { kind: 'person', channel: 'api', id: 'agent', name: 'agent' },
+          reason: 'gone',
+        }),
+      ],
       '🚫 Cancelled by API key agent\n2026-08-01 12:03:10 UTC\nReason: gone\n',
     ],
     [
       'cancelled by the service',
-      [settled(pending, 'cancelled', { by: { kind: 'system', id: 'x', name: 'x' } })],
+      [settled(pending, 'cancelled', { by: { kind: 'system', cause: 'x' } })],
       '🚫 Cancelled by Countersign\n2026-08-01 12:03:10 UTC\nTool: Bash\n',
     ],
     [

@@ -150,7 +150,7 @@ describe('answers to taps', () => {
   it('fit into the limit, whatever the name', () => {
     fc.assert(
       fc.property(hostileText, (name) => {
-        const by = { kind: 'telegram' as const, id: name, name };
+        const by = { kind: 'person' as const, channel: 'telegram' as const, id: name, name };
         for (const status of ['approved', 'rejected', 'cancelled'] as const) {
           const answer = settledAnswer(settled(anApproval(), status, { by }));
           expect(answer.length).toBeLessThanOrEqual(200);

@@ -64,7 +64,7 @@ export function settled(
   { afterSeconds = 10, kind = 'telegram' }: { afterSeconds?: number; kind?: 'telegram' | 'api' } = {},
 ): ApprovalSettled {
   const settledAt = new Date(asked.createdAt.getTime() + afterSeconds * 1000);
-  const by = { kind, id: '1', name: 'Olivia' };
+  const by = { kind: 'person' as const, channel: kind, id: '1', name: 'Olivia' };
   const acknowledged = null;
   const approval: SettledApproval =
     status === 'approved' || status === 'rejected'

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Actor } from '../../../kernel/actor';
+import type { Person } from '../../../kernel/actor';
 import { CONFIG, telegramOf, type Config } from '../../../config/environment';
 import { Destination } from '../../destination';
 
@@ -26,7 +26,7 @@ interface Written {
 
 /** The id is the key of the rate limits. An anonymous sender's id is a chat's and does not identify a person. */
 export type Sender =
-  | { readonly kind: 'operator'; readonly id: number; readonly name: string; readonly actor: Actor }
+  | { readonly kind: 'operator'; readonly id: number; readonly name: string; readonly actor: Person }
   | { readonly kind: 'stranger'; readonly id: number; readonly name: string }
   | { readonly kind: 'anonymous'; readonly id: number };
 
@@ -43,10 +43,10 @@ export class People {
   }
 
   /** Identifies an operator only by the numeric id: names can be changed, and chats are shared. */
-  operatorOf(userId: number): Actor | null {
+  operatorOf(userId: number): Person | null {
     const id = String(userId);
     const name = this.operators.get(id);
-    return name === undefined ? null : { kind: 'telegram', id, name };
+    return name === undefined ? null : { kind: 'person', channel: 'telegram', id, name };
   }
 
   isStandIn(userId: number): boolean {

@@ -1,5 +1,5 @@
 import type { SettledApproval, Verdict } from '../../../approvals/approval';
-import type { Actor } from '../../../kernel/actor';
+import { labelActor, type Actor } from '../../../kernel/actor';
 import { beginning } from '../../../cards/excerpt';
 import { utc } from '../../../cards/moments';
 import { visibleLine } from '../../../cards/visible-text/visible-text';
@@ -73,5 +73,5 @@ export function failedAnswer(): string {
 }
 
 function nameOf(actor: Actor): string {
-  return beginning(visibleLine(actor.name), MAX_NAME_LENGTH);
+  return beginning(visibleLine(labelActor(actor)), MAX_NAME_LENGTH);
 }

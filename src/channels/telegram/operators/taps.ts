@@ -3,7 +3,7 @@ import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import type { CallbackQuery } from 'telegraf/types';
 import { isSettled } from '../../../approvals/approval';
-import type { Actor } from '../../../kernel/actor';
+import type { Person } from '../../../kernel/actor';
 import { RefusalLog } from '../../../audit/refusal-log';
 import { isLockTimeout, isUnavailable } from '../../../database/database';
 import { TapCardCommand, type TapResult } from '../../commands/tap-card';
@@ -215,7 +215,7 @@ export class Taps implements BeforeApplicationShutdown {
   }
 
   private tap(
-    by: Actor,
+    by: Person,
     data: string,
     message: NonNullable<TappedMessage>,
     botId: number,
