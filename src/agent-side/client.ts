@@ -83,8 +83,8 @@ export class CountersignClient {
   }
 
   /** Reads the approval's current state; does not retry. */
-  get(id: string, { signal }: CallOptions = {}): Promise<Approval> {
-    return callService(this.door, { method: 'GET', path: pathOf(id), signal }, approvalSchema);
+  async get(id: string, { signal }: CallOptions = {}): Promise<Approval> {
+    return sameRequest(id, await this.once({ method: 'GET', path: pathOf(id), signal }));
   }
 
   /**
@@ -102,8 +102,7 @@ export class CountersignClient {
         untilMs,
         signal,
       });
-      // A cache or a misconfigured proxy may answer with another approval.
-      if (latest.id !== approval.id || latest.inputDigest !== approval.inputDigest) throw notOurs(latest.id);
+      if (sameRequest(approval.id, latest).inputDigest !== approval.inputDigest) throw notOurs(latest.id);
     }
   }
 
@@ -131,25 +130,21 @@ export class CountersignClient {
   }
 
   /** Approves or rejects; needs an operator's key. Does not retry. */
-  decide(id: string, decision: 'approved' | 'rejected', reason?: string): Promise<Approval> {
+  async decide(id: string, decision: 'approved' | 'rejected', reason?: string): Promise<Approval> {
     const call = { method: 'POST', path: `${pathOf(id)}/decision`, body: { decision, reason } } as const;
-    return callService(this.door, call, approvalSchema);
+    return sameRequest(id, await this.once(call));
   }
 
   /** Cancels a request. Retries for ten seconds while the service is unreachable. */
-  cancel(id: string, reason?: string, { signal }: CallOptions = {}): Promise<Approval> {
-    return this.repeat(
-      { method: 'POST', path: `${pathOf(id)}/cancel`, body: { reason }, signal },
-      NOTICE_PATIENCE_MS,
-    );
+  async cancel(id: string, reason?: string, { signal }: CallOptions = {}): Promise<Approval> {
+    const call = { method: 'POST', path: `${pathOf(id)}/cancel`, body: { reason }, signal } as const;
+    return sameRequest(id, await this.repeat(call, NOTICE_PATIENCE_MS));
   }
 
   /** Reports the agent's outcome to the operators. Retries for ten seconds while the service is unreachable. */
-  acknowledge(id: string, outcome: Acknowledgement, { signal }: CallOptions = {}): Promise<Approval> {
-    return this.repeat(
-      { method: 'POST', path: `${pathOf(id)}/ack`, body: { outcome }, signal },
-      NOTICE_PATIENCE_MS,
-    );
+  async acknowledge(id: string, outcome: Acknowledgement, { signal }: CallOptions = {}): Promise<Approval> {
+    const call = { method: 'POST', path: `${pathOf(id)}/ack`, body: { outcome }, signal } as const;
+    return sameRequest(id, await this.repeat(call, NOTICE_PATIENCE_MS));
   }
 
   /**
@@ -181,15 +176,19 @@ export class CountersignClient {
     const beganMs = this.clock.monotonicMs();
     const path = `${pathOf(id)}?wait=${WAIT_SECONDS}`;
     const call = { method: 'GET', path, heldMs: WAIT_SECONDS * 1000, signal } as const;
-    const latest = await callService(this.door, call, approvalSchema);
+    const latest = await this.once(call);
     if (latest.status === 'pending' && this.clock.monotonicMs() < beganMs + HELD_AT_LEAST_MS)
       throw new ServiceUnreachable('the service, or a proxy before it, ends every wait at once');
     return latest;
   }
 
+  private once(call: ServiceCall): Promise<Approval> {
+    return callService(this.door, call, approvalSchema);
+  }
+
   private repeat(call: ServiceCall, patienceMs: number): Promise<Approval> {
     const untilMs = this.clock.monotonicMs() + patienceMs;
-    return persistently(() => callService(this.door, call, approvalSchema), {
+    return persistently(() => this.once(call), {
       clock: this.clock,
       untilMs,
       signal: call.signal,
@@ -199,6 +198,12 @@ export class CountersignClient {
 
 const notOurs = (id: string): ServiceUnreachable =>
   new ServiceUnreachable(`the answer is about another request: ${id}`);
+
+/** @throws ServiceUnreachable if a cache or a misconfigured proxy answered with another approval. */
+function sameRequest(id: string, approval: Approval): Approval {
+  if (approval.id !== id) throw notOurs(approval.id);
+  return approval;
+}
 
 function pathOf(id: string): string {
   return `/api/approvals/${encodeURIComponent(id)}`;

@@ -191,6 +191,26 @@ it('follows no redirect: the key goes to one address only', async () => {
   await Promise.all([close(server), close(elsewhere.server)]);
 });
 
+it.each(['get', 'decide', 'cancel', 'acknowledge'] as const)(
+  'refuses an answer to %s that is about another request',
+  async (method) => {
+    const [asked, other] = await Promise.all([
+      clientAt(app.url).enqueue(ask('mine')),
+      clientAt(app.url).enqueue(ask('other')),
+    ]);
+    const { server, url } = await answering((_incoming, outgoing) => outgoing.end(JSON.stringify(other)));
+    const client = clientAt(url);
+    const calls = {
+      get: () => client.get(asked.id),
+      decide: () => client.decide(asked.id, 'approved'),
+      cancel: () => client.cancel(asked.id),
+      acknowledge: () => client.acknowledge(asked.id, 'ran'),
+    };
+    await expect(calls[method]()).rejects.toThrow(`the answer is about another request: ${other.id}`);
+    await close(server);
+  },
+);
+
 it('passes on what the service refuses, with the true state', async () => {
   const client = clientAt(app.url);
   const { id } = await client.enqueue(ask('refused'));
