@@ -1,22 +1,18 @@
 import { Module } from '@nestjs/common';
 import { KeyTurns } from '../access/key-turns';
-import { AgentReports } from './agent-reports';
+import { ADAPTERS } from './adapters';
 import { CallsNeverFail } from './calls-never-fail';
-import { ClaudeCodeHookController } from './claude-code/claude-code-hook.controller';
 import { HeldCalls } from './held-calls';
-import { McpController } from './mcp/mcp.controller';
-import { McpEndpoint } from './mcp/mcp-endpoint';
 import { TerminalQuestions } from './terminal-questions';
 import { UnknownTools } from './unknown-tools';
 
 @Module({
-  controllers: [ClaudeCodeHookController, McpController],
+  controllers: ADAPTERS.map(({ controller }) => controller),
   providers: [
-    AgentReports,
+    ...ADAPTERS.flatMap(({ providers }) => providers),
     CallsNeverFail,
     HeldCalls,
     { provide: KeyTurns, useFactory: () => new KeyTurns('reports, questions and cancellations') },
-    McpEndpoint,
     TerminalQuestions,
     UnknownTools,
   ],

@@ -5,10 +5,11 @@ import { EventBus } from '@nestjs/cqrs';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { MAX_DISCARDED_BYTES } from '../http/problem';
 import { Log } from '../logging/log';
+import type { SpottedBody } from './adapter';
 import { ConnectorAnswered } from './connector-events';
 import { membersOf } from './member-spotter';
 import { PassingBody } from './passing-body';
-import { denialFor, mayMeanConnector, NOTHING_SPOTTED, TELLING, type SpottedBody } from './refused-calls';
+import { denialFor, mayMeanConnector, NOTHING_SPOTTED, TELLING } from './refused-calls';
 
 const OK = 200;
 const FAILED_FROM = 300;

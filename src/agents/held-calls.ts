@@ -30,8 +30,9 @@ import { DomainError } from '../kernel/errors';
 import type { JsonObject } from '../kernel/json';
 import { currentCorrelationId, joinCorrelation } from '../logging/correlation';
 import { describeError, Log } from '../logging/log';
+import type { Connector } from './adapter';
 import type { Ending, Outcome } from './answers';
-import { CONNECTORS, ConnectorAnswered, type Connector } from './connector-events';
+import { ConnectorAnswered } from './connector-events';
 
 /** Time for a caller to reconnect before the service cancels its request. */
 const ABANDONED_AFTER_MS = 5_000;
@@ -42,7 +43,7 @@ const ABANDONED_AFTER_MS = 5_000;
 const LAST_STATEMENTS_MS = 3_000;
 
 export interface Question {
-  readonly connector: Connector;
+  readonly connector: string;
   readonly body: EnqueueBody;
   /**
    * Fields that a call shares with its retry, beside the key, the connector and the action; null: it has no retries.
@@ -79,7 +80,7 @@ function isTakenBack(approval: SettledApproval): boolean {
  */
 @Injectable()
 export class HeldCalls implements OnModuleDestroy {
-  private readonly waiting = new Map<Connector, number>(CONNECTORS.map((connector) => [connector, 0]));
+  private readonly waiting = new Map<string, number>();
   private readonly abandoning = new Set<NodeJS.Timeout>();
   /** Runs cancellations in sequence: a mass disconnect must not take the database from the deciders. */
   private abandoned: Promise<void> = Promise.resolve();
@@ -112,7 +113,7 @@ export class HeldCalls implements OnModuleDestroy {
     for (const deny of this.unfinished) deny();
   }
 
-  waitingFor(connector: Connector): number {
+  waitingFor(connector: string): number {
     return this.waiting.get(connector) ?? 0;
   }
 
@@ -174,7 +175,7 @@ export class HeldCalls implements OnModuleDestroy {
 
   /** Records that a call was answered, and whether the caller received the answer. */
   async answered(
-    connector: Connector,
+    { connector, reports }: Connector,
     caller: Identity,
     { answer, ending }: Outcome,
     taken: boolean,
@@ -185,7 +186,7 @@ export class HeldCalls implements OnModuleDestroy {
     this.log.event('info', 'connector.answered', fields, 'a held call ended');
     if (ending?.kind !== 'settled') return;
     // A caller that cancelled its own request continues with another answer or stops; only its report can tell.
-    if (isTakenBack(ending.approval) && connector === 'hook') return;
+    if (isTakenBack(ending.approval) && reports) return;
     const delivered = taken && !isTakenBack(ending.approval);
     await this.acknowledge(ending.approval, delivered ? 'answered' : 'gone');
     // Only after that is recorded: a caller that reconnects must find that no one received the answer.

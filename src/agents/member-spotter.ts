@@ -23,6 +23,10 @@ export interface Spotted<Name extends string> {
   readonly objects: readonly SpottedObject<Name>[];
 }
 
+/** The text that a member holds; null for anything else. */
+export const textOf = (member: SpottedMember | undefined): string | null =>
+  typeof member?.value === 'string' ? member.value : null;
+
 /** Longer values are dropped: no id and no name that the service uses is so long. */
 const MAX_TOKEN_BYTES = 400;
 /** The limit of a JSON-RPC batch. */

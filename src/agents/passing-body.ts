@@ -1,7 +1,8 @@
 import { Transform } from 'node:stream';
 import { finished } from 'node:stream/promises';
+import type { SpottedBody } from './adapter';
 import { MemberSpotter } from './member-spotter';
-import { TELLING, type SpottedBody } from './refused-calls';
+import { TELLING } from './refused-calls';
 
 /** Passes the bytes of a body on to its parser and inspects them on the way. */
 export class PassingBody extends Transform {

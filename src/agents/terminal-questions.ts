@@ -10,7 +10,7 @@ import type { Question } from './held-calls';
 import { openCalls } from './open-calls';
 
 /**
- * Questions that Claude Code puts to the person at its terminal. Operators see them on a card, but the agent does not
+ * Questions that an agent puts to the person at its terminal. Operators see them on a card, but the agent does not
  * wait for operators, since only the terminal can answer.
  */
 @Injectable()
@@ -22,7 +22,7 @@ export class TerminalQuestions {
     private readonly log: Log,
   ) {}
 
-  /** Best effort: a failure is ignored, since Claude Code asks the person at the terminal in any case. */
+  /** Best effort: a failure is ignored, since the agent asks the person at the terminal in any case. */
   async show(question: Question, caller: Identity): Promise<void> {
     try {
       await this.turns.take(caller.keyId, () => this.ask(question, caller));
@@ -32,7 +32,7 @@ export class TerminalQuestions {
     }
   }
 
-  private async ask({ body, identity }: Question, caller: Identity): Promise<void> {
+  private async ask({ connector, body, identity }: Question, caller: Identity): Promise<void> {
     const { keyId } = caller;
     // With hooks for both PreToolUse and PermissionRequest, one question arrives twice.
     const { sessionId, toolName, toolInput, cwd = null } = body;
@@ -42,7 +42,14 @@ export class TerminalQuestions {
     const name = sha256Hex(canonicalize({ ...identity, action: digest }));
     const correlationId = currentCorrelationId() ?? '';
     const { approval } = await this.commands.execute(
-      new EnqueueApprovalCommand(body, caller, `hook question ${name}`, correlationId, false, 'hook'),
+      new EnqueueApprovalCommand(
+        body,
+        caller,
+        `${connector} question ${name}`,
+        correlationId,
+        false,
+        connector,
+      ),
     );
     const fields = { approvalId: approval.id };
     this.log.event('info', 'connector.question-shown', fields, 'an agent asks at its terminal');

@@ -29,14 +29,9 @@ const payloadSchema = z.object({
 export type HookPayload = z.infer<typeof payloadSchema>;
 
 /**
- * The event that needs a decision; null for a named event that gates nothing. A body without an event name could be a
- * gating event, so it counts as `PreToolUse`.
+ * The event of this name that needs a decision; null for one that gates nothing. A body without an event name could be a
+ * gating event, so it counts as `PreToolUse`; so does a name that is not a string.
  */
-export function gatingEventOf(body: unknown): GatingEvent | null {
-  return gatingEventNamed((body as { hook_event_name?: unknown } | null | undefined)?.hook_event_name);
-}
-
-/** Like {@link gatingEventOf}, for the name of an event; anything but a string counts as no name. */
 export function gatingEventNamed(name: unknown): GatingEvent | null {
   if (typeof name !== 'string') return 'PreToolUse';
   return GATING_EVENTS.find((event) => event === name) ?? null;

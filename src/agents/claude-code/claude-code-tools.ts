@@ -1,8 +1,4 @@
-/**
- * Effect of a tool of Claude Code. `reads`: it reads from the machine, or plans, and has no effect outside the session.
- * `asks`: it puts a question to the person at the terminal. `acts`: everything else.
- */
-export type ToolEffect = 'reads' | 'acts' | 'asks';
+import type { ToolEffect } from '../adapter';
 
 /**
  * The tools of Claude Code 2.1.197 to 2.1.332, and those of earlier versions that are still in use. Sources: the lists

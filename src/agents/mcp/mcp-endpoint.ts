@@ -36,7 +36,7 @@ import { ConnectorAnswered } from '../connector-events';
 import { HeldCalls } from '../held-calls';
 import { messagesOf, McpRefusal, SESSION_UNKNOWN } from './mcp-messages';
 import { isIssued, issueSession } from './mcp-session';
-import { APPROVAL_TOOLS, refusedCall, type ApprovalTool } from './mcp-tools';
+import { APPROVAL_TOOLS, MCP_CONNECTOR, refusedCall, type ApprovalTool } from './mcp-tools';
 import { McpTransport, type Asked } from './mcp-transport';
 
 const SESSION_HEADER = 'mcp-session-id';
@@ -169,7 +169,7 @@ export class McpEndpoint implements OnModuleInit {
 
   private refusalOf({ params }: JSONRPCRequest, faults: string): CallToolResult {
     this.log.event('warn', 'connector.failed', { error: faults }, 'a tool use was denied unasked');
-    this.events.publish(new ConnectorAnswered('mcp', 'failed'));
+    this.events.publish(new ConnectorAnswered(MCP_CONNECTOR.connector, 'failed'));
     const name = params?.name;
     return refusedCall(typeof name === 'string' ? name : null, failure(faults));
   }
@@ -180,7 +180,9 @@ export class McpEndpoint implements OnModuleInit {
     const stop = this.showProgress(extra, stream);
     const outcome = await this.outcomeOf(tool, args, asked);
     stop();
-    void asked.taken.then((taken) => this.calls.answered('mcp', asked.exchange.caller, outcome, taken));
+    void asked.taken.then((taken) =>
+      this.calls.answered(MCP_CONNECTOR, asked.exchange.caller, outcome, taken),
+    );
     return tool.result(outcome);
   }
 

@@ -7,8 +7,12 @@ import { jsonObjectSchema } from '../../approvals/approval-view';
 import { parsed } from '../../http/zod';
 import { DomainError } from '../../kernel/errors';
 import type { JsonObject, JsonValue } from '../../kernel/json';
+import type { Connector } from '../adapter';
 import { QUESTION_ADVICE, type Answer, type Outcome } from '../answers';
 import type { Question } from '../held-calls';
+
+/** Requests of MCP clients: they report nothing afterwards. */
+export const MCP_CONNECTOR: Connector = { connector: 'mcp', reports: false };
 
 /** The caller: the name of its key, its MCP session, if valid, and the id that a cancellation would name. */
 export interface McpCaller {
@@ -72,7 +76,7 @@ const approve: ApprovalTool = {
     const { tool_name: toolName, input: toolInput, tool_use_id: toolUseId } = parsed(permissionSchema, args);
     if (isQuestion({ toolName })) throw new DomainError('approval.not-decidable', QUESTION_ADVICE);
     return {
-      connector: 'mcp',
+      connector: MCP_CONNECTOR.connector,
       body: {
         agentId: name,
         sessionId: sessionId(session),
@@ -144,7 +148,7 @@ const requestApproval: ApprovalTool = {
     const toolInput = action === undefined ? { question } : { question, action: action as JsonValue };
     const asked = { agentId: name, sessionId: sessionId(session), toolName: 'request_approval', toolInput };
     return {
-      connector: 'mcp',
+      connector: MCP_CONNECTOR.connector,
       body: { ...asked, timeoutSeconds, metadata: { mcp: { requestId } } },
       identity: inSession(session, { tool: 'request_approval', requestId }),
     };

@@ -1,5 +1,6 @@
+import { ADAPTERS } from '../../agents/adapters';
 import { ANSWER_KINDS } from '../../agents/answers';
-import { CONNECTORS, ConnectorAnswered } from '../../agents/connector-events';
+import { ConnectorAnswered } from '../../agents/connector-events';
 import { HeldCalls } from '../../agents/held-calls';
 import { ACKNOWLEDGEMENTS, type ApprovalStatus } from '../../approvals/approval';
 import { ApprovalAcknowledged, ApprovalEnqueued, ApprovalSettled } from '../../approvals/approval-events';
@@ -24,6 +25,8 @@ const FINAL_STATUSES = [
 ] as const satisfies readonly ApprovalStatus[];
 
 const REFUSING_CHANNELS = ['telegram', 'api'] as const;
+
+const CONNECTORS = ADAPTERS.map(({ connector }) => connector);
 
 /** 1 if the approval ended so, else 0. */
 const ended =

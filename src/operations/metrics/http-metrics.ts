@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { ADAPTERS } from '../../agents/adapters';
 import { RequestAnswered, RouteAdded } from './metric-events';
 import { MetricsRecorder } from './metrics-recorder';
 
@@ -10,8 +11,7 @@ const OTHER = 'other';
 /** Routes whose answers are held by design, for every request. */
 const HELD_ROUTES: ReadonlySet<string> = new Set([
   '/api/approvals/:id/events',
-  '/connectors/claude-code/hook',
-  '/connectors/mcp',
+  ...ADAPTERS.map(({ route }) => `/connectors/${route}`),
 ]);
 
 function isHeld(route: string, query: unknown): boolean {

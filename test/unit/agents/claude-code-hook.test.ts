@@ -1,15 +1,18 @@
 import { Standing } from '../../../src/access/standing';
 import {
-  gatingEventOf,
+  gatingEventNamed,
   hookOutput,
   parseHook,
   questionOf,
 } from '../../../src/agents/claude-code/claude-code-hook';
+import { eventOf } from '../../../src/agents/http-hook';
 import { InvalidInput } from '../../../src/kernel/errors';
 import { anApproval, settled } from '../cards/approval-samples';
 import { permissionRequest, preToolUse } from '../../support/hook-client';
 
 const caller = { keyId: 'ci', owner: null, role: 'agent', standing: new Standing() } as const;
+const gatingEventOf = (body: unknown) =>
+  eventOf({ eventMember: 'hook_event_name', gating: gatingEventNamed }, body);
 const questionFor = (payload: unknown) => questionOf(parseHook(payload), caller);
 
 describe('which event must be answered', () => {

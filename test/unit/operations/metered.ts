@@ -6,7 +6,6 @@ import { ApprovalEnqueued, ApprovalSettled } from '../../../src/approvals/approv
 import { SettlementFeed } from '../../../src/approvals/settlement-feed';
 import { TimeoutSweeper } from '../../../src/approvals/timeout-sweeper';
 import { parseConfig } from '../../../src/config/environment';
-import type { Connector } from '../../../src/agents/connector-events';
 import { HeldCalls } from '../../../src/agents/held-calls';
 import { AuditVerification } from '../../../src/audit/audit-verification';
 import { Database } from '../../../src/database/database';
@@ -84,7 +83,7 @@ export async function startMetered() {
     sweeper: { healthy: true, lagSeconds: 0, durationSeconds: 0 },
     retention: { lagSeconds: 0 },
     waiters: 0,
-    held: { hook: 0, mcp: 0 },
+    held: { hook: 0, mcp: 0 } as Record<string, number>,
     auditOk: null as boolean | null,
     pool: { max: 10, total: 0, idle: 0, waiting: 0 },
   };
@@ -105,7 +104,7 @@ export async function startMetered() {
           },
         },
       },
-      { provide: HeldCalls, useValue: { waitingFor: (connector: Connector) => world.held[connector] } },
+      { provide: HeldCalls, useValue: { waitingFor: (connector: string) => world.held[connector] } },
       {
         provide: Database,
         useValue: {

@@ -1,5 +1,6 @@
-import { toolEffect } from '../../../agents/claude-code/claude-code-tools';
-import { seen, skipped, warning, type Check } from '../check';
+import type { AgentAdapter } from '../../../agents/adapter';
+import { ADAPTERS } from '../../../agents/adapters';
+import { seen, skipped, warning, type Check, type Finding } from '../check';
 
 const DAYS = 7;
 const MAX_REQUESTS = 10_000;
@@ -13,28 +14,40 @@ const TOOLS_USED = {
     from '"toolName":("(?:[^"\\\\]|\\\\.)*"),"toolUseId":(?:null|"(?:[^"\\\\]|\\\\.)*")}$') as tool
   from (
     select request from approvals
-    where connector = 'hook' and created_at > now() - make_interval(days => $1)
+    where connector = $3 and created_at > now() - make_interval(days => $1)
     order by id desc limit $2) as recent`,
 };
 
-/** Checks that this version knows the effect of every tool that Claude Code uses. */
+/** The names that the list of the adapter does not contain, as a warning. */
+function warningOf({ agent, toolEffect }: AgentAdapter, used: readonly string[]): Omit<Finding, 'check'>[] {
+  const unknown = used.filter((name) => toolEffect?.(name) === null).sort();
+  if (unknown.length === 0) return [];
+  const named = unknown.slice(0, MAX_NAMED).map((name) => JSON.stringify(name));
+  const more = unknown.length > named.length ? ` and ${unknown.length - named.length} more` : '';
+  return [
+    warning(
+      `this version does not know these tools of ${agent}: ${named.join(', ')}${more}`,
+      'read their cards with care, and upgrade Countersign; each use is asked for like any other',
+    ),
+  ];
+}
+
+/** Checks that this version knows the effect of every tool that agents with known tools use. */
 export const agentToolsCheck: Check = {
   name: 'agent-tools',
   async examine({ reached }) {
-    if (reached.database === null) return skipped('needs the database');
-    const rows = await reached.database.query<{ tool: string | null }>(TOOLS_USED, [DAYS, MAX_REQUESTS]);
-    const used = rows.flatMap(({ tool }) => (tool === null ? [] : [JSON.parse(tool) as string]));
-    const unknown = used.filter((name) => toolEffect(name) === null).sort();
-    const note = `${used.length} tools asked for by the hook in ${DAYS} days`;
-    if (unknown.length === 0) return seen(note);
-    const named = unknown.slice(0, MAX_NAMED).map((name) => JSON.stringify(name));
-    const more = unknown.length > named.length ? ` and ${unknown.length - named.length} more` : '';
-    return seen(
-      note,
-      warning(
-        `this version does not know these tools of Claude Code: ${named.join(', ')}${more}`,
-        'read their cards with care, and upgrade Countersign; each use is asked for like any other',
-      ),
-    );
+    const { database } = reached;
+    if (database === null) return skipped('needs the database');
+    const notes: string[] = [];
+    const findings: Omit<Finding, 'check'>[] = [];
+    for (const adapter of ADAPTERS) {
+      if (!adapter.toolEffect) continue;
+      const parameters = [DAYS, MAX_REQUESTS, adapter.connector];
+      const rows = await database.query<{ tool: string | null }>(TOOLS_USED, parameters);
+      const used = rows.flatMap(({ tool }) => (tool === null ? [] : [JSON.parse(tool) as string]));
+      notes.push(`${used.length} tools asked for by the ${adapter.connector} in ${DAYS} days`);
+      findings.push(...warningOf(adapter, used));
+    }
+    return seen(notes.join(', '), ...findings);
   },
 };

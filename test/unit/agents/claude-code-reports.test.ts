@@ -1,5 +1,5 @@
 import type { Approval } from '../../../src/approvals/approval';
-import { reportedOn } from '../../../src/agents/agent-reports';
+import { reportedOn } from '../../../src/agents/claude-code/claude-code-reports';
 import { parseReport, type ReportedCall } from '../../../src/agents/claude-code/claude-code-events';
 import { inputDigest } from '../../../src/kernel/canonical-json';
 import { anApproval, settled } from '../cards/approval-samples';

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
-import { actorOf, type Identity } from '../access/identity';
-import { KeyTurns } from '../access/key-turns';
+import { actorOf, type Identity } from '../../access/identity';
+import { KeyTurns } from '../../access/key-turns';
 import {
   AlreadyAcknowledged,
   AlreadySettled,
@@ -9,14 +9,21 @@ import {
   isQuestion,
   type Acknowledgement,
   type Approval,
-} from '../approvals/approval';
-import { AcknowledgeApprovalCommand } from '../approvals/commands/acknowledge-approval';
-import { CancelApprovalCommand } from '../approvals/commands/cancel-approval';
-import type { JsonObject } from '../kernel/json';
-import { joinCorrelation } from '../logging/correlation';
-import { describeError, Log } from '../logging/log';
-import { digestOf, type AgentReport, type ReportedCall } from './claude-code/claude-code-events';
-import { openCalls } from './open-calls';
+} from '../../approvals/approval';
+import { AcknowledgeApprovalCommand } from '../../approvals/commands/acknowledge-approval';
+import { CancelApprovalCommand } from '../../approvals/commands/cancel-approval';
+import type { JsonObject } from '../../kernel/json';
+import { joinCorrelation } from '../../logging/correlation';
+import { describeError, Log } from '../../logging/log';
+import {
+  digestOf,
+  isReportingEvent,
+  parseReport,
+  type AgentReport,
+  type ReportedCall,
+} from './claude-code-events';
+import type { ReportTaker } from '../http-hook';
+import { openCalls } from '../open-calls';
 
 const ANSWERED_AT_TERMINAL = 'answered at the terminal';
 /** Reason for a call that only the service decides: the terminal cannot have answered it. */
@@ -70,7 +77,7 @@ export function reportedOn(call: ReportedCall, open: readonly Approval[]): Appro
  * hook.
  */
 @Injectable()
-export class AgentReports {
+export class ClaudeCodeReports implements ReportTaker {
   constructor(
     private readonly commands: CommandBus,
     private readonly queries: QueryBus,
@@ -79,7 +86,15 @@ export class AgentReports {
   ) {}
 
   /** Best effort: a failure is logged and ignored, and a request that is not retracted expires. */
-  async take(report: AgentReport, caller: Identity): Promise<void> {
+  async take(body: unknown, caller: Identity): Promise<void> {
+    const report = parseReport(body);
+    if (report === null) {
+      const [event, message] = isReportingEvent(body)
+        ? ['connector.report-unreadable', 'a report of an agent has another form than is known']
+        : ['connector.hook-gates-nothing', 'a hook is set for an event that is not used'];
+      this.log.event('warn', event, {}, message);
+      return;
+    }
     try {
       await this.turns.take(caller.keyId, () => this.record(report, caller));
     } catch (error) {

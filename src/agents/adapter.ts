@@ -1,0 +1,50 @@
+import type { Provider, Type } from '@nestjs/common';
+import type { MemberPath, Spotted } from './member-spotter';
+
+/**
+ * Effect of a tool of an agent. `reads`: it reads from the machine, or plans, and has no effect outside the session.
+ * `asks`: it puts a question to the person at the terminal. `acts`: everything else.
+ */
+export type ToolEffect = 'reads' | 'acts' | 'asks';
+
+/** Name and traits of an adapter that its held calls need. */
+export interface Connector {
+  /** Label in metrics and logs, and the value of the column `connector`. */
+  readonly connector: string;
+  /** True if the agent reports afterwards what became of its calls. */
+  readonly reports: boolean;
+}
+
+/** A body of which only the {@link AgentAdapter.members} were read, each under its path, such as `params.name`. */
+export type SpottedBody = Spotted<string>;
+
+/** The reply to refused calls, sent with status 200. */
+export interface Refusal {
+  /** Number of calls that it denies. */
+  readonly calls: number;
+  readonly answer: object;
+}
+
+/**
+ * The protocol of one agent. Its route, metric labels, failure bodies and known tools derive from this descriptor; it is
+ * plugged in by one line of `adapters.ts`. For an agent that calls an HTTP hook, `httpHook` makes the descriptor.
+ */
+export interface AgentAdapter extends Connector {
+  /** Name of the agent for people. */
+  readonly agent: string;
+  /** Its route below `/connectors/`, of which every call may be held. */
+  readonly route: string;
+  /** Members of a body that determine the form of a refusal. */
+  readonly members: readonly MemberPath[];
+  /**
+   * Refuses a call in the form that this agent takes for a denial.
+   *
+   * @param isAddressed true if the URL names this adapter; false if only the body can tell for whom it is
+   * @returns null if the body is not for this adapter, or nobody waits for a decision
+   */
+  readonly refuse: (body: SpottedBody, reason: string, isAddressed: boolean) => Refusal | null;
+  /** Effect of a tool; null if this version does not know it. Absent if the adapter cannot know tools. */
+  readonly toolEffect?: (toolName: string) => ToolEffect | null;
+  readonly controller: Type;
+  readonly providers: readonly Provider[];
+}

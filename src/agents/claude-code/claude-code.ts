@@ -1,0 +1,23 @@
+import { unguardedMode } from '../../cards/permission-mode';
+import { httpHook } from '../http-hook-adapter';
+import { gatingEventNamed, hookOutput, parseHook, questionOf } from './claude-code-hook';
+import { ClaudeCodeReports } from './claude-code-reports';
+import { toolEffect } from './claude-code-tools';
+
+/** Claude Code's HTTP hook. In some permission modes Claude Code runs the tool after a failure of its hook. */
+export const CLAUDE_CODE = httpHook({
+  agent: 'Claude Code',
+  connector: 'hook',
+  reports: true,
+  route: 'claude-code/hook',
+  summary:
+    'Claude Code HTTP hook: PreToolUse or PermissionRequest in, the decision out; reports of what became of it in, {} out',
+  eventMember: 'hook_event_name',
+  gating: gatingEventNamed,
+  question: (body, caller) => questionOf(parseHook(body), caller),
+  reply: hookOutput,
+  toolEffect,
+  unguardedMode: ({ body }) => unguardedMode(body.metadata ?? {}),
+  reportTaker: ClaudeCodeReports,
+  providers: [ClaudeCodeReports],
+});

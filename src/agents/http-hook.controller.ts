@@ -1,0 +1,151 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Body, Controller, Headers, HttpCode, Inject, Optional, Post, Res, type Type } from '@nestjs/common';
+import { ApiBearerAuth, ApiBody, ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { RouteConfig } from '@nestjs/platform-fastify';
+import type { FastifyReply } from 'fastify';
+import { z } from 'zod';
+import type { Identity } from '../access/identity';
+import { CONFIG, type Config } from '../config/environment';
+import { Caller } from '../access/access.guard';
+import { Allow } from '../http/allow';
+import { OpenAnswers } from '../access/open-answers';
+import { LARGE_BODY } from '../access/body-parser';
+import { UnreadAnswers } from '../http/unread-answers';
+import { parsed } from '../http/zod';
+import { describeError, Log } from '../logging/log';
+import { answerTo, failureOf, type Ending, type Outcome } from './answers';
+import { Heartbeats } from '../http/heartbeats';
+import { HeldCalls, type Question } from './held-calls';
+import { eventOf, NO_DECISION, type HttpHook, type ReportTaker } from './http-hook';
+import { OpenAnswer } from './open-answer';
+import { TerminalQuestions } from './terminal-questions';
+import { UnknownTools } from './unknown-tools';
+
+const MAX_WAIT_SECONDS = 86_400;
+/** A report is answered after this time even if the database is slow: the agent does not need the result. */
+const REPORT_WITHIN_MS = 3_000;
+
+const waitHeader = z.object({
+  'Countersign-Wait-Seconds': z
+    .string()
+    .regex(/^\d{1,5}$/, 'must be a whole number of seconds')
+    .transform(Number)
+    .refine(
+      (seconds) => seconds >= 1 && seconds <= MAX_WAIT_SECONDS,
+      `must be from 1 to ${MAX_WAIT_SECONDS} seconds`,
+    )
+    .optional(),
+});
+
+const looseObject = { type: 'object', additionalProperties: true } as const;
+
+/** Waits for the work for at most {@link REPORT_WITHIN_MS}; longer work continues in the background. */
+async function soon(work: Promise<void>): Promise<void> {
+  const stop = new AbortController();
+  const late = sleep(REPORT_WITHIN_MS, undefined, { ref: false, signal: stop.signal }).catch(() => undefined);
+  await Promise.race([work, late]);
+  stop.abort();
+}
+
+const NO_REPORTS = Symbol('no reports');
+
+/**
+ * The controller of one hook. Agents treat any answer but a 200 with JSON as no decision, and in some modes they then run
+ * the tool. So every path through this controller, errors included, ends in a decision.
+ */
+export function hookController<Event>(hook: HttpHook<Event>): Type {
+  const { agent, route, toolEffect } = hook;
+
+  @ApiTags('connectors')
+  @ApiBearerAuth()
+  @Controller(`connectors/${route}`)
+  class HookController {
+    constructor(
+      private readonly calls: HeldCalls,
+      private readonly questions: TerminalQuestions,
+      private readonly tools: UnknownTools,
+      private readonly heartbeats: Heartbeats,
+      private readonly held: OpenAnswers,
+      private readonly unread: UnreadAnswers,
+      private readonly log: Log,
+      @Inject(CONFIG) private readonly config: Config,
+      @Optional() @Inject(hook.reportTaker ?? NO_REPORTS) private readonly reports?: ReportTaker,
+    ) {}
+
+    @Post()
+    @HttpCode(200)
+    @Allow('agent')
+    @RouteConfig(LARGE_BODY)
+    @ApiOperation({ summary: hook.summary })
+    @ApiHeader({
+      name: 'Countersign-Wait-Seconds',
+      required: false,
+      description: `Answer after this time at the latest, 1 to ${MAX_WAIT_SECONDS}.`,
+    })
+    @ApiBody({ schema: looseObject, description: `As ${agent} sends it; unknown members are allowed.` })
+    @ApiOkResponse({ schema: looseObject, description: 'Always, also for every failure, which denies' })
+    async hook(
+      @Body() body: unknown,
+      @Headers('countersign-wait-seconds') wait: string | undefined,
+      @Caller() caller: Identity,
+      @Res() reply: FastifyReply,
+    ): Promise<void> {
+      const event = eventOf(hook, body);
+      const gone = await this.held.hold(reply, caller);
+      const open = new OpenAnswer(reply, this.heartbeats, this.unread);
+      if (event === null) {
+        // Recorded before the answer, so that a turn's end retracts nothing of the next turn; the wait is short.
+        if (this.reports) await soon(this.reports.take(body, caller));
+        await open.end(NO_DECISION);
+        return;
+      }
+      let outcome: Outcome;
+      try {
+        const question = hook.question(body, caller);
+        const { toolName } = question.body;
+        const effect = toolEffect(toolName);
+        // No decision, never an approval: the agent applies its own rules and asks where these do.
+        if (effect === 'reads' || effect === 'asks') {
+          if (effect === 'asks') await soon(this.questions.show(question, caller));
+          await open.end(NO_DECISION);
+          return;
+        }
+        if (effect === null) this.tools.notice(agent, toolName);
+        const ending = await this.ask(question, wait, caller, gone);
+        outcome = { answer: answerTo(ending), ending };
+      } catch (error) {
+        this.log.event(
+          'warn',
+          'connector.failed',
+          { error: describeError(error) },
+          'a tool use was denied unasked',
+        );
+        outcome = { answer: failureOf(error), ending: null };
+      }
+      const taken = await open.end(hook.reply(event, outcome));
+      await this.calls.answered(hook, caller, outcome, taken);
+    }
+
+    private ask(
+      question: Question,
+      wait: string | undefined,
+      caller: Identity,
+      signal: AbortSignal,
+    ): Promise<Ending> {
+      const { 'Countersign-Wait-Seconds': seconds = this.config.connector.hookDeadlineSeconds } = parsed(
+        waitHeader,
+        { 'Countersign-Wait-Seconds': wait },
+      );
+      const permissionMode = hook.unguardedMode(question);
+      if (permissionMode !== null) {
+        const { agentId, sessionId } = question.body;
+        const fields = { permissionMode, agentId, sessionId };
+        this.log.event('warn', 'connector.unguarded-mode', fields, 'a failed hook would let this tool run');
+      }
+      return this.calls.ask(question, caller, { ms: seconds * 1000, signal });
+    }
+  }
+  // The OpenAPI document names operations by their class.
+  Object.defineProperty(HookController, 'name', { value: `${agent.replaceAll(' ', '')}HookController` });
+  return HookController;
+}

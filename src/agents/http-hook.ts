@@ -1,0 +1,43 @@
+import type { Provider, Type } from '@nestjs/common';
+import type { Identity } from '../access/identity';
+import type { Connector, ToolEffect } from './adapter';
+import type { Outcome } from './answers';
+import type { Question } from './held-calls';
+
+/** Takes the bodies that need no decision. It never rejects. */
+export interface ReportTaker {
+  take(body: unknown, caller: Identity): Promise<void>;
+}
+
+/** An agent that POSTs each tool use to a hook and waits for the reply. */
+export interface HttpHook<Event> extends Connector {
+  readonly agent: string;
+  readonly route: string;
+  /** Summary for the OpenAPI document. */
+  readonly summary: string;
+  /** The member with the name of the event; null if the agent sends none. */
+  readonly eventMember: string | null;
+  /** The event that needs a decision; null for a named event that needs none. A body without a name may need one. */
+  readonly gating: (name: unknown) => Event | null;
+  /** @throws InvalidInput naming every fault of the body. */
+  readonly question: (body: unknown, caller: Identity) => Question;
+  readonly reply: (event: Event, outcome: Outcome) => object;
+  readonly toolEffect: (toolName: string) => ToolEffect | null;
+  /** The mode in which the agent would run this tool after a failure of the hook; null otherwise. */
+  readonly unguardedMode: (question: Question) => string | null;
+  /** Null if a body without a decision is of no use. */
+  readonly reportTaker: Type<ReportTaker> | null;
+  readonly providers: readonly Provider[];
+}
+
+/** The reply that decides nothing, after which the agent applies its own rules. */
+export const NO_DECISION = {};
+
+/** The event of a parsed body that needs a decision; null for a body that needs none. */
+export function eventOf<Event>(
+  { eventMember, gating }: Pick<HttpHook<Event>, 'eventMember' | 'gating'>,
+  body: unknown,
+): Event | null {
+  const members = body as Record<string, unknown> | null | undefined;
+  return gating(eventMember === null ? undefined : members?.[eventMember]);
+}
