@@ -12,6 +12,7 @@ import { HostCheck } from './host-check';
 import { KeyRing } from './key-ring';
 import { KeyStore } from './key-store';
 import { OpenAnswers } from './open-answers';
+import { OpenBodies } from './open-bodies';
 import { ProcessRateLimits } from './process-rate-limits';
 
 /** Global: every controller needs authentication. */
@@ -29,6 +30,7 @@ import { ProcessRateLimits } from './process-rate-limits';
     RefusalLog,
     Gatekeeper,
     { provide: RateLimits, useClass: ProcessRateLimits },
+    { provide: OpenBodies, useFactory: () => new OpenBodies() },
     OpenAnswers,
     HostCheck,
     BodyParser,

@@ -68,12 +68,12 @@ function parseAnyNumbers(bytes: Buffer): JsonValue {
 /** Reads request bodies: each up to its limit, all together up to a limit of memory. */
 @Injectable()
 export class BodyParser {
-  private readonly bodies = new OpenBodies();
   private readonly answers = new WeakMap<FastifyRequest, ServerResponse>();
 
   constructor(
     private readonly host: HttpAdapterHost,
     private readonly keys: KeyRing,
+    private readonly bodies: OpenBodies,
     private readonly refusals: RefusalLog,
     private readonly log: Log,
     @Inject(CONFIG) private readonly config: Config,

@@ -6,6 +6,7 @@ import { CONFIG, type Config } from '../config/environment';
 import { RateLimited } from '../kernel/errors';
 import { currentCorrelationId } from '../logging/correlation';
 import { callerGone } from './caller-gone';
+import { OpenBodies } from './open-bodies';
 import { ConnectionLimit } from '../http/connection-limit';
 
 /** Short, because a waiting call may be answered at any moment. */
@@ -23,6 +24,7 @@ export class OpenAnswers {
 
   constructor(
     private readonly connections: ConnectionLimit,
+    private readonly bodies: OpenBodies,
     private readonly refusals: RefusalLog,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
@@ -42,6 +44,7 @@ export class OpenAnswers {
     if (!reply.raw.destroyed) {
       this.held.set(keyId, (this.held.get(keyId) ?? 0) + 1);
       this.total += 1;
+      this.bodies.hold(reply.raw);
       reply.raw.once('close', () => this.release(keyId));
     }
     return callerGone(reply, caller);

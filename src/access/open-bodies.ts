@@ -4,9 +4,9 @@ import { DomainError } from '../kernel/errors';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
-/** Maximum memory of all bodies together, from their first byte until their call is answered. */
+/** Maximum memory of all bodies together, from their first byte until their call is answered or held. */
 const MAX_OPEN_BYTES = 64 * MIB;
-/** Maximum part of one key, or of all callers without a key, so that others have room. */
+/** Maximum part of one key, or of all callers without a key, held calls included, so that others have room. */
 const SHARE_OF_ONE = 0.5;
 
 /** Formats a size, rounded up, so that a size above the limit never reads like the limit: `481 KiB`, `4.1 MiB`. */
@@ -34,23 +34,30 @@ export interface OpenBody {
   bytes: number;
   /** Aborts reading it; null once it is complete. */
   cut: (() => void) | null;
+  /** True while its call waits for operators: it then counts only for its sender. */
+  held: boolean;
 }
 
 /**
  * Counts the bodies in memory. When they exceed the limit, evicts the one that has been incomplete for longest: active
  * senders are never evicted. When all are complete, refuses the newest.
+ *
+ * A held call keeps its body for up to hours, so that it counts only for its sender: two keys that wait would otherwise
+ * leave no room for anybody else.
  */
 export class OpenBodies {
   private readonly incomplete = new Set<OpenBody>();
   private readonly bytesOf = new Map<string, number>();
+  private readonly bodyOf = new WeakMap<ServerResponse, OpenBody>();
   private total = 0;
 
   constructor(private readonly maxBytes = MAX_OPEN_BYTES) {}
 
   /** @param sender the key, or one name for all callers without a key */
   open(sender: string, answer: ServerResponse): OpenBody {
-    const body: OpenBody = { sender, bytes: 0, cut: null };
+    const body: OpenBody = { sender, bytes: 0, cut: null, held: false };
     this.incomplete.add(body);
+    this.bodyOf.set(answer, body);
     answer.once('close', () => this.close(body));
     return body;
   }
@@ -75,6 +82,14 @@ export class OpenBodies {
     this.incomplete.delete(body);
   }
 
+  /** Counts the body of a call that is held from now on, if it is counted at all, only for its sender. */
+  hold(answer: ServerResponse): void {
+    const body = this.bodyOf.get(answer);
+    if (!body || body.held) return;
+    body.held = true;
+    this.total -= body.bytes;
+  }
+
   /** Releases the memory of the body. */
   close(body: OpenBody): void {
     this.complete(body);
@@ -83,7 +98,7 @@ export class OpenBodies {
 
   private count(body: OpenBody, bytes: number): void {
     body.bytes += bytes;
-    this.total += bytes;
+    if (!body.held) this.total += bytes;
     const left = (this.bytesOf.get(body.sender) ?? 0) + bytes;
     if (left > 0) this.bytesOf.set(body.sender, left);
     else this.bytesOf.delete(body.sender);

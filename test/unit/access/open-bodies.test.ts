@@ -7,7 +7,7 @@ const answer = () => new EventEmitter() as unknown as ServerResponse;
 /** A body that is being read, and whether it was cut off. */
 function begin(bodies: OpenBodies, sender: string, to = answer()) {
   const body: OpenBody = bodies.open(sender, to);
-  const state = { body, cut: false, close: () => to.emit('close') };
+  const state = { body, to, cut: false, close: () => to.emit('close') };
   body.cut = () => (state.cut = true);
   return state;
 }
@@ -52,4 +52,21 @@ it('cuts off the body itself when it is the oldest, and frees its room', () => {
   bodies.grow(only.body, 51);
   expect(only.cut).toBe(true);
   expect(bodies.grow(begin(bodies, 'a').body, 50)).toBe(true);
+});
+
+it('the bodies of held calls fill the shares of their senders, and leave all the room to others', () => {
+  const bodies = new OpenBodies(100);
+  const held = ['a', 'b'].map((sender) => begin(bodies, sender));
+  for (const { body, to } of held) {
+    expect(bodies.grow(body, 50)).toBe(true);
+    bodies.complete(body);
+    bodies.hold(to);
+  }
+  const more = begin(bodies, 'a');
+  bodies.grow(more.body, 1);
+  expect(more.cut).toBe(true);
+  const others = ['c', 'd'].map((sender) => begin(bodies, sender));
+  for (const { body } of others) expect(bodies.grow(body, 50)).toBe(true);
+  for (const each of [...held, ...others]) each.close();
+  for (const sender of ['a', 'b']) expect(bodies.grow(begin(bodies, sender).body, 50)).toBe(true);
 });
