@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { JsonObject } from '../../kernel/json';
+import type { JsonObject, JsonValue } from '../../kernel/json';
 import { parseStrictJson, StrictJsonError } from '../../kernel/strict-json';
 
 /** Start arguments of Claude Code: JSON lines in both directions, and a request to this process before each tool. */
@@ -47,7 +47,13 @@ export type Said =
   | { readonly kind: 'begun'; readonly sessionId: string }
   | { readonly kind: 'asks'; readonly requestId: string; readonly call: ToolCall }
   /** Claude Code asks for something that operators cannot decide; `why` is the reason. */
-  | { readonly kind: 'unaskable'; readonly requestId: string; readonly gating: boolean; readonly why: string }
+  | {
+      readonly kind: 'unaskable';
+      /** As it was sent. */
+      readonly requestId: JsonValue;
+      readonly gating: boolean;
+      readonly why: string;
+    }
   | { readonly kind: 'retracts'; readonly requestId: string }
   | {
       readonly kind: 'ended';
@@ -61,7 +67,7 @@ const line = z.looseObject({ type: z.string() });
 const begun = z.object({ type: z.literal('system'), subtype: z.literal('init'), session_id: z.string() });
 const controlRequest = z.object({
   type: z.literal('control_request'),
-  request_id: z.string(),
+  request_id: z.unknown().optional(),
   request: z.looseObject({ subtype: z.string() }),
 });
 const canUseTool = z.object({
@@ -116,25 +122,26 @@ export function allowance(requestId: string, updatedInput: JsonObject): string {
 }
 
 /** The tool may not run; the model reads the message as its result. */
-export function denial(requestId: string, message: string): string {
+export function denial(requestId: JsonValue, message: string): string {
   return success(requestId, { behavior: 'deny', message });
 }
 
-export function unsupported(requestId: string, error: string): string {
+export function unsupported(requestId: JsonValue, error: string): string {
   return JSON.stringify({
     type: 'control_response',
     response: { subtype: 'error', request_id: requestId, error },
   });
 }
 
-function success(requestId: string, response: object): string {
+function success(requestId: JsonValue, response: object): string {
   return JSON.stringify({
     type: 'control_response',
     response: { subtype: 'success', request_id: requestId, response },
   });
 }
 
-function asked({ request_id: requestId, request }: z.infer<typeof controlRequest>, text: string): Said {
+function asked({ request_id, request }: z.infer<typeof controlRequest>, text: string): Said {
+  const requestId = (request_id ?? null) as JsonValue;
   if (request.subtype !== 'can_use_tool') {
     return {
       kind: 'unaskable',
@@ -144,7 +151,7 @@ function asked({ request_id: requestId, request }: z.infer<typeof controlRequest
     };
   }
   const { data } = canUseTool.safeParse(request);
-  if (!data)
+  if (!data || typeof requestId !== 'string')
     return { kind: 'unaskable', requestId, gating: true, why: 'the call has a form that is not known' };
   try {
     // Ambiguous JSON must not be approved in one reading and run in the other.

@@ -116,7 +116,7 @@ export class ToolGate {
       }
       return await this.heard(await this.enqueue(call, signal), call, signal);
     } catch (error) {
-      return { allow: false, approval: null, message: failureOf(reasonOf(error)) };
+      return { allow: false, approval: null, message: failureOf(this.reasonOf(error)) };
     }
   }
 
@@ -174,7 +174,7 @@ export class ToolGate {
       if (error instanceof ServiceRefused && error.approval) return error.approval;
       this.settings.report({
         kind: 'trouble',
-        message: `a request could not be cancelled: ${reasonOf(error)}`,
+        message: `a request could not be cancelled: ${this.reasonOf(error)}`,
       });
       return asked;
     }
@@ -187,9 +187,17 @@ export class ToolGate {
     } catch (error) {
       this.settings.report({
         kind: 'trouble',
-        message: `the operators could not be told: ${reasonOf(error)}`,
+        message: `the operators could not be told: ${this.reasonOf(error)}`,
       });
     }
+  }
+
+  /** Text for the model: only the messages of known errors are meant for it. The terminal gets the detail of others. */
+  private reasonOf(error: unknown): string {
+    if (error instanceof ServiceUnreachable) return `the service cannot be reached (${error.message})`;
+    if (isMeantForModel(error)) return error.message.replace(/\.$/, '');
+    this.settings.report({ kind: 'trouble', message: `an unexpected error: ${String(error)}` });
+    return 'something went wrong in countersign run; its terminal shows what';
   }
 
   private follow(work: Promise<void>): void {
@@ -203,8 +211,6 @@ function askAnewIfUnusable(error: unknown): null {
   throw error;
 }
 
-/** Error text for the model and the terminal. */
-function reasonOf(error: unknown): string {
-  if (error instanceof ServiceUnreachable) return `the service cannot be reached (${error.message})`;
-  return error instanceof Error ? error.message.replace(/\.$/, '') : String(error);
+function isMeantForModel(error: unknown): error is Error {
+  return error instanceof ServiceRefused || error instanceof ReceiptRefused || error instanceof UsedBefore;
 }
