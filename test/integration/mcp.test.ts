@@ -505,9 +505,11 @@ describe('the endpoint', () => {
   });
 
   it.each<[string, unknown, Record<string, string>, number, number]>([
-    ['null', 'null', {}, 400, -32700],
-    ['no message', {}, {}, 400, -32700],
-    ['no message among others', [ping(1), {}], {}, 400, -32700],
+    ['null', 'null', {}, 400, -32600],
+    ['no message', {}, {}, 400, -32600],
+    ['no message among others', [ping(1), {}], {}, 400, -32600],
+    ['a request whose id is null', { ...ping(1), id: null }, {}, 400, -32600],
+    ['a request whose id is an object', { ...ping(1), id: {} }, {}, 400, -32600],
     ['more than 100 messages', Array.from({ length: 101 }, (_, id) => ping(id)), {}, 400, -32600],
     ['an initialization among others', [initialize('2025-06-18'), ping(2)], {}, 400, -32600],
     [
@@ -631,14 +633,21 @@ describe('the endpoint', () => {
     expect(decisionOf((answer as { result: CallToolResult }).result)).toMatchObject({ behavior: 'deny' });
   });
 
-  it('has no stream of its own and no session to end', async () => {
-    for (const method of ['GET', 'DELETE']) {
-      const response = await fetch(`${here.url}/connectors/mcp`, {
-        method,
-        headers: { authorization: `Bearer ${AGENT_KEY}` },
-      });
-      expect(response.status).toBe(405);
-    }
+  it.each([
+    ['GET', {}],
+    ['DELETE', {}],
+    ['DELETE', { 'content-type': 'application/json' }],
+  ])('has no stream of its own and no session to end: %s with %j', async (method, headers) => {
+    const response = await fetch(`${here.url}/connectors/mcp`, {
+      method,
+      headers: { authorization: `Bearer ${AGENT_KEY}`, ...headers },
+    });
+    expect(response.status).toBe(405);
+  });
+
+  it('takes media types in capital letters', async () => {
+    const response = await post(here.url, ping(1), { accept: 'Application/JSON, Text/Event-Stream' });
+    expect(response.status).toBe(200);
   });
 
   it.each([

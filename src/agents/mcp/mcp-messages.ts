@@ -32,7 +32,8 @@ export class McpRefusal extends Error {
  * @throws McpRefusal
  */
 export function messagesOf(headers: IncomingHttpHeaders, body: unknown): JSONRPCMessage[] {
-  const { accept = '', 'content-type': type, 'mcp-protocol-version': version } = headers;
+  const { 'content-type': type, 'mcp-protocol-version': version } = headers;
+  const accept = headers.accept?.toLowerCase() ?? '';
   if (!accept.includes('application/json') || !accept.includes('text/event-stream'))
     throw new McpRefusal(406, REFUSED_BY_HTTP, 'Accept both application/json and text/event-stream');
   // Fastify has refused a body of another type by now; only a POST without a body has no type.
@@ -41,7 +42,7 @@ export function messagesOf(headers: IncomingHttpHeaders, body: unknown): JSONRPC
   if (batch.length > MAX_BATCH_SIZE)
     throw new McpRefusal(400, ErrorCode.InvalidRequest, `A batch holds at most ${MAX_BATCH_SIZE} messages`);
   const { success, data: messages } = JSONRPCMessageSchema.array().safeParse(batch);
-  if (!success) throw new McpRefusal(400, ErrorCode.ParseError, 'This is not a JSON-RPC message');
+  if (!success) throw new McpRefusal(400, ErrorCode.InvalidRequest, 'This is not a JSON-RPC message');
   if (messages.some(isInitializeRequest)) {
     if (messages.length > 1)
       throw new McpRefusal(400, ErrorCode.InvalidRequest, 'An initialization comes alone');

@@ -22,7 +22,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Identity } from '../../access/identity';
 import { Caller } from '../../access/access.guard';
 import { Allow } from '../../http/allow';
-import { LARGE_BODY } from '../../access/body-parser';
+import { BODY_OPTIONAL, LARGE_BODY } from '../../access/body-parser';
 import { McpEndpoint } from './mcp-endpoint';
 
 @ApiTags('connectors')
@@ -57,6 +57,7 @@ export class McpController {
 
   @Delete()
   @Allow('agent')
+  @RouteConfig(BODY_OPTIONAL)
   @ApiExcludeEndpoint()
   end(): never {
     throw new MethodNotAllowedException('A session here holds nothing that could be ended.');
