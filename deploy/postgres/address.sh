@@ -10,6 +10,11 @@ take_password_out() {
     return 1
   fi
   ADDRESS=$url
+  # Where such a password ends is a guess, and a wrong one would leave a part of it in the address.
+  if [[ $url =~ ^[a-z]+://[^:@/?]*:[^?]*[@/][^?]*@ ]]; then
+    echo "$(basename "$0"): the password in the address holds @ or /; write them as %40 and %2F" >&2
+    return 1
+  fi
   [[ $url =~ ^([a-z]+://[^:@/]*):([^@/]*)@(.*)$ ]] || return 0
   ADDRESS="${BASH_REMATCH[1]}@${BASH_REMATCH[3]}"
   # Decoded as in a URL, then with the two characters escaped that mean something in a password file.

@@ -114,6 +114,18 @@ describe('the arguments of programs, which everybody on the machine can read, ho
     expect(err).not.toContain('in-the-query');
     expect(existsSync(join(notes, 'arguments'))).toBe(false);
   });
+
+  it.each(['hidden@part', 'hidden/part', 'hid@den/part'])(
+    'an address with the password %s as it is, is refused with what to do',
+    (password) => {
+      const url = `postgres://countersign_owner:${password}@127.0.0.1/countersign`;
+      const { code, err } = run('backup.sh', { DATABASE_MIGRATION_URL: url });
+      expect(code).toBe(1);
+      expect(err).toContain('write them as %40 and %2F');
+      expect(err).not.toMatch(/hid|part/);
+      expect(existsSync(join(notes, 'arguments'))).toBe(false);
+    },
+  );
 });
 
 /** A password, a key or an address with one, as a word that a shell expands into the arguments of a program. */
