@@ -58,6 +58,20 @@ export default tseslint.config(
     rules: { 'no-console': 'off' },
   },
   {
+    files: ['src/**'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          paths: ['node:readline', 'node:readline/promises', 'readline', 'readline/promises'].map((name) => ({
+            name,
+            message: 'On Node.js 24 it ends lines at U+2028, which JSON may hold. Use kernel/lines.ts.',
+          })),
+        },
+      ],
+    },
+  },
+  {
     // How fast a machine is must not decide whether these pass. What is measured belongs to test/bench and test/load.
     files: ['test/unit/**', 'test/integration/**', 'test/e2e/**', 'test/checks/**'],
     rules: {
