@@ -7,13 +7,12 @@ import {
   CardPieceEntity,
   ChatMoveEntity,
   LaneEntity,
-  LaneStateEntity,
-  LeaseEntity,
-  OutboxEntity,
   SendSlotEntity,
-} from './channels/escalation.entities';
+} from './channels/telegram/telegram.entities';
 import type { Entity } from './database/data-source';
+import { LeaseEntity } from './database/lease.entity';
 import { ReplicaEntity } from './database/replica.entity';
+import { LaneStateEntity, OutboxEntity, OutboxLaneEntity } from './outbox/outbox.entities';
 import { ReceiptEntity, SigningKeyEntity } from './receipts/receipts.entities';
 
 /** Every table of the schema; a test compares them with what the migrations make. */
@@ -23,6 +22,8 @@ export const ENTITIES: readonly Entity[] = [
   AuditSealEntity,
   AuditCheckpointEntity,
   OutboxEntity,
+  OutboxLaneEntity,
+  OutboxLaneEntity,
   CardEntity,
   CardPieceEntity,
   LeaseEntity,

@@ -1,4 +1,4 @@
-import type { Lane } from '../outbox/outbox-work';
+import type { ChatLane } from './telegram/lane';
 
 /** A message as HTML, as the text in the chat after parsing, and in plain form for a chat without HTML. */
 export interface MessageText {
@@ -81,7 +81,7 @@ export abstract class OperatorChat {
   /** Resolves if Telegram answers now; sends nothing to a chat. */
   abstract check(): Promise<void>;
 
-  abstract send(lane: Lane, message: MessageText, options?: SendOptions): Promise<Sent>;
+  abstract send(lane: ChatLane, message: MessageText, options?: SendOptions): Promise<Sent>;
 
   /** Replaces text and buttons. Succeeds also if the message is unchanged or no longer exists. */
   abstract edit(
@@ -93,7 +93,7 @@ export abstract class OperatorChat {
 
   /** @returns the message's id in the chat. */
   abstract sendDocument(
-    lane: Lane,
+    lane: ChatLane,
     file: Attachment,
     caption: MessageText,
     options?: Pick<SendOptions, 'slot' | 'once'>,

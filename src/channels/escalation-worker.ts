@@ -4,20 +4,19 @@ import {
   type BeforeApplicationShutdown,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
-import { CommandBus, EventBus } from '@nestjs/cqrs';
+import { EventBus } from '@nestjs/cqrs';
 import { ApprovalAcknowledged, ApprovalEnqueued, ApprovalSettled } from '../approvals/approval-events';
 import { CONFIG, type Config } from '../config/environment';
-import { laneKey } from '../outbox/outbox-work';
 import { Clock } from '../kernel/clock';
 import { withNewCorrelation } from '../logging/correlation';
 import { FailureLog } from '../logging/failure-log';
 import { describeError, Log } from '../logging/log';
-import { MoveChatCommand } from './commands/move-chat';
-import { Destination } from './destination';
+import { CardStore } from './telegram/card-store';
 import { Escalation } from './escalation';
 import { ChatFailure, OperatorChat } from './channel';
 import { OutboxStore, type Work } from '../outbox/outbox-store';
-import { SendBudget } from '../outbox/send-budget';
+import { Carrier } from '../outbox/carrier';
+import { Destination } from './telegram/destination';
 
 /** Interval for polling the outbox without an event: for retries, warnings and other replicas' unfinished work. */
 const POLL_MS = 1_000;
@@ -70,11 +69,11 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
 
   constructor(
     private readonly outbox: OutboxStore,
-    private readonly budget: SendBudget,
+    private readonly cards: CardStore,
+    private readonly carrier: Carrier,
     private readonly escalation: Escalation,
     private readonly chat: OperatorChat,
     private readonly destination: Destination,
-    private readonly commands: CommandBus,
     private readonly events: EventBus,
     private readonly clock: Clock,
     private readonly log: Log,
@@ -124,12 +123,13 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
 
   private get busy(): string[] {
     const sinceMs = this.clock.monotonicMs() - IN_ORDER_FOR_MS;
-    return [...this.inFlight].filter(([, each]) => each.sinceMs > sinceMs).map(([work]) => laneKey(work));
+    return [...this.inFlight].filter(([, each]) => each.sinceMs > sinceMs).map(([work]) => work.lane);
   }
 
   /** True if the worker could begin new work, which is always for the configured lane. */
   private canTakeMore(full: readonly string[]): boolean {
-    return ![...full, ...this.busy].includes(laneKey(this.destination.configured));
+    const taken = [...full, ...this.busy];
+    return this.destination.current.some((lane) => !taken.includes(lane));
   }
 
   private async run(): Promise<void> {
@@ -143,8 +143,8 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
 
   /** Enqueues the work that was missed while no replica ran, or while Telegram was off. */
   private async catchUp(): Promise<number> {
-    const cards = await this.outbox.enqueueMissingCards(await this.destination.now());
-    const outcomes = await this.outbox.enqueueMissingOutcomes();
+    const cards = await this.cards.enqueueMissing(await this.destination.now());
+    const outcomes = await this.cards.enqueueMissingOutcomes();
     if (cards + outcomes > 0) {
       this.log.event(
         'info',
@@ -177,17 +177,15 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
     await this.guarded(async () => {
       let answers = false;
       try {
-        // Load the current chat for health, which counts messages to operators: another replica may have followed it.
-        await this.destination.includes(work.chatId);
         if (work.failedBefore) {
           await this.chat.check();
           answers = true;
         }
-        if (await this.escalation.perform(work)) await this.outbox.laneWorks(work);
+        if (await this.escalation.perform(work)) await this.outbox.laneWorks(work.lane);
       } catch (error) {
         await this.giveBack(work, error, answers);
       } finally {
-        await this.budget.cancel(work.slot);
+        await this.carrier.cancelSlot(work.slot);
       }
       return 0;
     });
@@ -196,23 +194,15 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
   /** @param answers true if Telegram answered right before this failed. */
   private async giveBack(work: Work, error: unknown, answers: boolean): Promise<void> {
     const message = error instanceof ChatFailure ? error.message : describeError(error);
-    const { kind, chatId, threadId, attempts } = work;
+    const { kind, lane, attempts } = work;
     const fields = {
       kind,
-      chatId,
-      threadId,
+      lane,
       attempts,
       error: message,
       ...('approvalId' in work ? { approvalId: work.approvalId } : {}),
     };
     const scope = error instanceof ChatFailure ? error.scope : null;
-    if (error instanceof ChatFailure && scope === 'chat') {
-      const movedTo = error.told.migratedTo ?? (await this.outbox.movedTo(chatId));
-      if (movedTo) {
-        await this.commands.execute(new MoveChatCommand(chatId, movedTo));
-        return;
-      }
-    }
     if (scope === 'message') {
       this.log.event(
         'error',
@@ -234,19 +224,19 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
     if (!(error instanceof ChatFailure)) return RETRY_MS;
     switch (error.scope) {
       case 'chat': {
-        const { failures, pauseMs } = await this.outbox.pauseLane(work, null);
+        const { failures, pauseMs } = await this.outbox.pauseLane(work.lane, null);
         // The lane worked until now: perhaps only this message fails, and its retries must not use up the chat's room.
         const ownMs = failures === 1 ? backoffMs(work.attempts) : 0;
         return Math.max(pauseMs + AFTER_LANE_MS, ownMs);
       }
       case 'busy':
         // A `retry_after` from Telegram already holds the whole chat (telegram.md 5).
-        if ((error.told.retryAfterMs ?? null) === null) await this.outbox.pauseLane(work, null);
+        if ((error.told.retryAfterMs ?? null) === null) await this.outbox.pauseLane(work.lane, null);
         return 0;
       case 'unknown':
       case 'connection':
         if (answers) return this.waitAlone(work);
-        await this.outbox.pauseLane(work, UNPROVEN_FAULT_PAUSE_MS);
+        await this.outbox.pauseLane(work.lane, UNPROVEN_FAULT_PAUSE_MS);
         return 0;
       case 'files':
         return backoffMs(work.attempts);
@@ -260,7 +250,7 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
    * oldest work would open the circuit each time, and nothing else would ever be sent.
    */
   private async waitAlone(work: Work): Promise<number> {
-    const { pauseMs } = await this.outbox.pauseLane(work, null);
+    const { pauseMs } = await this.outbox.pauseLane(work.lane, null);
     await this.outbox.demote(work);
     return Math.max(pauseMs + AFTER_LANE_MS, backoffMs(work.attempts + ALONE_DOUBLINGS));
   }

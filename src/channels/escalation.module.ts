@@ -1,28 +1,30 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import type { Config } from '../config/environment';
-import { CardStore } from './card-store';
+import { CardStore } from './telegram/card-store';
 import { BringUpCardHandler } from './commands/bring-up-card';
 import { MoveChatHandler } from './commands/move-chat';
 import { ReplayDeadLettersHandler } from '../outbox/commands/replay-dead-letters';
 import { ReplyToCardHandler } from './commands/reply-to-card';
 import { ReportGapHandler } from './commands/report-gap';
 import { TapCardHandler } from './commands/tap-card';
-import { Destination } from './destination';
 import { Escalation } from './escalation';
 import { EscalationWorker } from './escalation-worker';
-import { OutboxController } from '../outbox/outbox.controller';
 import { OutboxStore } from '../outbox/outbox-store';
 import { DeadLettersHandler } from '../outbox/queries/dead-letters';
 import { IsCardHandler } from './queries/is-card';
 import { OverviewHandler } from '../outbox/queries/overview';
+import { Carrier } from '../outbox/carrier';
 import { Lanes } from '../outbox/lanes';
-import { SendBudget } from '../outbox/send-budget';
-import { TelegramLanes } from './telegram/telegram-lanes';
+import { ChatMoves } from './telegram/chat-moves';
+import { Destination } from './telegram/destination';
+import { SendBudget } from './telegram/send-budget';
+import { TelegramCarrier } from './telegram/telegram-carrier';
 
 @Module({
-  controllers: [OutboxController],
   providers: [
-    { provide: Lanes, useClass: TelegramLanes },
+    { provide: Lanes, useExisting: Destination },
+    { provide: Carrier, useClass: TelegramCarrier },
+    ChatMoves,
     SendBudget,
     OutboxStore,
     CardStore,

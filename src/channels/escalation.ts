@@ -1,5 +1,5 @@
 import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
-import { EventBus, QueryBus } from '@nestjs/cqrs';
+import { CommandBus, EventBus, QueryBus } from '@nestjs/cqrs';
 import { isSettled, possibleVerdicts, type Approval } from '../approvals/approval';
 import { GetApprovalQuery } from '../approvals/queries/get-approval';
 import { CONFIG, type Config } from '../config/environment';
@@ -11,16 +11,20 @@ import { Log } from '../logging/log';
 import { Tracing } from '../tracing/tracing';
 import type { ActionDocument } from '../cards/action-document';
 import { actionPieces, MAX_PIECES, piecesNeeded, type ActionPieces } from '../cards/action-pieces';
+import { MoveChatCommand } from './commands/move-chat';
+import { ChatMoves } from './telegram/chat-moves';
+import { Destination } from './telegram/destination';
+import { formatLane, parseLane } from './telegram/lane';
 import { callbackData, newNonce } from './telegram/operators/callback-data';
 import { prepareCard, type SentPieces } from '../cards/card-body';
-import { CardStore, type Card, type CardPiece } from './card-store';
+import { CardStore, type Card, type CardPiece } from './telegram/card-store';
 import { renderCard, renderDocumentCaption, renderOutcome } from '../cards/card-text';
 import { sha256Hex } from '../kernel/canonical-json';
 import { displayDigest } from '../cards/display-digest';
 import { CardDelivered } from './escalation-events';
 import { ChatFailure, OperatorChat, type Button, type MessageText } from './channel';
 import { renderDigest, renderGapNotice, renderWarning } from '../cards/operator-text';
-import { OutboxStore, type ApprovalWork, type ChatWork, type Work } from '../outbox/outbox-store';
+import { OutboxStore, type ApprovalWork, type LaneWork, type Work } from '../outbox/outbox-store';
 
 /** A send whose answer was lost is retried once; further losses must not flood the chat (telegram.md 6). */
 const MAX_LOST_SENDS = 2;
@@ -66,6 +70,9 @@ export class Escalation implements BeforeApplicationShutdown {
     private readonly chat: OperatorChat,
     private readonly outbox: OutboxStore,
     private readonly cards: CardStore,
+    private readonly moves: ChatMoves,
+    private readonly destination: Destination,
+    private readonly commands: CommandBus,
     private readonly queries: QueryBus,
     private readonly events: EventBus,
     private readonly clock: Clock,
@@ -80,6 +87,28 @@ export class Escalation implements BeforeApplicationShutdown {
 
   /** Performs the work, or its next step, and ends it. @returns true if the lane of the work accepted a message. */
   async perform(work: Work): Promise<boolean> {
+    const { chatId } = parseLane(work.lane);
+    // Health counts messages to operators, and another replica may have followed their chat.
+    await this.destination.includes(chatId);
+    if (await this.hasFollowed(chatId, null)) return false;
+    try {
+      return await this.tell(work);
+    } catch (error) {
+      const refusal = error instanceof ChatFailure && error.scope === 'chat' ? error : null;
+      if (refusal && (await this.hasFollowed(chatId, refusal.told.migratedTo ?? null))) return false;
+      throw error;
+    }
+  }
+
+  /** Moves the work of a chat that became another one. @returns true if it did. */
+  private async hasFollowed(chatId: string, told: string | null): Promise<boolean> {
+    const movedTo = told ?? (await this.moves.movedTo(chatId));
+    if (movedTo === null) return false;
+    await this.commands.execute(new MoveChatCommand(chatId, movedTo));
+    return true;
+  }
+
+  private async tell(work: Work): Promise<boolean> {
     if ('data' in work) {
       await this.tellChat(work);
       await this.outbox.finish(work);
@@ -96,7 +125,7 @@ export class Escalation implements BeforeApplicationShutdown {
     );
   }
 
-  private async tellChat(work: ChatWork): Promise<void> {
+  private async tellChat(work: LaneWork): Promise<void> {
     if (work.kind === 'digest') return this.say(work, renderDigest(work.data.unsent));
     const { fromMs, toMs } = work.data;
     const { pending } = await this.outbox.overview();
@@ -105,12 +134,12 @@ export class Escalation implements BeforeApplicationShutdown {
 
   /** Sends a message without buttons; only the outbox counts its attempts. */
   private async say(
-    { chatId, threadId, slot, attempts, failedBefore: once }: Work,
+    { lane, slot, attempts, failedBefore: once }: Work,
     message: MessageText,
     replyTo: string | null = null,
   ): Promise<void> {
     try {
-      await this.chat.send({ chatId, threadId }, message, { slot, once, replyTo });
+      await this.chat.send(parseLane(lane), message, { slot, once, replyTo });
     } catch (error) {
       if (attempts < MAX_LOST_SENDS || !(error instanceof ChatFailure && error.scope === 'unknown'))
         throw error;
@@ -148,7 +177,7 @@ export class Escalation implements BeforeApplicationShutdown {
       await this.outbox.finish(work);
       return false;
     }
-    const planned = await this.cards.pieces(approval.id, work.chatId);
+    const planned = await this.cards.pieces(approval.id, parseLane(work.lane).chatId);
     if (planned.length > 0) return this.showInPieces(approval, work, planned);
     const complete = renderCard(approval);
     const { document } = complete;
@@ -170,12 +199,12 @@ export class Escalation implements BeforeApplicationShutdown {
 
   private begin(
     approval: Approval,
-    { chatId, threadId }: ApprovalWork,
+    { lane }: ApprovalWork,
     digest: string,
     pieces: SentPieces | null = null,
   ): Promise<{ card: Card; lost: number }> {
     const nonce = newNonce();
-    return this.remember(() => this.cards.begin(approval.id, { chatId, threadId }, nonce, digest, pieces));
+    return this.remember(() => this.cards.begin(approval.id, parseLane(lane), nonce, digest, pieces));
   }
 
   /**
@@ -228,9 +257,9 @@ export class Escalation implements BeforeApplicationShutdown {
     return false;
   }
 
-  private plan(approval: Approval, { chatId }: ApprovalWork, { messages }: ActionPieces): Promise<void> {
+  private plan(approval: Approval, { lane }: ApprovalWork, { messages }: ActionPieces): Promise<void> {
     const digests = messages.map(({ text }) => sha256Hex(text));
-    return this.remember(() => this.cards.planPieces(approval.id, chatId, digests));
+    return this.remember(() => this.cards.planPieces(approval.id, parseLane(lane).chatId, digests));
   }
 
   /** Sends the next piece of the action or, once all of them are in the chat, the card with Approve. */
@@ -276,10 +305,12 @@ export class Escalation implements BeforeApplicationShutdown {
   /** Sends a piece. It does not count if the chat holds another text: operators approve the text in the chat. */
   private async sendPiece(
     approval: Approval,
-    { chatId, threadId, slot, failedBefore: once }: ApprovalWork,
+    { lane, slot, failedBefore: once }: ApprovalWork,
     number: number,
     message: MessageText,
   ): Promise<void> {
+    const to = parseLane(lane);
+    const { chatId } = to;
     const lost = await this.remember(() => this.cards.beginPiece(approval.id, chatId, number));
     const notSent = () => this.remember(() => this.cards.pieceNotSent(approval.id, chatId, number));
     if (lost >= MAX_LOST_SENDS) {
@@ -288,7 +319,7 @@ export class Escalation implements BeforeApplicationShutdown {
     }
     try {
       if (lost > 0) await this.chat.check();
-      const { messageId, text } = await this.chat.send({ chatId, threadId }, message, { slot, once });
+      const { messageId, text } = await this.chat.send(to, message, { slot, once });
       if (text !== message.text)
         throw new ChatFailure('message', `message ${number} of the action reads otherwise in the chat`);
       await this.remember(() => this.cards.pieceSent(approval.id, chatId, number, messageId));
@@ -386,7 +417,7 @@ export class Escalation implements BeforeApplicationShutdown {
             once,
           });
           await this.cards.closed(card);
-          took ||= card.chatId === work.chatId;
+          took ||= card.chatId === parseLane(work.lane).chatId;
         } catch (error) {
           // A copy in an unreachable chat must not block the update of the others.
           if (!(error instanceof ChatFailure) || !this.chat.reachable) throw error;
@@ -404,10 +435,11 @@ export class Escalation implements BeforeApplicationShutdown {
   }
 
   /** Moves work that failed in another chat to that chat's lane, so that it does not block its own lane. */
-  private async triedAgainIn({ chatId, threadId }: Card, work: Work, error: ChatFailure): Promise<void> {
-    if (error.scope === 'message' || chatId === work.chatId) throw error;
-    await this.outbox.pauseLane({ chatId, threadId }, null);
-    await this.outbox.moveWork(work, { chatId, threadId });
+  private async triedAgainIn(card: Card, work: Work, error: ChatFailure): Promise<void> {
+    if (error.scope === 'message' || card.chatId === parseLane(work.lane).chatId) throw error;
+    const lane = formatLane(card);
+    await this.outbox.pauseLane(lane, null);
+    await this.outbox.moveWork(work, lane);
   }
 
   private async warn(approval: Approval, work: ApprovalWork): Promise<boolean> {

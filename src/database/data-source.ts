@@ -15,6 +15,7 @@ import { BoundTooLargeRefusals1795464000015 } from '../../migrations/17954640000
 import { AddReplicas1795464000016 } from '../../migrations/1795464000016-AddReplicas';
 import { QualifyAuditPrune1795464000017 } from '../../migrations/1795464000017-QualifyAuditPrune';
 import { IgnorePruningWithoutTime1795464000018 } from '../../migrations/1795464000018-IgnorePruningWithoutTime';
+import { AddTextLanes1795464000019 } from '../../migrations/1795464000019-AddTextLanes';
 import { AddTopics1795464000012 } from '../../migrations/1795464000012-AddTopics';
 import { AddCardPieces1795464000013 } from '../../migrations/1795464000013-AddCardPieces';
 
@@ -96,6 +97,7 @@ export function createDataSource(
       AddReplicas1795464000016,
       QualifyAuditPrune1795464000017,
       IgnorePruningWithoutTime1795464000018,
+      AddTextLanes1795464000019,
     ],
     migrationsTransactionMode: 'all',
     applicationName: 'countersign',

@@ -101,6 +101,12 @@ export function isLockTimeout(error: unknown): boolean {
 const isRetryable = (error: unknown): boolean =>
   isUnavailable(error) && RETRYABLE.has(codeOf((error as DomainError).cause));
 
+/** Runs a statement in a transaction under way. */
+export type Query = <Row extends QueryResultRow>(
+  statement: Statement,
+  values: readonly unknown[],
+) => Promise<Row[]>;
+
 /** Current connections of the pool. */
 export interface PoolUse {
   readonly max: number;
@@ -148,11 +154,7 @@ export class Database {
    *
    * @throws DomainError `database.unavailable` when PostgreSQL cannot be reached or cannot serve.
    */
-  async transaction<T>(
-    work: (
-      query: <Row extends QueryResultRow>(s: Statement, v: readonly unknown[]) => Promise<Row[]>,
-    ) => Promise<T>,
-  ): Promise<T> {
+  async transaction<T>(work: (query: Query) => Promise<T>): Promise<T> {
     return this.withConnection(new Deadline(undefined), (on) =>
       inTransaction(on, () => work((statement, values) => run(on, statement, values))),
     );

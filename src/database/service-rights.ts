@@ -18,6 +18,7 @@ export const TABLE_RIGHTS = {
   lanes: CHANGE,
   leases: CHANGE,
   outbox: CHANGE,
+  outbox_lanes: CHANGE,
   receipts: APPEND_AND_REMOVE,
   replicas: CHANGE,
   send_slots: CHANGE,

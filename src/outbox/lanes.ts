@@ -1,6 +1,7 @@
 /**
- * Lanes of the operators' messages: texts such as `telegram:-100123` or `telegram:-100123/17`. A lane begins with the
- * name of its channel and a colon; only the channel reads the rest.
+ * A lane is one destination of messages: they arrive in order, and their failures delay no other lane. It is a text such
+ * as `telegram:-100123` or `telegram:-100123/17`, which begins with the name of a channel. Up to the first slash it names
+ * the place, whose lanes share the channel's limits. Only the channel reads more of it.
  */
 export abstract class Lanes {
   /** The lanes for an approval; empty: there is nobody to ask. */

@@ -1,53 +1,24 @@
-/** Priority of due Telegram work (telegram.md 8): the smaller number first; among equal ones, the oldest. */
+/** Priority of due work (telegram.md 8): the smaller number first; among equal ones, the oldest. */
 export const URGENCY = {
-  /** Messages for the whole chat, and a card that an operator requested. */
+  /** Messages for a whole lane, and a card that an operator requested. */
   first: -1,
   card: 0,
   outcome: 1,
   warning: 2,
   /** The last line of an outcome: that the agent has the answer. */
   acknowledgement: 2,
-  /** A message that failed while Telegram answered: behind everything else, however many of them there are. */
+  /** A message that failed while its channel answered: behind everything else, however many of them there are. */
   failing: 3,
 } as const;
 
 /** Requeues the work; a run under way repeats, because its lease token is stale. */
-export const AGAIN = `on conflict (approval_id, kind)
+export const AGAIN = `on conflict (approval_id, lane, kind)
     do update set available_at = excluded.available_at, urgency = least(outbox.urgency, excluded.urgency),
       lease_token = outbox.lease_token + 1, dead_at = null`;
-
-/** A chat, or one topic of a forum. Its messages arrive in order, and its failures delay no other lane. */
-export interface Lane {
-  readonly chatId: string;
-  /** Id of the topic; {@link NO_TOPIC} for the chat itself, which in a forum is its General topic. */
-  readonly threadId: string;
-}
-
-export const NO_TOPIC = '0';
-
-/** Key of a lane for statements: `-100123/17`. */
-export const laneKey = ({ chatId, threadId }: Lane): string => `${chatId}/${threadId}`;
-
-/**
- * Expression for the chat of a parameter that holds a {@link laneKey}, whose topic may be missing. Follows a group that
- * was upgraded to a supergroup.
- */
-export const CHAT_OF = (lane: string) => `coalesce(
-    (select to_chat_id from chat_moves where from_chat_id = split_part(${lane}, '/', 1)::bigint),
-    split_part(${lane}, '/', 1)::bigint)`;
-
-export const THREAD_OF = (lane: string) =>
-  `coalesce(nullif(split_part(${lane}, '/', 2), ''), '${NO_TOPIC}')::bigint`;
-
-/** Values for the columns chat_id and thread_id. */
-export const LANE_OF = (lane: string) => `${CHAT_OF(lane)}, ${THREAD_OF(lane)}`;
 
 /** Condition: a message may show the approval with this id. Without one there is no outcome to edit. */
 const MAY_BE_SHOWN = (id: string) => `exists (select from cards
       where approval_id = ${id} and (message_id is not null or sending_at is not null))`;
-
-/** A lane in text form names its channel first, as in `telegram:-100123/17`. */
-const WITHOUT_CHANNEL = (lane: string) => `split_part(${lane}, ':', 2)`;
 
 /** Inputs of the statement parts below, which the statements of other folders are made of. */
 interface Parts {
@@ -59,9 +30,8 @@ interface Parts {
 
 /** Enqueues the card of each approval in each lane, in the order of this column. */
 export const enqueueCards = ({ of, lanes, order }: Parts & { readonly order: string }): string => `
-    insert into outbox (approval_id, kind, chat_id, thread_id, urgency, created_at, available_at)
-    select id, 'card', ${LANE_OF(WITHOUT_CHANNEL('lane'))}, ${URGENCY.card}, now(), now()
-    from ${of} cross join unnest(${lanes}::text[]) as lane
+    insert into outbox (approval_id, kind, lane, urgency, created_at, available_at)
+    select id, 'card', lane, ${URGENCY.card}, now(), now() from ${of} cross join unnest(${lanes}::text[]) as lane
     order by ${order}`;
 
 /**
@@ -77,8 +47,8 @@ export const requeueOutcomes = ({
   urgency,
   delay = `interval '0'`,
 }: Parts & { readonly urgency: 'outcome' | 'acknowledgement'; readonly delay?: string }): string => `
-    insert into outbox (approval_id, kind, chat_id, thread_id, urgency, created_at, available_at)
-    select id, 'outcome', ${LANE_OF(WITHOUT_CHANNEL('lane'))}, ${URGENCY[urgency]}, now(), now() + ${delay}
+    insert into outbox (approval_id, kind, lane, urgency, created_at, available_at)
+    select id, 'outcome', lane, ${URGENCY[urgency]}, now(), now() + ${delay}
     from ${of} cross join unnest(${lanes}::text[]) as lane
     where ${MAY_BE_SHOWN(`${of}.id`)}
     ${AGAIN}`;
@@ -88,3 +58,10 @@ export const withdrawCards = (of: string): string => `
     delete from outbox where id = any(array(
       select id from outbox where approval_id = any(array(select id from ${of})) and kind = 'card' and dead_at is null
       for update skip locked))`;
+
+/** Moves all work of a place to another one without a wait. Messages of the old place can no longer be edited. */
+export const movePlace = ({ from, to }: { readonly from: string; readonly to: string }): string => `
+  update outbox set lane = ${to}::text || substr(lane, length(${from}::text) + 1), lease_token = lease_token + 1,
+    last_error = null, dead_at = case when kind = 'card' then null else dead_at end,
+    available_at = case when kind = 'warning' then available_at else now() end
+  where lane = ${from} or starts_with(lane, ${from} || '/')`;

@@ -226,7 +226,7 @@ describe('a chat that refuses', () => {
     await end();
     // The rest of the chat's pause is not what is tested.
     await stage.database.query(`update lanes set available_at = now()`);
-    await stage.database.query(`update lane_states set available_at = now()`);
+    await stage.database.query(`update outbox_lanes set available_at = now()`);
     for (const id of open) await stage.chat.card(id, 2, 30_000);
     await outboxDrained(stage.database);
     for (const id of open) expect(await stage.chat.cardsOf(id)).toHaveLength(1);

@@ -15,7 +15,7 @@ async function down(): Promise<void> {
 async function up(): Promise<void> {
   await rig.chat.clearFaults();
   await rig.database.query(`update lanes set available_at = now()`);
-  await rig.database.query(`update lane_states set available_at = now()`);
+  await rig.database.query(`update outbox_lanes set available_at = now()`);
 }
 
 describe('a request gets from its asking to the outcome on its card, decided once, though every step meets', () => {

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { createDataSource } from '../../src/database/data-source';
 import { isUnavailable } from '../../src/database/database';
+import { formatLane } from '../../src/channels/telegram/lane';
 import { URGENCY } from '../../src/outbox/outbox-work';
-import { CLAIM, type Work } from '../../src/outbox/outbox-store';
+import { CLAIM, claimValues, type Work } from '../../src/outbox/outbox-store';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { openOutbox, type OutboxReplica } from '../support/outbox-rig';
 import { until } from '../support/until';
@@ -11,7 +12,7 @@ const GROUP = '-1001';
 const OTHER_GROUP = '-1002';
 const LEASE_SECONDS = 30;
 
-const lane = (chatId: string, threadId = '0') => ({ chatId, threadId });
+const lane = (chatId: string, threadId = '0') => formatLane({ chatId, threadId });
 
 let database: TestDatabase;
 let replica: OutboxReplica;
@@ -28,7 +29,7 @@ afterAll(async () => {
   await replica.close();
   await database.drop();
 });
-beforeEach(() => database.query('truncate outbox, lanes, lane_states, send_slots, cards'));
+beforeEach(() => database.query('truncate outbox, lanes, outbox_lanes, send_slots, cards'));
 
 async function add(
   kind: 'card' | 'outcome' | 'warning',
@@ -94,18 +95,18 @@ it('telegram.md 8: a chat that must pause holds up no other, and tells when it m
   await add('card', GROUP);
   const other = await add('warning', OTHER_GROUP);
   await replica.outbox.pauseLane(lane(GROUP), 60_000);
-  expect(await claimed()).toMatchObject({ kind: 'warning', approvalId: other, chatId: OTHER_GROUP });
+  expect(await claimed()).toMatchObject({ kind: 'warning', approvalId: other, lane: lane(OTHER_GROUP) });
   const claim = await replica.outbox.claim();
   expect(claim).toEqual({
     work: null,
     waitMs: expect.any(Number) as number,
-    waiting: [`${GROUP}/0`],
-    full: [`${GROUP}/0`],
+    waiting: [lane(GROUP)],
+    full: [lane(GROUP)],
   });
   const { waitMs } = claim as { waitMs: number };
   const [left] = await database.query<{ ms: number }>(
-    `select extract(epoch from available_at - now())::float8 * 1000 as ms from lane_states where chat_id = $1`,
-    [GROUP],
+    `select extract(epoch from available_at - now())::float8 * 1000 as ms from outbox_lanes where lane = $1`,
+    [lane(GROUP)],
   );
   // By the time of the question, which is a little later, a little less is left.
   expect(waitMs).toBeGreaterThanOrEqual(Math.floor(left?.ms ?? NaN));
@@ -115,9 +116,9 @@ it('telegram.md 8: a chat that must pause holds up no other, and tells when it m
 it('telegram.md 8: the work of a chat that is busy waits, and holds up no other', async () => {
   const first = await add('card', GROUP);
   const other = await add('warning', OTHER_GROUP);
-  const { work } = await replica.outbox.claim([`${GROUP}/0`]);
+  const { work } = await replica.outbox.claim([lane(GROUP)]);
   expect(work).toMatchObject({ approvalId: other });
-  expect(await replica.outbox.claim([`${GROUP}/0`])).toEqual({
+  expect(await replica.outbox.claim([lane(GROUP)])).toEqual({
     work: null,
     waitMs: null,
     waiting: [],
@@ -131,8 +132,10 @@ it('telegram.md 1: the pause of a chat that fails doubles from 1 s up to 14 s, w
     for (const each of seconds) {
       const before = await databaseTime();
       await replica.outbox.pauseLane(lane(GROUP), null);
-      const [paused] = await database.query<{ until: Date }>(`select available_at as until from lane_states`);
-      await database.query(`update lane_states set available_at = now()`);
+      const [paused] = await database.query<{ until: Date }>(
+        `select available_at as until from outbox_lanes`,
+      );
+      await database.query(`update outbox_lanes set available_at = now()`);
       expect(paused?.until.getTime()).toBeGreaterThanOrEqual(before + 1000 * each);
       expect(paused?.until.getTime()).toBeLessThanOrEqual((await databaseTime()) + 1000 * each);
     }
@@ -163,7 +166,7 @@ it('however long the backlog, a claim reads a few rows', async () => {
   await addMany(5_000, OTHER_GROUP);
   const [row] = await database.query<{ 'QUERY PLAN': [{ Plan: Record<string, number> }] }>(
     `explain (analyze, buffers, format json) ${CLAIM.text}`,
-    [...replica.budget.limits, LEASE_SECONDS, []],
+    claimValues(LEASE_SECONDS, [], { freeAt: null, places: [] }),
   );
   const plan = row?.['QUERY PLAN'][0].Plan;
   expect(plan?.['Shared Hit Blocks']).toBeLessThan(100);
@@ -255,7 +258,7 @@ describe('telegram.md 17: of a backlog above one minute of the chat’s budget',
     await addMany(11);
     await addMany(12, OTHER_GROUP);
     await database.query(`update outbox set urgency = 5 where chat_id = $1`, [OTHER_GROUP]);
-    expect(await claimed()).toMatchObject({ kind: 'card', chatId: GROUP });
+    expect(await claimed()).toMatchObject({ kind: 'card', lane: lane(GROUP) });
     expect(await database.query(`select 1 from outbox where kind = 'digest'`)).toEqual([]);
   });
 });

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { NO_TOPIC } from '../../src/outbox/outbox-work';
+import { formatLane, NO_TOPIC, parseLane } from '../../src/channels/telegram/lane';
 import type { Work } from '../../src/outbox/outbox-store';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { newApproval, openTestStore, type OpenStore } from '../support/open-store';
@@ -63,7 +63,7 @@ interface Slot {
 }
 
 /** Leaves half of its chat's minute to outcomes. */
-const laneOf = (chatId: string) => ({ chatId, threadId: NO_TOPIC });
+const laneOf = (chatId: string) => formatLane({ chatId, threadId: NO_TOPIC });
 
 const isShared = (kind: Work['kind']): boolean => kind === 'card' || kind === 'warning';
 
@@ -243,7 +243,7 @@ async function claimOnce(model: Model, { outbox }: OutboxReplica): Promise<void>
   const { work } = value;
   const approvalId = 'approvalId' in work ? work.approvalId : null;
   const found = model.works.find(
-    (w) => w.kind === work.kind && w.approvalId === approvalId && w.chat === work.chatId && !w.dead,
+    (w) => w.kind === work.kind && w.approvalId === approvalId && laneOf(w.chat) === work.lane && !w.dead,
   );
   if (!found) throw new Error(`claimed what is not there: ${JSON.stringify(work)}`);
   // Neither its time, nor its lane, nor the budget of its chat stood against it…
@@ -303,7 +303,12 @@ const finish = (index: number): Command =>
 const showCard = (index: number): Command =>
   withHeld('show card', index, async ({ work, ...held }, model, { cards }) => {
     if (work.kind !== 'card') return;
-    const { card } = await cards.begin(work.approvalId, work, `${work.id}-${model.now()}`, 'sha256:0');
+    const { card } = await cards.begin(
+      work.approvalId,
+      parseLane(work.lane),
+      `${work.id}-${model.now()}`,
+      'sha256:0',
+    );
     const { at } = await timed(model, () => cards.sent(card, '7', work, 0));
     end(model, { work, ...held });
     const approval = model.approvals.find(({ id }) => id === work.approvalId);
@@ -391,7 +396,7 @@ const pass = (seconds: number): Command =>
 async function passTime(model: Model, { database }: Real, seconds: number): Promise<void> {
   const ago = `make_interval(secs => $1)`;
   await database.query(`update outbox set available_at = available_at - ${ago}`, [seconds]);
-  await database.query(`update lane_states set available_at = available_at - ${ago}`, [seconds]);
+  await database.query(`update outbox_lanes set available_at = available_at - ${ago}`, [seconds]);
   await database.query(`update send_slots set at = at - ${ago}`, [seconds]);
   model.shiftMs += seconds * 1000;
 }
@@ -469,7 +474,7 @@ afterAll(async () => {
 it('behaves as the model does under any history of claims, crashes, zombies, failures and time', async () => {
   await fc.assert(
     fc.asyncProperty(commands, async (history) => {
-      await real.database.query('truncate outbox, approvals, cards, lanes, lane_states, send_slots');
+      await real.database.query('truncate outbox, approvals, cards, lanes, outbox_lanes, send_slots');
       const model = new Model();
       await fc.asyncModelRun(() => ({ model, real }), history);
       await drain(model, real);

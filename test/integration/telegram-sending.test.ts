@@ -48,7 +48,7 @@ describe('telegram.md 5: a call that failed', () => {
     expect(calls.map(({ status }) => status)).toEqual([429, 200]);
     expect(gaps(calls)[0]).toBeGreaterThanOrEqual(3000);
     // It was waited in the call: the lease was taken once, and no lane paused.
-    expect(await rig.database.query('select 1 from lane_states where failures > 0')).toEqual([]);
+    expect(await rig.database.query('select 1 from outbox_lanes where failures > 0')).toEqual([]);
   });
 
   it('with 429 and a longer wait goes back to the outbox, and its whole chat pauses for exactly that', async () => {
@@ -388,12 +388,12 @@ describe('telegram.md 8: lanes', () => {
     await rig.api.decide(approval.id, 'approved');
     await rig.closed(card);
     for (let n = 0; n < 3; n++) await rig.shown();
-    const lanes = await rig.database.query(`select 1 from lane_states where chat_id = $1 and failures > 0`, [
-      CHAT_ID,
+    const lanes = await rig.database.query(`select 1 from outbox_lanes where lane = $1 and failures > 0`, [
+      `telegram:${CHAT_ID}`,
     ]);
     expect(lanes).toEqual([]);
     await rig.chat.change('chats', { chat: OTHER_CHAT, blocked: false });
-    await rig.database.query(`update lane_states set available_at = now()`);
+    await rig.database.query(`update outbox_lanes set available_at = now()`);
     await rig.worked(approval);
   });
 });

@@ -336,7 +336,7 @@ describe('telegram.md 21: a card that cannot be delivered', () => {
     const told = rig.events('telegram.unreachable').length;
     await rig.chat.change('chats', { chat: GROUP, blocked: false });
     await rig.database.query(`update lanes set available_at = now()`);
-    await rig.database.query(`update lane_states set available_at = now()`);
+    await rig.database.query(`update outbox_lanes set available_at = now()`);
     await rig.shown();
     await until(
       'it is in reach again',

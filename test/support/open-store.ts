@@ -3,7 +3,8 @@ import { PostgresApprovalStore } from '../../src/approvals/postgres-approval-sto
 import { canonicalize, inputDigest } from '../../src/kernel/canonical-json';
 import type { NewApproval } from '../../src/approvals/approval-store';
 import { parseConfig } from '../../src/config/environment';
-import { TelegramLanes } from '../../src/channels/telegram/telegram-lanes';
+import { ChatMoves } from '../../src/channels/telegram/chat-moves';
+import { Destination } from '../../src/channels/telegram/destination';
 import { createDataSource } from '../../src/database/data-source';
 import { Database } from '../../src/database/database';
 import { ReplicaPresence } from '../../src/database/replica-presence';
@@ -52,7 +53,7 @@ export async function openTestStore(
       database,
       receipts,
       new ReplicaPresence(),
-      new TelegramLanes(config),
+      new Destination(new ChatMoves(database), config),
       config,
     ),
     database,

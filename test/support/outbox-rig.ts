@@ -1,9 +1,10 @@
 import { parseConfig } from '../../src/config/environment';
 import { createDataSource } from '../../src/database/data-source';
 import { Database } from '../../src/database/database';
-import { CardStore } from '../../src/channels/card-store';
+import { CardStore } from '../../src/channels/telegram/card-store';
 import { OutboxStore } from '../../src/outbox/outbox-store';
-import { SendBudget } from '../../src/outbox/send-budget';
+import { SendBudget } from '../../src/channels/telegram/send-budget';
+import { TelegramCarrier } from '../../src/channels/telegram/telegram-carrier';
 import { TELEGRAM_ON } from './open-store';
 
 /** The outbox as one replica has it, on a pool of its own, and nothing that works it off. */
@@ -24,11 +25,12 @@ export async function openOutbox(
   await source.initialize();
   const database = new Database(source);
   const budget = new SendBudget(database, config);
+  const cards = new CardStore(database);
   return {
-    outbox: new OutboxStore(database, budget, config),
+    outbox: new OutboxStore(database, new TelegramCarrier(budget, cards), config),
     budget,
     database,
-    cards: new CardStore(database),
+    cards,
     close: () => source.destroy(),
   };
 }

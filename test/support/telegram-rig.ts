@@ -98,7 +98,7 @@ export class TelegramRig {
       return slots.length === 0;
     });
     await this.database.query(`delete from lanes`);
-    await this.database.query(`delete from lane_states`);
+    await this.database.query(`delete from outbox_lanes`);
     await fetch(`${this.sandbox.url}/sandbox/calls`, { method: 'DELETE' });
     await this.api.call('operator', 'POST', '/api/diagnostics/circuit-breaker', { action: 'reset' });
   }
@@ -157,7 +157,7 @@ export class TelegramRig {
   /** Makes lanes and postponed work due. A lease is shorter: work that a worker holds stays as it is. */
   async endPauses(): Promise<void> {
     await this.database.query(`update lanes set available_at = now()`);
-    await this.database.query(`update lane_states set available_at = now()`);
+    await this.database.query(`update outbox_lanes set available_at = now()`);
     const lease = Number(this.environment.ESCALATION_LEASE_SECONDS ?? Infinity);
     await this.database.query(
       `update outbox set available_at = now()

@@ -1,10 +1,10 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import type { Lane } from '../../outbox/outbox-work';
-import { CardStore } from '../card-store';
+import { CardStore } from '../telegram/card-store';
 import { OutboxStore } from '../../outbox/outbox-store';
+import type { ChatLane } from '../telegram/lane';
 
 /** The messages that show the approval; if empty, its card is sent next. */
-export type BroughtUp = readonly (Lane & { readonly messageId: string })[];
+export type BroughtUp = readonly (ChatLane & { readonly messageId: string })[];
 
 /** An operator wants to see one request of the list now. */
 export class BringUpCardCommand extends Command<BroughtUp> {

@@ -1,7 +1,9 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { Log } from '../../logging/log';
-import { Destination } from '../destination';
-import { OutboxStore } from '../../outbox/outbox-store';
+import { CardStore } from '../telegram/card-store';
+import { ChatMoves } from '../telegram/chat-moves';
+import { Destination } from '../telegram/destination';
+import { NO_TOPIC } from '../telegram/lane';
 
 /** A group became a supergroup with another id; the old group accepts no more messages. */
 export class MoveChatCommand extends Command<void> {
@@ -17,14 +19,16 @@ export class MoveChatCommand extends Command<void> {
 @CommandHandler(MoveChatCommand)
 export class MoveChatHandler implements ICommandHandler<MoveChatCommand> {
   constructor(
-    private readonly outbox: OutboxStore,
+    private readonly moves: ChatMoves,
+    private readonly cards: CardStore,
     private readonly destination: Destination,
     private readonly log: Log,
   ) {}
 
   async execute({ fromChatId: from, toChatId: to }: MoveChatCommand): Promise<void> {
-    const isNew = (await this.outbox.movedTo(from)) === null;
-    const cards = await this.outbox.moveChat(from, to);
+    const isNew = (await this.moves.movedTo(from)) === null;
+    await this.moves.follow(from, to);
+    const cards = await this.cards.enqueueMissing({ chatId: to, threadId: NO_TOPIC });
     await this.destination.now();
     if (!isNew) return;
     const advice = `the chat ${from} has become ${to}: set TELEGRAM_CHAT_ID to that`;

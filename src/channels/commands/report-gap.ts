@@ -1,6 +1,8 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { Log } from '../../logging/log';
-import { Destination } from '../destination';
+import { CardStore } from '../telegram/card-store';
+import { formatLane } from '../telegram/lane';
+import { Destination } from '../telegram/destination';
 import { OutboxStore } from '../../outbox/outbox-store';
 
 /** No replica polled Telegram between two moments, for longer than Telegram keeps taps. */
@@ -18,17 +20,18 @@ export class ReportGapCommand extends Command<void> {
 export class ReportGapHandler implements ICommandHandler<ReportGapCommand> {
   constructor(
     private readonly outbox: OutboxStore,
+    private readonly cards: CardStore,
     private readonly destination: Destination,
     private readonly log: Log,
   ) {}
 
   async execute({ from, to }: ReportGapCommand): Promise<void> {
-    const outcomes = await this.outbox.enqueueMissingOutcomes();
+    const outcomes = await this.cards.enqueueMissingOutcomes();
     const { pending } = await this.outbox.overview();
     this.log.event('warn', 'telegram.gap', { from, to, pending, outcomes }, 'taps may have been lost');
     // Without pending requests operators need not tap again.
     if (pending === 0) return;
     const news = { fromMs: from.getTime(), toMs: to.getTime() };
-    await this.outbox.enqueueNotice(this.destination.configured, news);
+    await this.outbox.enqueueNotice(formatLane(await this.destination.now()), news);
   }
 }

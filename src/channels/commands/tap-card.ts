@@ -10,7 +10,7 @@ import type { Person } from '../../kernel/actor';
 import { DecideApprovalCommand } from '../../approvals/commands/decide-approval';
 import { RateLimited } from '../../kernel/errors';
 import { parseCallbackData, type Tap } from '../telegram/operators/callback-data';
-import { CardStore, type Card } from '../card-store';
+import { CardStore, type Card } from '../telegram/card-store';
 
 /** Result of a tap, for the answer to the operator. */
 export type TapResult =

@@ -2,7 +2,7 @@ import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap
 import { InjectBot } from 'nestjs-telegraf';
 import { Telegraf } from 'telegraf';
 import type { UserFromGetMe } from 'telegraf/types';
-import { Destination } from '../destination';
+import { Destination } from './destination';
 import { Log } from '../../logging/log';
 import { COMMANDS } from './operators/commands';
 import { Patience } from './patience';

@@ -1,6 +1,6 @@
 import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
-import { NO_TOPIC } from '../../outbox/outbox-work';
-import { Destination } from '../destination';
+import { NO_TOPIC } from './lane';
+import { Destination } from './destination';
 import { describeError, Log } from '../../logging/log';
 import { TelegramApi } from './bot-api/telegram-api';
 import { TelegramStatus } from './telegram-status';

@@ -8,8 +8,8 @@ import {
   type SendOptions,
   type Sent,
 } from '../channel';
-import { NO_TOPIC, type Lane } from '../../outbox/outbox-work';
-import { Destination } from '../destination';
+import { NO_TOPIC, type ChatLane } from './lane';
+import { Destination } from './destination';
 import { Log } from '../../logging/log';
 import { CircuitBreakerService } from '../../resilience/circuit-breaker';
 import type { BotApiMethod, BotApiResult } from './bot-api/bot-api-answers';
@@ -34,7 +34,7 @@ interface Purpose {
 const said = (error: unknown, words: string) =>
   error instanceof TelegramFailure && error.message.includes(words);
 
-const topicOf = ({ threadId }: Lane) =>
+const topicOf = ({ threadId }: ChatLane) =>
   threadId === NO_TOPIC ? {} : { message_thread_id: Number(threadId) };
 
 /** True if the message can no longer be edited: deleted, too old, or left behind in a migrated group. */
@@ -91,7 +91,7 @@ export class TelegramChat extends OperatorChat {
     }
   }
 
-  async send(lane: Lane, message: MessageText, options: SendOptions = {}): Promise<Sent> {
+  async send(lane: ChatLane, message: MessageText, options: SendOptions = {}): Promise<Sent> {
     const { buttons = [], replyTo = null, slot = null, roomMs, isReply } = options;
     const { chatId } = lane;
     const payload = {
@@ -149,7 +149,7 @@ export class TelegramChat extends OperatorChat {
   }
 
   async sendDocument(
-    lane: Lane,
+    lane: ChatLane,
     { fileName, bytes }: Attachment,
     caption: MessageText,
     { slot = null, once = false }: Pick<SendOptions, 'slot' | 'once'> = {},

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '../../config/environment';
 import { LeaseStore } from '../../database/lease-store';
-import { SendBudget } from '../../outbox/send-budget';
+import { SendBudget } from '../../channels/telegram/send-budget';
 import { POLLER_LEASE } from '../../channels/telegram/updates/poller-lease';
 import { TelegramStatus } from '../../channels/telegram/telegram-status';
 import { DatabaseFactsStore } from './database-facts-store';

@@ -1,10 +1,10 @@
 import type { CommandBus } from '@nestjs/cqrs';
 import type { RefusalLog } from '../../../src/audit/refusal-log';
 import type { Config } from '../../../src/config/environment';
-import type { Destination } from '../../../src/channels/destination';
+import type { Destination } from '../../../src/channels/telegram/destination';
 import type { OperatorChat } from '../../../src/channels/channel';
 import type { TapResult } from '../../../src/channels/commands/tap-card';
-import type { SendBudget } from '../../../src/outbox/send-budget';
+import type { SendBudget } from '../../../src/channels/telegram/send-budget';
 import { DomainError } from '../../../src/kernel/errors';
 import { createLog } from '../../../src/logging/log';
 import { People } from '../../../src/channels/telegram/operators/people';

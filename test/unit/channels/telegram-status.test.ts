@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Destination } from '../../../src/channels/destination';
+import type { Destination } from '../../../src/channels/telegram/destination';
 import { DomainError } from '../../../src/kernel/errors';
 import { createLog } from '../../../src/logging/log';
 import { Patience } from '../../../src/channels/telegram/patience';

@@ -3,7 +3,7 @@ import { EventBus } from '@nestjs/cqrs';
 import { InjectBot } from 'nestjs-telegraf';
 import { Telegraf } from 'telegraf';
 import { CONFIG, telegramOf, type Config } from '../../../config/environment';
-import { SendBudget } from '../../../outbox/send-budget';
+import { SendBudget } from '../send-budget';
 import { Clock } from '../../../kernel/clock';
 import { DomainError } from '../../../kernel/errors';
 import { describeError, Log } from '../../../logging/log';

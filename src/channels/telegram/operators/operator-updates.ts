@@ -18,7 +18,7 @@ import {
   renderStatus,
   renderWhoami,
 } from '../../../cards/operator-text';
-import { Destination } from '../../destination';
+import { Destination } from '../destination';
 import { IsCardQuery } from '../../queries/is-card';
 import { OverviewQuery } from '../../../outbox/queries/overview';
 import { tooManyAnswersAnswer, unknownButtonAnswer } from './tap-answers';

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Person } from '../../../kernel/actor';
 import { CONFIG, telegramOf, type Config } from '../../../config/environment';
-import { Destination } from '../../destination';
+import { Destination } from '../destination';
 
 /**
  * The accounts that Telegram names as the sender of messages without a personal id: those of anonymous administrators,

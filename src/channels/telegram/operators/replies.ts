@@ -2,7 +2,7 @@ import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { RateLimiterRes, type RateLimiterMemory } from 'rate-limiter-flexible';
 import { perMinute } from '../../../access/process-rate-limits';
 import { RefusalLog } from '../../../audit/refusal-log';
-import { SendBudget } from '../../../outbox/send-budget';
+import { SendBudget } from '../send-budget';
 import { currentCorrelationId } from '../../../logging/correlation';
 import { describeError, Log } from '../../../logging/log';
 

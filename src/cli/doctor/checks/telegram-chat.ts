@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { BotApiRefusal } from '../bot-api';
-import { NO_TOPIC } from '../../../outbox/outbox-work';
+import { NO_TOPIC } from '../../../channels/telegram/lane';
 import { error, seen, skipped, telegramOff, warning, type Check } from '../check';
 
 const chatSchema = z.object({

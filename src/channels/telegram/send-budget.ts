@@ -1,7 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CONFIG, type Config } from '../config/environment';
-import { Database, type Statement } from '../database/database';
+import { CONFIG, type Config } from '../../config/environment';
+import { Database, type Query, type Statement } from '../../database/database';
+import type { Room } from '../../outbox/carrier';
+import { formatLane, NO_TOPIC } from './lane';
 
 /** Messages that one chat accepts at once; the rest follows at the chat's rate (telegram.md 8). */
 const CHAT_BURST = 3;
@@ -16,13 +18,13 @@ const MAX_NAP_MS = 250;
  * Lets one replica at a time read the budget and take from it. A replica that waited for this row lock sees the slots
  * of the one before in its next statement.
  */
-export const LOCK_BUDGET: Statement = {
+const LOCK_BUDGET: Statement = {
   name: 'budget-lock',
   text: `select 1 from leases where name = 'send-budget' for update`,
 };
 
 /** Deletes slots that are outside of all windows. */
-export const FORGET_SLOTS: Statement = {
+const FORGET_SLOTS: Statement = {
   name: 'budget-forget',
   text: `delete from send_slots where at < clock_timestamp() - interval '1 minute'`,
 };
@@ -35,7 +37,7 @@ export const FORGET_SLOTS: Statement = {
  * `share_free_at`: the time at which the chat has room for a message that is not an outcome. Without that share, a
  * burst of cards would use up the minute in which they are decided, and decided cards would keep their buttons.
  */
-export const FREE_AT = `
+const FREE_AT = `
   clock as materialized (select clock_timestamp() as t),
   overall as materialized (
     select (select at from send_slots order by at desc offset $1::int - 1 limit 1) + interval '1 second' as free_at),
@@ -48,7 +50,7 @@ export const FREE_AT = `
     from send_slots group by chat_id)`;
 
 /** A slot is in the future while its call runs, so it certainly covers the time at which Telegram counts the call. */
-export const SLOT_END = `interval '${SLOT_LIFE_SECONDS} seconds'`;
+const SLOT_END = `interval '${SLOT_LIFE_SECONDS} seconds'`;
 
 const TAKE: Statement = {
   name: 'budget-take',
@@ -61,6 +63,23 @@ const TAKE: Statement = {
     where free.at is null or free.at <= t returning id
   )
   select (select id from slot) as id, extract(epoch from free.at - t)::float8 * 1000 as wait_ms from free, clock`,
+};
+
+/** $1 to $3 as above. At least one row, without a chat if all chats are free. A `retry_after` counts as used room. */
+const ROOM: Statement = {
+  name: 'budget-room',
+  text: `
+  with ${FREE_AT}, held as (select chat_id, available_at from lanes, clock where available_at > t)
+  select overall.free_at::text as overall, chat_id, greatest(chats.free_at, held.available_at)::text as free_at,
+    share_free_at::text
+  from overall left join (chats full join held using (chat_id)) on true`,
+};
+
+/** Parameters: chat, whether the message must leave room for outcomes. The room was read before. */
+const TAKE_READ: Statement = {
+  name: 'budget-take-read',
+  text: `
+  insert into send_slots (chat_id, at, shared) values ($1, clock_timestamp() + ${SLOT_END}, $2) returning id`,
 };
 
 const RETURN: Statement = {
@@ -126,6 +145,34 @@ export class SendBudget {
     this.limits = [perSecond, chatPerSecond, groupPerMinute];
     this.privateMinute = 60 * chatPerSecond;
     this.groupMinute = Math.min(groupPerMinute, this.privateMinute);
+  }
+
+  /** Reads the room of all chats, and locks it until the transaction ends. */
+  async readRoom(query: Query): Promise<Room> {
+    await query(LOCK_BUDGET, []);
+    await query(FORGET_SLOTS, []);
+    const rows = await query<{
+      overall: string | null;
+      chat_id: string | null;
+      free_at: string | null;
+      share_free_at: string | null;
+    }>(ROOM, this.limits);
+    const places = rows.flatMap(({ chat_id: chatId, free_at: freeAt, share_free_at: shareFreeAt }) =>
+      chatId === null ? [] : [{ place: formatLane({ chatId, threadId: NO_TOPIC }), freeAt, shareFreeAt }],
+    );
+    return { freeAt: rows[0]?.overall ?? null, places };
+  }
+
+  /** Takes room for one call after {@link readRoom}. @returns the slot. */
+  async takeSlot(query: Query, chatId: string, shared: boolean): Promise<string> {
+    const [slot] = await query<{ id: string }>(TAKE_READ, [chatId, shared]);
+    if (!slot) throw new Error('taking a slot returned no row');
+    return slot.id;
+  }
+
+  /** Messages to the chat in a minute. */
+  perMinute(chatId: string): number {
+    return chatId.startsWith('-') ? this.groupMinute : this.privateMinute;
   }
 
   async left(chatId: string): Promise<BudgetLeft> {

@@ -1,59 +1,4 @@
-import { Check, Column, Entity, Index, PrimaryColumn, PrimaryGeneratedColumn, Unique } from 'typeorm';
-
-/** One piece of Telegram work that must still happen; a finished one is deleted. */
-@Entity('outbox')
-@Check('ck_outbox_kind', `kind in ('card', 'outcome', 'warning', 'digest', 'notice')`)
-@Index('uq_outbox_work', ['approvalId', 'kind'], { unique: true })
-@Index('ix_outbox_lane', ['chatId', 'threadId', 'urgency', 'id'], { where: 'dead_at is null' })
-export class OutboxEntity {
-  @PrimaryGeneratedColumn('identity', {
-    type: 'bigint',
-    generatedIdentity: 'ALWAYS',
-    primaryKeyConstraintName: 'pk_outbox',
-  })
-  id!: string;
-
-  /** Null for work that concerns the whole chat. */
-  @Column('uuid', { name: 'approval_id', nullable: true })
-  approvalId!: string | null;
-
-  @Column('text')
-  kind!: string;
-
-  @Column('bigint', { name: 'chat_id' })
-  chatId!: string;
-
-  /** The topic of a forum; 0 is the chat itself, in a forum its General topic. */
-  @Column('bigint', { name: 'thread_id', default: 0 })
-  threadId!: string;
-
-  @Column('smallint')
-  urgency!: number;
-
-  @Column('timestamptz', { name: 'created_at' })
-  createdAt!: Date;
-
-  /** Earliest time for the work; while leased, the end of the lease. */
-  @Column('timestamptz', { name: 'available_at' })
-  availableAt!: Date;
-
-  /** The fencing token: counts up with every lease; only its newest holder may finish the work. */
-  @Column('bigint', { name: 'lease_token', default: 0 })
-  leaseToken!: string;
-
-  @Column('integer', { default: 0 })
-  attempts!: number;
-
-  @Column('timestamptz', { name: 'dead_at', nullable: true })
-  deadAt!: Date | null;
-
-  @Column('text', { name: 'last_error', nullable: true })
-  lastError!: string | null;
-
-  /** Content of a digest or notice, as JSON. */
-  @Column('text', { nullable: true })
-  data!: string | null;
-}
+import { Column, Entity, Index, PrimaryColumn, PrimaryGeneratedColumn, Unique } from 'typeorm';
 
 /** One attempt to show an approval to the operators; its message id is unknown until Telegram answers. */
 @Entity('cards')
@@ -124,22 +69,6 @@ export class CardEntity {
   closedAt!: Date | null;
 }
 
-/** Lease of a job for a single replica: its holder, its end, and data for the next holder. */
-@Entity('leases')
-export class LeaseEntity {
-  @PrimaryColumn('text', { primaryKeyConstraintName: 'pk_leases' })
-  name!: string;
-
-  @Column('text')
-  holder!: string;
-
-  @Column('timestamptz', { name: 'expires_at' })
-  expiresAt!: Date;
-
-  @Column('text', { default: '{}' })
-  data!: string;
-}
-
 /** One of several text messages of an action, for a chat that accepts no files. */
 @Entity('card_pieces')
 export class CardPieceEntity {
@@ -182,27 +111,6 @@ export class LaneEntity {
   @Column('timestamptz', { name: 'available_at' })
   availableAt!: Date;
 
-  @Column('timestamptz', { name: 'digest_at', nullable: true })
-  digestAt!: Date | null;
-}
-
-/** State of one lane, a chat or a topic: its pause, and the time of its last digest. */
-@Entity('lane_states')
-export class LaneStateEntity {
-  @PrimaryColumn('bigint', { name: 'chat_id', primaryKeyConstraintName: 'pk_lane_states' })
-  chatId!: string;
-
-  @PrimaryColumn('bigint', { name: 'thread_id', primaryKeyConstraintName: 'pk_lane_states' })
-  threadId!: string;
-
-  /** Failures in a row; each makes the next pause longer. */
-  @Column('integer', { default: 0 })
-  failures!: number;
-
-  @Column('timestamptz', { name: 'available_at' })
-  availableAt!: Date;
-
-  /** Time of the digest about the current backlog. */
   @Column('timestamptz', { name: 'digest_at', nullable: true })
   digestAt!: Date | null;
 }

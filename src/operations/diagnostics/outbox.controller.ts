@@ -3,13 +3,14 @@ import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { createZodDto } from 'nestjs-zod';
 import { z } from 'zod';
-import type { Identity } from '../access/identity';
-import { Caller } from '../access/access.guard';
-import { Allow } from '../http/allow';
-import { nullableText } from '../kernel/nullable-text';
-import { ReplayDeadLettersCommand } from './commands/replay-dead-letters';
-import { DeadLettersQuery } from './queries/dead-letters';
-import { OverviewQuery } from './queries/overview';
+import type { Identity } from '../../access/identity';
+import { Caller } from '../../access/access.guard';
+import { Allow } from '../../http/allow';
+import { nullableText } from '../../kernel/nullable-text';
+import { NO_TOPIC, parseLane } from '../../channels/telegram/lane';
+import { ReplayDeadLettersCommand } from '../../outbox/commands/replay-dead-letters';
+import { DeadLettersQuery } from '../../outbox/queries/dead-letters';
+import { OverviewQuery } from '../../outbox/queries/overview';
 
 class OutboxView extends createZodDto(
   z.strictObject({
@@ -62,7 +63,15 @@ export class OutboxController {
       pending,
       nextExpiry: nextExpiry?.toISOString() ?? null,
       unsent,
-      dead: dead.map(({ deadAt, ...letter }) => ({ ...letter, deadAt: deadAt.toISOString() })),
+      dead: dead.map(({ lane, deadAt, ...letter }) => {
+        const { chatId, threadId } = parseLane(lane);
+        return {
+          ...letter,
+          chatId,
+          threadId: threadId === NO_TOPIC ? null : threadId,
+          deadAt: deadAt.toISOString(),
+        };
+      }),
     };
   }
 

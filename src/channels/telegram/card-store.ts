@@ -1,11 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import { Database, PERSON_WAITS_MS, type Statement } from '../database/database';
-import { AGAIN, URGENCY, type Lane } from '../outbox/outbox-work';
-import type { SentPieces } from '../cards/card-body';
-import type { ApprovalWork } from '../outbox/outbox-store';
+import { Database, PERSON_WAITS_MS, type Query, type Statement } from '../../database/database';
+import { AGAIN, URGENCY } from '../../outbox/outbox-work';
+import { formatLane, LANE_OF_CARD, type ChatLane } from './lane';
+import type { SentPieces } from '../../cards/card-body';
+import type { ApprovalWork } from '../../outbox/outbox-store';
 
 /** One attempt to show an approval to the operators. */
-export interface Card extends Lane {
+export interface Card extends ChatLane {
   readonly id: string;
   readonly approvalId: string;
   readonly nonce: string;
@@ -162,15 +163,15 @@ const SENT: Statement = {
     select a.id, a.status, a.created_at, a.expires_at from approvals a
     where a.id = (select approval_id from cards where id = $1) for share
   ), card as (
-    update cards set message_id = $2, sent_at = now() where id = $1 returning chat_id, thread_id
+    update cards set message_id = $2, sent_at = now() where id = $1 returning ${LANE_OF_CARD} as lane
   ), done as (
     delete from outbox where id = $3 and lease_token = $4
   ), next as (
-    insert into outbox (approval_id, kind, chat_id, thread_id, urgency, created_at, available_at)
-    select approval.id, 'outcome', chat_id, thread_id, ${URGENCY.outcome}, now(), now() from approval, card
+    insert into outbox (approval_id, kind, lane, urgency, created_at, available_at)
+    select approval.id, 'outcome', lane, ${URGENCY.outcome}, now(), now() from approval, card
     where status <> 'pending'
     union all
-    select approval.id, 'warning', chat_id, thread_id, ${URGENCY.warning}, now(), expires_at - make_interval(secs => $5)
+    select approval.id, 'warning', lane, ${URGENCY.warning}, now(), expires_at - make_interval(secs => $5)
     from approval, card
     where status = 'pending' and $5 > 0 and expires_at - created_at >= make_interval(secs => 2 * $5)
     ${AGAIN}
@@ -195,10 +196,11 @@ const ADOPT: Statement = {
   with approval as (
     select a.id, a.status from approvals a where a.id = (select approval_id from cards where id = $1) for share
   ), adopted as (
-    update cards set message_id = $2, sent_at = now() where id = $1 and message_id is null returning chat_id, thread_id
+    update cards set message_id = $2, sent_at = now() where id = $1 and message_id is null
+    returning ${LANE_OF_CARD} as lane
   )
-  insert into outbox (approval_id, kind, chat_id, thread_id, urgency, created_at, available_at)
-  select approval.id, 'outcome', chat_id, thread_id, ${URGENCY.outcome}, now(), now() from approval, adopted
+  insert into outbox (approval_id, kind, lane, urgency, created_at, available_at)
+  select approval.id, 'outcome', lane, ${URGENCY.outcome}, now(), now() from approval, adopted
   where status <> 'pending'
   ${AGAIN}`,
 };
@@ -242,6 +244,41 @@ const FIND_BY_MESSAGE: Statement = {
   text: `select ${CARD} from cards where chat_id = $1 and message_id = $2 order by id desc limit 1`,
 };
 
+/** Parameters: lane, chat. Pending requests without a card and without work, for example made while Telegram was off. */
+const ENQUEUE_MISSING_CARDS: Statement = {
+  name: 'outbox-enqueue-missing-cards',
+  text: `
+  insert into outbox (approval_id, kind, lane, urgency, created_at, available_at)
+  select a.id, 'card', $1, ${URGENCY.card}, now(), now() from approvals a
+  where a.status = 'pending' and a.expires_at > now() and not exists (
+    select 1 from cards c where c.approval_id = a.id and c.chat_id = $2 and c.message_id is not null)
+  on conflict do nothing
+  returning id`,
+};
+
+/** Cards that still show a pending request although the approval is settled. */
+const ENQUEUE_MISSING_OUTCOMES: Statement = {
+  name: 'outbox-enqueue-missing-outcomes',
+  text: `
+  insert into outbox (approval_id, kind, lane, urgency, created_at, available_at)
+  select distinct on (a.id) a.id, 'outcome', ${LANE_OF_CARD}, ${URGENCY.outcome}, now(), now()
+  from cards c join approvals a on a.id = c.approval_id
+  where c.closed_at is null and c.message_id is not null and a.status <> 'pending'
+  on conflict do nothing
+  returning id`,
+};
+
+/** Parameters: approvals. Clears the records of sends with an unknown outcome. */
+const FORGIVE: Statement = {
+  name: 'card-forgive',
+  text: `
+  with pieces as (
+    update card_pieces set lost = 0, sending_at = null where approval_id = any($1::uuid[]) and message_id is null
+  )
+  update cards set documents_lost = 0, sending_at = case when message_id is null then null else sending_at end
+  where approval_id = any($1::uuid[])`,
+};
+
 /** Stores the message that shows each approval, and the nonce of its buttons. */
 @Injectable()
 export class CardStore {
@@ -258,7 +295,7 @@ export class CardStore {
    */
   async begin(
     approvalId: string,
-    { chatId, threadId }: Lane,
+    { chatId, threadId }: ChatLane,
     nonce: string,
     displayDigest: string,
     pieces: SentPieces | null = null,
@@ -350,6 +387,22 @@ export class CardStore {
   async findByMessage(chatId: string, messageId: string): Promise<Card | null> {
     const [row] = await this.database.query<CardRow>(FIND_BY_MESSAGE, [chatId, messageId]);
     return row ? toCard(row) : null;
+  }
+
+  /** Enqueues the cards that are missing in the lane. @returns their number. */
+  async enqueueMissing(lane: ChatLane): Promise<number> {
+    const values = [formatLane(lane), lane.chatId];
+    return (await this.database.query(ENQUEUE_MISSING_CARDS, values)).length;
+  }
+
+  /** @returns the number of enqueued edits. */
+  async enqueueMissingOutcomes(): Promise<number> {
+    return (await this.database.query(ENQUEUE_MISSING_OUTCOMES, [])).length;
+  }
+
+  /** Forgets sends with an unknown outcome. */
+  async forgive(query: Query, approvalIds: readonly string[]): Promise<void> {
+    await query(FORGIVE, [approvalIds]);
   }
 
   async adopt(card: Card, messageId: string): Promise<void> {

@@ -1,0 +1,23 @@
+/** A chat, or one topic of a forum. */
+export interface ChatLane {
+  readonly chatId: string;
+  /** Id of the topic; {@link NO_TOPIC} for the chat itself, which in a forum is its General topic. */
+  readonly threadId: string;
+}
+
+export const NO_TOPIC = '0';
+
+/** `telegram:-100123`, or `telegram:-100123/17` for a topic. */
+export function formatLane({ chatId, threadId }: ChatLane): string {
+  return `telegram:${chatId}${threadId === NO_TOPIC ? '' : `/${threadId}`}`;
+}
+
+/** Expression of the same lane over the columns of a card. */
+export const LANE_OF_CARD = `'telegram:' || chat_id || coalesce('/' || nullif(thread_id, 0), '')`;
+
+/** @throws Error for a lane of another channel. */
+export function parseLane(lane: string): ChatLane {
+  const [, chatId, threadId = NO_TOPIC] = /^telegram:(-?\d+)(?:\/(\d+))?$/.exec(lane) ?? [];
+  if (chatId === undefined) throw new Error(`${lane} is not a lane of Telegram`);
+  return { chatId, threadId };
+}
