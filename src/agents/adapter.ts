@@ -1,11 +1,6 @@
 import type { Provider, Type } from '@nestjs/common';
+import type { KnownAgent } from '../cards/known-agents/known-agent';
 import type { MemberPath, Spotted } from './member-spotter';
-
-/**
- * Effect of a tool of an agent. `reads`: it reads from the machine, or plans, and has no effect outside the session.
- * `asks`: it puts a question to the person at the terminal. `acts`: everything else.
- */
-export type ToolEffect = 'reads' | 'acts' | 'asks';
 
 /** Name and traits of an adapter that its held calls need. */
 export interface Connector {
@@ -30,8 +25,8 @@ export interface Refusal {
  * plugged in by one line of `adapters.ts`. For an agent that calls an HTTP hook, `httpHook` makes the descriptor.
  */
 export interface AgentAdapter extends Connector {
-  /** Name of the agent for people. */
-  readonly agent: string;
+  /** The agent with its tools; null if any agent may ask through this adapter. */
+  readonly agent: KnownAgent | null;
   /** Its route below `/connectors/`, of which every call may be held. */
   readonly route: string;
   /** Members of a body that determine the form of a refusal. */
@@ -43,8 +38,6 @@ export interface AgentAdapter extends Connector {
    * @returns null if the body is not for this adapter, or nobody waits for a decision
    */
   readonly refuse: (body: SpottedBody, reason: string, isAddressed: boolean) => Refusal | null;
-  /** Effect of a tool; null if this version does not know it. Absent if the adapter cannot know tools. */
-  readonly toolEffect?: (toolName: string) => ToolEffect | null;
   readonly controller: Type;
   readonly providers: readonly Provider[];
 }

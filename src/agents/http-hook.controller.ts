@@ -54,7 +54,7 @@ const NO_REPORTS = Symbol('no reports');
  * the tool. So every path through this controller, errors included, ends in a decision.
  */
 export function hookController<Event>(hook: HttpHook<Event>): Type {
-  const { agent, route, toolEffect } = hook;
+  const { agent, route } = hook;
 
   @ApiTags('connectors')
   @ApiBearerAuth()
@@ -82,7 +82,7 @@ export function hookController<Event>(hook: HttpHook<Event>): Type {
       required: false,
       description: `Answer after this time at the latest, 1 to ${MAX_WAIT_SECONDS}.`,
     })
-    @ApiBody({ schema: looseObject, description: `As ${agent} sends it; unknown members are allowed.` })
+    @ApiBody({ schema: looseObject, description: `As ${agent.name} sends it; unknown members are allowed.` })
     @ApiOkResponse({ schema: looseObject, description: 'Always, also for every failure, which denies' })
     async hook(
       @Body() body: unknown,
@@ -103,14 +103,14 @@ export function hookController<Event>(hook: HttpHook<Event>): Type {
       try {
         const question = hook.question(body, caller);
         const { toolName } = question.body;
-        const effect = toolEffect(toolName);
+        const effect = agent.tool(toolName)?.effect;
         // No decision, never an approval: the agent applies its own rules and asks where these do.
         if (effect === 'reads' || effect === 'asks') {
           if (effect === 'asks') await soon(this.questions.show(question, caller));
           await open.end(NO_DECISION);
           return;
         }
-        if (effect === null) this.tools.notice(agent, toolName);
+        if (effect === undefined) this.tools.notice(agent.name, toolName);
         const ending = await this.ask(question, wait, caller, gone);
         outcome = { answer: answerTo(ending), ending };
       } catch (error) {
@@ -136,7 +136,7 @@ export function hookController<Event>(hook: HttpHook<Event>): Type {
         waitHeader,
         { 'Countersign-Wait-Seconds': wait },
       );
-      const permissionMode = hook.unguardedMode(question);
+      const permissionMode = agent.unguardedMode(question.body.metadata ?? {});
       if (permissionMode !== null) {
         const { agentId, sessionId } = question.body;
         const fields = { permissionMode, agentId, sessionId };
@@ -146,6 +146,6 @@ export function hookController<Event>(hook: HttpHook<Event>): Type {
     }
   }
   // The OpenAPI document names operations by their class.
-  Object.defineProperty(HookController, 'name', { value: `${agent.replaceAll(' ', '')}HookController` });
+  Object.defineProperty(HookController, 'name', { value: `${agent.name.replaceAll(' ', '')}HookController` });
   return HookController;
 }

@@ -1,6 +1,7 @@
 import type { Provider, Type } from '@nestjs/common';
 import type { Identity } from '../access/identity';
-import type { Connector, ToolEffect } from './adapter';
+import type { KnownAgent } from '../cards/known-agents/known-agent';
+import type { Connector } from './adapter';
 import type { Outcome } from './answers';
 import type { Question } from './held-calls';
 
@@ -11,7 +12,7 @@ export interface ReportTaker {
 
 /** An agent that POSTs each tool use to a hook and waits for the reply. */
 export interface HttpHook<Event> extends Connector {
-  readonly agent: string;
+  readonly agent: KnownAgent;
   readonly route: string;
   /** Summary for the OpenAPI document. */
   readonly summary: string;
@@ -22,9 +23,6 @@ export interface HttpHook<Event> extends Connector {
   /** @throws InvalidInput naming every fault of the body. */
   readonly question: (body: unknown, caller: Identity) => Question;
   readonly reply: (event: Event, outcome: Outcome) => object;
-  readonly toolEffect: (toolName: string) => ToolEffect | null;
-  /** The mode in which the agent would run this tool after a failure of the hook; null otherwise. */
-  readonly unguardedMode: (question: Question) => string | null;
   /** Null if a body without a decision is of no use. */
   readonly reportTaker: Type<ReportTaker> | null;
   readonly providers: readonly Provider[];

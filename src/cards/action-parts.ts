@@ -1,93 +1,10 @@
-import { z } from 'zod';
 import { cutText } from '../kernel/cut-text';
 import type { JsonObject, JsonValue } from '../kernel/json';
 import { runAtOnce, type Steps } from '../kernel/steps';
+import { part, type ActionPart, type HiddenPart } from './action-part';
 import { beginning } from './excerpt';
-import type { CodeLanguage } from './rich-text';
+import { knownTool } from './known-agents/known-agents';
 import { makeVisible, type Visible } from './visible-text/visible-text';
-
-/** One labelled piece of an action, with `shown` exact and visible. All parts together hold the whole tool input. */
-export interface ActionPart {
-  readonly label: string;
-  readonly shown: string;
-  readonly layout: 'line' | 'block';
-  readonly language?: CodeLanguage;
-  /** The number of lines in `shown`. */
-  readonly lines: number;
-  /** The number of combining marks that are escaped because they would be drawn over other characters. */
-  readonly paintingMarks: number;
-}
-
-/** A line that begins with words of the card; the text after them must not pass for more of them. */
-type Row = readonly [ours: string, text: string];
-
-/** A part before its text is made visible; each of several texts is a separate line. */
-interface HiddenPart extends Omit<ActionPart, keyof Visible> {
-  readonly value: string | readonly Row[];
-}
-
-/** A member of a known tool's input that is easier to read as plain text than as JSON. */
-interface KnownMember {
-  readonly name: string;
-  readonly label: string;
-  readonly layout: 'line' | 'block';
-  readonly language?: CodeLanguage;
-}
-
-const COMMAND = (language: CodeLanguage): KnownMember[] => [
-  { name: 'command', label: 'Command', layout: 'block', language },
-  { name: 'description', label: 'Description by the agent', layout: 'line' },
-];
-
-/** The inputs of Claude Code's tools, in reading order. */
-const KNOWN_MEMBERS: ReadonlyMap<string, readonly KnownMember[]> = new Map([
-  ['Bash', COMMAND('bash')],
-  ['PowerShell', COMMAND('powershell')],
-  ['Monitor', COMMAND('bash')],
-  [
-    'WebFetch',
-    [
-      { name: 'url', label: 'URL', layout: 'line' },
-      { name: 'prompt', label: 'Prompt', layout: 'line' },
-    ],
-  ],
-  [
-    'Write',
-    [
-      { name: 'file_path', label: 'File', layout: 'line' },
-      { name: 'content', label: 'Content', layout: 'block' },
-    ],
-  ],
-  [
-    'Edit',
-    [
-      { name: 'file_path', label: 'File', layout: 'line' },
-      { name: 'old_string', label: 'Before', layout: 'block' },
-      { name: 'new_string', label: 'After', layout: 'block' },
-    ],
-  ],
-  ['MultiEdit', [{ name: 'file_path', label: 'File', layout: 'line' }]],
-  [
-    'NotebookEdit',
-    [
-      { name: 'notebook_path', label: 'Notebook', layout: 'line' },
-      { name: 'new_source', label: 'New source', layout: 'block' },
-    ],
-  ],
-] satisfies [string, KnownMember[]][]);
-
-/** Question with options, as Claude Code asks it. */
-const questionSchema = z.strictObject({
-  question: z.string(),
-  header: z.string().optional(),
-  multiSelect: z.boolean().optional(),
-  options: z.array(
-    z.strictObject({ label: z.string(), description: z.string().optional(), preview: z.string().optional() }),
-  ),
-});
-
-/** More edits than this are shown as JSON: Telegram formats at most 100 pieces of a message. */
-const MAX_EDITS_SIDE_BY_SIDE = 6;
 
 /** JSON of more values than this is one line: nobody reads so many, and indentation multiplies the size. */
 const MAX_INDENTED_VALUES = 5_000;
@@ -120,17 +37,19 @@ function* makeTextVisible(value: HiddenPart['value'], layout: ActionPart['layout
 function hiddenParts(toolName: string, toolInput: JsonObject): HiddenPart[] {
   const rest = new Map(Object.entries(toolInput));
   const parts: HiddenPart[] = [];
-  for (const member of KNOWN_MEMBERS.get(toolName) ?? []) {
+  const tool = knownTool(toolName);
+  for (const member of tool?.members ?? []) {
     const value = rest.get(member.name);
     if (typeof value !== 'string') continue;
     rest.delete(member.name);
     parts.push(part(member, value));
   }
-  const edits = toolName === 'MultiEdit' ? editParts(rest.get('edits')) : [];
-  if (edits.length > 0) rest.delete('edits');
-  const questions = toolName === 'AskUserQuestion' ? questionParts(rest.get('questions')) : [];
-  if (questions.length > 0) rest.delete('questions');
-  parts.push(...edits, ...questions);
+  if (tool?.structure) {
+    const { member, parts: partsOf } = tool.structure;
+    const structured = partsOf(rest.get(member));
+    if (structured.length > 0) rest.delete(member);
+    parts.push(...structured);
+  }
   if (rest.size > 0 || parts.length === 0) {
     // fromEntries defines own members, so even one named __proto__ is kept.
     const members = Object.fromEntries(rest);
@@ -215,51 +134,4 @@ function countValues(value: JsonValue): number {
       if (waiting.length <= MAX_INDENTED_VALUES) waiting.push(member);
   }
   return count;
-}
-
-function part({ label, layout, language }: Omit<KnownMember, 'name'>, value: string): HiddenPart {
-  return { label, layout, value, ...(language ? { language } : {}) };
-}
-
-/** Old and new text of each edit; empty if there are too many edits, or one has another shape. */
-function editParts(edits: JsonValue | undefined): HiddenPart[] {
-  if (!Array.isArray(edits) || edits.length > MAX_EDITS_SIDE_BY_SIDE) return [];
-  const known = edits.map((edit: JsonValue) => editOf(edit)).filter((edit) => edit !== undefined);
-  if (known.length < edits.length) return [];
-  return known.flatMap(({ before, after, extent }, i) => [
-    part({ label: `Before, edit ${i + 1} of ${known.length}${extent}`, layout: 'block' }, before),
-    part({ label: `After, edit ${i + 1} of ${known.length}${extent}`, layout: 'block' }, after),
-  ]);
-}
-
-/** Each question with its options; empty if there are too many, or one has another shape. */
-function questionParts(value: JsonValue | undefined): HiddenPart[] {
-  if (!Array.isArray(value) || value.length > MAX_EDITS_SIDE_BY_SIDE) return [];
-  const { data: questions } = questionSchema.array().safeParse(value);
-  return (questions ?? []).flatMap(({ header, question, multiSelect, options }, i) => {
-    const label = questions?.length === 1 ? 'Question' : `Question ${i + 1} of ${questions?.length}`;
-    const choice = multiSelect ? 'Options, several may be chosen' : 'Options';
-    // Each option on a separate line, so that none can imitate another.
-    const lines = options.flatMap((option, n): Row[] => [
-      [`${n + 1}. `, option.label],
-      ...[option.description, option.preview].flatMap((text): Row[] =>
-        text === undefined ? [] : [['   ', text]],
-      ),
-    ]);
-    return [
-      part({ label, layout: 'block' }, question),
-      ...(header === undefined ? [] : [part({ label: 'Header', layout: 'line' }, header)]),
-      { label: choice, layout: 'block' as const, value: lines },
-    ];
-  });
-}
-
-function editOf(edit: JsonValue): { before: string; after: string; extent: string } | undefined {
-  if (typeof edit !== 'object' || edit === null) return undefined;
-  const { old_string: before, new_string: after, replace_all: everywhere, ...others } = edit as JsonObject;
-  if (typeof before !== 'string' || typeof after !== 'string' || Object.keys(others).length > 0)
-    return undefined;
-  if (everywhere === undefined) return { before, after, extent: '' };
-  if (typeof everywhere !== 'boolean') return undefined;
-  return { before, after, extent: everywhere ? ', every occurrence' : ', one occurrence' };
 }

@@ -1,10 +1,11 @@
 import type { ApprovalRequest } from '../approvals/approval';
 import { runAtOnce, runInTurns, type Steps } from '../kernel/steps';
 import { makeActionDocument, makeActionText, type ActionDocument } from './action-document';
-import { labelOf, makeActionParts, type ActionPart } from './action-parts';
+import type { ActionPart } from './action-part';
+import { labelOf, makeActionParts } from './action-parts';
 import { askerOf, CLAIMED_AGENT } from './asker';
 import { excerpt, type Excerpt } from './excerpt';
-import { unguardedMode } from './permission-mode';
+import { unguardedMode } from './known-agents/known-agents';
 import { bold, join, MAX_MESSAGE_LENGTH, pre, rich, words, type RichText } from './rich-text';
 import { shortId } from './short-id';
 import { shorten } from './shorten';

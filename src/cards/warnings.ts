@@ -1,6 +1,7 @@
 import type { ApprovalRequest } from '../approvals/approval';
 import { runAtOnce, type Steps } from '../kernel/steps';
-import { makeActionParts, type ActionPart } from './action-parts';
+import type { ActionPart } from './action-part';
+import { makeActionParts } from './action-parts';
 import { stringsBeyondAscii } from './action-strings';
 import { LookAlikeSearch, type LookAlike } from './look-alikes/look-alikes';
 import { bold, join, rich, words, type RichText } from './rich-text';

@@ -6,7 +6,11 @@ const bodySchema = z.object({ run: z.string(), args: z.record(z.string(), z.stri
 
 /** The adapter of an agent that exists only in tests: it sends `{run, args}` and expects `{go, why}`. */
 export const TINY = httpHook({
-  agent: 'Tiny',
+  agent: {
+    name: 'Tiny',
+    tool: (name) => (name === 'look' ? { effect: 'reads' } : name === 'make' ? { effect: 'acts' } : null),
+    unguardedMode: () => null,
+  },
   connector: 'tiny',
   reports: false,
   route: 'tiny/gate',
@@ -19,8 +23,6 @@ export const TINY = httpHook({
     return { connector: 'tiny', body: { ...asked, metadata: {} }, identity: null };
   },
   reply: (_event, { answer }) => ({ go: answer.allow, why: answer.message }),
-  toolEffect: (tool) => (tool === 'look' ? 'reads' : tool === 'make' ? 'acts' : null),
-  unguardedMode: () => null,
   reportTaker: null,
   providers: [],
 });

@@ -1,12 +1,11 @@
-import { unguardedMode } from '../../cards/permission-mode';
+import { CLAUDE_CODE as AGENT } from '../../cards/known-agents/claude-code';
 import { httpHook } from '../http-hook-adapter';
 import { gatingEventNamed, hookOutput, parseHook, questionOf } from './claude-code-hook';
 import { ClaudeCodeReports } from './claude-code-reports';
-import { toolEffect } from './claude-code-tools';
 
 /** Claude Code's HTTP hook. In some permission modes Claude Code runs the tool after a failure of its hook. */
 export const CLAUDE_CODE = httpHook({
-  agent: 'Claude Code',
+  agent: AGENT,
   connector: 'hook',
   reports: true,
   route: 'claude-code/hook',
@@ -16,8 +15,6 @@ export const CLAUDE_CODE = httpHook({
   gating: gatingEventNamed,
   question: (body, caller) => questionOf(parseHook(body), caller),
   reply: hookOutput,
-  toolEffect,
-  unguardedMode: ({ body }) => unguardedMode(body.metadata ?? {}),
   reportTaker: ClaudeCodeReports,
   providers: [ClaudeCodeReports],
 });

@@ -43,7 +43,7 @@ function refuse(body: SpottedBody, reason: string): Refusal | null {
  */
 export const MCP: AgentAdapter = {
   ...MCP_CONNECTOR,
-  agent: 'an MCP client',
+  agent: null,
   route: 'mcp',
   members: [['id'], ['method'], ['params', 'name']],
   refuse,

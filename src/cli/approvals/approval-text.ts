@@ -1,5 +1,6 @@
 import type { Approval } from '../../agent-side/client/approval-wire';
-import { actionLine, actionParts, blockLines, labelOf, type ActionPart } from '../../cards/action-parts';
+import type { ActionPart } from '../../cards/action-part';
+import { actionLine, actionParts, blockLines, labelOf } from '../../cards/action-parts';
 import { warningsFor } from '../../cards/warnings';
 import { askerOf, CLAIMED_AGENT } from '../../cards/asker';
 import { beginning } from '../../cards/excerpt';

@@ -1,5 +1,5 @@
 import { renderCard, renderOutcome } from '../../../src/cards/card-text';
-import { unguardedMode } from '../../../src/cards/permission-mode';
+import { unguardedMode } from '../../../src/cards/known-agents/known-agents';
 import { anApproval, settled } from './approval-samples';
 
 const inMode = (permissionMode: unknown) => ({ claudeCode: { permissionMode } as Record<string, string> });

@@ -1,5 +1,5 @@
-import type { AgentAdapter } from '../../../agents/adapter';
 import { ADAPTERS } from '../../../agents/adapters';
+import type { KnownAgent } from '../../../cards/known-agents/known-agent';
 import { seen, skipped, warning, type Check, type Finding } from '../check';
 
 const DAYS = 7;
@@ -18,15 +18,15 @@ const TOOLS_USED = {
     order by id desc limit $2) as recent`,
 };
 
-/** The names that the list of the adapter does not contain, as a warning. */
-function warningOf({ agent, toolEffect }: AgentAdapter, used: readonly string[]): Omit<Finding, 'check'>[] {
-  const unknown = used.filter((name) => toolEffect?.(name) === null).sort();
+/** The tools that this version does not know, as a warning. */
+function warningOf(agent: KnownAgent, used: readonly string[]): Omit<Finding, 'check'>[] {
+  const unknown = used.filter((name) => agent.tool(name) === null).sort();
   if (unknown.length === 0) return [];
   const named = unknown.slice(0, MAX_NAMED).map((name) => JSON.stringify(name));
   const more = unknown.length > named.length ? ` and ${unknown.length - named.length} more` : '';
   return [
     warning(
-      `this version does not know these tools of ${agent}: ${named.join(', ')}${more}`,
+      `this version does not know these tools of ${agent.name}: ${named.join(', ')}${more}`,
       'read their cards with care, and upgrade Countersign; each use is asked for like any other',
     ),
   ];
@@ -40,13 +40,13 @@ export const agentToolsCheck: Check = {
     if (database === null) return skipped('needs the database');
     const notes: string[] = [];
     const findings: Omit<Finding, 'check'>[] = [];
-    for (const adapter of ADAPTERS) {
-      if (!adapter.toolEffect) continue;
-      const parameters = [DAYS, MAX_REQUESTS, adapter.connector];
+    for (const { agent, connector } of ADAPTERS) {
+      if (agent === null) continue;
+      const parameters = [DAYS, MAX_REQUESTS, connector];
       const rows = await database.query<{ tool: string | null }>(TOOLS_USED, parameters);
       const used = rows.flatMap(({ tool }) => (tool === null ? [] : [JSON.parse(tool) as string]));
-      notes.push(`${used.length} tools asked for by the ${adapter.connector} in ${DAYS} days`);
-      findings.push(...warningOf(adapter, used));
+      notes.push(`${used.length} tools asked for by the ${connector} in ${DAYS} days`);
+      findings.push(...warningOf(agent, used));
     }
     return seen(notes.join(', '), ...findings);
   },

@@ -1,4 +1,6 @@
-import { toolEffect } from '../../../src/agents/claude-code/claude-code-tools';
+import { CLAUDE_CODE } from '../../../src/cards/known-agents/claude-code';
+
+const toolEffect = (name: string) => CLAUDE_CODE.tool(name)?.effect ?? null;
 
 describe('tools of Claude Code', () => {
   it.each([

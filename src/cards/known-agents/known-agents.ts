@@ -1,0 +1,16 @@
+import type { JsonObject } from '../../kernel/json';
+import { CLAUDE_CODE } from './claude-code';
+import type { KnownAgent, KnownTool } from './known-agent';
+
+/** Every agent whose tools cards know. Where two have a tool of the same name, the first counts. */
+const KNOWN_AGENTS: readonly KnownAgent[] = [CLAUDE_CODE];
+
+/** Null for a tool of no agent; a caller of the REST API may use the names of an agent's tools. */
+export function knownTool(toolName: string): KnownTool | null {
+  return KNOWN_AGENTS.map(({ tool }) => tool(toolName)).find((tool) => tool !== null) ?? null;
+}
+
+/** The mode in which the agent of this request would run the tool after a failure of this service; null otherwise. */
+export function unguardedMode(metadata: JsonObject): string | null {
+  return KNOWN_AGENTS.map((agent) => agent.unguardedMode(metadata)).find((mode) => mode !== null) ?? null;
+}
