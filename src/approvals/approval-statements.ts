@@ -392,13 +392,6 @@ export const LOOK: Statement = {
     from approvals where id = any($2::uuid[])`,
 };
 
-/** Parameters: grace in seconds, id. */
-export const FIND_TO_SETTLE: Statement = {
-  name: 'approval-find-to-settle',
-  withinMs: PERSON_WAITS_MS,
-  text: `select ${SNAPSHOT}, ${SHOWN_DIGEST} as display_digest from approvals where id = $2`,
-};
-
 /** A page ends after this many bytes of requests: two hundred of the largest requests would be 50 MB in one answer. */
 const PAGE_BYTES = 2 * 1024 * 1024;
 

@@ -3,6 +3,7 @@ import type {
   Acknowledgement,
   Approval,
   ApprovalStatus,
+  DecidedApproval,
   Departure,
   Hold,
   SettledApproval,
@@ -43,13 +44,12 @@ export interface Enqueued {
   readonly replayed: boolean;
 }
 
-/** The ending that an operator gives a request. */
-export interface Outcome {
-  readonly status: Verdict;
-  readonly by: Person;
-  readonly reason: string | null;
-  /** Digest of the card that was tapped; without one, of the card in the chat, if there is any. */
-  readonly displayDigest?: string | null;
+/** The card that the receipt of a decision names. */
+export interface ShownCard {
+  /** Null: there is none. */
+  readonly digest: string | null;
+  /** True if this card was tapped. Otherwise it must be the one in the chat. */
+  readonly tapped: boolean;
 }
 
 /** An approval, read at the database's `now`. */
@@ -79,14 +79,6 @@ export type Look = PendingLook | SettledApproval;
 
 /** The request at the last read, and the database's time now, computed from that read. */
 export type LastSeen = Pick<Snapshot, 'approval' | 'displayDigest' | 'now'>;
-
-/**
- * The approval after the attempt, at the database's `now`. `changed`: this call settled it: as requested, or as expired
- * when it came after `expiresAt` + grace.
- */
-export type SettleAttempt =
-  | { readonly changed: true; readonly approval: SettledApproval; readonly now: Date }
-  | { readonly changed: false; readonly approval: Approval; readonly now: Date };
 
 /** Answer of one query for due requests. */
 export interface DueLook {
@@ -150,13 +142,19 @@ export abstract class ApprovalStore {
   abstract replay(request: NewApproval): Promise<Enqueued | null>;
 
   /**
-   * Settles a pending request: before `expiresAt` as requested, with its receipt; after `expiresAt` + grace as expired.
-   * With `lastSeen`, skips the read if the request has not changed since.
+   * Settles a pending request as decided, with its receipt, before `expiresAt`.
    *
-   * @throws DomainError `approval.not-found`, `receipt.unavailable`; `access.same-owner` for a decision with a key of
-   * the asker's owner.
+   * @returns false if the request or its card changed since it was read, that was too long ago, the time is up, or the
+   * keys that ask and decide have the same owner
    */
-  abstract settle(id: string, outcome: Outcome, lastSeen?: LastSeen | null): Promise<SettleAttempt>;
+  abstract settle(decided: DecidedApproval, shown: ShownCard): Promise<boolean>;
+
+  /**
+   * Checks whether the keys that ask and decide have the same owner, and audits the refusal then.
+   *
+   * @returns true if they have, so that this decision must be refused
+   */
+  abstract refuseSameOwner(id: string, by: Person, verdict: Verdict): Promise<boolean>;
 
   /**
    * Attaches a returning caller to a request that has no waiter, before `expiresAt`.

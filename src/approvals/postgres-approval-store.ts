@@ -9,7 +9,6 @@ import { canonicalize } from '../kernel/canonical-json';
 import { DomainError } from '../kernel/errors';
 import { Receipts } from '../receipts/receipts';
 import {
-  decide,
   isSettled,
   replacedBy,
   type Acknowledgement,
@@ -18,10 +17,11 @@ import {
   type ApprovalStatus,
   type Departure,
   type Hold,
-  type SettledApproval,
+  type DecidedApproval,
   type Settlement,
+  type Verdict,
 } from './approval';
-import type { Person } from '../kernel/actor';
+import { nameActor, type Person } from '../kernel/actor';
 import {
   toApproval,
   toColumnText,
@@ -50,7 +50,6 @@ import {
   FIND_BY_IDEMPOTENCY_KEY,
   LOOK,
   FIND_OPEN_CALLS,
-  FIND_TO_SETTLE,
   JOIN,
   LIST,
   LOOK_FOR_DUE,
@@ -68,13 +67,11 @@ import {
   type ApprovalsFound,
   type DueLook,
   type Enqueued,
-  type LastSeen,
   type Look,
   type LateAttempt,
   type NewApproval,
   type OpenCallFilter,
-  type Outcome,
-  type SettleAttempt,
+  type ShownCard,
   type Snapshot,
 } from './approval-store';
 import { EnqueueBatches, type BatchItem } from './enqueue-batches';
@@ -104,20 +101,12 @@ interface EnqueuedRow {
   readonly admitted: boolean;
 }
 
-/** Returns the approval as settled; the statement that stores it may still find the request changed. */
-function settledBy({ status, by, reason }: Outcome, approval: Approval, now: Date): SettledApproval {
-  return decide(approval, by, status, reason, now);
-}
-
 /** Returns the last two members of the text of a request, in the order in which `enqueue` writes them. */
 function endOfRequest(toolName: string, toolUseId: string | null): string {
   return `,${canonicalize({ toolName, toolUseId } satisfies Partial<RequestText>).slice(1)}`;
 }
 
 const MIB = 1024 * 1024;
-
-/** Maximum number of tries of a settle, when the request changes between its read and its update. */
-const MAX_READS = 5;
 
 @Injectable()
 export class PostgresApprovalStore extends ApprovalStore {
@@ -246,88 +235,27 @@ export class PostgresApprovalStore extends ApprovalStore {
     return { approval: toApproval(earlier), replayed: true };
   }
 
-  async settle(id: string, outcome: Outcome, lastSeen: LastSeen | null = null): Promise<SettleAttempt> {
-    return (lastSeen && (await this.settleIfStill(lastSeen, outcome))) ?? this.readAndSettle(id, outcome);
-  }
-
-  private async readAndSettle(id: string, outcome: Outcome): Promise<SettleAttempt> {
-    for (let reads = 0; reads < MAX_READS; reads++) {
-      const attempt = await this.readAndTry(id, outcome);
-      if (attempt) return attempt;
-    }
-    throw new DomainError(
-      'database.unavailable',
-      'The request was different each time it was settled; try again shortly.',
-    );
-  }
-
-  /** @returns null if another writer was faster, or the signed time is too old: the request must be read again. */
-  private async readAndTry(id: string, outcome: Outcome): Promise<SettleAttempt | null> {
-    const [row] = await this.database.query<SnapshotRow>(FIND_TO_SETTLE, [this.graceSeconds, id]);
-    const [snapshot] = row ? await this.answerable([row]) : [];
-    if (!row || !snapshot) throw new DomainError('approval.not-found', 'There is no approval with this id.');
-    const { approval, now, endsInMs } = snapshot;
-    if (isSettled(approval)) return { changed: false, approval, now };
-    const attempt = await this.settleIfStill(snapshot, outcome);
-    if (attempt) return attempt;
-    await this.refuseSameOwner(id, outcome);
-    // In the grace period nobody can act on the request, and it has not ended yet.
-    if (now >= approval.expiresAt && endsInMs > 0) return { changed: false, approval, now };
-    return endsInMs <= 0 ? this.settleLate(id) : null;
-  }
-
-  /**
-   * Settles without a read: the request is immutable, and the statement checks all other signed values.
-   *
-   * @returns null when the request has changed, or may not be settled so.
-   */
-  private async settleIfStill(seen: LastSeen, outcome: Outcome): Promise<SettleAttempt | null> {
-    const { approval, now } = seen;
-    if (isSettled(approval) || now >= approval.expiresAt) return null;
-    const unsigned = settledBy(outcome, approval, now);
-    const displayDigest = outcome.displayDigest ?? seen.displayDigest;
-    const settled = { ...unsigned, receipt: await this.receipts.sign({ approval: unsigned, displayDigest }) };
-    return (await this.settleAs(settled, outcome, displayDigest))
-      ? { changed: true, approval: settled, now }
-      : null;
-  }
-
-  private async refuseSameOwner(id: string, { status, by }: Outcome): Promise<void> {
-    if ((await this.database.query(REFUSE_SAME_OWNER, [id, status, by.channel, by.id])).length === 0) return;
-    throw new DomainError(
-      'access.same-owner',
-      'The key that asked and this one belong to the same owner; somebody else must decide.',
-    );
-  }
-
-  private async settleAs(
-    approval: SettledApproval,
-    { by, reason, displayDigest: tapped = null }: Outcome,
-    displayDigest: string | null,
-  ): Promise<boolean> {
+  async settle(approval: DecidedApproval, shown: ShownCard): Promise<boolean> {
+    const { reason } = approval.decision;
+    const by = nameActor(approval.decision.by);
     const rows = await this.change(approval.id, SETTLE, [
       approval.id,
       approval.status,
-      by.channel,
+      by.kind,
       by.id,
       by.name,
       reason === null ? null : toColumnText(reason),
       this.lanes.current,
       approval.settledAt,
       approval.receipt,
-      tapped !== null,
-      displayDigest,
+      shown.tapped,
+      shown.digest,
     ]);
     return rows.length > 0;
   }
 
-  /** Ends the overdue request now, so that the caller gets the true state. */
-  private async settleLate(id: string): Promise<SettleAttempt | null> {
-    const expired = await this.expireOverdue([id]);
-    const snapshot = await this.find(id);
-    return expired.length > 0 && snapshot && isSettled(snapshot.approval)
-      ? { changed: true, approval: snapshot.approval, now: snapshot.now }
-      : null;
+  async refuseSameOwner(id: string, by: Person, verdict: Verdict): Promise<boolean> {
+    return (await this.database.query(REFUSE_SAME_OWNER, [id, verdict, by.channel, by.id])).length > 0;
   }
 
   /** Returns snapshots with receipts; issues all missing receipts of settled approvals in one go. */

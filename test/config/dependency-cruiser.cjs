@@ -76,6 +76,7 @@ module.exports = {
           '^src/access/rate-limits\\.ts$',
           '^src/approvals/(commands|queries)/',
           '^src/tracing/tracing\\.ts$',
+          '^src/receipts/receipts\\.ts$',
         ],
       },
     },

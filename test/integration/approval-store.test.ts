@@ -13,9 +13,11 @@ import {
   REFUSE_SAME_OWNER,
   SETTLE,
 } from '../../src/approvals/approval-statements';
-import type { ApprovalsFound, LastSeen, SettleAttempt } from '../../src/approvals/approval-store';
+import type { DecidedApproval } from '../../src/approvals/approval';
+import type { ApprovalsFound, LastSeen } from '../../src/approvals/approval-store';
 import type { Statement } from '../../src/database/database';
 import { newApproval, openTestStore, type OpenStore } from '../support/open-store';
+import { attempt, type Attempt } from '../support/decider';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { until } from '../support/until';
 
@@ -65,7 +67,7 @@ async function auditedReason(id: string, type: string): Promise<string | null | 
 const settle = (id: string, status: 'approved' | 'rejected' | 'cancelled', by = OLIVIA) =>
   status === 'cancelled'
     ? replica.store.cancel(id, by, null, null)
-    : replica.store.settle(id, { status, by, reason: null });
+    : attempt(replica, { id, verdict: status, by });
 
 describe('waiting for the answer', () => {
   /** A number that no replica has. */
@@ -244,7 +246,7 @@ describe('what is asked', () => {
       const settled =
         status === 'cancelled'
           ? await replica.store.cancel(id, OLIVIA, reason, null)
-          : await replica.store.settle(id, { status, by: OLIVIA, reason });
+          : await attempt(replica, { id, verdict: status, by: OLIVIA, reason });
       const approval = (await replica.store.find(id))?.approval;
       expect(approval).toMatchObject(
         status === 'cancelled'
@@ -261,7 +263,7 @@ describe('what is asked', () => {
   it('and so does what an operator says after rejecting it', async () => {
     const reason = 'no\u0000 "way" \\u0000 \n\t\u{1f6ab}';
     const id = await enqueue();
-    await replica.store.settle(id, { status: 'rejected', by: OLIVIA, reason: null });
+    await settle(id, 'rejected');
     expect(await replica.store.explain(id, OLIVIA, reason)).toBe(true);
     expect((await replica.store.find(id))?.approval).toMatchObject({ decision: { by: OLIVIA, reason } });
     expect(await auditedReason(id, 'explained')).toBe(reason);
@@ -589,7 +591,7 @@ describe('settling what was seen before', () => {
   }
 
   const approveAsSeen = (id: string, lastSeen: LastSeen) =>
-    replica.store.settle(id, { status: 'approved', by: OLIVIA, reason: null }, lastSeen);
+    attempt(replica, { id, verdict: 'approved', by: OLIVIA }, lastSeen);
 
   async function showCard(id: string, displayDigest: string): Promise<void> {
     await database.query(
@@ -599,8 +601,8 @@ describe('settling what was seen before', () => {
     );
   }
 
-  const signedDigest = (attempt: SettleAttempt): unknown =>
-    'receipt' in attempt.approval && decodeJwt(attempt.approval.receipt ?? '')['displayDigest'];
+  const signedDigest = ({ approval }: Attempt): unknown =>
+    'receipt' in approval && decodeJwt(approval.receipt ?? '')['displayDigest'];
 
   it('takes one statement, and its receipt speaks of the card that was seen', async () => {
     const id = await enqueue();
@@ -608,10 +610,10 @@ describe('settling what was seen before', () => {
     const lastSeen = await seen(id);
     const statements = jest.spyOn(replica.database, 'query');
     try {
-      const attempt = await approveAsSeen(id, lastSeen);
-      expect(attempt).toMatchObject({ changed: true, approval: { status: 'approved' } });
+      const tried = await approveAsSeen(id, lastSeen);
+      expect(tried).toMatchObject({ changed: true, approval: { status: 'approved' } });
       expect(statements.mock.calls.map(([{ name }]) => name)).toEqual([SETTLE.name]);
-      expect(signedDigest(attempt)).toBe(digestOf('card'));
+      expect(signedDigest(tried)).toBe(digestOf('card'));
     } finally {
       statements.mockRestore();
     }
@@ -621,9 +623,9 @@ describe('settling what was seen before', () => {
     const id = await enqueue();
     const lastSeen = await seen(id);
     await showCard(id, digestOf('came later'));
-    const attempt = await approveAsSeen(id, lastSeen);
-    expect(attempt).toMatchObject({ changed: true, approval: { status: 'approved' } });
-    expect(signedDigest(attempt)).toBe(digestOf('came later'));
+    const tried = await approveAsSeen(id, lastSeen);
+    expect(tried).toMatchObject({ changed: true, approval: { status: 'approved' } });
+    expect(signedDigest(tried)).toBe(digestOf('came later'));
   });
 
   it.each([
@@ -633,10 +635,11 @@ describe('settling what was seen before', () => {
     const id = await enqueue();
     const lastSeen = await seen(id);
     const { now } = lastSeen;
-    const attempt = await approveAsSeen(id, { ...lastSeen, now: new Date(now.getTime() + offsetMs) });
-    expect(attempt).toMatchObject({ changed: true, approval: { status: 'approved' } });
-    expect(attempt.now.getTime()).toBeGreaterThanOrEqual(now.getTime());
-    expect(attempt.now.getTime()).toBeLessThan(now.getTime() + 10_000);
+    const tried = await approveAsSeen(id, { ...lastSeen, now: new Date(now.getTime() + offsetMs) });
+    expect(tried).toMatchObject({ changed: true, approval: { status: 'approved' } });
+    const { settledAt } = tried.approval as DecidedApproval;
+    expect(settledAt.getTime()).toBeGreaterThanOrEqual(now.getTime());
+    expect(settledAt.getTime()).toBeLessThan(now.getTime() + 10_000);
   });
 
   it('is shown what stands when somebody was faster', async () => {
@@ -681,8 +684,8 @@ describe('the grace period', () => {
     try {
       const id = await enqueue();
       await expireAt(id, '-30 seconds');
-      const attempt = await graceful.store.settle(id, { status: 'approved', by: OLIVIA, reason: null });
-      expect(attempt).toMatchObject({ changed: false, approval: { status: 'pending' } });
+      const tried = await attempt(graceful, { id, verdict: 'approved', by: OLIVIA });
+      expect(tried).toMatchObject({ changed: false, approval: { status: 'pending' } });
       expect(await graceful.store.expireOverdue([id])).toEqual([]);
       const snapshot = await graceful.store.find(id);
       expect(snapshot?.endsInMs).toBeGreaterThan(0);

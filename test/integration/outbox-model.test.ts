@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { formatLane, NO_TOPIC, parseLane } from '../../src/channels/telegram/lane';
 import type { Work } from '../../src/outbox/outbox-store';
 import { createTestDatabase, type TestDatabase } from '../support/database';
+import { attempt } from '../support/decider';
 import { newApproval, openTestStore, type OpenStore } from '../support/open-store';
 import { openOutbox, type OutboxReplica } from '../support/outbox-rig';
 
@@ -192,15 +193,15 @@ const command = (
 
 const enqueue = (chat: string): Command =>
   command(`enqueue(${chat})`, async (model, real) => {
-    const { value, at } = await timed(model, async () => storeOf(real, chat).enqueue(newApproval()));
+    const { value, at } = await timed(model, async () => storeOf(real, chat).store.enqueue(newApproval()));
     model.approvals.push({ id: value.approval.id, chat, pending: true, hasCard: false });
     model.add('card', value.approval.id, chat, at);
   });
 
-function storeOf({ stores }: Real, chat: string): OpenStore['store'] {
+function storeOf({ stores }: Real, chat: string): OpenStore {
   const open = stores.get(chat);
   if (!open) throw new Error(`no store for chat ${chat}`);
-  return open.store;
+  return open;
 }
 
 const settle = (index: number): Command =>
@@ -209,10 +210,10 @@ const settle = (index: number): Command =>
     async (model, real) => {
       const approval = pick(model.approvals, index);
       const { value, at } = await timed(model, () =>
-        storeOf(real, approval.chat).settle(approval.id, {
-          status: 'approved',
+        attempt(storeOf(real, approval.chat), {
+          id: approval.id,
+          verdict: 'approved',
           by: { kind: 'person', channel: 'api', id: 'o', name: 'o' },
-          reason: null,
         }),
       );
       expect(value.changed).toBe(approval.pending);

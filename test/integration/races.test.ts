@@ -51,7 +51,7 @@ class Replica {
       lastSeen: (id: string) => this.seen.get(id) ?? null,
       answer: () => undefined,
     } as unknown as SettlementFeed;
-    this.decideHandler = new DecideApprovalHandler(open.store, UNLIMITED, feed, events);
+    this.decideHandler = new DecideApprovalHandler(open.store, UNLIMITED, feed, open.receipts, events);
     this.cancelHandler = new CancelApprovalHandler(open.store, UNLIMITED, events);
   }
 

@@ -1,4 +1,5 @@
 import type { CommandBus, QueryBus } from '@nestjs/cqrs';
+import { DecideApprovalCommand } from '../../src/approvals/commands/decide-approval';
 import { SchedulerRegistry } from '@nestjs/schedule';
 import type { DueLook } from '../../src/approvals/approval-store';
 import { CancelApprovalCommand } from '../../src/approvals/commands/cancel-approval';
@@ -52,11 +53,8 @@ async function expiredAudits(ids: readonly string[]): Promise<number> {
 describe('a sweep', () => {
   it('ends what is due, with one audit row each, and leaves the rest', async () => {
     const [due, open, decided] = [await newId(), await newId(), await newId()];
-    await app.store.settle(decided, {
-      status: 'approved',
-      by: { kind: 'person', channel: 'api', id: 'o', name: 'o' },
-      reason: null,
-    });
+    const by = { kind: 'person', channel: 'api', id: 'o', name: 'o' } as const;
+    await app.commands.execute(new DecideApprovalCommand(decided, by, 'approved', null));
     await expireAt([due, decided], '-1 second');
     await app.sweeper.sweep();
     expect((await app.store.find(due))?.approval).toMatchObject({

@@ -19,6 +19,7 @@ import { BOT_TOKEN, CHAT_ID } from './app';
 
 export interface OpenStore {
   readonly store: PostgresApprovalStore;
+  readonly receipts: Receipts;
   readonly database: Database;
   close(): Promise<void>;
 }
@@ -56,6 +57,7 @@ export async function openTestStore(
       new Destination(new ChatMoves(database), config),
       config,
     ),
+    receipts,
     database,
     close: () => source.destroy(),
   };

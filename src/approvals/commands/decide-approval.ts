@@ -1,16 +1,17 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, CommandHandler, EventBus, type ICommandHandler } from '@nestjs/cqrs';
 import { decide, type DecidedApproval, type Verdict } from '../approval';
 import type { Person } from '../../kernel/actor';
 import { DomainError } from '../../kernel/errors';
 import { ApprovalSettled } from '../approval-events';
-import { ApprovalStore } from '../approval-store';
+import { ApprovalStore, type LastSeen, type Snapshot } from '../approval-store';
+import { findFor } from '../queries/viewer';
+import { Receipts } from '../../receipts/receipts';
 import { RateLimits } from '../../access/rate-limits';
 import { SettlementFeed } from '../settlement-feed';
 import { judged } from './late-attempt';
 
-/** Yields the CPU to the waiters that were just answered. */
-const REST_MS = 1;
+/** Maximum number of tries, when the request changes between its read and its update. */
+const MAX_TRIES = 5;
 
 /**
  * Applies an operator's verdict. Authorise the operator before sending it.
@@ -38,6 +39,7 @@ export class DecideApprovalHandler implements ICommandHandler<DecideApprovalComm
     private readonly store: ApprovalStore,
     private readonly limits: RateLimits,
     private readonly feed: SettlementFeed,
+    private readonly receipts: Receipts,
     private readonly events: EventBus,
   ) {}
 
@@ -53,22 +55,55 @@ export class DecideApprovalHandler implements ICommandHandler<DecideApprovalComm
   }
 
   private async decide(command: DecideApprovalCommand): Promise<DecidedApproval> {
-    const { id, by, verdict, reason, displayDigest } = command;
-    const outcome = { status: verdict, by, reason, displayDigest };
-    const attempted = { id, by, attempt: verdict };
-    const evidence = { store: this.store, limits: this.limits };
-    const attempt = await judged(
-      () => this.store.settle(id, outcome, this.feed.lastSeen(id)),
-      attempted,
-      evidence,
-    );
-    if (attempt.changed) {
-      // Waiters are answered first; log, metrics and the operator's own answer come after.
-      this.feed.answer(attempt.approval);
-      await sleep(REST_MS);
-      this.events.publish(new ApprovalSettled(attempt.approval));
+    // The waiter here has read the request: what was asked never changes, and the statement checks all else.
+    const seen = this.feed.lastSeen(command.id);
+    if (seen && seen.now < seen.approval.expiresAt) {
+      const decided = await this.decideAs(seen, command);
+      if (decided) return decided;
     }
-    // The pure rule decides: done, done before, or refused.
-    return judged(() => decide(attempt.approval, by, verdict, reason, attempt.now), attempted, evidence);
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const decided = await this.decideAs(await this.read(command.id), command);
+      if (decided) return decided;
+    }
+    throw new DomainError(
+      'database.unavailable',
+      'The request was different each time it was settled; try again shortly.',
+    );
+  }
+
+  /** @returns null if the request has changed since it was seen, or that was too long ago: it must be read again. */
+  private async decideAs(seen: LastSeen, command: DecideApprovalCommand): Promise<DecidedApproval | null> {
+    const { id, by, verdict, reason, displayDigest: tapped } = command;
+    const unsigned = await judged(
+      () => decide(seen.approval, by, verdict, reason, seen.now),
+      { id, by, attempt: verdict },
+      { store: this.store, limits: this.limits },
+    );
+    if (unsigned === seen.approval) return unsigned; // The same verdict by the same operator, again.
+    const shown = { digest: tapped ?? seen.displayDigest, tapped: tapped !== null };
+    const receipt = await this.receipts.sign({ approval: unsigned, displayDigest: shown.digest });
+    const decided = { ...unsigned, receipt };
+    if (await this.store.settle(decided, shown)) {
+      // Waiters are answered first; log, metrics and the operator's own answer come after.
+      this.feed.answer(decided);
+      this.events.publish(new ApprovalSettled(decided));
+      return decided;
+    }
+    if (await this.store.refuseSameOwner(id, by, verdict)) throw sameOwner();
+    return null;
+  }
+
+  /** Reads the request; ends it first if it is overdue, so that the caller gets the true state. */
+  private async read(id: string): Promise<Snapshot> {
+    const found = await findFor('everything', { store: this.store, id, gone: null });
+    if (found.approval.status !== 'pending' || found.endsInMs > 0) return found;
+    for (const ended of await this.store.expireOverdue([id])) this.events.publish(new ApprovalSettled(ended));
+    return findFor('everything', { store: this.store, id, gone: null });
   }
 }
+
+const sameOwner = () =>
+  new DomainError(
+    'access.same-owner',
+    'The key that asked and this one belong to the same owner; somebody else must decide.',
+  );

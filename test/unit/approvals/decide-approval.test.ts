@@ -5,6 +5,7 @@ import {
   DecideApprovalCommand,
   DecideApprovalHandler,
 } from '../../../src/approvals/commands/decide-approval';
+import type { Receipts } from '../../../src/receipts/receipts';
 import type { SettlementFeed } from '../../../src/approvals/settlement-feed';
 import type { RefusalLog } from '../../../src/audit/refusal-log';
 import { parseConfig } from '../../../src/config/environment';
@@ -14,19 +15,20 @@ import { DomainError } from '../../../src/kernel/errors';
 const OLIVIA: Person = { kind: 'person', channel: 'telegram', id: '1', name: 'Olivia' };
 
 it('attempts that the database could not serve do not count against the operator’s limit', async () => {
-  const settle = jest.fn(() => Promise.reject(new DomainError('database.unavailable', 'read-only')));
+  const find = jest.fn(() => Promise.reject(new DomainError('database.unavailable', 'read-only')));
   const handler = new DecideApprovalHandler(
-    { settle } as unknown as ApprovalStore,
+    { find } as unknown as ApprovalStore,
     new ProcessRateLimits(
       { recordFlood: () => Promise.resolve(true) } as unknown as RefusalLog,
       parseConfig({ RATE_LIMIT_OPERATOR_PER_MINUTE: '1' }),
     ),
     { lastSeen: () => null } as unknown as SettlementFeed,
+    {} as Receipts,
     {} as EventBus,
   );
   const decide = () => handler.execute(new DecideApprovalCommand('id', OLIVIA, 'approved', null));
   for (let n = 0; n < 3; n++) await expect(decide()).rejects.toMatchObject({ code: 'database.unavailable' });
-  settle.mockImplementation(() => Promise.reject(new DomainError('approval.not-found', 'none')));
+  find.mockImplementation(() => Promise.reject(new DomainError('approval.not-found', 'none')));
   await expect(decide()).rejects.toMatchObject({ code: 'approval.not-found' });
   await expect(decide()).rejects.toMatchObject({ code: 'access.rate-limited' });
 });
