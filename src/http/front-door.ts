@@ -5,6 +5,8 @@ import {
   type ServerOptions,
   type ServerResponse,
 } from 'node:http';
+import { lookup } from 'node:dns/promises';
+import { createServer, type AddressInfo, type Server as NetServer } from 'node:net';
 import type { Config } from '../config/environment';
 
 /** Limits for the server that a front door opens; the application sets its other limits in either case. */
@@ -21,8 +23,13 @@ export function serveAnyExpectation(server: Server): void {
   server.on('checkExpectation', (request, response) => server.emit('request', request, response));
 }
 
-/** A server that already listens. When the application calls `listen`, it takes over the answers. */
+/**
+ * A server that already listens. When the application calls `listen`, it takes over the answers. It also serves the
+ * connections of further addresses, so that all have the same limits and handlers.
+ */
 class DoorServer extends Server {
+  private readonly others: NetServer[] = [];
+
   constructor(
     options: ServerOptions,
     handler: RequestListener,
@@ -34,9 +41,37 @@ class DoorServer extends Server {
   override listen(...given: unknown[]): this {
     if (!this.listening) return super.listen(...(given as Parameters<Server['listen']>));
     this.admit();
+    for (const other of this.others) other.maxConnections = this.maxConnections;
     setImmediate(() => this.emit('listening'));
     return this;
   }
+
+  /** Listens on a further address of the same host. Ignores one that this machine does not have. */
+  async listenToo(host: string, port: number): Promise<void> {
+    const other = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
+      this.emit('connection', socket),
+    );
+    other.on('drop', (dropped) => this.emit('drop', dropped));
+    await new Promise<void>((done) => {
+      other.once('error', () => done());
+      other.listen(port, host, () => {
+        this.others.push(other);
+        done();
+      });
+    });
+  }
+
+  override close(closed?: (error?: Error) => void): this {
+    const others = this.others.map((other) => new Promise<void>((done) => other.close(() => done())));
+    return super.close((error) => void Promise.all(others).then(() => closed?.(error)));
+  }
+}
+
+/** The addresses to listen on: all that `localhost` has, else the host as it is. */
+async function addressesOf(host: string): Promise<readonly string[]> {
+  if (host !== 'localhost') return [host];
+  const found = await lookup(host, { all: true });
+  return [...new Set(found.map(({ address }) => address))];
 }
 
 /**
@@ -61,25 +96,26 @@ export class FrontDoor {
 
   /**
    * @param starting answers until the application takes over
-   * @returns null for `localhost`, which is two addresses: the application listens on both itself
    * @throws Error naming the variables when the address is not available.
    */
   static async open(
     { host, port }: Config['http'],
     limits: DoorLimits,
     starting: RequestListener,
-  ): Promise<FrontDoor | null> {
-    if (host === 'localhost') return null;
+  ): Promise<FrontDoor> {
     const door = new FrontDoor(limits, starting);
+    const [first = host, ...others] = await addressesOf(host);
     await new Promise<void>((resolve, reject) => {
       const fail = (cause: Error) =>
         reject(new Error(`cannot listen on HOST ${host}, PORT ${port}`, { cause }));
       door.server.once('error', fail);
-      door.server.listen(port, host, () => {
+      door.server.listen(port, first, () => {
         door.server.off('error', fail);
         resolve();
       });
     });
+    const { port: bound } = door.server.address() as AddressInfo;
+    for (const other of others) await door.server.listenToo(other, bound);
     return door;
   }
 

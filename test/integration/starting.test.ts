@@ -1,3 +1,4 @@
+import dns from 'node:dns/promises';
 import { Client } from 'pg';
 import { startApp } from '../../src/app';
 import { parseConfig } from '../../src/config/environment';
@@ -98,10 +99,22 @@ it('a start that fails leaves nothing listening', async () => {
   await expect(fetch(`http://127.0.0.1:${port}/health/live`)).rejects.toThrow();
 });
 
-it('HOST=localhost is served on both of its addresses', async () => {
+it('HOST=localhost is served on all of its addresses, in the same way', async () => {
+  const addresses = ['127.0.0.1', '127.0.0.2'];
+  const found = addresses.map((address) => ({ address, family: 4 }));
+  jest.spyOn(dns, 'lookup').mockResolvedValue(found as never);
   const config = parseConfig(serviceEnvironment(database.url, { HOST: 'localhost' }));
   const app = await startApp(config, createLog(config.log, { write: () => undefined }));
   const { port } = new URL(app.url);
-  expect((await fetch(`http://127.0.0.1:${port}/health/live`)).status).toBe(200);
+  for (const address of addresses) {
+    const send = (...lines: string[]) =>
+      sendRaw(`http://${address}:${port}`, [...lines, '', ''].join('\r\n'));
+    const head = ['GET /health/live HTTP/1.1', 'Host: localhost', 'Connection: close'];
+    expect(await send(...head)).toMatch(/^HTTP\/1\.1 200 /);
+    expect(await send(...head, 'Expect: x')).toMatch(/^HTTP\/1\.1 200 /);
+    expect(await send('no request')).toMatch(/^HTTP\/1\.1 400 [^]*application\/problem\+json/);
+  }
   await app.close();
+  for (const address of addresses)
+    await expect(fetch(`http://${address}:${port}/health/live`)).rejects.toThrow();
 });
