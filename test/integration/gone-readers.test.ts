@@ -176,3 +176,19 @@ it('a list that waits for its turn while its caller hangs up is dropped', async 
   expect([(await first).status, (await behind).status]).toEqual([200, 200]);
   expect(list.mock.calls.map(([{ agentId }]) => agentId)).toEqual([null, 'behind']);
 });
+
+it('files that nobody reads are cut off, the one that is sent for longest first', async () => {
+  const { hostname, port } = new URL(app.url);
+  const sockets = Array.from({ length: 70 }, () => {
+    const socket = connect(Number(port), hostname, () =>
+      socket.write('GET /api/docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n'),
+    );
+    return socket.on('error', () => undefined).pause();
+  });
+  try {
+    await until('some are cut off', () => app.events.some(({ event }) => event === 'http.unread'));
+    expect((await fetch(`${app.url}/api/docs/swagger-ui-bundle.js`)).status).toBe(200);
+  } finally {
+    for (const socket of sockets) socket.destroy();
+  }
+});
