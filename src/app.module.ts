@@ -11,7 +11,7 @@ import type { DatabaseLocation } from './database/database-location';
 import { ENTITIES } from './entities';
 import { DatabaseModule } from './database/database.module';
 import { DiagnosticsModule } from './operations/diagnostics/diagnostics.module';
-import { EscalationModule } from './channels/escalation.module';
+import { ChannelsModule } from './channels/channels.module';
 import { HealthModule } from './operations/health/health.module';
 import { HttpModule } from './http/http.module';
 import type { Log } from './logging/log';
@@ -40,7 +40,7 @@ export class AppModule {
         AuditModule,
         ConnectorsModule,
         TelegramModule.with(config),
-        EscalationModule.with(config),
+        ChannelsModule.with(config),
         RetentionModule,
         HealthModule,
         MetricsModule.create(config),

@@ -1,45 +1,26 @@
-import type { ChatLane } from './telegram/lane';
-
-/** A message as HTML, as the text in the chat after parsing, and in plain form for a chat without HTML. */
-export interface MessageText {
-  readonly html: string;
-  readonly text: string;
-  readonly plain: string;
-}
-
-export interface Button {
-  readonly text: string;
-  /** Callback data of a tap: 1 to 64 bytes. */
-  readonly data: string;
-  readonly style?: 'success' | 'danger';
-}
-
-export interface Attachment {
-  readonly fileName: string;
-  readonly bytes: Buffer;
-}
+import type { Work } from '../outbox/outbox-store';
 
 /**
  * Scope of a failure, which determines the retry.
  *
- * - `message`: the chat will never accept this message, but others.
- * - `files`: the chat accepts text, but no files.
- * - `chat`: the chat or topic refuses the message now and may accept it later.
- * - `busy`: the chat accepts no more messages at the moment.
- * - `connection`: this replica cannot reach Telegram now; another may.
+ * - `message`: the lane will never accept this message, but others.
+ * - `files`: the lane accepts text, but no files.
+ * - `chat`: the lane refuses the message now and may accept it later.
+ * - `busy`: the lane accepts no more messages at the moment.
+ * - `connection`: this replica cannot reach the channel now; another may.
  * - `unknown`: no answer came; the message may have been delivered.
  */
 export type FailureScope = 'message' | 'files' | 'chat' | 'busy' | 'connection' | 'unknown';
 
 /** A message could not be delivered. */
-export class ChatFailure extends Error {
-  override readonly name = 'ChatFailure';
+export class DeliveryFailure extends Error {
+  override readonly name = 'DeliveryFailure';
 
   constructor(
     readonly scope: FailureScope,
     message: string,
     readonly told: {
-      /** Wait that the chat asked for. */
+      /** Wait that the channel asked for. */
       readonly retryAfterMs?: number | null;
       /** New id of the chat. */
       readonly migratedTo?: string | null;
@@ -50,52 +31,32 @@ export class ChatFailure extends Error {
   }
 }
 
-export interface SendOptions {
-  readonly buttons?: readonly Button[];
-  /** Called before the message is sent in plain form because the chat refused the HTML. */
-  readonly beforePlain?: (() => Promise<void>) | undefined;
-  readonly replyTo?: string | null;
-  /** Room in the send budget that the caller has already taken; further attempts take their own. */
-  readonly slot?: string | null;
-  /** True to make one attempt, since earlier ones failed; else transient failures are retried within the call. */
-  readonly once?: boolean;
-  /** Longest wait for room in the send budget, in milliseconds; by default enough for a full chat. */
-  readonly roomMs?: number | undefined;
-  /** True for a reply to somebody's message in any chat; its success does not count for the operators' connection. */
-  readonly isReply?: boolean;
+/** Counts of work that was missed while no replica ran, or while the channel was off. */
+export interface Missed {
+  readonly cards: number;
+  readonly outcomes: number;
 }
 
-/** A sent message, as the chat holds it. */
-export interface Sent {
-  readonly messageId: string;
-  readonly text: string;
-}
-
-/** Channel to the operators. Every method that calls the chat rejects with ChatFailure. */
-export abstract class OperatorChat {
+/**
+ * One way to reach operators, behind which everything of it is hidden. A channel also implements the ports
+ * {@link Lanes} and {@link Carrier} of the outbox, and takes answers by commands.
+ */
+export abstract class Channel {
   /** False while this replica should not send; `onReachable` reports the end of that. */
   abstract get reachable(): boolean;
 
   abstract onReachable(listener: () => void): void;
 
-  /** Resolves if Telegram answers now; sends nothing to a chat. */
+  /** Resolves if the channel answers now; sends nothing. Rejects with DeliveryFailure. */
   abstract check(): Promise<void>;
 
-  abstract send(lane: ChatLane, message: MessageText, options?: SendOptions): Promise<Sent>;
+  /** Enqueues the work that was missed. */
+  abstract catchUp(): Promise<Missed>;
 
-  /** Replaces text and buttons. Succeeds also if the message is unchanged or no longer exists. */
-  abstract edit(
-    chatId: string,
-    messageId: string,
-    message: MessageText,
-    options?: SendOptions,
-  ): Promise<void>;
-
-  /** @returns the message's id in the chat. */
-  abstract sendDocument(
-    lane: ChatLane,
-    file: Attachment,
-    caption: MessageText,
-    options?: Pick<SendOptions, 'slot' | 'once'>,
-  ): Promise<string>;
+  /**
+   * Performs the work, or its next step, and ends it. Rejects with DeliveryFailure; the worker retries.
+   *
+   * @returns true if the lane of the work accepted a message.
+   */
+  abstract deliver(work: Work): Promise<boolean>;
 }

@@ -1,4 +1,4 @@
-import type { Button, MessageText } from '../channel';
+import type { Button, MessageText } from './operator-chat';
 import { MAX_MESSAGE_LENGTH } from '../../cards/rich-text';
 
 /** Features of a message's form, from everything that the Bot API supports down to plain text. */

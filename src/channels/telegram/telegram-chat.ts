@@ -1,13 +1,12 @@
 import { Injectable } from '@nestjs/common';
+import { DeliveryFailure, type FailureScope } from '../channel';
 import {
-  ChatFailure,
   OperatorChat,
   type Attachment,
-  type FailureScope,
   type MessageText,
   type SendOptions,
   type Sent,
-} from '../channel';
+} from './operator-chat';
 import { NO_TOPIC, type ChatLane } from './lane';
 import { Destination } from './destination';
 import { Log } from '../../logging/log';
@@ -210,7 +209,7 @@ export class TelegramChat extends OperatorChat {
     }
   }
 
-  /** Reports whether messages reach operators, and maps a failure to a ChatFailure with its scope for retries. */
+  /** Reports whether messages reach operators, and maps a failure to a DeliveryFailure with its scope for retries. */
   private async told<Result>(work: () => Promise<Result>, purpose: Purpose): Promise<Result> {
     const tells = !purpose.isReply && this.destination.isIn(purpose.chatId);
     try {
@@ -233,8 +232,8 @@ export class TelegramChat extends OperatorChat {
     this.status.report('sending', reason);
   }
 
-  private failureFor(error: TelegramFailure): ChatFailure {
+  private failureFor(error: TelegramFailure): DeliveryFailure {
     const { retryAfterMs, migratedToChatId: migratedTo, message } = error;
-    return new ChatFailure(scopeOf(error), message, { retryAfterMs, migratedTo }, { cause: error });
+    return new DeliveryFailure(scopeOf(error), message, { retryAfterMs, migratedTo }, { cause: error });
   }
 }

@@ -1,7 +1,7 @@
 import { Global, Module, type DynamicModule } from '@nestjs/common';
 import { TelegrafModule } from 'nestjs-telegraf';
 import type { Config } from '../../config/environment';
-import { OperatorChat } from '../channel';
+import { OperatorChat } from './operator-chat';
 import { ResilienceModule } from '../../resilience/resilience.module';
 import { OperatorUpdates } from './operators/operator-updates';
 import { People } from './operators/people';

@@ -1,4 +1,4 @@
-import { CardDelivered } from '../../channels/escalation-events';
+import { CardDelivered } from '../../channels/delivery-events';
 import { TelegramAttempted, UpdateUnreadable } from '../../channels/telegram/bot-api/telegram-events';
 import { FAILURE_REASONS } from '../../channels/telegram/bot-api/telegram-failure';
 import { TelegramStatus } from '../../channels/telegram/telegram-status';

@@ -4,7 +4,7 @@ import { OutboxStore, type DeadLetter } from '../outbox-store';
 /** More than a person reads; further ones have the same causes. */
 const MOST = 100;
 
-/** Telegram work that cannot succeed in its current state, newest first. */
+/** Messages that cannot be sent as they are, newest first. */
 export class DeadLettersQuery extends Query<readonly DeadLetter[]> {}
 
 @QueryHandler(DeadLettersQuery)

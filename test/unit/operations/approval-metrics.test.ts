@@ -1,6 +1,6 @@
 import { ApprovalAcknowledged } from '../../../src/approvals/approval-events';
 import { ConnectorAnswered } from '../../../src/agents/connector-events';
-import { CardDelivered } from '../../../src/channels/escalation-events';
+import { CardDelivered } from '../../../src/channels/delivery-events';
 import { eachTestItsMetrics, enqueued, settled } from './metered';
 
 const metered = eachTestItsMetrics();

@@ -4,9 +4,9 @@ import type { Context, NarrowedContext } from 'telegraf';
 import type { CallbackQuery, Message, Update as TelegramUpdate } from 'telegraf/types';
 import { ListApprovalsQuery, type ApprovalPage } from '../../../approvals/queries/list-approvals';
 import { listCallbackData, parseListTap, type ListTap } from './callback-data';
-import { BringUpCardCommand } from '../../commands/bring-up-card';
-import { MoveChatCommand } from '../../commands/move-chat';
-import { ReplyToCardCommand } from '../../commands/reply-to-card';
+import { BringUpCardCommand } from '../commands/bring-up-card';
+import { MoveChatCommand } from '../commands/move-chat';
+import { ReplyToCardCommand } from '../commands/reply-to-card';
 import {
   PENDING_PAGE_SIZE,
   renderAnonymous,
@@ -19,10 +19,10 @@ import {
   renderWhoami,
 } from '../../../cards/operator-text';
 import { Destination } from '../destination';
-import { IsCardQuery } from '../../queries/is-card';
+import { IsCardQuery } from '../queries/is-card';
 import { OverviewQuery } from '../../../outbox/queries/overview';
 import { tooManyAnswersAnswer, unknownButtonAnswer } from './tap-answers';
-import { OperatorChat, type Button, type MessageText } from '../../channel';
+import { OperatorChat, type Button, type MessageText } from '../operator-chat';
 import { shortId } from '../../../cards/short-id';
 import { Clock } from '../../../kernel/clock';
 import { Log } from '../../../logging/log';

@@ -6,8 +6,8 @@ import { isSettled } from '../../../approvals/approval';
 import type { Person } from '../../../kernel/actor';
 import { RefusalLog } from '../../../audit/refusal-log';
 import { isLockTimeout, isUnavailable } from '../../../database/database';
-import { TapCardCommand, type TapResult } from '../../commands/tap-card';
-import { OperatorChat } from '../../channel';
+import { TapCardCommand, type TapResult } from '../commands/tap-card';
+import { OperatorChat } from '../operator-chat';
 import { words } from '../../../cards/rich-text';
 import {
   anonymousAnswer,

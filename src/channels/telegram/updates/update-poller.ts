@@ -2,7 +2,7 @@ import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap
 import { CommandBus } from '@nestjs/cqrs';
 import { isUnavailable } from '../../../database/database';
 import { LeaseStore } from '../../../database/lease-store';
-import { ReportGapCommand } from '../../commands/report-gap';
+import { ReportGapCommand } from '../commands/report-gap';
 import { Clock } from '../../../kernel/clock';
 import { pause } from '../../../kernel/pause';
 import { singleFlight } from '../../../kernel/single-flight';

@@ -1,9 +1,9 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import { Log } from '../../logging/log';
-import { CardStore } from '../telegram/card-store';
-import { ChatMoves } from '../telegram/chat-moves';
-import { Destination } from '../telegram/destination';
-import { NO_TOPIC } from '../telegram/lane';
+import { Log } from '../../../logging/log';
+import { CardStore } from '../card-store';
+import { ChatMoves } from '../chat-moves';
+import { Destination } from '../destination';
+import { NO_TOPIC } from '../lane';
 
 /** A group became a supergroup with another id; the old group accepts no more messages. */
 export class MoveChatCommand extends Command<void> {

@@ -1,5 +1,5 @@
 import { Query, QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
-import { CardStore } from '../telegram/card-store';
+import { CardStore } from '../card-store';
 
 /** True if the message is a card of this service. */
 export class IsCardQuery extends Query<boolean> {

@@ -1,7 +1,7 @@
 import { Command, CommandBus, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import type { Person } from '../../kernel/actor';
-import { ExplainRejectionCommand } from '../../approvals/commands/explain-rejection';
-import { CardStore } from '../telegram/card-store';
+import type { Person } from '../../../kernel/actor';
+import { ExplainRejectionCommand } from '../../../approvals/commands/explain-rejection';
+import { CardStore } from '../card-store';
 
 /** Result of a reply to a message: not a card, or a reason that was accepted or refused. */
 export type ReplyResult = 'no-card' | 'explained' | 'refused';

@@ -1,7 +1,7 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import { CardStore } from '../telegram/card-store';
-import { OutboxStore } from '../../outbox/outbox-store';
-import type { ChatLane } from '../telegram/lane';
+import { CardStore } from '../card-store';
+import { OutboxStore } from '../../../outbox/outbox-store';
+import type { ChatLane } from '../lane';
 
 /** The messages that show the approval; if empty, its card is sent next. */
 export type BroughtUp = readonly (ChatLane & { readonly messageId: string })[];

@@ -1,9 +1,9 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import { Log } from '../../logging/log';
-import { CardStore } from '../telegram/card-store';
-import { formatLane } from '../telegram/lane';
-import { Destination } from '../telegram/destination';
-import { OutboxStore } from '../../outbox/outbox-store';
+import { Log } from '../../../logging/log';
+import { CardStore } from '../card-store';
+import { formatLane } from '../lane';
+import { Destination } from '../destination';
+import { OutboxStore } from '../../../outbox/outbox-store';
 
 /** No replica polled Telegram between two moments, for longer than Telegram keeps taps. */
 export class ReportGapCommand extends Command<void> {

@@ -1,30 +1,31 @@
 import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { CommandBus, EventBus, QueryBus } from '@nestjs/cqrs';
-import { isSettled, possibleVerdicts, type Approval } from '../approvals/approval';
-import { GetApprovalQuery } from '../approvals/queries/get-approval';
-import { CONFIG, type Config } from '../config/environment';
-import { isUnavailable } from '../database/database';
-import { Clock } from '../kernel/clock';
-import { pause } from '../kernel/pause';
-import { joinCorrelation } from '../logging/correlation';
-import { Log } from '../logging/log';
-import { Tracing } from '../tracing/tracing';
-import type { ActionDocument } from '../cards/action-document';
-import { actionPieces, MAX_PIECES, piecesNeeded, type ActionPieces } from '../cards/action-pieces';
+import { isSettled, possibleVerdicts, type Approval } from '../../approvals/approval';
+import { GetApprovalQuery } from '../../approvals/queries/get-approval';
+import { CONFIG, type Config } from '../../config/environment';
+import { isUnavailable } from '../../database/database';
+import { Clock } from '../../kernel/clock';
+import { pause } from '../../kernel/pause';
+import { joinCorrelation } from '../../logging/correlation';
+import { Log } from '../../logging/log';
+import { Tracing } from '../../tracing/tracing';
+import type { ActionDocument } from '../../cards/action-document';
+import { actionPieces, MAX_PIECES, piecesNeeded, type ActionPieces } from '../../cards/action-pieces';
 import { MoveChatCommand } from './commands/move-chat';
-import { ChatMoves } from './telegram/chat-moves';
-import { Destination } from './telegram/destination';
-import { formatLane, parseLane } from './telegram/lane';
-import { callbackData, newNonce } from './telegram/operators/callback-data';
-import { prepareCard, type SentPieces } from '../cards/card-body';
-import { CardStore, type Card, type CardPiece } from './telegram/card-store';
-import { renderCard, renderDocumentCaption, renderOutcome } from '../cards/card-text';
-import { sha256Hex } from '../kernel/canonical-json';
-import { displayDigest } from '../cards/display-digest';
-import { CardDelivered } from './escalation-events';
-import { ChatFailure, OperatorChat, type Button, type MessageText } from './channel';
-import { renderDigest, renderGapNotice, renderWarning } from '../cards/operator-text';
-import { OutboxStore, type ApprovalWork, type LaneWork, type Work } from '../outbox/outbox-store';
+import { ChatMoves } from './chat-moves';
+import { Destination } from './destination';
+import { formatLane, parseLane } from './lane';
+import { callbackData, newNonce } from './operators/callback-data';
+import { prepareCard, type SentPieces } from '../../cards/card-body';
+import { CardStore, type Card, type CardPiece } from './card-store';
+import { renderCard, renderDocumentCaption, renderOutcome } from '../../cards/card-text';
+import { sha256Hex } from '../../kernel/canonical-json';
+import { displayDigest } from '../../cards/display-digest';
+import { CardDelivered } from '../delivery-events';
+import { Channel, DeliveryFailure, type Missed } from '../channel';
+import { OperatorChat, type Button, type MessageText } from './operator-chat';
+import { renderDigest, renderGapNotice, renderWarning } from '../../cards/operator-text';
+import { OutboxStore, type ApprovalWork, type LaneWork, type Work } from '../../outbox/outbox-store';
 
 /** A send whose answer was lost is retried once; further losses must not flood the chat (telegram.md 6). */
 const MAX_LOST_SENDS = 2;
@@ -61,9 +62,9 @@ function buttonsFor(approval: Approval, nonce: string, complete = true): Button[
   ];
 }
 
-/** Sends the outbox's messages to the operators. Rejects with ChatFailure; the outbox retries. */
+/** Shows approvals and their outcomes as messages in Telegram. */
 @Injectable()
-export class Escalation implements BeforeApplicationShutdown {
+export class TelegramChannel extends Channel implements BeforeApplicationShutdown {
   private readonly stop = new AbortController();
 
   constructor(
@@ -79,14 +80,32 @@ export class Escalation implements BeforeApplicationShutdown {
     private readonly log: Log,
     private readonly tracing: Tracing,
     @Inject(CONFIG) private readonly config: Config,
-  ) {}
+  ) {
+    super();
+  }
+
+  get reachable(): boolean {
+    return this.chat.reachable;
+  }
+
+  onReachable(listener: () => void): void {
+    this.chat.onReachable(listener);
+  }
+
+  check(): Promise<void> {
+    return this.chat.check();
+  }
+
+  async catchUp(): Promise<Missed> {
+    const cards = await this.cards.enqueueMissing(await this.destination.now());
+    return { cards, outcomes: await this.cards.enqueueMissingOutcomes() };
+  }
 
   beforeApplicationShutdown(): void {
     this.stop.abort();
   }
 
-  /** Performs the work, or its next step, and ends it. @returns true if the lane of the work accepted a message. */
-  async perform(work: Work): Promise<boolean> {
+  async deliver(work: Work): Promise<boolean> {
     const { chatId } = parseLane(work.lane);
     // Health counts messages to operators, and another replica may have followed their chat.
     await this.destination.includes(chatId);
@@ -94,7 +113,7 @@ export class Escalation implements BeforeApplicationShutdown {
     try {
       return await this.tell(work);
     } catch (error) {
-      const refusal = error instanceof ChatFailure && error.scope === 'chat' ? error : null;
+      const refusal = error instanceof DeliveryFailure && error.scope === 'chat' ? error : null;
       if (refusal && (await this.hasFollowed(chatId, refusal.told.migratedTo ?? null))) return false;
       throw error;
     }
@@ -141,9 +160,9 @@ export class Escalation implements BeforeApplicationShutdown {
     try {
       await this.chat.send(parseLane(lane), message, { slot, once, replyTo });
     } catch (error) {
-      if (attempts < MAX_LOST_SENDS || !(error instanceof ChatFailure && error.scope === 'unknown'))
+      if (attempts < MAX_LOST_SENDS || !(error instanceof DeliveryFailure && error.scope === 'unknown'))
         throw error;
-      throw new ChatFailure('message', 'sent again and no answer came', {}, { cause: error });
+      throw new DeliveryFailure('message', 'sent again and no answer came', {}, { cause: error });
     }
   }
 
@@ -184,7 +203,7 @@ export class Escalation implements BeforeApplicationShutdown {
     const { card, lost } = await this.begin(approval, work, displayDigest(complete.text, document?.sha256));
     if (lost > 0) await this.checkBeforeResend(card, lost);
     if (document === null || card.document?.sha256 === document.sha256) {
-      await this.deliver(approval, work, card, complete, document?.sha256);
+      await this.showComplete(approval, work, card, complete, document?.sha256);
       return true;
     }
     const failed = await this.upload(card, approval, document, work);
@@ -212,7 +231,7 @@ export class Escalation implements BeforeApplicationShutdown {
    *
    * @param carried digest of the document or the messages with the action, if the card cannot hold it
    */
-  private async deliver(
+  private async showComplete(
     approval: Approval,
     work: ApprovalWork,
     card: Card,
@@ -241,7 +260,7 @@ export class Escalation implements BeforeApplicationShutdown {
     approval: Approval,
     work: ApprovalWork,
     card: Card,
-    refusal: ChatFailure,
+    refusal: DeliveryFailure,
   ): Promise<boolean> {
     const pieces = actionPieces(approval);
     const fields = { approvalId: approval.id, chatId: card.chatId, error: refusal.message };
@@ -287,7 +306,7 @@ export class Escalation implements BeforeApplicationShutdown {
       try {
         await this.sendPiece(approval, work, next + 1, message);
       } catch (error) {
-        if (error instanceof ChatFailure && error.scope === 'message') {
+        if (error instanceof DeliveryFailure && error.scope === 'message') {
           const { card } = await this.begin(approval, work, digest);
           await this.showIncomplete(approval, work, card, incompleteNotice(approval));
         }
@@ -298,7 +317,7 @@ export class Escalation implements BeforeApplicationShutdown {
     }
     const { card, lost } = await this.begin(approval, work, digest, sent);
     if (lost > 0) await this.checkBeforeResend(card, lost);
-    await this.deliver(approval, work, card, complete, sha256);
+    await this.showComplete(approval, work, card, complete, sha256);
     return true;
   }
 
@@ -315,16 +334,19 @@ export class Escalation implements BeforeApplicationShutdown {
     const notSent = () => this.remember(() => this.cards.pieceNotSent(approval.id, chatId, number));
     if (lost >= MAX_LOST_SENDS) {
       await notSent();
-      throw new ChatFailure('message', `message ${number} of the action was sent twice and no answer came`);
+      throw new DeliveryFailure(
+        'message',
+        `message ${number} of the action was sent twice and no answer came`,
+      );
     }
     try {
       if (lost > 0) await this.chat.check();
       const { messageId, text } = await this.chat.send(to, message, { slot, once });
       if (text !== message.text)
-        throw new ChatFailure('message', `message ${number} of the action reads otherwise in the chat`);
+        throw new DeliveryFailure('message', `message ${number} of the action reads otherwise in the chat`);
       await this.remember(() => this.cards.pieceSent(approval.id, chatId, number, messageId));
     } catch (error) {
-      if (!(error instanceof ChatFailure && error.scope === 'unknown')) await notSent();
+      if (!(error instanceof DeliveryFailure && error.scope === 'unknown')) await notSent();
       throw error;
     }
   }
@@ -349,7 +371,7 @@ export class Escalation implements BeforeApplicationShutdown {
   private async checkBeforeResend(card: Card, lost: number): Promise<void> {
     try {
       if (lost >= MAX_LOST_SENDS)
-        throw new ChatFailure('message', 'the card was sent twice and no answer came');
+        throw new DeliveryFailure('message', 'the card was sent twice and no answer came');
       await this.chat.check();
     } catch (error) {
       await this.remember(() => this.cards.notSent(card));
@@ -367,18 +389,18 @@ export class Escalation implements BeforeApplicationShutdown {
     approval: Approval,
     document: ActionDocument,
     { slot, failedBefore: once }: ApprovalWork,
-  ): Promise<ChatFailure | null> {
+  ): Promise<DeliveryFailure | null> {
     try {
       const caption = renderDocumentCaption(approval, document);
       const messageId = await this.chat.sendDocument(card, document, caption, { slot, once });
       await this.remember(() => this.cards.attached(card, { messageId, sha256: document.sha256 }));
       return null;
     } catch (error) {
-      if (!(error instanceof ChatFailure)) throw error;
+      if (!(error instanceof DeliveryFailure)) throw error;
       if (error.scope !== 'unknown') return error;
       const lost = await this.remember(() => this.cards.documentLost(card));
       if (lost < MAX_LOST_SENDS) return error;
-      return new ChatFailure('message', 'the document was sent twice and no answer came');
+      return new DeliveryFailure('message', 'the document was sent twice and no answer came');
     }
   }
 
@@ -398,7 +420,7 @@ export class Escalation implements BeforeApplicationShutdown {
     try {
       return (await this.chat.send(card, shown, { buttons, slot, once, beforePlain })).messageId;
     } catch (error) {
-      const unknown = error instanceof ChatFailure && error.scope === 'unknown';
+      const unknown = error instanceof DeliveryFailure && error.scope === 'unknown';
       if (!unknown) await this.remember(() => this.cards.notSent(card));
       throw error;
     }
@@ -408,7 +430,7 @@ export class Escalation implements BeforeApplicationShutdown {
     let took = false;
     if (isSettled(approval)) {
       let slot: string | null = work.slot;
-      let failed: { card: Card; error: ChatFailure } | null = null;
+      let failed: { card: Card; error: DeliveryFailure } | null = null;
       for (const card of await this.cards.delivered(approval.id)) {
         try {
           const once = work.failedBefore;
@@ -420,7 +442,7 @@ export class Escalation implements BeforeApplicationShutdown {
           took ||= card.chatId === parseLane(work.lane).chatId;
         } catch (error) {
           // A copy in an unreachable chat must not block the update of the others.
-          if (!(error instanceof ChatFailure) || !this.chat.reachable) throw error;
+          if (!(error instanceof DeliveryFailure) || !this.chat.reachable) throw error;
           failed ??= { card, error };
         }
         slot = null;
@@ -435,7 +457,7 @@ export class Escalation implements BeforeApplicationShutdown {
   }
 
   /** Moves work that failed in another chat to that chat's lane, so that it does not block its own lane. */
-  private async triedAgainIn(card: Card, work: Work, error: ChatFailure): Promise<void> {
+  private async triedAgainIn(card: Card, work: Work, error: DeliveryFailure): Promise<void> {
     if (error.scope === 'message' || card.chatId === parseLane(work.lane).chatId) throw error;
     const lane = formatLane(card);
     await this.outbox.pauseLane(lane, null);

@@ -11,12 +11,10 @@ import { Clock } from '../kernel/clock';
 import { withNewCorrelation } from '../logging/correlation';
 import { FailureLog } from '../logging/failure-log';
 import { describeError, Log } from '../logging/log';
-import { CardStore } from './telegram/card-store';
-import { Escalation } from './escalation';
-import { ChatFailure, OperatorChat } from './channel';
+import { Channel, DeliveryFailure } from './channel';
 import { OutboxStore, type Work } from '../outbox/outbox-store';
 import { Carrier } from '../outbox/carrier';
-import { Destination } from './telegram/destination';
+import { Lanes } from '../outbox/lanes';
 
 /** Interval for polling the outbox without an event: for retries, warnings and other replicas' unfinished work. */
 const POLL_MS = 1_000;
@@ -29,11 +27,11 @@ const MAX_IN_FLIGHT = 16;
 const IN_ORDER_FOR_MS = 1_000;
 /** A lease is renewed this many times in its life, so that one failed renewal does not lose it. */
 const RENEWALS_PER_LEASE = 3;
-/** Wait before the retry of work that failed in the service itself and not at Telegram. */
+/** Wait before the retry of work that failed in the service itself and not in the channel. */
 const RETRY_MS = 1_000;
 /** A refused message is retried this long after its lane's pause, so that another message tests the lane first. */
 const AFTER_LANE_MS = 1_000;
-/** The longest wait of a message that Telegram refuses while its lane works. */
+/** The longest wait of a message that is refused while its lane works. */
 const MAX_MESSAGE_PAUSE_MS = 60_000;
 
 /** 1 s, 2 s, 4 s … */
@@ -44,7 +42,7 @@ const backoffMs = (attempts: number): number => Math.min(MAX_MESSAGE_PAUSE_MS, 1
  * when the connection works again, the chat must not wait longer.
  */
 const UNPROVEN_FAULT_PAUSE_MS = 1_000;
-/** Extra doublings of the backoff for a message that fails while Telegram answers: it waits 8 s at first. */
+/** Extra doublings of the backoff for a message that fails while the channel answers: it waits 8 s at first. */
 const ALONE_DOUBLINGS = 2;
 
 /** Events whose transactions also write work into the outbox; the worker can start that work now. */
@@ -52,7 +50,7 @@ const LEAVING_WORK = [ApprovalEnqueued, ApprovalSettled, ApprovalAcknowledged];
 
 /** Takes work from the outbox, performs it, and requeues failed work. Any number of replicas may run concurrently. */
 @Injectable()
-export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicationShutdown {
+export class DeliveryWorker implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly stop = new AbortController();
   private readonly inFlight = new Map<Work, { readonly done: Promise<void>; readonly sinceMs: number }>();
   private running: Promise<void> | null = null;
@@ -69,11 +67,9 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
 
   constructor(
     private readonly outbox: OutboxStore,
-    private readonly cards: CardStore,
     private readonly carrier: Carrier,
-    private readonly escalation: Escalation,
-    private readonly chat: OperatorChat,
-    private readonly destination: Destination,
+    private readonly channel: Channel,
+    private readonly lanes: Lanes,
     private readonly events: EventBus,
     private readonly clock: Clock,
     private readonly log: Log,
@@ -90,7 +86,7 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
     this.events.subscribe((event) => {
       if (LEAVING_WORK.some((kind) => event instanceof kind)) this.hint(event instanceof ApprovalEnqueued);
     });
-    this.chat.onReachable(() => this.wake());
+    this.channel.onReachable(() => this.wake());
     const renewEveryMs = (this.config.escalation.leaseSeconds * 1000) / RENEWALS_PER_LEASE;
     this.renewals = setInterval(() => void this.renew(), renewEveryMs);
     this.running = this.run();
@@ -129,7 +125,7 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
   /** True if the worker could begin new work, which is always for the configured lane. */
   private canTakeMore(full: readonly string[]): boolean {
     const taken = [...full, ...this.busy];
-    return this.destination.current.some((lane) => !taken.includes(lane));
+    return this.lanes.current.some((lane) => !taken.includes(lane));
   }
 
   private async run(): Promise<void> {
@@ -141,10 +137,9 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
     }
   }
 
-  /** Enqueues the work that was missed while no replica ran, or while Telegram was off. */
+  /** Enqueues the work that was missed while no replica ran, or while the channel was off. */
   private async catchUp(): Promise<number> {
-    const cards = await this.cards.enqueueMissing(await this.destination.now());
-    const outcomes = await this.cards.enqueueMissingOutcomes();
+    const { cards, outcomes } = await this.channel.catchUp();
     if (cards + outcomes > 0) {
       this.log.event(
         'info',
@@ -158,7 +153,7 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
 
   /** Begins the next work, if there is any. @returns the rest before the next poll, in milliseconds. */
   private async next(): Promise<number> {
-    if (!this.chat.reachable || this.inFlight.size >= MAX_IN_FLIGHT) return POLL_MS;
+    if (!this.channel.reachable || this.inFlight.size >= MAX_IN_FLIGHT) return POLL_MS;
     const claim = await this.outbox.claim(this.busy);
     this.waiting = claim.work === null ? claim.waiting : [];
     this.full = claim.work === null ? claim.full : [];
@@ -178,10 +173,10 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
       let answers = false;
       try {
         if (work.failedBefore) {
-          await this.chat.check();
+          await this.channel.check();
           answers = true;
         }
-        if (await this.escalation.perform(work)) await this.outbox.laneWorks(work.lane);
+        if (await this.channel.deliver(work)) await this.outbox.laneWorks(work.lane);
       } catch (error) {
         await this.giveBack(work, error, answers);
       } finally {
@@ -191,9 +186,9 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
     });
   }
 
-  /** @param answers true if Telegram answered right before this failed. */
+  /** @param answers true if the channel answered right before this failed. */
   private async giveBack(work: Work, error: unknown, answers: boolean): Promise<void> {
-    const message = error instanceof ChatFailure ? error.message : describeError(error);
+    const message = error instanceof DeliveryFailure ? error.message : describeError(error);
     const { kind, lane, attempts } = work;
     const fields = {
       kind,
@@ -202,26 +197,31 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
       error: message,
       ...('approvalId' in work ? { approvalId: work.approvalId } : {}),
     };
-    const scope = error instanceof ChatFailure ? error.scope : null;
+    const scope = error instanceof DeliveryFailure ? error.scope : null;
     if (scope === 'message') {
       this.log.event(
         'error',
         'escalation.dead',
         fields,
-        'Telegram will never take this; it is kept as a dead letter',
+        'the channel will never take this; it is kept as a dead letter',
       );
       return this.outbox.bury(work, message);
     }
     // Debug only: a line for each retry would bury the important one, which the chat itself has logged.
     this.log.event('debug', 'escalation.postponed', { ...fields, scope }, 'tried again later');
     if (scope === null)
-      this.log.event('error', 'escalation.failed', fields, 'this failed here, not at Telegram; tried again');
+      this.log.event(
+        'error',
+        'escalation.failed',
+        fields,
+        'this failed here, not in the channel; tried again',
+      );
     return this.outbox.postpone(work, await this.waitAfter(work, error, answers), message);
   }
 
   /** Pauses the lane according to the failure. @returns the wait of the work itself, in milliseconds. */
   private async waitAfter(work: Work, error: unknown, answers: boolean): Promise<number> {
-    if (!(error instanceof ChatFailure)) return RETRY_MS;
+    if (!(error instanceof DeliveryFailure)) return RETRY_MS;
     switch (error.scope) {
       case 'chat': {
         const { failures, pauseMs } = await this.outbox.pauseLane(work.lane, null);
@@ -230,7 +230,7 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
         return Math.max(pauseMs + AFTER_LANE_MS, ownMs);
       }
       case 'busy':
-        // A `retry_after` from Telegram already holds the whole chat (telegram.md 5).
+        // The channel itself holds back everything that this wait concerns (telegram.md 5).
         if ((error.told.retryAfterMs ?? null) === null) await this.outbox.pauseLane(work.lane, null);
         return 0;
       case 'unknown':
@@ -246,7 +246,7 @@ export class EscalationWorker implements OnApplicationBootstrap, BeforeApplicati
   }
 
   /**
-   * Delays work for which Telegram fails although it answers, because of the message or its lane. Retried at once, the
+   * Delays work for which the channel fails although it answers, because of the message or its lane. Retried at once, the
    * oldest work would open the circuit each time, and nothing else would ever be sent.
    */
   private async waitAlone(work: Work): Promise<number> {

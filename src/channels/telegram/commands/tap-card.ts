@@ -5,12 +5,12 @@ import {
   NotDecidable,
   type Approval,
   type DecidedApproval,
-} from '../../approvals/approval';
-import type { Person } from '../../kernel/actor';
-import { DecideApprovalCommand } from '../../approvals/commands/decide-approval';
-import { RateLimited } from '../../kernel/errors';
-import { parseCallbackData, type Tap } from '../telegram/operators/callback-data';
-import { CardStore, type Card } from '../telegram/card-store';
+} from '../../../approvals/approval';
+import type { Person } from '../../../kernel/actor';
+import { DecideApprovalCommand } from '../../../approvals/commands/decide-approval';
+import { RateLimited } from '../../../kernel/errors';
+import { parseCallbackData, type Tap } from '../operators/callback-data';
+import { CardStore, type Card } from '../card-store';
 
 /** Result of a tap, for the answer to the operator. */
 export type TapResult =
