@@ -1,7 +1,7 @@
 import { ApiKeyEntity } from './access/api-key.entity';
 import { ApprovalEntity } from './approvals/approval.entity';
 import { AuditEntryEntity } from './audit/audit-entry.entity';
-import { AuditCheckpointEntity, AuditSealEntity } from './audit/audit-seals.entities';
+import { AuditCheckpointEntity, AuditSealEntity, UnsealedAuditRowEntity } from './audit/audit-seals.entities';
 import {
   CardEntity,
   CardPieceEntity,
@@ -21,6 +21,7 @@ export const ENTITIES: readonly Entity[] = [
   AuditEntryEntity,
   AuditSealEntity,
   AuditCheckpointEntity,
+  UnsealedAuditRowEntity,
   OutboxEntity,
   OutboxLaneEntity,
   OutboxLaneEntity,

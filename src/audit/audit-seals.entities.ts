@@ -19,6 +19,13 @@ export class AuditSealEntity {
   hash!: string;
 }
 
+/** A row of the audit log without a seal. A trigger of `audit_log` adds it; the seal removes it. */
+@Entity('audit_unsealed')
+export class UnsealedAuditRowEntity {
+  @PrimaryColumn('bigint', { primaryKeyConstraintName: 'pk_audit_unsealed' })
+  seq!: string;
+}
+
 /** A signed statement of the end of the log, also written to a file outside the database. */
 @Entity('audit_checkpoints')
 export class AuditCheckpointEntity {

@@ -8,7 +8,7 @@ import type { SealedRow } from './chain-verifier';
 const BATCH = 500;
 
 /** Numbers that one statement compares with their seals, in about ten milliseconds. */
-export const LOOKED_THROUGH_AT_ONCE = 50_000;
+const LOOKED_THROUGH_AT_ONCE = 50_000;
 
 const ROW = `a.seq, to_char(a.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at, a.type, a.actor,
   a.approval_id, a.correlation_id, a.data`;
@@ -48,33 +48,27 @@ const toSeal = (row: SealColumns): Seal => ({
   hash: row.hash,
 });
 
-/** Above `$1` and up to `$2`: a scan of the whole log would exceed the statement timeout. */
-const WITHOUT_SEAL = `audit_log a where a.seq > $1 and a.seq <= $2
-  and not exists (select 1 from audit_seals s where s.seq = a.seq and s.seq > $1 and s.seq <= $2)`;
-
-/** Parameters: after, up to, limit. Rows without a seal, even if rows before and after them have one. */
+/** Parameters: limit. Looks up each row by itself, for the reason given at {@link SEALED}. */
 export const UNSEALED: Statement = {
   name: 'audit-unsealed',
-  text: `select ${ROW} from ${WITHOUT_SEAL} order by a.seq limit $3`,
+  text: `
+  select a.* from (select seq from audit_unsealed order by seq limit $1) u
+    cross join lateral (select ${ROW} from audit_log a where a.seq = u.seq offset 0) a
+  order by a.seq`,
 };
 
-/** Parameters: after, up to. */
+/** Forgets rows that a replica of an earlier version has sealed, which does not know the queue. */
+const FORGET_SEALED: Statement = {
+  name: 'audit-forget-sealed',
+  text: `delete from audit_unsealed u using audit_seals s where s.seq = u.seq`,
+};
+
+/** Parameters: after, up to. Does not trust the queue. A scan of the whole log would exceed the statement timeout. */
 export const COUNT_UNSEALED: Statement = {
   name: 'audit-count-unsealed',
-  text: `select count(*)::int as rows from ${WITHOUT_SEAL}`,
-};
-
-/**
- * Parameters: seq, seqs, limit. Rows above one seq, and those of the listed seqs that exist by now. Does not read the
- * seals, of which there are as many as there ever were rows. The holder of the chain knows them, and a wrong holder
- * cannot seal. Uses an array, so that PostgreSQL finds each row by the primary key.
- */
-export const NEW_ROWS: Statement = {
-  name: 'audit-new',
   text: `
-  select ${ROW} from audit_log a
-  where a.seq = any(array(select seq from audit_log where seq > $1 order by seq limit $3) || $2::bigint[])
-  order by a.seq limit $3`,
+  select count(*)::int as rows from audit_log a where a.seq > $1 and a.seq <= $2
+    and not exists (select 1 from audit_seals s where s.seq = a.seq and s.seq > $1 and s.seq <= $2)`,
 };
 
 const LAST_SEAL: Statement = {
@@ -87,18 +81,11 @@ const EXTENT: Statement = {
   text: `select coalesce(min(seq), 1) as lowest, coalesce(max(seq), 0) as highest from audit_log`,
 };
 
-/** Parameters: from, to. Numbers that no row has so far. */
-const MISSING: Statement = {
-  name: 'audit-missing',
-  text: `
-  select seq from generate_series($1::bigint, $2::bigint) as seq
-  where not exists (select 1 from audit_log a where a.seq = seq.seq)`,
-};
-
 /** A second sealer, whose lease has lapsed, violates the primary key here. So no row is sealed twice or in between. */
 const SEAL: Statement = {
   name: 'audit-seal',
   text: `
+  with taken as (delete from audit_unsealed where seq = any($2::bigint[]))
   insert into audit_seals (number, seq, previous, hash)
   select * from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[])`,
 };
@@ -145,14 +132,9 @@ const CHECKPOINTS: Statement = {
 export class AuditStore {
   constructor(private readonly database: Database) {}
 
-  /** Rows without a seal above one number and up to another, by seq. Compares every row between them. */
-  async unsealed(afterSeq: number, upToSeq: number, limit: number): Promise<AuditRow[]> {
-    return (await this.database.query<AuditColumns>(UNSEALED, [afterSeq, upToSeq, limit])).map(toRow);
-  }
-
-  /** Rows above `seenUpTo`, and those among `gaps` that exist by now; by seq. */
-  async newRows(seenUpTo: number, gaps: readonly number[], limit: number): Promise<AuditRow[]> {
-    return (await this.database.query<AuditColumns>(NEW_ROWS, [seenUpTo, gaps, limit])).map(toRow);
+  /** Rows without a seal, the lowest numbers first. */
+  async unsealed(limit: number): Promise<AuditRow[]> {
+    return (await this.database.query<AuditColumns>(UNSEALED, [limit])).map(toRow);
   }
 
   /** The lowest and the highest number of a row; 1 and 0 without any. */
@@ -161,14 +143,9 @@ export class AuditStore {
     return { lowest: Number(row?.lowest ?? 1), highest: Number(row?.highest ?? 0) };
   }
 
-  /** The numbers in this range that no row has: not yet, or never. */
-  async missing(fromSeq: number, toSeq: number): Promise<number[]> {
-    const rows = await this.database.query<{ seq: string }>(MISSING, [fromSeq, toSeq]);
-    return rows.map(({ seq }) => Number(seq));
-  }
-
-  /** The last seal; before the first one, a seal with number 0 that it follows. */
+  /** The end of the chain; before the first seal, one with number 0 that it follows. */
   async lastSeal(): Promise<Seal> {
+    await this.database.query(FORGET_SEALED, []);
     const [row] = await this.database.query<SealColumns>(LAST_SEAL, []);
     return row ? toSeal(row) : { number: 0, seq: 0, previous: NOTHING_BEFORE, hash: NOTHING_BEFORE };
   }

@@ -1,6 +1,8 @@
 const CHANGE = ['select', 'insert', 'update', 'delete'] as const;
 /** Only the owner can change or remove rows. */
 const APPEND = ['select', 'insert'] as const;
+/** A trigger adds rows as the owner. */
+const TAKE = ['select', 'delete'] as const;
 /** Retention may remove rows, but nobody may change them. */
 const APPEND_AND_REMOVE = ['select', 'insert', 'delete'] as const;
 
@@ -11,6 +13,7 @@ export const TABLE_RIGHTS = {
   audit_checkpoints: APPEND,
   audit_log: APPEND,
   audit_seals: APPEND,
+  audit_unsealed: TAKE,
   card_pieces: CHANGE,
   cards: CHANGE,
   chat_moves: CHANGE,

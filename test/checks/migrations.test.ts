@@ -81,6 +81,21 @@ it('three replicas that migrate at one time run every migration once', async () 
   expect(applied.map(({ name }) => name)).toEqual(runs.flat());
 });
 
+it('the queue of the sealer begins with the rows that an earlier version left without a seal', async () => {
+  const QUEUE = 'QueueUnsealedAuditRows1795464000021';
+  const names = await migrate(database.url);
+  const newer = names.slice(names.indexOf(QUEUE));
+  for (let left = newer.length; left > 0; left--) await revertMigration(database.url);
+  await database.query(
+    `insert into audit_log (at, type, actor, data) select now(), 'test', 'test', '{}' from generate_series(1, 4)`,
+  );
+  await database.query(`insert into audit_seals values (1, 1, 'before', 'a'), (2, 3, 'a', 'b')`);
+  expect(await migrate(database.url)).toEqual(newer);
+  await database.query(`insert into audit_log (at, type, actor, data) values (now(), 'test', 'test', '{}')`);
+  const queued = await database.query<{ seq: string }>('select seq from audit_unsealed order by seq');
+  expect(queued.map(({ seq }) => Number(seq))).toEqual([2, 4, 5]);
+});
+
 it('every constraint and index has a name that we gave it', async () => {
   await migrate(database.url);
   const rows = await database.query<{ name: string }>(`

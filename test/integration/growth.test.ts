@@ -1,4 +1,4 @@
-import { COUNT_UNSEALED, NEW_ROWS, PAGE, SEALED, UNSEALED } from '../../src/audit/audit-store';
+import { COUNT_UNSEALED, PAGE, SEALED, UNSEALED } from '../../src/audit/audit-store';
 import type { Statement } from '../../src/database/database';
 import { COUNT } from '../../src/operations/metrics/backlog-store';
 import { createTestDatabase, type TestDatabase } from '../support/database';
@@ -24,6 +24,7 @@ async function growTo(count: number): Promise<void> {
      ) insert into audit_seals (number, seq, previous, hash) select seq, seq, 'before', 'hash' || seq from written`,
     [count],
   );
+  await database.query('truncate audit_unsealed');
   await database.query('analyze audit_log, audit_seals');
 }
 
@@ -45,8 +46,7 @@ async function blocksRead({ text }: Statement, values: readonly (number | string
 
 // Where the sealer and a reader stand: at the end, and at the beginning.
 const ASKED: [string, Statement, (count: number) => (number | string)[]][] = [
-  ['the sealer', NEW_ROWS, (count) => [count - 3, `'{}'`, PAGE_SIZE]],
-  ['a look for what was left out', UNSEALED, (count) => [count - PART, count, PAGE_SIZE]],
+  ['the sealer', UNSEALED, () => [PAGE_SIZE]],
   ['a count of what was left out', COUNT_UNSEALED, (count) => [count - PART, count]],
   ['a page of the verification', SEALED, () => [0, PAGE_SIZE]],
   ['a page of the log', PAGE, () => [0, PAGE_SIZE]],
