@@ -22,7 +22,7 @@ export class QueueUnsealedAuditRows1795464000021 implements MigrationInterface {
       create function audit_enqueue() returns trigger
       language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
       begin
-        insert into ${table.schema}.audit_unsealed (seq) values (new.seq);
+        insert into ${table.schema}.audit_unsealed (seq) values (new.seq) on conflict do nothing;
         return null;
       end $$`);
     await runner.query('revoke execute on function audit_enqueue() from public');
