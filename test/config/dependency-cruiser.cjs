@@ -102,6 +102,18 @@ module.exports = {
       to: { path: '^src/(approvals|outbox|channels)/.*-store\\.ts$' },
     },
     {
+      name: 'an-agent-never-imports-another',
+      severity: 'error',
+      from: { path: '^src/agents/([^/]+)/' },
+      to: { path: '^src/agents/[^/]+/', pathNot: '^src/agents/$1/' },
+    },
+    {
+      name: 'adapters-are-plugged-in-at-one-place',
+      severity: 'error',
+      from: { path: '^src/', pathNot: ['^src/agents/adapters\\.ts$', '^src/agents/[^/]+/'] },
+      to: { path: '^src/agents/[^/]+/' },
+    },
+    {
       name: 'connectors-act-through-commands-and-queries',
       severity: 'error',
       from: { path: '^src/agents/', pathNot: MODULES },

@@ -9,7 +9,12 @@ const SETTINGS = SECTIONS.map(({ title, settings }) => ({
     const parsed = schema.safeParse(undefined);
     const fallback = parsed.success ? parsed.data?.toString() : undefined;
     const { description, unset, secret } = factsOf(schema);
-    return { name, fallback, unset, description: secret ? `Secret. ${description}` : description };
+    return {
+      name,
+      fallback,
+      unset,
+      description: secret ? description.replace(/(?=; |\. |$)/, ' (secret)') : description,
+    };
   }),
 }));
 
