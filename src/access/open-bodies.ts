@@ -6,6 +6,8 @@ const KIB = 1024;
 const MIB = 1024 * KIB;
 /** Maximum memory of all bodies together, from their first byte until their call is answered or held. */
 const MAX_OPEN_BYTES = 64 * MIB;
+/** Maximum memory of the bodies of held calls, beside the former: eight keys with their whole share. */
+const MAX_HELD_BYTES = 256 * MIB;
 /** Maximum part of one key, or of all callers without a key, held calls included, so that others have room. */
 const SHARE_OF_ONE = 0.5;
 
@@ -50,8 +52,12 @@ export class OpenBodies {
   private readonly bytesOf = new Map<string, number>();
   private readonly bodyOf = new WeakMap<ServerResponse, OpenBody>();
   private total = 0;
+  private heldTotal = 0;
 
-  constructor(private readonly maxBytes = MAX_OPEN_BYTES) {}
+  constructor(
+    private readonly maxBytes = MAX_OPEN_BYTES,
+    private readonly maxHeldBytes = MAX_HELD_BYTES,
+  ) {}
 
   /** @param sender the key, or one name for all callers without a key */
   open(sender: string, answer: ServerResponse): OpenBody {
@@ -82,12 +88,13 @@ export class OpenBodies {
     this.incomplete.delete(body);
   }
 
-  /** Counts the body of a call that is held from now on, if it is counted at all, only for its sender. */
+  /** Counts the body of a call that is held from now on only for its sender, while there is memory for held ones. */
   hold(answer: ServerResponse): void {
     const body = this.bodyOf.get(answer);
-    if (!body || body.held) return;
+    if (!body || body.held || this.heldTotal + body.bytes > this.maxHeldBytes) return;
     body.held = true;
     this.total -= body.bytes;
+    this.heldTotal += body.bytes;
   }
 
   /** Releases the memory of the body. */
@@ -98,7 +105,8 @@ export class OpenBodies {
 
   private count(body: OpenBody, bytes: number): void {
     body.bytes += bytes;
-    if (!body.held) this.total += bytes;
+    if (body.held) this.heldTotal += bytes;
+    else this.total += bytes;
     const left = (this.bytesOf.get(body.sender) ?? 0) + bytes;
     if (left > 0) this.bytesOf.set(body.sender, left);
     else this.bytesOf.delete(body.sender);

@@ -70,3 +70,20 @@ it('the bodies of held calls fill the shares of their senders, and leave all the
   for (const each of [...held, ...others]) each.close();
   for (const sender of ['a', 'b']) expect(bodies.grow(begin(bodies, sender).body, 50)).toBe(true);
 });
+
+it('the bodies of held calls beyond the memory for them take the room of all', () => {
+  const bodies = new OpenBodies(100, 80);
+  const [first, second] = ['a', 'b'].map((sender) => begin(bodies, sender));
+  for (const each of [first, second]) {
+    if (!each) throw new Error('no body');
+    expect(bodies.grow(each.body, 50)).toBe(true);
+    bodies.complete(each.body);
+    bodies.hold(each.to);
+  }
+  const others = ['c', 'd'].map((sender) => begin(bodies, sender));
+  expect(others.map(({ body }) => bodies.grow(body, 50))).toEqual([true, true]);
+  expect(others.map(({ cut }) => cut)).toEqual([true, false]);
+  first?.close();
+  second?.close();
+  expect(bodies.grow(begin(bodies, 'a').body, 50)).toBe(true);
+});
