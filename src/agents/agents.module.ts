@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { FinishedApprovals } from '../approvals/finished-approvals';
 import { KeyTurns } from '../access/key-turns';
 import { ADAPTERS } from './adapters';
 import { CallsNeverFail } from './calls-never-fail';
@@ -11,6 +12,7 @@ import { UnknownTools } from './unknown-tools';
   providers: [
     ...ADAPTERS.flatMap(({ providers }) => providers),
     CallsNeverFail,
+    FinishedApprovals,
     HeldCalls,
     { provide: KeyTurns, useFactory: () => new KeyTurns('reports, questions and cancellations') },
     TerminalQuestions,

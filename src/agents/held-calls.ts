@@ -22,8 +22,8 @@ import {
 } from '../approvals/commands/enqueue-approval';
 import { JoinApprovalCommand } from '../approvals/commands/join-approval';
 import { TakeAnswerCommand } from '../approvals/commands/take-answer';
+import { FinishedApprovals } from '../approvals/finished-approvals';
 import { AwaitSettlementQuery } from '../approvals/queries/await-settlement';
-import { GetApprovalStateQuery } from '../approvals/queries/get-approval';
 import { canonicalize, inputDigest, sha256Hex } from '../kernel/canonical-json';
 import { Clock } from '../kernel/clock';
 import { DomainError } from '../kernel/errors';
@@ -93,6 +93,7 @@ export class HeldCalls implements OnModuleDestroy {
   constructor(
     private readonly commands: CommandBus,
     private readonly queries: QueryBus,
+    private readonly finished: FinishedApprovals,
     private readonly events: EventBus,
     private readonly clock: Clock,
     private readonly log: Log,
@@ -273,7 +274,7 @@ export class HeldCalls implements OnModuleDestroy {
         new CancelApprovalCommand({ cause: 'abandoned', id, since, by: actorOf(caller), reason }),
       );
       const { keyId } = caller;
-      const { status } = await this.queries.execute(new GetApprovalStateQuery(id, { keyId }));
+      const { status } = await this.finished.stateOf(id, { keyId });
       if (status !== 'pending') await this.acknowledge({ id, keyId }, 'gone');
     });
   }

@@ -1,14 +1,16 @@
 import type { JsonObject } from '../kernel/json';
 import {
+  isSettled,
   unansweredReason,
   type Acknowledgement,
   type Approval,
   type ApprovalRequest,
   type ApprovalStatus,
+  type SettledApproval,
   type Settlement,
 } from './approval';
 import { readActor, TIMEOUT_ACTOR, type NamedActor, type Actor } from '../kernel/actor';
-import type { ApprovalState, PendingLook, Snapshot } from './approval-store';
+import type { ApprovalState, Look, Snapshot } from './approval-store';
 
 /** The columns of `approvals` that make an approval. */
 export interface ApprovalRow {
@@ -88,6 +90,12 @@ export function toApproval(row: ApprovalRow): Approval {
   }
 }
 
+function toSettled(row: ApprovalRow): SettledApproval {
+  const approval = toApproval(row);
+  if (!isSettled(approval)) throw new Error(`approval ${row.id} is pending, and was selected as settled`);
+  return approval;
+}
+
 /** Columns of a request that was settled just now. */
 export type SettledRow = Pick<ApprovalRow, 'id' | 'correlation_id' | 'traceparent' | 'created_at'> & {
   settled_at: Date;
@@ -117,12 +125,11 @@ export const toState = (row: StateRow): ApprovalState => ({
   endsInMs: row.ends_in_ms,
 });
 
-export const toLook = ({ id, now, display_digest: displayDigest }: SnapshotRow): PendingLook => ({
-  id,
-  status: 'pending',
-  now,
-  displayDigest,
-});
+export function toLook(row: SnapshotRow): Look {
+  const { id, now, display_digest: displayDigest } = row;
+  if (row.status === 'pending') return { id, status: 'pending', now, displayDigest };
+  return { id, status: 'settled', approval: toSettled(row), displayDigest };
+}
 
 export function toSnapshot(row: SnapshotRow): Snapshot {
   return {

@@ -74,8 +74,15 @@ export type PendingLook = Pick<Snapshot, 'displayDigest' | 'now'> & {
   readonly status: 'pending';
 };
 
+/** A settled request, which may lack its receipt. */
+export type SettledLook = Pick<Snapshot, 'displayDigest'> & {
+  readonly id: string;
+  readonly status: 'settled';
+  readonly approval: SettledApproval;
+};
+
 /** The state of an awaited request. */
-export type Look = PendingLook | SettledApproval;
+export type Look = PendingLook | SettledLook;
 
 /** The request at the last read, and the database's time now, computed from that read. */
 export type LastSeen = Pick<Snapshot, 'approval' | 'displayDigest' | 'now'>;
@@ -123,8 +130,8 @@ export interface LateAttempt {
 }
 
 /**
- * Stores approvals. Every transition is one conditional statement on the database's time. Reading a settled approval
- * without a receipt issues it; DomainError `receipt.unavailable` when that fails.
+ * Stores approvals. Every transition is one conditional statement on the database's time. A decision is stored with its
+ * receipt; an ending that nobody decided is read without one until it was signed.
  */
 export abstract class ApprovalStore {
   /**
@@ -184,7 +191,7 @@ export abstract class ApprovalStore {
   abstract depart(id: string, hold: Hold): Promise<Departure | null>;
 
   /**
-   * Cancels a pending request before `expiresAt`, without reading its text. The receipt is made when it is first read.
+   * Cancels a pending request before `expiresAt`, without reading its text. The receipt is signed later.
    *
    * @param since cancels only if no caller has joined since that departure; null: in any case
    * @returns null when a caller came back, the time is up, or the request ended otherwise
@@ -224,11 +231,11 @@ export abstract class ApprovalStore {
 
   /**
    * Ends up to `limit` requests that are past `expiresAt` + grace, and became so after a moment; null: all. Skips rows
-   * that another replica holds. Receipts are made when they are first read.
+   * that another replica holds. The receipts are signed later.
    */
   abstract expireDue(limit: number, after: Date | null): Promise<Settlement[]>;
 
-  /** Ends those of the given requests that are past `expiresAt` + grace; receipts as above. */
+  /** Ends those of the given requests that are past `expiresAt` + grace; the receipts are signed later. */
   abstract expireOverdue(ids: readonly string[]): Promise<Settlement[]>;
 
   /**

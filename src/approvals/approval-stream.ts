@@ -9,8 +9,8 @@ import { UnreadAnswers } from '../http/unread-answers';
 import { describeError, Log } from '../logging/log';
 import type { Approval } from './approval';
 import { viewOf } from './approval-view';
+import { FinishedApprovals } from './finished-approvals';
 import { AwaitSettlementQuery } from './queries/await-settlement';
-import { GetApprovalQuery } from './queries/get-approval';
 import type { Viewer } from './queries/viewer';
 
 const eventOf = (approval: Approval) => `event: approval\ndata: ${JSON.stringify(viewOf(approval))}\n\n`;
@@ -20,6 +20,7 @@ const eventOf = (approval: Approval) => `event: approval\ndata: ${JSON.stringify
 export class ApprovalStream {
   constructor(
     private readonly queries: QueryBus,
+    private readonly finished: FinishedApprovals,
     private readonly heartbeats: Heartbeats,
     private readonly unread: UnreadAnswers,
     private readonly log: Log,
@@ -44,7 +45,7 @@ export class ApprovalStream {
     gone: AbortSignal,
     reply: FastifyReply,
   ): Promise<Approval['status']> {
-    const { approval } = await this.queries.execute(new GetApprovalQuery(id, viewer, gone));
+    const { approval } = await this.finished.get(id, viewer, gone);
     answerUnder(approval.correlationId, reply);
     this.unread.write(openEventStream(reply), eventOf(approval));
     return approval.status;

@@ -54,9 +54,8 @@ import { CancelApprovalCommand } from './commands/cancel-approval';
 import { DecideApprovalCommand } from './commands/decide-approval';
 import { EnqueueApprovalCommand } from './commands/enqueue-approval';
 import { AwaitSettlementQuery } from './queries/await-settlement';
-import { GetApprovalQuery, GetApprovalStateQuery } from './queries/get-approval';
+import { FinishedApprovals } from './finished-approvals';
 import type { Viewer } from './queries/viewer';
-import { ListApprovalsQuery } from './queries/list-approvals';
 
 /** An agent sees the requests of its own key, an operator all. */
 function viewerOf(caller: Identity): Viewer {
@@ -80,6 +79,7 @@ export class ApprovalsController {
   constructor(
     private readonly commands: CommandBus,
     private readonly queries: QueryBus,
+    private readonly finished: FinishedApprovals,
     private readonly stream: ApprovalStream,
     private readonly open: OpenAnswers,
   ) {}
@@ -146,7 +146,7 @@ export class ApprovalsController {
   ) {
     const gone = callerGone(reply, caller);
     const viewer = viewerOf(caller);
-    const wanted = new ListApprovalsQuery({
+    const wanted = {
       keyId: viewer === 'everything' ? null : viewer.keyId,
       status: query.status ?? null,
       agentId: query.agentId ?? null,
@@ -154,10 +154,10 @@ export class ApprovalsController {
       connector: null,
       beforeId: query.cursor ?? null,
       limit: query.limit,
-    });
+    };
     const page = await this.lists.take(caller.keyId, async () => {
       gone.throwIfAborted();
-      return this.queries.execute(wanted);
+      return this.finished.list(wanted);
     });
     return { items: page.items.map(viewOf), nextCursor: page.nextBeforeId };
   }
@@ -210,14 +210,14 @@ export class ApprovalsController {
     const gone = callerGone(reply, caller);
     const viewer = viewerOf(caller);
     // Settles an overdue request, and hides requests that are not the caller's.
-    await this.queries.execute(new GetApprovalStateQuery(id, viewer));
+    await this.finished.stateOf(id, viewer);
     const by = actorOf(caller);
     const [ended] = await this.commands.execute(
       new CancelApprovalCommand({ cause: 'requested', id, by, reason, viewer, gone }),
     );
     // The request may be large, and is read once.
     if (ended && 'toolInput' in ended) return viewOf(ended);
-    return viewOf((await this.queries.execute(new GetApprovalQuery(id, viewer, gone))).approval);
+    return viewOf((await this.finished.get(id, viewer, gone)).approval);
   }
 
   @Post(':id/ack')
@@ -236,14 +236,12 @@ export class ApprovalsController {
     const gone = callerGone(reply, caller);
     const viewer = viewerOf(caller);
     // Settles an overdue request: the agent may have seen the timeout before the service did.
-    await this.queries.execute(new GetApprovalStateQuery(id, viewer));
+    await this.finished.stateOf(id, viewer);
     const acknowledged = await this.commands.execute(
       new AcknowledgeApprovalCommand(id, caller.keyId, outcome, gone),
     );
     // The request may be large, and is read once.
-    return viewOf(
-      acknowledged ?? (await this.queries.execute(new GetApprovalQuery(id, viewer, gone))).approval,
-    );
+    return viewOf(acknowledged ?? (await this.finished.get(id, viewer, gone)).approval);
   }
 
   private async awaited(

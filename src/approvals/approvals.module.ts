@@ -10,8 +10,10 @@ import { DepartFromApprovalHandler } from './commands/depart-from-approval';
 import { EnqueueApprovalHandler } from './commands/enqueue-approval';
 import { ExplainRejectionHandler } from './commands/explain-rejection';
 import { JoinApprovalHandler } from './commands/join-approval';
+import { SignReceiptsHandler } from './commands/sign-receipts';
 import { TakeAnswerHandler } from './commands/take-answer';
 import { ReceiptsModule } from '../receipts/receipts.module';
+import { FinishedApprovals } from './finished-approvals';
 import { PostgresApprovalStore } from './postgres-approval-store';
 import { AwaitSettlementHandler } from './queries/await-settlement';
 import { FindOpenCallsHandler } from './queries/find-open-calls';
@@ -40,6 +42,8 @@ import { TimeoutSweeper } from './timeout-sweeper';
     ListApprovalsHandler,
     LookForDueHandler,
     AwaitSettlementHandler,
+    SignReceiptsHandler,
+    FinishedApprovals,
     SettlementFeed,
     TimeoutSweeper,
     ApprovalStream,

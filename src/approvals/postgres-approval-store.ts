@@ -7,9 +7,7 @@ import { ReplicaPresence } from '../database/replica-presence';
 import { Turns } from '../database/turns';
 import { canonicalize } from '../kernel/canonical-json';
 import { DomainError } from '../kernel/errors';
-import { Receipts } from '../receipts/receipts';
 import {
-  isSettled,
   replacedBy,
   type Acknowledgement,
   type Approval,
@@ -124,7 +122,6 @@ export class PostgresApprovalStore extends ApprovalStore {
 
   constructor(
     private readonly database: Database,
-    private readonly receipts: Receipts,
     private readonly presence: ReplicaPresence,
     private readonly lanes: Lanes,
     @Inject(CONFIG) config: Config,
@@ -258,22 +255,6 @@ export class PostgresApprovalStore extends ApprovalStore {
     return (await this.database.query(REFUSE_SAME_OWNER, [id, verdict, by.channel, by.id])).length > 0;
   }
 
-  /** Returns snapshots with receipts; issues all missing receipts of settled approvals in one go. */
-  private async answerable(rows: readonly SnapshotRow[]): Promise<Snapshot[]> {
-    const snapshots = rows.map(toSnapshot);
-    const unsigned = snapshots.flatMap(({ approval }, i) =>
-      isSettled(approval) && approval.receipt === null
-        ? [{ approval, displayDigest: rows[i]?.display_digest ?? null }]
-        : [],
-    );
-    if (unsigned.length === 0) return snapshots;
-    const receipts = await this.receipts.issue(unsigned);
-    return snapshots.map((snapshot) => {
-      const receipt = receipts.get(snapshot.approval.id);
-      return receipt === undefined ? snapshot : { ...snapshot, approval: { ...snapshot.approval, receipt } };
-    });
-  }
-
   async join(id: string): Promise<Hold | null> {
     const [row] = await this.change<{ joined: Hold }>(id, JOIN, [id, this.presence.visibleNumber]);
     return row?.joined ?? null;
@@ -365,15 +346,13 @@ export class PostgresApprovalStore extends ApprovalStore {
   private async read(id: string, took?: (bytes: number) => void): Promise<Snapshot | null> {
     const rows = await this.database.query<SnapshotRow>(FIND, [this.graceSeconds, [id]]);
     for (const { request } of rows) took?.(request.length);
-    const [snapshot] = await this.answerable(rows);
-    return snapshot ?? null;
+    const [row] = rows;
+    return row ? toSnapshot(row) : null;
   }
 
   async look(ids: readonly string[]): Promise<Look[]> {
     const rows = await this.database.query<SnapshotRow>(LOOK, [this.graceSeconds, ids]);
-    const settled = await this.answerable(rows.filter(({ status }) => status !== 'pending'));
-    const pending = rows.filter(({ status }) => status === 'pending').map(toLook);
-    return [...pending, ...settled.map(({ approval }) => approval).filter(isSettled)];
+    return rows.map(toLook);
   }
 
   async list(filter: ApprovalFilter): Promise<ApprovalsFound> {
@@ -388,7 +367,7 @@ export class PostgresApprovalStore extends ApprovalStore {
       filter.connector,
     ]);
     const more = rows.some(({ listed }) => listed > rows.length);
-    return { snapshots: await this.answerable(rows), more };
+    return { snapshots: rows.map(toSnapshot), more };
   }
 
   async openCalls({ keyId, sessionId, call, afterId }: OpenCallFilter): Promise<Approval[]> {

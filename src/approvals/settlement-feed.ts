@@ -8,8 +8,10 @@ import { describeError, Log } from '../logging/log';
 import type { Approval, SettledApproval } from './approval';
 import { ApprovalSettled } from './approval-events';
 import { SETTLED_CHANNEL } from './approval-statements';
-import { ApprovalStore, type LastSeen, type Look, type PendingLook, type Snapshot } from './approval-store';
+import { ApprovalStore, type LastSeen, type PendingLook, type Snapshot } from './approval-store';
 import { CancelApprovalCommand } from './commands/cancel-approval';
+import { SignReceiptsCommand } from './commands/sign-receipts';
+import { answerable } from './receipts-of';
 
 /** Interval of checks of waiters' deadlines; "within a second of expiresAt" leaves room for four checks. */
 const TICK_MS = 200;
@@ -262,7 +264,12 @@ export class SettlementFeed implements OnApplicationBootstrap, OnModuleDestroy {
       const ids = this.takeToRead();
       try {
         const looks = await this.store.look(ids);
-        for (const look of looks) this.tell(look);
+        for (const look of looks) if (look.status === 'pending') this.sawPending(look);
+        const settled = looks.filter((look) => look.status === 'settled');
+        const finished = await answerable(settled, (missing) =>
+          this.commands.execute(new SignReceiptsCommand(missing)),
+        );
+        for (const { approval } of finished) this.answer(approval);
         const found = new Set(looks.map(({ id }) => id));
         this.lose(ids.filter((id) => !found.has(id)));
       } catch (error) {
@@ -279,11 +286,6 @@ export class SettlementFeed implements OnApplicationBootstrap, OnModuleDestroy {
   private lose(ids: readonly string[]): void {
     for (const id of ids)
       for (const waiter of this.waiting.get(id) ?? []) if (waiter.seen) waiter.answer('lost');
-  }
-
-  private tell(look: Look): void {
-    if (look.status === 'pending') this.sawPending(look);
-    else this.answer(look);
   }
 
   /** Answers all waiters here, with an approval that has its receipt. */

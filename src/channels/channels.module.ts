@@ -1,4 +1,5 @@
 import { Module, type DynamicModule } from '@nestjs/common';
+import { FinishedApprovals } from '../approvals/finished-approvals';
 import type { Config } from '../config/environment';
 import { CardStore } from './telegram/card-store';
 import { BringUpCardHandler } from './telegram/commands/bring-up-card';
@@ -42,7 +43,10 @@ export class ChannelsModule {
     return {
       module: ChannelsModule,
       global: true,
-      providers: telegram === null ? [] : [{ provide: Channel, useClass: TelegramChannel }, DeliveryWorker],
+      providers:
+        telegram === null
+          ? []
+          : [FinishedApprovals, { provide: Channel, useClass: TelegramChannel }, DeliveryWorker],
     };
   }
 }

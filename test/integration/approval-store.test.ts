@@ -436,9 +436,11 @@ describe('a look at what is waited for', () => {
     expect(of(pending)).toMatchObject({ status: 'pending', now: expect.any(Date) as Date });
     expect(of(pending)).not.toHaveProperty('toolInput');
     expect(of(settled)).toMatchObject({
-      status: 'approved',
-      toolInput: { command: 'ls' },
-      receipt: expect.any(String) as string,
+      approval: {
+        status: 'approved',
+        toolInput: { command: 'ls' },
+        receipt: expect.any(String) as string,
+      },
     });
   });
 });

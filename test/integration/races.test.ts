@@ -52,7 +52,7 @@ class Replica {
       answer: () => undefined,
     } as unknown as SettlementFeed;
     this.decideHandler = new DecideApprovalHandler(open.store, UNLIMITED, feed, open.receipts, events);
-    this.cancelHandler = new CancelApprovalHandler(open.store, UNLIMITED, events);
+    this.cancelHandler = new CancelApprovalHandler(open.store, UNLIMITED, open.receipts, events);
   }
 
   async see(id: string): Promise<void> {

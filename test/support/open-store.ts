@@ -52,7 +52,6 @@ export async function openTestStore(
   return {
     store: new PostgresApprovalStore(
       database,
-      receipts,
       new ReplicaPresence(),
       new Destination(new ChatMoves(database), config),
       config,

@@ -1,5 +1,5 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { CommandBus, EventBus, QueryBus } from '@nestjs/cqrs';
+import { CommandBus, EventBus } from '@nestjs/cqrs';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js';
 import {
@@ -22,7 +22,8 @@ import { actorOf, type Identity } from '../../access/identity';
 import { KeyTurns } from '../../access/key-turns';
 import { AlreadySettled, Expired, type Approval } from '../../approvals/approval';
 import { CancelApprovalCommand } from '../../approvals/commands/cancel-approval';
-import { ListApprovalsQuery, type ApprovalPage } from '../../approvals/queries/list-approvals';
+import { FinishedApprovals } from '../../approvals/finished-approvals';
+import type { ApprovalPage } from '../../approvals/queries/list-approvals';
 import { presentedKey } from '../../access/access.guard';
 import { openEventStream } from '../../http/event-stream';
 import { Heartbeats } from '../../http/heartbeats';
@@ -100,7 +101,7 @@ export class McpEndpoint implements OnModuleInit {
   constructor(
     private readonly calls: HeldCalls,
     private readonly commands: CommandBus,
-    private readonly queries: QueryBus,
+    private readonly finished: FinishedApprovals,
     private readonly events: EventBus,
     private readonly heartbeats: Heartbeats,
     private readonly held: OpenAnswers,
@@ -267,17 +268,15 @@ export class McpEndpoint implements OnModuleInit {
     const found = new Map<string, string>();
     let beforeId: string | null = null;
     do {
-      const page: ApprovalPage = await this.queries.execute(
-        new ListApprovalsQuery({
-          keyId,
-          agentId: null,
-          sessionId,
-          connector: 'mcp',
-          status: 'pending',
-          beforeId,
-          limit: PAGE_SIZE,
-        }),
-      );
+      const page: ApprovalPage = await this.finished.list({
+        keyId,
+        agentId: null,
+        sessionId,
+        connector: 'mcp',
+        status: 'pending',
+        beforeId,
+        limit: PAGE_SIZE,
+      });
       for (const approval of page.items) {
         const requestId = requestIdOf(approval);
         const reason = requestId === undefined ? undefined : cancellations.get(requestId);

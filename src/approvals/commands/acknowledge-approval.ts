@@ -2,7 +2,8 @@ import { Command, CommandHandler, EventBus, type ICommandHandler } from '@nestjs
 import { acknowledge, type Acknowledgement, type SettledApproval } from '../approval';
 import { ApprovalAcknowledged } from '../approval-events';
 import { ApprovalStore } from '../approval-store';
-import { findFor } from '../queries/viewer';
+import { Receipts } from '../../receipts/receipts';
+import { findAnswerable } from './find-answerable';
 
 /**
  * Records the acknowledgement of the agent that asked. Answers with the approval if the same was recorded before; null:
@@ -26,6 +27,7 @@ export class AcknowledgeApprovalCommand extends Command<SettledApproval | null> 
 export class AcknowledgeApprovalHandler implements ICommandHandler<AcknowledgeApprovalCommand> {
   constructor(
     private readonly store: ApprovalStore,
+    private readonly receipts: Receipts,
     private readonly events: EventBus,
   ) {}
 
@@ -35,7 +37,7 @@ export class AcknowledgeApprovalHandler implements ICommandHandler<AcknowledgeAp
       this.events.publish(new ApprovalAcknowledged(outcome));
       return null;
     }
-    const found = await findFor({ keyId }, { store: this.store, id, gone });
+    const found = await findAnswerable({ keyId }, { store: this.store, receipts: this.receipts, id, gone });
     // The pure rule decides: recorded before, or refused. A request that settled only just now gets another try.
     const noted = acknowledge(found.approval, outcome);
     return noted === found.approval ? noted : this.execute(command);

@@ -3,7 +3,9 @@ import { cancel, type Departure, type SettledApproval, type Settlement } from '.
 import type { Person } from '../../kernel/actor';
 import { ApprovalSettled } from '../approval-events';
 import { ApprovalStore } from '../approval-store';
-import { findFor, type Viewer } from '../queries/viewer';
+import { Receipts } from '../../receipts/receipts';
+import type { Viewer } from '../queries/viewer';
+import { findAnswerable } from './find-answerable';
 import { RateLimits } from '../../access/rate-limits';
 import { judged } from './late-attempt';
 
@@ -49,6 +51,7 @@ export class CancelApprovalHandler implements ICommandHandler<CancelApprovalComm
   constructor(
     private readonly store: ApprovalStore,
     private readonly limits: RateLimits,
+    private readonly receipts: Receipts,
     private readonly events: EventBus,
   ) {}
 
@@ -71,7 +74,12 @@ export class CancelApprovalHandler implements ICommandHandler<CancelApprovalComm
       this.announced([ended]);
       return ended;
     }
-    const { approval, now, endsInMs } = await findFor(viewer, { store: this.store, id, gone });
+    const { approval, now, endsInMs } = await findAnswerable(viewer, {
+      store: this.store,
+      receipts: this.receipts,
+      id,
+      gone,
+    });
     if (approval.status === 'pending' && endsInMs <= 0) {
       this.announced(await this.store.expireOverdue([id]));
       return this.take(request);

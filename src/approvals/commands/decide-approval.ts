@@ -4,7 +4,7 @@ import type { Person } from '../../kernel/actor';
 import { DomainError } from '../../kernel/errors';
 import { ApprovalSettled } from '../approval-events';
 import { ApprovalStore, type LastSeen, type Snapshot } from '../approval-store';
-import { findFor } from '../queries/viewer';
+import { findAnswerable } from './find-answerable';
 import { Receipts } from '../../receipts/receipts';
 import { RateLimits } from '../../access/rate-limits';
 import { SettlementFeed } from '../settlement-feed';
@@ -95,10 +95,11 @@ export class DecideApprovalHandler implements ICommandHandler<DecideApprovalComm
 
   /** Reads the request; ends it first if it is overdue, so that the caller gets the true state. */
   private async read(id: string): Promise<Snapshot> {
-    const found = await findFor('everything', { store: this.store, id, gone: null });
+    const from = { store: this.store, receipts: this.receipts, id, gone: null };
+    const found = await findAnswerable('everything', from);
     if (found.approval.status !== 'pending' || found.endsInMs > 0) return found;
     for (const ended of await this.store.expireOverdue([id])) this.events.publish(new ApprovalSettled(ended));
-    return findFor('everything', { store: this.store, id, gone: null });
+    return findAnswerable('everything', from);
   }
 }
 

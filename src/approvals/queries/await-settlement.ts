@@ -1,7 +1,7 @@
-import { Query, QueryBus, QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
+import { Query, QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
 import type { Approval } from '../approval';
 import { SettlementFeed, type Waiter } from '../settlement-feed';
-import { GetApprovalQuery } from './get-approval';
+import { FinishedApprovals } from '../finished-approvals';
 import type { Viewer } from './viewer';
 
 /**
@@ -11,7 +11,7 @@ import type { Viewer } from './viewer';
 export class AwaitSettlementQuery extends Query<Approval> {
   /**
    * @param signal ends the wait
-   * @param gone drops the read before the wait, as in {@link GetApprovalQuery}; null: the answer is needed in any case
+   * @param gone drops the read before the wait, as in {@link FinishedApprovals.get}; null: the answer is needed in any case
    */
   constructor(
     readonly id: string,
@@ -27,7 +27,7 @@ export class AwaitSettlementQuery extends Query<Approval> {
 @QueryHandler(AwaitSettlementQuery)
 export class AwaitSettlementHandler implements IQueryHandler<AwaitSettlementQuery> {
   constructor(
-    private readonly queries: QueryBus,
+    private readonly finished: FinishedApprovals,
     private readonly feed: SettlementFeed,
   ) {}
 
@@ -45,7 +45,7 @@ export class AwaitSettlementHandler implements IQueryHandler<AwaitSettlementQuer
   /** Separate from the wait, so that a waiting call does not keep its read in memory: the feed holds one for all. */
   private async begin(waiter: Waiter, query: AwaitSettlementQuery): Promise<{ answered: Promise<Approval> }> {
     const { id, viewer, waitMs, signal, gone } = query;
-    const seen = await this.queries.execute(new GetApprovalQuery(id, viewer, gone));
+    const seen = await this.finished.get(id, viewer, gone);
     if (seen.approval.status !== 'pending') return { answered: Promise.resolve(seen.approval) };
     return { answered: waiter.settled({ waitMs, seen, signal }) };
   }

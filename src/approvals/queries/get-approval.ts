@@ -1,9 +1,8 @@
-import { CommandBus, Query, QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
+import { Query, QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
 import { ApprovalStore, type ApprovalState, type Snapshot } from '../approval-store';
-import { CancelApprovalCommand } from '../commands/cancel-approval';
 import { findFor, mayView, notFound, type Viewer } from './viewer';
 
-/** Finds the approval; settles an overdue one first. Rejects with `approval.not-found`. */
+/** Finds the approval, which may be overdue or lack its receipt. Rejects with `approval.not-found`. */
 export class GetApprovalQuery extends Query<Snapshot> {
   /** @param gone drops the read if it aborts before its turn; null: the read is needed in any case */
   constructor(
@@ -17,15 +16,9 @@ export class GetApprovalQuery extends Query<Snapshot> {
 
 @QueryHandler(GetApprovalQuery)
 export class GetApprovalHandler implements IQueryHandler<GetApprovalQuery> {
-  constructor(
-    private readonly store: ApprovalStore,
-    private readonly commands: CommandBus,
-  ) {}
+  constructor(private readonly store: ApprovalStore) {}
 
-  async execute({ id, viewer, gone }: GetApprovalQuery): Promise<Snapshot> {
-    const found = await findFor(viewer, { store: this.store, id, gone });
-    if (found.approval.status !== 'pending' || found.endsInMs > 0) return found;
-    await this.commands.execute(new CancelApprovalCommand({ cause: 'timeout', ids: [id] }));
+  execute({ id, viewer, gone }: GetApprovalQuery): Promise<Snapshot> {
     return findFor(viewer, { store: this.store, id, gone });
   }
 }
@@ -42,19 +35,9 @@ export class GetApprovalStateQuery extends Query<ApprovalState> {
 
 @QueryHandler(GetApprovalStateQuery)
 export class GetApprovalStateHandler implements IQueryHandler<GetApprovalStateQuery> {
-  constructor(
-    private readonly store: ApprovalStore,
-    private readonly commands: CommandBus,
-  ) {}
+  constructor(private readonly store: ApprovalStore) {}
 
   async execute({ id, viewer }: GetApprovalStateQuery): Promise<ApprovalState> {
-    const found = await this.read(id, viewer);
-    if (found.status !== 'pending' || found.endsInMs > 0) return found;
-    await this.commands.execute(new CancelApprovalCommand({ cause: 'timeout', ids: [id] }));
-    return this.read(id, viewer);
-  }
-
-  private async read(id: string, viewer: Viewer): Promise<ApprovalState> {
     const found = await this.store.stateOf(id);
     if (!found || !mayView(viewer, found)) throw notFound();
     return found;

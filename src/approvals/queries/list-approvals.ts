@@ -1,7 +1,6 @@
-import { CommandBus, Query, QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
+import { Query, QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
 import type { Approval } from '../approval';
-import { ApprovalStore, type ApprovalFilter } from '../approval-store';
-import { CancelApprovalCommand } from '../commands/cancel-approval';
+import { ApprovalStore, type ApprovalFilter, type ApprovalsFound } from '../approval-store';
 
 export interface ApprovalPage {
   readonly items: readonly Approval[];
@@ -9,8 +8,8 @@ export interface ApprovalPage {
   readonly nextBeforeId: string | null;
 }
 
-/** Lists approvals, newest first; settles overdue ones first. */
-export class ListApprovalsQuery extends Query<ApprovalPage> {
+/** Lists approvals, newest first, which may be overdue or lack their receipts. */
+export class ListApprovalsQuery extends Query<ApprovalsFound> {
   constructor(readonly filter: ApprovalFilter) {
     super();
   }
@@ -18,22 +17,9 @@ export class ListApprovalsQuery extends Query<ApprovalPage> {
 
 @QueryHandler(ListApprovalsQuery)
 export class ListApprovalsHandler implements IQueryHandler<ListApprovalsQuery> {
-  constructor(
-    private readonly store: ApprovalStore,
-    private readonly commands: CommandBus,
-  ) {}
+  constructor(private readonly store: ApprovalStore) {}
 
-  async execute({ filter }: ListApprovalsQuery): Promise<ApprovalPage> {
-    let found = await this.store.list(filter);
-    const overdue = found.snapshots.filter(
-      ({ approval, endsInMs }) => approval.status === 'pending' && endsInMs <= 0,
-    );
-    if (overdue.length > 0) {
-      const ids = overdue.map(({ approval }) => approval.id);
-      await this.commands.execute(new CancelApprovalCommand({ cause: 'timeout', ids }));
-      found = await this.store.list(filter);
-    }
-    const items = found.snapshots.map(({ approval }) => approval);
-    return { items, nextBeforeId: found.more ? (items.at(-1)?.id ?? null) : null };
+  execute({ filter }: ListApprovalsQuery): Promise<ApprovalsFound> {
+    return this.store.list(filter);
   }
 }

@@ -1,7 +1,7 @@
 import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
-import { CommandBus, EventBus, QueryBus } from '@nestjs/cqrs';
+import { CommandBus, EventBus } from '@nestjs/cqrs';
 import { isSettled, possibleVerdicts, type Approval } from '../../approvals/approval';
-import { GetApprovalQuery } from '../../approvals/queries/get-approval';
+import { FinishedApprovals } from '../../approvals/finished-approvals';
 import { CONFIG, type Config } from '../../config/environment';
 import { isUnavailable } from '../../database/database';
 import { Clock } from '../../kernel/clock';
@@ -74,7 +74,7 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
     private readonly moves: ChatMoves,
     private readonly destination: Destination,
     private readonly commands: CommandBus,
-    private readonly queries: QueryBus,
+    private readonly finished: FinishedApprovals,
     private readonly events: EventBus,
     private readonly clock: Clock,
     private readonly log: Log,
@@ -133,7 +133,7 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
       await this.outbox.finish(work);
       return true;
     }
-    const { approval } = await this.queries.execute(new GetApprovalQuery(work.approvalId, 'everything'));
+    const { approval } = await this.finished.get(work.approvalId, 'everything');
     joinCorrelation(approval.correlationId);
     if (work.kind !== 'warning') await prepareCard(approval);
     return this.tracing.resume(

@@ -1,4 +1,5 @@
 import { Global, Module, type DynamicModule } from '@nestjs/common';
+import { FinishedApprovals } from '../../approvals/finished-approvals';
 import { TelegrafModule } from 'nestjs-telegraf';
 import type { Config } from '../../config/environment';
 import { OperatorChat } from './operator-chat';
@@ -36,6 +37,7 @@ export class TelegramModule {
         }),
       ],
       providers: [
+        FinishedApprovals,
         TelegramApi,
         { provide: OperatorChat, useClass: TelegramChat },
         People,

@@ -1,8 +1,9 @@
 import { EventEmitter } from 'node:events';
-import type { QueryBus } from '@nestjs/cqrs';
+import type { CommandBus, QueryBus } from '@nestjs/cqrs';
 import type { FastifyReply } from 'fastify';
 import { Standing } from '../../../src/access/standing';
 import type { Approval } from '../../../src/approvals/approval';
+import { FinishedApprovals } from '../../../src/approvals/finished-approvals';
 import { ApprovalStream } from '../../../src/approvals/approval-stream';
 import { AwaitSettlementQuery } from '../../../src/approvals/queries/await-settlement';
 import { callerGone } from '../../../src/access/caller-gone';
@@ -52,7 +53,13 @@ function stream(awaiting: () => Promise<Approval>, standing = new Standing()) {
   const log = createLog({ level: 'info', format: 'json' }, { write: (line) => void logged.push(line) });
   const caller = { keyId: 'k', owner: null, role: 'agent', standing } as const;
   const unread = { write: (out: Raw, text: string) => out.write(text) } as unknown as UnreadAnswers;
-  const events = new ApprovalStream(queries, new Heartbeats(), unread, log);
+  const events = new ApprovalStream(
+    queries,
+    new FinishedApprovals(queries, {} as CommandBus),
+    new Heartbeats(),
+    unread,
+    log,
+  );
   const sent = events.send('id', 'everything', { caller, gone: callerGone(reply, caller) }, reply);
   return { raw, logged, sent };
 }

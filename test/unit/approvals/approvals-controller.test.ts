@@ -3,6 +3,7 @@ import type { FastifyReply } from 'fastify';
 import type { Identity } from '../../../src/access/identity';
 import { Standing } from '../../../src/access/standing';
 import type { Approval } from '../../../src/approvals/approval';
+import type { FinishedApprovals } from '../../../src/approvals/finished-approvals';
 import type { ApprovalStream } from '../../../src/approvals/approval-stream';
 import { ApprovalsController } from '../../../src/approvals/approvals.controller';
 import type { OpenAnswers } from '../../../src/access/open-answers';
@@ -25,6 +26,7 @@ it('an answer is not written for a caller that hung up while it waited', async (
   const controller = new ApprovalsController(
     nothing as CommandBus,
     queries as unknown as QueryBus,
+    nothing as FinishedApprovals,
     nothing as ApprovalStream,
     open as unknown as OpenAnswers,
   );

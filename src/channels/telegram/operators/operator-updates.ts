@@ -2,7 +2,8 @@ import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { Action, Command, Ctx, On, Update } from 'nestjs-telegraf';
 import type { Context, NarrowedContext } from 'telegraf';
 import type { CallbackQuery, Message, Update as TelegramUpdate } from 'telegraf/types';
-import { ListApprovalsQuery, type ApprovalPage } from '../../../approvals/queries/list-approvals';
+import { FinishedApprovals } from '../../../approvals/finished-approvals';
+import type { ApprovalPage } from '../../../approvals/queries/list-approvals';
 import { listCallbackData, parseListTap, type ListTap } from './callback-data';
 import { BringUpCardCommand } from '../commands/bring-up-card';
 import { MoveChatCommand } from '../commands/move-chat';
@@ -66,6 +67,7 @@ export class OperatorUpdates {
   constructor(
     private readonly commands: CommandBus,
     private readonly queries: QueryBus,
+    private readonly finished: FinishedApprovals,
     private readonly chat: OperatorChat,
     private readonly people: People,
     private readonly taps: Taps,
@@ -193,7 +195,7 @@ export class OperatorUpdates {
   private async pageOfPending(beforeId: string | null): Promise<ApprovalPage> {
     const everything = { keyId: null, agentId: null, sessionId: null, connector: null };
     const filter = { ...everything, status: 'pending', beforeId, limit: PENDING_PAGE_SIZE } as const;
-    return this.queries.execute(new ListApprovalsQuery(filter));
+    return this.finished.list(filter);
   }
 
   /** Lists requests without decisions: each button leads to one card, the last to the next page. */

@@ -1,0 +1,17 @@
+import type { Receipts } from '../../receipts/receipts';
+import type { ApprovalStore, Snapshot } from '../approval-store';
+import { findFor, type Viewer } from '../queries/viewer';
+import { answerable } from '../receipts-of';
+
+/**
+ * Reads a request as {@link findFor} does, and signs its receipt if it has settled without one: its caller is answered
+ * with it, or with a refusal that carries it.
+ */
+export async function findAnswerable(
+  viewer: Viewer,
+  { receipts, ...read }: { store: ApprovalStore; receipts: Receipts; id: string; gone: AbortSignal | null },
+): Promise<Snapshot> {
+  const found = await findFor(viewer, read);
+  const [complete = found] = await answerable([found], (missing) => receipts.issue(missing));
+  return complete;
+}
