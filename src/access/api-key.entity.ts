@@ -1,4 +1,5 @@
 import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import type { Role } from '../http/allow';
 
 /** One API key made with the command line; only its holder has the key itself. */
 @Entity('api_keys')
@@ -10,13 +11,13 @@ export class ApiKeyEntity {
   name!: string;
 
   @Column('text')
-  role!: string;
+  role!: Role;
 
   @Column('text', { nullable: true })
   owner!: string | null;
 
-  /** SHA-256 of the key. */
-  @Column('bytea')
+  /** SHA-256 of the key; only a query that names this column reads it. */
+  @Column('bytea', { select: false })
   digest!: Buffer;
 
   @Column('timestamptz', { name: 'created_at' })

@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
+import { In, IsNull } from 'typeorm';
 import { Database, type Statement } from '../database/database';
 import type { Role } from '../http/allow';
+import { ApiKeyEntity } from './api-key.entity';
 
 /** A valid key. */
 export interface ActiveKey {
@@ -24,18 +26,6 @@ export interface KeyRecord {
 const NOW = `date_trunc('milliseconds', now())`;
 
 const RECORD = `name, role, owner, created_at as "createdAt", last_used_at as "lastUsedAt", revoked_at as "revokedAt"`;
-
-const ACTIVE: Statement = {
-  name: 'key-active',
-  text: `select name, role, owner, encode(digest, 'base64') as digest from api_keys where revoked_at is null`,
-};
-
-const LIST: Statement = {
-  name: 'key-list',
-  text: `select ${RECORD} from api_keys order by created_at, name`,
-};
-
-const FIND: Statement = { name: 'key-find', text: `select ${RECORD} from api_keys where name = $1` };
 
 /** Parameters: name, role, owner, digest, actor. */
 const ADD: Statement = {
@@ -67,22 +57,23 @@ const REVOKE: Statement = {
   select ${RECORD} from revoked`,
 };
 
-const NOTE_USE: Statement = {
-  name: 'key-note-use',
-  text: `update api_keys set last_used_at = ${NOW} where name = any($1::text[])`,
-};
-
 /** The table of API keys. */
 @Injectable()
 export class KeyStore {
   constructor(private readonly database: Database) {}
 
   async active(): Promise<ActiveKey[]> {
-    return this.database.query<ActiveKey>(ACTIVE, []);
+    const select = { name: true, role: true, owner: true, digest: true };
+    const keys = await this.database.rows(ApiKeyEntity, (rows) =>
+      rows.find({ select, where: { revokedAt: IsNull() } }),
+    );
+    return keys.map(({ digest, ...key }) => ({ ...key, digest: digest.toString('base64') }));
   }
 
   async list(): Promise<KeyRecord[]> {
-    return this.database.query<KeyRecord>(LIST, []);
+    return this.database.rows(ApiKeyEntity, (rows) =>
+      rows.find({ order: { createdAt: 'asc', name: 'asc' } }),
+    );
   }
 
   /** @returns the new key's record; null when another key has, or had, the name. */
@@ -103,11 +94,11 @@ export class KeyStore {
   /** @returns the key, revoked now or earlier; null when there is none of this name. */
   async revoke(name: string, by: string): Promise<KeyRecord | null> {
     const [revoked] = await this.database.query<KeyRecord>(REVOKE, [name, by]);
-    const [found] = revoked ? [revoked] : await this.database.query<KeyRecord>(FIND, [name]);
-    return found ?? null;
+    return revoked ?? this.database.rows(ApiKeyEntity, (rows) => rows.findOneBy({ name }));
   }
 
   async noteUse(names: readonly string[]): Promise<void> {
-    await this.database.query(NOTE_USE, [names]);
+    const lastUsedAt = () => NOW;
+    await this.database.rows(ApiKeyEntity, (rows) => rows.update({ name: In(names) }, { lastUsedAt }));
   }
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { Database, type Statement } from '../database/database';
+import { AuditCheckpointEntity } from './audit-seals.entities';
 import { NOTHING_BEFORE, type AuditRow, type Seal } from './audit-chain';
 import type { SealedRow } from './chain-verifier';
 
@@ -111,22 +112,6 @@ export const PAGE: Statement = {
   where a.seq > $1 order by a.seq limit $2`,
 };
 
-const CHECKPOINT: Statement = {
-  name: 'audit-checkpoint',
-  text: `
-  insert into audit_checkpoints (number, hash, jws, exported_at) values ($1, $2, $3, now()) on conflict do nothing`,
-};
-
-const CHECKPOINT_AT: Statement = {
-  name: 'audit-checkpoint-at',
-  text: `select jws from audit_checkpoints where number = $1`,
-};
-
-const CHECKPOINTS: Statement = {
-  name: 'audit-checkpoints',
-  text: `select jws from audit_checkpoints order by number`,
-};
-
 /** Stores and reads audit rows, their seals and the checkpoints. */
 @Injectable()
 export class AuditStore {
@@ -203,16 +188,24 @@ export class AuditStore {
 
   /** Records a checkpoint that was written to the file. */
   async exported({ number, hash }: Pick<Seal, 'number' | 'hash'>, jws: string): Promise<void> {
-    await this.database.query(CHECKPOINT, [number, hash, jws]);
+    const checkpoint = { number: String(number), hash, jws, exportedAt: () => 'now()' };
+    await this.database.rows(AuditCheckpointEntity, (rows) =>
+      rows.createQueryBuilder().insert().values(checkpoint).orIgnore().execute(),
+    );
   }
 
   async checkpointAt(number: number): Promise<string | null> {
-    const [row] = await this.database.query<{ jws: string }>(CHECKPOINT_AT, [number]);
-    return row?.jws ?? null;
+    const found = await this.database.rows(AuditCheckpointEntity, (rows) =>
+      rows.findOneBy({ number: String(number) }),
+    );
+    return found?.jws ?? null;
   }
 
   /** Every exported checkpoint, as signed. */
   async checkpoints(): Promise<string[]> {
-    return (await this.database.query<{ jws: string }>(CHECKPOINTS, [])).map(({ jws }) => jws);
+    const all = await this.database.rows(AuditCheckpointEntity, (rows) =>
+      rows.createQueryBuilder('c').select('c.jws', 'jws').orderBy('c.number').getRawMany<{ jws: string }>(),
+    );
+    return all.map(({ jws }) => jws);
   }
 }

@@ -4,6 +4,7 @@ import type { Config } from '../config/environment';
 import { createDataSource } from '../database/data-source';
 import { Database } from '../database/database';
 import { joinDatabase } from '../database/database-location';
+import { ENTITIES } from '../entities';
 import { holdsEmbeddedPostgres } from '../database/embedded-postgres';
 import { createLog } from '../logging/log';
 
@@ -40,7 +41,7 @@ export async function besideService<T>(
   const log = createLog({ level: 'warn', format: 'json' }, { write: (line) => process.stderr.write(line) });
   const location = await joinDatabase(config, log);
   try {
-    const source = createDataSource(location.url, 1);
+    const source = createDataSource(location.url, 1, { entities: ENTITIES });
     await source.initialize();
     try {
       return await work({ config, database: new Database(source), madeIn: none ? dataDir : null });

@@ -1,7 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { DatabaseError, type Pool, type PoolClient, type QueryConfig, type QueryResultRow } from 'pg';
-import { DataSource } from 'typeorm';
+import {
+  DatabaseError,
+  type Pool,
+  type PoolClient,
+  type QueryConfig,
+  type QueryResult,
+  type QueryResultRow,
+} from 'pg';
+import { DataSource, QueryFailedError, type ObjectLiteral, type Repository } from 'typeorm';
 import { DomainError } from '../kernel/errors';
 import { pooledBegin } from './session';
 
@@ -119,13 +126,13 @@ export interface PoolUse {
 /** Ignores the error: the statement fails as well, and reports it. */
 const heard = (): void => undefined;
 
-/** The hot path to PostgreSQL: named prepared statements on TypeORM's own pool. */
+/** The way to PostgreSQL on TypeORM's pool: prepared statements where speed matters, repositories elsewhere. */
 @Injectable()
 export class Database {
   private readonly pool: Pool;
 
-  constructor(@InjectDataSource() dataSource: DataSource) {
-    this.pool = (dataSource.driver as unknown as { master: Pool }).master;
+  constructor(@InjectDataSource() private readonly source: DataSource) {
+    this.pool = (source.driver as unknown as { master: Pool }).master;
     // A connection that breaks while in use also emits an event; without a listener it would end the process.
     this.pool.on('acquire', (client) => {
       if (!client.listeners('error').includes(heard)) client.on('error', heard);
@@ -145,8 +152,26 @@ export class Database {
    */
   query<Row extends QueryResultRow>(statement: Statement, values: readonly unknown[]): Promise<Row[]> {
     return this.withConnection(new Deadline(statement.withinMs), (on) =>
-      on.pooled ? inTransaction(on, () => run<Row>(on, statement, values)) : run<Row>(on, statement, values),
+      alone(on, () => run<Row>(on, statement, values)),
     );
+  }
+
+  /**
+   * Calls one method of a TypeORM repository, in a transaction of its own. Has the limits, retries and errors of
+   * {@link query}. The entity must be one of the data source.
+   *
+   * @throws DomainError `database.unavailable` as {@link query} does.
+   */
+  rows<Entity extends ObjectLiteral, T>(
+    entity: new () => Entity,
+    work: (rows: Repository<Entity>) => Promise<T>,
+  ): Promise<T> {
+    return this.withConnection(new Deadline(undefined), (on) => {
+      const runner = this.source.createQueryRunner();
+      // TypeORM sends every statement through the connection of its runner.
+      runner.connect = () => Promise.resolve({ query: on.query.bind(on) });
+      return alone(on, () => work(runner.manager.getRepository(entity)).catch(throwCause));
+    });
   }
 
   /**
@@ -226,14 +251,19 @@ class Connection {
     this.pooled = pooledBegin(client) !== null;
   }
 
-  async send<Row extends QueryResultRow>(query: QueryConfig): Promise<Row[]> {
+  /** Has the signature by which TypeORM calls a connection. */
+  query(text: string, values: unknown[] = []): Promise<QueryResult> {
+    return this.send({ text, values });
+  }
+
+  async send<Row extends QueryResultRow>(query: QueryConfig): Promise<QueryResult<Row>> {
     const { leftMs } = this.deadline;
     const timed: QueryConfig & { query_timeout?: number } =
       leftMs === undefined ? query : { ...query, query_timeout: leftMs };
     try {
-      const { rows } = await this.client.query<Row>(timed);
+      const result = await this.client.query<Row>(timed);
       this.broken = false;
-      return rows;
+      return result;
     } catch (error) {
       this.broken = !(error instanceof DatabaseError);
       throw toUnavailable(error);
@@ -249,6 +279,16 @@ class Connection {
   }
 }
 
+/** TypeORM wraps the error of the connection. */
+function throwCause(error: unknown): never {
+  throw error instanceof QueryFailedError ? error.driverError : error;
+}
+
+/** Runs a single statement, which is a transaction by itself unless a pooler needs our rules before it. */
+function alone<T>(on: Connection, work: () => Promise<T>): Promise<T> {
+  return on.pooled ? inTransaction(on, work) : work();
+}
+
 async function inTransaction<T>(on: Connection, work: () => Promise<T>): Promise<T> {
   try {
     await on.begin();
@@ -262,11 +302,12 @@ async function inTransaction<T>(on: Connection, work: () => Promise<T>): Promise
   }
 }
 
-function run<Row extends QueryResultRow>(
+async function run<Row extends QueryResultRow>(
   on: Connection,
   { name, text }: Statement,
   values: readonly unknown[],
 ): Promise<Row[]> {
   const query = { text, values: [...values] };
-  return on.send<Row>(on.pooled ? query : { name, ...query });
+  const { rows } = await on.send<Row>(on.pooled ? query : { name, ...query });
+  return rows;
 }

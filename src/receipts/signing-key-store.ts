@@ -1,15 +1,12 @@
 import { Injectable } from '@nestjs/common';
+import { IsNull, Not } from 'typeorm';
 import { Database, type Statement } from '../database/database';
 import { SIGNING_ALGORITHM, type PublicKey } from './key-set';
+import { SigningKeyEntity } from './receipts.entities';
 import type { SigningKey } from './signing-key';
 
 /** Time for which a key still signs after its rotation was requested: every replica changes long before. */
 export const ROTATION_OVERLAP_SECONDS = 300;
-
-const PUBLISH: Statement = {
-  name: 'signing-key-publish',
-  text: `insert into signing_keys (kid, public_key, published_at) values ($1, $2, now()) on conflict do nothing`,
-};
 
 /** A key without a time of retirement is or may be in use on a replica. */
 const STATE: Statement = {
@@ -18,11 +15,6 @@ const STATE: Statement = {
   select retired_at is not null as retiring,
     coalesce(extract(epoch from retired_at - now()) * 1000, 0)::float8 as left_ms
   from signing_keys where kid = $1`,
-};
-
-const KEEP: Statement = {
-  name: 'signing-key-keep',
-  text: `update signing_keys set retired_at = null where kid = $1 and retired_at is not null returning kid`,
 };
 
 /** Parameters: seconds, actor. */
@@ -39,13 +31,6 @@ const RETIRE_ALL: Statement = {
   select kid from retired`,
 };
 
-const ALL: Statement = {
-  name: 'signing-key-all',
-  text: `
-  select kid, public_key, extract(epoch from retired_at)::float8 as retired_seconds
-  from signing_keys order by published_at desc, kid`,
-};
-
 /** Stores the public half of every key with which a replica signs or signed. Private keys are never stored here. */
 @Injectable()
 export class SigningKeyStore {
@@ -53,7 +38,10 @@ export class SigningKeyStore {
 
   /** Publishes a key. Call it before the first signature, so that the key can be verified on any replica. */
   async publish({ kid, x }: SigningKey): Promise<void> {
-    await this.database.query(PUBLISH, [kid, x]);
+    const key = { kid, publicKey: x, publishedAt: () => 'now()' };
+    await this.database.rows(SigningKeyEntity, (rows) =>
+      rows.createQueryBuilder().insert().values(key).orIgnore().execute(),
+    );
   }
 
   /** Milliseconds until the key retires, negative afterwards; null without a requested rotation. */
@@ -64,7 +52,11 @@ export class SigningKeyStore {
 
   /** Cancels the retirement of a key without a successor. @returns true if it was about to retire. */
   async keep(kid: string): Promise<boolean> {
-    return (await this.database.query(KEEP, [kid])).length > 0;
+    const retiring = { kid, retiredAt: Not(IsNull()) };
+    const { affected } = await this.database.rows(SigningKeyEntity, (rows) =>
+      rows.update(retiring, { retiredAt: null }),
+    );
+    return affected === 1;
   }
 
   /**
@@ -80,19 +72,17 @@ export class SigningKeyStore {
 
   /** All keys, newest first. Retired ones are included, because their receipts stay evidence. */
   async all(): Promise<PublicKey[]> {
-    const rows = await this.database.query<{
-      kid: string;
-      public_key: string;
-      retired_seconds: number | null;
-    }>(ALL, []);
-    return rows.map(({ kid, public_key: x, retired_seconds: exp }) => ({
+    const keys = await this.database.rows(SigningKeyEntity, (rows) =>
+      rows.find({ order: { publishedAt: 'desc', kid: 'asc' } }),
+    );
+    return keys.map(({ kid, publicKey: x, retiredAt }) => ({
       kty: 'OKP',
       crv: 'Ed25519',
       use: 'sig',
       alg: SIGNING_ALGORITHM,
       kid,
       x,
-      ...(exp === null ? {} : { exp }),
+      ...(retiredAt === null ? {} : { exp: retiredAt.getTime() / 1000 }),
     }));
   }
 }

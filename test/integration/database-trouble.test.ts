@@ -1,5 +1,6 @@
 import { createDataSource } from '../../src/database/data-source';
 import { Database, isUnavailable } from '../../src/database/database';
+import { ReplicaEntity } from '../../src/database/replica.entity';
 import { Api } from '../support/api';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { openTestApp, type OpenApp } from '../support/open-app';
@@ -112,6 +113,65 @@ describe('a statement', () => {
       await expect(new Database(source).query(slow, [])).rejects.toMatchObject({
         code: 'database.unavailable',
       });
+    } finally {
+      await source.destroy();
+    }
+  });
+});
+
+describe('a repository', () => {
+  const open = async (url: string, options = {}) => {
+    const source = createDataSource(url, 1, { entities: [ReplicaEntity], ...options });
+    await source.initialize();
+    return { source, pool: new Database(source) };
+  };
+
+  it('whose connection went silent is given up, and the pool makes a new one', async () => {
+    const { source, pool } = await open(wire.url, { statementTimeoutMs: 500 });
+    const count = () => pool.rows(ReplicaEntity, (rows) => rows.countBy({ id: 'none' }));
+    try {
+      expect(await count()).toBe(0);
+      wire.freeze();
+      await expect(count()).rejects.toMatchObject({ code: 'database.unavailable' });
+      expect(await count()).toBe(0);
+    } finally {
+      await source.destroy();
+    }
+  });
+
+  it('that takes too long is ended by PostgreSQL, and a wrong statement is wrong', async () => {
+    const { source, pool } = await open(database.url, { statementTimeoutMs: 200 });
+    const select = (text: string) =>
+      pool.rows(ReplicaEntity, (rows) => rows.createQueryBuilder().select(text).getRawMany());
+    try {
+      await database.query(`insert into replicas values ('slow', '1', now(), now())`);
+      await expect(select('pg_sleep(60)')).rejects.toMatchObject({
+        code: 'database.unavailable',
+        cause: { code: '57014' },
+      });
+      const wrong = await select(`'Connection terminated: it has ended'::int`).catch(
+        (error: unknown) => error,
+      );
+      expect(wrong).toMatchObject({ code: '22P02' });
+      expect(isUnavailable(wrong)).toBe(false);
+    } finally {
+      await source.destroy();
+    }
+  });
+
+  it('is called again when PostgreSQL asks for it, and an error of its caller stays what it is', async () => {
+    const { source, pool } = await open(database.url);
+    const deadlock = `do $$ begin raise exception using errcode = '40P01'; end $$`;
+    const mine = new Error('Connection terminated unexpectedly');
+    let calls = 0;
+    try {
+      const count = await pool.rows(ReplicaEntity, async (rows) => {
+        if (++calls === 1) await rows.query(deadlock);
+        return rows.countBy({ id: 'none' });
+      });
+      expect([count, calls]).toEqual([0, 2]);
+      await expect(pool.rows(ReplicaEntity, () => Promise.reject(mine))).rejects.toBe(mine);
+      expect(pool.poolUse).toMatchObject({ total: 1, idle: 1 });
     } finally {
       await source.destroy();
     }

@@ -1,6 +1,7 @@
 import { Client } from 'pg';
 import { createDataSource } from '../../src/database/data-source';
 import { Database } from '../../src/database/database';
+import { ReplicaEntity } from '../../src/database/replica.entity';
 import { migrate } from '../../src/database/migrations';
 import { Api } from '../support/api';
 import { createTestDatabase, type TestDatabase } from '../support/database';
@@ -88,6 +89,10 @@ if (pgBouncerIsMissing()) console.warn('SKIPPED: no PgBouncer here: apt-get inst
       Array.from({ length: 3 * SERVER_CONNECTIONS }, () => pool.query<{ lock: string }>(limits, [])),
     );
     for (const [row] of seen) expect(row).toMatchObject({ lock: '2s', statement: '30s', idle: '5s' });
+    const ofRepository = await pool.rows<ReplicaEntity, unknown>(ReplicaEntity, (rows) =>
+      rows.query(limits.text),
+    );
+    expect(ofRepository).toMatchObject([{ lock: '2s', statement: '30s', idle: '5s' }]);
 
     const stranger = new Client({ connectionString: url });
     await stranger.connect();

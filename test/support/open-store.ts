@@ -7,6 +7,7 @@ import { ChatMoves } from '../../src/channels/telegram/chat-moves';
 import { Destination } from '../../src/channels/telegram/destination';
 import { createDataSource } from '../../src/database/data-source';
 import { Database } from '../../src/database/database';
+import { ENTITIES } from '../../src/entities';
 import { ReplicaPresence } from '../../src/database/replica-presence';
 import { SystemClock } from '../../src/kernel/clock';
 import { createLog } from '../../src/logging/log';
@@ -37,7 +38,7 @@ export async function openTestStore(
   more: Record<string, string> = {},
 ): Promise<OpenStore> {
   const config = parseConfig({ APPROVAL_SIGNING_KEY: SigningKey.generate(), ...TELEGRAM_ON, ...more });
-  const source = createDataSource(databaseUrl, config.database.poolSize);
+  const source = createDataSource(databaseUrl, config.database.poolSize, { entities: ENTITIES });
   await source.initialize();
   const database = new Database(source);
   const log = createLog({ level: 'fatal', format: 'json' });

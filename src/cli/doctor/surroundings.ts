@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { Config } from '../../config/environment';
 import { createDataSource } from '../../database/data-source';
 import { Database } from '../../database/database';
+import { ENTITIES } from '../../entities';
 import { joinEmbeddedPostgres } from '../../database/embedded-postgres';
 import { migrationsOf } from '../../database/migration-state';
 import { describeError } from '../../logging/log';
@@ -58,7 +59,7 @@ async function reach(config: Config): Promise<{ reached: Reached; close: () => P
         'start the service, which runs it; or set DATABASE_URL if it was to use another',
       );
     }
-    const source = createDataSource(url, 1, { readOnly: true });
+    const source = createDataSource(url, 1, { readOnly: true, entities: ENTITIES });
     await source.initialize();
     const database = new Database(source);
     const { host, pathname } = new URL(url);
