@@ -1,6 +1,5 @@
-import { circuitBreaker, CircuitState, handleWhenResult, type IBackoff } from 'cockatiel';
 import type { Clock } from '../kernel/clock';
-import { ConsecutiveOrRateBreaker, type BreakerThresholds } from './consecutive-or-rate-breaker';
+import { BreakerCounts, type BreakerThresholds } from './breaker-counts';
 import { notify } from './notify';
 
 export type BreakerState = 'closed' | 'open' | 'half-open';
@@ -53,40 +52,34 @@ export class CircuitOpenError extends Error {
 /** `inconclusive`: the caller gave up, so the result does not count for or against the peer. */
 type Verdict = 'answered' | 'failed' | 'inconclusive';
 
-interface Trial {
-  readonly judge: (verdict: Verdict) => void;
-  /** Resolves once cockatiel has acted on the verdict. */
-  readonly judged: Promise<unknown>;
+interface Closed {
+  readonly state: 'closed';
 }
 
-/**
- * cockatiel measures the break with `Date.now()`, which a clock step could stretch for hours. The service measures it
- * on the monotonic clock instead. This backoff then admits the trial, whatever `Date.now()` returns.
- */
-const WAITED_ALREADY: IBackoff<unknown> = { duration: -Infinity, next: () => WAITED_ALREADY };
+interface Open {
+  readonly state: 'open';
+  readonly openedAt: Date;
+  /** On the monotonic clock, which does not step; Infinity: forced open. */
+  readonly trialAtMs: number;
+}
 
-/**
- * Stops calling a peer that fails, and tries it again with one call after a break.
- *
- * cockatiel is the state machine (closed, open, half-open, isolated). It gets verdicts instead of the calls, for three
- * reasons. Its half-open state parks callers and then releases them all at once. A trial that never ends would block it
- * for ever. Two promises less per call make a closed circuit half as expensive.
- */
+interface HalfOpen extends Omit<Open, 'state'> {
+  readonly state: 'half-open';
+  /** Time from which another call takes the trial over. */
+  readonly overdueAtMs: number;
+}
+
+/** A state with its own data. A call counts only if the circuit is still the object that admitted it. */
+type Circuit = Closed | Open | HalfOpen;
+
+/** Stops calling a peer that fails, and tries it again with one call after a break (docs/adr/0025). */
 export class CircuitBreakerService {
-  private readonly breaker: ConsecutiveOrRateBreaker;
-  private readonly policy;
+  private readonly counts: BreakerCounts;
   private readonly breakMs: number;
   private readonly listeners = new Set<(transition: BreakerTransition) => void>();
-  private current: BreakerState = 'closed';
-  /** A call that began in an earlier era must not change the state. */
-  private era = 0;
+  private circuit: Circuit = { state: 'closed' };
   private totalFailures = 0;
   private totalSuccesses = 0;
-  private openedAt: Date | null = null;
-  private breakEndsAtMs = 0;
-  private trial: Trial | null = null;
-  private trialOverdueAtMs = 0;
-  private isolation: { dispose(): void } | null = null;
 
   /**
    * @param countsAsFailure true if an error shows that the peer is unwell. Any other error is an answer and counts as a
@@ -98,21 +91,11 @@ export class CircuitBreakerService {
     private readonly clock: Clock,
   ) {
     this.breakMs = settings.breakSeconds * 1000;
-    this.breaker = new ConsecutiveOrRateBreaker(settings);
-    this.policy = circuitBreaker(
-      handleWhenResult((verdict) => verdict !== 'answered'),
-      { breaker: this.breaker, halfOpenAfter: WAITED_ALREADY },
-    );
-    this.policy.onStateChange((state) => {
-      if (state === CircuitState.Closed) this.enter('closed');
-      else if (state === CircuitState.Open) this.enter('open');
-      else if (state === CircuitState.HalfOpen) this.enter('half-open');
-      // Isolated is for `forceOpen` to announce: closing by hand passes through it too.
-    });
+    this.counts = new BreakerCounts(settings);
   }
 
   get state(): BreakerState {
-    return this.current;
+    return this.circuit.state;
   }
 
   /**
@@ -121,58 +104,46 @@ export class CircuitBreakerService {
    * @throws CircuitOpenError when refused without a fallback; else the operation's error.
    */
   async execute<T>(operation: () => Promise<T>, call?: BreakerCall<T>): Promise<T> {
-    if (this.current !== 'closed' && !this.admitsTrial()) {
+    const circuit = this.admit();
+    if (circuit === null) {
       if (call?.fallback) return call.fallback();
       throw new CircuitOpenError(this.nextAttemptAt());
     }
-    const era = this.era;
     let value: T;
     try {
       value = await operation();
     } catch (error) {
       const verdict = this.verdictOn(error, call?.signal);
-      await this.conclude(verdict, era);
+      this.conclude(circuit, verdict);
       if (verdict === 'failed' && call?.fallback) return call.fallback();
       throw error;
     }
-    const transition = this.conclude('answered', era);
-    if (transition) await transition;
+    this.conclude(circuit, 'answered');
     return value;
   }
 
   statistics(): BreakerStatistics {
+    const { circuit, counts, totalFailures, totalSuccesses } = this;
     return {
-      state: this.current,
-      consecutiveFailures: this.breaker.consecutiveFailures,
-      totalFailures: this.totalFailures,
-      totalSuccesses: this.totalSuccesses,
-      failureRate: this.breaker.failureRate(this.clock.monotonicMs()),
-      openedAt: this.openedAt,
+      state: circuit.state,
+      consecutiveFailures: counts.consecutiveFailures,
+      totalFailures,
+      totalSuccesses,
+      failureRate: counts.failureRate(this.clock.monotonicMs()),
+      openedAt: circuit.state === 'closed' ? null : circuit.openedAt,
       nextAttemptAt: this.nextAttemptAt(),
     };
   }
 
   /** Refuses every call until `forceClose` or `reset`. */
   forceOpen(): void {
-    this.isolation ??= this.policy.isolate();
-    this.trial = null;
-    if (this.current === 'open') return;
-    this.openedAt = this.clock.now();
-    this.enter('open');
+    if (this.circuit.state === 'open') this.circuit = { ...this.circuit, trialAtMs: Infinity };
+    else this.open(Infinity, true);
   }
 
   /** Lets every call through again; clears the counts, but not the totals. */
   forceClose(): void {
-    this.trial = null;
-    if (this.current === 'closed') {
-      this.breaker.clear();
-      this.era++;
-      return;
-    }
-    // Isolating is cockatiel's only way from open or half-open to closed by hand.
-    this.isolation ??= this.policy.isolate();
-    this.isolation.dispose();
-    this.isolation = null;
+    this.close(true);
   }
 
   /** Closes the circuit and sets the totals to zero. */
@@ -188,37 +159,18 @@ export class CircuitBreakerService {
     return () => void this.listeners.delete(listener);
   }
 
-  /** True if the current call is admitted as the trial. */
-  private admitsTrial(): boolean {
+  /** Admits a call; null: refuses it. */
+  private admit(): Circuit | null {
+    const { circuit } = this;
+    if (circuit.state === 'closed') return circuit;
     const nowMs = this.clock.monotonicMs();
-    if (this.current === 'open') {
-      if (this.isolation || nowMs < this.breakEndsAtMs) return false;
-      this.beginTrial();
-    } else {
-      if (!this.trial || nowMs < this.trialOverdueAtMs) return false;
-      // This call takes the trial over; the result of the earlier one no longer counts.
-      this.era++;
+    const overdueAtMs = nowMs + this.breakMs;
+    if (circuit.state === 'open') {
+      if (nowMs < circuit.trialAtMs) return null;
+      return this.enter({ ...circuit, state: 'half-open', overdueAtMs });
     }
-    this.trialOverdueAtMs = nowMs + this.breakMs;
-    return true;
-  }
-
-  private beginTrial(): void {
-    let judge!: (verdict: Verdict) => void;
-    const verdict = new Promise<Verdict>((resolve) => (judge = resolve));
-    this.trial = { judge, judged: this.policy.execute(() => verdict) };
-  }
-
-  private async endTrial(verdict: Verdict): Promise<void> {
-    const trial = this.trial;
-    if (!trial) return;
-    this.trial = null;
-    if (verdict === 'failed') {
-      this.breaker.record(true, this.clock.monotonicMs());
-      this.startBreak();
-    }
-    trial.judge(verdict);
-    await trial.judged;
+    if (nowMs < circuit.overdueAtMs) return null;
+    return (this.circuit = { ...circuit, overdueAtMs });
   }
 
   private verdictOn(error: unknown, callerSignal: AbortSignal | undefined): Verdict {
@@ -226,37 +178,41 @@ export class CircuitBreakerService {
     return this.countsAsFailure(error) ? 'failed' : 'answered';
   }
 
-  /** Counts an outcome; returns a promise when the state is about to change. */
-  private conclude(verdict: Verdict, era: number): Promise<unknown> | undefined {
+  private conclude(circuit: Circuit, verdict: Verdict): void {
     if (verdict === 'failed') this.totalFailures++;
     else if (verdict === 'answered') this.totalSuccesses++;
-    if (era !== this.era) return undefined;
-    if (this.current === 'half-open') return this.endTrial(verdict);
-    if (verdict === 'inconclusive') return undefined;
-    if (!this.breaker.record(verdict === 'failed', this.clock.monotonicMs())) return undefined;
-    this.startBreak();
-    return this.policy.execute((): Verdict => 'failed');
-  }
-
-  private startBreak(): void {
-    this.openedAt = this.clock.now();
-    this.breakEndsAtMs = this.clock.monotonicMs() + this.breakMs;
-  }
-
-  private enter(to: BreakerState): void {
-    const transition = { from: this.current, to, forced: this.isolation !== null };
-    this.current = to;
-    this.era++;
-    if (to === 'closed') {
-      this.openedAt = null;
-      this.breaker.clear();
+    if (circuit !== this.circuit) return;
+    const trial = circuit.state === 'half-open' ? circuit : null;
+    if (verdict === 'inconclusive') {
+      if (trial) this.enter({ ...trial, state: 'open' });
+    } else if (trial && verdict === 'answered') this.close();
+    else {
+      const nowMs = this.clock.monotonicMs();
+      if (this.counts.record(verdict === 'failed', nowMs) || trial) this.open(nowMs + this.breakMs);
     }
-    for (const listener of this.listeners) notify(listener, transition);
+  }
+
+  private open(trialAtMs: number, forced = false): void {
+    this.enter({ state: 'open', openedAt: this.clock.now(), trialAtMs }, forced);
+  }
+
+  private close(forced = false): void {
+    this.counts.clear();
+    this.enter({ state: 'closed' }, forced);
+  }
+
+  private enter<To extends Circuit>(circuit: To, forced = false): To {
+    const transition = { from: this.circuit.state, to: circuit.state, forced };
+    this.circuit = circuit;
+    if (transition.from !== transition.to)
+      for (const listener of this.listeners) notify(listener, transition);
+    return circuit;
   }
 
   private nextAttemptAt(): Date | null {
-    if (this.current !== 'open' || this.isolation) return null;
-    const remainingMs = this.breakEndsAtMs - this.clock.monotonicMs();
+    const { circuit } = this;
+    if (circuit.state !== 'open' || circuit.trialAtMs === Infinity) return null;
+    const remainingMs = circuit.trialAtMs - this.clock.monotonicMs();
     return new Date(this.clock.now().getTime() + Math.ceil(remainingMs));
   }
 }

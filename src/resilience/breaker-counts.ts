@@ -1,4 +1,3 @@
-import type { IBreaker } from 'cockatiel';
 import { OutcomeWindow } from './outcome-window';
 
 export interface BreakerThresholds {
@@ -11,15 +10,8 @@ export interface BreakerThresholds {
   readonly samplingSeconds: number;
 }
 
-/**
- * Opens a circuit on consecutive failures or on the failure rate, whichever comes first.
- *
- * It combines both, because cockatiel's ConsecutiveBreaker misses a peer that fails every other call. Its
- * SamplingBreaker uses a strict comparison, and calls per second instead of a count.
- */
-export class ConsecutiveOrRateBreaker implements IBreaker {
-  /** cockatiel would persist it between processes; ours lives as long as its process. */
-  readonly state = undefined;
+/** Counts outcomes against the thresholds: failures in a row, and the failure rate of the window. */
+export class BreakerCounts {
   private readonly window: OutcomeWindow;
   private inARow = 0;
 
@@ -35,21 +27,11 @@ export class ConsecutiveOrRateBreaker implements IBreaker {
   record(failed: boolean, nowMs: number): boolean {
     this.inARow = failed ? this.inARow + 1 : 0;
     this.window.record(failed, nowMs);
-    return this.failure();
-  }
-
-  /** Called by cockatiel after a failure that `record` counted; true if the circuit should open. */
-  failure(): boolean {
     const { consecutiveFailures, failureRate, minimumThroughput } = this.thresholds;
     return (
       this.inARow >= consecutiveFailures ||
       (this.window.calls >= minimumThroughput && this.window.failureRate >= failureRate)
     );
-  }
-
-  /** Called by cockatiel after a success; the owner clears the counts when the circuit closes, by trial or by force. */
-  success(): void {
-    // `record` counted it.
   }
 
   clear(): void {
