@@ -1,5 +1,5 @@
 import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
-import type { Role } from '../http/allow';
+import type { Role } from '../http/role';
 
 /** One API key made with the command line; only its holder has the key itself. */
 @Entity('api_keys')

@@ -1,6 +1,6 @@
 import { hash, randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import type { Role } from '../http/allow';
+import type { Role } from '../http/role';
 
 /** 256 bits, in 43 characters that need no quoting anywhere. */
 const KEY_BYTES = 32;

@@ -1,5 +1,5 @@
 import type { Asker, Person } from '../kernel/actor';
-import type { Role } from '../http/allow';
+import type { Role } from '../http/role';
 import type { Standing } from './standing';
 
 /** The holder of an API key. */

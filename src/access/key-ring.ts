@@ -7,7 +7,7 @@ import { singleFlight } from '../kernel/single-flight';
 import { FailureLog } from '../logging/failure-log';
 import { describeError, type Log } from '../logging/log';
 import { BOOTSTRAP_PREFIX, digestOf } from './api-key';
-import type { Role } from '../http/allow';
+import type { Role } from '../http/role';
 import { bootstrapKeys } from './bootstrap-keys';
 import type { Identity } from './identity';
 import type { ActiveKey, KeyStore } from './key-store';

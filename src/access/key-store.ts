@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { In, IsNull } from 'typeorm';
 import { Database, type Statement } from '../database/database';
-import type { Role } from '../http/allow';
+import type { Role } from '../http/role';
 import { ApiKeyEntity } from './api-key.entity';
 
 /** A valid key. */

@@ -1,9 +1,5 @@
 import { SetMetadata } from '@nestjs/common';
-
-export const ROLES = ['agent', 'operator', 'observer'] as const;
-
-/** Role of an API key. */
-export type Role = (typeof ROLES)[number];
+import type { Role } from './role';
 
 /** `scraper`: anyone, where metrics are public: with a loopback `HOST`, or with `METRICS_PUBLIC`. */
 export type Audience = Role | 'anyone' | 'scraper';

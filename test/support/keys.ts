@@ -1,5 +1,5 @@
 import { digestOf, newKey } from '../../src/access/api-key';
-import type { Role } from '../../src/http/allow';
+import type { Role } from '../../src/http/role';
 import type { TestDatabase } from './database';
 import { until } from './until';
 
