@@ -72,7 +72,7 @@ interface HalfOpen extends Omit<Open, 'state'> {
 /** A state with its own data. A call counts only if the circuit is still the object that admitted it. */
 type Circuit = Closed | Open | HalfOpen;
 
-/** Stops calling a peer that fails, and tries it again with one call after a break (docs/adr/0025). */
+/** Stops calling a peer that fails, and tries it again with one call after a break (docs/adr/0026). */
 export class CircuitBreakerService {
   private readonly counts: BreakerCounts;
   private readonly breakMs: number;

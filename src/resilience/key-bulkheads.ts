@@ -1,0 +1,63 @@
+import { bulkhead, BulkheadRejectedError, TaskCancelledError, type BulkheadPolicy } from 'cockatiel';
+import { RateLimited } from '../kernel/errors';
+
+const RETRY_AFTER_SECONDS = 5;
+
+interface Lane {
+  readonly policy: BulkheadPolicy;
+  /** Cancels the calls that wait now. */
+  trouble: AbortController;
+}
+
+/** Gives each API key a bulkhead, so that no key takes all of a shared resource. */
+export class KeyBulkheads {
+  private readonly lanes = new Map<string, Lane>();
+
+  /**
+   * @param what the calls, in plural, for the error of a refused caller
+   * @param running maximum calls of one key that run
+   * @param waiting maximum calls of one key that wait
+   * @param concernsAll true if the calls that wait would fail in the same way, each after waiting as long
+   */
+  constructor(
+    private readonly what: string,
+    private readonly running: number,
+    private readonly waiting: number,
+    private readonly concernsAll: (error: unknown) => boolean,
+  ) {}
+
+  /**
+   * Works when it is this key's turn. Rejects as the work does, with the error of an earlier call that concerns all, and
+   * with RateLimited when too many of this key wait.
+   */
+  async take<T>(keyId: string, work: () => Promise<T>): Promise<T> {
+    const { running, waiting } = this;
+    const lane = this.lanes.get(keyId) ?? {
+      policy: bulkhead(running, waiting),
+      trouble: new AbortController(),
+    };
+    this.lanes.set(keyId, lane);
+    const { policy, trouble } = lane;
+    try {
+      // The bulkhead begins the next call as soon as this one rejects, so those that wait are cancelled before that.
+      return await policy.execute(
+        () => work().catch((error: unknown) => this.fail(lane, error)),
+        trouble.signal,
+      );
+    } catch (error) {
+      if (error instanceof BulkheadRejectedError)
+        throw new RateLimited(`${this.what} of this key wait`, RETRY_AFTER_SECONDS);
+      throw error instanceof TaskCancelledError ? trouble.signal.reason : error;
+    } finally {
+      if (policy.executionSlots === running && policy.queueSlots === waiting) this.lanes.delete(keyId);
+    }
+  }
+
+  private fail(lane: Lane, error: unknown): never {
+    if (this.concernsAll(error)) {
+      lane.trouble.abort(error);
+      lane.trouble = new AbortController();
+    }
+    throw error;
+  }
+}
