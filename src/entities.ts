@@ -24,7 +24,6 @@ export const ENTITIES: readonly Entity[] = [
   UnsealedAuditRowEntity,
   OutboxEntity,
   OutboxLaneEntity,
-  OutboxLaneEntity,
   CardEntity,
   CardPieceEntity,
   LeaseEntity,

@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Raw } from 'typeorm';
 import { Database, type Statement } from './database';
 import { DatabaseLocation } from './database-location';
+import { LeaseEntity } from './lease.entity';
 
 /** Parameters: name, holder, seconds. Takes a free, lapsed or own lease; the clock is the database's. */
 const TAKE: Statement = {
@@ -12,11 +14,6 @@ const TAKE: Statement = {
   on conflict (name) do update set holder = $2, expires_at = now() + make_interval(secs => $3)
   where leases.holder = $2 or leases.expires_at <= now()
   returning name`,
-};
-
-const RELEASE: Statement = {
-  name: 'lease-release',
-  text: `update leases set expires_at = now() where name = $1 and holder = $2`,
 };
 
 /** Stores in `data` the time at which the holder last did its job, and returns the time before that. */
@@ -29,10 +26,7 @@ const BEAT: Statement = {
   returning before, now() as now`,
 };
 
-const RELEASE_ALL: Statement = {
-  name: 'lease-release-all',
-  text: `update leases set expires_at = now() where expires_at > now()`,
-};
+const NOW = () => 'now()';
 
 /** Grants leases for jobs that only one replica may do at a time. */
 @Injectable()
@@ -47,7 +41,9 @@ export class LeaseStore implements OnModuleInit {
 
   /** With exclusive access, every other lease holder is dead, so waiting for its lease to end is pointless. */
   async onModuleInit(): Promise<void> {
-    if (this.location.exclusive) await this.database.query(RELEASE_ALL, []);
+    if (!this.location.exclusive) return;
+    const held = { expiresAt: Raw((column) => `${column} > now()`) };
+    await this.database.rows(LeaseEntity, (rows) => rows.update(held, { expiresAt: NOW }));
   }
 
   /** Takes or renews the lease. @returns true if this replica holds it now. */
@@ -56,7 +52,8 @@ export class LeaseStore implements OnModuleInit {
   }
 
   async release(name: string): Promise<void> {
-    await this.database.query(RELEASE, [name, this.replica]);
+    const mine = { name, holder: this.replica };
+    await this.database.rows(LeaseEntity, (rows) => rows.update(mine, { expiresAt: NOW }));
   }
 
   /**

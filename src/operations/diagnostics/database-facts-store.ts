@@ -1,5 +1,7 @@
 import { Injectable } from '@nestjs/common';
+import { Raw } from 'typeorm';
 import { Database, type Statement } from '../../database/database';
+import { LeaseEntity } from '../../database/lease.entity';
 
 const FACTS: Statement = {
   name: 'diagnostics-facts',
@@ -8,11 +10,6 @@ const FACTS: Statement = {
 };
 
 const PING: Statement = { name: 'diagnostics-ping', text: 'select 1' };
-
-const HOLDER: Statement = {
-  name: 'diagnostics-lease-holder',
-  text: `select holder, expires_at from leases where name = $1 and expires_at > now()`,
-};
 
 export interface DatabaseFacts {
   readonly serverVersion: string;
@@ -41,7 +38,8 @@ export class DatabaseFactsStore {
 
   /** @returns the replica that holds the lease of a single-replica job; null: none. */
   async leaseHolder(name: string): Promise<LeaseHolder | null> {
-    const [row] = await this.database.query<{ holder: string; expires_at: Date }>(HOLDER, [name]);
-    return row ? { replica: row.holder, expiresAt: row.expires_at } : null;
+    const expiresAt = Raw((column) => `${column} > now()`);
+    const lease = await this.database.rows(LeaseEntity, (rows) => rows.findOneBy({ name, expiresAt }));
+    return lease && { replica: lease.holder, expiresAt: lease.expiresAt };
   }
 }
