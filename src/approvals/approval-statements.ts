@@ -1,5 +1,6 @@
 import { PERSON_WAITS_MS, type Statement } from '../database/database';
 import { enqueueCards, requeueOutcomes, withdrawCards } from '../outbox/outbox-work';
+import { SHOWN_DIGEST } from '../outbox/shown';
 import { isPresent } from '../database/replica-presence';
 
 /** PostgreSQL channel that notifies every replica of settled approvals: ids, comma separated. */
@@ -130,10 +131,8 @@ const SAME_OWNER = `$3 = 'api' and exists (
  */
 const READ_AT_MOST_SECONDS_AGO = 5;
 
-/** Digest of the newest card in the chat; while its document is missing, of what the card shows without it. */
-const SHOWN_DIGEST = `(
-    select case when sent_at is null then incomplete_digest else display_digest end from cards
-    where approval_id = approvals.id and message_id is not null order by cards.id desc limit 1)`;
+/** Digest of the card that shows the approval. */
+const SHOWN = SHOWN_DIGEST('approvals.id');
 
 /**
  * Parameters: id, status, actor kind, actor id, actor name, reason, lanes, the database's time, receipt; then whether
@@ -148,7 +147,7 @@ export const SETTLE: Statement = {
       settled_by_name = $5, reason = $6
     where id = $1 and ${STILL_PENDING} and expires_at > now() and not (${SAME_OWNER})
       and $8::timestamptz between now() - make_interval(secs => ${READ_AT_MOST_SECONDS_AGO}) and now()
-      and ($10::boolean or ${SHOWN_DIGEST} is not distinct from $11::text)
+      and ($10::boolean or ${SHOWN} is not distinct from $11::text)
     returning ${ENDED}
   ), signed as (
     insert into receipts (approval_id, jws) select id, $9 from ended on conflict (approval_id) do nothing
@@ -376,7 +375,7 @@ const snapshotWith = (approval: string) => `${approval}, now() as now,
 const SNAPSHOT = snapshotWith(APPROVAL);
 
 /** Selects the digest only of rows without a receipt. */
-const TO_BE_SIGNED = `case when status = 'pending' or not exists ${RECEIPT} then ${SHOWN_DIGEST} end as display_digest`;
+const TO_BE_SIGNED = `case when status = 'pending' or not exists ${RECEIPT} then ${SHOWN} end as display_digest`;
 
 /** Parameters: grace in seconds, ids (one). */
 export const FIND: Statement = {

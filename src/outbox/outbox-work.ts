@@ -1,3 +1,5 @@
+import { MAY_BE_SHOWN } from './shown';
+
 /** Priority of due work (telegram.md 8): the smaller number first; among equal ones, the oldest. */
 export const URGENCY = {
   /** Messages for a whole lane, and a card that an operator requested. */
@@ -15,10 +17,6 @@ export const URGENCY = {
 export const AGAIN = `on conflict (approval_id, lane, kind)
     do update set available_at = excluded.available_at, urgency = least(outbox.urgency, excluded.urgency),
       lease_token = outbox.lease_token + 1, dead_at = null`;
-
-/** Condition: a message may show the approval with this id. Without one there is no outcome to edit. */
-const MAY_BE_SHOWN = (id: string) => `exists (select from cards
-      where approval_id = ${id} and (message_id is not null or sending_at is not null))`;
 
 /** Inputs of the statement parts below, which the statements of other folders are made of. */
 interface Parts {
