@@ -1,5 +1,6 @@
-import type { Button, MessageText } from './operator-chat';
-import { MAX_MESSAGE_LENGTH } from '../../cards/rich-text';
+import { MAX_MESSAGE_LENGTH, type RichText } from '../../cards/rich-text';
+import { renderHtml } from './html';
+import type { Button } from './operator-chat';
 
 /** Features of a message's form, from everything that the Bot API supports down to plain text. */
 export interface Form {
@@ -13,16 +14,14 @@ export interface Form {
 /** More in a row are too narrow for a thumb. */
 const BUTTONS_IN_A_ROW = 2;
 
-const TIME = /<tg-time [^>]*>(.*?)<\/tg-time>/gs;
-
 /** The text of a message or the caption of a file. */
-export function writeText(field: 'text' | 'caption', { html, plain }: MessageText, form: Form): object {
-  if (!form.html) return { [field]: plain };
-  return { [field]: form.times ? html : html.replace(TIME, '$1'), parse_mode: 'HTML' };
+export function writeText(field: 'text' | 'caption', message: RichText, form: Form): object {
+  if (!form.html) return { [field]: message.plain };
+  return { [field]: renderHtml(message, form.times), parse_mode: 'HTML' };
 }
 
 /** True if the message fits in this form. Plain text needs marks in place of formats and may be too long. */
-export function fits({ plain }: MessageText, { html }: Form): boolean {
+export function fits({ plain }: RichText, { html }: Form): boolean {
   return html || plain.length <= MAX_MESSAGE_LENGTH;
 }
 

@@ -1,11 +1,5 @@
+import type { RichText } from '../../cards/rich-text';
 import type { ChatLane } from './lane';
-
-/** A message as HTML, as the text in the chat after parsing, and in plain form for a chat without HTML. */
-export interface MessageText {
-  readonly html: string;
-  readonly text: string;
-  readonly plain: string;
-}
 
 export interface Button {
   readonly text: string;
@@ -50,21 +44,16 @@ export abstract class OperatorChat {
   /** Resolves if Telegram answers now; sends nothing to a chat. */
   abstract check(): Promise<void>;
 
-  abstract send(lane: ChatLane, message: MessageText, options?: SendOptions): Promise<Sent>;
+  abstract send(lane: ChatLane, message: RichText, options?: SendOptions): Promise<Sent>;
 
   /** Replaces text and buttons. Succeeds also if the message is unchanged or no longer exists. */
-  abstract edit(
-    chatId: string,
-    messageId: string,
-    message: MessageText,
-    options?: SendOptions,
-  ): Promise<void>;
+  abstract edit(chatId: string, messageId: string, message: RichText, options?: SendOptions): Promise<void>;
 
   /** @returns the message's id in the chat. */
   abstract sendDocument(
     lane: ChatLane,
     file: Attachment,
-    caption: MessageText,
+    caption: RichText,
     options?: Pick<SendOptions, 'slot' | 'once'>,
   ): Promise<string>;
 }

@@ -23,7 +23,8 @@ import { sha256Hex } from '../../kernel/canonical-json';
 import { displayDigest } from '../../cards/display-digest';
 import { CardDelivered } from '../delivery-events';
 import { Channel, DeliveryFailure, type Missed } from '../channel';
-import { OperatorChat, type Button, type MessageText } from './operator-chat';
+import type { RichText } from '../../cards/rich-text';
+import { OperatorChat, type Button } from './operator-chat';
 import { renderDigest, renderGapNotice, renderWarning } from '../../cards/operator-text';
 import { OutboxStore, type ApprovalWork, type LaneWork, type Work } from '../../outbox/outbox-store';
 
@@ -154,7 +155,7 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
   /** Sends a message without buttons; only the outbox counts its attempts. */
   private async say(
     { lane, slot, attempts, failedBefore: once }: Work,
-    message: MessageText,
+    message: RichText,
     replyTo: string | null = null,
   ): Promise<void> {
     try {
@@ -235,7 +236,7 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
     approval: Approval,
     work: ApprovalWork,
     card: Card,
-    complete: MessageText,
+    complete: RichText,
     carried: string | undefined,
   ): Promise<void> {
     const buttons = buttonsFor(approval, card.nonce);
@@ -326,7 +327,7 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
     approval: Approval,
     { lane, slot, failedBefore: once }: ApprovalWork,
     number: number,
-    message: MessageText,
+    message: RichText,
   ): Promise<void> {
     const to = parseLane(lane);
     const { chatId } = to;
@@ -407,7 +408,7 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
   /** Sends the card, or edits the existing one. @returns its message id. */
   private async put(
     card: Card,
-    shown: MessageText,
+    shown: RichText,
     buttons: readonly Button[],
     { slot, failedBefore: once }: Pick<ApprovalWork, 'failedBefore'> & { readonly slot: string | null },
     showsOtherwise: (text: string) => Promise<void>,

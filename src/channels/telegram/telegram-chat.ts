@@ -1,12 +1,7 @@
 import { Injectable } from '@nestjs/common';
+import type { RichText } from '../../cards/rich-text';
 import { DeliveryFailure, type FailureScope } from '../channel';
-import {
-  OperatorChat,
-  type Attachment,
-  type MessageText,
-  type SendOptions,
-  type Sent,
-} from './operator-chat';
+import { OperatorChat, type Attachment, type SendOptions, type Sent } from './operator-chat';
 import { NO_TOPIC, type ChatLane } from './lane';
 import { Destination } from './destination';
 import { Log } from '../../logging/log';
@@ -90,7 +85,7 @@ export class TelegramChat extends OperatorChat {
     }
   }
 
-  async send(lane: ChatLane, message: MessageText, options: SendOptions = {}): Promise<Sent> {
+  async send(lane: ChatLane, message: RichText, options: SendOptions = {}): Promise<Sent> {
     const { buttons = [], replyTo = null, slot = null, roomMs, isReply } = options;
     const { chatId } = lane;
     const payload = {
@@ -116,12 +111,7 @@ export class TelegramChat extends OperatorChat {
     return { messageId: String(sent.message_id), text: sent.text ?? '' };
   }
 
-  async edit(
-    chatId: string,
-    messageId: string,
-    message: MessageText,
-    options: SendOptions = {},
-  ): Promise<void> {
+  async edit(chatId: string, messageId: string, message: RichText, options: SendOptions = {}): Promise<void> {
     const { buttons = [], slot = null, isReply } = options;
     const payload = { chat_id: chatId, message_id: Number(messageId) };
     await this.told(
@@ -150,7 +140,7 @@ export class TelegramChat extends OperatorChat {
   async sendDocument(
     lane: ChatLane,
     { fileName, bytes }: Attachment,
-    caption: MessageText,
+    caption: RichText,
     { slot = null, once = false }: Pick<SendOptions, 'slot' | 'once'> = {},
   ): Promise<string> {
     const { chatId } = lane;
@@ -164,7 +154,7 @@ export class TelegramChat extends OperatorChat {
 
   private text<Method extends 'sendMessage' | 'editMessageText'>(
     method: Method,
-    message: MessageText,
+    message: RichText,
     payload: object,
     how: Writing,
   ): Promise<BotApiResult<Method>> {
@@ -175,7 +165,7 @@ export class TelegramChat extends OperatorChat {
   private async formatted<Method extends BotApiMethod>(
     method: Method,
     field: 'text' | 'caption',
-    message: MessageText,
+    message: RichText,
     payload: object,
     { buttons, beforePlain, once = false, budget }: Writing,
   ): Promise<BotApiResult<Method>> {

@@ -5,6 +5,7 @@ import { ACTOR_KINDS, readActor } from '../../../src/kernel/actor';
 import { renderCard, renderDocumentCaption, renderOutcome } from '../../../src/cards/card-text';
 import { displayDigest } from '../../../src/cards/display-digest';
 import type { RichText } from '../../../src/cards/rich-text';
+import { renderHtml } from '../../../src/channels/telegram/html';
 import { inputDigest } from '../../../src/kernel/canonical-json';
 import type { JsonObject } from '../../../src/kernel/json';
 import { formatText } from '../../../src/sandbox/formatted-text';
@@ -15,7 +16,7 @@ const STATUSES = ['approved', 'rejected', 'expired', 'cancelled'] as const;
 
 /** The Bot API's view of a message, and what must hold of every message whatever is in it. */
 function expectSound(message: RichText): void {
-  const held = formatText(message.html, 'HTML');
+  const held = formatText(renderHtml(message), 'HTML');
   expect(held.text).toBe(message.text);
   expect(formatText(message.text, undefined).text).toBe(message.text);
   expect(message.text.length).toBeLessThanOrEqual(4096);
@@ -31,7 +32,7 @@ function bash(command: string): Approval {
 }
 
 function blocks(message: RichText): string[] {
-  const { text, entities } = formatText(message.html, 'HTML');
+  const { text, entities } = formatText(renderHtml(message), 'HTML');
   return entities
     .filter(({ type }) => type === 'pre')
     .map(({ offset, length }) => text.slice(offset, offset + length));
@@ -152,8 +153,10 @@ describe('the card of a shell command', () => {
   });
 
   it('marks the command as a shell block, and the expiry as a time that the client keeps current', () => {
-    expect(card.html).toContain('<pre><code class="language-bash">cd /srv\nmake</code></pre>');
-    expect(card.html).toContain('<tg-time unix="1785587400" format="r">30 min after the request</tg-time>');
+    expect(renderHtml(card)).toContain('<pre><code class="language-bash">cd /srv\nmake</code></pre>');
+    expect(renderHtml(card)).toContain(
+      '<tg-time unix="1785587400" format="r">30 min after the request</tg-time>',
+    );
   });
 
   it('carries notices of ours', () => {
@@ -578,7 +581,7 @@ describe('telegram.md 19: the card of a settled approval', () => {
 describe('the display digest (security 9)', () => {
   it('is the SHA-256 of what the Bot API holds', () => {
     const card = renderCard(bash('a <b> & "c" \u202e'));
-    const held = formatText(card.html, 'HTML').text;
+    const held = formatText(renderHtml(card), 'HTML').text;
     expect(displayDigest(card.text)).toBe(
       `sha256:${createHash('sha256').update(held, 'utf8').digest('hex')}`,
     );

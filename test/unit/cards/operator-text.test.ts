@@ -11,6 +11,7 @@ import {
 } from '../../../src/cards/operator-text';
 import { span, utc } from '../../../src/cards/moments';
 import type { RichText } from '../../../src/cards/rich-text';
+import { renderHtml } from '../../../src/channels/telegram/html';
 import {
   decidedAnswer,
   expiredAnswer,
@@ -25,7 +26,7 @@ import { hostileText, UNSEEN_BUT_LINE_END } from './hostile-text';
 const NOW = new Date('2026-08-01T12:25:00Z');
 
 function expectSound(message: RichText, allowed: readonly string[] = []): void {
-  const held = formatText(message.html, 'HTML');
+  const held = formatText(renderHtml(message), 'HTML');
   expect(held.text).toBe(message.text);
   expect(message.text.length).toBeLessThanOrEqual(4096);
   expect(message.text).not.toMatch(UNSEEN_BUT_LINE_END);
@@ -56,7 +57,7 @@ describe('telegram.md 18: the warning before the timeout', () => {
         'It expires in 5 min, at 2026-08-01 12:30:00 UTC. Then the agent is told that nobody answered.\n' +
         'Request: 456789ab',
     );
-    expect(warning.html).toContain('<tg-time unix="1785587400" format="r">in 5 min</tg-time>');
+    expect(renderHtml(warning)).toContain('<tg-time unix="1785587400" format="r">in 5 min</tg-time>');
   });
 });
 

@@ -23,7 +23,8 @@ import { Destination } from '../destination';
 import { IsCardQuery } from '../queries/is-card';
 import { OverviewQuery } from '../../../outbox/queries/overview';
 import { tooManyAnswersAnswer, unknownButtonAnswer } from './tap-answers';
-import { OperatorChat, type Button, type MessageText } from '../operator-chat';
+import type { RichText } from '../../../cards/rich-text';
+import { OperatorChat, type Button } from '../operator-chat';
 import { shortId } from '../../../cards/short-id';
 import { Clock } from '../../../kernel/clock';
 import { Log } from '../../../logging/log';
@@ -45,7 +46,7 @@ const STRANGER_ROOM_MS = 5_000;
 const MAX_REASON_LENGTH = 1000;
 
 interface Reply {
-  readonly message: MessageText;
+  readonly message: RichText;
   readonly buttons: readonly Button[];
 }
 
@@ -56,7 +57,7 @@ interface Place {
 
 type Compose = () => Reply | Promise<Reply>;
 
-const plain = (message: MessageText): Reply => ({ message, buttons: [] });
+const plain = (message: RichText): Reply => ({ message, buttons: [] });
 
 /** Reveals nothing about requests and people. */
 const elsewhere: Compose = () => plain(renderElsewhere());
@@ -175,7 +176,7 @@ export class OperatorUpdates {
     );
   }
 
-  private async forAnybody(context: Said, compose: (sender: Sender) => MessageText): Promise<void> {
+  private async forAnybody(context: Said, compose: (sender: Sender) => RichText): Promise<void> {
     const sender = this.people.senderOf(context.message);
     const answer = () => plain(compose(sender));
     await this.answer(
