@@ -1,4 +1,4 @@
-import { bulkhead, BulkheadRejectedError, TaskCancelledError, type BulkheadPolicy } from 'cockatiel';
+import { bulkhead, BulkheadRejectedError, type BulkheadPolicy } from 'cockatiel';
 import { RateLimited } from '../kernel/errors';
 
 const RETRY_AFTER_SECONDS = 5;
@@ -39,17 +39,16 @@ export class KeyBulkheads {
     this.lanes.set(keyId, lane);
     const { policy, trouble } = lane;
     try {
-      // The bulkhead begins the next call as soon as this one rejects, so those that wait are cancelled before that.
-      return await policy.execute(
-        () => work().catch((error: unknown) => this.fail(lane, error)),
-        trouble.signal,
-      );
+      return await policy.execute(() => {
+        // The bulkhead takes no signal: it begins nothing after a call that its signal cancelled.
+        trouble.signal.throwIfAborted();
+        return work().catch((error: unknown) => this.fail(lane, error));
+      });
     } catch (error) {
-      if (error instanceof BulkheadRejectedError)
-        throw new RateLimited(`${this.what} of this key wait`, RETRY_AFTER_SECONDS);
-      throw error instanceof TaskCancelledError ? trouble.signal.reason : error;
+      if (!(error instanceof BulkheadRejectedError)) throw error;
+      throw new RateLimited(`${this.what} of this key wait`, RETRY_AFTER_SECONDS);
     } finally {
-      if (policy.executionSlots === running && policy.queueSlots === waiting) this.lanes.delete(keyId);
+      if (policy.executionSlots === running) this.lanes.delete(keyId);
     }
   }
 

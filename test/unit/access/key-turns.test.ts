@@ -1,5 +1,5 @@
 import { KeyTurns, MAX_TURNS } from '../../../src/access/key-turns';
-import { RateLimited } from '../../../src/kernel/errors';
+import { DomainError, RateLimited } from '../../../src/kernel/errors';
 
 function deferred(): { done: Promise<void>; finish: () => void } {
   let finish: () => void = () => undefined;
@@ -39,5 +39,18 @@ describe('the turns of a key', () => {
     const behind = turns.take('one', () => Promise.resolve('done'));
     await expect(failed).rejects.toThrow('lost');
     await expect(behind).resolves.toBe('done');
+  });
+
+  it('fail together where the database does not serve one, and go on afterwards', async () => {
+    const turns = new KeyTurns('looks');
+    const first = deferred();
+    const away = new DomainError('database.unavailable', 'The database does not answer.');
+    const held = turns.take('one', () => first.done.then(() => Promise.reject(away)));
+    let begun = 0;
+    const behind = Array.from({ length: 3 }, () => turns.take('one', () => Promise.resolve(++begun)));
+    first.finish();
+    for (const each of [held, ...behind]) await expect(each).rejects.toBe(away);
+    expect(begun).toBe(0);
+    expect(await turns.take('one', () => Promise.resolve('done'))).toBe('done');
   });
 });
