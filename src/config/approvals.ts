@@ -8,7 +8,7 @@ export const APPROVALS = section('Approvals', {
     30,
   ),
   APPROVAL_MAX_TIMEOUT_MINUTES: integer('The most a request may ask for', 1, 10_080, 120),
-  APPROVAL_SWEEP_INTERVAL_SECONDS: integer('How often overdue requests are ended', 1, 3600, 5),
+  APPROVAL_SWEEP_INTERVAL_SECONDS: integer('Interval at which overdue requests are ended', 1, 3600, 5),
   APPROVAL_GRACE_PERIOD_SECONDS: integer(
     'Status turns `expired` this long after `expiresAt`; decisions are refused from `expiresAt` on',
     0,

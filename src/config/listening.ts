@@ -42,7 +42,7 @@ export const LISTENING = section('Listening', {
     publicHosts.optional(),
   ),
   SHUTDOWN_NOTICE_SECONDS: integer(
-    'How long it serves on after SIGTERM, with `/health/ready` at 503, so that a proxy notices',
+    'Seconds for which it serves on after SIGTERM, with `/health/ready` at 503, so that a proxy notices',
     0,
     300,
     0,

@@ -25,7 +25,7 @@ export const TELEGRAM = section('Telegram', {
     destination.optional(),
   ),
   TELEGRAM_OPERATORS: setting(
-    'Who may decide: comma list of `id` or `id:name`, numeric user ids, such as `4711:Olivia,4712:Sam`',
+    'People who may decide: comma list of `id` or `id:name`, numeric user ids, such as `4711:Olivia,4712:Sam`',
     operators.optional(),
   ),
   TELEGRAM_API_ROOT: setting(
@@ -75,7 +75,7 @@ export const DELIVERY = section('Delivery to Telegram', {
   CIRCUIT_BREAKER_FAILURE_RATE: fraction('Or this share of failures …', 0.5),
   CIRCUIT_BREAKER_MINIMUM_THROUGHPUT: integer('… over at least so many calls …', 1, 100_000, 10),
   CIRCUIT_BREAKER_SAMPLING_SECONDS: integer('… within this time', 1, 3600, 30),
-  CIRCUIT_BREAKER_BREAK_SECONDS: integer('How long it stays open before a trial', 1, 3600, 30),
+  CIRCUIT_BREAKER_BREAK_SECONDS: integer('Time that it stays open before a trial', 1, 3600, 30),
 });
 
 function botOf(env: ValuesOf<typeof TELEGRAM>) {
