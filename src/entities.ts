@@ -1,5 +1,6 @@
 import { ApiKeyEntity } from './access/api-key.entity';
 import { ApprovalEntity } from './approvals/approval.entity';
+import { DecisionEntity } from './approvals/decision.entity';
 import { AuditEntryEntity } from './audit/audit-entry.entity';
 import { AuditCheckpointEntity, AuditSealEntity, UnsealedAuditRowEntity } from './audit/audit-seals.entities';
 import {
@@ -18,6 +19,7 @@ import { ReceiptEntity, SigningKeyEntity } from './receipts/receipts.entities';
 /** Every table of the schema; a test compares them with what the migrations make. */
 export const ENTITIES: readonly Entity[] = [
   ApprovalEntity,
+  DecisionEntity,
   AuditEntryEntity,
   AuditSealEntity,
   AuditCheckpointEntity,

@@ -151,6 +151,10 @@ export const SETTLE: Statement = {
     returning ${ENDED}
   ), signed as (
     insert into receipts (approval_id, jws) select id, $9 from ended on conflict (approval_id) do nothing
+  ), decided as (
+    insert into decisions (approval_id, by_kind, by_id, by_name, verdict, reason, display_digest, decided_at)
+    select id, settled_by_kind, settled_by_id, settled_by_name, status, reason, $11, settled_at from ended
+    on conflict do nothing
   ), ${AFTERMATH('$7')}`,
 };
 
@@ -262,6 +266,9 @@ export const EXPLAIN: Statement = {
     insert into audit_log (at, type, actor, approval_id, correlation_id, data)
     select ${NOW}, 'approval.explained', actor, id, correlation_id, json_build_object('reason', ${REASON})::text
     from explained
+  ), decision as (
+    update decisions set reason = $4 from explained
+    where approval_id = explained.id and by_kind = $2 and by_id = $3
   ), outcome as (${requeueOutcomes({ of: 'explained', lanes: '$5', urgency: 'outcome' })}
   )
   select id from explained`,

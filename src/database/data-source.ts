@@ -16,6 +16,7 @@ import { AddReplicas1795464000016 } from '../../migrations/1795464000016-AddRepl
 import { QualifyAuditPrune1795464000017 } from '../../migrations/1795464000017-QualifyAuditPrune';
 import { IgnorePruningWithoutTime1795464000018 } from '../../migrations/1795464000018-IgnorePruningWithoutTime';
 import { AddTextLanes1795464000019 } from '../../migrations/1795464000019-AddTextLanes';
+import { AddDecisions1795464000020 } from '../../migrations/1795464000020-AddDecisions';
 import { QueueUnsealedAuditRows1795464000021 } from '../../migrations/1795464000021-QueueUnsealedAuditRows';
 import { AddTopics1795464000012 } from '../../migrations/1795464000012-AddTopics';
 import { AddCardPieces1795464000013 } from '../../migrations/1795464000013-AddCardPieces';
@@ -99,6 +100,7 @@ export function createDataSource(
       QualifyAuditPrune1795464000017,
       IgnorePruningWithoutTime1795464000018,
       AddTextLanes1795464000019,
+      AddDecisions1795464000020,
       QueueUnsealedAuditRows1795464000021,
     ],
     migrationsTransactionMode: 'all',

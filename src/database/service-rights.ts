@@ -17,6 +17,7 @@ export const TABLE_RIGHTS = {
   card_pieces: CHANGE,
   cards: CHANGE,
   chat_moves: CHANGE,
+  decisions: CHANGE,
   lane_states: CHANGE,
   lanes: CHANGE,
   leases: CHANGE,

@@ -24,6 +24,8 @@ const REMOVE: Statement = {
     delete from card_pieces using old where approval_id = old.id
   ), receipts_removed as (
     delete from receipts using old where approval_id = old.id
+  ), decisions_removed as (
+    delete from decisions using old where approval_id = old.id
   ), work_removed as (
     delete from outbox using old where approval_id = old.id
   )

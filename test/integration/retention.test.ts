@@ -52,7 +52,7 @@ async function aged(id: string, daysAgo: number): Promise<string> {
     [id, daysAgo],
   );
   const aged = row?.id ?? '';
-  for (const table of ['outbox', 'cards', 'audit_log'])
+  for (const table of ['outbox', 'cards', 'audit_log', 'decisions'])
     await database.query(`update ${table} set approval_id = $2 where approval_id = $1`, [id, aged]);
   await database.query(`update receipts set approval_id = $2 where approval_id = $1`, [id, aged]);
   await database.query(
@@ -63,7 +63,7 @@ async function aged(id: string, daysAgo: number): Promise<string> {
 }
 
 async function left(
-  table: 'approvals' | 'cards' | 'receipts' | 'outbox' | 'audit_log',
+  table: 'approvals' | 'cards' | 'receipts' | 'decisions' | 'outbox' | 'audit_log',
   id: string,
 ): Promise<number> {
   const column = table === 'approvals' ? 'id' : 'approval_id';
@@ -76,7 +76,7 @@ it('removes what was settled before the retention time with its cards, its recei
   await run();
   expect((await api.get(old)).status).toBe(404);
   expect((await api.get(young)).body.status).toBe('approved');
-  for (const table of ['approvals', 'cards', 'receipts', 'outbox'] as const) {
+  for (const table of ['approvals', 'cards', 'receipts', 'decisions', 'outbox'] as const) {
     expect([table, await left(table, old)]).toEqual([table, 0]);
     expect([table, (await left(table, young)) > 0]).toEqual([table, true]);
   }
