@@ -12,9 +12,10 @@ function eventNameIn({ isList, objects: [object] }: SpottedBody, member: string)
 
 /** The adapter of a hook. Agents take an HTTP error of their hook for no decision, so a refused call gets a denial. */
 export function httpHook<Event>(hook: HttpHook<Event>): AgentAdapter {
-  const { eventMember, gating, reply } = hook;
+  const { eventMember, gating, reply, reportTaker } = hook;
   return {
     ...hook,
+    reports: reportTaker !== null,
     members: eventMember === null ? [] : [[eventMember]],
     refuse(body, reason, isAddressed): Refusal | null {
       const name = eventMember === null ? undefined : eventNameIn(body, eventMember);
@@ -24,5 +25,6 @@ export function httpHook<Event>(hook: HttpHook<Event>): AgentAdapter {
       return { calls: 1, answer };
     },
     controller: hookController(hook),
+    providers: reportTaker === null ? [] : [reportTaker],
   };
 }

@@ -54,7 +54,8 @@ const NO_REPORTS = Symbol('no reports');
  * the tool. So every path through this controller, errors included, ends in a decision.
  */
 export function hookController<Event>(hook: HttpHook<Event>): Type {
-  const { agent, route } = hook;
+  const { agent, route, connector } = hook;
+  const reports = hook.reportTaker !== null;
 
   @ApiTags('connectors')
   @ApiBearerAuth()
@@ -123,7 +124,7 @@ export function hookController<Event>(hook: HttpHook<Event>): Type {
         outcome = { answer: failureOf(error), ending: null };
       }
       const taken = await open.end(hook.reply(event, outcome));
-      await this.calls.answered(hook, caller, outcome, taken);
+      await this.calls.answered({ connector, reports }, caller, outcome, taken);
     }
 
     private ask(

@@ -1,7 +1,6 @@
-import type { Provider, Type } from '@nestjs/common';
+import type { Type } from '@nestjs/common';
 import type { Identity } from '../access/identity';
 import type { KnownAgent } from '../cards/known-agents/known-agent';
-import type { Connector } from './adapter';
 import type { Outcome } from './answers';
 import type { Question } from './held-calls';
 
@@ -11,8 +10,9 @@ export interface ReportTaker {
 }
 
 /** An agent that POSTs each tool use to a hook and waits for the reply. */
-export interface HttpHook<Event> extends Connector {
+export interface HttpHook<Event> {
   readonly agent: KnownAgent;
+  readonly connector: string;
   readonly route: string;
   /** Summary for the OpenAPI document. */
   readonly summary: string;
@@ -23,9 +23,8 @@ export interface HttpHook<Event> extends Connector {
   /** @throws InvalidInput naming every fault of the body. */
   readonly question: (body: unknown, caller: Identity) => Question;
   readonly reply: (event: Event, outcome: Outcome) => object;
-  /** Null if a body without a decision is of no use. */
+  /** Null if the agent reports nothing afterwards. */
   readonly reportTaker: Type<ReportTaker> | null;
-  readonly providers: readonly Provider[];
 }
 
 /** The reply that decides nothing, after which the agent applies its own rules. */

@@ -12,7 +12,6 @@ export const TINY = httpHook({
     unguardedMode: () => null,
   },
   connector: 'tiny',
-  reports: false,
   route: 'tiny/gate',
   summary: 'A tool use in, go or not out',
   eventMember: null,
@@ -24,5 +23,4 @@ export const TINY = httpHook({
   },
   reply: (_event, { answer }) => ({ go: answer.allow, why: answer.message }),
   reportTaker: null,
-  providers: [],
 });

@@ -7,7 +7,6 @@ import { ClaudeCodeReports } from './claude-code-reports';
 export const CLAUDE_CODE = httpHook({
   agent: AGENT,
   connector: 'hook',
-  reports: true,
   route: 'claude-code/hook',
   summary:
     'Claude Code HTTP hook: PreToolUse or PermissionRequest in, the decision out; reports of what became of it in, {} out',
@@ -16,5 +15,4 @@ export const CLAUDE_CODE = httpHook({
   question: (body, caller) => questionOf(parseHook(body), caller),
   reply: hookOutput,
   reportTaker: ClaudeCodeReports,
-  providers: [ClaudeCodeReports],
 });
