@@ -1,8 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { IsNull, Not } from 'typeorm';
 import { CONFIG, type Config } from '../config/environment';
 import { Database, type Statement } from '../database/database';
 import { Carrier, type Room } from './carrier';
 import { URGENCY } from './outbox-work';
+import { OutboxEntity } from './outbox.entities';
 
 /** A leased piece of work; `leaseToken` proves at its end that the lease is still held. */
 interface Leased {
@@ -257,13 +259,6 @@ const OVERVIEW: Statement = {
   from approvals where status = 'pending' and expires_at > now()`,
 };
 
-const DEAD: Statement = {
-  name: 'outbox-dead',
-  text: `
-  select id, kind, approval_id, lane, attempts, dead_at, last_error from outbox
-  where dead_at is not null order by id desc limit $1`,
-};
-
 const REPLAY: Statement = {
   name: 'outbox-replay',
   text: `
@@ -422,23 +417,23 @@ export class OutboxStore {
 
   /** Newest first. */
   async deadLetters(limit: number): Promise<DeadLetter[]> {
-    const rows = await this.database.query<{
-      id: string;
-      kind: Work['kind'];
-      approval_id: string | null;
-      lane: string;
-      attempts: number;
-      dead_at: Date;
-      last_error: string | null;
-    }>(DEAD, [limit]);
-    return rows.map((row) => ({
-      id: row.id,
-      kind: row.kind,
-      approvalId: row.approval_id,
-      lane: row.lane,
-      attempts: row.attempts,
-      deadAt: row.dead_at,
-      error: row.last_error ?? '',
+    const select = {
+      id: true,
+      kind: true,
+      approvalId: true,
+      lane: true,
+      attempts: true,
+      deadAt: true,
+      lastError: true,
+    };
+    const where = { deadAt: Not(IsNull()) };
+    const dead = await this.database.rows(OutboxEntity, (rows) =>
+      rows.find({ select, where, order: { id: 'desc' }, take: limit }),
+    );
+    return dead.map(({ deadAt, lastError, ...row }) => ({
+      ...row,
+      deadAt: deadAt as Date,
+      error: lastError ?? '',
     }));
   }
 

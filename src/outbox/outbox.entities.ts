@@ -20,7 +20,7 @@ export class OutboxEntity {
   approvalId!: string | null;
 
   @Column('text')
-  kind!: string;
+  kind!: 'card' | 'outcome' | 'warning' | 'digest' | 'notice';
 
   @Column('text')
   lane!: string;

@@ -1,6 +1,7 @@
 import { parseConfig } from '../../src/config/environment';
 import { createDataSource } from '../../src/database/data-source';
 import { Database } from '../../src/database/database';
+import { ENTITIES } from '../../src/entities';
 import { CardStore } from '../../src/channels/telegram/card-store';
 import { OutboxStore } from '../../src/outbox/outbox-store';
 import { SendBudget } from '../../src/channels/telegram/send-budget';
@@ -21,7 +22,7 @@ export async function openOutbox(
   more: Record<string, string> = {},
 ): Promise<OutboxReplica> {
   const config = parseConfig({ ...TELEGRAM_ON, ...more });
-  const source = createDataSource(databaseUrl, config.database.poolSize);
+  const source = createDataSource(databaseUrl, config.database.poolSize, { entities: ENTITIES });
   await source.initialize();
   const database = new Database(source);
   const budget = new SendBudget(database, config);
