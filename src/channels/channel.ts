@@ -5,12 +5,12 @@ import type { Work } from '../outbox/outbox-store';
  *
  * - `message`: the lane will never accept this message, but others.
  * - `files`: the lane accepts text, but no files.
- * - `chat`: the lane refuses the message now and may accept it later.
+ * - `lane`: the lane refuses the message now and may accept it later.
  * - `busy`: the lane accepts no more messages at the moment.
  * - `connection`: this replica cannot reach the channel now; another may.
  * - `unknown`: no answer came; the message may have been delivered.
  */
-export type FailureScope = 'message' | 'files' | 'chat' | 'busy' | 'connection' | 'unknown';
+export type FailureScope = 'message' | 'files' | 'lane' | 'busy' | 'connection' | 'unknown';
 
 /** A message could not be delivered. */
 export class DeliveryFailure extends Error {
@@ -19,12 +19,8 @@ export class DeliveryFailure extends Error {
   constructor(
     readonly scope: FailureScope,
     message: string,
-    readonly told: {
-      /** Wait that the channel asked for. */
-      readonly retryAfterMs?: number | null;
-      /** New id of the chat. */
-      readonly migratedTo?: string | null;
-    } = {},
+    /** Wait that the channel asked for. */
+    readonly retryAfterMs: number | null = null,
     options?: ErrorOptions,
   ) {
     super(message, options);

@@ -223,7 +223,7 @@ export class DeliveryWorker implements OnApplicationBootstrap, BeforeApplication
   private async waitAfter(work: Work, error: unknown, answers: boolean): Promise<number> {
     if (!(error instanceof DeliveryFailure)) return RETRY_MS;
     switch (error.scope) {
-      case 'chat': {
+      case 'lane': {
         const { failures, pauseMs } = await this.outbox.pauseLane(work.lane, null);
         // The lane worked until now: perhaps only this message fails, and its retries must not use up the chat's room.
         const ownMs = failures === 1 ? backoffMs(work.attempts) : 0;
@@ -231,7 +231,7 @@ export class DeliveryWorker implements OnApplicationBootstrap, BeforeApplication
       }
       case 'busy':
         // The channel itself holds back everything that this wait concerns (telegram.md 5).
-        if ((error.told.retryAfterMs ?? null) === null) await this.outbox.pauseLane(work.lane, null);
+        if (error.retryAfterMs === null) await this.outbox.pauseLane(work.lane, null);
         return 0;
       case 'unknown':
       case 'connection':

@@ -13,6 +13,7 @@ import type { ActionDocument } from '../../cards/action-document';
 import { actionPieces, MAX_PIECES, piecesNeeded, type ActionPieces } from '../../cards/action-pieces';
 import { MoveChatCommand } from './commands/move-chat';
 import { ChatMoves } from './chat-moves';
+import { TelegramFailure } from './bot-api/telegram-failure';
 import { Destination } from './destination';
 import { formatLane, parseLane } from './lane';
 import { callbackData, newNonce } from './operators/callback-data';
@@ -41,6 +42,10 @@ function incompleteNotice(approval: Approval): string {
 const tooLongNotice = (needed: number): string =>
   `This chat takes no files, and the action would need ${needed} messages (at most ${MAX_PIECES} are sent). ` +
   'It cannot be approved here before the bot may send files in this chat. "countersign approvals" shows and decides it.';
+
+/** The id that the refusal names for a group that became a supergroup; null: it names none. */
+const newChatOf = ({ cause }: DeliveryFailure): string | null =>
+  cause instanceof TelegramFailure ? cause.migratedToChatId : null;
 
 const approve = (nonce: string): Button => ({
   text: '✅ Approve',
@@ -114,8 +119,8 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
     try {
       return await this.tell(work);
     } catch (error) {
-      const refusal = error instanceof DeliveryFailure && error.scope === 'chat' ? error : null;
-      if (refusal && (await this.hasFollowed(chatId, refusal.told.migratedTo ?? null))) return false;
+      const refused = error instanceof DeliveryFailure && error.scope === 'lane';
+      if (refused && (await this.hasFollowed(chatId, newChatOf(error)))) return false;
       throw error;
     }
   }
@@ -163,7 +168,7 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
     } catch (error) {
       if (attempts < MAX_LOST_SENDS || !(error instanceof DeliveryFailure && error.scope === 'unknown'))
         throw error;
-      throw new DeliveryFailure('message', 'sent again and no answer came', {}, { cause: error });
+      throw new DeliveryFailure('message', 'sent again and no answer came', null, { cause: error });
     }
   }
 

@@ -17,7 +17,7 @@ import { TelegramStatus } from './telegram-status';
 const NO_PREVIEW = { is_disabled: true };
 
 /** Failures that mean that operators do not receive messages. */
-const REPORTED: ReadonlySet<FailureScope> = new Set(['chat', 'connection', 'unknown']);
+const REPORTED: ReadonlySet<FailureScope> = new Set(['lane', 'connection', 'unknown']);
 
 interface Purpose {
   readonly chatId: string;
@@ -210,7 +210,7 @@ export class TelegramChat extends OperatorChat {
       if (!(error instanceof TelegramFailure)) throw error;
       const failure = this.failureFor(error);
       if (tells && REPORTED.has(failure.scope)) {
-        const refused = failure.scope === 'chat' && !purpose.isEdit;
+        const refused = failure.scope === 'lane' && !purpose.isEdit;
         this.report(`messages do not get through: ${error.message}`, refused);
       }
       throw failure;
@@ -223,7 +223,6 @@ export class TelegramChat extends OperatorChat {
   }
 
   private failureFor(error: TelegramFailure): DeliveryFailure {
-    const { retryAfterMs, migratedToChatId: migratedTo, message } = error;
-    return new DeliveryFailure(scopeOf(error), message, { retryAfterMs, migratedTo }, { cause: error });
+    return new DeliveryFailure(scopeOf(error), error.message, error.retryAfterMs, { cause: error });
   }
 }

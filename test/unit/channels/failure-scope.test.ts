@@ -54,15 +54,15 @@ describe('telegram.md 8: any other refusal is the trouble of the chat or topic, 
     [409, 'Conflict: terminated by other getUpdates request'],
     [418, "I'm a teapot"],
   ])('%i %s', (status, description) => {
-    expect(scope(status, description)).toBe('chat');
-    expect(scope(status, description, 'sendDocument')).toBe('chat');
+    expect(scope(status, description)).toBe('lane');
+    expect(scope(status, description, 'sendDocument')).toBe('lane');
   });
 
   it('a group that became a supergroup', () => {
     const parameters = { migrate_to_chat_id: -1_002_000_000_000 };
     expect(
       scope(400, 'Bad Request: group chat was upgraded to a supergroup chat', 'sendMessage', parameters),
-    ).toBe('chat');
+    ).toBe('lane');
   });
 });
 

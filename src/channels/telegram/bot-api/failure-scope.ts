@@ -20,12 +20,12 @@ export function scopeOf(failure: TelegramFailure): FailureScope {
       return 'busy';
     case 'unauthorized':
     case 'conflict':
-      return 'chat';
+      return 'lane';
     case 'forbidden':
     case 'bad-request':
-      if (failure.migratedToChatId !== null) return 'chat';
+      if (failure.migratedToChatId !== null) return 'lane';
       if (failure.method === 'sendDocument' && FILES_REFUSED.test(failure.message)) return 'files';
-      return MESSAGE_FAULT.test(failure.message) ? 'message' : 'chat';
+      return MESSAGE_FAULT.test(failure.message) ? 'message' : 'lane';
     case 'server-error':
     case 'network':
     case 'timeout':
