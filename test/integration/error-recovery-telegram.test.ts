@@ -1,5 +1,9 @@
 import { ALWAYS, TelegramRig } from '../support/telegram-rig';
 import { until } from '../support/until';
+import { BOT_TOKEN } from '../support/well-known';
+
+/** As the sandbox names the bot of the tests. */
+const BOT_NAME = `countersign_${BOT_TOKEN.split(':')[0]}_bot`;
 
 let rig: TelegramRig;
 beforeAll(async () => {
@@ -161,6 +165,44 @@ describe('while Telegram does not answer at all', () => {
     expect(await rig.calls('sendMessage')).toHaveLength(sends);
     await rig.api.call('operator', 'POST', '/api/diagnostics/circuit-breaker', { action: 'close' });
     await rig.chat.card(approval.id);
+  });
+});
+
+describe('while only getMe fails', () => {
+  beforeEach(async () => {
+    await rig.chat.fault({ method: 'getMe', status: 500, count: ALWAYS });
+  });
+  afterEach(up);
+
+  it('since the start, cards go out and taps count, and the bot learns its name once getMe works', async () => {
+    await rig.restart();
+    const approval = await rig.asked();
+    const card = await rig.chat.card(approval.id, 2, 25_000);
+    await rig.chat.press(card.messageId, 'Approve');
+    expect(await rig.statusOf(approval)).toBe('approved');
+    await rig.closed(card);
+    expect(rig.events('telegram.name-unknown')).toHaveLength(1);
+    // The name may be another bot's: ignored, as a message to somebody else. A bare command is answered.
+    const early = await rig.chat.say(`/whoami@${BOT_NAME}`);
+    await rig.chat.ask('/help');
+    expect(rig.events('telegram.update-failed')).toEqual([]);
+    expect((await rig.chat.messages()).filter(({ replyTo }) => replyTo === early)).toEqual([]);
+
+    await rig.chat.clearFaults();
+    await until('the bot knows its name', () => rig.events('telegram.name-known').length === 1);
+    expect(await rig.chat.ask(`/whoami@${BOT_NAME}`)).toContain('You are an operator');
+  });
+
+  it('an open circuit closes all the same', async () => {
+    await rig.chat.fault({ method: 'sendMessage', status: 500, count: ALWAYS });
+    const approvals = [await rig.asked(), await rig.asked(), await rig.asked()];
+    await until('the circuit opens', async () => (await rig.breaker()).state === 'open');
+    await rig.chat.clearFaults();
+    await rig.chat.fault({ method: 'getMe', status: 500, count: ALWAYS });
+    await until('the circuit closes', async () => (await rig.breaker()).state === 'closed');
+    await up();
+    await rig.chat.fault({ method: 'getMe', status: 500, count: ALWAYS });
+    for (const { id } of approvals) await rig.chat.card(id, 2, 25_000);
   });
 });
 

@@ -300,7 +300,7 @@ describe('telegram.md 7: the breaker', () => {
   it('open: the outbox keeps everything, getMe and not a card tries the way, taps still arrive; then all goes out', async () => {
     const { approval: tapped, card } = await rig.shown();
     await rig.chat.fault({ method: 'sendMessage', status: 500, count: ALWAYS });
-    await rig.chat.fault({ method: 'getMe', status: 500, count: ALWAYS });
+    for (const method of ['getMe', 'getChat']) await rig.chat.fault({ method, status: 500, count: ALWAYS });
     const kept = [await rig.asked(), await rig.asked(), await rig.asked()];
     await until('the circuit opens', async () => (await rig.breaker()).state === 'open');
     const probed = async (times: number) => (await rig.chat.calls('getMe')).length >= times;

@@ -7,6 +7,10 @@ export interface ChatLane {
 
 export const NO_TOPIC = '0';
 
+/** The member of a Bot API call that names the topic. */
+export const topicOf = ({ threadId }: ChatLane) =>
+  threadId === NO_TOPIC ? {} : { message_thread_id: Number(threadId) };
+
 /** `telegram:-100123`, or `telegram:-100123/17` for a topic. */
 export function formatLane({ chatId, threadId }: ChatLane): string {
   return `telegram:${chatId}${threadId === NO_TOPIC ? '' : `/${threadId}`}`;

@@ -2,22 +2,22 @@ import { Injectable } from '@nestjs/common';
 import type { RichText } from '../../cards/rich-text';
 import { DeliveryFailure, type FailureScope } from '../channel';
 import { OperatorChat, type Attachment, type SendOptions, type Sent } from './operator-chat';
-import { NO_TOPIC, type ChatLane } from './lane';
+import { topicOf, type ChatLane } from './lane';
 import { Destination } from './destination';
 import { Log } from '../../logging/log';
 import { CircuitBreakerService } from '../../resilience/circuit-breaker';
 import type { BotApiMethod, BotApiResult } from './bot-api/bot-api-answers';
-import { BotConnection } from './bot-connection';
 import { Dialect, fits, writeButtons, writeText, type Form } from './dialect';
 import { scopeOf } from './bot-api/failure-scope';
 import { TelegramApi, type Budgeted } from './bot-api/telegram-api';
 import { TelegramFailure } from './bot-api/telegram-failure';
 import { TelegramStatus } from './telegram-status';
+import { TelegramWatch } from './telegram-watch';
 
 const NO_PREVIEW = { is_disabled: true };
 
 /** Failures that mean that operators do not receive messages. */
-const REPORTED: ReadonlySet<FailureScope> = new Set(['lane', 'connection', 'unknown']);
+const STOPS_MESSAGES: ReadonlySet<FailureScope> = new Set(['lane', 'connection', 'unknown']);
 
 interface Purpose {
   readonly chatId: string;
@@ -25,18 +25,15 @@ interface Purpose {
   readonly isEdit?: boolean;
 }
 
-const said = (error: unknown, words: string) =>
+const mentions = (error: unknown, words: string) =>
   error instanceof TelegramFailure && error.message.includes(words);
-
-const topicOf = ({ threadId }: ChatLane) =>
-  threadId === NO_TOPIC ? {} : { message_thread_id: Number(threadId) };
 
 /** True if the message can no longer be edited: deleted, too old, or left behind in a migrated group. */
 function isGone(error: unknown): boolean {
   return (
-    said(error, 'message to edit not found') ||
-    said(error, "message can't be edited") ||
-    said(error, 'MESSAGE_ID_INVALID') ||
+    mentions(error, 'message to edit not found') ||
+    mentions(error, "message can't be edited") ||
+    mentions(error, 'MESSAGE_ID_INVALID') ||
     (error instanceof TelegramFailure && error.migratedToChatId !== null)
   );
 }
@@ -52,12 +49,12 @@ interface Writing extends Pick<SendOptions, 'beforePlain' | 'once'> {
 export class TelegramChat extends OperatorChat {
   private readonly dialect = new Dialect();
   /** The operators' chat refused the last message, e.g. for a closed topic; a successful edit proves nothing. */
-  private refused = false;
+  private chatRefuses = false;
 
   constructor(
     private readonly api: TelegramApi,
     private readonly breaker: CircuitBreakerService,
-    private readonly connection: BotConnection,
+    private readonly watch: TelegramWatch,
     private readonly status: TelegramStatus,
     private readonly destination: Destination,
     private readonly log: Log,
@@ -66,11 +63,11 @@ export class TelegramChat extends OperatorChat {
   }
 
   get reachable(): boolean {
-    return this.connection.known && this.breaker.state === 'closed';
+    return this.watch.isReady && this.breaker.state === 'closed';
   }
 
   onReachable(listener: () => void): void {
-    void this.connection.ready.then(listener);
+    void this.watch.ready.then(listener);
     this.breaker.onStateChange(({ to }) => {
       if (to === 'closed') listener();
     });
@@ -79,7 +76,7 @@ export class TelegramChat extends OperatorChat {
   /** Checks that Telegram answers. A success does not prove that messages get through, so it is not reported. */
   async check(): Promise<void> {
     try {
-      await this.api.call('getMe', {}, { retry: false });
+      await this.watch.probe();
     } catch (error) {
       throw error instanceof TelegramFailure ? this.failureFor(error) : error;
     }
@@ -96,7 +93,7 @@ export class TelegramChat extends OperatorChat {
         ? {}
         : { reply_parameters: { message_id: Number(replyTo), allow_sending_without_reply: true } }),
     };
-    const sent = await this.told(
+    const sent = await this.deliver(
       () =>
         this.text('sendMessage', message, payload, {
           ...options,
@@ -114,7 +111,7 @@ export class TelegramChat extends OperatorChat {
   async edit(chatId: string, messageId: string, message: RichText, options: SendOptions = {}): Promise<void> {
     const { buttons = [], slot = null, isReply } = options;
     const payload = { chat_id: chatId, message_id: Number(messageId) };
-    await this.told(
+    await this.deliver(
       async () => {
         try {
           await this.text('editMessageText', message, payload, {
@@ -145,7 +142,7 @@ export class TelegramChat extends OperatorChat {
   ): Promise<string> {
     const { chatId } = lane;
     const payload = { chat_id: chatId, ...topicOf(lane), document: new File([bytes], fileName) };
-    const sent = await this.told(
+    const sent = await this.deliver(
       () => this.formatted('sendDocument', 'caption', caption, payload, { once, budget: { chatId, slot } }),
       { chatId },
     );
@@ -199,26 +196,29 @@ export class TelegramChat extends OperatorChat {
     }
   }
 
-  /** Reports whether messages reach operators, and maps a failure to a DeliveryFailure with its scope for retries. */
-  private async told<Result>(work: () => Promise<Result>, purpose: Purpose): Promise<Result> {
-    const tells = !purpose.isReply && this.destination.isIn(purpose.chatId);
+  /**
+   * Does the work and reports whether messages reach operators. Maps a failure to a DeliveryFailure, whose scope
+   * determines the retry.
+   */
+  private async deliver<Result>(work: () => Promise<Result>, purpose: Purpose): Promise<Result> {
+    const concernsOperators = !purpose.isReply && this.destination.isIn(purpose.chatId);
     try {
       const result = await work();
-      if (tells && !(purpose.isEdit && this.refused)) this.report(null, false);
+      if (concernsOperators && !(purpose.isEdit && this.chatRefuses)) this.report(null, false);
       return result;
     } catch (error) {
       if (!(error instanceof TelegramFailure)) throw error;
       const failure = this.failureFor(error);
-      if (tells && REPORTED.has(failure.scope)) {
-        const refused = failure.scope === 'lane' && !purpose.isEdit;
-        this.report(`messages do not get through: ${error.message}`, refused);
+      if (concernsOperators && STOPS_MESSAGES.has(failure.scope)) {
+        const chatRefuses = failure.scope === 'lane' && !purpose.isEdit;
+        this.report(`messages do not get through: ${error.message}`, chatRefuses);
       }
       throw failure;
     }
   }
 
-  private report(reason: string | null, refused: boolean): void {
-    this.refused = refused;
+  private report(reason: string | null, chatRefuses: boolean): void {
+    this.chatRefuses = chatRefuses;
     this.status.report('sending', reason);
   }
 

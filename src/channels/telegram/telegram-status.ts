@@ -11,17 +11,17 @@ export interface TelegramHealth {
   readonly degradedBecause: string | null;
 }
 
-/** A logged problem is over after this time without recurrence; an intermittent problem counts as one. */
+/** A reported problem is over after this time without recurrence; an intermittent problem counts as one. */
 export const STEADY_MS = 10_000;
 
 interface Trouble {
   readonly reason: string;
-  readonly reportedAtMs: number;
-  /** True if the problem was logged, and so perhaps read by a person. */
-  readonly told: boolean;
+  readonly sinceMs: number;
   /** Null while it lasts. */
-  readonly wellSinceMs: number | null;
+  readonly endMs: number | null;
 }
+
+const NO_ANSWER_YET = 'Telegram has not answered yet';
 
 /**
  * State of the connection to the operators: its users update it, health and metrics read it. A problem shows at once,
@@ -31,9 +31,11 @@ interface Trouble {
 @Injectable()
 export class TelegramStatus implements BeforeApplicationShutdown {
   private enabled = false;
-  private announced = false;
+  /** True after the log entry of a problem, until that of its end. */
+  private inLog = false;
+  private readonly failures = new Map<TelegramPart, number>();
   private readonly troubles = new Map<TelegramPart, Trouble>();
-  private steadyTimer: NodeJS.Timeout | null = null;
+  private timer: NodeJS.Timeout | null = null;
 
   constructor(
     private readonly log: Log,
@@ -41,80 +43,84 @@ export class TelegramStatus implements BeforeApplicationShutdown {
   ) {}
 
   beforeApplicationShutdown(): void {
-    if (this.steadyTimer) clearTimeout(this.steadyTimer);
+    if (this.timer) clearTimeout(this.timer);
   }
 
   enable(): void {
     this.enabled = true;
     // The state is still unknown: not healthy, but not a problem to log either.
-    this.note('token', { reason: 'Telegram has not answered yet', told: false, wellSinceMs: null });
+    this.begin('token', NO_ANSWER_YET);
   }
 
-  /** @param reason the problem, or null if the part works. */
-  report(part: TelegramPart, reason: string | null): void {
+  /**
+   * @param reason the problem, or null if the part works.
+   * @param after the problem shows from this many failures in a row.
+   * @returns the failures in a row.
+   */
+  report(part: TelegramPart, reason: string | null, after = 1): number {
+    const failures = reason === null ? 0 : (this.failures.get(part) ?? 0) + 1;
+    this.failures.set(part, failures);
     if (reason === null) {
-      this.mended(part);
-      return;
+      this.end(part);
+    } else if (failures >= after) {
+      this.begin(part, reason);
+      if (!this.inLog)
+        this.log.event(
+          'error',
+          'telegram.unreachable',
+          { part, reason },
+          `Telegram is out of reach: ${reason}`,
+        );
+      this.inLog = true;
     }
-    this.note(part, { reason, told: true, wellSinceMs: null });
-    if (!this.announced) {
-      const fields = { part, reason };
-      this.log.event('error', 'telegram.unreachable', fields, `Telegram is out of reach: ${reason}`);
-    }
-    this.announced = true;
+    return failures;
   }
 
   /** Milliseconds since the part last reported its current problem; null if it has none. */
-  troubledFor(part: TelegramPart): number | null {
+  troubleMs(part: TelegramPart): number | null {
     const trouble = this.troubles.get(part);
-    return trouble?.wellSinceMs === null ? this.clock.monotonicMs() - trouble.reportedAtMs : null;
+    return trouble?.endMs === null ? this.clock.monotonicMs() - trouble.sinceMs : null;
   }
 
   get health(): TelegramHealth {
-    this.forgetWhatIsOver();
+    this.settle();
     const troubles = [...this.troubles.values()];
     // A lasting problem matters more than one that seems to be over.
-    const worst = troubles.find(({ wellSinceMs }) => wellSinceMs === null) ?? troubles[0];
+    const worst = troubles.find(({ endMs }) => endMs === null) ?? troubles[0];
     return { enabled: this.enabled, degradedBecause: worst ? this.describe(worst) : null };
   }
 
-  private describe({ reason, wellSinceMs }: Trouble): string {
-    if (wellSinceMs === null) return reason;
-    const seconds = Math.floor((this.clock.monotonicMs() - wellSinceMs) / 1000);
+  private describe({ reason, endMs }: Trouble): string {
+    if (endMs === null) return reason;
+    const seconds = Math.floor((this.clock.monotonicMs() - endMs) / 1000);
     return `works again for ${seconds} s, watched for ${STEADY_MS / 1000} s: ${reason}`;
   }
 
-  private note(part: TelegramPart, trouble: Omit<Trouble, 'reportedAtMs'>): void {
-    this.troubles.set(part, { ...trouble, reportedAtMs: this.clock.monotonicMs() });
+  private begin(part: TelegramPart, reason: string): void {
+    this.troubles.set(part, { reason, sinceMs: this.clock.monotonicMs(), endMs: null });
   }
 
-  private mended(part: TelegramPart): void {
+  private end(part: TelegramPart): void {
     const trouble = this.troubles.get(part);
-    if (!trouble || trouble.wellSinceMs !== null) return;
-    if (trouble.told) {
-      this.troubles.set(part, { ...trouble, wellSinceMs: this.clock.monotonicMs() });
-      this.lookAgain(STEADY_MS);
-    } else {
-      this.troubles.delete(part);
-    }
+    if (!trouble || trouble.endMs !== null) return;
+    if (trouble.reason === NO_ANSWER_YET) this.troubles.delete(part);
+    else this.troubles.set(part, { ...trouble, endMs: this.clock.monotonicMs() });
+    this.settle();
   }
 
-  private lookAgain(inMs: number): void {
-    if (this.steadyTimer) clearTimeout(this.steadyTimer);
-    this.steadyTimer = setTimeout(() => this.forgetWhatIsOver(), inMs);
-    this.steadyTimer.unref();
-  }
-
-  private forgetWhatIsOver(): void {
+  /** Removes the problems that are over, and logs the end of the last one; plans itself while there are others. */
+  private settle(): void {
+    if (this.timer) clearTimeout(this.timer);
     const now = this.clock.monotonicMs();
-    for (const [part, { wellSinceMs }] of this.troubles) {
-      if (wellSinceMs === null) continue;
-      if (now - wellSinceMs >= STEADY_MS) this.troubles.delete(part);
-      // A timer may fire a moment early.
-      else this.lookAgain(STEADY_MS - (now - wellSinceMs));
+    let restMs = Infinity;
+    for (const [part, { endMs }] of this.troubles) {
+      if (endMs === null) continue;
+      if (now - endMs >= STEADY_MS) this.troubles.delete(part);
+      else restMs = Math.min(restMs, STEADY_MS - (now - endMs));
     }
-    if (this.troubles.size > 0 || !this.announced) return;
-    this.announced = false;
+    if (restMs < Infinity) this.timer = setTimeout(() => this.settle(), restMs).unref();
+    if (this.troubles.size > 0 || !this.inLog) return;
+    this.inLog = false;
     this.log.event('info', 'telegram.reached', {}, 'Telegram is in reach again');
   }
 }

@@ -8,16 +8,14 @@ import { OperatorUpdates } from './operators/operator-updates';
 import { People } from './operators/people';
 import { Replies } from './operators/replies';
 import { showsTelegramUnwell } from './bot-api/retryability';
-import { SendingCheck } from './sending-check';
 import { Taps } from './operators/taps';
 import { TelegramApi } from './bot-api/telegram-api';
 import { TelegramChat } from './telegram-chat';
-import { TelegramProbe } from './telegram-probe';
 import { TelegramStatus } from './telegram-status';
+import { TelegramWatch } from './telegram-watch';
 import { UpdateHandler } from './updates/update-handler';
 import { UpdatePoller } from './updates/update-poller';
 import { WebhookEndpoint } from './updates/webhook-endpoint';
-import { BotConnection } from './bot-connection';
 
 @Global()
 @Module({ providers: [TelegramStatus], exports: [TelegramStatus] })
@@ -44,11 +42,9 @@ export class TelegramModule {
         Replies,
         Taps,
         OperatorUpdates,
-        BotConnection,
+        TelegramWatch,
         UpdateHandler,
         telegram.webhook === null ? UpdatePoller : WebhookEndpoint,
-        TelegramProbe,
-        SendingCheck,
       ],
       exports: [OperatorChat],
     };

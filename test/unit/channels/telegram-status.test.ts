@@ -1,15 +1,16 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { Destination } from '../../../src/channels/telegram/destination';
 import { DomainError } from '../../../src/kernel/errors';
 import { createLog } from '../../../src/logging/log';
-import { Patience } from '../../../src/channels/telegram/patience';
-import { SendingCheck } from '../../../src/channels/telegram/sending-check';
-import type { TelegramApi } from '../../../src/channels/telegram/bot-api/telegram-api';
+import {
+  TelegramFailure,
+  timeoutFailure,
+  type FailureReason,
+} from '../../../src/channels/telegram/bot-api/telegram-failure';
+import { reportFailure } from '../../../src/channels/telegram/retry-step';
 import { STEADY_MS, TelegramStatus } from '../../../src/channels/telegram/telegram-status';
 import { FakeClock } from '../../support/fake-clock';
 
-/** Longer than anything that waits in the outbox stays silent. */
-const QUIET_MS = 20_000;
+const refusal = (status: number, reason: FailureReason) =>
+  new TelegramFailure('getUpdates', reason, 'refused', status, null, null, false);
 
 function setUp() {
   const clock = new FakeClock();
@@ -80,59 +81,39 @@ describe('trouble with Telegram', () => {
   });
 });
 
-describe('trouble with sending when there is nothing left to send', () => {
-  function checked(answer: () => Promise<unknown>) {
-    const rig = setUp();
-    const asked: string[] = [];
-    const call = (method: string) => {
-      asked.push(method);
-      return answer();
-    };
-    const destination = { now: () => Promise.resolve({ chatId: '-1001', threadId: '0' }) };
-    const check = new SendingCheck(
-      { call } as unknown as TelegramApi,
-      rig.status,
-      rig.log,
-      destination as unknown as Destination,
-    );
-    return { ...rig, asked, check };
-  }
-
-  it('ends when Telegram would take something for the chat', async () => {
-    const { clock, status, check, asked, reason } = checked(() => Promise.resolve({}));
-    await check.look();
-    status.report('sending', 'messages do not get through');
-    clock.advance(QUIET_MS - 1);
-    await check.look();
-    expect(asked).toEqual([]);
-    clock.advance(1);
-    await check.look();
-    expect(asked).toEqual(['sendChatAction']);
-    clock.advance(STEADY_MS);
-    expect(reason()).toBeNull();
-  });
-
-  it('lasts as long as Telegram does not', async () => {
-    const { clock, status, check, reason } = checked(() => Promise.reject(new Error('no route')));
-    status.report('sending', 'messages do not get through');
-    clock.advance(QUIET_MS);
-    await check.look();
-    clock.advance(STEADY_MS);
-    expect(reason()).toBe('messages do not get through');
-  });
-});
-
-it('a database that is away is not called trouble with Telegram, however long it lasts', async () => {
+it('a database that is away is not called trouble with Telegram, however long it lasts', () => {
   const { log, status, reason, told } = setUp();
-  const stop = new AbortController();
-  const patience = new Patience('polling', status, log, stop.signal);
-  patience.pause = () => sleep(0);
-  let tries = 0;
-  await patience.repeat(() => {
-    if (++tries === 10) stop.abort();
-    return Promise.reject(new DomainError('database.unavailable', 'The database does not answer.'));
-  });
+  for (let n = 0; n < 10; n++)
+    reportFailure(
+      { part: 'polling', status, log },
+      new DomainError('database.unavailable', 'The database does not answer.'),
+    );
   expect(told()).toContain('telegram.step-failed');
   expect(told()).not.toContain('telegram.unreachable');
   expect(reason()).toBeNull();
+});
+
+it.each([
+  { what: 'a connection that fails', failure: timeoutFailure('getUpdates'), after: 3 },
+  { what: 'a refusal by Telegram', failure: refusal(400, 'bad-request'), after: 1 },
+  { what: 'another poller', failure: refusal(409, 'conflict'), after: 3 },
+  { what: 'a token that Telegram refuses', failure: refusal(401, 'unauthorized'), after: 1 },
+])('$what is trouble from failure $after in a row on', ({ failure, after }) => {
+  const { log, status, reason } = setUp();
+  const context = { part: 'polling', status, log } as const;
+  reportFailure(context, timeoutFailure('getUpdates'));
+  // One success, and the count begins again.
+  status.report('polling', null);
+  for (let n = 1; n < after; n++) reportFailure(context, failure);
+  expect(reason()).toBeNull();
+  reportFailure(context, failure);
+  expect(reason()).not.toBeNull();
+});
+
+it('waits longer after each failure, at most 15 s', () => {
+  const { log, status } = setUp();
+  const waits = Array.from({ length: 7 }, () =>
+    reportFailure({ part: 'polling', status, log }, timeoutFailure('getUpdates')),
+  );
+  expect(waits).toEqual([500, 1000, 2000, 4000, 8000, 15_000, 15_000]);
 });

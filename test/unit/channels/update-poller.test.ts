@@ -2,11 +2,11 @@ import type { CommandBus } from '@nestjs/cqrs';
 import type { LeaseStore } from '../../../src/database/lease-store';
 import { DomainError } from '../../../src/kernel/errors';
 import { createLog } from '../../../src/logging/log';
-import type { BotConnection } from '../../../src/channels/telegram/bot-connection';
 import type { ReadableUpdate } from '../../../src/channels/telegram/updates/readable-update';
 import type { TelegramApi } from '../../../src/channels/telegram/bot-api/telegram-api';
 import { timeoutFailure } from '../../../src/channels/telegram/bot-api/telegram-failure';
 import { TelegramStatus } from '../../../src/channels/telegram/telegram-status';
+import type { TelegramWatch } from '../../../src/channels/telegram/telegram-watch';
 import type { UpdateHandler } from '../../../src/channels/telegram/updates/update-handler';
 import { UpdatePoller } from '../../../src/channels/telegram/updates/update-poller';
 import { FakeClock } from '../../support/fake-clock';
@@ -54,7 +54,7 @@ function polling() {
   } as unknown as TelegramApi;
   const poller = new UpdatePoller(
     api,
-    { ready: Promise.resolve() } as unknown as BotConnection,
+    { ready: Promise.resolve() } as unknown as TelegramWatch,
     {
       handle: async (update: ReadableUpdate) => {
         await handle(update);

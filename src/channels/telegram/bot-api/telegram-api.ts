@@ -34,7 +34,7 @@ const TIMEOUT_MARGIN_MS = 500;
 /** Time for running calls to end at shutdown; waits between retries are aborted. */
 const STOP_GRACE_MS = 3_000;
 
-/** Chat whose send budget each attempt uses; `slot` is room that the caller has already taken. */
+/** Chat whose send budget each attempt uses; `slot` is room that the caller has already. */
 export interface Budgeted {
   readonly chatId: string;
   readonly slot: string | null;
@@ -54,6 +54,9 @@ const withoutRoom: WithRoom = (_isRetry, _during, attempt) => attempt();
 export type CallOptions = Pick<GuardedCall, 'signal' | 'timeoutMs' | 'retry' | 'breaker'> & {
   readonly budget?: Budgeted;
 };
+
+/** For callers with their own retries, which must detect that Telegram is back even while the breaker is open. */
+export const UNGUARDED = { retry: false, breaker: false } as const;
 
 /** The only client of the Bot API: guards, counts, times out and logs every call; its errors contain no secrets. */
 @Injectable()
@@ -94,11 +97,11 @@ export class TelegramApi implements OnModuleDestroy {
     const { budget, timeoutMs = CALL_TIMEOUT_MS, ...guarded } = options;
     const signal = guarded.signal ? AbortSignal.any([guarded.signal, this.stop.signal]) : this.stop.signal;
     const progress = { attempts: 0, underWay: false, failure: null as TelegramFailure | null };
-    let taken: string | null = null;
+    let slot: string | null = null;
     try {
       if (budget?.slot === null)
-        taken = await this.room(method, budget.chatId, budget.roomMs ?? FIRST_ROOM_MS, signal);
-      const first = budget?.slot ?? taken;
+        slot = await this.room(method, budget.chatId, budget.roomMs ?? FIRST_ROOM_MS, signal);
+      const first = budget?.slot ?? slot;
       const withRoom = budget && first !== null ? this.withRoom(method, budget.chatId, first) : withoutRoom;
       const attempt = (during: AbortSignal): Promise<BotApiResult<Method>> => {
         const isRetry = ++progress.attempts > 1;
@@ -131,7 +134,7 @@ export class TelegramApi implements OnModuleDestroy {
       throw error instanceof CallTimeoutError ? timeoutFailure(method) : toTelegramFailure(method, error);
     } finally {
       // No attempt was made, for example because the breaker is open: give the slot back.
-      if (taken !== null && progress.attempts === 0) await this.booked(this.budget.cancel(taken));
+      if (slot !== null && progress.attempts === 0) await this.record(this.budget.cancel(slot));
     }
   }
 
@@ -142,17 +145,17 @@ export class TelegramApi implements OnModuleDestroy {
       try {
         return await attempt();
       } catch (error) {
-        const toldMs = error instanceof TelegramFailure ? error.retryAfterMs : null;
-        if (toldMs !== null) await this.booked(this.budget.hold(chatId, toldMs));
+        const waitMs = error instanceof TelegramFailure ? error.retryAfterMs : null;
+        if (waitMs !== null) await this.record(this.budget.hold(chatId, waitMs));
         throw error;
       } finally {
-        await this.booked(this.budget.release(room));
+        await this.record(this.budget.release(room));
       }
     };
   }
 
   /** Best effort: a failure to update the budget is logged and ignored, since an open slot expires by itself. */
-  private async booked(entry: Promise<void>): Promise<void> {
+  private async record(entry: Promise<void>): Promise<void> {
     await entry.catch((error: unknown) =>
       this.log.event(
         'debug',
@@ -183,16 +186,16 @@ export class TelegramApi implements OnModuleDestroy {
       const result = await this.tracing.call(`telegram.${method}`, { retry: isRetry }, async () =>
         parseResult(method, await requestBotApi(this.bot.telegram, method, payload, signal)),
       );
-      this.tell(method, startedAt, isRetry, null);
+      this.report(method, startedAt, isRetry, null);
       return result;
     } catch (error) {
       const failure = toTelegramFailure(method, error);
-      this.tell(method, startedAt, isRetry, failure);
+      this.report(method, startedAt, isRetry, failure);
       throw failure;
     }
   }
 
-  private tell(method: string, startedAt: number, isRetry: boolean, failure: TelegramFailure | null): void {
+  private report(method: string, startedAt: number, isRetry: boolean, failure: TelegramFailure | null): void {
     const durationMs = this.clock.monotonicMs() - startedAt;
     const outcome = failure
       ? { status: failure.status, reason: failure.reason, error: failure.message }

@@ -8,13 +8,13 @@ import { pause } from '../../../kernel/pause';
 import { singleFlight } from '../../../kernel/single-flight';
 import { describeError, Log } from '../../../logging/log';
 import { ALLOWED_UPDATES } from './allowed-updates';
-import { BotConnection, UNGUARDED } from '../bot-connection';
-import { Patience } from '../patience';
 import { POLLER_LEASE } from './poller-lease';
 import { parseUpdate, type ReadableUpdate } from './readable-update';
-import { TelegramApi } from '../bot-api/telegram-api';
+import { retryStep } from '../retry-step';
+import { TelegramApi, UNGUARDED } from '../bot-api/telegram-api';
 import { TelegramFailure } from '../bot-api/telegram-failure';
 import { TelegramStatus } from '../telegram-status';
+import { TelegramWatch } from '../telegram-watch';
 import { UpdateHandler } from './update-handler';
 import { UpdateWindow } from './update-window';
 
@@ -38,7 +38,6 @@ const GAP_MS = 150_000;
 @Injectable()
 export class UpdatePoller implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly stop = new AbortController();
-  private readonly patience: Patience;
   private readonly window = new UpdateWindow();
   private readonly underWay = new Set<Promise<void>>();
   private running: Promise<void> | null = null;
@@ -47,16 +46,14 @@ export class UpdatePoller implements OnApplicationBootstrap, BeforeApplicationSh
 
   constructor(
     private readonly api: TelegramApi,
-    private readonly connection: BotConnection,
+    private readonly watch: TelegramWatch,
     private readonly handler: UpdateHandler,
     private readonly leases: LeaseStore,
     private readonly commands: CommandBus,
-    status: TelegramStatus,
+    private readonly status: TelegramStatus,
     private readonly clock: Clock,
     private readonly log: Log,
-  ) {
-    this.patience = new Patience('polling', status, log, this.stop.signal);
-  }
+  ) {}
 
   onApplicationBootstrap(): void {
     this.running = this.run();
@@ -69,8 +66,12 @@ export class UpdatePoller implements OnApplicationBootstrap, BeforeApplicationSh
   }
 
   private async run(): Promise<void> {
-    await this.connection.ready;
-    await this.patience.repeat(() => this.lead());
+    await this.watch.ready;
+    const { status, log } = this;
+    const { signal } = this.stop;
+    await retryStep({ part: 'polling', status, log, stop: signal }, async () => {
+      while (!signal.aborted) await this.lead();
+    });
     await this.leases.release(POLLER_LEASE).catch((error: unknown) => {
       this.log.event(
         'warn',
@@ -81,12 +82,11 @@ export class UpdatePoller implements OnApplicationBootstrap, BeforeApplicationSh
     });
   }
 
-  /** Polls while this replica holds the lease, else waits for it. Never returns true, so it repeats without end. */
-  private async lead(): Promise<boolean> {
+  /** Polls while this replica holds the lease, else waits before it tries to take it again. */
+  private async lead(): Promise<void> {
     if (!(await this.leases.take(POLLER_LEASE, LEASE_SECONDS))) {
-      this.patience.succeeded();
-      await this.patience.pause(STANDBY_MS);
-      return false;
+      this.status.report('polling', null);
+      return pause(STANDBY_MS, this.stop.signal);
     }
     const lost = new AbortController();
     const over = AbortSignal.any([lost.signal, this.stop.signal]);
@@ -108,7 +108,6 @@ export class UpdatePoller implements OnApplicationBootstrap, BeforeApplicationSh
       clearInterval(renewal);
       await renew.current();
     }
-    return false;
   }
 
   /**
@@ -126,7 +125,7 @@ export class UpdatePoller implements OnApplicationBootstrap, BeforeApplicationSh
     const ids = answer.flatMap((value) => this.take(value));
     if (answer.length > 0 && ids.length === 0)
       throw badAnswer(`none of the ${answer.length} updates can be read`);
-    this.patience.succeeded();
+    this.status.report('polling', null);
     void this.beat();
     // Updates are handled concurrently, so a slow one does not delay the taps after it. Until it is done, Telegram
     // delivers it again together with new ones.
@@ -136,7 +135,7 @@ export class UpdatePoller implements OnApplicationBootstrap, BeforeApplicationSh
     over.abort();
     if (this.window.advance(ids)) return;
     const restMs = FLOOR_MS - (this.clock.monotonicMs() - askedAt);
-    if (restMs > 0) await this.patience.pause(restMs);
+    if (restMs > 0) await pause(restMs, this.stop.signal);
   }
 
   private async fetch(signal: AbortSignal): Promise<unknown[]> {

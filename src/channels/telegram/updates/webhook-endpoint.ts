@@ -15,12 +15,12 @@ import { pause } from '../../../kernel/pause';
 import { InvalidInput } from '../../../kernel/errors';
 import { Log } from '../../../logging/log';
 import { ALLOWED_UPDATES } from './allowed-updates';
-import { BotConnection, UNGUARDED } from '../bot-connection';
-import { Patience } from '../patience';
+import { retryStep } from '../retry-step';
 import { parseUpdate, type ReadableUpdate } from './readable-update';
 import { DECIDE_WITHIN_MS } from '../operators/taps';
-import { TelegramApi } from '../bot-api/telegram-api';
+import { TelegramApi, UNGUARDED } from '../bot-api/telegram-api';
 import { TelegramStatus } from '../telegram-status';
+import { TelegramWatch } from '../telegram-watch';
 import { UpdateHandler } from './update-handler';
 
 export const WEBHOOK_PATH = '/telegram/webhook';
@@ -43,7 +43,7 @@ export class WebhookEndpoint implements OnModuleInit, OnApplicationBootstrap, Be
   constructor(
     private readonly http: HttpAdapterHost,
     private readonly api: TelegramApi,
-    private readonly connection: BotConnection,
+    private readonly watch: TelegramWatch,
     private readonly handler: UpdateHandler,
     private readonly status: TelegramStatus,
     private readonly gatekeeper: Gatekeeper,
@@ -117,10 +117,10 @@ export class WebhookEndpoint implements OnModuleInit, OnApplicationBootstrap, Be
   }
 
   private async register(): Promise<void> {
-    await this.connection.ready;
+    await this.watch.ready;
+    const { status, log } = this;
     const { signal } = this.stop;
-    const patience = new Patience('webhook', this.status, this.log, signal);
-    await patience.repeat(async () => {
+    await retryStep({ part: 'webhook', status, log, stop: signal }, async () => {
       const { url, secret } = this.webhook;
       const payload = {
         url,
@@ -129,8 +129,6 @@ export class WebhookEndpoint implements OnModuleInit, OnApplicationBootstrap, Be
         drop_pending_updates: false,
       };
       await this.api.call('setWebhook', payload, { ...UNGUARDED, signal });
-      patience.succeeded();
-      return true;
     });
   }
 }
