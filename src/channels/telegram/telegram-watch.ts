@@ -97,7 +97,7 @@ export class TelegramWatch implements OnApplicationBootstrap, BeforeApplicationS
     try {
       const lane = await this.destination.now();
       const action = { chat_id: lane.chatId, action: 'typing', ...topicOf(lane) };
-      await this.api.call('sendChatAction', action, { retry: false });
+      await this.api.call('sendChatAction', action, { retry: false, signal: this.stop.signal });
       this.status.report('sending', null);
     } catch (error) {
       const fields = { error: describeError(error) };
