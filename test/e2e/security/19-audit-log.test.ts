@@ -69,19 +69,25 @@ async function chain(): Promise<Sealed[]> {
   return body.items;
 }
 
+/** Rows that return to the log enter the queue again, so that it comes after the log. */
+const AUDIT_TABLES = ['audit_log', 'audit_seals', 'audit_checkpoints', 'audit_unsealed'];
+
 /** Does to the log what the owner of the database could, and undoes it after the check. */
 async function altered(statements: readonly string[], check: () => Promise<void>): Promise<void> {
-  for (const table of ['audit_log', 'audit_seals', 'audit_checkpoints'])
+  for (const table of AUDIT_TABLES)
     await database.query(`create temporary table ${table}_kept as select * from ${table}`);
   try {
     for (const statement of statements) await database.query(statement);
     await check();
   } finally {
-    for (const table of ['audit_log', 'audit_seals', 'audit_checkpoints']) {
+    // At once: the sealer must not see the log without its seals.
+    await database.query('begin');
+    for (const table of AUDIT_TABLES) {
       await database.query(`delete from ${table}`);
       await database.query(`insert into ${table} overriding system value select * from ${table}_kept`);
       await database.query(`drop table ${table}_kept`);
     }
+    await database.query('commit');
   }
 }
 
