@@ -22,14 +22,14 @@ export class QueueUnsealedAuditRows1795464000021 implements MigrationInterface {
       create function audit_enqueue() returns trigger
       language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
       begin
-        insert into ${table.schema}.audit_unsealed (seq) values (new.seq) on conflict do nothing;
+        insert into ${table.schema}.audit_unsealed (seq) select seq from written on conflict do nothing;
         return null;
       end $$`);
     await runner.query('revoke execute on function audit_enqueue() from public');
     // The trigger waits for running writers and holds up new ones, so only the rows since the scan above are read again.
     await runner.query(`
-      create trigger audit_log_enqueue after insert on audit_log
-      for each row execute function audit_enqueue()`);
+      create trigger audit_log_enqueue after insert on audit_log referencing new table as written
+      for each statement execute function audit_enqueue()`);
     await runner.query(`
       insert into audit_unsealed (seq) select seq from audit_log a
       where a.seq > (select coalesce(max(seq), 0) - ${COMMITTED_LATE} from audit_unsealed)
