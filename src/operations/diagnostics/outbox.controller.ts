@@ -63,12 +63,16 @@ export class OutboxController {
       pending,
       nextExpiry: nextExpiry?.toISOString() ?? null,
       unsent,
-      dead: dead.map(({ lane, deadAt, ...letter }) => {
+      dead: dead.map(({ id, kind, approvalId, lane, attempts, error, deadAt }) => {
         const { chatId, threadId } = parseLane(lane);
         return {
-          ...letter,
+          id,
+          kind,
+          approvalId,
           chatId,
           threadId: threadId === NO_TOPIC ? null : threadId,
+          attempts,
+          error,
           deadAt: deadAt.toISOString(),
         };
       }),
