@@ -78,13 +78,13 @@ export class KeyRing implements OnApplicationBootstrap, BeforeApplicationShutdow
 
   onApplicationBootstrap(): void {
     this.refreshing = setInterval(() => void this.refresh(), REFRESH_MS);
-    this.noting = setInterval(() => void this.noteUse(), NOTE_USE_MS);
+    this.noting = setInterval(() => void this.recordUse(), NOTE_USE_MS);
   }
 
   async beforeApplicationShutdown(): Promise<void> {
     if (this.refreshing) clearInterval(this.refreshing);
     if (this.noting) clearInterval(this.noting);
-    await this.noteUse();
+    await this.recordUse();
   }
 
   /**
@@ -164,12 +164,12 @@ export class KeyRing implements OnApplicationBootstrap, BeforeApplicationShutdow
   }
 
   /** Writes the last use of keys. Best effort: a failed write is retried with the next one. */
-  private async noteUse(): Promise<void> {
+  private async recordUse(): Promise<void> {
     const names = [...this.used];
     if (names.length === 0) return;
     this.used.clear();
     try {
-      await this.store.noteUse(names);
+      await this.store.recordUse(names);
     } catch (error) {
       for (const name of names) this.used.add(name);
       const fields = { error: describeError(error) };

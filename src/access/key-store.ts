@@ -97,7 +97,7 @@ export class KeyStore {
     return revoked ?? this.database.rows(ApiKeyEntity, (rows) => rows.findOneBy({ name }));
   }
 
-  async noteUse(names: readonly string[]): Promise<void> {
+  async recordUse(names: readonly string[]): Promise<void> {
     const lastUsedAt = () => NOW;
     await this.database.rows(ApiKeyEntity, (rows) => rows.update({ name: In(names) }, { lastUsedAt }));
   }

@@ -134,19 +134,19 @@ export class HeldCalls implements OnModuleDestroy {
     const { connector } = question;
     this.waiting.set(connector, this.waitingFor(connector) + 1);
     try {
-      return await this.inTime(this.asked(question, caller, wait), caller, wait.ms);
+      return await this.inTime(this.enqueueAndWait(question, caller, wait), caller, wait.ms);
     } finally {
       this.waiting.set(connector, this.waitingFor(connector) - 1);
     }
   }
 
-  private async asked(
+  private async enqueueAndWait(
     question: Question,
     caller: Identity,
     { ms, signal }: { readonly ms: number; readonly signal: AbortSignal },
   ): Promise<Ending> {
     const until = this.clock.monotonicMs() + ms;
-    return this.settlement(await this.hold(question, caller), caller, { until, signal });
+    return this.awaitSettlement(await this.hold(question, caller), caller, { until, signal });
   }
 
   private async inTime(asked: Promise<Ending>, caller: Identity, ms: number): Promise<Ending> {
@@ -160,13 +160,13 @@ export class HeldCalls implements OnModuleDestroy {
       this.unfinished.delete(deny);
     });
     if (ending) return ending;
-    void this.untold(asked, caller);
+    void this.recordLost(asked, caller);
     throw new DomainError('database.unavailable', 'The database did not answer in time');
   }
 
   /** Records that nobody got this ending, so that a retry of the call can join. Never rejects. */
-  private async untold(asked: Promise<Ending>, caller: Identity): Promise<void> {
-    await this.noted('an ending after the denial', async () => {
+  private async recordLost(asked: Promise<Ending>, caller: Identity): Promise<void> {
+    await this.bestEffort('an ending after the denial', async () => {
       const ending = await asked;
       if (ending.kind !== 'settled') return;
       await this.acknowledge(ending.approval, 'gone');
@@ -175,7 +175,7 @@ export class HeldCalls implements OnModuleDestroy {
   }
 
   /** Records that a call was answered, and whether the caller received the answer. */
-  async answered(
+  async recordAnswer(
     { connector, reports }: Connector,
     caller: Identity,
     { answer, ending }: Outcome,
@@ -210,11 +210,11 @@ export class HeldCalls implements OnModuleDestroy {
       this.log.event('info', 'connector.asked', fields, 'an agent waits again for what it asked before');
       return { approval, hold };
     }
-    return this.anew(question, caller, key);
+    return this.askAnew(question, caller, key);
   }
 
   /** Enqueues a new request. If a concurrent call with the same question was first, it still waits: do not join it. */
-  private async anew(question: Question, caller: Identity, key: string): Promise<Held> {
+  private async askAnew(question: Question, caller: Identity, key: string): Promise<Held> {
     const first = await this.enqueue(question, caller, key);
     const { approval } = first.replayed ? await this.enqueue(question, caller, null) : first;
     const fields = { connector: question.connector, approvalId: approval.id, again: true };
@@ -229,7 +229,7 @@ export class HeldCalls implements OnModuleDestroy {
     );
   }
 
-  private async settlement(
+  private async awaitSettlement(
     { approval: { id }, hold }: Held,
     caller: Identity,
     { until, signal }: { readonly until: number; readonly signal: AbortSignal },
@@ -255,7 +255,7 @@ export class HeldCalls implements OnModuleDestroy {
   }
 
   private async depart(id: string, hold: Hold, caller: Identity, abandoned: boolean): Promise<void> {
-    await this.noted('a departure', async () => {
+    await this.bestEffort('a departure', async () => {
       const since = await this.commands.execute(new DepartFromApprovalCommand(id, hold));
       if (!abandoned || since === null) return;
       const timer = setTimeout(() => {
@@ -268,7 +268,7 @@ export class HeldCalls implements OnModuleDestroy {
 
   private async abandon(id: string, since: Departure, caller: Identity): Promise<void> {
     if (this.stopping) return;
-    await this.noted('an abandoned request', async () => {
+    await this.bestEffort('an abandoned request', async () => {
       const reason = 'the agent hung up';
       await this.commands.execute(
         new CancelApprovalCommand({ cause: 'abandoned', id, since, by: actorOf(caller), reason }),
@@ -283,7 +283,7 @@ export class HeldCalls implements OnModuleDestroy {
     { id, keyId }: Pick<Approval, 'id' | 'keyId'>,
     outcome: Acknowledgement,
   ): Promise<void> {
-    await this.noted('an acknowledgement', async () => {
+    await this.bestEffort('an acknowledgement', async () => {
       try {
         await this.commands.execute(new AcknowledgeApprovalCommand(id, keyId, outcome));
       } catch (error) {
@@ -294,7 +294,7 @@ export class HeldCalls implements OnModuleDestroy {
   }
 
   /** Best effort: a failure is logged and ignored. The request then expires, or the card lacks its last line. */
-  private async noted(what: string, write: () => Promise<void>): Promise<void> {
+  private async bestEffort(what: string, write: () => Promise<void>): Promise<void> {
     try {
       await write();
     } catch (error) {

@@ -124,7 +124,7 @@ export function hookController<Event>(hook: HttpHook<Event>): Type {
         outcome = { answer: failureOf(error), ending: null };
       }
       const taken = await open.end(hook.reply(event, outcome));
-      await this.calls.answered({ connector, reports }, caller, outcome, taken);
+      await this.calls.recordAnswer({ connector, reports }, caller, outcome, taken);
     }
 
     private ask(

@@ -211,7 +211,7 @@ export abstract class ApprovalStore {
   abstract explain(id: string, by: Person, reason: string): Promise<boolean>;
 
   /** Writes a refused attempt to end a request into the audit log. */
-  abstract noteLate(id: string, by: Person, late: LateAttempt): Promise<void>;
+  abstract recordLate(id: string, by: Person, late: LateAttempt): Promise<void>;
 
   /**
    * Records the acknowledgement of the agent with this key for a settled request, without reading its text.

@@ -113,7 +113,7 @@ export class ApprovalsController {
     // A replay answers with the current approval, and reading settles an overdue one.
     if (wait === 0 && !replayed) return viewOf(approval);
     const gone = held ?? callerGone(reply, caller);
-    return viewOf(await this.awaited({ id: approval.id, wait, gone }, caller, reply));
+    return viewOf(await this.awaitSettlement({ id: approval.id, wait, gone }, caller, reply));
   }
 
   @Get(':id')
@@ -127,7 +127,7 @@ export class ApprovalsController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     const gone = wait > 0 ? await this.open.hold(reply, caller) : callerGone(reply, caller);
-    return viewOf(await this.awaited({ id, wait, gone }, caller, reply));
+    return viewOf(await this.awaitSettlement({ id, wait, gone }, caller, reply));
   }
 
   @Get()
@@ -244,7 +244,7 @@ export class ApprovalsController {
     return viewOf(acknowledged ?? (await this.finished.get(id, viewer, gone)).approval);
   }
 
-  private async awaited(
+  private async awaitSettlement(
     { id, wait, gone }: { readonly id: string; readonly wait: number; readonly gone: AbortSignal },
     caller: Identity,
     reply: FastifyReply,

@@ -6,7 +6,7 @@ import { SignReceiptsCommand } from './commands/sign-receipts';
 import { GetApprovalQuery, GetApprovalStateQuery } from './queries/get-approval';
 import { ListApprovalsQuery, type ApprovalPage } from './queries/list-approvals';
 import type { Viewer } from './queries/viewer';
-import { answerable } from './receipts-of';
+import { withReceipts } from './receipts-of';
 
 const isOverdue = (status: string, endsInMs: number): boolean => status === 'pending' && endsInMs <= 0;
 
@@ -32,7 +32,7 @@ export class FinishedApprovals {
       await this.end([id]);
       found = await read();
     }
-    const [finished = found] = await this.signed([found]);
+    const [finished = found] = await this.sign([found]);
     return finished;
   }
 
@@ -52,7 +52,7 @@ export class FinishedApprovals {
       await this.end(overdue.map(({ approval }) => approval.id));
       found = await this.queries.execute(new ListApprovalsQuery(filter));
     }
-    const items = (await this.signed(found.snapshots)).map(({ approval }) => approval);
+    const items = (await this.sign(found.snapshots)).map(({ approval }) => approval);
     return { items, nextBeforeId: found.more ? (items.at(-1)?.id ?? null) : null };
   }
 
@@ -60,7 +60,7 @@ export class FinishedApprovals {
     return this.commands.execute(new CancelApprovalCommand({ cause: 'timeout', ids }));
   }
 
-  private signed(snapshots: readonly Snapshot[]): Promise<readonly Snapshot[]> {
-    return answerable(snapshots, (missing) => this.commands.execute(new SignReceiptsCommand(missing)));
+  private sign(snapshots: readonly Snapshot[]): Promise<readonly Snapshot[]> {
+    return withReceipts(snapshots, (missing) => this.commands.execute(new SignReceiptsCommand(missing)));
   }
 }

@@ -285,7 +285,7 @@ export class PostgresApprovalStore extends ApprovalStore {
     return row ? toCancelled(row, by) : null;
   }
 
-  async noteLate(id: string, by: Person, { attempt, reason }: LateAttempt): Promise<void> {
+  async recordLate(id: string, by: Person, { attempt, reason }: LateAttempt): Promise<void> {
     await this.database.query(NOTE_LATE, [id, by.channel, by.id, attempt, reason]);
   }
 

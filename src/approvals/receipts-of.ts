@@ -10,7 +10,7 @@ interface Read {
  * Completes settled approvals with their receipts: without one, no caller gets an answer. `sign` makes the missing ones
  * in one go.
  */
-export async function answerable<Each extends Read>(
+export async function withReceipts<Each extends Read>(
   all: readonly Each[],
   sign: (missing: readonly Shown[]) => Promise<ReadonlyMap<string, string>>,
 ): Promise<readonly Each[]> {

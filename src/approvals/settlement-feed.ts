@@ -11,7 +11,7 @@ import { SETTLED_CHANNEL } from './approval-statements';
 import { ApprovalStore, type LastSeen, type PendingLook, type Snapshot } from './approval-store';
 import { CancelApprovalCommand } from './commands/cancel-approval';
 import { SignReceiptsCommand } from './commands/sign-receipts';
-import { answerable } from './receipts-of';
+import { withReceipts } from './receipts-of';
 
 /** Interval of checks of waiters' deadlines; "within a second of expiresAt" leaves room for four checks. */
 const TICK_MS = 200;
@@ -142,7 +142,7 @@ export class SettlementFeed implements OnApplicationBootstrap, OnModuleDestroy {
         const now = this.clock.monotonicMs();
         waiting.until = now + waitMs;
         waiting.endsAt = now + seen.endsInMs;
-        const { approval } = this.saw(waiting, seen);
+        const { approval } = this.remember(waiting, seen);
         if (this.closed || signal.aborted || waitMs <= 0) waiting.answer(null);
         signal.addEventListener('abort', () => waiting.answer(null), { once: true });
         return waiting.answered.then((answer) => {
@@ -183,7 +183,7 @@ export class SettlementFeed implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   /** Keeps one copy of the request, for any number of waiters and reads. */
-  private saw(waiting: Waiting, { approval, displayDigest, now, characters }: Snapshot): Seen {
+  private remember(waiting: Waiting, { approval, displayDigest, now, characters }: Snapshot): Seen {
     const known = this.seenBySomebody(waiting.id);
     const readAt = this.clock.monotonicMs();
     waiting.seen = { approval: known?.approval ?? approval, displayDigest, now, readAt, characters };
@@ -191,7 +191,7 @@ export class SettlementFeed implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   /** Updates waiters that have read the request. The others are about to read it, and see the same or a newer state. */
-  private sawPending({ id, displayDigest, now }: PendingLook): void {
+  private rememberPending({ id, displayDigest, now }: PendingLook): void {
     const readAt = this.clock.monotonicMs();
     for (const waiting of this.waiting.get(id) ?? [])
       if (waiting.seen) waiting.seen = { ...waiting.seen, displayDigest, now, readAt };
@@ -264,9 +264,9 @@ export class SettlementFeed implements OnApplicationBootstrap, OnModuleDestroy {
       const ids = this.takeToRead();
       try {
         const looks = await this.store.look(ids);
-        for (const look of looks) if (look.status === 'pending') this.sawPending(look);
+        for (const look of looks) if (look.status === 'pending') this.rememberPending(look);
         const settled = looks.filter((look) => look.status === 'settled');
-        const finished = await answerable(settled, (missing) =>
+        const finished = await withReceipts(settled, (missing) =>
           this.commands.execute(new SignReceiptsCommand(missing)),
         );
         for (const { approval } of finished) this.answer(approval);

@@ -105,7 +105,7 @@ export class AuditCheckpoints implements OnModuleInit {
     const jws = this.keys.sign(CHECKPOINT_TYPE, checkpoint);
     // The file first: retention may remove rows up to a checkpoint that the database has.
     await this.append(jws);
-    await this.store.exported(last, jws);
+    await this.store.recordCheckpoint(last, jws);
     this.log.event(
       'info',
       'audit.checkpoint',

@@ -187,7 +187,7 @@ export class AuditStore {
   }
 
   /** Records a checkpoint that was written to the file. */
-  async exported({ number, hash }: Pick<Seal, 'number' | 'hash'>, jws: string): Promise<void> {
+  async recordCheckpoint({ number, hash }: Pick<Seal, 'number' | 'hash'>, jws: string): Promise<void> {
     const checkpoint = { number: String(number), hash, jws, exportedAt: () => 'now()' };
     await this.database.rows(AuditCheckpointEntity, (rows) =>
       rows.createQueryBuilder().insert().values(checkpoint).orIgnore().execute(),

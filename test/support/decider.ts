@@ -33,7 +33,7 @@ export async function attempt(
   let changed = false;
   const events = { publish: (event: unknown) => (changed ||= event instanceof ApprovalSettled) };
   const handler = new DecideApprovalHandler(
-    Object.create(store, { noteLate: { value: () => Promise.resolve() } }) as typeof store,
+    Object.create(store, { recordLate: { value: () => Promise.resolve() } }) as typeof store,
     NO_LIMITS,
     { lastSeen: () => lastSeen, answer: () => undefined } as unknown as SettlementFeed,
     receipts,

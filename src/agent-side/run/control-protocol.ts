@@ -96,7 +96,7 @@ export function parseLine(text: string): Said {
     }
     case 'control_request': {
       const { data } = controlRequest.safeParse(message);
-      return data ? asked(data, text) : { kind: 'other' };
+      return data ? readPermissionRequest(data, text) : { kind: 'other' };
     }
     case 'control_cancel_request': {
       const { data } = retraction.safeParse(message);
@@ -140,7 +140,7 @@ function success(requestId: JsonValue, response: object): string {
   });
 }
 
-function asked({ request_id, request }: z.infer<typeof controlRequest>, text: string): Said {
+function readPermissionRequest({ request_id, request }: z.infer<typeof controlRequest>, text: string): Said {
   const requestId = (request_id ?? null) as JsonValue;
   if (request.subtype !== 'can_use_tool') {
     return {

@@ -111,10 +111,10 @@ export class ToolGate {
     try {
       for (let left = this.settings.grants.take(call); left; left = this.settings.grants.take(call)) {
         this.settings.report({ kind: 'joined', approval: left });
-        const verdict = await this.heard(left, call, signal).catch(askAnewIfUnusable);
+        const verdict = await this.awaitVerdict(left, call, signal).catch(askAnewIfUnusable);
         if (verdict !== null) return verdict;
       }
-      return await this.heard(await this.enqueue(call, signal), call, signal);
+      return await this.awaitVerdict(await this.enqueue(call, signal), call, signal);
     } catch (error) {
       return { allow: false, approval: null, message: failureOf(this.reasonOf(error)) };
     }
@@ -145,14 +145,14 @@ export class ToolGate {
   /**
    * @throws ReceiptRefused or UsedBefore for an approval that allows nothing, and the client's errors.
    */
-  private async heard(asked: Approval, call: PlacedCall, signal: AbortSignal): Promise<Verdict> {
+  private async awaitVerdict(asked: Approval, call: PlacedCall, signal: AbortSignal): Promise<Verdict> {
     const { client, sessions, agentId, sessionId } = this.settings;
     let settled: Approval;
     try {
       settled = await client.settled(asked, { signal });
     } catch (error) {
       if (!signal.aborted) throw error;
-      return { allow: false, approval: await this.takenBack(asked, signal), message: '' };
+      return { allow: false, approval: await this.takeBack(asked, signal), message: '' };
     }
     if (settled.status !== 'approved') return { allow: false, approval: settled, message: denialOf(settled) };
     try {
@@ -167,7 +167,7 @@ export class ToolGate {
   }
 
   /** @returns the request's state after the attempt to cancel it; pending if the attempt failed. */
-  private async takenBack(asked: Approval, signal: AbortSignal): Promise<Approval> {
+  private async takeBack(asked: Approval, signal: AbortSignal): Promise<Approval> {
     try {
       return await this.settings.client.cancel(asked.id, String(signal.reason));
     } catch (error) {

@@ -28,11 +28,11 @@ export function readable(line: string): string[] {
   const parsed = message.safeParse(jsonOf(line)).data;
   if (!parsed) return [];
   return parsed.message.content.flatMap((block) =>
-    parsed.type === 'assistant' ? said(block) : returned(block),
+    parsed.type === 'assistant' ? assistantLines(block) : resultLines(block),
   );
 }
 
-function said(block: unknown): string[] {
+function assistantLines(block: unknown): string[] {
   const words = text.safeParse(block).data;
   if (words) return [visibleBlock(words.text)];
   const use = toolUse.safeParse(block).data;
@@ -50,7 +50,7 @@ function inputLines(name: string, input: JsonObject): string[] {
   }
 }
 
-function returned(block: unknown): string[] {
+function resultLines(block: unknown): string[] {
   const result = toolResult.safeParse(block).data;
   if (!result) return [];
   const { content = '', is_error: failed = false } = result;

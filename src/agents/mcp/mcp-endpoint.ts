@@ -153,7 +153,7 @@ export class McpEndpoint implements OnModuleInit {
     const session = key === null ? null : sessionOf(headers[SESSION_HEADER], key, messages);
     const cancellations = session === null ? null : cancellationsIn(messages);
     if (session !== null && cancellations?.size)
-      await this.turns.take(caller.keyId, () => this.cancelled(cancellations, caller, session));
+      await this.turns.take(caller.keyId, () => this.cancel(cancellations, caller, session));
     const requests = messages.filter(isJSONRPCRequest);
     if (requests.length === 0) return void reply.status(202).send();
     if (key !== null && requests.some(isInitializeRequest))
@@ -182,7 +182,7 @@ export class McpEndpoint implements OnModuleInit {
     const outcome = await this.outcomeOf(tool, args, asked);
     stop();
     void asked.taken.then((taken) =>
-      this.calls.answered(MCP_CONNECTOR, asked.exchange.caller, outcome, taken),
+      this.calls.recordAnswer(MCP_CONNECTOR, asked.exchange.caller, outcome, taken),
     );
     return tool.result(outcome);
   }
@@ -235,7 +235,7 @@ export class McpEndpoint implements OnModuleInit {
   }
 
   /** Finds the requests in the database, since the cancelled calls may be open on another replica. */
-  private async cancelled(
+  private async cancel(
     cancellations: ReadonlyMap<RequestId, string>,
     caller: Identity,
     session: string,

@@ -7,7 +7,7 @@ import { Receipts } from '../../receipts/receipts';
 import type { Viewer } from '../queries/viewer';
 import { findAnswerable } from './find-answerable';
 import { RateLimits } from '../../access/rate-limits';
-import { judged } from './late-attempt';
+import { judge } from './late-attempt';
 
 /** Causes of an ending without a decision: somebody took the request back, every caller left, or it timed out. */
 export type Cancellation =
@@ -60,18 +60,18 @@ export class CancelApprovalHandler implements ICommandHandler<CancelApprovalComm
     if (cancellation.cause === 'abandoned') {
       const { id, since, by, reason } = cancellation;
       const abandoned = await this.store.cancel(id, by, reason, since);
-      return this.announced(abandoned ? [abandoned] : []);
+      return this.announce(abandoned ? [abandoned] : []);
     }
     return 'ids' in cancellation
-      ? this.announced(await this.store.expireOverdue(cancellation.ids))
-      : this.announced(await this.store.expireDue(cancellation.limit, cancellation.after));
+      ? this.announce(await this.store.expireOverdue(cancellation.ids))
+      : this.announce(await this.store.expireDue(cancellation.limit, cancellation.after));
   }
 
   private async take(request: Cancellation & { cause: 'requested' }): Promise<Settlement | SettledApproval> {
     const { id, by, reason, viewer, gone } = request;
     const ended = await this.store.cancel(id, by, reason, null);
     if (ended) {
-      this.announced([ended]);
+      this.announce([ended]);
       return ended;
     }
     const { approval, now, endsInMs } = await findAnswerable(viewer, {
@@ -81,11 +81,11 @@ export class CancelApprovalHandler implements ICommandHandler<CancelApprovalComm
       gone,
     });
     if (approval.status === 'pending' && endsInMs <= 0) {
-      this.announced(await this.store.expireOverdue([id]));
+      this.announce(await this.store.expireOverdue([id]));
       return this.take(request);
     }
     // The pure rule decides: cancelled before, or refused. A request that changed meanwhile gets another try.
-    const cancelled = await judged(
+    const cancelled = await judge(
       () => cancel(approval, by, reason, now),
       { id, by, attempt: 'cancelled' },
       { store: this.store, limits: this.limits },
@@ -93,7 +93,7 @@ export class CancelApprovalHandler implements ICommandHandler<CancelApprovalComm
     return cancelled === approval ? cancelled : this.take(request);
   }
 
-  private announced(ended: readonly Settlement[]): readonly Settlement[] {
+  private announce(ended: readonly Settlement[]): readonly Settlement[] {
     this.events.publishAll(ended.map((approval) => new ApprovalSettled(approval)));
     return ended;
   }

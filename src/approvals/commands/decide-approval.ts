@@ -8,7 +8,7 @@ import { findAnswerable } from './find-answerable';
 import { Receipts } from '../../receipts/receipts';
 import { RateLimits } from '../../access/rate-limits';
 import { SettlementFeed } from '../settlement-feed';
-import { judged } from './late-attempt';
+import { judge } from './late-attempt';
 
 /** Maximum number of tries, when the request changes between its read and its update. */
 const MAX_TRIES = 5;
@@ -74,7 +74,7 @@ export class DecideApprovalHandler implements ICommandHandler<DecideApprovalComm
   /** @returns null if the request has changed since it was seen, or that was too long ago: it must be read again. */
   private async decideAs(seen: LastSeen, command: DecideApprovalCommand): Promise<DecidedApproval | null> {
     const { id, by, verdict, reason, displayDigest: tapped } = command;
-    const unsigned = await judged(
+    const unsigned = await judge(
       () => decide(seen.approval, by, verdict, reason, seen.now),
       { id, by, attempt: verdict },
       { store: this.store, limits: this.limits },

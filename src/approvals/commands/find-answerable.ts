@@ -1,7 +1,7 @@
 import type { Receipts } from '../../receipts/receipts';
 import type { ApprovalStore, Snapshot } from '../approval-store';
 import { findFor, type Viewer } from '../queries/viewer';
-import { answerable } from '../receipts-of';
+import { withReceipts } from '../receipts-of';
 
 /**
  * Reads a request as {@link findFor} does, and signs its receipt if it has settled without one: its caller is answered
@@ -12,6 +12,6 @@ export async function findAnswerable(
   { receipts, ...read }: { store: ApprovalStore; receipts: Receipts; id: string; gone: AbortSignal | null },
 ): Promise<Snapshot> {
   const found = await findFor(viewer, read);
-  const [complete = found] = await answerable([found], (missing) => receipts.issue(missing));
+  const [complete = found] = await withReceipts([found], (missing) => receipts.issue(missing));
   return complete;
 }

@@ -15,7 +15,7 @@ function refusalOf(error: unknown): LateAttempt['reason'] | null {
  *
  * Rejects with AlreadySettled, Expired or NotDecidable, and with RateLimited after too many refused attempts.
  */
-export async function judged<Result>(
+export async function judge<Result>(
   rule: () => Result | Promise<Result>,
   { id, by, attempt }: { id: string; by: Person; attempt: LateAttempt['attempt'] },
   { store, limits }: { store: ApprovalStore; limits: RateLimits },
@@ -26,7 +26,7 @@ export async function judged<Result>(
     const reason = refusalOf(error);
     if (reason !== null) {
       await limits.refuse(by);
-      await store.noteLate(id, by, { attempt, reason });
+      await store.recordLate(id, by, { attempt, reason });
     }
     throw error;
   }

@@ -454,7 +454,7 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
         slot = null;
       }
       if (failed) {
-        await this.triedAgainIn(failed.card, work, failed.error);
+        await this.retryIn(failed.card, work, failed.error);
         return took;
       }
     }
@@ -463,7 +463,7 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
   }
 
   /** Moves work that failed in another chat to that chat's lane, so that it does not block its own lane. */
-  private async triedAgainIn(card: Card, work: Work, error: DeliveryFailure): Promise<void> {
+  private async retryIn(card: Card, work: Work, error: DeliveryFailure): Promise<void> {
     if (error.scope === 'message' || card.chatId === parseLane(work.lane).chatId) throw error;
     const lane = formatLane(card);
     await this.outbox.pauseLane(lane, null);

@@ -178,7 +178,7 @@ export class TelegramChat extends OperatorChat {
         const simpler = this.dialect.simplify(form, refusal);
         // A truncated message would not show what is approved, so send none.
         if (simpler === null || !fits(message, simpler)) throw error;
-        this.noteRefusal(method, refusal, simpler);
+        this.logRefusal(method, refusal, simpler);
         if (!simpler.html) await beforePlain?.();
         form = simpler;
         room = { ...budget, slot: null };
@@ -186,7 +186,7 @@ export class TelegramChat extends OperatorChat {
     }
   }
 
-  private noteRefusal(method: string, error: string, { html }: Form): void {
+  private logRefusal(method: string, error: string, { html }: Form): void {
     if (html) {
       const words = 'this Bot API server does not know a format; it is left out until restart';
       this.log.event('warn', 'telegram.format-unknown', { method, error }, words);

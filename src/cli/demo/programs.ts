@@ -25,7 +25,7 @@ export async function requireFreePort(variable: string, port: string): Promise<v
 /** A program of Countersign as a child process that writes its output to a file. */
 export class Program {
   private readonly child: ChildProcess;
-  private readonly said: string[] = [];
+  private readonly lines: string[] = [];
 
   constructor(
     private readonly name: string,
@@ -38,8 +38,8 @@ export class Program {
     for (const stream of [this.child.stdout, this.child.stderr]) {
       stream?.on('data', (chunk: Buffer) => {
         file.write(chunk);
-        this.said.push(chunk.toString());
-        if (this.said.length > 20) this.said.shift();
+        this.lines.push(chunk.toString());
+        if (this.lines.length > 20) this.lines.shift();
       });
     }
   }
@@ -47,12 +47,13 @@ export class Program {
   /** Waits until the URL answers. @throws Error with the program's output if it ends or is not ready in time. */
   async answers(url: string): Promise<void> {
     for (let waited = 0; waited < READY_WITHIN_MS; waited += LOOK_EVERY_MS) {
-      if (this.child.exitCode !== null) throw new Error(`${this.name} did not start:\n${this.said.join('')}`);
+      if (this.child.exitCode !== null)
+        throw new Error(`${this.name} did not start:\n${this.lines.join('')}`);
       const response = await fetch(url).catch(() => null);
       if (response?.ok) return;
       await sleep(LOOK_EVERY_MS);
     }
-    throw new Error(`${this.name} does not answer at ${url}:\n${this.said.join('')}`);
+    throw new Error(`${this.name} does not answer at ${url}:\n${this.lines.join('')}`);
   }
 
   async stop(): Promise<void> {

@@ -23,7 +23,7 @@ const store = {
     reads++;
     return away ? Promise.reject(away) : Promise.resolve(table);
   },
-  noteUse: (names: string[]) => {
+  recordUse: (names: string[]) => {
     noted.push(names);
     return away ? Promise.reject(away) : Promise.resolve();
   },

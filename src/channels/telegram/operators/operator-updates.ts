@@ -143,7 +143,7 @@ export class OperatorUpdates {
    * it would not receive any message.
    */
   @On('message')
-  async said(@Ctx() context: Said): Promise<void> {
+  async takeReply(@Ctx() context: Said): Promise<void> {
     const { message } = context;
     if (!('reply_to_message' in message)) return;
     const sender = this.people.senderOf(message);

@@ -41,7 +41,7 @@ export class UpdatePoller implements OnApplicationBootstrap, BeforeApplicationSh
   private readonly window = new UpdateWindow();
   private readonly underWay = new Set<Promise<void>>();
   private running: Promise<void> | null = null;
-  private readonly beat = singleFlight(() => this.noteGap());
+  private readonly beat = singleFlight(() => this.reportGap());
   private limit = MAX_UPDATES;
 
   constructor(
@@ -200,7 +200,7 @@ export class UpdatePoller implements OnApplicationBootstrap, BeforeApplicationSh
     this.underWay.add(done);
   }
 
-  private async noteGap(): Promise<void> {
+  private async reportGap(): Promise<void> {
     try {
       const beat = await this.leases.beat(POLLER_LEASE);
       if (!beat?.last || beat.now.getTime() - beat.last.getTime() <= GAP_MS) return;
