@@ -34,7 +34,7 @@ module.exports = {
   // A dynamic import names the compiled file.
   moduleNameMapper: { '^\\./otlp-tracing\\.js$': '<rootDir>/src/tracing/otlp-tracing.ts' },
   // These publish ES modules only, or import them while they run; Node does that, Jest must compile them.
-  transformIgnorePatterns: ['/node_modules/(?!(jose|canonicalize|@opentelemetry)/)', '<rootDir>/dist/'],
+  transformIgnorePatterns: ['/node_modules/(?!(jose|canonicalize|@opentelemetry|unbash|@marcbachmann)/)', '<rootDir>/dist/'],
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.data'],
   // Room for a slow and loaded machine: what is waited for is a condition, and usually there at once.
   testTimeout: 180_000,
