@@ -10,7 +10,8 @@ import { attachHooks } from './hooks';
 import { createHttpAdapter, DOOR_LIMITS } from './http/adapter';
 import { serveApiDocs } from './http/api-docs';
 import { FrontDoor } from './http/front-door';
-import { describeError, NestLog, type Log } from './logging/log';
+import { describeError } from './kernel/describe-error';
+import { NestLog, type Log } from './logging/log';
 import { Starting } from './starting';
 
 /** Maximum time for open answers during a stop; orchestrators usually wait 30 s. */

@@ -1,7 +1,8 @@
 import 'reflect-metadata';
 import { startApp } from './app';
 import { loadConfig } from './config/config.module';
-import { createLog, describeError } from './logging/log';
+import { describeError } from './kernel/describe-error';
+import { createLog } from './logging/log';
 import { createRedactor, type Redact } from './logging/redact';
 
 let redact: Redact = createRedactor();

@@ -9,7 +9,8 @@ import { CONFIG, type Config } from '../config/environment';
 import type { JsonValue } from '../kernel/json';
 import { parseStrictJson, parseStrictJsonInTurns } from '../kernel/strict-json';
 import { currentCorrelationId } from '../logging/correlation';
-import { describeError, Log } from '../logging/log';
+import { describeError } from '../kernel/describe-error';
+import { Log } from '../logging/log';
 import { presentedKey } from './access.guard';
 import { BodyTooLarge, noRoom, OpenBodies, type OpenBody } from './open-bodies';
 

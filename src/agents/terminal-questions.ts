@@ -5,7 +5,8 @@ import { KeyTurns } from '../access/key-turns';
 import { EnqueueApprovalCommand } from '../approvals/commands/enqueue-approval';
 import { canonicalize, inputDigest, sha256Hex } from '../kernel/canonical-json';
 import { currentCorrelationId } from '../logging/correlation';
-import { describeError, Log } from '../logging/log';
+import { describeError } from '../kernel/describe-error';
+import { Log } from '../logging/log';
 import type { Question } from './held-calls';
 import { openCalls } from './open-calls';
 

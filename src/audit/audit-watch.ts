@@ -1,5 +1,6 @@
 import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
-import { describeError, Log } from '../logging/log';
+import { describeError } from '../kernel/describe-error';
+import { Log } from '../logging/log';
 import { AuditVerification } from './audit-verification';
 
 const FIRST_AFTER_MS = 60_000;

@@ -2,7 +2,7 @@
 import 'reflect-metadata';
 import { Command, CommanderError } from 'commander';
 import { secretsIn } from '../config/secrets';
-import { describeError } from '../logging/log';
+import { describeError } from '../kernel/describe-error';
 import { createRedactor } from '../logging/redact';
 import { BUILD } from '../kernel/build';
 import { approvalsCommand } from './commands/approvals';

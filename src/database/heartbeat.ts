@@ -1,6 +1,7 @@
 import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
 import { DomainError } from '../kernel/errors';
-import { describeError, type Log } from '../logging/log';
+import { describeError } from '../kernel/describe-error';
+import type { Log } from '../logging/log';
 import { createDataSource } from './data-source';
 import { Database, type Statement } from './database';
 import type { DatabaseLocation } from './database-location';

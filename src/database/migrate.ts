@@ -1,7 +1,8 @@
 import 'reflect-metadata';
 import { loadConfig } from '../config/config.module';
 import { secretsIn } from '../config/secrets';
-import { createLog, describeError } from '../logging/log';
+import { describeError } from '../kernel/describe-error';
+import { createLog } from '../logging/log';
 import { createRedactor } from '../logging/redact';
 import { locateDatabase } from './database-location';
 import { migrate, revertMigration } from './migrations';

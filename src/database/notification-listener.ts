@@ -1,6 +1,7 @@
 import { Injectable, type BeforeApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { Client } from 'pg';
-import { describeError, Log } from '../logging/log';
+import { describeError } from '../kernel/describe-error';
+import { Log } from '../logging/log';
 import { DatabaseLocation } from './database-location';
 import { ANNOUNCE_PRESENCE, NOTICE_ABSENCE, ReplicaPresence } from './replica-presence';
 import { isPooled } from './session';

@@ -2,7 +2,8 @@ import { ArgumentsHost, Catch, HttpException, Injectable, type ExceptionFilter }
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { DomainError, InvalidInput, RateLimited, type DomainCode } from '../kernel/errors';
 import { currentCorrelationId } from '../logging/correlation';
-import { describeError, Log } from '../logging/log';
+import { describeError } from '../kernel/describe-error';
+import { Log } from '../logging/log';
 
 /** The one table that maps the domain's codes to HTTP statuses. */
 const HTTP_STATUS = {

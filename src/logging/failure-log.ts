@@ -1,4 +1,5 @@
-import { describeError, type Log, type LogLevel } from './log';
+import { describeError } from '../kernel/describe-error';
+import type { Log, LogLevel } from './log';
 
 interface Words {
   readonly level?: LogLevel;

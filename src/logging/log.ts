@@ -1,5 +1,6 @@
 import type { LoggerService } from '@nestjs/common';
 import { pino, type DestinationStream, type Logger } from 'pino';
+import { describeError } from '../kernel/describe-error';
 import { currentCorrelationId } from './correlation';
 import { createRedactor } from './redact';
 
@@ -13,14 +14,6 @@ export class Log {
   event(level: LogLevel, event: string, fields: object, message: string): void {
     this.logger[level]({ event, ...fields }, message);
   }
-}
-
-/** Describes an error by its message and its causes. Never uses its properties, which may hold requests. */
-export function describeError(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const cause = error.cause === undefined ? '' : `: ${describeError(error.cause)}`;
-  const inner = error instanceof AggregateError ? ` (${error.errors.map(describeError).join('; ')})` : '';
-  return `${error.message || error.name}${inner}${cause}`;
 }
 
 /**

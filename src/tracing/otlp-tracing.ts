@@ -15,7 +15,8 @@ import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { BatchSpanProcessor, NodeTracerProvider, type SpanExporter } from '@opentelemetry/sdk-trace-node';
 import { readTraceparent } from '../kernel/traceparent';
-import { describeError, type Log } from '../logging/log';
+import { describeError } from '../kernel/describe-error';
+import type { Log } from '../logging/log';
 import { Tracing, type Attributes, type Traceparent } from './tracing';
 
 /** An unavailable collector must not delay a stop for longer. */

@@ -14,7 +14,8 @@ import { AcknowledgeApprovalCommand } from '../../approvals/commands/acknowledge
 import { CancelApprovalCommand } from '../../approvals/commands/cancel-approval';
 import type { JsonObject } from '../../kernel/json';
 import { joinCorrelation } from '../../logging/correlation';
-import { describeError, Log } from '../../logging/log';
+import { describeError } from '../../kernel/describe-error';
+import { Log } from '../../logging/log';
 import {
   digestOf,
   isReportingEvent,

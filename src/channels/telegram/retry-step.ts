@@ -1,6 +1,7 @@
 import { isUnavailable } from '../../database/database';
 import { pause } from '../../kernel/pause';
-import { describeError, type Log } from '../../logging/log';
+import { describeError } from '../../kernel/describe-error';
+import type { Log } from '../../logging/log';
 import { TelegramFailure } from './bot-api/telegram-failure';
 import type { TelegramPart, TelegramStatus } from './telegram-status';
 

@@ -1,6 +1,6 @@
 import { type Config } from '../../config/environment';
 import { ConfigurationError } from '../../config/faults';
-import { describeError } from '../../logging/log';
+import { describeError } from '../../kernel/describe-error';
 import { agentToolsCheck } from './checks/agent-tools';
 import { auditChainCheck } from './checks/audit-chain';
 import { auditRightsCheck } from './checks/audit-rights';

@@ -7,7 +7,7 @@ import { Database } from '../../database/database';
 import { ENTITIES } from '../../entities';
 import { joinEmbeddedPostgres } from '../../database/embedded-postgres';
 import { migrationsOf } from '../../database/migration-state';
-import { describeError } from '../../logging/log';
+import { describeError } from '../../kernel/describe-error';
 import { serviceUrl } from '../service-url';
 import { BotApi } from './bot-api';
 import { ServiceDoor } from './service-door';

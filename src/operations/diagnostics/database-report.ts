@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Database } from '../../database/database';
 import { MigrationState } from '../../database/migration-state';
 import { Clock } from '../../kernel/clock';
-import { describeError } from '../../logging/log';
+import { describeError } from '../../kernel/describe-error';
 import { DatabaseFactsStore } from './database-facts-store';
 
 /** Reports the state of the database, as this replica sees it. */

@@ -4,7 +4,8 @@ import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShut
 import { Registry } from 'prom-client';
 import { CONFIG, type Config } from '../../config/environment';
 import { beginInTurn } from '../../http/in-turn';
-import { describeError, Log } from '../../logging/log';
+import { describeError } from '../../kernel/describe-error';
+import { Log } from '../../logging/log';
 
 /** Timeouts of a scrape, so that idle connections keep no socket. */
 const REQUEST_TIMEOUT_MS = 5_000;

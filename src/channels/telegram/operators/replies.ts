@@ -4,7 +4,8 @@ import { perMinute } from '../../../access/process-rate-limits';
 import { RefusalLog } from '../../../audit/refusal-log';
 import { SendBudget } from '../send-budget';
 import { currentCorrelationId } from '../../../logging/correlation';
-import { describeError, Log } from '../../../logging/log';
+import { describeError } from '../../../kernel/describe-error';
+import { Log } from '../../../logging/log';
 
 /** Limits of replies to strangers: anybody can write to a bot, and its replies take room from the cards. */
 const STRANGERS_PER_MINUTE = 5;

@@ -24,7 +24,8 @@ import {
 import { Clock } from '../../../kernel/clock';
 import { currentCorrelationId, joinCorrelation } from '../../../logging/correlation';
 import { pause } from '../../../kernel/pause';
-import { describeError, Log } from '../../../logging/log';
+import { describeError } from '../../../kernel/describe-error';
+import { Log } from '../../../logging/log';
 import { Tracing } from '../../../tracing/tracing';
 import { laneOf } from './lane-of';
 import { buttonDataOf } from './message-buttons';

@@ -6,7 +6,8 @@ import type { Update } from 'telegraf/types';
 import { isUnavailable } from '../../../database/database';
 import { DomainError } from '../../../kernel/errors';
 import { withNewCorrelation } from '../../../logging/correlation';
-import { describeError, Log } from '../../../logging/log';
+import { describeError } from '../../../kernel/describe-error';
+import { Log } from '../../../logging/log';
 import type { ReadableUpdate, UnreadableUpdate } from './readable-update';
 import { UpdateUnreadable } from '../bot-api/telegram-events';
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { describeError } from '../../../logging/log';
+import { describeError } from '../../../kernel/describe-error';
 import { error, seen, warning, type Check } from '../check';
 
 const healthSchema = z.object({

@@ -1,5 +1,5 @@
 import type { Config } from '../../../config/environment';
-import { describeError } from '../../../logging/log';
+import { describeError } from '../../../kernel/describe-error';
 import { keySetSchema, type KeySet, type PublicKey } from '../../../receipts/key-set';
 import { SigningKey } from '../../../receipts/signing-key';
 import { SigningKeyFile } from '../../../receipts/signing-key-file';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { BotApiRefusal } from '../bot-api';
-import { describeError } from '../../../logging/log';
+import { describeError } from '../../../kernel/describe-error';
 import { error, seen, telegramOff, type Check } from '../check';
 
 const meSchema = z.object({ id: z.int(), username: z.string() });
