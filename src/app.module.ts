@@ -18,6 +18,7 @@ import type { Log } from './logging/log';
 import { LoggingModule } from './logging/logging.module';
 import { BUILD } from './kernel/build';
 import { MetricsModule } from './operations/metrics/metrics.module';
+import { POLICY_LEVEL } from './policy/policy-level';
 import { RetentionModule } from './retention/retention.module';
 import { TelegramModule } from './channels/telegram/telegram.module';
 import { TracingModule } from './tracing/tracing.module';
@@ -31,7 +32,7 @@ export class AppModule {
         ConfigModule.with(config),
         LoggingModule.with(log),
         TracingModule.of({ name: 'countersign', version: BUILD.version }),
-        DatabaseModule.at(location, BUILD.version, ENTITIES),
+        DatabaseModule.at(location, { version: BUILD.version, policyLevel: POLICY_LEVEL }, ENTITIES),
         CqrsModule.forRoot(),
         ScheduleModule.forRoot(),
         HttpModule,

@@ -14,6 +14,12 @@ import type { Entity } from './database/data-source';
 import { LeaseEntity } from './database/lease.entity';
 import { ReplicaEntity } from './database/replica.entity';
 import { LaneStateEntity, OutboxEntity, OutboxLaneEntity } from './outbox/outbox.entities';
+import {
+  PolicyActivationEntity,
+  PolicyProposalEntity,
+  PolicyStateEntity,
+  PolicyVersionEntity,
+} from './policy/policy.entities';
 import { ReceiptEntity, SigningKeyEntity } from './receipts/receipts.entities';
 
 /** Every table of the schema; a test compares them with what the migrations make. */
@@ -37,4 +43,8 @@ export const ENTITIES: readonly Entity[] = [
   SigningKeyEntity,
   ReceiptEntity,
   ReplicaEntity,
+  PolicyVersionEntity,
+  PolicyActivationEntity,
+  PolicyStateEntity,
+  PolicyProposalEntity,
 ];

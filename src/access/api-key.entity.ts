@@ -3,7 +3,7 @@ import type { Role } from '../http/role';
 
 /** One API key made with the command line; only its holder has the key itself. */
 @Entity('api_keys')
-@Check('ck_api_keys_role', `role in ('agent', 'operator', 'observer')`)
+@Check('ck_api_keys_role', `role in ('agent', 'operator', 'observer', 'admin')`)
 @Index('uq_api_keys_digest', ['digest'], { unique: true })
 export class ApiKeyEntity {
   /** Never reused, not even after the key was revoked: approvals and the audit log name it. */

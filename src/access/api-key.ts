@@ -6,7 +6,12 @@ import type { Role } from '../http/role';
 const KEY_BYTES = 32;
 
 /** Prefixes by which people and scanners for leaked secrets recognise a key. */
-const PREFIX: Readonly<Record<Role, string>> = { agent: 'csa_', operator: 'cso_', observer: 'csv_' };
+const PREFIX: Readonly<Record<Role, string>> = {
+  agent: 'csa_',
+  operator: 'cso_',
+  observer: 'csv_',
+  admin: 'csm_',
+};
 
 export function newKey(role: Role): string {
   return `${PREFIX[role]}${randomBytes(KEY_BYTES).toString('base64url')}`;

@@ -88,6 +88,10 @@ export class ApprovalEntity {
   @Column('text', { nullable: true })
   acknowledged!: string | null;
 
+  /** The verdict of the policy, as JSON; null: no policy was active. */
+  @Column('text', { nullable: true })
+  policy!: string | null;
+
   /** The number of the caller that waits or waited last. The caller that asked has number 0. */
   @Column('integer', { default: 0 })
   joined!: number;

@@ -18,6 +18,7 @@ import { IgnorePruningWithoutTime1795464000018 } from '../../migrations/17954640
 import { AddTextLanes1795464000019 } from '../../migrations/1795464000019-AddTextLanes';
 import { AddDecisions1795464000020 } from '../../migrations/1795464000020-AddDecisions';
 import { QueueUnsealedAuditRows1795464000021 } from '../../migrations/1795464000021-QueueUnsealedAuditRows';
+import { AddPolicy1795464000024 } from '../../migrations/1795464000024-AddPolicy';
 import { AddTopics1795464000012 } from '../../migrations/1795464000012-AddTopics';
 import { AddCardPieces1795464000013 } from '../../migrations/1795464000013-AddCardPieces';
 
@@ -102,6 +103,7 @@ export function createDataSource(
       AddTextLanes1795464000019,
       AddDecisions1795464000020,
       QueueUnsealedAuditRows1795464000021,
+      AddPolicy1795464000024,
     ],
     migrationsTransactionMode: 'all',
     applicationName: 'countersign',

@@ -7,7 +7,7 @@ import { createDataSource, type Entity } from './data-source';
 import { Database } from './database';
 import { DatabaseLocation } from './database-location';
 import { LeaseStore } from './lease-store';
-import { Heartbeat } from './heartbeat';
+import { Heartbeat, type Build } from './heartbeat';
 import { migrationsOf, MigrationState } from './migration-state';
 import { NotificationListener } from './notification-listener';
 import { ReplicaPresence } from './replica-presence';
@@ -15,7 +15,7 @@ import { ReplicaPresence } from './replica-presence';
 @Global()
 @Module({})
 export class DatabaseModule {
-  static at(location: DatabaseLocation, version: string, entities: readonly Entity[]): DynamicModule {
+  static at(location: DatabaseLocation, build: Build, entities: readonly Entity[]): DynamicModule {
     return {
       module: DatabaseModule,
       imports: [
@@ -39,7 +39,7 @@ export class DatabaseModule {
           provide: Heartbeat,
           inject: [getDataSourceToken(), LeaseStore, Log],
           useFactory: (source: DataSource, { replica }: LeaseStore, log: Log) =>
-            new Heartbeat(location, { replica, version, migrations: migrationsOf(source) }, log),
+            new Heartbeat(location, { replica, ...build, migrations: migrationsOf(source) }, log),
         },
       ],
       exports: [

@@ -17,7 +17,7 @@ const FAILURES_UNTIL_DOWN = 3;
 /** Age at which rows of killed replicas are removed, by any beat; it skips rows that another beat removes. */
 const FORGOTTEN_AFTER = `interval '1 day'`;
 
-/** Parameters: replica, version. */
+/** Parameters: replica, version, policy level. */
 const BEAT: Statement = {
   name: 'replica-beat',
   withinMs: WITHIN_MS,
@@ -26,7 +26,7 @@ const BEAT: Statement = {
     delete from replicas where id in (
       select id from replicas where seen_at < now() - ${FORGOTTEN_AFTER} and id <> $1 for update skip locked)
   )
-  insert into replicas (id, version, started_at, seen_at) values ($1, $2, now(), now())
+  insert into replicas (id, version, policy_level, started_at, seen_at) values ($1, $2, $3, now(), now())
   on conflict (id) do update set seen_at = now()`,
 };
 
@@ -55,9 +55,15 @@ function reasonOf(error: unknown): string {
   return REASONS[code] ?? `the database refuses the heartbeat (SQLSTATE ${code})`;
 }
 
-interface Identity {
-  readonly replica: string;
+/** The build of this replica. */
+export interface Build {
   readonly version: string;
+  /** The newest policy language that it enforces. */
+  readonly policyLevel: number;
+}
+
+interface Identity extends Build {
+  readonly replica: string;
   /** The migrations of this build, by name. */
   readonly migrations: readonly string[];
 }
@@ -125,9 +131,9 @@ export class Heartbeat implements OnApplicationBootstrap, BeforeApplicationShutd
 
   /** Never rejects. */
   private async beat(database: Database): Promise<void> {
-    const { replica, version, migrations } = this.identity;
+    const { replica, version, policyLevel, migrations } = this.identity;
     try {
-      await database.query(BEAT, [replica, version]);
+      await database.query(BEAT, [replica, version, policyLevel]);
       this.succeed();
     } catch (error) {
       this.fail(error);

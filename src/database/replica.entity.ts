@@ -12,6 +12,10 @@ export class ReplicaEntity {
   @Column('timestamptz', { name: 'started_at' })
   startedAt!: Date;
 
+  /** The newest policy language that it enforces; null: a version before policies. */
+  @Column('integer', { name: 'policy_level', nullable: true })
+  policyLevel!: number | null;
+
   /** Time of its last heartbeat, by the database's clock. */
   @Column('timestamptz', { name: 'seen_at' })
   seenAt!: Date;

@@ -1,6 +1,8 @@
 const CHANGE = ['select', 'insert', 'update', 'delete'] as const;
 /** Only the owner can change or remove rows. */
 const APPEND = ['select', 'insert'] as const;
+/** Policy versions and their history never change. */
+const IMMUTABLE = ['select', 'insert'] as const;
 /** A trigger adds rows as the owner. */
 const TAKE = ['select', 'delete'] as const;
 /** Retention may remove rows, but nobody may change them. */
@@ -23,6 +25,10 @@ export const TABLE_RIGHTS = {
   leases: CHANGE,
   outbox: CHANGE,
   outbox_lanes: CHANGE,
+  policy_activations: IMMUTABLE,
+  policy_proposals: CHANGE,
+  policy_state: CHANGE,
+  policy_versions: IMMUTABLE,
   receipts: APPEND_AND_REMOVE,
   replicas: CHANGE,
   send_slots: CHANGE,

@@ -1,4 +1,4 @@
-export const ROLES = ['agent', 'operator', 'observer'] as const;
+export const ROLES = ['agent', 'operator', 'observer', 'admin'] as const;
 
 /** Role of an API key. */
 export type Role = (typeof ROLES)[number];

@@ -1,0 +1,171 @@
+import { Injectable } from '@nestjs/common';
+import { Database, type Statement } from '../database/database';
+import { PolicyVersionEntity } from './policy.entities';
+
+/** PostgreSQL channel that notifies every replica of a change of the policy's state. */
+export const POLICY_CHANNEL = 'policy_changed';
+
+/** A heartbeat older than this is of a replica that runs no more; a replica writes one every two seconds. */
+const LIVE = `interval '10 seconds'`;
+
+const NOW = `date_trunc('milliseconds', now())`;
+
+/** The active version, and whether its rules that allow are stopped. */
+export interface PolicyState {
+  /** Null: no policy was ever applied. */
+  readonly version: string | null;
+  readonly stopped: { readonly at: Date; readonly by: string } | null;
+}
+
+/** A version that was active, newest first. */
+export interface Activation {
+  readonly version: string;
+  readonly cause: 'apply' | 'rollback' | 'file';
+  readonly by: string;
+  readonly appliedAt: Date;
+}
+
+/** The change of the active version. */
+export interface Change {
+  /** The version that must be active; null: none may be. */
+  readonly replaces: string | null;
+  readonly version: string;
+  /** RFC 8785 text of the document. */
+  readonly document: string;
+  readonly source: string;
+  readonly cause: Activation['cause'];
+  /** The actor, as the audit log names it. */
+  readonly by: string;
+  /** The policy language that the document needs; every live replica must know it. */
+  readonly level: number;
+}
+
+/** `stale`: another version is active. `unsupported`: a live replica cannot enforce it. */
+export type Applied =
+  | { readonly kind: 'applied'; readonly at: Date }
+  | { readonly kind: 'stale' }
+  | { readonly kind: 'unsupported'; readonly replica: string; readonly build: string };
+
+const STATE: Statement = {
+  name: 'policy-state',
+  text: `select active_version, stopped_at, stopped_by from policy_state`,
+};
+
+/**
+ * Parameters: replaced version, version, document, source, cause, actor, level. The state's row serializes changes: the
+ * second of two has a stale version and changes nothing.
+ */
+const APPLY: Statement = {
+  name: 'policy-apply',
+  text: `
+  with older as (
+    select id, version from replicas where seen_at > now() - ${LIVE} and coalesce(policy_level, 0) < $7 limit 1
+  ), activated as (
+    update policy_state set active_version = $2
+    where active_version is not distinct from $1::text and not exists (select from older)
+    returning ${NOW} as at
+  ), kept as (
+    insert into policy_versions (version, document, source, created_at) select $2, $3, $4, at from activated
+    on conflict (version) do nothing
+  ), recorded as (
+    insert into policy_activations (version, cause, actor, at) select $2, $5, $6, at from activated
+  ), audited as (
+    insert into audit_log (at, type, actor, data)
+    select at, 'policy.applied', $6, json_build_object('version', $2::text, 'replaces', $1::text, 'cause', $5::text)::text
+    from activated
+  ), woken as (
+    select pg_notify('${POLICY_CHANNEL}', '') as sent from activated
+  )
+  select (select at from activated) as at, (select id from older) as older, (select version from older) as build,
+    (select count(sent) from woken) as all_woken`,
+};
+
+/** Parameters: actor. */
+const STOP: Statement = {
+  name: 'policy-stop',
+  text: `
+  with stopped as (
+    update policy_state set stopped_at = ${NOW}, stopped_by = $1 where stopped_at is null returning stopped_at as at
+  ), audited as (
+    insert into audit_log (at, type, actor, data) select at, 'policy.stopped', $1, '{}' from stopped
+  )
+  select pg_notify('${POLICY_CHANNEL}', '') from stopped`,
+};
+
+/** Parameters: actor. */
+const RESUME: Statement = {
+  name: 'policy-resume',
+  text: `
+  with resumed as (
+    update policy_state set stopped_at = null, stopped_by = null where stopped_at is not null returning ${NOW} as at
+  ), audited as (
+    insert into audit_log (at, type, actor, data) select at, 'policy.resumed', $1, '{}' from resumed
+  )
+  select pg_notify('${POLICY_CHANNEL}', '') from resumed`,
+};
+
+/** Parameters: limit. */
+const HISTORY: Statement = {
+  name: 'policy-history',
+  text: `select version, cause, actor as by, at as "appliedAt" from policy_activations order by seq desc limit $1`,
+};
+
+/** Parameters: version. */
+const WAS_ACTIVE: Statement = {
+  name: 'policy-was-active',
+  text: `select from policy_activations where version = $1 limit 1`,
+};
+
+interface StateRow {
+  readonly active_version: string | null;
+  readonly stopped_at: Date | null;
+  readonly stopped_by: string | null;
+}
+
+/** The tables of the policy: immutable versions, and one row that says which of them is active. */
+@Injectable()
+export class PolicyStore {
+  constructor(private readonly database: Database) {}
+
+  async state(): Promise<PolicyState> {
+    const [row] = await this.database.query<StateRow>(STATE, []);
+    if (!row) throw new Error('the table policy_state is empty');
+    const { active_version: version, stopped_at: at, stopped_by: by } = row;
+    return { version, stopped: at && { at, by: by ?? 'unknown' } };
+  }
+
+  /** @returns the version with its document; null: it was never applied. */
+  find(version: string): Promise<PolicyVersionEntity | null> {
+    return this.database.rows(PolicyVersionEntity, (rows) => rows.findOneBy({ version }));
+  }
+
+  /** Makes a version active, all or nothing, in one statement. */
+  async apply({ replaces, version, document, source, cause, by, level }: Change): Promise<Applied> {
+    const [row] = await this.database.query<{ at: Date | null; older: string | null; build: string | null }>(
+      APPLY,
+      [replaces, version, document, source, cause, by, level],
+    );
+    if (row?.at) return { kind: 'applied', at: row.at };
+    if (row?.older) return { kind: 'unsupported', replica: row.older, build: row.build ?? 'unknown' };
+    return { kind: 'stale' };
+  }
+
+  /** Suspends every rule that allows. @returns true if this was new. */
+  async stop(by: string): Promise<boolean> {
+    return (await this.database.query(STOP, [by])).length > 0;
+  }
+
+  /** @returns true if the rules were stopped. */
+  async resume(by: string): Promise<boolean> {
+    return (await this.database.query(RESUME, [by])).length > 0;
+  }
+
+  /** Newest first. */
+  history(limit: number): Promise<Activation[]> {
+    return this.database.query<Activation>(HISTORY, [limit]);
+  }
+
+  async wasActive(version: string): Promise<boolean> {
+    return (await this.database.query(WAS_ACTIVE, [version])).length > 0;
+  }
+}
