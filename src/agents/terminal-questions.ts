@@ -38,7 +38,7 @@ export class TerminalQuestions {
     // With hooks for both PreToolUse and PermissionRequest, one question arrives twice.
     const { sessionId, toolName, toolInput, cwd = null } = body;
     const digest = inputDigest({ toolName, toolInput, cwd });
-    for await (const open of openCalls(this.queries, { keyId, sessionId, call: null }))
+    for await (const open of openCalls(this.queries, { keyId, connector, sessionId, call: null }))
       if (open.inputDigest === digest) return;
     const name = sha256Hex(canonicalize({ ...identity, action: digest }));
     const correlationId = currentCorrelationId() ?? '';

@@ -18,6 +18,7 @@ export interface ApprovalRow {
   status: ApprovalStatus;
   key_id: string;
   owner: string | null;
+  connector: string | null;
   request: string;
   input_digest: string;
   correlation_id: string;
@@ -66,6 +67,7 @@ export function toApproval(row: ApprovalRow): Approval {
     id: row.id,
     keyId: row.key_id,
     owner: row.owner,
+    connector: row.connector,
     inputDigest: row.input_digest,
     correlationId: row.correlation_id,
     traceparent: row.traceparent,

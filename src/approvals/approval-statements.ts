@@ -11,7 +11,7 @@ const IDS_PER_NOTIFY = 200;
 
 const approvalWith = (
   request: string,
-) => `id, status, key_id, owner, ${request}, input_digest, correlation_id, traceparent, created_at, expires_at,
+) => `id, status, key_id, owner, connector, ${request}, input_digest, correlation_id, traceparent, created_at, expires_at,
   settled_at, settled_by_kind, settled_by_id, settled_by_name, reason, acknowledged`;
 const APPROVAL = approvalWith('request');
 
@@ -424,13 +424,13 @@ export const LIST: Statement = {
   order by id desc`,
 };
 
-/** Matches the predicate of `ix_approvals_hook_calls`. */
-const OPEN_HOOK_CALL = `connector = 'hook' and (status = 'pending' or (status = 'approved'
+/** With `connector =`, matches the predicate of `ix_approvals_open_calls`. */
+const OPEN = `(status = 'pending' or (status = 'approved'
     and coalesce(acknowledged, '') not in ('ran', 'failed')))`;
 
 /**
- * Parameters: session, key, two ends of the stored request, after id; null ends: all that are pending. RFC 8785 sorts
- * the members, so the text ends with the name of the tool and the id of its use.
+ * Parameters: session, key, two ends of the stored request, after id, connector; null ends: all that are pending. RFC
+ * 8785 sorts the members, so the text ends with the name of the tool and the id of its use.
  */
 export const FIND_OPEN_CALLS: Statement = {
   name: 'approval-find-open-calls',
@@ -439,7 +439,7 @@ export const FIND_OPEN_CALLS: Statement = {
     select *, sum(octet_length(request)) over oldest - octet_length(request) as bytes_before
     from (
       select ${APPROVAL} from approvals
-      where session_id = $1 and key_id = $2 and ${OPEN_HOOK_CALL} and ($5::uuid is null or id > $5)
+      where session_id = $1 and key_id = $2 and connector = $6 and ${OPEN} and ($5::uuid is null or id > $5)
         and case when $3::text is null then status = 'pending'
           else right(request, length($3)) = $3 or right(request, length($4)) = $4 end
       order by id limit 200) as found
@@ -448,7 +448,8 @@ export const FIND_OPEN_CALLS: Statement = {
   order by id`,
 };
 
-export const COUNT_PENDING: Statement = {
-  name: 'approval-count-pending',
-  text: `select count(*)::int as pending from approvals where status = 'pending'`,
+export const SUMMARIZE_PENDING: Statement = {
+  name: 'approval-summarize-pending',
+  text: `select count(*)::int as pending, min(expires_at) as "nextExpiry" from approvals
+    where status = 'pending' and expires_at > now()`,
 };

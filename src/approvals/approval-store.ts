@@ -34,7 +34,6 @@ export interface NewApproval extends Asker {
   readonly idempotency: { readonly key: string; readonly bodyDigest: Buffer } | null;
   /** True for a caller that holds its connection open for the answer. It may join later if it loses the connection. */
   readonly held: boolean;
-  /** The connector that brought it; null: REST. */
   readonly connector: string | null;
 }
 
@@ -94,6 +93,13 @@ export interface DueLook {
   readonly until: Date;
 }
 
+/** Requests that nobody has decided, and that have not expired. */
+export interface PendingSummary {
+  readonly pending: number;
+  /** Null: there are none. */
+  readonly nextExpiry: Date | null;
+}
+
 export interface ApprovalFilter {
   /** Only requests created with this key; null: all. */
   readonly keyId: string | null;
@@ -107,9 +113,10 @@ export interface ApprovalFilter {
   readonly limit: number;
 }
 
-/** Filters the requests that Claude Code's hook asked for. */
+/** Filters the requests that came by a connector. */
 export interface OpenCallFilter {
   readonly keyId: string;
+  readonly connector: string;
   readonly sessionId: string;
   /** Only this call of a tool, and requests for the tool without the id of a call; null: all that are pending. */
   readonly call: { readonly toolName: string; readonly toolUseId: string | null } | null;
@@ -253,6 +260,6 @@ export abstract class ApprovalStore {
   /** Oldest first. Returns a part if the requests are large, but at least one if there is any. */
   abstract openCalls(filter: OpenCallFilter): Promise<Approval[]>;
 
-  /** Counts the pending requests of all replicas. */
-  abstract countPending(): Promise<number>;
+  /** Summarizes the requests that can still be decided. */
+  abstract summarizePending(): Promise<PendingSummary>;
 }

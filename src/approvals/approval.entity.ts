@@ -14,8 +14,8 @@ import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
 @Index('ix_approvals_own', ['keyId', 'id'])
 @Index('ix_approvals_due', ['expiresAt'], { where: `status = 'pending'` })
 @Index('ix_approvals_pending_own', ['keyId'], { where: `status = 'pending'` })
-@Index('ix_approvals_hook_calls', ['sessionId', 'keyId'], {
-  where: `connector = 'hook' and (status = 'pending' or (status = 'approved'
+@Index('ix_approvals_open_calls', ['sessionId', 'keyId'], {
+  where: `connector is not null and (status = 'pending' or (status = 'approved'
     and coalesce(acknowledged, '') not in ('ran', 'failed')))`,
 })
 export class ApprovalEntity {

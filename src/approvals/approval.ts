@@ -1,6 +1,7 @@
 import { TIMEOUT_ACTOR, type Actor, type Asker, type Person } from '../kernel/actor';
 import { DomainError } from '../kernel/errors';
 import type { JsonObject } from '../kernel/json';
+import { isQuestion } from '../kernel/question-tools';
 
 export type Verdict = 'approved' | 'rejected';
 
@@ -41,6 +42,8 @@ export interface ApprovalRequest extends Asker {
   readonly summary: string | null;
   readonly cwd: string | null;
   readonly metadata: JsonObject;
+  /** The connector that brought it, which callers cannot set; null: REST. */
+  readonly connector: string | null;
   /** `sha256:` and the hex SHA-256 of the RFC 8785 form of {toolName, toolInput, cwd}. */
   readonly inputDigest: string;
   readonly correlationId: string;
@@ -145,23 +148,15 @@ export class NotDecidable extends ApprovalRefusal {
   }
 }
 
-/** Claude Code's tool that asks the person at the terminal questions with options. */
-const QUESTION_TOOL = 'AskUserQuestion';
-
-/** True if the agent asks a question, which a verdict does not answer. */
-export function isQuestion({ toolName }: Pick<ApprovalRequest, 'toolName'>): boolean {
-  return toolName === QUESTION_TOOL;
-}
-
 /**
  * The verdicts that an operator can give. A question cannot be approved: the agent would read that nobody answered it.
- * Claude Code asks a question from its hook at the terminal, so no caller waits for a rejection either.
+ * A question that came by a connector is asked at the terminal, so no caller waits for a rejection either.
  */
 export function possibleVerdicts(
-  request: Pick<ApprovalRequest, 'toolName' | 'metadata'>,
+  request: Pick<ApprovalRequest, 'toolName' | 'connector'>,
 ): readonly Verdict[] {
   if (!isQuestion(request)) return ['approved', 'rejected'];
-  return request.metadata.claudeCode === undefined ? ['rejected'] : [];
+  return request.connector === null ? ['rejected'] : [];
 }
 
 export function isSettled(approval: Approval): approval is SettledApproval {
@@ -272,7 +267,7 @@ export function unansweredReason(
     seconds % 60 === 0
       ? `${minutes} minute${minutes === 1 ? '' : 's'}`
       : `${seconds} second${seconds === 1 ? '' : 's'}`;
-  return request.toolName === QUESTION_TOOL
+  return isQuestion({ toolName: request.toolName ?? '' })
     ? `no answer was reported within ${span}`
     : `nobody answered within ${span}`;
 }

@@ -20,6 +20,7 @@ import { FindOpenCallsHandler } from './queries/find-open-calls';
 import { GetApprovalHandler, GetApprovalStateHandler } from './queries/get-approval';
 import { ListApprovalsHandler } from './queries/list-approvals';
 import { LookForDueHandler } from './queries/look-for-due';
+import { SummarizePendingHandler } from './queries/summarize-pending';
 import { SettlementFeed } from './settlement-feed';
 import { TimeoutSweeper } from './timeout-sweeper';
 
@@ -41,6 +42,7 @@ import { TimeoutSweeper } from './timeout-sweeper';
     GetApprovalStateHandler,
     ListApprovalsHandler,
     LookForDueHandler,
+    SummarizePendingHandler,
     AwaitSettlementHandler,
     SignReceiptsHandler,
     FinishedApprovals,

@@ -37,7 +37,6 @@ import {
 import {
   ACKNOWLEDGE,
   CANCEL,
-  COUNT_PENDING,
   DEPART,
   ENQUEUE,
   EXPLAIN,
@@ -56,6 +55,7 @@ import {
   RELEASE,
   SETTLE,
   STATE,
+  SUMMARIZE_PENDING,
   TAKE,
 } from './approval-statements';
 import {
@@ -69,6 +69,7 @@ import {
   type LateAttempt,
   type NewApproval,
   type OpenCallFilter,
+  type PendingSummary,
   type ShownCard,
   type Snapshot,
 } from './approval-store';
@@ -136,7 +137,7 @@ export class PostgresApprovalStore extends ApprovalStore {
 
   async enqueue(request: NewApproval): Promise<Enqueued> {
     const { agentId, sessionId, toolName, toolInput, toolUseId, summary, cwd, metadata } = request;
-    const { keyId, owner, text, bytes, inputDigest, correlationId, traceparent } = request;
+    const { keyId, owner, connector, text, bytes, inputDigest, correlationId, traceparent } = request;
     const stored = await this.enqueues.add({ request, keyId, bytes, size: text.length });
     if (typeof stored === 'string') return this.earlier(request, stored);
     const { id, createdAt, expiresAt } = stored;
@@ -153,6 +154,7 @@ export class PostgresApprovalStore extends ApprovalStore {
       summary,
       cwd,
       metadata,
+      connector,
       inputDigest,
       correlationId,
       traceparent,
@@ -370,14 +372,14 @@ export class PostgresApprovalStore extends ApprovalStore {
     return { snapshots: rows.map(toSnapshot), more };
   }
 
-  async openCalls({ keyId, sessionId, call, afterId }: OpenCallFilter): Promise<Approval[]> {
+  async openCalls({ keyId, connector, sessionId, call, afterId }: OpenCallFilter): Promise<Approval[]> {
     const ends = call ? [call.toolUseId, null].map((id) => endOfRequest(call.toolName, id)) : [null, null];
-    const values = [toColumnText(sessionId), keyId, ...ends, afterId];
+    const values = [toColumnText(sessionId), keyId, ...ends, afterId, connector];
     return (await this.database.query<ApprovalRow>(FIND_OPEN_CALLS, values)).map(toApproval);
   }
 
-  async countPending(): Promise<number> {
-    const [row] = await this.database.query<{ pending: number }>(COUNT_PENDING, []);
-    return row?.pending ?? 0;
+  async summarizePending(): Promise<PendingSummary> {
+    const [row] = await this.database.query<PendingSummary>(SUMMARIZE_PENDING, []);
+    return row ?? { pending: 0, nextExpiry: null };
   }
 }

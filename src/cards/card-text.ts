@@ -1,5 +1,4 @@
 import {
-  isQuestion,
   possibleVerdicts,
   unansweredReason,
   type Acknowledgement,
@@ -8,6 +7,7 @@ import {
   type SettledApproval,
 } from '../approvals/approval';
 import type { Actor, Person } from '../kernel/actor';
+import { isQuestion } from '../kernel/question-tools';
 import { runAtOnce } from '../kernel/steps';
 import { makeActionDocument, type ActionDocument } from './action-document';
 import {

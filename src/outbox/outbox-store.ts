@@ -251,12 +251,9 @@ const HURRY: Statement = {
   where approval_id = $1 and kind = 'card' and dead_at is not null returning approval_id`,
 };
 
-const OVERVIEW: Statement = {
-  name: 'outbox-overview',
-  text: `
-  select count(*)::int as pending, min(expires_at) as next_expiry,
-    (select count(*)::int from outbox where dead_at is null and available_at <= now()) as unsent
-  from approvals where status = 'pending' and expires_at > now()`,
+const COUNT_UNSENT: Statement = {
+  name: 'outbox-count-unsent',
+  text: `select count(*)::int as unsent from outbox where dead_at is null and available_at <= now()`,
 };
 
 const REPLAY: Statement = {
@@ -265,14 +262,6 @@ const REPLAY: Statement = {
   update outbox set dead_at = null, available_at = now(), lease_token = lease_token + 1
   where dead_at is not null and ($1::bigint is null or id = $1) returning id, approval_id`,
 };
-
-export interface Overview {
-  /** Requests that nobody has decided yet. */
-  readonly pending: number;
-  readonly nextExpiry: Date | null;
-  /** Messages that are due and not sent. */
-  readonly unsent: number;
-}
 
 /** Work that cannot succeed in its current state; a person must look at it. */
 export interface DeadLetter {
@@ -398,12 +387,10 @@ export class OutboxStore {
     await this.database.query(MOVE_WORK, [id, leaseToken, lane]);
   }
 
-  async overview(): Promise<Overview> {
-    const [row] = await this.database.query<{ pending: number; next_expiry: Date | null; unsent: number }>(
-      OVERVIEW,
-      [],
-    );
-    return { pending: row?.pending ?? 0, nextExpiry: row?.next_expiry ?? null, unsent: row?.unsent ?? 0 };
+  /** Counts the messages that are due and not sent. */
+  async countUnsent(): Promise<number> {
+    const [row] = await this.database.query<{ unsent: number }>(COUNT_UNSENT, []);
+    return row?.unsent ?? 0;
   }
 
   /** Moves the card to the front of its lane's queue, even if it is a dead letter. */

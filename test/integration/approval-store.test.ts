@@ -416,7 +416,7 @@ describe('the cap on pending requests', () => {
       await untilBlocked();
       both.push(small.store.enqueue(newApproval({ keyId: 'crowd' })));
       // Were it sent already, it would have counted by the time that these are answered.
-      for (let n = 0; n < 3; n++) await small.store.countPending();
+      for (let n = 0; n < 3; n++) await small.store.summarizePending();
       await database.query('commit');
       const ended = await Promise.allSettled(both);
       expect(ended.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { isQuestion } from '../../approvals/approval';
+import { isQuestion } from '../../kernel/question-tools';
 import { ReceiptRefused } from '../../receipts/verify-receipt';
 import { QUESTION_ADVICE } from '../../agents/answers';
 import type { CountersignClient } from '../client';

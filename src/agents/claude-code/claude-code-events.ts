@@ -1,8 +1,12 @@
 import { z } from 'zod';
-import { isQuestion, type Acknowledgement } from '../../approvals/approval';
+import type { Acknowledgement } from '../../approvals/approval';
 import { jsonObjectSchema } from '../../approvals/approval-view';
 import { canonicalize, sha256Hex } from '../../kernel/canonical-json';
 import type { JsonObject } from '../../kernel/json';
+import { isQuestion } from '../../kernel/question-tools';
+
+/** The value of the column `connector` for the hook, and its label in metrics and logs. */
+export const CONNECTOR = 'hook';
 
 /** A tool call as the agent names it in its reports. */
 export interface ReportedCall {

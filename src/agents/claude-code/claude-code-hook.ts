@@ -4,6 +4,7 @@ import { jsonObjectSchema } from '../../approvals/approval-view';
 import { parsed } from '../../http/zod';
 import type { Outcome } from '../answers';
 import type { Question } from '../held-calls';
+import { CONNECTOR } from './claude-code-events';
 
 /** The events whose answer decides whether a tool runs. */
 const GATING_EVENTS = ['PreToolUse', 'PermissionRequest'] as const;
@@ -56,7 +57,7 @@ export function questionOf(payload: HookPayload, { keyId }: Identity): Question 
   // The card shows the mode and the subagent, so another of either makes it another question.
   const asked = { ...claudeCode, sessionId };
   return {
-    connector: 'hook',
+    connector: CONNECTOR,
     body: { agentId: keyId, sessionId, toolName, toolInput, toolUseId, cwd, metadata: { claudeCode } },
     identity:
       typeof toolUseId === 'string'

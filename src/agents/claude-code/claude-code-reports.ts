@@ -6,17 +6,18 @@ import {
   AlreadyAcknowledged,
   AlreadySettled,
   Expired,
-  isQuestion,
   type Acknowledgement,
   type Approval,
 } from '../../approvals/approval';
 import { AcknowledgeApprovalCommand } from '../../approvals/commands/acknowledge-approval';
 import { CancelApprovalCommand } from '../../approvals/commands/cancel-approval';
 import type { JsonObject } from '../../kernel/json';
+import { isQuestion } from '../../kernel/question-tools';
 import { joinCorrelation } from '../../logging/correlation';
 import { describeError } from '../../kernel/describe-error';
 import { Log } from '../../logging/log';
 import {
+  CONNECTOR,
   digestOf,
   isReportingEvent,
   parseReport,
@@ -112,7 +113,7 @@ export class ClaudeCodeReports implements ReportTaker {
     const { sessionId } = report;
     const call = report.kind === 'call-ended' ? report.call : null;
     const concerned: Approval[] = [];
-    for await (const asked of openCalls(this.queries, { keyId, sessionId, call }))
+    for await (const asked of openCalls(this.queries, { keyId, connector: CONNECTOR, sessionId, call }))
       if (mayConcern(report, asked)) concerned.push(asked);
     return call ? reportedOn(call, concerned) : concerned;
   }

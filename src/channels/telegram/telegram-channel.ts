@@ -1,7 +1,8 @@
 import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
-import { CommandBus, EventBus } from '@nestjs/cqrs';
+import { CommandBus, EventBus, QueryBus } from '@nestjs/cqrs';
 import { isSettled, possibleVerdicts, type Approval } from '../../approvals/approval';
 import { FinishedApprovals } from '../../approvals/finished-approvals';
+import { SummarizePendingQuery } from '../../approvals/queries/summarize-pending';
 import { CONFIG, type Config } from '../../config/environment';
 import { isUnavailable } from '../../database/database';
 import { Clock } from '../../kernel/clock';
@@ -80,6 +81,7 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
     private readonly moves: ChatMoves,
     private readonly destination: Destination,
     private readonly commands: CommandBus,
+    private readonly queries: QueryBus,
     private readonly finished: FinishedApprovals,
     private readonly events: EventBus,
     private readonly clock: Clock,
@@ -153,7 +155,7 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
   private async tellChat(work: LaneWork): Promise<void> {
     if (work.kind === 'digest') return this.say(work, renderDigest(work.data.unsent));
     const { fromMs, toMs } = work.data;
-    const { pending } = await this.outbox.overview();
+    const { pending } = await this.queries.execute(new SummarizePendingQuery());
     await this.say(work, renderGapNotice(new Date(fromMs), new Date(toMs), pending));
   }
 

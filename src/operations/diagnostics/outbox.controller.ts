@@ -8,9 +8,10 @@ import { Caller } from '../../access/access.guard';
 import { Allow } from '../../http/allow';
 import { nullableText } from '../../kernel/nullable-text';
 import { NO_TOPIC, parseLane } from '../../channels/telegram/lane';
+import { SummarizePendingQuery } from '../../approvals/queries/summarize-pending';
 import { ReplayDeadLettersCommand } from '../../outbox/commands/replay-dead-letters';
 import { DeadLettersQuery } from '../../outbox/queries/dead-letters';
-import { OverviewQuery } from '../../outbox/queries/overview';
+import { CountUnsentQuery } from '../../outbox/queries/count-unsent';
 
 class OutboxView extends createZodDto(
   z.strictObject({
@@ -57,7 +58,8 @@ export class OutboxController {
   @ApiOperation({ summary: 'What waits for Telegram, and what Telegram will never take' })
   @ApiOkResponse({ type: OutboxView })
   async outbox(): Promise<z.input<typeof OutboxView.schema>> {
-    const { pending, nextExpiry, unsent } = await this.queries.execute(new OverviewQuery());
+    const { pending, nextExpiry } = await this.queries.execute(new SummarizePendingQuery());
+    const unsent = await this.queries.execute(new CountUnsentQuery());
     const dead = await this.queries.execute(new DeadLettersQuery());
     return {
       pending,

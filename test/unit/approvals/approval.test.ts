@@ -37,6 +37,7 @@ const pending: Approval = {
   summary: null,
   cwd: null,
   metadata: {},
+  connector: null,
   inputDigest: 'sha256:00',
   correlationId: 'test',
   traceparent: null,
@@ -209,7 +210,7 @@ describe('acknowledging', () => {
 
 describe('a question', () => {
   const question: Approval = { ...pending, toolName: 'AskUserQuestion' };
-  const atTerminal: Approval = { ...question, metadata: { claudeCode: { event: 'PreToolUse' } } };
+  const atTerminal: Approval = { ...question, connector: 'hook' };
 
   it('cannot be approved, and rejected only where somebody waits for that', () => {
     expect(possibleVerdicts(pending)).toEqual(['approved', 'rejected']);

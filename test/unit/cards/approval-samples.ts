@@ -25,6 +25,7 @@ export function anApproval(changes: Partial<ApprovalRequest> = {}): Approval {
     summary: null,
     cwd: '/srv/app',
     metadata: {},
+    connector: null,
     inputDigest: `sha256:${'0'.repeat(64)}`,
     correlationId: 'correlation-1',
     traceparent: null,

@@ -1,4 +1,5 @@
 import { CLAUDE_CODE } from '../../../src/cards/known-agents/claude-code';
+import { QUESTION_TOOLS } from '../../../src/kernel/question-tools';
 
 const toolEffect = (name: string) => CLAUDE_CODE.tool(name)?.effect ?? null;
 
@@ -22,6 +23,10 @@ describe('tools of Claude Code', () => {
   ])('%s acts', (name) => expect(toolEffect(name)).toBe('acts'));
 
   it('AskUserQuestion asks', () => expect(toolEffect('AskUserQuestion')).toBe('asks'));
+
+  it.each([...QUESTION_TOOLS])('%s asks, as the rule of possible verdicts assumes', (name) =>
+    expect(toolEffect(name)).toBe('asks'),
+  );
 
   it('tools of MCP servers act, whatever their names promise', () => {
     expect(toolEffect('mcp__files__Read')).toBe('acts');

@@ -47,6 +47,7 @@ const asked = {
   summary: null,
   cwd: null,
   metadata: {},
+  connector: null,
   inputDigest: 'sha256:0',
   correlationId: 'correlation',
   traceparent: null,

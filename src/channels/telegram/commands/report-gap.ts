@@ -1,4 +1,5 @@
-import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { Command, CommandHandler, QueryBus, type ICommandHandler } from '@nestjs/cqrs';
+import { SummarizePendingQuery } from '../../../approvals/queries/summarize-pending';
 import { Log } from '../../../logging/log';
 import { CardStore } from '../card-store';
 import { formatLane } from '../lane';
@@ -21,13 +22,14 @@ export class ReportGapHandler implements ICommandHandler<ReportGapCommand> {
   constructor(
     private readonly outbox: OutboxStore,
     private readonly cards: CardStore,
+    private readonly queries: QueryBus,
     private readonly destination: Destination,
     private readonly log: Log,
   ) {}
 
   async execute({ from, to }: ReportGapCommand): Promise<void> {
     const outcomes = await this.cards.enqueueMissingOutcomes();
-    const { pending } = await this.outbox.overview();
+    const { pending } = await this.queries.execute(new SummarizePendingQuery());
     this.log.event('warn', 'telegram.gap', { from, to, pending, outcomes }, 'taps may have been lost');
     // Without pending requests operators need not tap again.
     if (pending === 0) return;

@@ -4,6 +4,7 @@ import type { Context, NarrowedContext } from 'telegraf';
 import type { CallbackQuery, Message, Update as TelegramUpdate } from 'telegraf/types';
 import { FinishedApprovals } from '../../../approvals/finished-approvals';
 import type { ApprovalPage } from '../../../approvals/queries/list-approvals';
+import { SummarizePendingQuery } from '../../../approvals/queries/summarize-pending';
 import { listCallbackData, parseListTap, type ListTap } from './callback-data';
 import { BringUpCardCommand } from '../commands/bring-up-card';
 import { MoveChatCommand } from '../commands/move-chat';
@@ -21,7 +22,7 @@ import {
 } from '../../../cards/operator-text';
 import { Destination } from '../destination';
 import { IsCardQuery } from '../queries/is-card';
-import { OverviewQuery } from '../../../outbox/queries/overview';
+import { CountUnsentQuery } from '../../../outbox/queries/count-unsent';
 import { tooManyAnswersAnswer, unknownButtonAnswer } from './tap-answers';
 import type { RichText } from '../../../cards/rich-text';
 import { OperatorChat, type Button } from '../operator-chat';
@@ -102,9 +103,11 @@ export class OperatorUpdates {
 
   @Command('status')
   statusAsked(@Ctx() context: Said): Promise<void> {
-    return this.forOperator(context, async () =>
-      plain(renderStatus(await this.queries.execute(new OverviewQuery()), this.clock.now())),
-    );
+    return this.forOperator(context, async () => {
+      const summary = await this.queries.execute(new SummarizePendingQuery());
+      const unsent = await this.queries.execute(new CountUnsentQuery());
+      return plain(renderStatus({ ...summary, unsent }, this.clock.now()));
+    });
   }
 
   @Command('whoami')
@@ -201,7 +204,7 @@ export class OperatorUpdates {
 
   /** Lists requests without decisions: each button leads to one card, the last to the next page. */
   private async listOf({ items, nextBeforeId }: ApprovalPage): Promise<Reply> {
-    const { pending } = await this.queries.execute(new OverviewQuery());
+    const { pending } = await this.queries.execute(new SummarizePendingQuery());
     const cards = items.map(({ id }) => ({
       text: `🔎 ${shortId(id)}`,
       data: listCallbackData({ kind: 'show', id }),
