@@ -1,0 +1,212 @@
+import { posix } from 'node:path';
+import picomatch from 'picomatch';
+import { readFlag, type CommandMatcher, type Flag, type OperandKind } from './command-matcher';
+export { mentions } from './mentions';
+import type { Doubt, ParsedCommand, SimpleCommand, Step } from './parse-command';
+
+/** Directories in which a text may find itself because of `cd`; more of them ask. */
+const MAX_DIRECTORIES = 8;
+
+/** An allow rule whose other matchers match. */
+export interface Candidate {
+  readonly rule: string;
+  readonly matcher: CommandMatcher;
+  /** True for a directory (absolute, normalised) in which the rule holds; null if the rule does not name one. */
+  readonly cwd: ((directory: string) => boolean) | null;
+}
+
+export type Proof =
+  | { readonly allowed: true; readonly rules: string[]; readonly tokens: string[] }
+  | { readonly allowed: false; readonly doubt: Doubt | null };
+
+/**
+ * Proves that every simple command of a text is allowed by a candidate. Without a proof and without a doubt, the text is
+ * understood, and no candidate allows a part of it.
+ *
+ * `cwd` is the directory in which the text begins; null, or a path that is not absolute, is unknown.
+ */
+export function prove(command: ParsedCommand, candidates: readonly Candidate[], cwd: string | null): Proof {
+  if (command.doubt !== null) return { allowed: false, doubt: command.doubt };
+  const start = cwd?.startsWith('/') ? posix.resolve(cwd) : null;
+  const rules = new Set<string>();
+  const tokens: string[] = [];
+  let directories: readonly (string | null)[] = [start];
+  for (const steps of command.statements) {
+    const walk = followDirectories(steps, directories);
+    if (walk === 'doubt') return { allowed: false, doubt: 'change of directory' };
+    for (const [index, step] of steps.entries()) {
+      for (const simple of step.commands) {
+        tokens.push(...simple.words);
+        if (isChangeOfDirectory(simple)) continue;
+        for (const directory of walk.before[index] ?? [null]) {
+          const found = candidates.find((candidate) => allows(candidate, simple, { start, directory }));
+          if (found === undefined) return { allowed: false, doubt: null };
+          rules.add(found.rule);
+        }
+      }
+    }
+    directories = walk.after;
+  }
+  return { allowed: true, rules: [...rules], tokens };
+}
+
+function isChangeOfDirectory({ words }: SimpleCommand): boolean {
+  return words[0] === 'cd';
+}
+
+interface Walk {
+  /** For each step, the directories in which it may begin. */
+  readonly before: readonly (readonly (string | null)[])[];
+  readonly after: readonly (string | null)[];
+}
+
+/**
+ * Follows `cd DIRECTORY &&` through a list. What follows `&&` runs in the new directory only; what follows `||`, and the next
+ * statement, runs in any of the directories so far.
+ */
+function followDirectories(steps: readonly Step[], begin: readonly (string | null)[]): Walk | 'doubt' {
+  let now = begin;
+  let seen = begin;
+  const before: (readonly (string | null)[])[] = [];
+  for (const [index, { operator, commands }] of steps.entries()) {
+    if (operator === '||') now = seen;
+    before.push(now);
+    if (!commands.some(isChangeOfDirectory)) continue;
+    const [change] = commands;
+    const target = change?.words[1];
+    const isPlain = commands.length === 1 && change?.words.length === 2 && change.outputs.length === 0;
+    const isChained =
+      steps[index + 1]?.operator === '&&' &&
+      steps.slice(0, index + 1).every((step) => step.operator !== '||');
+    if (!isPlain || !isChained || target === undefined || !/^[^-+~]/.test(target)) return 'doubt';
+    now = distinct(now.map((directory) => resolveIn(directory, target)));
+    seen = distinct([...seen, ...now]);
+    if (seen.length > MAX_DIRECTORIES) return 'doubt';
+  }
+  return { before, after: seen };
+}
+
+function distinct<T>(values: readonly T[]): T[] {
+  return [...new Set(values)];
+}
+
+function resolveIn(directory: string | null, path: string): string | null {
+  if (path.startsWith('/')) return posix.resolve(path);
+  return directory === null ? null : posix.resolve(directory, path);
+}
+
+interface Place {
+  /** Directory in which the text begins. */
+  readonly start: string | null;
+  /** Directory in which the command runs. */
+  readonly directory: string | null;
+}
+
+function allows({ matcher, cwd }: Candidate, { words, outputs }: SimpleCommand, place: Place): boolean {
+  const { argv, operands = 'none' } = matcher;
+  if (argv === undefined || matcher.mentions !== undefined || words.length < argv.length) return false;
+  if (!argv.every((entry, at) => isOneOf(entry, words[at] ?? ''))) return false;
+  if (cwd === null ? !isKnownToStartBelow(place) : place.directory === null || !cwd(place.directory))
+    return false;
+  const { flags, writes } = compile(matcher);
+  return (
+    followsArgv(words.slice(argv.length), flags, operands, place) &&
+    outputs.every(({ path }) => writes !== null && isWritable(path, writes, place))
+  );
+}
+
+function isOneOf(entry: string | { readonly any: readonly string[] }, word: string): boolean {
+  return typeof entry === 'string' ? entry === word : entry.any.includes(word);
+}
+
+/** A rule that names no directory holds where the text begins, and below. */
+function isKnownToStartBelow({ start, directory }: Place): boolean {
+  return start === directory || isBelow(directory, start);
+}
+
+function isBelow(path: string | null, root: string | null): boolean {
+  if (path === null || root === null || root === '/') return false;
+  return path === root || path.startsWith(`${root}/`);
+}
+
+function followsArgv(
+  rest: readonly string[],
+  flags: readonly Flag[],
+  operands: 'none' | 'path' | 'any',
+  place: Place,
+): boolean {
+  let isAfterFlags = false;
+  for (let at = 0; at < rest.length; at++) {
+    const word = rest[at] ?? '';
+    const flag = isAfterFlags ? undefined : flags.find((known) => isFlag(known, word, place));
+    if (flag?.open?.place === 'next word') {
+      at += 1;
+      if (!isValue(flag.open.kind, rest[at], place)) return false;
+    } else if (flag === undefined) {
+      if (operands === 'none' || !isValue(operands, word, place)) return false;
+    }
+    isAfterFlags ||= word === '--';
+  }
+  return true;
+}
+
+function isFlag({ word: expected, open }: Flag, word: string, place: Place): boolean {
+  if (open?.place !== 'same word') return word === expected;
+  return word.startsWith(expected) && isValue(open.kind, word.slice(expected.length), place);
+}
+
+/**
+ * A value or an operand never begins with `-` or `+`, not even after `--`: programs that pass their operands on (`npm run`)
+ * drop the `--`. A path has none of the characters with which programs write something else: `name=value`, `host:path`,
+ * addresses, `@file`.
+ */
+function isValue(kind: OperandKind, word: string | undefined, place: Place): boolean {
+  if (word === undefined || /^[-+]/.test(word)) return false;
+  if (kind === 'any') return true;
+  if (kind === 'int') return /^\d{1,15}$/.test(word);
+  if (word === '' || /^[@!%&^]|[=:]/.test(word)) return false;
+  const path = resolveIn(place.directory, word);
+  return isBelow(path, place.directory) || isBelow(path, place.start);
+}
+
+function isWritable(path: string, writes: readonly WriteGlob[], { directory }: Place): boolean {
+  const target = resolveIn(directory, path);
+  // bash opens connections for names below /dev.
+  if (target === null || target.startsWith('/dev/')) return false;
+  return writes.some(({ isAbsolute, matches }) =>
+    isAbsolute
+      ? matches(target)
+      : isBelow(target, directory) && matches(posix.relative(directory ?? '', target)),
+  );
+}
+
+interface WriteGlob {
+  readonly isAbsolute: boolean;
+  readonly matches: (path: string) => boolean;
+}
+
+interface Compiled {
+  readonly flags: readonly Flag[];
+  readonly writes: readonly WriteGlob[] | null;
+}
+
+const compiled = new WeakMap<CommandMatcher, Compiled>();
+
+function compile(matcher: CommandMatcher): Compiled {
+  const known = compiled.get(matcher);
+  if (known !== undefined) return known;
+  const made = {
+    flags: (matcher.flags ?? []).map(readFlag),
+    writes: matcher.writes?.map(compileWrites) ?? null,
+  };
+  compiled.set(matcher, made);
+  return made;
+}
+
+/** A glob that is not absolute is relative to the directory of the command, with or without `${cwd}/`. */
+function compileWrites(glob: string): WriteGlob {
+  return {
+    isAbsolute: glob.startsWith('/'),
+    matches: picomatch(glob.replace(/^(?:\$\{cwd\}|\.)\//, ''), { dot: true }),
+  };
+}
