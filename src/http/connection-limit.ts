@@ -10,7 +10,7 @@ const RESERVED_DESCRIPTORS = 128;
 /** HTTP gets at least this part of all descriptors. */
 const LEAST_PART = 0.5;
 /** Used if the system has no limit, and if its limit is so high that memory runs out first. */
-const MAX_CONNECTIONS = 20_000;
+export const MAX_CONNECTIONS = 20_000;
 /** Part of all connections that may wait for an answer; the others are for calls that are answered at once. */
 const HELD_PART = 0.75;
 /** Minimum interval between log lines about refusals. */

@@ -8,6 +8,14 @@ import {
 import { lookup } from 'node:dns/promises';
 import { createServer, type AddressInfo, type Server as NetServer } from 'node:net';
 import type { Config } from '../config/environment';
+import { MAX_CONNECTIONS } from './connection-limit';
+
+/**
+ * Connections that wait while the process is busy. At Node's default of 511 the system answers the rest of a crowd with
+ * SYN cookies and then forgets them: a caller believes it is connected and is never accepted. The system caps this
+ * number (`net.core.somaxconn`, 4096 on Linux).
+ */
+const BACKLOG = MAX_CONNECTIONS;
 
 /** Limits for the server that a front door opens; the application sets its other limits in either case. */
 export interface DoorLimits {
@@ -54,7 +62,7 @@ class DoorServer extends Server {
     other.on('drop', (dropped) => this.emit('drop', dropped));
     await new Promise<void>((done) => {
       other.once('error', () => done());
-      other.listen(port, host, () => {
+      other.listen({ port, host, backlog: BACKLOG }, () => {
         this.others.push(other);
         done();
       });
@@ -109,7 +117,7 @@ export class FrontDoor {
       const fail = (cause: Error) =>
         reject(new Error(`cannot listen on HOST ${host}, PORT ${port}`, { cause }));
       door.server.once('error', fail);
-      door.server.listen(port, first, () => {
+      door.server.listen({ port, host: first, backlog: BACKLOG }, () => {
         door.server.off('error', fail);
         resolve();
       });

@@ -14,6 +14,7 @@ const FEW = 30;
 let backdrop: Backdrop;
 let service: Service;
 let api: Api;
+let crowd: HalfOpen[] = [];
 
 beforeAll(async () => {
   backdrop = await setBackdrop();
@@ -22,6 +23,9 @@ beforeAll(async () => {
     OPEN_FILES,
   );
   api = new Api(service.url);
+});
+afterEach(() => {
+  for (const { socket } of crowd) socket.destroy();
 });
 afterAll(async () => {
   await cleanUp();
@@ -58,18 +62,26 @@ it.each([
   'a crowd that %s and never closes its side is answered, and its descriptors are given back',
   async (_what, bytes, status) => {
     const before = openFiles();
-    const crowd = Array.from({ length: CROWD }, () => halfOpen(bytes));
+    crowd = Array.from({ length: CROWD }, () => halfOpen(bytes));
     await until('all are answered', () => crowd.every(({ closed }) => closed), 60_000);
     await until('the descriptors are given back', () => openFiles() <= before + FEW, 60_000);
     expect(crowd.filter(({ answer }) => answer.startsWith(`HTTP/1.1 ${status}`))).toHaveLength(CROWD);
-    for (const { socket } of crowd) socket.destroy();
     expect((await api.enqueue()).status).toBe(201);
   },
 );
 
+it('a crowd that connects while the service is busy waits for it, and is answered', async () => {
+  service.signal('SIGSTOP');
+  crowd = Array.from({ length: CROWD }, () => halfOpen(''));
+  await until('all are connected', () => crowd.every(({ socket }) => !socket.connecting));
+  service.signal('SIGCONT');
+  await until('all are answered', () => crowd.every(({ closed }) => closed));
+  expect(crowd.filter(({ answer }) => answer.startsWith('HTTP/1.1 408'))).toHaveLength(CROWD);
+});
+
 it('more connections than descriptors are closed at once, and the service works on', async () => {
   const { id } = (await api.enqueue({ timeoutSeconds: 1 })).body;
-  const crowd = Array.from({ length: OPEN_FILES + 500 }, () => halfOpen('GET / HTTP/1.1\r\nHost: x\r\n'));
+  crowd = Array.from({ length: OPEN_FILES + 500 }, () => halfOpen('GET / HTTP/1.1\r\nHost: x\r\n'));
   await until('some are refused', () => service.eventsNamed('http.connections-refused').length > 0, 60_000);
   await until(
     'the sweeper ends what is due',
