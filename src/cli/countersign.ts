@@ -1,58 +1,19 @@
 #!/usr/bin/env node
 import 'reflect-metadata';
-import { Command, CommanderError } from 'commander';
-import { secretsIn } from '../config/secrets';
-import { describeError } from '../kernel/describe-error';
-import { createRedactor } from '../logging/redact';
-import { BUILD } from '../kernel/build';
+import { runCommandLine } from './command-line';
 import { approvalsCommand } from './commands/approvals';
 import { auditCommand } from './commands/audit';
 import { doctorCommand } from './commands/doctor';
 import { keysCommand } from './commands/keys';
 import { receiptCommand } from './commands/receipt';
 import { runCommand } from './commands/run';
-import { fileTrouble } from './file-trouble';
-import { complain, endWithoutReader, EXIT_FAILED, EXIT_FINDINGS, Findings, show } from './output';
 
 /** Every subcommand is a file in `commands/` that exports a function returning its `Command`. */
-const SUBCOMMANDS: readonly (() => Command)[] = [
-  approvalsCommand,
-  auditCommand,
-  doctorCommand,
-  keysCommand,
-  receiptCommand,
-  runCommand,
-];
-
-/** Copies the settings to all subcommands: Commander does that only for commands that it creates itself. */
-function handDown(parent: Command): void {
-  for (const command of parent.commands) handDown(command.copyInheritedSettings(parent));
-}
-
-/** True if `--json` is among the options; words after `--` are a prompt. */
-function wantsJson(words: readonly string[]): boolean {
-  const end = words.indexOf('--');
-  return (end === -1 ? words : words.slice(0, end)).includes('--json');
-}
-
-async function main(): Promise<void> {
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', endWithoutReader);
-  const program = new Command('countersign')
-    .description('Human approval gateway for AI agents')
-    .version(BUILD.version)
-    .showHelpAfterError('(--help says what is possible)')
-    .exitOverride();
-  for (const subcommand of SUBCOMMANDS) program.addCommand(subcommand());
-  handDown(program);
-  await program.parseAsync();
-}
-
-main().catch((error: unknown) => {
-  if (error instanceof Findings) process.exit(EXIT_FINDINGS);
-  // Commander has already printed the error in the arguments, or the help.
-  if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : EXIT_FAILED);
-  const message = createRedactor(secretsIn(process.env))(fileTrouble(error) ?? describeError(error));
-  if (wantsJson(process.argv)) show({ error: { message } }, [], { json: true });
-  complain(message);
-  process.exit(EXIT_FAILED);
-});
+runCommandLine('countersign', 'Human approval gateway for AI agents', [
+  approvalsCommand(),
+  auditCommand(),
+  doctorCommand(),
+  keysCommand(),
+  receiptCommand(),
+  runCommand(),
+]);

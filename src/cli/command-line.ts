@@ -1,0 +1,43 @@
+import { Command, CommanderError } from 'commander';
+import { secretsIn } from '../config/secrets';
+import { BUILD } from '../kernel/build';
+import { describeError } from '../kernel/describe-error';
+import { createRedactor } from '../logging/redact';
+import { fileTrouble } from './file-trouble';
+import { complain, endWithoutReader, EXIT_FAILED, EXIT_FINDINGS, Findings, show } from './output';
+
+/** Copies the settings to all subcommands: Commander does that only for commands that it creates itself. */
+function handDown(parent: Command): void {
+  for (const command of parent.commands) handDown(command.copyInheritedSettings(parent));
+}
+
+/** True if `--json` is among the options; words after `--` are a prompt. */
+function wantsJson(words: readonly string[]): boolean {
+  const end = words.indexOf('--');
+  return (end === -1 ? words : words.slice(0, end)).includes('--json');
+}
+
+async function parse(name: string, description: string, subcommands: readonly Command[]): Promise<void> {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', endWithoutReader);
+  const program = new Command(name)
+    .description(description)
+    .version(BUILD.version)
+    .showHelpAfterError('(--help says what is possible)')
+    .exitOverride();
+  for (const subcommand of subcommands) program.addCommand(subcommand);
+  handDown(program);
+  await program.parseAsync();
+}
+
+/** Runs the subcommand that the arguments of this process name; ends the process when it fails. */
+export function runCommandLine(name: string, description: string, subcommands: readonly Command[]): void {
+  parse(name, description, subcommands).catch((error: unknown) => {
+    if (error instanceof Findings) process.exit(EXIT_FINDINGS);
+    // Commander has already printed the error in the arguments, or the help.
+    if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : EXIT_FAILED);
+    const message = createRedactor(secretsIn(process.env))(fileTrouble(error) ?? describeError(error));
+    if (wantsJson(process.argv)) show({ error: { message } }, [], { json: true });
+    complain(message);
+    process.exit(EXIT_FAILED);
+  });
+}
