@@ -10,6 +10,7 @@ import { ConnectorsModule } from './agents/agents.module';
 import type { DatabaseLocation } from './database/database-location';
 import { ENTITIES } from './entities';
 import { DatabaseModule } from './database/database.module';
+import { AgentFileModule } from './operations/agent-file/agent-file.module';
 import { DiagnosticsModule } from './operations/diagnostics/diagnostics.module';
 import { ChannelsModule } from './channels/channels.module';
 import { HealthModule } from './operations/health/health.module';
@@ -46,6 +47,7 @@ export class AppModule {
         HealthModule,
         MetricsModule.create(config),
         DiagnosticsModule,
+        AgentFileModule,
       ],
     };
   }

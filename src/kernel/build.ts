@@ -1,6 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
+/** Set where a bundle leaves its package behind, by `cli/bundle-agent.mjs`. */
+declare const BUNDLED_VERSION: string | undefined;
+
 /** Reads the nearest package.json above this file, which is ours in a checkout, in `dist` and in an image. */
 function ownVersion(): string {
   let folder = __dirname;
@@ -10,4 +13,7 @@ function ownVersion(): string {
 }
 
 /** Versions of the running build. */
-export const BUILD = { version: ownVersion(), node: process.version };
+export const BUILD = {
+  version: typeof BUNDLED_VERSION === 'undefined' ? ownVersion() : BUNDLED_VERSION,
+  node: process.version,
+};

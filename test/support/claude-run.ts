@@ -47,7 +47,11 @@ export class AgentMachine {
   private readonly sessions = join(this.state, 'countersign', 'sessions');
   private scripts = 0;
 
-  constructor(private readonly url: string) {}
+  /** @param file the program of `runCli` */
+  constructor(
+    private readonly url: string,
+    private readonly file?: string,
+  ) {}
 
   /** In this process, as `countersign run` would do it. */
   run(script: Script, more: Partial<RunSettings> = {}): LocalRun {
@@ -72,12 +76,8 @@ export class AgentMachine {
   runCli(script: Script, args: readonly string[] = [], more: Readonly<Record<string, string>> = {}): CliRun {
     const { log, env } = this.prepare(script);
     const own = ['--agent', 'runner', '--cwd', this.work, '--claude', STAND_IN];
-    const program = startCli(['run', ...own, ...args, '--', 'do', 'it'], {
-      COUNTERSIGN_URL: this.url,
-      XDG_STATE_HOME: this.state,
-      ...env,
-      ...more,
-    });
+    const environment = { COUNTERSIGN_URL: this.url, XDG_STATE_HOME: this.state, ...env, ...more };
+    const program = startCli(['run', ...own, ...args, '--', 'do', 'it'], environment, this.work, this.file);
     return new CliRun(log, program);
   }
 

@@ -8,13 +8,15 @@ export interface Said {
   readonly err: string;
 }
 
-/** `countersign` with these arguments, as somebody at a shell starts it. */
+const PROGRAM = join(CHECKOUT, 'dist/src/cli/countersign.js');
+
+/** `countersign` with these arguments, as somebody at a shell starts it; with a `file`, that program. */
 export function startCli(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
   cwd?: string,
+  file = PROGRAM,
 ): Program {
-  const file = join(CHECKOUT, 'dist/src/cli/countersign.js');
   return new Program(process.execPath, [file, ...args], { COUNTERSIGN_KEY: AGENT_KEY, ...env }, cwd);
 }
 
@@ -22,8 +24,9 @@ export function startCli(
 export async function cli(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  file = PROGRAM,
 ): Promise<Said> {
-  const program = startCli(args, env);
+  const program = startCli(args, env, undefined, file);
   const { code } = await program.ended;
   return { code, out: program.output.join('\n'), err: program.errors.join('\n') };
 }

@@ -1,0 +1,83 @@
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { buildAgentFile } from '../support/agent-file';
+import { Api, type ApprovalJson } from '../support/api';
+import { startTestApp, type TestApp } from '../support/app';
+import { AgentMachine } from '../support/claude-run';
+import { cli, type Said } from '../support/cli';
+import { createTestDatabase, type TestDatabase } from '../support/database';
+import { DocumentShell, printed, type Ran } from '../support/documents';
+import { cleanUp, temporaryDirectory } from '../support/processes';
+import { until } from '../support/until';
+import { AGENT_KEY } from '../support/well-known';
+
+let database: TestDatabase;
+let app: TestApp;
+let api: Api;
+/** An agent's machine: it has Node.js, and what it fetched. */
+let directory: string;
+let file: string;
+let fetched: Ran;
+
+beforeAll(async () => {
+  buildAgentFile();
+  database = await createTestDatabase();
+  app = await startTestApp(database.url);
+  api = new Api(app.url);
+  directory = temporaryDirectory('countersign-agent-');
+  file = join(directory, 'countersign-agent.cjs');
+  const command = printed('docs/countersign-run.md', 'sh', '/agent/manifest.json');
+  const environment = { PATH: process.env.PATH ?? '' };
+  const moved = { 'http://127.0.0.1:3000': app.url };
+  const shell = new DocumentShell(directory, environment, moved, temporaryDirectory());
+  fetched = await shell.run({ command, background: false });
+});
+afterAll(async () => {
+  await cleanUp();
+  await app.close();
+  await database.drop();
+});
+
+const agent = (...args: string[]): Promise<Said> =>
+  cli(args, { COUNTERSIGN_URL: app.url, COUNTERSIGN_KEY: AGENT_KEY }, file);
+
+describe('the program for agents, alone in a directory', () => {
+  it('is fetched and checked by the command of the document, and runs', () => {
+    expect(fetched).toMatchObject({ code: 0, out: 'countersign-agent.cjs: OK\n0.1.0\n' });
+    expect(readdirSync(directory)).toEqual(['countersign-agent.cjs']);
+  });
+
+  it('lists requests and verifies receipts', async () => {
+    const { id } = (await api.enqueue({ toolInput: { command: 'make alone' } })).body;
+    const listed = await agent('approvals', 'list', '--json');
+    expect((JSON.parse(listed.out) as { items: ApprovalJson[] }).items.map((each) => each.id)).toEqual([id]);
+    const { receipt } = (await api.decide(id, 'approved')).body;
+    const receipts = join(temporaryDirectory(), 'receipt');
+    writeFileSync(receipts, receipt as string);
+    const verified = await agent('receipt', 'verify', receipts, '--json');
+    expect([verified.code, JSON.parse(verified.out)]).toMatchObject([
+      0,
+      { ok: true, claims: { approvalId: id } },
+    ]);
+  });
+
+  it('runs Claude Code with every tool under approval', async () => {
+    const machine = new AgentMachine(app.url, file);
+    const run = machine.runCli({ calls: [{ input: { command: 'printf ran > allowed' } }] });
+    const { id } = await until('a request', async () => {
+      const { body } = await api.call<{ items: ApprovalJson[] }>(
+        'operator',
+        'GET',
+        '/api/approvals?status=pending',
+      );
+      return body.items[0];
+    });
+    await api.decide(id, 'approved');
+    expect([await run.ended(), machine.wrote('allowed')]).toEqual([0, 'ran']);
+  });
+
+  it('says what is possible for a command that it does not have', async () => {
+    const { code, err } = await agent('serve');
+    expect([code, err]).toEqual([2, expect.stringMatching(/unknown command 'serve'/)]);
+  });
+});
