@@ -1,5 +1,5 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { createTestDatabase, type TestDatabase } from '../support/database';
@@ -54,9 +54,14 @@ const answers = (url: string): Promise<boolean> =>
 describe('the image, its Dockerfile followed as an unprivileged user in an empty directory', () => {
   it('holds what runs, and neither development tools nor a database', () => {
     const holds = (path: string) => existsSync(join(image.cwd, path));
-    expect(['dist/src/main.js', 'node_modules/pg', 'bin/countersign'].filter((path) => !holds(path))).toEqual(
-      [],
-    );
+    const wanted = [
+      'dist/src/main.js',
+      'dist/agent/countersign-agent.cjs',
+      'node_modules/pg',
+      'bin/countersign',
+      'LICENSE',
+    ];
+    expect(wanted.filter((path) => !holds(path))).toEqual([]);
     const unwanted = [
       'node_modules/eslint',
       'node_modules/jest',
@@ -64,6 +69,32 @@ describe('the image, its Dockerfile followed as an unprivileged user in an empty
       'src/main.ts',
     ];
     expect(unwanted.filter(holds)).toEqual([]);
+  });
+
+  it('lists what it holds, with the licences', () => {
+    const { bomFormat, components } = JSON.parse(readFileSync(join(image.cwd, 'sbom.cdx.json'), 'utf8')) as {
+      bomFormat: string;
+      components: { name: string; version: string; licenses?: unknown[] }[];
+    };
+    expect(bomFormat).toBe('CycloneDX');
+    const lock = JSON.parse(readFileSync(join(image.cwd, 'node_modules/.package-lock.json'), 'utf8')) as {
+      packages: Record<string, { name?: string; version: string }>;
+    };
+    const installed = Object.entries(lock.packages).map(
+      ([path, { name = path.replace(/^.*node_modules\//, ''), version }]) => `${name}@${version}`,
+    );
+    const listed = components.map(({ name, version }) => `${name}@${version}`);
+    expect([...new Set(listed)].toSorted()).toEqual([...new Set(installed)].toSorted());
+    expect(components.filter(({ licenses = [] }) => licenses.length === 0)).toEqual([]);
+  });
+
+  it('holds nothing that belongs to one processor, since one build serves all platforms', () => {
+    const files = readdirSync(image.cwd, { recursive: true, encoding: 'utf8' });
+    expect(files.filter((path) => /\.(node|so|dylib|dll|exe)$/.test(path))).toEqual([]);
+  });
+
+  it('is checked and started without a shell', () => {
+    expect([image.command[0], image.healthCheck[0]]).toEqual(['node', 'node']);
   });
 
   it('writes to /data, which is its user’s alone, and to nothing else', async () => {
@@ -88,6 +119,7 @@ describe('the image, its Dockerfile followed as an unprivileged user in an empty
     const service = start(image.command, given(port));
     await service.said('the service is ready', (line) => line.includes('"service.ready"'));
     expect(await answers(`http://127.0.0.1:${port}/health/live`)).toBe(true);
+    expect(await answers(`http://127.0.0.1:${port}/agent/countersign-agent.cjs`)).toBe(true);
     expect((await inImage(image.healthCheck, given(port))).code).toBe(0);
     const { stdout } = await promisify(execFile)('ps', ['-o', 'uid=', '-p', String(service.pid)]);
     if (AM_ROOT) expect(stdout.trim()).toBe(image.user.split(':')[0]);
