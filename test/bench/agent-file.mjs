@@ -1,4 +1,4 @@
-// How long the program for agents takes to start, beside Node.js itself: npm run bench:agent-file.
+// How long the program for agents takes to start, beside Node.js itself: npm run bench:agent.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { median } from './harness/statistics.mjs';
