@@ -3,6 +3,7 @@ import 'reflect-metadata';
 import { runCommandLine } from './command-line';
 import { approvalsCommand } from './commands/approvals';
 import { auditCommand } from './commands/audit';
+import { demoCommand, migrateCommand, sandboxCommand, serveCommand } from './commands/programs';
 import { doctorCommand } from './commands/doctor';
 import { keysCommand } from './commands/keys';
 import { receiptCommand } from './commands/receipt';
@@ -12,8 +13,12 @@ import { runCommand } from './commands/run';
 runCommandLine('countersign', 'Human approval gateway for AI agents', [
   approvalsCommand(),
   auditCommand(),
+  demoCommand(),
   doctorCommand(),
   keysCommand(),
+  migrateCommand(),
   receiptCommand(),
   runCommand(),
+  sandboxCommand(),
+  serveCommand(),
 ]);

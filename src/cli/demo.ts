@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { defaultDataDirectory } from '../config/data-directory';
 import { DemoAgent, type AskedApproval } from './demo/agent';
 import { Program, requireFreePort } from './demo/programs';
 import { SandboxChat } from './demo/sandbox-chat';
@@ -52,7 +53,7 @@ async function setTheStage(
   { port, sandboxPort }: Ports,
   interrupted: AbortSignal,
 ): Promise<Stage> {
-  const dataDir = resolve(process.env.DATA_DIR ?? join('.data', 'demo'));
+  const dataDir = resolve(process.env.DATA_DIR || join(defaultDataDirectory(), 'demo'));
   const serviceUrl = `http://127.0.0.1:${port}`;
   const sandboxUrl = `http://127.0.0.1:${sandboxPort}`;
   mkdirSync(dataDir, { recursive: true });

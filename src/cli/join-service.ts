@@ -51,7 +51,7 @@ export async function besideService<T>(
   } catch (error) {
     if ((error as { code?: unknown } | null)?.code !== UNDEFINED_TABLE) throw error;
     throw new Error(
-      'the database has no schema of this version yet; start the service once, or run "npm run migrate"',
+      'the database has no schema of this version yet; start the service once, or run "npm run migrate" in a checkout, else "countersign migrate"',
       {
         cause: error,
       },

@@ -1,10 +1,15 @@
 import { existsSync } from 'node:fs';
 import { Global, Module, type DynamicModule } from '@nestjs/common';
+import { isCheckout } from '../kernel/build';
 import { CONFIG, parseConfig, type Config } from './environment';
 
-/** Reads `.env` and the environment. `.env` is for development, and variables that are already set win. */
+/**
+ * Reads `.env` and the environment. `.env` is for development in a checkout, and variables that are already set win.
+ * An installed package runs in any directory, and its `.env` may be that of another program.
+ */
 export function loadConfig(): Config {
-  if (process.env.NODE_ENV !== 'production' && existsSync('.env')) process.loadEnvFile('.env');
+  if (isCheckout() && process.env.NODE_ENV !== 'production' && existsSync('.env'))
+    process.loadEnvFile('.env');
   return parseConfig(process.env, process.stdout.isTTY);
 }
 

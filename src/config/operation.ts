@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { flag, httpUrl, integer, optionalPort, section, setting, type ValuesOf } from './setting';
+import { dataDirOf } from './storage';
 
 export const OPERATION = section('Operation', {
   AUDIT_CHECKPOINT_FILE: setting(
@@ -34,10 +35,10 @@ export const OPERATION = section('Operation', {
 });
 
 export const operationOf = (
-  env: ValuesOf<typeof OPERATION> & { readonly DATA_DIR: string },
+  env: ValuesOf<typeof OPERATION> & { readonly DATA_DIR?: string | undefined },
   terminal: boolean,
 ) => ({
-  audit: { checkpointFile: env.AUDIT_CHECKPOINT_FILE ?? join(env.DATA_DIR, 'audit-checkpoints.jsonl') },
+  audit: { checkpointFile: env.AUDIT_CHECKPOINT_FILE ?? join(dataDirOf(env), 'audit-checkpoints.jsonl') },
   metrics: {
     public: env.METRICS_PUBLIC,
     listener: env.METRICS_PORT === undefined ? null : { host: env.METRICS_HOST, port: env.METRICS_PORT },

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { defaultDataDirectory } from './data-directory';
 import { integer, secret, section, setting, type ValuesOf } from './setting';
 
 const postgresUrl = z.url({
@@ -16,7 +17,11 @@ export const DATABASE = section('Database', {
   DATABASE_POOL_SIZE: integer('Connections of this replica', 1, 1000, 10),
   DATA_DIR: setting(
     'Embedded database and generated keys; one service for each directory',
-    z.string().default('.data'),
+    z.string().optional(),
+    {
+      unset:
+        '`.data` in a checkout, else the platform’s folder for data: on Linux `~/.local/share/countersign`',
+    },
   ),
 });
 
@@ -42,8 +47,12 @@ export const KEYS = section('Keys', {
   ),
 });
 
+/** The directory of `DATA_DIR`, or the default one. */
+export const dataDirOf = ({ DATA_DIR }: { readonly DATA_DIR?: string | undefined }): string =>
+  DATA_DIR ?? defaultDataDirectory();
+
 export const storageOf = (env: ValuesOf<typeof DATABASE> & ValuesOf<typeof KEYS>) => ({
-  dataDir: env.DATA_DIR,
+  dataDir: dataDirOf(env),
   database: {
     url: env.DATABASE_URL ?? null,
     migrationUrl: env.DATABASE_MIGRATION_URL ?? null,

@@ -7,8 +7,8 @@ import { createRedactor } from '../logging/redact';
 import { locateDatabase } from './database-location';
 import { migrate, revertMigration } from './migrations';
 
-/** `npm run migrate` and `npm run migrate:revert`. */
-async function main(direction: string | undefined): Promise<void> {
+/** Migrates the schema of the configured database, or reverts its newest migration, and prints the result. */
+export async function migrateDatabase(direction: 'up' | 'down'): Promise<void> {
   const config = loadConfig();
   const location = await locateDatabase(config, createLog(config.log));
   try {
@@ -28,10 +28,12 @@ async function main(direction: string | undefined): Promise<void> {
   }
 }
 
-main(process.argv[2]).then(
-  () => process.exit(0),
-  (error: unknown) => {
-    process.stderr.write(`countersign: ${createRedactor(secretsIn(process.env))(describeError(error))}\n`);
-    process.exit(1);
-  },
-);
+// `npm run migrate` and `npm run migrate:revert`; the command line imports this file.
+if (require.main === module)
+  migrateDatabase(process.argv[2] === 'down' ? 'down' : 'up').then(
+    () => process.exit(0),
+    (error: unknown) => {
+      process.stderr.write(`countersign: ${createRedactor(secretsIn(process.env))(describeError(error))}\n`);
+      process.exit(1);
+    },
+  );

@@ -99,7 +99,7 @@ async function runPending(
       () => `the role ${role} has no rights to the schema`,
     );
     const fix =
-      'run the migrations as the owner first: "npm run migrate", or the migration job of the deployment';
+      'run the migrations as the owner first: "npm run migrate" in a checkout, else "countersign migrate", or the migration job of the deployment';
     throw new Error(`${missing}; ${fix}`, { cause: error });
   }
 }

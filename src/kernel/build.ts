@@ -4,11 +4,17 @@ import { dirname, join } from 'node:path';
 /** Set where a bundle leaves its package behind, by `cli/bundle-agent.mjs`. */
 declare const BUNDLED_VERSION: string | undefined;
 
-/** Reads the nearest package.json above this file, which is ours in a checkout, in `dist` and in an image. */
-function ownVersion(): string {
+/** The nearest folder above this file with a package.json, which is ours in a checkout, in a package and in an image. */
+function packageFolder(): string {
   let folder = __dirname;
   while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
-  const { version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { version: string };
+  return folder;
+}
+
+function ownVersion(): string {
+  const { version } = JSON.parse(readFileSync(join(packageFolder(), 'package.json'), 'utf8')) as {
+    version: string;
+  };
   return version;
 }
 
@@ -17,3 +23,6 @@ export const BUILD = {
   version: typeof BUNDLED_VERSION === 'undefined' ? ownVersion() : BUNDLED_VERSION,
   node: process.version,
 };
+
+/** True in a checkout. An installed package, like an image, has only compiled programs. */
+export const isCheckout = (): boolean => existsSync(join(packageFolder(), 'tsconfig.json'));

@@ -36,7 +36,7 @@ const comment = (text: string): string[] => wrap(text, COLUMNS).map((line) => `#
 /** The text of .env.example: every setting with its meaning, its default taken out by a `#`. */
 export function exampleOfSettings(): string {
   return [
-    '# Copy to .env, which is read unless NODE_ENV is production; what the environment sets already wins.',
+    '# Copy to .env, which a checkout reads unless NODE_ENV is production; what the environment sets already wins.',
     '# Every setting shows its default; an empty one means unset. docs/configuration.md has the same as a table.',
     ...comment(`Secrets can also be read from a file: ${SECRETS.map((name) => `${name}_FILE`).join(', ')}.`),
     ...SETTINGS.flatMap(({ title, settings }) => [

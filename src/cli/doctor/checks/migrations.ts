@@ -14,7 +14,7 @@ export const migrationsCheck: Check = {
       note,
       error(
         `the schema lacks ${pending.join(', ')}`,
-        'run the migrations as the owner: "npm run migrate", or the migration job of the deployment',
+        'run the migrations as the owner: "npm run migrate" in a checkout, else "countersign migrate", or the migration job of the deployment',
       ),
     );
   },

@@ -39,7 +39,7 @@ export const rightsCheck: Check = {
       error(
         `the service's role ${role} lacks ${lacking.join(', ')}`,
         'run the migrations as the owner, which give it its rights again, also where none is pending: ' +
-          '"npm run migrate", or the migration job',
+          '"npm run migrate" in a checkout, else "countersign migrate", or the migration job',
       ),
     );
   },
