@@ -1,4 +1,5 @@
 import type { JsonObject } from '../kernel/json';
+import type { Shown } from '../receipts/receipts';
 import {
   isSettled,
   unansweredReason,
@@ -56,9 +57,7 @@ export function toColumnText(text: string): string {
   return JSON.stringify(text).slice(1, -1);
 }
 
-function fromColumnText(text: string | null): string | null {
-  return text === null ? null : (JSON.parse(`"${text}"`) as string);
-}
+const parseColumnText = (text: string): string => JSON.parse(`"${text}"`) as string;
 
 /** @throws Error when a settled row lacks its time or its actor, which the table's constraints forbid. */
 export function toApproval(row: ApprovalRow): Approval {
@@ -79,7 +78,7 @@ export function toApproval(row: ApprovalRow): Approval {
   if (settledAt === null || kind === null || id === null)
     throw new Error(`approval ${row.id} is half settled`);
   const by = readActor({ kind, id, name: row.settled_by_name ?? id });
-  const reason = fromColumnText(row.reason);
+  const reason = row.reason === null ? null : parseColumnText(row.reason);
   const ending = { ...request, settledAt, receipt: row.receipt ?? null, acknowledged: row.acknowledged };
   switch (row.status) {
     case 'approved':
@@ -116,6 +115,39 @@ const toSettlement = (row: SettledRow, status: 'expired' | 'cancelled', by: Acto
 export const toExpired = (row: SettledRow): Settlement => toSettlement(row, 'expired', TIMEOUT_ACTOR);
 
 export const toCancelled = (row: SettledRow, by: Actor): Settlement => toSettlement(row, 'cancelled', by);
+
+/** Columns of an ending that its receipt needs. */
+export type UnsignedRow = Pick<ApprovalRow, 'id' | 'key_id' | 'owner' | 'request' | 'input_digest'> & {
+  status: 'expired' | 'cancelled';
+  agent_id: string;
+  session_id: string;
+  settled_at: Date;
+  display_digest: string | null;
+  is_signed: boolean;
+};
+
+const TOOL_NAME = ',"toolName":';
+
+/** Reads the last but one member of a request, in RFC 8785 order. A string holds no quote without a backslash. */
+function toolNameOf(request: string): string {
+  const end = request.slice(request.lastIndexOf(TOOL_NAME) + 1);
+  return (JSON.parse(`{${end}`) as RequestText).toolName;
+}
+
+export const toEnding = (row: UnsignedRow): Shown => ({
+  approval: {
+    id: row.id,
+    keyId: row.key_id,
+    owner: row.owner,
+    agentId: parseColumnText(row.agent_id),
+    sessionId: parseColumnText(row.session_id),
+    toolName: toolNameOf(row.request),
+    inputDigest: row.input_digest,
+    status: row.status,
+    settledAt: row.settled_at,
+  },
+  displayDigest: row.display_digest,
+});
 
 /** Columns of a request that make its state. */
 export type StateRow = Pick<SnapshotRow, 'key_id' | 'status' | 'acknowledged' | 'ends_in_ms'>;

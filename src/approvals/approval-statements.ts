@@ -368,6 +368,30 @@ export const EXPIRE_OVERDUE_AND_FREE: Statement = {
 
 const RECEIPT = `(select jws from receipts where approval_id = approvals.id)`;
 
+/** Length that holds the last two members of a request, each of at most 200 characters, all of them escaped. */
+const END_OF_REQUEST = 4096;
+
+/** Parameters: limit. Of the request text, which may be large, selects only the end, which names the tool. */
+export const UNSIGNED: Statement = {
+  name: 'approval-unsigned',
+  text: `
+  select id, key_id, owner, agent_id, session_id, right(request, ${END_OF_REQUEST}) as request, input_digest, status,
+    settled_at, ${SHOWN} as display_digest, ${RECEIPT} is not null as is_signed
+  from approvals where status in ('expired', 'cancelled') and signed is null
+  order by id limit $1 for no key update skip locked`,
+};
+
+/** Parameters: endings; those that had no receipt, and their receipts. */
+export const SIGNED: Statement = {
+  name: 'approval-signed',
+  text: `
+  with kept as (
+    insert into receipts (approval_id, jws) select * from unnest($2::uuid[], $3::text[])
+    on conflict (approval_id) do nothing
+  )
+  update approvals set signed = true where id = any($1::uuid[])`,
+};
+
 const ENDS_IN_MS = `(extract(epoch from expires_at - now()) * 1000)::float8 + 1000 * $1::float8 as ends_in_ms`;
 
 /** Parameters: grace in seconds, id. Leaves out the request text, which may be large. */

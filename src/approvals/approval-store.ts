@@ -1,4 +1,5 @@
 import type { JsonObject } from '../kernel/json';
+import type { Shown } from '../receipts/receipts';
 import type {
   Acknowledgement,
   Approval,
@@ -244,6 +245,13 @@ export abstract class ApprovalStore {
 
   /** Ends those of the given requests that are past `expiresAt` + grace; the receipts are signed later. */
   abstract expireOverdue(ids: readonly string[]): Promise<Settlement[]>;
+
+  /**
+   * Signs up to `limit` endings without a receipt, and stores the receipts. Skips those that another replica signs.
+   *
+   * @returns their number; they may include some that a reader had signed.
+   */
+  abstract signEndings(limit: number, sign: (ending: Shown) => Promise<string>): Promise<number>;
 
   /**
    * With the key of the agent that reads, takes a turn among its other reads; rejects with RateLimited at too many.

@@ -18,6 +18,9 @@ import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
   where: `connector is not null and (status = 'pending' or (status = 'approved'
     and coalesce(acknowledged, '') not in ('ran', 'failed')))`,
 })
+@Index('ix_approvals_unsigned', ['id'], {
+  where: `status in ('expired', 'cancelled') and signed is null`,
+})
 export class ApprovalEntity {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'pk_approvals' })
   id!: string;
@@ -103,4 +106,8 @@ export class ApprovalEntity {
   /** The replica at which the last caller waits; null: nobody waits, or the answer is being sent. */
   @Column('integer', { nullable: true })
   holder!: number | null;
+
+  /** True once an ending that nobody decided has its receipt. A decision is stored with its receipt. */
+  @Column('boolean', { nullable: true })
+  signed!: boolean | null;
 }

@@ -10,6 +10,7 @@ import { DepartFromApprovalHandler } from './commands/depart-from-approval';
 import { EnqueueApprovalHandler } from './commands/enqueue-approval';
 import { ExplainRejectionHandler } from './commands/explain-rejection';
 import { JoinApprovalHandler } from './commands/join-approval';
+import { SignEndingsHandler } from './commands/sign-endings';
 import { SignReceiptsHandler } from './commands/sign-receipts';
 import { TakeAnswerHandler } from './commands/take-answer';
 import { ReceiptsModule } from '../receipts/receipts.module';
@@ -45,6 +46,7 @@ import { TimeoutSweeper } from './timeout-sweeper';
     SummarizePendingHandler,
     AwaitSettlementHandler,
     SignReceiptsHandler,
+    SignEndingsHandler,
     FinishedApprovals,
     SettlementFeed,
     TimeoutSweeper,

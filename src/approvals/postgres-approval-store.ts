@@ -3,6 +3,7 @@ import type { QueryResultRow } from 'pg';
 import { CONFIG, type Config } from '../config/environment';
 import { Database, isLockTimeout, isUnavailable, type Statement } from '../database/database';
 import { Lanes } from '../outbox/lanes';
+import type { Shown } from '../receipts/receipts';
 import { ReplicaPresence } from '../database/replica-presence';
 import { Turns } from '../database/turns';
 import { canonicalize } from '../kernel/canonical-json';
@@ -24,6 +25,7 @@ import {
   toApproval,
   toColumnText,
   toCancelled,
+  toEnding,
   toExpired,
   toLook,
   toSnapshot,
@@ -33,6 +35,7 @@ import {
   type SettledRow,
   type SnapshotRow,
   type StateRow,
+  type UnsignedRow,
 } from './approval-rows';
 import {
   ACKNOWLEDGE,
@@ -54,9 +57,11 @@ import {
   REFUSE_SAME_OWNER,
   RELEASE,
   SETTLE,
+  SIGNED,
   STATE,
   SUMMARIZE_PENDING,
   TAKE,
+  UNSIGNED,
 } from './approval-statements';
 import {
   ApprovalStore,
@@ -321,6 +326,17 @@ export class PostgresApprovalStore extends ApprovalStore {
     const [id] = ids;
     if (id === undefined || ids.length > 1) return this.expire(EXPIRE_OVERDUE_AND_FREE, values);
     return this.turns.take(id, () => this.expire(EXPIRE_OVERDUE, values));
+  }
+
+  signEndings(limit: number, sign: (ending: Shown) => Promise<string>): Promise<number> {
+    return this.database.transaction(async (query) => {
+      const rows = await query<UnsignedRow>(UNSIGNED, [limit]);
+      const unsigned = rows.filter(({ is_signed: isSigned }) => !isSigned);
+      const receipts = await Promise.all(unsigned.map((row) => sign(toEnding(row))));
+      const ids = (of: readonly UnsignedRow[]) => of.map(({ id }) => id);
+      if (rows.length > 0) await query(SIGNED, [ids(rows), ids(unsigned), receipts]);
+      return rows.length;
+    });
   }
 
   private async expire(statement: Statement, values: readonly unknown[]): Promise<Settlement[]> {

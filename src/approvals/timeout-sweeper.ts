@@ -12,6 +12,7 @@ import { singleFlight } from '../kernel/single-flight';
 import { FailureLog } from '../logging/failure-log';
 import { Log } from '../logging/log';
 import { CancelApprovalCommand } from './commands/cancel-approval';
+import { SignEndingsCommand } from './commands/sign-endings';
 import { LookForDueQuery } from './queries/look-for-due';
 
 const JOB = 'timeout-sweep';
@@ -32,6 +33,9 @@ const SWEEPS_PER_FULL_SWEEP = 12;
 /** Number of parallel batches when much is due at once: one is written while the other is read. */
 const LANES = 2;
 
+/** Number of receipts signed in one transaction: a few milliseconds of work, and at most 50 large requests to parse. */
+const SIGNED_AT_ONCE = 50;
+
 export interface SweeperHealth {
   readonly healthy: boolean;
   /** Seconds since the last successful sweep. */
@@ -40,7 +44,11 @@ export interface SweeperHealth {
   readonly durationSeconds: number;
 }
 
-/** Ends requests that nobody decided in time: every few seconds, in batches, in parallel with other replicas. */
+/**
+ * Ends requests that nobody decided in time: every few seconds, in batches, in parallel with other replicas. Afterwards
+ * it signs the receipts of what ended undecided, and of what a replica left unsigned that is gone. A caller that reads
+ * an ending before that has it signed at once.
+ */
 @Injectable()
 export class TimeoutSweeper implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly intervalMs: number;
@@ -50,7 +58,9 @@ export class TimeoutSweeper implements OnApplicationBootstrap, BeforeApplication
   private sweepsUntilFull = 0;
   /** Start of the next sweep, on the database's clock; null: the very beginning. An optimisation only. */
   private watermark: Date | null = null;
+  private stopped = false;
   private readonly failures: FailureLog;
+  private readonly signFailures: FailureLog;
 
   constructor(
     private readonly commands: CommandBus,
@@ -68,23 +78,32 @@ export class TimeoutSweeper implements OnApplicationBootstrap, BeforeApplication
       { event: 'sweep.failed', message: 'the sweep failed; it is retried' },
       { event: 'sweep.recovered', message: 'the sweep works again' },
     );
+    this.signFailures = new FailureLog(log, {
+      event: 'sweep.sign-failed',
+      message: 'endings could not be signed; it is retried',
+    });
   }
 
   onApplicationBootstrap(): void {
     // Registered here, not by @Interval, because the interval is configuration.
     this.scheduler.addInterval(
       JOB,
-      setInterval(() => void this.sweep(), this.intervalMs),
+      setInterval(() => void this.sweep().then(this.sign), this.intervalMs),
     );
   }
 
   async beforeApplicationShutdown(): Promise<void> {
     if (this.scheduler.doesExist('interval', JOB)) this.scheduler.deleteInterval(JOB);
+    this.stopped = true;
     await this.sweep.current();
+    await this.sign.current();
   }
 
   /** Sweeps everything due once; a call during a sweep joins it. Never rejects. */
   readonly sweep = singleFlight(() => this.sweepAll());
+
+  /** Signs all endings without a receipt; a call meanwhile joins it. Never rejects. */
+  readonly sign = singleFlight(() => this.signAll());
 
   health(): SweeperHealth {
     const lagMs = this.clock.monotonicMs() - this.succeededAtMs;
@@ -118,6 +137,16 @@ export class TimeoutSweeper implements OnApplicationBootstrap, BeforeApplication
     const look = before.due ? await this.queries.execute(new LookForDueQuery(after)) : before;
     // Requests still due are locked by another replica, which may fail to end them.
     if (!look.due) this.watermark = new Date(look.until.getTime() - LOOK_BACK_MS);
+  }
+
+  private async signAll(): Promise<void> {
+    try {
+      const command = new SignEndingsCommand(SIGNED_AT_ONCE);
+      while (!this.stopped && (await this.commands.execute(command)) === SIGNED_AT_ONCE);
+      this.signFailures.succeed();
+    } catch (error) {
+      this.signFailures.fail(error);
+    }
   }
 
   private async sweepAll(): Promise<void> {

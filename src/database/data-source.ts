@@ -18,7 +18,7 @@ import { IgnorePruningWithoutTime1795464000018 } from '../../migrations/17954640
 import { AddTextLanes1795464000019 } from '../../migrations/1795464000019-AddTextLanes';
 import { AddDecisions1795464000020 } from '../../migrations/1795464000020-AddDecisions';
 import { QueueUnsealedAuditRows1795464000021 } from '../../migrations/1795464000021-QueueUnsealedAuditRows';
-import { IndexOpenCalls1795464000023 } from '../../migrations/1795464000023-IndexOpenCalls';
+import { IndexOpenWork1795464000023 } from '../../migrations/1795464000023-IndexOpenWork';
 import { AddPolicy1795464000024 } from '../../migrations/1795464000024-AddPolicy';
 import { AddTopics1795464000012 } from '../../migrations/1795464000012-AddTopics';
 import { AddCardPieces1795464000013 } from '../../migrations/1795464000013-AddCardPieces';
@@ -104,7 +104,7 @@ export function createDataSource(
       AddTextLanes1795464000019,
       AddDecisions1795464000020,
       QueueUnsealedAuditRows1795464000021,
-      IndexOpenCalls1795464000023,
+      IndexOpenWork1795464000023,
       AddPolicy1795464000024,
     ],
     migrationsTransactionMode: 'all',

@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
+import { UNSIGNED } from '../../src/approvals/approval-statements';
 import { CancelApprovalCommand } from '../../src/approvals/commands/cancel-approval';
 import type { KeySet } from '../../src/receipts/key-set';
 import { readReceipt } from '../../src/receipts/verify-receipt';
@@ -169,6 +170,51 @@ describe('an ending that nobody decided', () => {
     expect(await api.get(id)).toMatchObject({ status: 503, body: { code: 'receipt.unavailable' } });
     sign.mockRestore();
     expect((await api.get(id)).body).toMatchObject({ status: 'expired' });
+  });
+
+  it('that nobody reads is signed once, whichever replica it ended on, as it would be for a reader', async () => {
+    const agentId = 'age\u0000nt "one"';
+    const [read, taken, left] = await Promise.all([
+      asked(),
+      asked({ toolName: '\u0000"tool' }),
+      asked({ agentId }),
+    ]);
+    await overdue([read.id, left.id]);
+    await app.sweeper.sweep();
+    await app.store.cancel(taken.id, { kind: 'person', channel: 'api', id: 'k', name: 'k' }, null, null);
+    const { body } = await api.get(read.id);
+    const other = await openTestApp(database.url, { DATA_DIR: app.config.dataDir });
+    try {
+      // Two replicas at once, and a second time.
+      for (let n = 0; n < 2; n++) await Promise.all([app.sweeper.sign(), other.sweeper.sign()]);
+    } finally {
+      await other.close();
+    }
+    const stored = await database.query<{ id: string; jws: string }>(
+      `select approval_id as id, jws from receipts where approval_id = any($1)`,
+      [[read.id, taken.id, left.id]],
+    );
+    const jwsOf = ({ id }: ApprovalJson) => stored.find((each) => each.id === id)?.jws ?? '';
+    expect(jwsOf(read)).toBe(receiptOf(body));
+    const keys = await published();
+    expect(await readReceipt(jwsOf(taken), keys)).toMatchObject({
+      ...{ status: 'cancelled', toolName: '\u0000"tool', decidedBy: null, inputDigest: taken.inputDigest },
+      ...{ keyId: 'bootstrap-agent', keyOwner: null, sessionId: 'session-1', displayDigest: null },
+    });
+    expect(await readReceipt(jwsOf(left), keys)).toMatchObject({ agentId, status: 'expired' });
+    expect(await database.query(UNSIGNED.text, [1])).toEqual([]);
+  });
+
+  it('that cannot be signed is signed later', async () => {
+    const { id } = await asked();
+    await overdue([id]);
+    await app.sweeper.sweep();
+    jest.spyOn(app.get(SigningKeys), 'sign').mockImplementation(withoutEntropy);
+    await app.sweeper.sign();
+    expect(app.events.some(({ event }) => event === 'sweep.sign-failed')).toBe(true);
+    jest.restoreAllMocks();
+    await app.sweeper.sign();
+    expect(await database.query(`select 1 from receipts where approval_id = $1`, [id])).toHaveLength(1);
   });
 
   it('taken back by its agent has one too', async () => {
