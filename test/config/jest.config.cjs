@@ -34,12 +34,18 @@ module.exports = {
   // A dynamic import names the compiled file.
   moduleNameMapper: { '^\\./otlp-tracing\\.js$': '<rootDir>/src/tracing/otlp-tracing.ts' },
   // These publish ES modules only, or import them while they run; Node does that, Jest must compile them.
-  transformIgnorePatterns: ['/node_modules/(?!(jose|canonicalize|@opentelemetry|unbash|@marcbachmann)/)', '<rootDir>/dist/'],
+  transformIgnorePatterns: [
+    '/node_modules/(?!(jose|canonicalize|@opentelemetry|unbash|@marcbachmann)/)',
+    '<rootDir>/dist/',
+  ],
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.data'],
   // Room for a slow and loaded machine: what is waited for is a condition, and usually there at once.
   testTimeout: 180_000,
   // Tests of real processes mostly wait for them.
   maxWorkers: 3,
+  // A worker leaves its event loop at once, then gives back 500 MB and more, which takes up to a second on a busy
+  // machine. Jest would kill it after half a second and tell of a leak; a handle that is really left open, it still tells.
+  workerGracefulExitTimeout: 10_000,
   coverageProvider: 'v8',
   coverageReporters: ['text-summary', 'json-summary'],
   // What runs only as a program of its own is covered by tests that start it, and cannot be counted here.
