@@ -1,5 +1,6 @@
 import type { Provider, Type } from '@nestjs/common';
 import type { KnownAgent } from '../cards/known-agents/known-agent';
+import type { ToolShapes } from '../policy/tool-shapes';
 import type { MemberPath, Spotted } from './member-spotter';
 
 /** Name and traits of an adapter that its held calls need. */
@@ -27,6 +28,8 @@ export interface Refusal {
 export interface AgentAdapter extends Connector {
   /** The agent with its tools; null if any agent may ask through this adapter. */
   readonly agent: KnownAgent | null;
+  /** The tools whose inputs a policy can match by command, path or host. */
+  readonly tools: ToolShapes;
   /** Its route below `/connectors/`, of which every call may be held. */
   readonly route: string;
   /** Members of a body that determine the form of a refusal. */

@@ -1,6 +1,7 @@
 import type { Type } from '@nestjs/common';
 import type { Identity } from '../access/identity';
 import type { KnownAgent } from '../cards/known-agents/known-agent';
+import type { ToolShapes } from '../policy/tool-shapes';
 import type { Outcome } from './answers';
 import type { Question } from './held-calls';
 
@@ -12,6 +13,8 @@ export interface ReportTaker {
 /** An agent that POSTs each tool use to a hook and waits for the reply. */
 export interface HttpHook<Event> {
   readonly agent: KnownAgent;
+  /** The tools whose inputs a policy can match by command, path or host. */
+  readonly tools: ToolShapes;
   readonly connector: string;
   readonly route: string;
   /** Summary for the OpenAPI document. */

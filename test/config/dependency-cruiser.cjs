@@ -28,6 +28,7 @@ const FLOORS = [
   'receipts',
   'audit',
   'access',
+  'policy',
   'outbox',
   'approvals',
   'retention',
@@ -94,6 +95,19 @@ module.exports = {
       '^src/config/environment\\.ts$',
     ]),
     only('resilience-is-generic', 'resilience', ['^src/kernel/']),
+    {
+      name: 'the-rules-of-a-policy-are-pure',
+      severity: 'error',
+      from: { path: '^src/policy/(check|compare|document|evaluation|matchers|shell)/' },
+      to: {
+        path: '^src/',
+        pathNot: [
+          '^src/kernel/',
+          '^src/policy/(check|compare|document|evaluation|matchers|shell)/',
+          '^src/policy/tool-shapes\\.ts$',
+        ],
+      },
+    },
     only('sandbox-is-a-program-of-its-own', 'sandbox', ['^src/kernel/']),
     {
       name: 'the-app-never-imports-the-sandbox',

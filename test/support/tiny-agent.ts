@@ -11,6 +11,7 @@ export const TINY = httpHook({
     tool: (name) => (name === 'look' ? { effect: 'reads' } : name === 'make' ? { effect: 'acts' } : null),
     unguardedMode: () => null,
   },
+  tools: new Map(),
   connector: 'tiny',
   route: 'tiny/gate',
   summary: 'A tool use in, go or not out',

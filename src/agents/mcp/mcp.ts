@@ -44,6 +44,7 @@ function refuse(body: SpottedBody, reason: string): Refusal | null {
 export const MCP: AgentAdapter = {
   ...MCP_CONNECTOR,
   agent: null,
+  tools: new Map(),
   route: 'mcp',
   members: [['id'], ['method'], ['params', 'name']],
   refuse,

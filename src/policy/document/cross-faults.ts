@@ -1,0 +1,119 @@
+import { compileCondition, ConditionFault } from '../matchers/condition';
+import { globFault } from '../matchers/glob';
+import { hostPatternFault } from '../matchers/host-pattern';
+import { pathPatternFault } from '../matchers/path-pattern';
+import type { Fault } from './finding';
+import { BUILT_IN_CLASSES, listOf, type Policy, type Rule, type RuleMatch } from './policy-schema';
+
+/** Faults of a document that concern several of its members, or the language within one. */
+export function crossFaults(policy: Policy): Fault[] {
+  return policy.rules.flatMap((rule, index) => {
+    const at = (...path: (string | number)[]) => ['rules', index, ...path];
+    return [
+      ...duplicateId(policy, rule, index),
+      ...decisionFaults(policy, rule, at),
+      ...allowFaults(rule, at),
+      ...patternFaults(rule, at),
+      ...conditionFaults(rule, at),
+    ];
+  });
+}
+
+type At = (...path: (string | number)[]) => (string | number)[];
+
+const error = (path: Fault['path'], message: string, fix: string): Fault => ({ severity: 'error', path, message, fix });
+
+function duplicateId({ rules }: Policy, { id }: Rule, index: number): Fault[] {
+  const first = rules.findIndex((rule) => rule.id === id);
+  if (first === index) return [];
+  return [error(['rules', index, 'id'], `The id "${id}" is used by rule ${first + 1} already.`, 'Choose another id.')];
+}
+
+function decisionFaults({ classes }: Policy, { decision, class: name, say, match }: Rule, at: At): Fault[] {
+  const faults: Fault[] = [];
+  if (name !== undefined && decision !== 'ask') {
+    faults.push(error(at('class'), `A rule that ${decision}s has no class.`, 'Remove `class`, or write `decision: ask`.'));
+  } else if (name !== undefined && !BUILT_IN_CLASSES.has(name) && !Object.hasOwn(classes ?? {}, name)) {
+    faults.push(error(at('class'), `There is no class "${name}".`, `Add \`${name}\` to \`classes\`.`));
+  }
+  if (say !== undefined && decision === 'allow') {
+    faults.push(error(at('say'), 'Nobody reads the words of a rule that allows.', 'Remove `say`.'));
+  }
+  if (match?.except && !match.path) {
+    faults.push(error(at('match', 'except'), '`except` leaves paths out of `path`, which is missing.', 'Add `path`.'));
+  }
+  return faults;
+}
+
+/** A rule may only allow on the ground of what is authenticated. */
+function allowFaults({ decision, match = {} }: Rule, at: At): Fault[] {
+  if (decision !== 'allow') return [];
+  const faults: Fault[] = [];
+  if (!match.key && !match.owner) {
+    faults.push(
+      error(
+        at('match'),
+        'A rule that allows must name `key` or `owner`: everything else is what the caller claims.',
+        'Add `key: "*"` if every agent of this installation is meant.',
+      ),
+    );
+  }
+  const relative = listOf(match.path).some((pattern) => pattern.startsWith('${cwd}'));
+  const roots = listOf(match.cwd);
+  if (relative && (roots.length === 0 || !roots.every(hasLiteralRoot))) {
+    faults.push(
+      error(
+        at('match', match.cwd ? 'cwd' : 'path'),
+        'A path below `${cwd}` follows the directory that the caller claims.',
+        'Add `cwd:` with a root such as /srv/*/shop.',
+      ),
+    );
+  }
+  return faults;
+}
+
+/** True if the first segment of a pattern is fixed. */
+function hasLiteralRoot(pattern: string): boolean {
+  return /^(?:\/|[A-Za-z]:\/)[^*?[{/]+(?:\/|$)/.test(pattern);
+}
+
+function patternFaults({ decision, match = {} }: Rule, at: At): Fault[] {
+  const use = decision === 'allow' ? 'prove' : 'catch';
+  const check = (member: keyof RuleMatch, fault: (pattern: string) => string | null): Fault[] =>
+    listOf(match[member] as string | string[] | undefined).flatMap((pattern, i) => {
+      const message = fault(pattern);
+      const path = at('match', member, ...(Array.isArray(match[member]) ? [i] : []));
+      return message === null ? [] : [error(path, `"${pattern}" ${message}.`, 'Correct the pattern.')];
+    });
+  return [
+    ...(['tool', 'agent', 'session', 'key', 'owner', 'connector', 'mode'] as const).flatMap((member) =>
+      check(member, globFault),
+    ),
+    ...check('path', (pattern) => pathPatternFault(pattern, use)),
+    ...check('except', (pattern) => pathPatternFault(pattern, use === 'prove' ? 'catch' : 'prove')),
+    ...check('cwd', (pattern) =>
+      pattern.startsWith('${cwd}') ? 'stands for itself' : pathPatternFault(pattern, use),
+    ),
+    ...check('host', hostPatternFault),
+    ...Object.entries(match.input ?? {}).flatMap(([pointer, test]) =>
+      listOf('glob' in test ? test.glob : undefined).flatMap((pattern) => {
+        const message = globFault(pattern);
+        return message === null
+          ? []
+          : [error(at('match', 'input', pointer, 'glob'), `"${pattern}" ${message}.`, 'Correct the pattern.')];
+      }),
+    ),
+  ];
+}
+
+function conditionFaults({ when }: Rule, at: At): Fault[] {
+  if (when === undefined) return [];
+  try {
+    compileCondition(when);
+    return [];
+  } catch (fault) {
+    if (!(fault instanceof ConditionFault)) throw fault;
+    const { message, range, fix } = fault;
+    return [{ ...error(at('when'), message, fix), range }];
+  }
+}

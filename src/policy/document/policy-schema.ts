@@ -1,0 +1,130 @@
+import { z } from 'zod';
+import type { JsonValue } from '../../kernel/json';
+import { commandMatcherSchema } from '../shell/command-matcher';
+import { durationMs } from './duration';
+import { unenforced } from './unenforced';
+
+/** Limits of one document; the bound on the steps of an evaluation follows from them. */
+const MAX_RULES = 2_000;
+const MAX_LIST = 100;
+
+const words = (property: string) => {
+  const { message } = unenforced(property);
+  return { error: message };
+};
+
+function oneOrMany<T extends z.ZodType>(item: T) {
+  return z.union([item, z.array(item).min(1, 'must not be empty').max(MAX_LIST, `must have at most ${MAX_LIST}`)]);
+}
+
+const text = z.string().min(1, 'must not be empty').max(1_000, 'must have at most 1000 characters');
+const name = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'must be lower case letters, digits and "-", at most 63 characters');
+const texts = oneOrMany(text);
+const json = z.json() as z.ZodType<JsonValue>;
+
+const inputTestSchema = z.union([
+  z.strictObject({ equals: json }),
+  z.strictObject({ any: z.array(json).min(1, 'must not be empty').max(MAX_LIST) }),
+  z.strictObject({ glob: texts }),
+]);
+
+const pointer = z.string().regex(/^(?:\/(?:[^~/]|~[01])*)+$/, 'must be a JSON pointer such as "/options/force"');
+
+const matchSchema = z.strictObject({
+  tool: texts.optional().describe('Names of tools, as the agent calls them; globs'),
+  agent: texts.optional().describe('The label that the agent claims'),
+  session: texts.optional().describe('The session that the agent claims'),
+  key: texts.optional().describe('The name of the API key that asks; "*" is every agent of this installation'),
+  owner: texts.optional().describe('The owner of the API key that asks'),
+  connector: texts.optional().describe('The way in which the agent asks'),
+  mode: texts.optional().describe('The permission mode that the agent claims'),
+  cwd: texts.optional().describe('Working directories; globs'),
+  path: texts.optional().describe('Files and directories; globs that begin with "/", "**/", "~/" or "${cwd}/"'),
+  except: texts.optional().describe('Paths that `path` leaves out'),
+  host: texts.optional().describe('Hosts of URLs: example.org, *.example.org, example.org:8443'),
+  command: commandMatcherSchema.optional().describe('Commands of a shell'),
+  input: z.record(pointer, inputTestSchema).optional().describe('Members of the input, by JSON pointer'),
+});
+
+const caseSchema = z.union([
+  text,
+  z.strictObject({
+    tool: text.optional(),
+    input: z.record(z.string(), json).optional(),
+    cwd: text.optional(),
+    agent: text.optional(),
+    session: text.optional(),
+    key: text.optional(),
+    owner: text.optional(),
+    connector: text.optional(),
+    mode: text.optional(),
+    metadata: z.record(z.string(), json).optional(),
+    at: z.iso.datetime({ offset: true }).optional(),
+  }),
+]);
+
+const casesSchema = z.strictObject({
+  match: z.array(caseSchema).max(MAX_LIST).optional().describe('Requests that the rule must match'),
+  not: z.array(caseSchema).max(MAX_LIST).optional().describe('Requests that the rule must not match'),
+});
+
+const modeSchema = z.enum(['enforce', 'shadow']);
+
+const ruleSchema = z.strictObject({
+  id: name,
+  decision: z.enum(['allow', 'deny', 'ask']),
+  match: matchSchema.optional(),
+  when: z.string().min(1, 'must not be empty').optional().describe('CEL, for what matchers cannot say'),
+  class: name.optional().describe('How an asked request is decided'),
+  say: text.optional().describe('The words of a denial'),
+  mode: modeSchema.optional().describe('shadow: record what the rule would have done'),
+  cases: casesSchema.optional(),
+  'i-know': oneOrMany(z.enum(['carrier', 'executes-edits'])).optional(),
+});
+
+const timeout = z.string().refine((value) => {
+  const ms = durationMs(value);
+  return ms !== null && ms >= 10_000 && ms <= 7 * 24 * 3_600_000;
+}, 'must be a duration from 10s to 168h, such as 30m');
+
+const classSchema = z.strictObject({
+  approvals: z.literal(1, words('approvals: 2')).optional(),
+  timeout: timeout.optional(),
+  grants: z.literal(false, words('grants: true')).optional(),
+  via: z.literal('any', words('via')).optional(),
+});
+
+/** The shape of a policy document. `readPolicy` also checks what concerns several members. */
+export const policySchema = z.strictObject({
+  version: z.literal(1, { error: 'must be 1' }),
+  mode: modeSchema.optional().describe('shadow: evaluate and record, ask as if there were no rule'),
+  rules: z.array(ruleSchema).max(MAX_RULES, `must have at most ${MAX_RULES} rules`),
+  classes: z.record(name, classSchema).optional(),
+  changes: z
+    .strictObject({ widening: z.union([z.literal(1), z.literal(2)], { error: 'must be 1 or 2' }).optional() })
+    .optional()
+    .describe('Number of people for a change that widens the policy'),
+});
+
+export type Policy = z.infer<typeof policySchema>;
+export type Rule = z.infer<typeof ruleSchema>;
+export type RuleMatch = z.infer<typeof matchSchema>;
+export type RuleCase = z.infer<typeof caseSchema>;
+export type InputTest = z.infer<typeof inputTestSchema>;
+export type ClassProperties = z.infer<typeof classSchema>;
+
+/** The classes that exist without being written. */
+export const BUILT_IN_CLASSES: ReadonlySet<string> = new Set(['normal', 'critical']);
+
+/** A member that may be one value or a list, as a list. */
+export function listOf<T>(value: T | readonly T[] | undefined): readonly T[] {
+  if (value === undefined) return [];
+  return Array.isArray(value) ? (value as readonly T[]) : [value as T];
+}
+
+/** The JSON Schema of a policy document, for editors. */
+export function policyJsonSchema(): object {
+  return { title: 'Countersign policy', ...z.toJSONSchema(policySchema, { io: 'input' }) };
+}

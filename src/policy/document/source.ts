@@ -1,0 +1,233 @@
+import { isAlias, isMap, isPair, isScalar, isSeq, LineCounter, parseDocument, type Alias, type Document, type Node } from 'yaml';
+import type { JsonValue } from '../../kernel/json';
+import type { Fault, Finding } from './finding';
+
+/** A policy of 1 000 rules with cases has a third of this. */
+export const MAX_DOCUMENT_CHARACTERS = 1024 * 1024;
+/** Maximum number of values, counted where an alias repeats them too. */
+const MAX_VALUES = 100_000;
+/** Maximum number of aliases, counted where another alias repeats them too. */
+const MAX_ALIASES = 100;
+const MAX_DEPTH = 32;
+
+interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A document that cannot be read at all. */
+export class UnreadableDocument extends Error {
+  override readonly name = 'UnreadableDocument';
+
+  constructor(readonly findings: readonly Finding[]) {
+    super(findings.map(({ line, column, message }) => `${line}:${column}: ${message}`).join('\n'));
+  }
+}
+
+/** The value of a document, and the place of every part of it in the text. */
+export class PolicySource {
+  constructor(
+    readonly text: string,
+    readonly value: JsonValue,
+    private readonly spans: ReadonlyMap<string, { readonly key: Span | null; readonly value: Span }>,
+    private readonly lines: LineCounter,
+  ) {}
+
+  /** Locates a fault; one in a member that is missing is located at the nearest member around it. */
+  locate({ severity, path, ofKey, range, message, fix }: Fault): Finding {
+    const rule = this.ruleAt(path);
+    for (let length = path.length; ; length -= 1) {
+      const spans = this.spans.get(pointer(path.slice(0, length)));
+      if (!spans) continue;
+      const isWhole = length === path.length;
+      // The name of a block stands for the block, which may have hundreds of lines.
+      const span = (ofKey || !isWhole) && spans.key ? spans.key : spans.value;
+      const part = range && isWhole && !ofKey ? this.partOf(spans.value, path, range) : null;
+      return { severity, ...this.lineOf(part ?? span), rule, message, fix };
+    }
+  }
+
+  private ruleAt([member, index]: readonly (string | number)[]): string | null {
+    if (member !== 'rules' || typeof index !== 'number') return null;
+    const rules = (this.value as { rules?: unknown }).rules;
+    const id = Array.isArray(rules) ? (rules[index] as { id?: unknown } | null)?.id : null;
+    return typeof id === 'string' ? id : null;
+  }
+
+  /** The place of a part of a text, if the document writes the text in one piece and without escapes. */
+  private partOf(span: Span, path: readonly (string | number)[], range: Span): Span | null {
+    const text = path.reduce<unknown>((value, name) => (value as Record<string, unknown>)[name], this.value);
+    const at = typeof text === 'string' ? this.text.slice(span.start, span.end).indexOf(text) : -1;
+    return at < 0 ? null : { start: span.start + at + range.start, end: span.start + at + range.end };
+  }
+
+  private lineOf({ start, end }: Span): Pick<Finding, 'line' | 'column' | 'length'> {
+    return placeOf(this.text, this.lines, start, end);
+  }
+}
+
+/**
+ * Reads YAML 1.2 or JSON.
+ *
+ * @throws UnreadableDocument with the place of every fault
+ */
+export function readSource(text: string): PolicySource {
+  if (text.length > MAX_DOCUMENT_CHARACTERS) {
+    throw refusal(text, new LineCounter(), 0, 1, {
+      message: `The document has ${text.length} characters; at most ${MAX_DOCUMENT_CHARACTERS} are read.`,
+      fix: 'Say the same with fewer rules: lists and globs match many values.',
+    });
+  }
+  const lines = new LineCounter();
+  const document = parse(text, lines);
+  const faults = [...document.errors, ...document.warnings];
+  if (faults.some(({ message }) => message.startsWith('Maximum call stack'))) throw tooDeep(text, lines);
+  if (faults.length > 0) {
+    throw new UnreadableDocument(
+      faults.slice(0, 20).map(({ message, pos, code }) => ({
+        severity: 'error',
+        ...placeOf(text, lines, pos[0], pos[1]),
+        rule: null,
+        message: message.endsWith('.') ? message : `${message}.`,
+        fix: FIXES[code] ?? 'Correct the YAML here.',
+      })),
+    );
+  }
+  return new Reader(text, lines, document).read();
+}
+
+const FIXES: Readonly<Record<string, string>> = {
+  DUPLICATE_KEY: 'Keep one of the two members.',
+  TAG_RESOLVE_FAILED: 'Remove the tag; a policy has plain values only.',
+  MULTIPLE_DOCS: 'Keep one document; remove the line "---".',
+  NON_STRING_KEY: 'Put the name in quotes.',
+  BAD_ALIAS: 'Write the value itself instead of the alias.',
+};
+
+function parse(text: string, lines: LineCounter): Document.Parsed {
+  try {
+    return parseDocument(text, {
+      lineCounter: lines,
+      prettyErrors: false,
+      uniqueKeys: true,
+      stringKeys: true,
+      schema: 'core',
+      logLevel: 'error',
+    });
+  } catch (error) {
+    // The parser is recursive: text that nests too deeply overflows its stack.
+    if (!(error instanceof RangeError)) throw error;
+    throw tooDeep(text, lines);
+  }
+}
+
+function tooDeep(text: string, lines: LineCounter): UnreadableDocument {
+  return refusal(text, lines, 0, 1, {
+    message: 'The document nests too deeply to be read.',
+    fix: `Nest at most ${MAX_DEPTH} levels.`,
+  });
+}
+
+/** Turns the tree into plain values. It follows aliases within bounds, so that a few lines cannot become a billion. */
+class Reader {
+  private readonly spans = new Map<string, { key: Span | null; value: Span }>();
+  /** The nodes around the present one: an alias to one of them never ends. */
+  private readonly around = new Set<Node>();
+  private aliases = 0;
+
+  constructor(
+    private readonly text: string,
+    private readonly lines: LineCounter,
+    private readonly document: Document.Parsed,
+  ) {}
+
+  read(): PolicySource {
+    const value = this.valueOf(this.document.contents, [], null);
+    return new PolicySource(this.text, value, this.spans, this.lines);
+  }
+
+  private valueOf(node: Node | null, path: readonly (string | number)[], key: Span | null): JsonValue {
+    const span = spanOf(node) ?? key ?? { start: 0, end: 1 };
+    this.spans.set(pointer(path), { key, value: span });
+    if (this.spans.size > MAX_VALUES) {
+      throw this.refuse(span, `The document has more than ${MAX_VALUES} values.`, 'Repeat less by aliases.');
+    }
+    if (path.length > MAX_DEPTH) {
+      throw this.refuse(span, `The document nests more than ${MAX_DEPTH} levels.`, 'Nest less.');
+    }
+    const target = isAlias(node) ? this.targetOf(node, span) : node;
+    if (target === null) return null;
+    if (this.around.has(target)) {
+      throw this.refuse(span, 'The alias contains itself.', 'Write the value itself instead of the alias.');
+    }
+    if (isScalar(target)) return this.scalarOf(target.value, span);
+    this.around.add(target);
+    const value = isSeq(target)
+      ? target.items.map((item, i) => this.valueOf(item as Node | null, [...path, i], spanOf(item as Node | null)))
+      : this.objectOf(target, path);
+    this.around.delete(target);
+    return value;
+  }
+
+  private targetOf(alias: Alias, span: Span): Node | null {
+    this.aliases += 1;
+    if (this.aliases > MAX_ALIASES) {
+      throw this.refuse(span, `The document uses more than ${MAX_ALIASES} aliases.`, 'Repeat less by aliases.');
+    }
+    return alias.resolve(this.document) ?? null;
+  }
+
+  private objectOf(node: Node, path: readonly (string | number)[]): JsonValue {
+    const object: Record<string, JsonValue> = {};
+    if (!isMap(node)) return object;
+    for (const pair of node.items) {
+      if (!isPair(pair)) continue;
+      const name = isScalar(pair.key) ? String(pair.key.value) : '';
+      const value = this.valueOf(pair.value as Node | null, [...path, name], spanOf(pair.key as Node | null));
+      // Defined, not assigned: an assignment to "__proto__" would change the object's prototype.
+      Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true });
+    }
+    return object;
+  }
+
+  private scalarOf(value: unknown, span: Span): JsonValue {
+    if (typeof value === 'string') {
+      if (value.isWellFormed()) return value;
+      throw this.refuse(span, 'The text has half a surrogate pair.', 'Write the character itself.');
+    }
+    if (typeof value === 'number' && Number.isFinite(value)) return value;
+    if (typeof value === 'boolean' || value === null) return value;
+    throw this.refuse(span, 'The value is not one that JSON can carry.', 'Write a finite number, or text in quotes.');
+  }
+
+  private refuse({ start, end }: Span, message: string, fix: string): UnreadableDocument {
+    return refusal(this.text, this.lines, start, end, { message, fix });
+  }
+}
+
+function refusal(
+  text: string,
+  lines: LineCounter,
+  start: number,
+  end: number,
+  words: { readonly message: string; readonly fix: string },
+): UnreadableDocument {
+  const place = placeOf(text, lines, start, end);
+  return new UnreadableDocument([{ severity: 'error', ...place, rule: null, ...words }]);
+}
+
+function placeOf(text: string, lines: LineCounter, start: number, end: number) {
+  const { line, col } = lines.linePos(Math.min(start, text.length));
+  const lineEnd = text.indexOf('\n', start);
+  const last = Math.min(end, lineEnd < 0 ? text.length : lineEnd);
+  return { line: Math.max(line, 1), column: Math.max(col, 1), length: Math.max(last - start, 1) };
+}
+
+function spanOf(node: Node | null | undefined): Span | null {
+  return node?.range ? { start: node.range[0], end: node.range[1] } : null;
+}
+
+/** The key of a path in the map of places. */
+function pointer(path: readonly (string | number)[]): string {
+  return path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+}

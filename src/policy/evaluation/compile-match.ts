@@ -1,0 +1,158 @@
+import { canonicalize } from '../../kernel/canonical-json';
+import type { JsonValue } from '../../kernel/json';
+import { listOf, type InputTest, type RuleMatch } from '../document/policy-schema';
+import { compileGlob } from '../matchers/glob';
+import { compileHostPattern } from '../matchers/host-pattern';
+import { anyOf, type Match } from '../matchers/match';
+import { compilePathPattern, type PatternUse } from '../matchers/path-pattern';
+import type { ResolvedPath } from '../matchers/resolve-path';
+import { mentions } from '../shell/prove';
+import { parseCommand } from '../shell/parse-command';
+import { compilePaths } from './compile-paths';
+import type { Facts } from './facts';
+import type { Matcher } from './matcher';
+
+/**
+ * Compiles the matchers of a rule, all of which must match. One that proves (allow) matches what is certain; one that
+ * catches (deny, ask) matches what is possible. The command of a rule that allows is not among them: it takes several
+ * rules to allow a line.
+ */
+export function compileMatch(match: RuleMatch, use: PatternUse): Matcher[] {
+  const matchers: Matcher[] = [];
+  const add = <T>(value: T | undefined, compile: (value: T) => Matcher): void => {
+    if (value !== undefined) matchers.push(compile(value));
+  };
+  add(match.key, (list) => names(list, ({ request }) => request.key));
+  add(match.owner, (list) => names(list, ({ request }) => request.owner));
+  add(match.connector, (list) => names(list, ({ request }) => request.connector));
+  add(match.agent, (list) => names(list, ({ request }) => request.agentId));
+  add(match.session, (list) => names(list, ({ request }) => request.sessionId));
+  add(match.mode, (list) => names(list, ({ request }) => request.mode));
+  // The directory of an allowed command is proven with it: `cd` may change it.
+  if (!(use === 'prove' && match.command)) add(match.cwd, (list) => directories(list, use));
+  add(match.path, (list) => compilePaths(listOf(list), listOf(match.except), use));
+  add(match.host, (list) => hosts(listOf(list), use));
+  add(match.input, (tests) => inputs(tests));
+  if (use === 'catch') add(match.command, (command) => commands(command));
+  return matchers;
+}
+
+/** True for a name that one of the globs matches. */
+export function compileNames(list: string | readonly string[]): (name: string) => boolean {
+  const globs = listOf(list).map((pattern) => compileGlob(pattern));
+  return (name) => globs.some((glob) => glob(name));
+}
+
+function names(list: string | readonly string[], read: (facts: Facts) => string | null): Matcher {
+  const matches = compileNames(list);
+  const cost = listOf(list).length;
+  return (facts) => {
+    const name = read(facts);
+    facts.spend(cost);
+    return name === null ? 'missing' : matches(name);
+  };
+}
+
+/** True for a directory that one of the patterns matches. */
+export function compileDirectories(
+  list: string | readonly string[],
+  use: PatternUse,
+): (directory: ResolvedPath) => Match {
+  const patterns = listOf(list).map((pattern) => compilePathPattern(pattern, use));
+  return (directory) => {
+    if (use === 'prove' && directory.doubt !== null) return { reason: 'path', words: directory.doubt };
+    return anyOf(patterns.map((pattern) => pattern(directory, null)));
+  };
+}
+
+function directories(list: string | readonly string[], use: PatternUse): Matcher {
+  const matches = compileDirectories(list, use);
+  const cost = listOf(list).length;
+  return (facts) => {
+    facts.spend(cost);
+    if (facts.cwd === null) return 'missing';
+    const match = matches(facts.cwd);
+    if (use === 'prove' || match !== false) return match;
+    return changesDirectory(facts)
+      ? { reason: 'command', words: 'the command may change its directory' }
+      : false;
+  };
+}
+
+/** A command that begins elsewhere may still run in the directory of the rule. */
+function changesDirectory(facts: Facts): boolean {
+  const command = facts.command();
+  return command !== null && mentions(command, { mentions: [['cd'], ['pushd'], ['chdir'], ['-C'], ['env', '--chdir']] }) !== null;
+}
+
+function hosts(list: readonly string[], use: PatternUse): Matcher {
+  const patterns = list.map((pattern) => compileHostPattern(pattern, use));
+  return (facts) => {
+    if (!facts.has('url')) {
+      if (use === 'prove') return false;
+      const asked = facts.hostsInTexts();
+      facts.spend(asked.length * patterns.length);
+      return asked.some((host) => patterns.some((matches) => matches(host)));
+    }
+    const asked = facts.hosts();
+    if (asked === null) return 'missing';
+    facts.spend(asked.length * patterns.length);
+    const doubt = asked.find((host) => host.doubt !== null)?.doubt ?? null;
+    const isMatch = (host: (typeof asked)[number]) => patterns.some((matches) => matches(host));
+    if (use === 'catch' && asked.some(isMatch)) return true;
+    if (doubt !== null) return { reason: 'url', words: doubt };
+    return use === 'prove' && asked.every(isMatch);
+  };
+}
+
+function inputs(tests: Readonly<Record<string, InputTest>>): Matcher {
+  const compiled = Object.entries(tests).map(([pointer, test]) => ({
+    path: pointer.slice(1).split('/').map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~')),
+    test: compileInputTest(test),
+  }));
+  return (facts) => {
+    let isMissing = false;
+    for (const { path, test } of compiled) {
+      const value = memberAt(facts.request.toolInput, path);
+      facts.spend(1);
+      const match = value === undefined ? 'missing' : test(value);
+      if (match === false || typeof match === 'object') return match;
+      if (match === 'missing') isMissing = true;
+    }
+    return isMissing ? 'missing' : true;
+  };
+}
+
+function compileInputTest(test: InputTest): (value: JsonValue) => Match {
+  if ('glob' in test) {
+    const matches = compileNames(test.glob);
+    return (value) =>
+      typeof value === 'string' ? matches(value) : { reason: 'input', words: 'a member of the input is not text' };
+  }
+  const texts = new Set(('any' in test ? test.any : [test.equals]).map((value) => canonicalize(value)));
+  return (value) => texts.has(canonicalize(value));
+}
+
+function memberAt(value: JsonValue | undefined, path: readonly string[]): JsonValue | undefined {
+  return path.reduce<JsonValue | undefined>((part, name) => {
+    if (typeof part !== 'object' || part === null || !Object.hasOwn(part, name)) return undefined;
+    return (part as Readonly<Record<string, JsonValue>>)[name];
+  }, value);
+}
+
+/** A command anywhere in the line; for an unknown tool, in any of its texts. */
+function commands(matcher: NonNullable<RuleMatch['command']>): Matcher {
+  return (facts, tokens) => {
+    if (facts.shape !== null && !facts.has('command')) return false;
+    const known = facts.command();
+    if (facts.shape !== null && known === null) return 'missing';
+    for (const command of known ? [known] : facts.texts().map((text) => parseCommand(text))) {
+      facts.spend(1);
+      const found = mentions(command, matcher);
+      if (found === null) continue;
+      tokens.push(...found);
+      return true;
+    }
+    return false;
+  };
+}

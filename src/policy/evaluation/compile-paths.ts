@@ -1,0 +1,51 @@
+import { allOf, anyOf, type Doubt, type Match } from '../matchers/match';
+import { compilePathPattern, mayMatchBelow, type PatternUse } from '../matchers/path-pattern';
+import type { AskedPath, Facts } from './facts';
+import type { Matcher } from './matcher';
+
+/**
+ * Compiles `path` with `except`. To prove, every path of the request must match and none may be an exception, not even
+ * possibly. To catch, one path is enough, unless it certainly is an exception.
+ */
+export function compilePaths(list: readonly string[], except: readonly string[], use: PatternUse): Matcher {
+  const patterns = list.map((pattern) => compilePathPattern(pattern, use));
+  const exceptions = except.map((pattern) => compilePathPattern(pattern, use === 'prove' ? 'catch' : 'prove'));
+  const cost = patterns.length + exceptions.length;
+
+  const prove = (path: AskedPath, { cwd }: Facts): Match => {
+    if (path.doubt !== null) return doubtful(path.doubt);
+    if (path.isTree && (except.length > 0 || !list.every((pattern) => pattern.endsWith('/**')))) {
+      return doubtful('the tool reads everything below a directory');
+    }
+    if (exceptions.some((matches) => matches(path, cwd) !== false)) return false;
+    return anyOf(patterns.map((matches) => matches(path, cwd)));
+  };
+  const catchPath = (path: AskedPath, { cwd }: Facts): Match => {
+    if (exceptions.some((matches) => matches(path, cwd) === true) && path.doubt === null) return false;
+    const match = anyOf(patterns.map((matches) => matches(path, cwd)));
+    if (match !== false) return match;
+    if (path.isTree && list.some((pattern) => mayMatchBelow(pattern, path, cwd))) {
+      return doubtful('the tool reads everything below a directory');
+    }
+    return path.doubt === null ? false : doubtful(path.doubt);
+  };
+  const inWords = (facts: Facts): Match => {
+    const words = facts.words();
+    facts.spend(words.length * cost);
+    return words.some((word) => catchPath({ ...word, doubt: null, isTree: false }, facts) === true);
+  };
+
+  return (facts) => {
+    if (!facts.has('path', 'tree')) return use === 'catch' && inWords(facts);
+    const paths = facts.paths();
+    if (paths === null) return 'missing';
+    facts.spend(paths.length * cost);
+    return use === 'prove'
+      ? allOf(paths.map((path) => prove(path, facts)))
+      : anyOf(paths.map((path) => catchPath(path, facts)));
+  };
+}
+
+function doubtful(words: string): Doubt {
+  return { reason: 'path', words };
+}

@@ -1,0 +1,122 @@
+import { durationMs } from '../document/duration';
+import { listOf, type Policy, type Rule } from '../document/policy-schema';
+import { compileCondition } from '../matchers/condition';
+import { allOf, type Match } from '../matchers/match';
+import type { Candidate } from '../shell/prove';
+import { resolvePath } from '../matchers/resolve-path';
+import type { ToolShapes } from '../tool-shapes';
+import { compileDirectories, compileMatch, compileNames } from './compile-match';
+import type { Facts } from './facts';
+
+/** Above this, a condition with a loop is a doubt: values and characters of input and metadata. */
+const MAX_LOOP_WEIGHT = 20_000;
+/** Names of tools whose rules are remembered. */
+const MAX_TOOLS = 500;
+
+/** A rule ready for evaluation. */
+export interface CompiledRule {
+  readonly id: string;
+  readonly decision: Rule['decision'];
+  readonly isShadow: boolean;
+  readonly say: string | null;
+  readonly class: string;
+  readonly isForTool: (tool: string) => boolean;
+  /** Tests everything but the tool and, where the rule allows, the command. */
+  readonly test: (facts: Facts, tokens: string[]) => Match;
+  /** The proof of a command for a rule that allows; null if the rule names no command. */
+  readonly candidate: Candidate | null;
+}
+
+/** The properties that this version enforces of a class, beside one approval by any operator and no grants. */
+export interface CompiledClass {
+  /** Null: the timeout of the installation. */
+  readonly timeoutMs: number | null;
+}
+
+/** A document ready for evaluation. */
+export class CompiledPolicy {
+  private readonly byTool = new Map<string, readonly CompiledRule[]>();
+
+  constructor(
+    readonly version: string,
+    readonly isShadow: boolean,
+    /** Sorted by id, so that the order of the document never shows. */
+    readonly rules: readonly CompiledRule[],
+    readonly classes: ReadonlyMap<string, CompiledClass>,
+    readonly shapes: ToolShapes,
+  ) {}
+
+  /** The rules that may concern a tool. */
+  rulesFor(tool: string): readonly CompiledRule[] {
+    const known = this.byTool.get(tool);
+    if (known) return known;
+    const rules = this.rules.filter(({ isForTool }) => isForTool(tool));
+    // Agents choose the names of their tools, so the map must not grow with them.
+    if (this.byTool.size >= MAX_TOOLS) this.byTool.clear();
+    this.byTool.set(tool, rules);
+    return rules;
+  }
+}
+
+/** Compiles a document that `readPolicy` has accepted. */
+export function compilePolicy(
+  { policy, version }: { readonly policy: Policy; readonly version: string },
+  shapes: ToolShapes,
+): CompiledPolicy {
+  const rules = policy.rules.map(compileRule).toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  const classes = ['normal', 'critical', ...Object.keys(policy.classes ?? {})].map((name): [string, CompiledClass] => {
+    const timeout = policy.classes?.[name]?.timeout;
+    return [name, { timeoutMs: timeout === undefined ? null : durationMs(timeout) }];
+  });
+  return new CompiledPolicy(version, policy.mode === 'shadow', rules, new Map(classes), shapes);
+}
+
+/** Compiles one rule, for its cases too. */
+export function compileRule(rule: Rule): CompiledRule {
+  const { id, decision, match = {}, when, say = null, mode } = rule;
+  const use = decision === 'allow' ? 'prove' : 'catch';
+  const matchers = compileMatch(match, use);
+  if (when !== undefined) matchers.push(compileWhen(when));
+  return {
+    id,
+    decision,
+    isShadow: mode === 'shadow',
+    say,
+    class: rule.class ?? 'normal',
+    isForTool: match.tool === undefined ? () => true : compileNames(match.tool),
+    test: (facts, tokens) => {
+      const matches: Match[] = [];
+      for (const matcher of matchers) {
+        const found = matcher(facts, tokens);
+        if (found === false) return false;
+        matches.push(found);
+      }
+      return allOf(matches);
+    },
+    candidate:
+      decision === 'allow' && match.command
+        ? { rule: id, matcher: match.command, cwd: match.cwd === undefined ? null : isDirectory(match.cwd) }
+        : null,
+  };
+}
+
+function isDirectory(list: string | readonly string[]): (directory: string) => boolean {
+  const matches = compileDirectories(listOf(list), 'prove');
+  return (directory) => matches(resolvePath(directory, null)) === true;
+}
+
+function compileWhen(when: string): (facts: Facts) => Match {
+  const { test, loops } = compileCondition(when);
+  return (facts) => {
+    facts.spend(1);
+    if (loops && facts.weight() > MAX_LOOP_WEIGHT) {
+      return { reason: 'limit', words: 'the input is too large for a condition with a loop' };
+    }
+    try {
+      return test(facts.context());
+    } catch (error) {
+      const words = error instanceof Error ? error.message.split('\n', 1)[0] : String(error);
+      return { reason: 'condition', words: `the condition failed: ${words}` };
+    }
+  };
+}

@@ -1,0 +1,164 @@
+import { TooLongToMatch } from '../matchers/glob';
+import type { Doubt, Match } from '../matchers/match';
+import { prove } from '../shell/prove';
+import type { CompiledPolicy, CompiledRule } from './compile-policy';
+import { Facts, TooManySteps } from './facts';
+import { isInteractive } from './interactive';
+import type { PolicyRequest } from './policy-request';
+
+/** The answer of the rules. */
+export interface Ruling {
+  readonly decision: 'allow' | 'deny' | 'ask';
+  /** The rules that it rests on, sorted; none if no rule matches. */
+  readonly rules: readonly string[];
+  /** The class of a request that is asked; null for others. */
+  readonly class: string | null;
+  /** The timeout of the class; null: that of the installation. */
+  readonly timeoutMs: number | null;
+  /** The words of the command that matched. */
+  readonly tokens: readonly string[];
+  /** The words of a denial. */
+  readonly say: string | null;
+  /** The reason why no rule could allow; null if there is none. */
+  readonly doubt: Doubt | null;
+}
+
+export interface Verdict extends Ruling {
+  readonly version: string;
+  /** The ruling if shadow rules were enforced; null if it would be the same. */
+  readonly shadow: Ruling | null;
+}
+
+/** A rule that matches, or may. */
+interface Found {
+  readonly rule: CompiledRule;
+  readonly match: Exclude<Match, false>;
+  readonly tokens: readonly string[];
+}
+
+/**
+ * Decides a request by a policy: deny before ask before allow, over all rules that match, whatever their order. Without a
+ * match it asks, and so does every doubt. Pure: the time is an argument, and the number of steps is bounded.
+ */
+export function evaluate(policy: CompiledPolicy, request: PolicyRequest, now: Date): Verdict {
+  const { version } = policy;
+  try {
+    const facts = new Facts(request, policy.shapes.get(request.toolName) ?? null, now);
+    const found = policy.rulesFor(request.toolName).flatMap((rule) => findRule(rule, facts));
+    const enforced = policy.isShadow ? [] : found.filter(({ rule }) => !rule.isShadow);
+    const ruling = rule(policy, enforced, facts);
+    const hasShadow = enforced.length < found.length;
+    const shadow = hasShadow ? rule(policy, found, facts) : null;
+    return { ...ruling, version, shadow: shadow && isSame(ruling, shadow) ? null : shadow };
+  } catch (error) {
+    const words = error instanceof Error ? error.message : String(error);
+    return { ...ask(policy, [], { reason: 'limit', words }, false), version, shadow: null };
+  }
+}
+
+function findRule(rule: CompiledRule, facts: Facts): Found[] {
+  const tokens: string[] = [];
+  const match = testRule(rule, facts, tokens);
+  return match === false ? [] : [{ rule, match, tokens }];
+}
+
+/** @throws TooManySteps, which concerns all rules */
+function testRule(rule: CompiledRule, facts: Facts, tokens: string[]): Match {
+  try {
+    return rule.test(facts, tokens);
+  } catch (error) {
+    if (error instanceof TooManySteps) throw error;
+    const words = error instanceof Error ? error.message : String(error);
+    return { reason: error instanceof TooLongToMatch ? 'limit' : 'error', words: `rule ${rule.id}: ${words}` };
+  }
+}
+
+function rule(policy: CompiledPolicy, found: readonly Found[], facts: Facts): Ruling {
+  const matching = (decision: CompiledRule['decision']) =>
+    found.filter(({ rule: { decision: own }, match }) => own === decision && (match === true || match === 'missing'));
+
+  const denies = matching('deny');
+  if (denies.length > 0) return deny(denies);
+  const asks = matching('ask');
+  const interactive = isInteractive(facts);
+  const doubt = found.find(({ rule: { decision }, match }) => decision !== 'allow' && typeof match === 'object');
+  if (asks.length > 0 || doubt || interactive) return ask(policy, asks, doubtOf(doubt), interactive);
+  return allow(found, facts) ?? ask(policy, [], doubtOfAllow(found, facts), false);
+}
+
+function deny(found: readonly Found[]): Ruling {
+  const says = found.flatMap(({ rule: { say } }) => say ?? []);
+  return {
+    decision: 'deny',
+    ...evidence(found),
+    class: null,
+    timeoutMs: null,
+    say: says.length === 0 ? null : [...new Set(says)].join(' '),
+    doubt: null,
+  };
+}
+
+function ask(policy: CompiledPolicy, asks: readonly Found[], doubt: Doubt | null, isCritical: boolean): Ruling {
+  const names = new Set([...asks.map(({ rule }) => rule.class), ...(isCritical ? ['critical'] : [])]);
+  if (names.size === 0) names.add('normal');
+  const timeouts = [...names].flatMap((name) => policy.classes.get(name)?.timeoutMs ?? []);
+  return {
+    decision: 'ask',
+    ...evidence(asks),
+    class: [...names].toSorted(compareClasses)[0]!,
+    timeoutMs: timeouts.length === 0 ? null : Math.min(...timeouts),
+    say: null,
+    doubt,
+  };
+}
+
+/** Critical first, normal last, and the others by name between them. */
+function compareClasses(a: string, b: string): number {
+  const rank = (name: string) => (name === 'critical' ? 0 : name === 'normal' ? 2 : 1);
+  return rank(a) - rank(b) || (a < b ? -1 : 1);
+}
+
+/** Null if no rule allows the whole request. */
+function allow(found: readonly Found[], facts: Facts): Ruling | null {
+  if (facts.obstacle() !== null) return null;
+  const allows = found.filter(({ rule: { decision }, match }) => decision === 'allow' && match === true);
+  const allowed = { decision: 'allow', class: null, timeoutMs: null, say: null, doubt: null } as const;
+  if (!facts.has('command')) {
+    // A rule that names a command says nothing about a tool that has none.
+    const whole = allows.filter(({ rule: { candidate } }) => candidate === null);
+    return whole.length === 0 ? null : { ...allowed, ...evidence(whole) };
+  }
+  const proof = proveCommand(allows, facts);
+  return proof?.allowed ? { ...allowed, rules: proof.rules.toSorted(), tokens: proof.tokens } : null;
+}
+
+function proveCommand(allows: readonly Found[], facts: Facts) {
+  const command = facts.command();
+  const candidates = allows.flatMap(({ rule: { candidate } }) => candidate ?? []);
+  if (command === null) return null;
+  const cwd = facts.cwd?.root === 'absolute' && facts.cwd.doubt === null ? facts.cwd.text : null;
+  return prove(command, candidates, cwd);
+}
+
+/** The reason why a rule that was meant to allow did not. */
+function doubtOfAllow(found: readonly Found[], facts: Facts): Doubt | null {
+  const allows = found.filter(({ rule: { decision } }) => decision === 'allow');
+  if (allows.length === 0) return null;
+  const doubt = facts.obstacle() ?? doubtOf(allows.find(({ match }) => typeof match === 'object'));
+  if (doubt) return doubt;
+  const proof = facts.has('command') ? proveCommand(allows, facts) : null;
+  if (!proof || proof.allowed || proof.doubt === null) return null;
+  return { reason: 'command', words: `the command has: ${proof.doubt}` };
+}
+
+function doubtOf(found: Found | undefined): Doubt | null {
+  return found && typeof found.match === 'object' ? found.match : null;
+}
+
+function evidence(found: readonly Found[]): Pick<Ruling, 'rules' | 'tokens'> {
+  return { rules: found.map(({ rule: { id } }) => id), tokens: [...new Set(found.flatMap(({ tokens }) => tokens))] };
+}
+
+function isSame(a: Ruling, b: Ruling): boolean {
+  return a.decision === b.decision && a.class === b.class && a.rules.join() === b.rules.join();
+}

@@ -1,0 +1,154 @@
+import type { JsonValue } from '../../kernel/json';
+import type { ConditionContext } from '../matchers/condition';
+import { MAX_SEGMENT, MAX_TEXT } from '../matchers/glob';
+import { hostOf, type AskedHost } from '../matchers/host-pattern';
+import type { Doubt } from '../matchers/match';
+import { resolvePath, type ResolvedPath } from '../matchers/resolve-path';
+import { parseCommand, type ParsedCommand } from '../shell/parse-command';
+import { memberOf, type MemberRole, type ToolShape } from '../tool-shapes';
+import type { PolicyRequest } from './policy-request';
+
+/** Tests of one pattern against one value that an evaluation may take. */
+const MAX_STEPS = 200_000;
+/** Texts of an unknown tool's input that are searched. */
+const MAX_TEXTS = 200;
+
+/** The evaluation would take too long. */
+export class TooManySteps extends Error {
+  override readonly name = 'TooManySteps';
+
+  constructor() {
+    super(`The evaluation takes more than ${MAX_STEPS} steps.`);
+  }
+}
+
+/** A file or directory that a request names. */
+export interface AskedPath extends ResolvedPath {
+  /** True if the tool reads everything below it. */
+  readonly isTree: boolean;
+}
+
+/** Everything that matchers read of one request; each part is worked out once, when the first matcher needs it. */
+export class Facts {
+  readonly cwd: ResolvedPath | null;
+  private steps = 0;
+
+  constructor(
+    readonly request: PolicyRequest,
+    /** Null: the tool is not known. */
+    readonly shape: ToolShape | null,
+    private readonly now: Date,
+  ) {
+    this.cwd = request.cwd === null ? null : resolvePath(request.cwd, null);
+  }
+
+  /** @throws TooManySteps */
+  spend(steps: number): void {
+    this.steps += steps;
+    if (this.steps > MAX_STEPS) throw new TooManySteps();
+  }
+
+  has(...roles: readonly MemberRole[]): boolean {
+    return this.shape !== null && memberOf(this.shape, ...roles) !== null;
+  }
+
+  /** The command line; null if the tool has none, or the request leaves it out. */
+  readonly command = once((): ParsedCommand | null => {
+    const [text] = this.values('command');
+    return typeof text === 'string' ? parseCommand(text) : null;
+  });
+
+  /** The paths in the members of a known tool; null if one is missing. */
+  readonly paths = once((): readonly AskedPath[] | null => {
+    const paths = this.values('path');
+    const trees = this.values('tree').map((tree) => tree ?? this.request.cwd);
+    const all = [...paths, ...trees];
+    if (!all.every((path) => typeof path === 'string')) return null;
+    return all.map((path, i) => ({ ...resolvePath(path, this.cwd), isTree: i >= paths.length }));
+  });
+
+  /** The hosts of the URLs of a known tool; null if one is missing or is not a URL. */
+  readonly hosts = once((): readonly AskedHost[] | null => {
+    const hosts = this.values('url').map((url) => (typeof url === 'string' ? hostOf(url) : null));
+    return hosts.includes(null) ? null : hosts.filter((host) => host !== null);
+  });
+
+  /** The texts in which a path, a URL or a command may hide: the command line, or any text of an unknown tool. */
+  readonly texts = once((): readonly string[] => {
+    if (this.shape === null) return textsIn(this.request.toolInput);
+    const command = this.command();
+    return command === null ? [] : [command.text];
+  });
+
+  /** Words of the texts that may be paths. A net: it splits without regard to quotes. */
+  readonly words = once((): readonly ResolvedPath[] =>
+    this.texts()
+      .flatMap((text) => [text, ...text.split(/[\s'"`=:;|&<>(){}$,]+/)])
+      .filter((word) => word !== '' && word.split('/').every(({ length }) => length <= MAX_SEGMENT))
+      .flatMap((word) => [resolvePath(word, null), ...(word.includes('/') ? [resolvePath(word, this.cwd)] : [])])
+      .filter(({ text }) => text.length <= MAX_TEXT),
+  );
+
+  /** Hosts of the URLs within the texts. */
+  readonly hostsInTexts = once((): readonly AskedHost[] =>
+    this.texts()
+      .flatMap((text) => text.match(/[a-z][a-z0-9+.-]{0,30}:\/\/[^\s'"`<>|;&()]+/gi) ?? [])
+      .flatMap((url) => hostOf(url) ?? []),
+  );
+
+  /** The reason why no rule may allow the input of a known tool, whatever it matches; null if there is none. */
+  readonly obstacle = once((): Doubt | null => {
+    if (this.shape === null) return null;
+    for (const [name, value] of Object.entries(this.request.toolInput)) {
+      const role = Object.hasOwn(this.shape.members, name) ? this.shape.members[name] : undefined;
+      if (role === undefined) return { reason: 'input', words: `the tool's member "${name.slice(0, 100)}" is not known` };
+      if ((role === 'off' || role === 'terminal') && value !== false && value !== null) {
+        return { reason: 'input', words: `"${name}" is set` };
+      }
+      if (role === 'pattern' && (typeof value !== 'string' || /^[/~\\]|^[A-Za-z]:|(?:^|[/\\{,])\.\.(?:[/\\},]|$)/.test(value))) {
+        return { reason: 'path', words: `the pattern in "${name}" may lead elsewhere` };
+      }
+    }
+    return null;
+  });
+
+  /** The variables of a condition. A member that the request leaves out is left out here. */
+  readonly context = once((): ConditionContext => {
+    const { key, owner, connector, agentId: agent, sessionId: session, toolName: tool, cwd, mode } = this.request;
+    const { toolInput: input, metadata } = this.request;
+    const members = Object.entries({ key, owner, connector, agent, session, tool, cwd, mode, input, metadata });
+    return { request: Object.fromEntries(members.filter(([, value]) => value !== null)), now: this.now };
+  });
+
+  /** The size of what a condition can go through: values and characters. */
+  readonly weight = once((): number => weightOf(this.request.toolInput) + weightOf(this.request.metadata));
+
+  private values(role: MemberRole): (JsonValue | undefined)[] {
+    return Object.entries(this.shape?.members ?? {})
+      .filter(([, known]) => known === role)
+      .map(([name]) => (Object.hasOwn(this.request.toolInput, name) ? this.request.toolInput[name] : undefined));
+  }
+}
+
+/** @throws TooManySteps for an input with more texts than are searched */
+function textsIn(value: JsonValue): string[] {
+  const texts: string[] = [];
+  const visit = (part: JsonValue): void => {
+    if (typeof part === 'string') texts.push(part);
+    else if (typeof part === 'object' && part !== null) Object.values(part).forEach(visit);
+    if (texts.length > MAX_TEXTS) throw new TooManySteps();
+  };
+  visit(value);
+  return texts;
+}
+
+function weightOf(value: JsonValue): number {
+  if (typeof value === 'string') return 1 + value.length;
+  if (typeof value !== 'object' || value === null) return 1;
+  return Object.values(value).reduce<number>((sum, part) => sum + weightOf(part), 1);
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
+}

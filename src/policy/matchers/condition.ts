@@ -1,0 +1,144 @@
+import { Environment, EvaluationError, ParseError, TypeError as CelTypeError, type ASTNode } from '@marcbachmann/cel-js';
+import type { JsonObject } from '../../kernel/json';
+
+/** Maximum length of a `when`, in characters. */
+const MAX_LENGTH = 2_000;
+
+/**
+ * The language of `when`. Nothing in it builds text or lists, loops within a loop, matches a regular expression, or asks
+ * whether a member exists: an agent could make the first three cost any amount, and loosen a rule by the last one by
+ * leaving the member out.
+ */
+const OPERATORS: ReadonlySet<string> = new Set(
+  'value id . [] list map ?: || && !_ -_ == != < <= > >= in call rcall'.split(' '),
+);
+const FUNCTIONS: ReadonlySet<string> = new Set(['size', 'int', 'double', 'timestamp', 'duration']);
+const LOOPS: ReadonlySet<string> = new Set(['all', 'exists', 'exists_one']);
+const METHODS: ReadonlySet<string> = new Set([
+  ...LOOPS,
+  ...'size startsWith endsWith contains lowerAscii'.split(' '),
+  ...'getFullYear getMonth getDate getDayOfMonth getDayOfWeek getDayOfYear getHours getMinutes'.split(' '),
+]);
+
+const environment = new Environment({
+  limits: { maxAstNodes: 200, maxDepth: 20, maxListElements: 100, maxMapEntries: 20, maxCallArguments: 4 },
+})
+  .registerVariable({
+    name: 'request',
+    schema: {
+      key: 'string',
+      owner: 'string',
+      connector: 'string',
+      agent: 'string',
+      session: 'string',
+      tool: 'string',
+      cwd: 'string',
+      mode: 'string',
+      input: 'map<string, dyn>',
+      metadata: 'map<string, dyn>',
+    },
+  })
+  .registerVariable('now', 'google.protobuf.Timestamp');
+
+/** The variables of a condition; what the caller left out is left out here. */
+export interface ConditionContext {
+  readonly request: JsonObject;
+  readonly now: Date;
+}
+
+export interface Condition {
+  /** True if the expression goes through a list of the request. */
+  readonly loops: boolean;
+  /** The value where the expression depends on nothing; else null. */
+  readonly constant: boolean | null;
+  /** `missing`: a member that the expression reads is not there. */
+  readonly test: (context: ConditionContext) => boolean | 'missing';
+}
+
+/** The fault of an expression, with its place in it. */
+export class ConditionFault extends Error {
+  override readonly name = 'ConditionFault';
+
+  constructor(
+    message: string,
+    readonly range: { readonly start: number; readonly end: number },
+    readonly fix: string,
+  ) {
+    super(message);
+  }
+}
+
+/** @throws ConditionFault */
+export function compileCondition(text: string): Condition {
+  const whole = { start: 0, end: text.length };
+  if (text.length > MAX_LENGTH) {
+    throw new ConditionFault(`The expression has more than ${MAX_LENGTH} characters.`, whole, 'Write a shorter one.');
+  }
+  const parsed = parse(text);
+  const { loops, reads } = inspect(parsed.ast, false);
+  const { valid, type, error } = parsed.check();
+  if (!valid) throw celFault(error, text);
+  if (type !== 'bool') {
+    throw new ConditionFault(`The expression is a ${type}, not true or false.`, whole, 'Compare it with a value.');
+  }
+  const test = ({ request, now }: ConditionContext): boolean | 'missing' => {
+    try {
+      const value: unknown = parsed({ request, now });
+      if (typeof value !== 'boolean') throw new Error('The expression gave neither true nor false.');
+      return value;
+    } catch (failure) {
+      if (failure instanceof EvaluationError && MISSING.has(failure.code)) return 'missing';
+      throw failure;
+    }
+  };
+  return { loops, constant: reads ? null : test({ request: {}, now: new Date(0) }) === true, test };
+}
+
+const MISSING: ReadonlySet<string> = new Set(['no_such_key', 'index_out_of_bounds']);
+
+function parse(text: string) {
+  try {
+    return environment.parse(text);
+  } catch (error) {
+    throw celFault(error, text);
+  }
+}
+
+function celFault(error: unknown, text: string): ConditionFault {
+  const known = error instanceof ParseError || error instanceof CelTypeError;
+  const range = known && error.range ? error.range : { start: 0, end: text.length };
+  const message = known ? error.summary : 'The expression cannot be read';
+  return new ConditionFault(
+    `${message}.`,
+    { start: range.start, end: Math.max(range.end, range.start + 1) },
+    'Correct the expression; it is CEL, with the variables request and now.',
+  );
+}
+
+/** @throws ConditionFault for what the language of `when` leaves out */
+function inspect(node: ASTNode, inLoop: boolean): { loops: boolean; reads: boolean } {
+  const refuse = (what: string, fix: string) => new ConditionFault(`${what} is not offered in when.`, node.range, fix);
+  if (!OPERATORS.has(node.op)) throw refuse(`"${node.op}"`, 'Compare members with values; put the rest into matchers.');
+  const name = node.op === 'call' || node.op === 'rcall' ? node.args[0] : null;
+  if (node.op === 'call' && !FUNCTIONS.has(node.args[0])) {
+    throw node.args[0] === 'has'
+      ? refuse('has()', 'Compare the member itself: a missing one matches in ask and deny, and does not in allow.')
+      : refuse(`${name}()`, `Use one of ${[...FUNCTIONS].join(', ')}.`);
+  }
+  if (node.op === 'rcall' && !METHODS.has(node.args[0])) {
+    throw refuse(`${name}()`, `Use one of ${[...METHODS].join(', ')}.`);
+  }
+  const isLoop = node.op === 'rcall' && LOOPS.has(node.args[0]);
+  if (isLoop && inLoop) throw refuse('A loop within a loop', 'Write two rules, or compare with a list by "in".');
+  const parts = children(node.args).map((child) => inspect(child, inLoop || isLoop));
+  return {
+    loops: isLoop || parts.some(({ loops }) => loops),
+    reads: node.op === 'id' || parts.some(({ reads }) => reads),
+  };
+}
+
+/** Nodes lie in arrays of arguments, which may lie in arrays themselves. */
+function children(args: unknown): ASTNode[] {
+  if (Array.isArray(args)) return args.flatMap(children);
+  return typeof args === 'object' && args !== null && 'op' in args ? [args as ASTNode] : [];
+}

@@ -1,0 +1,62 @@
+/** A path without `.` and `..`, resolved by its text alone: symbolic links cannot be seen from here. */
+export interface ResolvedPath {
+  readonly text: string;
+  /** `unknown`: relative, and the request names no working directory; `home`: begins with `~`. */
+  readonly root: 'absolute' | 'home' | 'unknown';
+  /** The reason why the agent's machine may take it for another file; null if there is none. */
+  readonly doubt: string | null;
+}
+
+const WINDOWS_ROOT = /^[A-Za-z]:[\\/]/;
+const HIDDEN = /[\p{Cc}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}]/u;
+
+/** Resolves a path against a working directory. */
+export function resolvePath(path: string, cwd: ResolvedPath | null): ResolvedPath {
+  const isWindows = WINDOWS_ROOT.test(path) || (cwd !== null && WINDOWS_ROOT.test(cwd.text));
+  const written = isWindows ? path.replaceAll('\\', '/') : path;
+  const doubt = pathDoubt(written, isWindows);
+  if (written === '~' || written.startsWith('~/')) {
+    const rest = normalize(written.slice(2));
+    const escapes = rest.startsWith('..');
+    return { text: rest === '' ? '~' : `~/${rest}`, root: escapes ? 'unknown' : 'home', doubt: doubt ?? HOME_DOUBT };
+  }
+  if (WINDOWS_ROOT.test(written)) {
+    return { text: `${written.slice(0, 2)}/${normalizeRooted(written.slice(3))}`, root: 'absolute', doubt };
+  }
+  if (written.startsWith('/')) return { text: `/${normalizeRooted(written)}`, root: 'absolute', doubt };
+  if (cwd === null) {
+    return { text: normalize(written), root: 'unknown', doubt: doubt ?? 'a relative path, without a working directory' };
+  }
+  const joined = resolvePath(`${cwd.text}/${written}`, null);
+  return { ...joined, doubt: cwd.doubt ?? doubt ?? joined.doubt };
+}
+
+const HOME_DOUBT = 'a path that begins with "~"';
+
+function pathDoubt(path: string, isWindows: boolean): string | null {
+  if (path === '') return 'an empty path';
+  if (HIDDEN.test(path)) return 'a path with hidden characters';
+  if (path !== path.normalize('NFC')) return 'a path with characters of several spellings';
+  if (/^~[^/]/.test(path)) return 'a path that begins with "~"';
+  if (!isWindows) return path.includes('\\') ? 'a path with a backslash' : null;
+  if (path.startsWith('//')) return 'a path of a network share';
+  if (/~\d/.test(path)) return 'a path that may be a short name';
+  if (path.slice(2).includes(':')) return 'a path with a colon';
+  return /[. ](?:\/|$)/.test(path.replace(/(?:^|\/)\.{1,2}(?=\/|$)/g, '')) ? 'a path with a trailing dot or space' : null;
+}
+
+/** Removes `.` and resolves `..`; those that lead above the beginning stay in front. */
+function normalize(path: string): string {
+  const parts: string[] = [];
+  for (const part of path.split('/')) {
+    if (part === '' || part === '.') continue;
+    if (part === '..' && parts.length > 0 && parts.at(-1) !== '..') parts.pop();
+    else parts.push(part);
+  }
+  return parts.join('/');
+}
+
+/** As {@link normalize}; nothing is above a root. */
+function normalizeRooted(path: string): string {
+  return normalize(path).replace(/^(?:\.\.(?:\/|$))+/, '');
+}
