@@ -17,5 +17,5 @@ export type ToolShapes = ReadonlyMap<string, ToolShape>;
 
 /** The name of the first member with a role; null if there is none. */
 export function memberOf({ members }: ToolShape, ...roles: readonly MemberRole[]): string | null {
-  return Object.keys(members).find((name) => roles.includes(members[name]!)) ?? null;
+  return Object.entries(members).find(([, role]) => roles.includes(role))?.[0] ?? null;
 }

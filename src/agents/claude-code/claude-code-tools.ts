@@ -36,7 +36,13 @@ export const CLAUDE_CODE_TOOLS: ToolShapes = new Map([
   ['MultiEdit', writes({ file_path: 'path', edits: 'text' })],
   [
     'NotebookEdit',
-    writes({ notebook_path: 'path', new_source: 'text', cell_id: 'text', cell_type: 'text', edit_mode: 'text' }),
+    writes({
+      notebook_path: 'path',
+      new_source: 'text',
+      cell_id: 'text',
+      cell_type: 'text',
+      edit_mode: 'text',
+    }),
   ],
   ['Glob', reads({ pattern: 'pattern', path: 'tree' })],
   [

@@ -21,18 +21,35 @@ export function crossFaults(policy: Policy): Fault[] {
 
 type At = (...path: (string | number)[]) => (string | number)[];
 
-const error = (path: Fault['path'], message: string, fix: string): Fault => ({ severity: 'error', path, message, fix });
+const error = (path: Fault['path'], message: string, fix: string): Fault => ({
+  severity: 'error',
+  path,
+  message,
+  fix,
+});
 
 function duplicateId({ rules }: Policy, { id }: Rule, index: number): Fault[] {
   const first = rules.findIndex((rule) => rule.id === id);
   if (first === index) return [];
-  return [error(['rules', index, 'id'], `The id "${id}" is used by rule ${first + 1} already.`, 'Choose another id.')];
+  return [
+    error(
+      ['rules', index, 'id'],
+      `The id "${id}" is used by rule ${first + 1} already.`,
+      'Choose another id.',
+    ),
+  ];
 }
 
 function decisionFaults({ classes }: Policy, { decision, class: name, say, match }: Rule, at: At): Fault[] {
   const faults: Fault[] = [];
   if (name !== undefined && decision !== 'ask') {
-    faults.push(error(at('class'), `A rule that ${decision}s has no class.`, 'Remove `class`, or write `decision: ask`.'));
+    faults.push(
+      error(
+        at('class'),
+        `A rule that ${decision}s has no class.`,
+        'Remove `class`, or write `decision: ask`.',
+      ),
+    );
   } else if (name !== undefined && !BUILT_IN_CLASSES.has(name) && !Object.hasOwn(classes ?? {}, name)) {
     faults.push(error(at('class'), `There is no class "${name}".`, `Add \`${name}\` to \`classes\`.`));
   }
@@ -40,7 +57,9 @@ function decisionFaults({ classes }: Policy, { decision, class: name, say, match
     faults.push(error(at('say'), 'Nobody reads the words of a rule that allows.', 'Remove `say`.'));
   }
   if (match?.except && !match.path) {
-    faults.push(error(at('match', 'except'), '`except` leaves paths out of `path`, which is missing.', 'Add `path`.'));
+    faults.push(
+      error(at('match', 'except'), '`except` leaves paths out of `path`, which is missing.', 'Add `path`.'),
+    );
   }
   return faults;
 }
@@ -100,7 +119,13 @@ function patternFaults({ decision, match = {} }: Rule, at: At): Fault[] {
         const message = globFault(pattern);
         return message === null
           ? []
-          : [error(at('match', 'input', pointer, 'glob'), `"${pattern}" ${message}.`, 'Correct the pattern.')];
+          : [
+              error(
+                at('match', 'input', pointer, 'glob'),
+                `"${pattern}" ${message}.`,
+                'Correct the pattern.',
+              ),
+            ];
       }),
     ),
   ];

@@ -14,7 +14,10 @@ const words = (property: string) => {
 };
 
 function oneOrMany<T extends z.ZodType>(item: T) {
-  return z.union([item, z.array(item).min(1, 'must not be empty').max(MAX_LIST, `must have at most ${MAX_LIST}`)]);
+  return z.union([
+    item,
+    z.array(item).min(1, 'must not be empty').max(MAX_LIST, `must have at most ${MAX_LIST}`),
+  ]);
 }
 
 const text = z.string().min(1, 'must not be empty').max(1_000, 'must have at most 1000 characters');
@@ -30,18 +33,24 @@ const inputTestSchema = z.union([
   z.strictObject({ glob: texts }),
 ]);
 
-const pointer = z.string().regex(/^(?:\/(?:[^~/]|~[01])*)+$/, 'must be a JSON pointer such as "/options/force"');
+const pointer = z
+  .string()
+  .regex(/^(?:\/(?:[^~/]|~[01])*)+$/, 'must be a JSON pointer such as "/options/force"');
 
 const matchSchema = z.strictObject({
   tool: texts.optional().describe('Names of tools, as the agent calls them; globs'),
   agent: texts.optional().describe('The label that the agent claims'),
   session: texts.optional().describe('The session that the agent claims'),
-  key: texts.optional().describe('The name of the API key that asks; "*" is every agent of this installation'),
+  key: texts
+    .optional()
+    .describe('The name of the API key that asks; "*" is every agent of this installation'),
   owner: texts.optional().describe('The owner of the API key that asks'),
   connector: texts.optional().describe('The way in which the agent asks'),
   mode: texts.optional().describe('The permission mode that the agent claims'),
   cwd: texts.optional().describe('Working directories; globs'),
-  path: texts.optional().describe('Files and directories; globs that begin with "/", "**/", "~/" or "${cwd}/"'),
+  path: texts
+    .optional()
+    .describe('Files and directories; globs that begin with "/", "**/", "~/" or "${cwd}/"'),
   except: texts.optional().describe('Paths that `path` leaves out'),
   host: texts.optional().describe('Hosts of URLs: example.org, *.example.org, example.org:8443'),
   command: commandMatcherSchema.optional().describe('Commands of a shell'),

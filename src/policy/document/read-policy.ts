@@ -30,4 +30,3 @@ export function readPolicy(text: string): ReadPolicy {
 export function policyVersion(document: JsonValue): string {
   return `sha256:${sha256Hex(canonicalize(document))}`;
 }
-

@@ -22,11 +22,25 @@ export function faultsOf(issue: Issue): Fault[] {
       return [{ ...fault(path, issue.issues[0]?.message ?? 'is not a valid name'), ofKey: true }];
     case 'invalid_value':
       if (!issue.message.startsWith('Invalid')) return [fault(path, issue.message)];
-      return [fault(path, `must be ${listing(issue.values.map((value) => JSON.stringify(value)), 'or')}`)];
+      return [
+        fault(
+          path,
+          `must be ${listing(
+            issue.values.map((value) => JSON.stringify(value)),
+            'or',
+          )}`,
+        ),
+      ];
     case 'invalid_type':
-      if (!issue.message.endsWith('undefined')) return [fault(path, `must be ${TYPES[issue.expected] ?? issue.expected}`)];
+      if (!issue.message.endsWith('undefined'))
+        return [fault(path, `must be ${TYPES[issue.expected] ?? issue.expected}`)];
       return [{ ...fault(path, 'is missing'), fix: `Add \`${path.at(-1)}\`.` }];
-    default:
+    case 'custom':
+    case 'invalid_element':
+    case 'invalid_format':
+    case 'not_multiple_of':
+    case 'too_big':
+    case 'too_small':
       return [fault(path, issue.message)];
   }
 }
@@ -42,8 +56,10 @@ const TYPES: Readonly<Record<string, string>> = {
 function fault(path: Path, message: string): Fault {
   const at = { severity: 'error', path } as const;
   // Words that already name the property are those of one that is not enforced.
-  if (message.startsWith('`')) return { ...at, message, fix: 'Remove it, or install a version that enforces it.' };
-  if (path.length === 0) return { ...at, message: `A policy ${message}.`, fix: 'Begin with `version: 1` and `rules:`.' };
+  if (message.startsWith('`'))
+    return { ...at, message, fix: 'Remove it, or install a version that enforces it.' };
+  if (path.length === 0)
+    return { ...at, message: `A policy ${message}.`, fix: 'Begin with `version: 1` and `rules:`.' };
   const name = path.findLast((part) => typeof part === 'string');
   return { ...at, message: `\`${name}\` ${message}.`, fix: `Correct \`${name}\`.` };
 }
@@ -51,7 +67,12 @@ function fault(path: Path, message: string): Fault {
 /** Of the shapes that a value may have, the one that it comes closest to has the deepest fault. */
 function closestBranch(branches: readonly (readonly Issue[])[]): readonly Issue[] {
   const depth = (issues: readonly Issue[]) =>
-    Math.max(0, ...issues.map(({ code, path }) => 2 * path.length + (code === 'invalid_type' && path.length === 0 ? 0 : 1)));
+    Math.max(
+      0,
+      ...issues.map(
+        ({ code, path }) => 2 * path.length + (code === 'invalid_type' && path.length === 0 ? 0 : 1),
+      ),
+    );
   return branches.toSorted((a, b) => depth(b) - depth(a))[0] ?? [];
 }
 
@@ -86,7 +107,9 @@ function knownMembers(path: Path): string[] {
       return typeof next === 'object' ? [next] : [];
     });
   }
-  return [...new Set(places.flatMap(alternatives).flatMap(({ properties }) => Object.keys(properties ?? {})))];
+  return [
+    ...new Set(places.flatMap(alternatives).flatMap(({ properties }) => Object.keys(properties ?? {}))),
+  ];
 }
 
 function alternatives(schema: JsonSchema): readonly JsonSchema[] {

@@ -11,13 +11,14 @@ export function similarName(name: string, known: readonly string[]): string | nu
 function editsBetween(a: string, b: string): number {
   if (a.length > 64) return a.length;
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i += 1) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j += 1) {
-      const replaced = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, row[j]! + 1, next[j - 1]! + 1));
-    }
-    row = next;
+  for (const [i, letter] of a.split('').entries()) {
+    let before = i + 1;
+    row = row.map((_, j) => {
+      if (j === 0) return before;
+      const replaced = (row[j - 1] ?? 0) + (b[j - 1] === letter ? 0 : 1);
+      before = Math.min(replaced, (row[j] ?? 0) + 1, before + 1);
+      return before;
+    });
   }
-  return row[b.length]!;
+  return row.at(-1) ?? 0;
 }

@@ -1,4 +1,15 @@
-import { isAlias, isMap, isPair, isScalar, isSeq, LineCounter, parseDocument, type Alias, type Document, type Node } from 'yaml';
+import {
+  isAlias,
+  isMap,
+  isPair,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseDocument,
+  type Alias,
+  type Document,
+  type Node,
+} from 'yaml';
 import type { JsonValue } from '../../kernel/json';
 import type { Fault, Finding } from './finding';
 
@@ -163,18 +174,30 @@ class Reader {
     if (isScalar(target)) return this.scalarOf(target.value, span);
     this.around.add(target);
     const value = isSeq(target)
-      ? target.items.map((item, i) => this.valueOf(item as Node | null, [...path, i], spanOf(item as Node | null)))
+      ? target.items.map((item, i) =>
+          this.valueOf(item as Node | null, [...path, i], spanOf(item as Node | null)),
+        )
       : this.objectOf(target, path);
     this.around.delete(target);
     return value;
   }
 
-  private targetOf(alias: Alias, span: Span): Node | null {
+  private targetOf(alias: Alias, span: Span): Node {
     this.aliases += 1;
     if (this.aliases > MAX_ALIASES) {
-      throw this.refuse(span, `The document uses more than ${MAX_ALIASES} aliases.`, 'Repeat less by aliases.');
+      throw this.refuse(
+        span,
+        `The document uses more than ${MAX_ALIASES} aliases.`,
+        'Repeat less by aliases.',
+      );
     }
-    return alias.resolve(this.document) ?? null;
+    const target = alias.resolve(this.document);
+    if (target) return target;
+    throw this.refuse(
+      span,
+      `There is no anchor "${alias.source}".`,
+      'Write the value itself instead of the alias.',
+    );
   }
 
   private objectOf(node: Node, path: readonly (string | number)[]): JsonValue {
@@ -197,7 +220,11 @@ class Reader {
     }
     if (typeof value === 'number' && Number.isFinite(value)) return value;
     if (typeof value === 'boolean' || value === null) return value;
-    throw this.refuse(span, 'The value is not one that JSON can carry.', 'Write a finite number, or text in quotes.');
+    throw this.refuse(
+      span,
+      'The value is not one that JSON can carry.',
+      'Write a finite number, or text in quotes.',
+    );
   }
 
   private refuse({ start, end }: Span, message: string, fix: string): UnreadableDocument {

@@ -1,7 +1,7 @@
 import { canonicalize } from '../../kernel/canonical-json';
 import type { JsonValue } from '../../kernel/json';
 import { listOf, type InputTest, type RuleMatch } from '../document/policy-schema';
-import { compileGlob } from '../matchers/glob';
+import { compileGlob, partsOf } from '../matchers/glob';
 import { compileHostPattern } from '../matchers/host-pattern';
 import { anyOf, type Match } from '../matchers/match';
 import { compilePathPattern, type PatternUse } from '../matchers/path-pattern';
@@ -40,7 +40,10 @@ export function compileMatch(match: RuleMatch, use: PatternUse): Matcher[] {
 /** True for a name that one of the globs matches. */
 export function compileNames(list: string | readonly string[]): (name: string) => boolean {
   const globs = listOf(list).map((pattern) => compileGlob(pattern));
-  return (name) => globs.some((glob) => glob(name));
+  return (name) => {
+    const parts = partsOf(name);
+    return globs.some((glob) => glob(parts));
+  };
 }
 
 function names(list: string | readonly string[], read: (facts: Facts) => string | null): Matcher {
@@ -82,7 +85,10 @@ function directories(list: string | readonly string[], use: PatternUse): Matcher
 /** A command that begins elsewhere may still run in the directory of the rule. */
 function changesDirectory(facts: Facts): boolean {
   const command = facts.command();
-  return command !== null && mentions(command, { mentions: [['cd'], ['pushd'], ['chdir'], ['-C'], ['env', '--chdir']] }) !== null;
+  return (
+    command !== null &&
+    mentions(command, { mentions: [['cd'], ['pushd'], ['chdir'], ['-C'], ['env', '--chdir']] }) !== null
+  );
 }
 
 function hosts(list: readonly string[], use: PatternUse): Matcher {
@@ -90,6 +96,7 @@ function hosts(list: readonly string[], use: PatternUse): Matcher {
   return (facts) => {
     if (!facts.has('url')) {
       if (use === 'prove') return false;
+      if (facts.lacksCommand) return 'missing';
       const asked = facts.hostsInTexts();
       facts.spend(asked.length * patterns.length);
       return asked.some((host) => patterns.some((matches) => matches(host)));
@@ -107,7 +114,10 @@ function hosts(list: readonly string[], use: PatternUse): Matcher {
 
 function inputs(tests: Readonly<Record<string, InputTest>>): Matcher {
   const compiled = Object.entries(tests).map(([pointer, test]) => ({
-    path: pointer.slice(1).split('/').map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~')),
+    path: pointer
+      .slice(1)
+      .split('/')
+      .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~')),
     test: compileInputTest(test),
   }));
   return (facts) => {
@@ -127,7 +137,9 @@ function compileInputTest(test: InputTest): (value: JsonValue) => Match {
   if ('glob' in test) {
     const matches = compileNames(test.glob);
     return (value) =>
-      typeof value === 'string' ? matches(value) : { reason: 'input', words: 'a member of the input is not text' };
+      typeof value === 'string'
+        ? matches(value)
+        : { reason: 'input', words: 'a member of the input is not text' };
   }
   const texts = new Set(('any' in test ? test.any : [test.equals]).map((value) => canonicalize(value)));
   return (value) => texts.has(canonicalize(value));
@@ -144,8 +156,8 @@ function memberAt(value: JsonValue | undefined, path: readonly string[]): JsonVa
 function commands(matcher: NonNullable<RuleMatch['command']>): Matcher {
   return (facts, tokens) => {
     if (facts.shape !== null && !facts.has('command')) return false;
+    if (facts.lacksCommand) return 'missing';
     const known = facts.command();
-    if (facts.shape !== null && known === null) return 'missing';
     for (const command of known ? [known] : facts.texts().map((text) => parseCommand(text))) {
       facts.spend(1);
       const found = mentions(command, matcher);

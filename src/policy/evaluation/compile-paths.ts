@@ -1,5 +1,6 @@
 import { allOf, anyOf, type Doubt, type Match } from '../matchers/match';
 import { compilePathPattern, mayMatchBelow, type PatternUse } from '../matchers/path-pattern';
+import type { ResolvedPath } from '../matchers/resolve-path';
 import type { AskedPath, Facts } from './facts';
 import type { Matcher } from './matcher';
 
@@ -9,30 +10,39 @@ import type { Matcher } from './matcher';
  */
 export function compilePaths(list: readonly string[], except: readonly string[], use: PatternUse): Matcher {
   const patterns = list.map((pattern) => compilePathPattern(pattern, use));
-  const exceptions = except.map((pattern) => compilePathPattern(pattern, use === 'prove' ? 'catch' : 'prove'));
+  const exceptions = except.map((pattern) =>
+    compilePathPattern(pattern, use === 'prove' ? 'catch' : 'prove'),
+  );
   const cost = patterns.length + exceptions.length;
 
-  const prove = (path: AskedPath, { cwd }: Facts): Match => {
+  const prove = ({ path, isTree }: AskedPath, { cwd }: Facts): Match => {
     if (path.doubt !== null) return doubtful(path.doubt);
-    if (path.isTree && (except.length > 0 || !list.every((pattern) => pattern.endsWith('/**')))) {
+    if (isTree && (except.length > 0 || !list.every((pattern) => pattern.endsWith('/**')))) {
       return doubtful('the tool reads everything below a directory');
     }
     if (exceptions.some((matches) => matches(path, cwd) !== false)) return false;
     return anyOf(patterns.map((matches) => matches(path, cwd)));
   };
-  const catchPath = (path: AskedPath, { cwd }: Facts): Match => {
-    if (exceptions.some((matches) => matches(path, cwd) === true) && path.doubt === null) return false;
-    const match = anyOf(patterns.map((matches) => matches(path, cwd)));
-    if (match !== false) return match;
-    if (path.isTree && list.some((pattern) => mayMatchBelow(pattern, path, cwd))) {
+  const match = (path: ResolvedPath, { cwd }: Facts): Match => {
+    if (path.doubt === null && exceptions.some((matches) => matches(path, cwd) === true)) return false;
+    return anyOf(patterns.map((matches) => matches(path, cwd)));
+  };
+  const catchPath = ({ path, isTree }: AskedPath, facts: Facts): Match => {
+    const found = match(path, facts);
+    if (found !== false) return found;
+    if (isTree && list.some((pattern) => mayMatchBelow(pattern, path, facts.cwd))) {
       return doubtful('the tool reads everything below a directory');
     }
     return path.doubt === null ? false : doubtful(path.doubt);
   };
   const inWords = (facts: Facts): Match => {
+    if (facts.lacksCommand) return 'missing';
     const words = facts.words();
     facts.spend(words.length * cost);
-    return words.some((word) => catchPath({ ...word, doubt: null, isTree: false }, facts) === true);
+    return words.some(({ path, hasSlash }) => {
+      const found = match(path, facts);
+      return found === true || (found === 'missing' && hasSlash);
+    });
   };
 
   return (facts) => {

@@ -2,8 +2,8 @@ import { durationMs } from '../document/duration';
 import { listOf, type Policy, type Rule } from '../document/policy-schema';
 import { compileCondition } from '../matchers/condition';
 import { allOf, type Match } from '../matchers/match';
-import type { Candidate } from '../shell/prove';
-import { resolvePath } from '../matchers/resolve-path';
+import type { ResolvedPath } from '../matchers/resolve-path';
+import type { CommandMatcher } from '../shell/command-matcher';
 import type { ToolShapes } from '../tool-shapes';
 import { compileDirectories, compileMatch, compileNames } from './compile-match';
 import type { Facts } from './facts';
@@ -12,6 +12,12 @@ import type { Facts } from './facts';
 const MAX_LOOP_WEIGHT = 20_000;
 /** Names of tools whose rules are remembered. */
 const MAX_TOOLS = 500;
+
+/** A command of a rule that allows, with the directories in which it does; null: in every directory. */
+export interface AllowedCommand {
+  readonly matcher: CommandMatcher;
+  readonly isDirectory: ((directory: ResolvedPath) => boolean) | null;
+}
 
 /** A rule ready for evaluation. */
 export interface CompiledRule {
@@ -23,8 +29,8 @@ export interface CompiledRule {
   readonly isForTool: (tool: string) => boolean;
   /** Tests everything but the tool and, where the rule allows, the command. */
   readonly test: (facts: Facts, tokens: string[]) => Match;
-  /** The proof of a command for a rule that allows; null if the rule names no command. */
-  readonly candidate: Candidate | null;
+  /** The commands that the rule allows; null if it names none, or does not allow. */
+  readonly command: AllowedCommand | null;
 }
 
 /** The properties that this version enforces of a class, beside one approval by any operator and no grants. */
@@ -64,10 +70,12 @@ export function compilePolicy(
   shapes: ToolShapes,
 ): CompiledPolicy {
   const rules = policy.rules.map(compileRule).toSorted((a, b) => (a.id < b.id ? -1 : 1));
-  const classes = ['normal', 'critical', ...Object.keys(policy.classes ?? {})].map((name): [string, CompiledClass] => {
-    const timeout = policy.classes?.[name]?.timeout;
-    return [name, { timeoutMs: timeout === undefined ? null : durationMs(timeout) }];
-  });
+  const classes = ['normal', 'critical', ...Object.keys(policy.classes ?? {})].map(
+    (name): [string, CompiledClass] => {
+      const timeout = policy.classes?.[name]?.timeout;
+      return [name, { timeoutMs: timeout === undefined ? null : durationMs(timeout) }];
+    },
+  );
   return new CompiledPolicy(version, policy.mode === 'shadow', rules, new Map(classes), shapes);
 }
 
@@ -93,16 +101,16 @@ export function compileRule(rule: Rule): CompiledRule {
       }
       return allOf(matches);
     },
-    candidate:
+    command:
       decision === 'allow' && match.command
-        ? { rule: id, matcher: match.command, cwd: match.cwd === undefined ? null : isDirectory(match.cwd) }
+        ? { matcher: match.command, isDirectory: match.cwd === undefined ? null : isDirectory(match.cwd) }
         : null,
   };
 }
 
-function isDirectory(list: string | readonly string[]): (directory: string) => boolean {
+function isDirectory(list: string | readonly string[]): (directory: ResolvedPath) => boolean {
   const matches = compileDirectories(listOf(list), 'prove');
-  return (directory) => matches(resolvePath(directory, null)) === true;
+  return (directory) => matches(directory) === true;
 }
 
 function compileWhen(when: string): (facts: Facts) => Match {

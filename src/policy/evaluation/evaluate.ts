@@ -1,6 +1,6 @@
 import { TooLongToMatch } from '../matchers/glob';
 import type { Doubt, Match } from '../matchers/match';
-import { prove } from '../shell/prove';
+import { prove, type Candidate, type Proof } from '../shell/prove';
 import type { CompiledPolicy, CompiledRule } from './compile-policy';
 import { Facts, TooManySteps } from './facts';
 import { isInteractive } from './interactive';
@@ -69,21 +69,28 @@ function testRule(rule: CompiledRule, facts: Facts, tokens: string[]): Match {
   } catch (error) {
     if (error instanceof TooManySteps) throw error;
     const words = error instanceof Error ? error.message : String(error);
-    return { reason: error instanceof TooLongToMatch ? 'limit' : 'error', words: `rule ${rule.id}: ${words}` };
+    return {
+      reason: error instanceof TooLongToMatch ? 'limit' : 'error',
+      words: `rule ${rule.id}: ${words}`,
+    };
   }
 }
 
 function rule(policy: CompiledPolicy, found: readonly Found[], facts: Facts): Ruling {
   const matching = (decision: CompiledRule['decision']) =>
-    found.filter(({ rule: { decision: own }, match }) => own === decision && (match === true || match === 'missing'));
+    found.filter(
+      ({ rule: { decision: own }, match }) => own === decision && (match === true || match === 'missing'),
+    );
 
   const denies = matching('deny');
   if (denies.length > 0) return deny(denies);
   const asks = matching('ask');
   const interactive = isInteractive(facts);
-  const doubt = found.find(({ rule: { decision }, match }) => decision !== 'allow' && typeof match === 'object');
+  const doubt = found.find(
+    ({ rule: { decision }, match }) => decision !== 'allow' && typeof match === 'object',
+  );
   if (asks.length > 0 || doubt || interactive) return ask(policy, asks, doubtOf(doubt), interactive);
-  return allow(found, facts) ?? ask(policy, [], doubtOfAllow(found, facts), false);
+  return allow(policy, found, facts);
 }
 
 function deny(found: readonly Found[]): Ruling {
@@ -98,14 +105,19 @@ function deny(found: readonly Found[]): Ruling {
   };
 }
 
-function ask(policy: CompiledPolicy, asks: readonly Found[], doubt: Doubt | null, isCritical: boolean): Ruling {
+function ask(
+  policy: CompiledPolicy,
+  asks: readonly Found[],
+  doubt: Doubt | null,
+  isCritical: boolean,
+): Ruling {
   const names = new Set([...asks.map(({ rule }) => rule.class), ...(isCritical ? ['critical'] : [])]);
   if (names.size === 0) names.add('normal');
   const timeouts = [...names].flatMap((name) => policy.classes.get(name)?.timeoutMs ?? []);
   return {
     decision: 'ask',
     ...evidence(asks),
-    class: [...names].toSorted(compareClasses)[0]!,
+    class: [...names].toSorted(compareClasses)[0] ?? 'normal',
     timeoutMs: timeouts.length === 0 ? null : Math.min(...timeouts),
     say: null,
     doubt,
@@ -118,37 +130,41 @@ function compareClasses(a: string, b: string): number {
   return rank(a) - rank(b) || (a < b ? -1 : 1);
 }
 
-/** Null if no rule allows the whole request. */
-function allow(found: readonly Found[], facts: Facts): Ruling | null {
-  if (facts.obstacle() !== null) return null;
-  const allows = found.filter(({ rule: { decision }, match }) => decision === 'allow' && match === true);
+/** Allows what is proven; asks for everything else, with the reason if a rule was meant to allow. */
+function allow(policy: CompiledPolicy, found: readonly Found[], facts: Facts): Ruling {
+  const meant = found.filter(({ rule: { decision } }) => decision === 'allow');
+  if (meant.length === 0) return ask(policy, [], null, false);
+  const obstacle = facts.obstacle();
+  if (obstacle) return ask(policy, [], obstacle, false);
+
   const allowed = { decision: 'allow', class: null, timeoutMs: null, say: null, doubt: null } as const;
+  const certain = meant.filter(({ match }) => match === true);
+  const doubt = doubtOf(meant.find(({ match }) => typeof match === 'object'));
   if (!facts.has('command')) {
     // A rule that names a command says nothing about a tool that has none.
-    const whole = allows.filter(({ rule: { candidate } }) => candidate === null);
-    return whole.length === 0 ? null : { ...allowed, ...evidence(whole) };
+    const whole = certain.filter(({ rule: { command } }) => command === null);
+    return whole.length > 0 ? { ...allowed, ...evidence(whole) } : ask(policy, [], doubt, false);
   }
-  const proof = proveCommand(allows, facts);
-  return proof?.allowed ? { ...allowed, rules: proof.rules.toSorted(), tokens: proof.tokens } : null;
+  const proof = proveCommand(certain, facts);
+  if (proof?.allowed) return { ...allowed, rules: proof.rules.toSorted(), tokens: proof.tokens };
+  const unproven: Doubt | null = proof?.doubt
+    ? { reason: 'command', words: `the command has this: ${proof.doubt}` }
+    : null;
+  return ask(policy, [], unproven ?? doubt, false);
 }
 
-function proveCommand(allows: readonly Found[], facts: Facts) {
+function proveCommand(certain: readonly Found[], facts: Facts): Proof | null {
   const command = facts.command();
-  const candidates = allows.flatMap(({ rule: { candidate } }) => candidate ?? []);
   if (command === null) return null;
-  const cwd = facts.cwd?.root === 'absolute' && facts.cwd.doubt === null ? facts.cwd.text : null;
-  return prove(command, candidates, cwd);
-}
-
-/** The reason why a rule that was meant to allow did not. */
-function doubtOfAllow(found: readonly Found[], facts: Facts): Doubt | null {
-  const allows = found.filter(({ rule: { decision } }) => decision === 'allow');
-  if (allows.length === 0) return null;
-  const doubt = facts.obstacle() ?? doubtOf(allows.find(({ match }) => typeof match === 'object'));
-  if (doubt) return doubt;
-  const proof = facts.has('command') ? proveCommand(allows, facts) : null;
-  if (!proof || proof.allowed || proof.doubt === null) return null;
-  return { reason: 'command', words: `the command has: ${proof.doubt}` };
+  const candidates = certain.flatMap(({ rule: { id, command: own } }): Candidate[] => {
+    if (own === null) return [];
+    const { matcher, isDirectory } = own;
+    return [
+      { rule: id, matcher, cwd: isDirectory && ((directory) => isDirectory(facts.directory(directory))) },
+    ];
+  });
+  const { cwd } = facts;
+  return prove(command, candidates, cwd?.root === 'absolute' && cwd.doubt === null ? cwd.text : null);
 }
 
 function doubtOf(found: Found | undefined): Doubt | null {
@@ -156,7 +172,10 @@ function doubtOf(found: Found | undefined): Doubt | null {
 }
 
 function evidence(found: readonly Found[]): Pick<Ruling, 'rules' | 'tokens'> {
-  return { rules: found.map(({ rule: { id } }) => id), tokens: [...new Set(found.flatMap(({ tokens }) => tokens))] };
+  return {
+    rules: found.map(({ rule: { id } }) => id),
+    tokens: [...new Set(found.flatMap(({ tokens }) => tokens))],
+  };
 }
 
 function isSame(a: Ruling, b: Ruling): boolean {

@@ -23,9 +23,17 @@ export class TooManySteps extends Error {
 }
 
 /** A file or directory that a request names. */
-export interface AskedPath extends ResolvedPath {
+export interface AskedPath {
+  readonly path: ResolvedPath;
   /** True if the tool reads everything below it. */
   readonly isTree: boolean;
+}
+
+/** A word of a text that may be a path. */
+export interface AskedWord {
+  readonly path: ResolvedPath;
+  /** True if it can only be a path, and not a plain word. */
+  readonly hasSlash: boolean;
 }
 
 /** Everything that matchers read of one request; each part is worked out once, when the first matcher needs it. */
@@ -58,14 +66,28 @@ export class Facts {
     return typeof text === 'string' ? parseCommand(text) : null;
   });
 
+  /** True if the tool has a command line and the request leaves it out. */
+  get lacksCommand(): boolean {
+    return this.has('command') && this.command() === null;
+  }
+
   /** The paths in the members of a known tool; null if one is missing. */
   readonly paths = once((): readonly AskedPath[] | null => {
     const paths = this.values('path');
     const trees = this.values('tree').map((tree) => tree ?? this.request.cwd);
     const all = [...paths, ...trees];
     if (!all.every((path) => typeof path === 'string')) return null;
-    return all.map((path, i) => ({ ...resolvePath(path, this.cwd), isTree: i >= paths.length }));
+    return all.map((path, i) => ({ path: resolvePath(path, this.cwd), isTree: i >= paths.length }));
   });
+
+  private readonly directories = new Map<string, ResolvedPath>();
+
+  /** Resolves a directory to which a command changes; the rules ask for the same few. */
+  directory(text: string): ResolvedPath {
+    const known = this.directories.get(text) ?? resolvePath(text, null);
+    this.directories.set(text, known);
+    return known;
+  }
 
   /** The hosts of the URLs of a known tool; null if one is missing or is not a URL. */
   readonly hosts = once((): readonly AskedHost[] | null => {
@@ -81,12 +103,15 @@ export class Facts {
   });
 
   /** Words of the texts that may be paths. A net: it splits without regard to quotes. */
-  readonly words = once((): readonly ResolvedPath[] =>
+  readonly words = once((): readonly AskedWord[] =>
     this.texts()
       .flatMap((text) => [text, ...text.split(/[\s'"`=:;|&<>(){}$,]+/)])
       .filter((word) => word !== '' && word.split('/').every(({ length }) => length <= MAX_SEGMENT))
-      .flatMap((word) => [resolvePath(word, null), ...(word.includes('/') ? [resolvePath(word, this.cwd)] : [])])
-      .filter(({ text }) => text.length <= MAX_TEXT),
+      .map((word) => {
+        const hasSlash = word.includes('/');
+        return { path: resolvePath(word, hasSlash ? this.cwd : null), hasSlash };
+      })
+      .filter(({ path }) => path.text.length <= MAX_TEXT),
   );
 
   /** Hosts of the URLs within the texts. */
@@ -101,11 +126,15 @@ export class Facts {
     if (this.shape === null) return null;
     for (const [name, value] of Object.entries(this.request.toolInput)) {
       const role = Object.hasOwn(this.shape.members, name) ? this.shape.members[name] : undefined;
-      if (role === undefined) return { reason: 'input', words: `the tool's member "${name.slice(0, 100)}" is not known` };
+      if (role === undefined)
+        return { reason: 'input', words: `the tool's member "${name.slice(0, 100)}" is not known` };
       if ((role === 'off' || role === 'terminal') && value !== false && value !== null) {
         return { reason: 'input', words: `"${name}" is set` };
       }
-      if (role === 'pattern' && (typeof value !== 'string' || /^[/~\\]|^[A-Za-z]:|(?:^|[/\\{,])\.\.(?:[/\\},]|$)/.test(value))) {
+      if (
+        role === 'pattern' &&
+        (typeof value !== 'string' || /^[/~\\]|^[A-Za-z]:|(?:^|[/\\{,])\.\.(?:[/\\},]|$)/.test(value))
+      ) {
         return { reason: 'path', words: `the pattern in "${name}" may lead elsewhere` };
       }
     }
@@ -114,9 +143,29 @@ export class Facts {
 
   /** The variables of a condition. A member that the request leaves out is left out here. */
   readonly context = once((): ConditionContext => {
-    const { key, owner, connector, agentId: agent, sessionId: session, toolName: tool, cwd, mode } = this.request;
+    const {
+      key,
+      owner,
+      connector,
+      agentId: agent,
+      sessionId: session,
+      toolName: tool,
+      cwd,
+      mode,
+    } = this.request;
     const { toolInput: input, metadata } = this.request;
-    const members = Object.entries({ key, owner, connector, agent, session, tool, cwd, mode, input, metadata });
+    const members = Object.entries({
+      key,
+      owner,
+      connector,
+      agent,
+      session,
+      tool,
+      cwd,
+      mode,
+      input,
+      metadata,
+    });
     return { request: Object.fromEntries(members.filter(([, value]) => value !== null)), now: this.now };
   });
 
@@ -126,7 +175,9 @@ export class Facts {
   private values(role: MemberRole): (JsonValue | undefined)[] {
     return Object.entries(this.shape?.members ?? {})
       .filter(([, known]) => known === role)
-      .map(([name]) => (Object.hasOwn(this.request.toolInput, name) ? this.request.toolInput[name] : undefined));
+      .map(([name]) =>
+        Object.hasOwn(this.request.toolInput, name) ? this.request.toolInput[name] : undefined,
+      );
   }
 }
 

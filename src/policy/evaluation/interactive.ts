@@ -12,14 +12,16 @@ const SHELLS: ReadonlySet<string> = new Set(
 /** True if the request starts a shell or an interpreter at a terminal: nobody can see what runs in it. */
 export function isInteractive(facts: Facts): boolean {
   const terminal = facts.shape && memberOf(facts.shape, 'terminal');
-  if (terminal != null && facts.request.toolInput[terminal] === true) return true;
+  if (terminal && facts.request.toolInput[terminal] === true) return true;
   if (facts.shape === null && facts.request.toolInput.tty === true) return true;
   const command = facts.command();
   if (command === null || command.doubt !== null) return false;
   return command.statements
     .flat()
     .flatMap(({ commands }) => commands)
-    .some(({ words: [name, ...rest] }) => SHELLS.has(name.slice(name.lastIndexOf('/') + 1)) && rest.every(isFlag));
+    .some(
+      ({ words: [name, ...rest] }) => SHELLS.has(name.slice(name.lastIndexOf('/') + 1)) && rest.every(isFlag),
+    );
 }
 
 function isFlag(word: string): boolean {

@@ -1,4 +1,10 @@
-import { Environment, EvaluationError, ParseError, TypeError as CelTypeError, type ASTNode } from '@marcbachmann/cel-js';
+import {
+  Environment,
+  EvaluationError,
+  ParseError,
+  TypeError as CelTypeError,
+  type ASTNode,
+} from '@marcbachmann/cel-js';
 import type { JsonObject } from '../../kernel/json';
 
 /** Maximum length of a `when`, in characters. */
@@ -72,14 +78,22 @@ export class ConditionFault extends Error {
 export function compileCondition(text: string): Condition {
   const whole = { start: 0, end: text.length };
   if (text.length > MAX_LENGTH) {
-    throw new ConditionFault(`The expression has more than ${MAX_LENGTH} characters.`, whole, 'Write a shorter one.');
+    throw new ConditionFault(
+      `The expression has more than ${MAX_LENGTH} characters.`,
+      whole,
+      'Write a shorter one.',
+    );
   }
   const parsed = parse(text);
   const { loops, reads } = inspect(parsed.ast, false);
   const { valid, type, error } = parsed.check();
   if (!valid) throw celFault(error, text);
   if (type !== 'bool') {
-    throw new ConditionFault(`The expression is a ${type}, not true or false.`, whole, 'Compare it with a value.');
+    throw new ConditionFault(
+      `The expression is a ${type}, not true or false.`,
+      whole,
+      'Compare it with a value.',
+    );
   }
   const test = ({ request, now }: ConditionContext): boolean | 'missing' => {
     try {
@@ -117,19 +131,25 @@ function celFault(error: unknown, text: string): ConditionFault {
 
 /** @throws ConditionFault for what the language of `when` leaves out */
 function inspect(node: ASTNode, inLoop: boolean): { loops: boolean; reads: boolean } {
-  const refuse = (what: string, fix: string) => new ConditionFault(`${what} is not offered in when.`, node.range, fix);
-  if (!OPERATORS.has(node.op)) throw refuse(`"${node.op}"`, 'Compare members with values; put the rest into matchers.');
+  const refuse = (what: string, fix: string) =>
+    new ConditionFault(`${what} is not offered in when.`, node.range, fix);
+  if (!OPERATORS.has(node.op))
+    throw refuse(`"${node.op}"`, 'Compare members with values; put the rest into matchers.');
   const name = node.op === 'call' || node.op === 'rcall' ? node.args[0] : null;
   if (node.op === 'call' && !FUNCTIONS.has(node.args[0])) {
     throw node.args[0] === 'has'
-      ? refuse('has()', 'Compare the member itself: a missing one matches in ask and deny, and does not in allow.')
+      ? refuse(
+          'has()',
+          'Compare the member itself: a missing one matches in ask and deny, and does not in allow.',
+        )
       : refuse(`${name}()`, `Use one of ${[...FUNCTIONS].join(', ')}.`);
   }
   if (node.op === 'rcall' && !METHODS.has(node.args[0])) {
     throw refuse(`${name}()`, `Use one of ${[...METHODS].join(', ')}.`);
   }
   const isLoop = node.op === 'rcall' && LOOPS.has(node.args[0]);
-  if (isLoop && inLoop) throw refuse('A loop within a loop', 'Write two rules, or compare with a list by "in".');
+  if (isLoop && inLoop)
+    throw refuse('A loop within a loop', 'Write two rules, or compare with a list by "in".');
   const parts = children(node.args).map((child) => inspect(child, inLoop || isLoop));
   return {
     loops: isLoop || parts.some(({ loops }) => loops),

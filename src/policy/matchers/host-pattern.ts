@@ -25,14 +25,16 @@ export function hostOf(url: string): AskedHost | null {
 /** Parsers differ on everything that this refuses. */
 function hostDoubt(url: string, name: string): string | null {
   if (!/^https?:\/\//i.test(url)) return 'a URL that does not begin with http:// or https://';
-  if (/[\s\\\p{Cc}\p{Default_Ignorable_Code_Point}]/u.test(url)) return 'a URL with white space, a backslash or hidden characters';
+  if (/[\s\\\p{Cc}\p{Default_Ignorable_Code_Point}]/u.test(url))
+    return 'a URL with white space, a backslash or hidden characters';
   const authority = /^https?:\/\/([^/?#]*)/i.exec(url)?.[1] ?? '';
   if (authority.includes('@')) return 'a URL with a user name';
   const written = authority.replace(/:\d*$/, '').toLowerCase();
   return written === name ? null : `a host that is written in an unusual form ("${written}")`;
 }
 
-const DOMAIN_OR_ADDRESS = /^(?<wildcard>\*\.)?(?<host>\[[0-9A-Fa-f:.]+\]|[^\s:/?#@*[\]\\]+)(?<port>:\d{1,5})?$/u;
+const DOMAIN_OR_ADDRESS =
+  /^(?<wildcard>\*\.)?(?<host>\[[0-9A-Fa-f:.]+\]|[^\s:/?#@*[\]\\]+)(?<port>:\d{1,5})?$/u;
 
 /** The fault of a host pattern in words; null if it has none. */
 export function hostPatternFault(pattern: string): string | null {
@@ -42,7 +44,8 @@ export function hostPatternFault(pattern: string): string | null {
   const parsed = parseUrl(`http://${host}`);
   if (!parsed) return 'is not a valid host';
   const isAddress = /^(?:[\d.]+|\[.*\])$/.test(parsed.hostname);
-  if (isAddress && parsed.hostname !== host.toLowerCase()) return `is an address; write it as ${parsed.hostname}`;
+  if (isAddress && parsed.hostname !== host.toLowerCase())
+    return `is an address; write it as ${parsed.hostname}`;
   if (wildcard && isAddress) return 'has a wildcard before an address; an address has no subdomains';
   return null;
 }
@@ -56,7 +59,8 @@ export function compileHostPattern(pattern: string, use: 'prove' | 'catch'): Hos
   const { wildcard, host = '', port } = DOMAIN_OR_ADDRESS.exec(pattern)?.groups ?? {};
   const name = (parseUrl(`http://${host}`)?.hostname ?? host).replace(/\.$/, '');
   return (asked) => {
-    if (port === undefined ? use === 'prove' && asked.port !== '' : !hasPort(asked, port.slice(1))) return false;
+    if (port === undefined ? use === 'prove' && asked.port !== '' : !hasPort(asked, port.slice(1)))
+      return false;
     return wildcard ? asked.name.endsWith(`.${name}`) : asked.name === name;
   };
 }

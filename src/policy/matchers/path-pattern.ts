@@ -1,11 +1,11 @@
-import { compileGlob, globFault, type Glob } from './glob';
-import { anyOf, type Match } from './match';
-import type { ResolvedPath } from './resolve-path';
+import { compileGlob, globFault } from './glob';
+import type { Match } from './match';
+import { ResolvedPath } from './resolve-path';
 
 const CWD = '${cwd}';
 const HOME = '~';
-/** The homes that `~` may mean: the service does not know the agent's. */
-const HOMES = ['/home/*', '/Users/*', '/root', '/var/root', 'C:/Users/*'];
+/** The homes that `~` may mean, in lower case: the service does not know the agent's. */
+const HOMES = ['/home/*', '/users/*', '/root', '/var/root', 'c:/users/*'];
 
 /** The use of a pattern: to prove a path, or to catch it. */
 export type PatternUse = 'prove' | 'catch';
@@ -18,7 +18,9 @@ export function pathPatternFault(pattern: string, use: PatternUse): string | nul
     return 'contains "." or ".." as a segment; write the path that results';
   }
   if (pattern === HOME || pattern.startsWith(`${HOME}/`)) {
-    return use === 'prove' ? 'begins with "~", and the service does not know the home of the agent; write the path' : null;
+    return use === 'prove'
+      ? 'begins with "~", and the service does not know the home of the agent; write the path'
+      : null;
   }
   if (pattern.startsWith(`${CWD}/`) || pattern === CWD) return globFault(pattern.slice(CWD.length));
   if (pattern.includes(CWD)) return `has ${CWD} in the middle; it can only be the beginning`;
@@ -33,55 +35,53 @@ export function pathPatternFault(pattern: string, use: PatternUse): string | nul
  * that file systems ignore.
  */
 export function compilePathPattern(pattern: string, use: PatternUse): PathPattern {
-  const compile = (glob: string) => compileGlob(glob, { nocase: use === 'catch' });
-  const test = (glob: Glob, text: string): Match =>
-    glob(text) || (use === 'catch' && foldPath(text) !== text && glob(foldPath(text)));
-
-  if (pattern === HOME || pattern.startsWith(`${HOME}/`)) {
-    const globs = [HOME, ...HOMES].map((home) => compile(`${home}${pattern.slice(HOME.length)}`));
-    return ({ text }) => anyOf(globs.map((glob) => test(glob, text)));
+  const written = use === 'catch' ? pattern.replace(CWD, '\0').toLowerCase().replace('\0', CWD) : pattern;
+  if (written === HOME || written.startsWith(`${HOME}/`)) {
+    const globs = [HOME, ...HOMES].map((home) => compileGlob(`${home}${written.slice(HOME.length)}`));
+    return (path) => globs.some((glob) => spellingsOf(path, use).some(glob));
   }
-  if (pattern === CWD) return (path, cwd) => (cwd ? path.text === cwd.text : 'missing');
-  if (pattern.startsWith(CWD)) {
-    const glob = compile(pattern.slice(CWD.length + 1));
+  if (written.startsWith(CWD)) {
+    const isCwdItself = written === CWD;
+    const glob = compileGlob(written.slice(CWD.length + 1));
     return (path, cwd) => {
       if (!cwd) return 'missing';
-      const below = pathBelow(path.text, cwd.text, use);
-      return below !== null && test(glob, below);
+      return restsBelow(path, cwd, use).some((rest) => (isCwdItself ? rest.length === 0 : glob(rest)));
     };
   }
-  const glob = compile(pattern);
-  const isRooted = !pattern.startsWith('**');
-  return ({ text, root }) => {
-    if (isRooted && root === 'unknown') return 'missing';
-    if (isRooted && root === 'home') return { reason: 'path', words: `the place of "${text}" is not known` };
-    return test(glob, text);
+  const glob = compileGlob(written);
+  const isRooted = !written.startsWith('**');
+  return (path) => {
+    if (isRooted && path.root === 'unknown') return 'missing';
+    if (isRooted && path.root === 'home') {
+      return { reason: 'path', words: `the place of "${path.text}" is not known` };
+    }
+    return spellingsOf(path, use).some(glob);
   };
 }
 
-/** The path relative to a directory, empty for the directory itself; null if it is not below it. */
-function pathBelow(path: string, directory: string, use: PatternUse): string | null {
-  const fold = (text: string) => (use === 'catch' ? foldPath(text).toLowerCase() : text);
-  if (fold(path) === fold(directory)) return '';
-  const root = directory.endsWith('/') ? directory : `${directory}/`;
-  return fold(path).startsWith(fold(root)) ? path.slice(root.length) : null;
+type Parts = readonly string[];
+
+function spellingsOf(path: ResolvedPath, use: PatternUse): readonly Parts[] {
+  return use === 'catch' ? path.spellings : [path.parts];
 }
 
-/** The name that file systems take the path for: ignored characters removed, compatible characters united. */
-function foldPath(path: string): string {
-  return path
-    .replace(/\p{Default_Ignorable_Code_Point}/gu, '')
-    .normalize('NFKC')
-    .split('/')
-    .map((segment) => segment.replace(/(?::.*|[. ]+)$/, '') || segment)
-    .join('/');
+/** The path relative to a directory, in each spelling that is below it; empty for the directory itself. */
+function restsBelow(path: ResolvedPath, directory: ResolvedPath, use: PatternUse): Parts[] {
+  const rests: Parts[] = [];
+  for (const parts of spellingsOf(path, use)) {
+    for (const own of spellingsOf(directory, use)) {
+      // A root ends with a slash, which leaves an empty part.
+      const root = own.at(-1) === '' ? own.slice(0, -1) : own;
+      if (root.every((part, i) => parts[i] === part)) rests.push(parts.slice(root.length));
+    }
+  }
+  return rests;
 }
 
 /** True if a path below the directory may match. A pattern without a fixed beginning may match anywhere. */
 export function mayMatchBelow(pattern: string, directory: ResolvedPath, cwd: ResolvedPath | null): boolean {
   const [beginning = ''] = (cwd ? pattern.replace(CWD, cwd.text) : pattern).split(/\/?[^/]*[*?[{]/, 1);
   if (!/^(?:\/|[A-Za-z]:\/)/.test(beginning) || directory.root !== 'absolute') return true;
-  return (
-    pathBelow(beginning, directory.text, 'catch') !== null || pathBelow(directory.text, beginning, 'catch') !== null
-  );
+  const fixed = new ResolvedPath(beginning, 'absolute', null);
+  return restsBelow(fixed, directory, 'catch').length > 0 || restsBelow(directory, fixed, 'catch').length > 0;
 }

@@ -1,10 +1,43 @@
+import { partsOf } from './glob';
+
 /** A path without `.` and `..`, resolved by its text alone: symbolic links cannot be seen from here. */
-export interface ResolvedPath {
-  readonly text: string;
-  /** `unknown`: relative, and the request names no working directory; `home`: begins with `~`. */
-  readonly root: 'absolute' | 'home' | 'unknown';
-  /** The reason why the agent's machine may take it for another file; null if there is none. */
-  readonly doubt: string | null;
+export class ResolvedPath {
+  private split: readonly string[] | undefined;
+  private folded: readonly (readonly string[])[] | undefined;
+
+  constructor(
+    readonly text: string,
+    /** `unknown`: relative, and the request names no working directory; `home`: begins with `~`. */
+    readonly root: 'absolute' | 'home' | 'unknown',
+    /** The reason why the agent's machine may take it for another file; null if there is none. */
+    readonly doubt: string | null,
+  ) {}
+
+  /** @throws TooLongToMatch */
+  get parts(): readonly string[] {
+    return (this.split ??= partsOf(this.text));
+  }
+
+  /**
+   * The spellings under which a file system may look for the file, in lower case.
+   *
+   * @throws TooLongToMatch
+   */
+  get spellings(): readonly (readonly string[])[] {
+    return (this.folded ??= [...new Set([this.text, foldPath(this.text)])].map((text) =>
+      partsOf(text.toLowerCase()),
+    ));
+  }
+}
+
+/** The name that file systems take the path for: ignored characters removed, compatible characters united. */
+function foldPath(path: string): string {
+  return path
+    .replace(/\p{Default_Ignorable_Code_Point}/gu, '')
+    .normalize('NFKC')
+    .split('/')
+    .map((segment) => segment.replace(/(?::.*|[. ]+)$/, '') || segment)
+    .join('/');
 }
 
 const WINDOWS_ROOT = /^[A-Za-z]:[\\/]/;
@@ -17,21 +50,20 @@ export function resolvePath(path: string, cwd: ResolvedPath | null): ResolvedPat
   const doubt = pathDoubt(written, isWindows);
   if (written === '~' || written.startsWith('~/')) {
     const rest = normalize(written.slice(2));
-    const escapes = rest.startsWith('..');
-    return { text: rest === '' ? '~' : `~/${rest}`, root: escapes ? 'unknown' : 'home', doubt: doubt ?? HOME_DOUBT };
+    const root = rest.startsWith('..') ? 'unknown' : 'home';
+    return new ResolvedPath(rest === '' ? '~' : `~/${rest}`, root, doubt ?? 'a path that begins with "~"');
   }
   if (WINDOWS_ROOT.test(written)) {
-    return { text: `${written.slice(0, 2)}/${normalizeRooted(written.slice(3))}`, root: 'absolute', doubt };
+    return new ResolvedPath(`${written.slice(0, 2)}/${normalizeRooted(written.slice(3))}`, 'absolute', doubt);
   }
-  if (written.startsWith('/')) return { text: `/${normalizeRooted(written)}`, root: 'absolute', doubt };
+  if (written.startsWith('/')) return new ResolvedPath(`/${normalizeRooted(written)}`, 'absolute', doubt);
   if (cwd === null) {
-    return { text: normalize(written), root: 'unknown', doubt: doubt ?? 'a relative path, without a working directory' };
+    const relative = doubt ?? 'a relative path, without a working directory';
+    return new ResolvedPath(normalize(written), 'unknown', relative);
   }
   const joined = resolvePath(`${cwd.text}/${written}`, null);
-  return { ...joined, doubt: cwd.doubt ?? doubt ?? joined.doubt };
+  return new ResolvedPath(joined.text, joined.root, cwd.doubt ?? doubt ?? joined.doubt);
 }
-
-const HOME_DOUBT = 'a path that begins with "~"';
 
 function pathDoubt(path: string, isWindows: boolean): string | null {
   if (path === '') return 'an empty path';
@@ -42,7 +74,9 @@ function pathDoubt(path: string, isWindows: boolean): string | null {
   if (path.startsWith('//')) return 'a path of a network share';
   if (/~\d/.test(path)) return 'a path that may be a short name';
   if (path.slice(2).includes(':')) return 'a path with a colon';
-  return /[. ](?:\/|$)/.test(path.replace(/(?:^|\/)\.{1,2}(?=\/|$)/g, '')) ? 'a path with a trailing dot or space' : null;
+  return /[. ](?:\/|$)/.test(path.replace(/(?:^|\/)\.{1,2}(?=\/|$)/g, ''))
+    ? 'a path with a trailing dot or space'
+    : null;
 }
 
 /** Removes `.` and resolves `..`; those that lead above the beginning stay in front. */

@@ -6,7 +6,8 @@ import { documentOf, refusalOf } from '../../support/policy-scene';
 
 const RULE = { id: 'reads', decision: 'allow', match: { key: '*', tool: 'Read' } };
 
-const refusalOfRule = (rule: object, others: object = {}) => refusalOf(documentOf([{ ...RULE, ...rule }], others));
+const refusalOfRule = (rule: object, others: object = {}) =>
+  refusalOf(documentOf([{ ...RULE, ...rule }], others));
 
 describe('version', () => {
   it('is the digest of the canonical form, whatever the spelling', () => {
@@ -19,7 +20,9 @@ describe('version', () => {
 
   it('is the same for JSON with any text', () => {
     const rules = [{ ...RULE, decision: 'deny', say: 'Nein: "\ud83d\ude00"\n\t\\ /' }];
-    expect(readPolicy(JSON.stringify({ version: 1, rules })).version).toBe(readPolicy(stringify({ version: 1, rules })).version);
+    expect(readPolicy(JSON.stringify({ version: 1, rules })).version).toBe(
+      readPolicy(stringify({ version: 1, rules })).version,
+    );
   });
 });
 
@@ -33,7 +36,7 @@ describe('YAML', () => {
     ['a custom tag', 'version: !!js/function 1\nrules: []', '1:10 Unresolved tag'],
     ['a name that is not text', '? [a]\n: 1\n', 'keys must be strings'],
     ['a cyclic anchor', 'version: &a [*a]\nrules: []', '1:14 The alias contains itself.'],
-    ['an alias without an anchor', 'version: *a\n', '1:10 Unresolved alias'],
+    ['an alias without an anchor', 'version: *a\n', '1:10 There is no anchor'],
     ['half a surrogate pair', 'version: "\\ud800"', '1:10 The text has half a surrogate pair.'],
     ['a number that JSON does not have', 'version: .nan', '1:10 The value is not one that JSON can carry.'],
     ['deep nesting', `version: ${'['.repeat(40)}${']'.repeat(40)}`, 'nests more than 32 levels'],
@@ -45,12 +48,22 @@ describe('YAML', () => {
 
   it('refuses a billion laughs', () => {
     const levels = 'abcdefghi'.split('');
-    const lines = levels.map((name, i) => `${name}: &${name} [${i === 0 ? '1' : Array(9).fill(`*${levels[i - 1]}`).join()}]`);
+    const lines = levels.map(
+      (name, i) =>
+        `${name}: &${name} [${
+          i === 0
+            ? '1'
+            : Array(9)
+                .fill(`*${levels[i - 1]}`)
+                .join()
+        }]`,
+    );
     expect(refusalOf(lines.join('\n')).join()).toContain('more than 100 aliases');
   });
 
   it('follows an alias', () => {
-    const text = 'version: 1\nrules:\n  - {id: a, decision: ask, match: {tool: &t [A, B]}}\n  - {id: b, decision: deny, match: {tool: *t}}\n';
+    const text =
+      'version: 1\nrules:\n  - {id: a, decision: ask, match: {tool: &t [A, B]}}\n  - {id: b, decision: deny, match: {tool: *t}}\n';
     expect(readPolicy(text).policy.rules[1]?.match?.tool).toEqual(['A', 'B']);
   });
 });
@@ -93,7 +106,8 @@ describe('shape', () => {
 
   it('publishes the members with their descriptions as JSON Schema', () => {
     const schema = JSON.stringify(policyJsonSchema());
-    for (const member of ['decision', 'command', 'i-know', 'except', 'widening']) expect(schema).toContain(`"${member}"`);
+    for (const member of ['decision', 'command', 'i-know', 'except', 'widening'])
+      expect(schema).toContain(`"${member}"`);
     expect(schema).not.toContain('"people"');
   });
 });
@@ -128,7 +142,10 @@ describe('members that depend on each other', () => {
     expect(refusalOf(documentOf([RULE, RULE])).join()).toContain('The id "reads" is used by rule 1 already.');
   });
 
-  it.each([[{ match: { owner: 'olivia' } }], [{ match: { key: '*', path: '${cwd}/**', cwd: '/srv/*/shop' } }]])('accepts %j', (rule) => {
+  it.each([
+    [{ match: { owner: 'olivia' } }],
+    [{ match: { key: '*', path: '${cwd}/**', cwd: '/srv/*/shop' } }],
+  ])('accepts %j', (rule) => {
     expect(refusalOfRule(rule)).toEqual([]);
   });
 });
@@ -174,7 +191,9 @@ describe('properties that a later version enforces', () => {
   ])('refuses %s, with the words of what this version enforces', (property, others) => {
     expect(refusalOfRule({}, others)).toEqual([
       expect.stringMatching(
-        new RegExp(`\`${property}\` is not enforced by this version\\. This version enforces one approval by any operator`),
+        new RegExp(
+          `\`${property}\` is not enforced by this version\\. This version enforces one approval by any operator`,
+        ),
       ),
     ]);
   });
