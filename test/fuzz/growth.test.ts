@@ -9,6 +9,10 @@ import { LookAlikeSearch } from '../../src/cards/look-alikes/look-alikes';
 import { inputDigest } from '../../src/kernel/canonical-json';
 import type { Steps } from '../../src/kernel/steps';
 import { parseStrictJson } from '../../src/kernel/strict-json';
+import { commandMatcherSchema } from '../../src/policy/shell/command-matcher';
+import { mentions } from '../../src/policy/shell/mentions';
+import { parseCommand } from '../../src/policy/shell/parse-command';
+import { prove } from '../../src/policy/shell/prove';
 import { createRedactor } from '../../src/logging/redact';
 import { ALICE, anApproval, settled } from '../unit/cards/approval-samples';
 import { hostilePieces } from '../unit/cards/hostile-text';
@@ -84,6 +88,18 @@ function growth(workOn: (units: number) => () => void): number {
 
 const redact = createRedactor(['a-secret-of-this-process-0123456789']);
 
+const COMMAND_RULES = ['x', 'echo', 'a'].map((name) => ({
+  rule: name,
+  matcher: commandMatcherSchema.parse({
+    argv: [name],
+    flags: ['-n:int', '--x='],
+    operands: 'any',
+    writes: ['*'],
+  }),
+  cwd: null,
+}));
+const COMMAND_MENTION = commandMatcherSchema.parse({ mentions: [['x', 'a', 'y']] });
+
 /** Everything that is done with a text of an agent's, from the body to the terminal. */
 const WORK: Record<string, (given: string) => () => void> = {
   'reading the body': (given) => {
@@ -119,6 +135,13 @@ const WORK: Record<string, (given: string) => () => void> = {
     return () => {
       approvalLines(approval);
       listLines([approval]);
+    };
+  },
+  'the rules for a command': (given) => {
+    return () => {
+      const command = parseCommand(given);
+      prove(command, COMMAND_RULES, '/srv/shop');
+      mentions(command, COMMAND_MENTION);
     };
   },
   'a line of the log': (given) => {

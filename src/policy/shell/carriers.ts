@@ -37,7 +37,7 @@ const CARRIERS_BY_REASON: Record<string, string> = {
     make mage mix mvn mvnw ninja nox npm npx nx pants pdm pip pipenv pipx pixi pnpm pnpx poetry pre-commit rake sbt scons task tox
     turbo uv uvx waf yarn yarnpkg ansible ansible-playbook terraform tofu pulumi vagrant packer husky lefthook`,
   'runs commands in another place': `
-    ctr crictl docker docker-compose fly flyctl heroku kubectl helm k3s lxc lxc-attach minikube nerdctl oc podman podman-compose
+    ctr crictl docker-compose fly flyctl heroku helm k3s lxc lxc-attach minikube nerdctl podman-compose
     rsh rexec rsync scp vercel virsh wsl gcloud aws az open xdg-open start crontab systemctl launchctl service`,
   'evaluates subscripts in its operands when it is a built-in': '[ test wait',
 };
@@ -51,6 +51,11 @@ const CARRIER_SUBCOMMANDS: Record<string, string> = {
   go: 'build generate get install run test tool vet',
   gh: 'alias codespace extension repo',
   dotnet: 'build exec msbuild publish restore run test tool vstest watch',
+  docker: `build builder buildx compose container context cp create exec image import load plugin pull run stack start
+    swarm volume`,
+  podman: `build container cp create exec image import kube load machine play pull pod run start system volume`,
+  kubectl: `alpha apply attach config cp create debug delete edit exec kustomize patch plugin port-forward proxy replace run set`,
+  oc: 'adm apply attach cp create debug delete edit exec new-app patch port-forward process proxy replace rsh rsync run set',
   hg: 'config debugshell extdiff serve',
   svn: 'checkout diff',
 };
@@ -63,6 +68,12 @@ const OPTIONS: Record<string, { before?: string; anywhere?: string }> = {
     anywhere: `--output --ext-diff --textconv -O --open-files-in-pager --upload-pack --receive-pack --exec -x --template
       --separate-git-dir --no-index --output-directory --edit-description --gpg-sign --filters`,
   },
+  man: { anywhere: '-P --pager -H --html -C --config-file' },
+  npm: { anywhere: '--prefix -C --script-shell --node-options --userconfig --globalconfig -c --call' },
+  pnpm: { anywhere: '-C --dir --script-shell --node-options -c --shell-mode' },
+  yarn: { anywhere: '--cwd --use-yarnrc --script-shell' },
+  make: { anywhere: '-f --file --makefile -C --directory -I --include-dir --eval' },
+  sed: { anywhere: '-i --in-place -f --file -e --expression -s' },
   find: { anywhere: '-exec -execdir -ok -okdir -delete -fprint -fprint0 -fprintf -fls -files0-from' },
   fd: { anywhere: '-x -X --exec --exec-batch' },
   fdfind: { anywhere: '-x -X --exec --exec-batch' },
@@ -78,9 +89,8 @@ const OPTIONS: Record<string, { before?: string; anywhere?: string }> = {
   },
   sort: { anywhere: '--compress-program --output -o --files0-from -T --temporary-directory' },
   split: { anywhere: '--filter' },
-  zip: { anywhere: '-T -TT --unzip-command --test' },
+  zip: { anywhere: '-T --unzip-command --test' },
   unzip: { anywhere: '-d -o' },
-  uniq: {},
   tree: { anywhere: '-o -R' },
   xxd: { anywhere: '-r' },
   yq: { anywhere: '-i --inplace -s --split-exp --from-file' },
@@ -142,23 +152,20 @@ const OPTIONS: Record<string, { before?: string; anywhere?: string }> = {
     anywhere:
       '-exec -toolexec -vettool -o -overlay -modfile -C -ldflags -gccgoflags -coverprofile -cpuprofile',
   },
-  gh: { anywhere: '--jq --web' },
+  gh: { anywhere: '--web' },
+  docker: { before: '--config -H --host -c --context', anywhere: '--output' },
+  podman: { before: '--config --url --connection --root --runtime --hooks-dir --conmon --module' },
+  kubectl: { anywhere: '--kubeconfig -s --server --as --token --cache-dir -f --filename -k --kustomize' },
+  oc: { anywhere: '--kubeconfig -s --server --as --token --cache-dir -f --filename -k --kustomize' },
   hg: { anywhere: '--config --config-file --cwd -R --repository --debugger' },
   svn: { anywhere: '--diff-cmd --diff3-cmd --editor-cmd --config-option --config-dir' },
-  ps: {},
   dmesg: { anywhere: '-C -c --clear' },
   journalctl: { anywhere: '--vacuum-size --vacuum-time --rotate --cursor-file' },
   ip: { anywhere: '-b -batch -force' },
-  base: {},
   shuf: { anywhere: '-o --output' },
   iconv: { anywhere: '-o --output' },
-  ldd: {},
-  lsof: { anywhere: '-D' },
-  logger: {},
   pandoc: { anywhere: '-o --output -F --filter -L --lua-filter --pdf-engine --extract-media --defaults -d' },
   dot: { anywhere: '-o -O -c' },
-  convert: {},
-  ffmpeg: {},
   nmap: { anywhere: '--script -oN -oX -oG -oA -oS' },
   tcpdump: { anywhere: '-z -w -G' },
 };
@@ -173,26 +180,25 @@ export const WRITERS: ReadonlySet<string> = new Set(
 export interface CodeOptions {
   readonly before: readonly string[];
   readonly anywhere: readonly string[];
-  /** `-exec` is one option and not a cluster of letters. */
+  /** True if `-exec` is one option and not a cluster of letters. */
   readonly hasWordOptions: boolean;
 }
 
-const WORD_OPTIONS = /(?:^|\s)-[A-Za-z]{2,}/;
-
-const options = new Map<string, CodeOptions>(
+const codeOptions = new Map<string, CodeOptions>(
   Object.entries(OPTIONS).map(([command, { before = '', anywhere = '' }]) => [
     command,
     {
       before: words(before),
       anywhere: words(anywhere),
-      hasWordOptions: WORD_OPTIONS.test(`${before} ${anywhere}`),
+      hasWordOptions: /(?:^|\s)-[A-Za-z]{2,}/.test(anywhere),
     },
   ]),
 );
 
-export const CODE_OPTIONS = {
-  get: (command: string): CodeOptions | undefined => options.get(nameOf(command)),
-};
+/** Options with which a command runs code or writes files; undefined for a command without such options. */
+export function findCodeOptions(command: string): CodeOptions | undefined {
+  return codeOptions.get(nameOf(command));
+}
 
 const carriers = new Map(
   Object.entries(CARRIERS_BY_REASON).flatMap(([why, names]) =>
@@ -213,5 +219,5 @@ export function findCarrier(command: string, subcommands: readonly string[]): st
   if (subcommands.length === 0)
     return 'has subcommands that run commands, and the rule leaves the subcommand open';
   const found = subcommands.find((subcommand) => dangerous.has(subcommand));
-  return found === undefined ? null : `${found} runs commands of the repository or of its configuration`;
+  return found === undefined ? null : `${found} runs what its operands or its configuration say`;
 }

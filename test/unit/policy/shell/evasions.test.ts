@@ -1,4 +1,5 @@
-import { commandMatcherSchema, lintCommandMatcher } from '../../../../src/policy/shell/command-matcher';
+import { commandMatcherSchema } from '../../../../src/policy/shell/command-matcher';
+import { lintCommandMatcher } from '../../../../src/policy/shell/lint-command-matcher';
 import { parseCommand, type Doubt } from '../../../../src/policy/shell/parse-command';
 import { prove } from '../../../../src/policy/shell/prove';
 
