@@ -161,6 +161,12 @@ describe('docker-compose.yml', () => {
     }
   });
 
+  it('asks the sandbox for its health at its own door, and not at that of the service', () => {
+    const { environment, healthcheck } = compose.services.sandbox ?? {};
+    expect(healthcheck?.test[0]).toBe('CMD');
+    expect(healthcheck?.test.join(' ')).toContain(`127.0.0.1:${String(environment?.SANDBOX_PORT)}/`);
+  });
+
   it('has a file for every secret that the service takes', () => {
     const files = Object.keys(compose.secrets).map((name) => name.toUpperCase().replaceAll('-', '_'));
     expect(Object.keys(SECRET_VALUES).filter((name) => !files.includes(name))).toEqual([]);
