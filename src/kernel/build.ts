@@ -24,5 +24,6 @@ export const BUILD = {
   node: process.version,
 };
 
-/** True in a checkout. An installed package, like an image, has only compiled programs. */
-export const isCheckout = (): boolean => existsSync(join(packageFolder(), 'tsconfig.json'));
+/** True in a checkout. An installed package, an image and a bundle have only compiled programs. */
+export const isCheckout = (): boolean =>
+  typeof BUNDLED_VERSION === 'undefined' && existsSync(join(packageFolder(), 'tsconfig.json'));
