@@ -24,6 +24,9 @@ export { ReceiptRefused } from '../receipts/verify-receipt';
 const WAIT_SECONDS = 55;
 /** The largest page of a list. */
 const PAGE_SIZE = 200;
+/** A list of more pages, or of more time, has no end. */
+const MAX_PAGES = 10_000;
+const LIST_WITHIN_MS = 10 * 60_000;
 /** Time for which an enqueue is retried while the service is unreachable. A restart takes seconds. */
 const ASK_PATIENCE_MS = 120_000;
 /** The same for a cancellation or an acknowledgement. Only the text of the card depends on these. */
@@ -120,9 +123,13 @@ export class CountersignClient {
     );
   }
 
-  /** Reads all that match, newest first, page by page. */
+  /** Reads all that match, newest first, page by page. Throws `ServiceUnreachable` if the pages do not end. */
   async *all(filter: ApprovalFilter): AsyncGenerator<Approval> {
-    for (let cursor: string | null | undefined; cursor !== null;) {
+    const untilMs = this.clock.monotonicMs() + LIST_WITHIN_MS;
+    let cursor: string | null | undefined;
+    for (let pages = 0; cursor !== null; pages++) {
+      if (pages === MAX_PAGES || this.clock.monotonicMs() > untilMs)
+        throw new ServiceUnreachable(`the list of ${this.door.url} does not end: ${pages} pages were read`);
       const page: ApprovalPage = await this.list({ ...filter, limit: PAGE_SIZE, ...(cursor && { cursor }) });
       yield* page.items;
       cursor = page.nextCursor;

@@ -1,6 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { createServer, request as httpRequest, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { pipeline, Readable } from 'node:stream';
+import { createGzip } from 'node:zlib';
+import { serviceLog } from '../../src/cli/audit/log-source';
+import { MAX_ANSWER_BYTES } from '../../src/agent-side/client/service-call';
 import { approvalSchema, type Approval } from '../../src/agent-side/client/approval-wire';
 import { ServiceRefused, ServiceUnreachable } from '../../src/agent-side/client/service-errors';
 import { denialOf } from '../../src/agent-side/run/denials';
@@ -131,6 +135,92 @@ it.each([
   const { server, url } = await answering((_incoming, outgoing) => void outgoing.writeHead(status).end(text));
   await expect(clientAt(url).get('0190a0b0-0000-7000-8000-000000000000')).rejects.toThrow(ServiceUnreachable);
   await close(server);
+});
+
+describe('a service whose answer does not end', () => {
+  const ID = '0190a0b0-0000-7000-8000-000000000000';
+  const flood = Buffer.alloc(1024 * 1024, ' ');
+
+  /** Writes for as long as the client reads, and resolves when the client has gone. */
+  async function flooding(status: number, encoding: string | null = null) {
+    let done: () => void = () => undefined;
+    const gone = new Promise<void>((resolve) => (done = resolve));
+    const { server, url } = await answering((_incoming, outgoing) => {
+      outgoing.writeHead(status, encoding === null ? {} : { 'content-encoding': encoding });
+      const source = Readable.from(
+        (function* () {
+          for (;;) yield flood;
+        })(),
+      );
+      pipeline([source, ...(encoding === null ? [] : [createGzip()]), outgoing], () => done());
+    });
+    return { server, url, gone };
+  }
+
+  it.each([
+    ['an answer', 200, null],
+    ['a compressed answer', 200, 'gzip'],
+    ['a refusal', 409, null],
+    ['a fault', 503, null],
+  ])('%s: reads no further than its bound, does not retry, and denies', async (_what, status, encoding) => {
+    const { server, url, gone } = await flooding(status, encoding);
+    const refused = await clientAt(url)
+      .enqueue(ask('flood'))
+      .catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(ServiceRefused);
+    expect((refused as Error).message).toBe(
+      `what answers at ${url} is not Countersign: the answer has more than ${MAX_ANSWER_BYTES} bytes`,
+    );
+    await gone;
+    await close(server);
+  });
+
+  it('for a wait too', async () => {
+    const approval = await clientAt(app.url).enqueue(ask('flood'));
+    const { server, url } = await flooding(200);
+    await expect(clientAt(url).settled(approval)).rejects.toThrow('is not Countersign');
+    await close(server);
+  });
+
+  it('in pages: reads no more than there can be, and none after the time is up', async () => {
+    const asked = await clientAt(app.url).enqueue(ask('pages'));
+    let served = 0;
+    const { server, url } = await answering((_incoming, outgoing) => {
+      served++;
+      outgoing.end(JSON.stringify({ items: [asked], nextCursor: ID }));
+    });
+    class Leaping extends SystemClock {
+      override monotonicMs(): number {
+        return super.monotonicMs() + 60_000 * served;
+      }
+    }
+    const items: Approval[] = [];
+    const read = async () => {
+      for await (const item of new CountersignClient({ url, key: AGENT_KEY }, new Leaping()).all({}))
+        items.push(item);
+    };
+    await expect(read()).rejects.toThrow(/^the list of .* does not end: \d+ pages were read$/);
+    expect(items).toHaveLength(served);
+    expect(served).toBeLessThan(12);
+    await close(server);
+  });
+
+  it('in pages of the audit log: stops when one comes again', async () => {
+    const { server, url } = await answering(({ url: path = '' }, outgoing) => {
+      const body = path.includes('sealed')
+        ? { items: [], nextAfter: 7, unsealed: 0 }
+        : path.includes('checkpoints')
+          ? { checkpoints: [] }
+          : { keys: [] };
+      outgoing.end(JSON.stringify(body));
+    });
+    const log = await serviceLog({ url, key: AGENT_KEY });
+    const read = async () => {
+      for await (const rows of log.batches()) expect(rows).toEqual([]);
+    };
+    await expect(read()).rejects.toThrow(`the audit log at ${url} does not end: 2 pages were read`);
+    await close(server);
+  });
 });
 
 describe('values that a later service adds', () => {

@@ -1,9 +1,12 @@
 import type { z } from 'zod';
+import { AnswerTooLong, boundedText } from '../../kernel/bounded-text';
 import { problemSchema } from './approval-wire';
 import { NO_CODE, ServiceRefused, ServiceUnreachable } from './service-errors';
 
 /** Timeout of a call that does not wait for an operator. */
 const ANSWER_WITHIN_MS = 15_000;
+/** Several times the largest page: a request has at most 16 MiB, and a page ends after 2 MiB and one request. */
+export const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
 export interface ServiceCall {
   readonly method: 'GET' | 'POST';
@@ -24,7 +27,7 @@ export interface ServiceDoor {
 /**
  * Makes one HTTP call and validates the answer with the schema.
  *
- * @throws ServiceUnreachable, ServiceRefused, or the signal's reason if it is aborted.
+ * @throws ServiceUnreachable, ServiceRefused (also for an answer without an end), or the signal's reason if it is aborted.
  */
 export async function callService<Schema extends z.ZodType>(
   door: ServiceDoor,
@@ -59,9 +62,16 @@ async function exchange(door: ServiceDoor, call: ServiceCall) {
       redirect: 'error',
       signal: call.signal ? AbortSignal.any([call.signal, patience]) : patience,
     });
-    return { status: response.status, headers: response.headers, text: await response.text() };
+    return {
+      status: response.status,
+      headers: response.headers,
+      text: await boundedText(response, MAX_ANSWER_BYTES),
+    };
   } catch (cause) {
     call.signal?.throwIfAborted();
+    // Not retried: each retry would read as much again.
+    if (cause instanceof AnswerTooLong)
+      throw new ServiceRefused(200, NO_CODE, `${stranger(door)}: ${cause.message}`);
     throw new ServiceUnreachable(`no answer from ${door.url}`, undefined, { cause });
   }
 }

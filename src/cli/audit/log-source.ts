@@ -9,6 +9,8 @@ import { keySetSchema, type KeySet } from '../../receipts/key-set';
 
 /** Rows per request. */
 const PAGE = 1000;
+/** A log of more pages, a thousand million rows, has no end. */
+const MAX_PAGES = 1_000_000;
 
 /** An audit log, read from the service or from an export. */
 export interface LogSource {
@@ -27,14 +29,17 @@ export async function serviceLog(door: ServiceDoor): Promise<LogSource> {
   const { checkpoints } = await get('/api/audit/checkpoints', checkpointsSchema);
   let unsealed = 0;
   async function* batches() {
-    for (let after: number | null = 0; after !== null;) {
+    let after: number | null = 0;
+    for (let pages = 1; after !== null; pages++) {
       const page: z.infer<typeof sealedPageSchema> = await get(
         `/api/audit/sealed?after=${after}&limit=${PAGE}`,
         sealedPageSchema,
       );
       yield page.items;
-      after = page.nextAfter;
       unsealed = page.unsealed ?? 0;
+      if (page.nextAfter !== null && (page.nextAfter <= after || pages === MAX_PAGES))
+        throw new Error(`the audit log at ${door.url} does not end: ${pages} pages were read`);
+      after = page.nextAfter;
     }
   }
   const keys = await get('/.well-known/jwks.json', keySetSchema);

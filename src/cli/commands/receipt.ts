@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
+import { MAX_ANSWER_BYTES } from '../../agent-side/client/service-call';
+import { boundedText } from '../../kernel/bounded-text';
 import { keySetSchema, type KeySet } from '../../receipts/key-set';
 import type { ReceiptClaims } from '../../receipts/receipt-claims';
 import { readReceipt, ReceiptRefused } from '../../receipts/verify-receipt';
@@ -86,7 +88,7 @@ async function publishedKeys(url: string): Promise<KeySet> {
       signal: AbortSignal.timeout(KEYS_WITHIN_MS),
       redirect: 'error',
     });
-    return keySetSchema.parse(await answer.json());
+    return keySetSchema.parse(JSON.parse(await boundedText(answer, MAX_ANSWER_BYTES)));
   } catch (cause) {
     throw new Error(`${url} does not hand out its keys; give a copy of them with --jwks`, { cause });
   }

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { MAX_ANSWER_BYTES } from '../../agent-side/client/service-call';
+import { boundedText } from '../../kernel/bounded-text';
 
 const CALL_WITHIN_MS = 10_000;
 
@@ -50,7 +52,7 @@ export class BotApi {
         redirect: 'error',
         signal: AbortSignal.timeout(CALL_WITHIN_MS),
       });
-      return await response.json();
+      return JSON.parse(await boundedText(response, MAX_ANSWER_BYTES));
     } catch (cause) {
       throw new Error(`no usable answer from ${this.root}`, { cause });
     }

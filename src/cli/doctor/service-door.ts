@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { MAX_ANSWER_BYTES } from '../../agent-side/client/service-call';
+import { boundedText } from '../../kernel/bounded-text';
 import { ServiceUnreachable } from '../../agent-side/client/service-errors';
 
 const CALL_WITHIN_MS = 10_000;
@@ -22,7 +24,8 @@ export class ServiceDoor {
         redirect: 'error',
         signal: AbortSignal.timeout(CALL_WITHIN_MS),
       });
-      return { status: response.status, body: schema.safeParse(await response.json()).data ?? null };
+      const body = JSON.parse(await boundedText(response, MAX_ANSWER_BYTES)) as unknown;
+      return { status: response.status, body: schema.safeParse(body).data ?? null };
     } catch (cause) {
       throw new ServiceUnreachable(`no answer from ${this.url}`, undefined, { cause });
     }

@@ -1,4 +1,5 @@
 import { TelegramError, type Telegram } from 'telegraf';
+import { AnswerTooLong, boundedText } from '../../../kernel/bounded-text';
 import { parseEnvelope, UnreadableAnswer } from './bot-api-answers';
 
 /** A hundred updates of a few kilobytes each fit many times; more than this is not an answer of the Bot API. */
@@ -31,7 +32,7 @@ export async function requestBotApi(
     await response.body?.cancel();
     throw new TelegramError({ error_code: response.status, description: response.statusText });
   }
-  const answer = parseEnvelope(await boundedText(response), response.status);
+  const answer = parseEnvelope(await textOf(response), response.status);
   if ('refusal' in answer) throw new TelegramError(answer.refusal);
   return answer.result;
 }
@@ -45,14 +46,10 @@ function encode(payload: Record<string, unknown>): Pick<RequestInit, 'headers' |
   return { body: form };
 }
 
-async function boundedText({ body }: Response): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) {
-    size += chunk.byteLength;
-    if (size > MAX_ANSWER_BYTES)
-      throw new UnreadableAnswer(`the answer has more than ${MAX_ANSWER_BYTES} bytes`);
-    chunks.push(chunk);
+async function textOf(response: Response): Promise<string> {
+  try {
+    return await boundedText(response, MAX_ANSWER_BYTES);
+  } catch (error) {
+    throw error instanceof AnswerTooLong ? new UnreadableAnswer(error.message) : error;
   }
-  return Buffer.concat(chunks).toString('utf8');
 }
