@@ -176,3 +176,11 @@ describe('deploy/kubernetes', () => {
     );
   });
 });
+
+it('kustomizations and the Helm chart have the version of the package', () => {
+  const { version } = JSON.parse(readDeployed('package.json')) as { version: string };
+  for (const { plan } of [service, migration])
+    expect(plan.images.map(({ newTag }) => newTag)).toEqual([version]);
+  const [chart] = yamlOf('deploy/helm/countersign/Chart.yaml');
+  expect(chart).toMatchObject({ version, appVersion: version });
+});
