@@ -1,5 +1,4 @@
 import { Command, CommanderError } from 'commander';
-import { secretsIn } from '../config/secrets';
 import { BUILD } from '../kernel/build';
 import { describeError } from '../kernel/describe-error';
 import { createRedactor } from '../logging/redact';
@@ -29,15 +28,22 @@ async function parse(name: string, description: string, subcommands: readonly Co
   await program.parseAsync();
 }
 
+/** Prints the error, without any secret of the environment in it. */
+async function complainOf(error: unknown): Promise<void> {
+  // Loaded when it is needed: reading the list of all settings takes longer than the version alone.
+  const { secretsIn } = await import('../config/secrets.js');
+  const message = createRedactor(secretsIn(process.env))(fileTrouble(error) ?? describeError(error));
+  if (wantsJson(process.argv)) show({ error: { message } }, [], { json: true });
+  complain(message);
+}
+
 /** Runs the subcommand that the arguments of this process name; ends the process when it fails. */
 export function runCommandLine(name: string, description: string, subcommands: readonly Command[]): void {
-  parse(name, description, subcommands).catch((error: unknown) => {
+  parse(name, description, subcommands).catch(async (error: unknown) => {
     if (error instanceof Findings) process.exit(EXIT_FINDINGS);
     // Commander has already printed the error in the arguments, or the help.
     if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : EXIT_FAILED);
-    const message = createRedactor(secretsIn(process.env))(fileTrouble(error) ?? describeError(error));
-    if (wantsJson(process.argv)) show({ error: { message } }, [], { json: true });
-    complain(message);
+    await complainOf(error);
     process.exit(EXIT_FAILED);
   });
 }

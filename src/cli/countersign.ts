@@ -1,24 +1,29 @@
 #!/usr/bin/env node
 import 'reflect-metadata';
+import type { Command } from 'commander';
 import { runCommandLine } from './command-line';
-import { approvalsCommand } from './commands/approvals';
-import { auditCommand } from './commands/audit';
-import { demoCommand, migrateCommand, sandboxCommand, serveCommand } from './commands/programs';
-import { doctorCommand } from './commands/doctor';
-import { keysCommand } from './commands/keys';
-import { receiptCommand } from './commands/receipt';
-import { runCommand } from './commands/run';
 
-/** Every subcommand is a file in `commands/` that exports a function returning its `Command`. */
-runCommandLine('countersign', 'Human approval gateway for AI agents', [
-  approvalsCommand(),
-  auditCommand(),
-  demoCommand(),
-  doctorCommand(),
-  keysCommand(),
-  migrateCommand(),
-  receiptCommand(),
-  runCommand(),
-  sandboxCommand(),
-  serveCommand(),
-]);
+/** Every subcommand is a file in `commands/`, and loaded only when it is needed: reading all takes longer than most run. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  approvals: async () => (await import('./commands/approvals.js')).approvalsCommand(),
+  audit: async () => (await import('./commands/audit.js')).auditCommand(),
+  demo: async () => (await import('./commands/programs.js')).demoCommand(),
+  doctor: async () => (await import('./commands/doctor.js')).doctorCommand(),
+  keys: async () => (await import('./commands/keys.js')).keysCommand(),
+  migrate: async () => (await import('./commands/programs.js')).migrateCommand(),
+  receipt: async () => (await import('./commands/receipt.js')).receiptCommand(),
+  run: async () => (await import('./commands/run.js')).runCommand(),
+  sandbox: async () => (await import('./commands/programs.js')).sandboxCommand(),
+  serve: async () => (await import('./commands/programs.js')).serveCommand(),
+};
+
+/** The command that the first argument names, none for the version alone, else all, so that the help lists them. */
+async function commandsFor(first = ''): Promise<Command[]> {
+  if (['--version', '-V'].includes(first)) return [];
+  const one = Object.hasOwn(COMMANDS, first) ? COMMANDS[first] : undefined;
+  return Promise.all((one ? [one] : Object.values(COMMANDS)).map((load) => load()));
+}
+
+void commandsFor(process.argv[2]).then((commands) =>
+  runCommandLine('countersign', 'Human approval gateway for AI agents', commands),
+);
