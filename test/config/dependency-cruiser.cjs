@@ -169,8 +169,8 @@ module.exports = {
     {
       name: 'no-dev-dependencies-in-the-product',
       severity: 'error',
-      // This one builds, and never runs in an installation.
-      from: { path: '^(src|migrations)/', pathNot: '^src/cli/bundle-agent\\.mjs$' },
+      // These build, and never run in an installation.
+      from: { path: '^(src|migrations)/', pathNot: '^src/cli/(bundle-agent|prepack)\\.mjs$' },
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['npm', 'type-only'] },
     },
   ],

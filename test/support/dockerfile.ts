@@ -11,7 +11,7 @@ const OUTPUT_BYTES = 64 << 20;
 /** `uid:gid`, as USER and --chown have them. */
 type User = `${number}:${number}`;
 /** The user `nobody` of Debian. Root builds an image, and the build must not need root. */
-const BUILDER: User = '65534:65534';
+export const BUILDER: User = '65534:65534';
 
 interface Instruction {
   readonly name: string;
@@ -63,14 +63,14 @@ function instructionsOf(text: string): Instruction[] {
 }
 
 /** As the user, where we are root; else as who we are. */
-const as = (user: User, command: readonly string[]): string[] => {
+export const as = (user: User, command: readonly string[]): string[] => {
   const [uid, gid] = user.split(':');
   return AM_ROOT
     ? ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', ...command]
     : [...command];
 };
 
-async function own(path: string, user: User): Promise<void> {
+export async function own(path: string, user: User): Promise<void> {
   if (AM_ROOT) await run('chown', ['-R', '-h', user, path]);
 }
 
@@ -193,6 +193,19 @@ async function npmSetting(name: string): Promise<string> {
 }
 
 /**
+ * Settings of npm for an installation in an empty home: the registry of this machine, and a copy of its cache, since
+ * packages that are here need not come over the network again.
+ */
+export async function npmSettings(home: string): Promise<Record<string, string>> {
+  const [registry, cache] = [await npmSetting('registry'), await npmSetting('cache')];
+  if (existsSync(join(cache, '_cacache'))) {
+    await run('cp', ['-r', join(cache, '_cacache'), join(home, '_cacache')]);
+  }
+  await own(home, BUILDER);
+  return { npm_config_registry: registry, npm_config_cache: home, npm_config_prefer_offline: 'true' };
+}
+
+/**
  * Does what the Dockerfile says in an empty directory, every command as an unprivileged user, with the Node.js and npm
  * of this machine in the place of the image that it begins with.
  *
@@ -202,14 +215,7 @@ export async function replayDockerfile(directory: string): Promise<Image> {
   const [context, home] = [join(directory, 'context'), join(directory, 'home')];
   for (const path of [context, home]) mkdirSync(path);
   buildContext(context);
-  const [registry, cache] = [await npmSetting('registry'), await npmSetting('cache')];
-  // What this machine has installed before need not come over the network again.
-  if (existsSync(join(cache, '_cacache'))) {
-    await run('cp', ['-r', join(cache, '_cacache'), join(home, '_cacache')]);
-  }
-  await own(home, BUILDER);
-  const npm = { npm_config_registry: registry, npm_config_cache: home, npm_config_prefer_offline: 'true' };
-  const replay = new Replay(directory, context, home, npm);
+  const replay = new Replay(directory, context, home, await npmSettings(home));
   for (const instruction of instructionsOf(readFileSync(join(CHECKOUT, 'Dockerfile'), 'utf8'))) {
     await replay.follow(instruction);
   }

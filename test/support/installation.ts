@@ -83,8 +83,8 @@ export async function prepareInstallation(): Promise<Installation> {
   const here = (text: string) =>
     Object.entries(moved).reduce((t, [from, to]) => t.replaceAll(from, to), text);
 
-  // As in the guide: a directory for the version, and a link to the one that runs.
-  const home = join(directory, 'opt/countersign-0.1.0');
+  // As in the guide: a global installation of npm for the version, and a link to the package that runs.
+  const home = join(directory, 'opt/countersign-0.1.0/lib/node_modules/countersign');
   for (const path of ['etc/systemd/system', 'etc/haproxy', 'etc/default', 'usr/local/bin', 'bin', 'state']) {
     mkdirSync(join(directory, path), { recursive: true });
   }

@@ -1,0 +1,128 @@
+// Prepares `npm pack`: compiles libraries that are far larger than what runs of them into one file of dist/node_modules,
+// and takes them out of the dependencies (docs/adr/0030). `node src/cli/prepack.mjs undo` restores the checkout.
+import { build } from 'esbuild';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+
+const CHECKOUT = join(import.meta.dirname, '../..');
+const MANIFEST = join(CHECKOUT, 'package.json');
+/** Where the manifest is kept meanwhile; not under its own name, by which programs find their package. */
+const KEPT = join(CHECKOUT, 'dist/manifest.json');
+const COMPILED = join(CHECKOUT, 'dist/node_modules');
+const FILE = join(COMPILED, 'libraries.js');
+
+/**
+ * Modules of the libraries, by the names under which the programs load them. By far the most of each library, or of the
+ * packages that it needs, is source maps, types, copies for browsers and code that never runs here.
+ */
+const MODULES = {
+  '@modelcontextprotocol/sdk': ['types.js', 'server/mcp.js'],
+  '@nestjs/schedule': ['index.js'],
+  '@nestjs/typeorm': ['index.js'],
+  '@opentelemetry/api': ['index.js'],
+  '@opentelemetry/exporter-trace-otlp-http': ['index.js'],
+  '@opentelemetry/resources': ['index.js'],
+  '@opentelemetry/sdk-trace-node': ['index.js'],
+  'nestjs-telegraf': ['index.js'],
+  typeorm: ['index.js'],
+};
+const NAMES = Object.keys(MODULES);
+const SPECIFIERS = NAMES.flatMap((name) =>
+  MODULES[name].map((file) => ({ name, file, specifier: file === 'index.js' ? name : `${name}/${file}` })),
+);
+
+/** TypeORM loads the drivers of all databases; of each but PostgreSQL's, this leaves classes without code. */
+const withoutOtherDatabases = {
+  name: 'without-other-databases',
+  setup({ onLoad }) {
+    const drivers = readdirSync(join(CHECKOUT, 'node_modules/typeorm/driver'), { withFileTypes: true })
+      .filter((entry) => entry.isDirectory() && !['postgres', 'types'].includes(entry.name))
+      .map(({ name }) => name);
+    onLoad({ filter: new RegExp(`typeorm/driver/(${drivers.join('|')})/`) }, () => ({
+      contents:
+        'module.exports = new Proxy({}, { get: (_, name) => (name === "__esModule" ? true : class {}) });',
+    }));
+  },
+};
+
+/** Leaves a package that is not installed here, such as the client of another database, to be looked for at run time. */
+const withoutMissingPackages = {
+  name: 'without-missing-packages',
+  setup({ onResolve, resolve }) {
+    onResolve({ filter: /^[^./]/ }, async ({ path, pluginData, importer, kind, resolveDir }) => {
+      if (pluginData === 'again') return undefined;
+      const found = await resolve(path, { importer, kind, resolveDir, pluginData: 'again' });
+      return found.errors.length === 0 ? found : { path, external: true };
+    });
+  },
+};
+
+function licencesOf(inputs) {
+  const folders = inputs.flatMap((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? []);
+  return [...new Set(folders)].map((folder) => {
+    const { name, version, license } = JSON.parse(
+      readFileSync(join(CHECKOUT, folder, 'package.json'), 'utf8'),
+    );
+    const file = readdirSync(join(CHECKOUT, folder)).find((each) => /^licen[cs]e/i.test(each));
+    const text = file === undefined ? license : readFileSync(join(CHECKOUT, folder, file), 'utf8').trim();
+    return `${name} ${version}\n\n${text}\n`;
+  });
+}
+
+async function compile(dependencies) {
+  const { metafile } = await build({
+    absWorkingDir: CHECKOUT,
+    stdin: {
+      contents: SPECIFIERS.map(({ specifier: s }) => `exports['${s}'] = () => require('${s}');`).join('\n'),
+      resolveDir: CHECKOUT,
+    },
+    outfile: FILE,
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'cjs',
+    keepNames: true,
+    minifySyntax: true,
+    minifyWhitespace: true,
+    lineLimit: 160,
+    legalComments: 'none',
+    logLevel: 'error',
+    metafile: true,
+    external: dependencies.filter((name) => !NAMES.includes(name)),
+    plugins: [withoutOtherDatabases, withoutMissingPackages],
+  });
+  for (const { name, file, specifier } of SPECIFIERS) {
+    const stub = join(COMPILED, name, file);
+    mkdirSync(dirname(stub), { recursive: true });
+    const path = relative(dirname(stub), FILE);
+    writeFileSync(stub, `module.exports = require('${path}')['${specifier}']();\n`);
+  }
+  const licences = licencesOf(Object.keys(metafile.inputs));
+  writeFileSync(join(COMPILED, 'LICENSES'), licences.join(`\n${'-'.repeat(80)}\n\n`));
+}
+
+function undo() {
+  rmSync(COMPILED, { recursive: true, force: true });
+  if (existsSync(KEPT)) renameSync(KEPT, MANIFEST);
+}
+
+async function prepare() {
+  const manifest = JSON.parse(readFileSync(MANIFEST, 'utf8'));
+  await compile([...Object.keys(manifest.dependencies), ...Object.keys(manifest.optionalDependencies)]);
+  copyFileSync(MANIFEST, KEPT);
+  const installed = Object.entries(manifest.dependencies).filter(([name]) => !NAMES.includes(name));
+  manifest.dependencies = Object.fromEntries(installed);
+  writeFileSync(MANIFEST, `${JSON.stringify(manifest, null, 2)}\n`);
+}
+
+undo();
+if (process.argv[2] !== 'undo') await prepare();
