@@ -1,0 +1,78 @@
+import { canonicalize } from '../../kernel/canonical-json';
+import type { JsonValue } from '../../kernel/json';
+import { durationMs } from '../document/duration';
+import { BUILT_IN_CLASSES, type ClassProperties, type Policy, type Rule } from '../document/policy-schema';
+
+/**
+ * The reasons why a change widens a policy; empty for one that does not. It compares the text of the documents, not their
+ * meaning: every change widens but a new rule that denies or asks, the end of a rule that allows, and a tighter class.
+ *
+ * @param active null: no policy was ever applied, and everything asks
+ */
+export function wideningOf(active: Policy | null, next: Policy): string[] {
+  const before = active ?? { version: 1, rules: [] };
+  return [...ruleReasons(before, next), ...classReasons(before, next), ...otherReasons(before, next)];
+}
+
+/** True if a second person must agree, where the active version says so. */
+export function isWidening(active: Policy | null, next: Policy): boolean {
+  return wideningOf(active, next).length > 0;
+}
+
+function ruleReasons(before: Policy, next: Policy): string[] {
+  const old = new Map(before.rules.map((rule) => [rule.id, rule]));
+  const added = next.rules.filter(({ id, decision }) => !old.has(id) && decision === 'allow');
+  const changed = next.rules.filter((rule) => old.has(rule.id) && !isSame(old.get(rule.id), rule));
+  const kept = new Set(next.rules.map(({ id }) => id));
+  const removed = before.rules.filter(({ id, decision }) => !kept.has(id) && decision !== 'allow');
+  const describe =
+    (verb: string) =>
+    ({ id, decision }: Rule) =>
+      `rule ${id} (${decision}) is ${verb}`;
+  return [
+    ...added.map(describe('new')),
+    ...changed.map(describe('changed')),
+    ...removed.map(describe('removed')),
+  ];
+}
+
+/** A class that is new decides nothing that was decided before. */
+function classReasons(before: Policy, next: Policy): string[] {
+  const names = new Set([...Object.keys(before.classes ?? {}), ...Object.keys(next.classes ?? {})]);
+  return [...names]
+    .filter((name) => BUILT_IN_CLASSES.has(name) || before.classes?.[name] !== undefined)
+    .filter((name) => !isTighterOrSame(before.classes?.[name] ?? {}, next.classes?.[name] ?? {}))
+    .map((name) => `class ${name} is not tighter`);
+}
+
+/** True if every property is the same or gives less. The properties that exist so far are constant but for the timeout. */
+function isTighterOrSame(before: ClassProperties, next: ClassProperties): boolean {
+  if (isSame(before, next)) return true;
+  const { timeout: old, ...othersBefore } = before;
+  const { timeout, ...others } = next;
+  if (old === timeout || old === undefined || timeout === undefined) {
+    // The timeout of the installation is not known here, so one that comes or goes is not known to be shorter.
+    return old === timeout && isSameButDefaults(othersBefore, others);
+  }
+  return (
+    (durationMs(timeout) ?? Infinity) <= (durationMs(old) ?? 0) && isSameButDefaults(othersBefore, others)
+  );
+}
+
+const DEFAULTS: ClassProperties = { approvals: 1, grants: false, via: 'any' };
+
+function isSameButDefaults(before: ClassProperties, next: ClassProperties): boolean {
+  return isSame({ ...DEFAULTS, ...before }, { ...DEFAULTS, ...next });
+}
+
+function otherReasons(before: Policy, next: Policy): string[] {
+  const reasons: string[] = [];
+  if ((before.mode ?? 'enforce') !== (next.mode ?? 'enforce'))
+    reasons.push(`mode is ${next.mode ?? 'enforce'} now`);
+  if ((before.changes?.widening ?? 1) !== (next.changes?.widening ?? 1)) reasons.push('changes is changed');
+  return reasons;
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  return canonicalize(a as JsonValue) === canonicalize(b as JsonValue);
+}
