@@ -1,7 +1,7 @@
 import { parse, type Command, type Redirect, type Statement, type Word as ParsedWord } from 'unbash';
 
 /** Longest text that is parsed; a longer one asks. */
-export const MAX_PARSED_LENGTH = 64 * 1024;
+export const MAX_PARSED_LENGTH = 16 * 1024;
 /** Most simple commands in a text; more than these ask. */
 export const MAX_COMMANDS = 100;
 
@@ -88,14 +88,17 @@ function refuse(doubt: Doubt): never {
 /** Other, separator and default-ignorable characters, and the blank that is a braille pattern; not space, tab, newline. */
 const INVISIBLE = /(?![ \t\n])[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/u;
 
-/** Characters that mean themselves in every shell, and where they may stand, see `readWord`. */
-const PLAIN = String.raw`[A-Za-z0-9_.\/,:@%+=~^-]+`;
+/** Characters that mean themselves in every shell; `readWord` limits `~` and `=`. zsh may be set to expand `^`. */
+const PLAIN = String.raw`[A-Za-z0-9_.\/,:@%+=~-]+`;
 const SINGLE_QUOTED = String.raw`'[^']*'`;
 /** A backslash before another character than these stays a backslash; `!` may name the history. */
 const DOUBLE_QUOTED = String.raw`"(?:[^"\\$\u0060!]|\\["\\$\u0060]|\\[^"\\$\u0060!\n])*"`;
 const PIECE = new RegExp(`${PLAIN}|${SINGLE_QUOTED}|${DOUBLE_QUOTED}`, 'y');
+const PIECES = new RegExp(PIECE.source, 'g');
 const WORD = new RegExp(`^(?:${PLAIN}|${SINGLE_QUOTED}|${DOUBLE_QUOTED})+$`);
 const BETWEEN_WORDS = /[ \t\n;&|<>]+/y;
+
+const BETWEEN_COMMANDS = /[;|\n]|&&|&[ \t]*$/;
 
 const DOUBT_OF_CHARACTER: Record<string, Doubt> = {
   $: 'expansion',
@@ -111,6 +114,7 @@ const DOUBT_OF_CHARACTER: Record<string, Doubt> = {
   '#': 'comment',
   '\\': 'backslash',
   '!': 'exclamation mark',
+  '^': 'glob',
 };
 
 /** The first reason to doubt that shows in the characters alone. It keeps all text from the parser that is costly to parse. */
@@ -118,10 +122,17 @@ function findDoubt(text: string): Doubt | null {
   if (text.length > MAX_PARSED_LENGTH) return 'too long';
   if (text.trim() === '') return 'empty';
   if (INVISIBLE.test(text)) return 'control or invisible character';
+  let commands = 1;
   for (let at = 0; at < text.length;) {
-    const end = endOf(PIECE, text, at) ?? endOf(BETWEEN_WORDS, text, at);
+    const word = endOf(PIECE, text, at);
+    const end = word ?? endOf(BETWEEN_WORDS, text, at);
     if (end === null) return doubtAt(text, at);
-    if (text[at] !== '"' && text[at] !== "'" && text.slice(at, end).includes('<<')) return 'here-document';
+    if (word === null) {
+      const between = text.slice(at, end);
+      if (between.includes('<<')) return 'here-document';
+      if (BETWEEN_COMMANDS.test(between) && end < text.length) commands += 1;
+      if (commands > MAX_COMMANDS) return 'too many commands';
+    }
     at = end;
   }
   return null;
@@ -248,10 +259,10 @@ class Reader {
   private readWord({ text, pos, end, value }: ParsedWord): string {
     if (pos !== this.at || text !== this.text.slice(pos, end) || !WORD.test(text)) refuse('syntax');
     this.at = end;
-    // bash expands a tilde after `=` and `:`, too; zsh expands `=name` to the path of a command.
+    // bash expands a tilde after `=` and `:`, too; zsh expands `=name` to the path of a command, as set also after these.
     if (/(?:^|[=:])~/.test(text)) refuse('tilde');
-    if (text.startsWith('=')) refuse('equals sign before a word');
-    const own = text.replaceAll(new RegExp(PIECE, 'g'), (piece) => {
+    if (/(?:^|[=:])=/.test(text)) refuse('equals sign before a word');
+    const own = text.replaceAll(PIECES, (piece) => {
       if (piece.startsWith("'")) return piece.slice(1, -1);
       if (piece.startsWith('"')) return piece.slice(1, -1).replaceAll(/\\(["\\$`])/g, '$1');
       return piece;

@@ -26,7 +26,7 @@ it.each([
   'git log --oneline -n 5 src/a.ts',
   'git diff --stat HEAD~2 main..feature ./src/',
   `git log "--format=%h it's" 'docs/a file.md'`,
-  'git show --format="%an \\"x\\" \\$y" HEAD^',
+  'git show --format="%an \\"x\\" \\$y" "HEAD^"',
   'git status && git diff --cached',
   'git status; git diff\n\ngit log || git show | git log',
   'git status 2>&1',
@@ -210,6 +210,8 @@ const EVASIONS: Record<string, readonly [text: string, doubt: Doubt | null][]> =
     ['g?t status', 'glob'],
     ['git diff <1-5>', 'syntax'],
     ['git diff <1-5> x', 'redirect'],
+    ['git diff ^x', 'glob'],
+    ['git diff HEAD^', 'glob'],
   ],
   quoting: [
     ['git status; r\\m x', 'backslash'],
@@ -243,7 +245,7 @@ const EVASIONS: Record<string, readonly [text: string, doubt: Doubt | null][]> =
     ['status git', null],
     ['!! status', 'exclamation mark'],
     ['%1 status', null],
-    ['^git^id^', null],
+    ['^git^id^', 'glob'],
   ],
   shadowing: [
     ['git() { id; }; git status', 'parenthesis'],
@@ -312,7 +314,7 @@ const EVASIONS: Record<string, readonly [text: string, doubt: Doubt | null][]> =
     [`git log '--format=${'x'.repeat(256 * 1024)}'`, 'too long'],
     [`${'('.repeat(1_000)}git status${')'.repeat(1_000)}`, 'parenthesis'],
     [`git status ${'$('.repeat(1_000)}id${')'.repeat(1_000)}`, 'command substitution'],
-    ['if git status; then '.repeat(1_000), 'syntax'],
+    ['if git status; then '.repeat(50), 'syntax'],
     ['', 'empty'],
     [' \n ', 'empty'],
   ],
@@ -335,6 +337,7 @@ const EVASIONS: Record<string, readonly [text: string, doubt: Doubt | null][]> =
   ],
   'syntax of zsh only': [
     ['=git status', 'equals sign before a word'],
+    ['git log --format==id', 'equals sign before a word'],
     ['git diff *(e:id:)', 'glob'],
     ['git diff a~b#', 'comment'],
     ['repeat 3 git status', null],
@@ -352,8 +355,11 @@ const EVASIONS: Record<string, readonly [text: string, doubt: Doubt | null][]> =
 describe.each(Object.entries(EVASIONS))(
   'security 22: a rule that reads with git, and %s',
   (_class, cases) => {
-    it.each(cases)('does not allow %j', (text, doubt) => {
-      expect(proofOf(text)).toEqual({ allowed: false, doubt });
-    });
+    it.each(cases.map(([text, doubt]) => ({ start: text.slice(0, 80), text, doubt })))(
+      'does not allow $start',
+      ({ text, doubt }) => {
+        expect(proofOf(text)).toEqual({ allowed: false, doubt });
+      },
+    );
   },
 );

@@ -43,13 +43,16 @@ describe('a mention', () => {
     'x > kubectl',
     'git status &\nkubectl',
     `cat <<A | sh\nkubectl get\nA`,
-    `${'('.repeat(1_000)}kubectl`,
-    `${'x '.repeat(128 * 1024)}kubectl`,
-    `${'git status; '.repeat(500)}kubectl`,
     'kubectl "',
     'kubectl\0',
   ])('is found in %j', (text) => {
     expect(found(text, PRODUCTION)).not.toBeNull();
+  });
+
+  it.each(['x ', 'git status; ', "'x' ", '(', '$('])('is found after 256 KiB of %j', (filler) => {
+    expect(
+      found(`${filler.repeat(Math.ceil((256 * 1024) / filler.length))}kubectl`, PRODUCTION),
+    ).not.toBeNull();
   });
 
   it.each([
