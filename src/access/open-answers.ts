@@ -44,10 +44,15 @@ export class OpenAnswers {
     if (!reply.raw.destroyed) {
       this.held.set(keyId, (this.held.get(keyId) ?? 0) + 1);
       this.total += 1;
-      this.bodies.hold(reply.raw);
       reply.raw.once('close', () => this.release(keyId));
     }
     return callerGone(reply, caller);
+  }
+
+  /** Drops the body of a held call, whose request was stored: it would stay in memory, and count, until the answer. */
+  dropBody({ request, raw }: FastifyReply): void {
+    request.body = undefined;
+    this.bodies.release(raw);
   }
 
   private release(keyId: string): void {

@@ -4,11 +4,9 @@ import { DomainError } from '../kernel/errors';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
-/** Maximum memory of all bodies together, from their first byte until their call is answered or held. */
+/** Maximum memory of all bodies together, from their first byte until their call is answered or its request stored. */
 const MAX_OPEN_BYTES = 64 * MIB;
-/** Maximum memory of the bodies of held calls, beside the former: eight keys with their whole share. */
-const MAX_HELD_BYTES = 256 * MIB;
-/** Maximum part of one key, or of all callers without a key, held calls included, so that others have room. */
+/** Maximum part of one key, or of all callers without a key, so that others have room. */
 const SHARE_OF_ONE = 0.5;
 
 /** Formats a size, rounded up, so that a size above the limit never reads like the limit: `481 KiB`, `4.1 MiB`. */
@@ -36,32 +34,23 @@ export interface OpenBody {
   bytes: number;
   /** Aborts reading it; null once it is complete. */
   cut: (() => void) | null;
-  /** True while its call waits for operators: it then counts only for its sender. */
-  held: boolean;
 }
 
 /**
  * Counts the bodies in memory. When they exceed the limit, evicts the one that has been incomplete for longest: active
  * senders are never evicted. When all are complete, refuses the newest.
- *
- * A held call keeps its body for up to hours, so that it counts only for its sender: two keys that wait would otherwise
- * leave no room for anybody else.
  */
 export class OpenBodies {
   private readonly incomplete = new Set<OpenBody>();
   private readonly bytesOf = new Map<string, number>();
   private readonly bodyOf = new WeakMap<ServerResponse, OpenBody>();
   private total = 0;
-  private heldTotal = 0;
 
-  constructor(
-    private readonly maxBytes = MAX_OPEN_BYTES,
-    private readonly maxHeldBytes = MAX_HELD_BYTES,
-  ) {}
+  constructor(private readonly maxBytes = MAX_OPEN_BYTES) {}
 
   /** @param sender the key, or one name for all callers without a key */
   open(sender: string, answer: ServerResponse): OpenBody {
-    const body: OpenBody = { sender, bytes: 0, cut: null, held: false };
+    const body: OpenBody = { sender, bytes: 0, cut: null };
     this.incomplete.add(body);
     this.bodyOf.set(answer, body);
     answer.once('close', () => this.close(body));
@@ -88,13 +77,10 @@ export class OpenBodies {
     this.incomplete.delete(body);
   }
 
-  /** Counts the body of a call that is held from now on only for its sender, while there is memory for held ones. */
-  hold(answer: ServerResponse): void {
+  /** Releases the body of a call that goes on without it. */
+  release(answer: ServerResponse): void {
     const body = this.bodyOf.get(answer);
-    if (!body || body.held || this.heldTotal + body.bytes > this.maxHeldBytes) return;
-    body.held = true;
-    this.total -= body.bytes;
-    this.heldTotal += body.bytes;
+    if (body) this.close(body);
   }
 
   /** Releases the memory of the body. */
@@ -105,8 +91,7 @@ export class OpenBodies {
 
   private count(body: OpenBody, bytes: number): void {
     body.bytes += bytes;
-    if (body.held) this.heldTotal += bytes;
-    else this.total += bytes;
+    this.total += bytes;
     const left = (this.bytesOf.get(body.sender) ?? 0) + bytes;
     if (left > 0) this.bytesOf.set(body.sender, left);
     else this.bytesOf.delete(body.sender);

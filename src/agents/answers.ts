@@ -1,16 +1,23 @@
-import { unansweredReason, type Approval, type Hold, type SettledApproval } from '../approvals/approval';
+import {
+  unansweredReason,
+  type ApprovalRequest,
+  type Hold,
+  type SettledApproval,
+} from '../approvals/approval';
 import { labelActor } from '../kernel/actor';
 import { DomainError } from '../kernel/errors';
+
+/** All that a held call keeps of its request while it waits. */
+export type Awaited = Pick<ApprovalRequest, 'id' | 'keyId' | 'expiresAt'> & { readonly status: 'pending' };
 
 /** The end of a held call: the request was settled, or the wait ended. */
 export type Ending =
   /** This call took the outcome; no other call may answer with it. */
   | { readonly kind: 'settled'; readonly approval: SettledApproval; readonly hold: Hold }
-  /**
-   * The wait ended: at the call's deadline, because this replica stops, because the caller hung up, or because another
-   * call took over while this one was considered lost. The request may still be pending.
-   */
-  | { readonly kind: 'deadline' | 'stopping' | 'gone' | 'superseded'; readonly approval: Approval };
+  /** Another call took over while this one was considered lost. */
+  | { readonly kind: 'superseded'; readonly approval: SettledApproval }
+  /** The wait ended: at the call's deadline, because this replica stops, or because the caller hung up. */
+  | { readonly kind: 'deadline' | 'stopping' | 'gone'; readonly approval: Awaited };
 
 export const ANSWER_KINDS = [
   'approved',
@@ -61,7 +68,7 @@ function settledMessage(approval: SettledApproval): string {
   }
 }
 
-function stillOpen({ expiresAt }: Approval): string {
+function stillOpen({ expiresAt }: Awaited): string {
   return `${NOBODY_SAID_NO}: the request stays open until ${expiresAt.toISOString()}, and the same call joins it.`;
 }
 

@@ -4,27 +4,22 @@ import { actorOf, type Identity } from '../access/identity';
 import {
   AlreadyAcknowledged,
   FIRST_HOLD,
-  isSettled,
   type Acknowledgement,
   type Approval,
   type Departure,
   type Hold,
   type SettledApproval,
 } from '../approvals/approval';
-
 import { AcknowledgeApprovalCommand } from '../approvals/commands/acknowledge-approval';
 import { CancelApprovalCommand } from '../approvals/commands/cancel-approval';
 import { DepartFromApprovalCommand } from '../approvals/commands/depart-from-approval';
-import {
-  EnqueueApprovalCommand,
-  type EnqueueBody,
-  type Enqueued,
-} from '../approvals/commands/enqueue-approval';
+import { EnqueueApprovalCommand } from '../approvals/commands/enqueue-approval';
 import { JoinApprovalCommand } from '../approvals/commands/join-approval';
 import { TakeAnswerCommand } from '../approvals/commands/take-answer';
 import { FinishedApprovals } from '../approvals/finished-approvals';
+import { NewRequest, type EnqueueBody } from '../approvals/new-request';
 import { AwaitSettlementQuery } from '../approvals/queries/await-settlement';
-import { canonicalize, inputDigest, sha256Hex } from '../kernel/canonical-json';
+import { canonicalize, sha256Hex } from '../kernel/canonical-json';
 import { Clock } from '../kernel/clock';
 import { DomainError } from '../kernel/errors';
 import type { JsonObject } from '../kernel/json';
@@ -32,7 +27,7 @@ import { currentCorrelationId, joinCorrelation } from '../logging/correlation';
 import { describeError } from '../kernel/describe-error';
 import { Log } from '../logging/log';
 import type { Connector } from './adapter';
-import type { Ending, Outcome } from './answers';
+import type { Awaited, Ending, Outcome } from './answers';
 import { ConnectorAnswered } from './connector-events';
 
 /** Time for a caller to reconnect before the service cancels its request. */
@@ -55,16 +50,13 @@ export interface Question {
 
 /** A request, and the number of this caller among those that waited for it. */
 interface Held {
-  readonly approval: Approval;
+  readonly approval: Awaited;
   readonly hold: Hold;
 }
 
 /** Contains a space, so it differs from every Idempotency-Key that a caller can send. */
-function idempotencyKeyOf({ connector, identity, body }: Question): string | null {
-  if (identity === null) return null;
-  const { toolName, toolInput, cwd = null } = body;
-  const action = inputDigest({ toolName, toolInput, cwd });
-  return `${connector} ${sha256Hex(canonicalize({ ...identity, action }))}`;
+function idempotencyKeyOf({ connector, identity }: Question, action: string): string | null {
+  return identity === null ? null : `${connector} ${sha256Hex(canonicalize({ ...identity, action }))}`;
 }
 
 /** True if the agent itself cancelled: its connection may still be open, but it no longer waits for this answer. */
@@ -124,30 +116,36 @@ export class HeldCalls implements OnModuleDestroy {
    * EnqueueApprovalCommand and AwaitSettlementQuery, and with `database.unavailable` if the statements are not done
    * {@link LAST_STATEMENTS_MS} after the deadline or the begin of a stop.
    *
+   * Keeps nothing of the question in memory while it waits, and calls `stored` once it does not need it any more.
+   *
    * @param wait.ms from now, the enqueuing included
    * @param wait.signal aborts when the caller hangs up or its key is revoked
    */
-  async ask(
+  ask(
     question: Question,
     caller: Identity,
-    wait: { readonly ms: number; readonly signal: AbortSignal },
+    {
+      ms,
+      signal,
+      stored,
+    }: { readonly ms: number; readonly signal: AbortSignal; readonly stored: () => void },
   ): Promise<Ending> {
-    const { connector } = question;
+    const until = this.clock.monotonicMs() + ms;
+    // Not awaited: a function that waits keeps its arguments in memory.
+    const ending = this.hold(question, caller).then((held) => {
+      stored();
+      return this.awaitSettlement(held, caller, { until, signal });
+    });
+    return this.count(question.connector, this.inTime(ending, caller, ms));
+  }
+
+  private async count(connector: string, ending: Promise<Ending>): Promise<Ending> {
     this.waiting.set(connector, this.waitingFor(connector) + 1);
     try {
-      return await this.inTime(this.enqueueAndWait(question, caller, wait), caller, wait.ms);
+      return await ending;
     } finally {
       this.waiting.set(connector, this.waitingFor(connector) - 1);
     }
-  }
-
-  private async enqueueAndWait(
-    question: Question,
-    caller: Identity,
-    { ms, signal }: { readonly ms: number; readonly signal: AbortSignal },
-  ): Promise<Ending> {
-    const until = this.clock.monotonicMs() + ms;
-    return this.awaitSettlement(await this.hold(question, caller), caller, { until, signal });
   }
 
   private async inTime(asked: Promise<Ending>, caller: Identity, ms: number): Promise<Ending> {
@@ -196,58 +194,61 @@ export class HeldCalls implements OnModuleDestroy {
   }
 
   private async hold(question: Question, caller: Identity): Promise<Held> {
-    const key = idempotencyKeyOf(question);
     const { connector } = question;
-    const { approval, replayed } = await this.enqueue(question, caller, key);
-    const { id: approvalId, correlationId } = approval;
+    const request = await NewRequest.of(question.body);
+    const key = idempotencyKeyOf(question, request.inputDigest);
+    const enqueue = async (idempotencyKey: string | null) => {
+      const correlationId = currentCorrelationId() ?? '';
+      const { approval, replayed } = await this.commands.execute(
+        new EnqueueApprovalCommand(request, caller, idempotencyKey, correlationId, true, connector),
+      );
+      const { id, expiresAt } = approval;
+      const awaited: Awaited = { id, keyId: caller.keyId, expiresAt, status: 'pending' };
+      return { awaited, replayed, correlationId: approval.correlationId };
+    };
+    const { awaited, replayed, correlationId } = await enqueue(key);
     if (!replayed || key === null) {
-      this.log.event('info', 'connector.asked', { connector, approvalId }, 'an agent asks and waits');
-      return { approval, hold: FIRST_HOLD };
+      this.logAsked({ connector, approvalId: awaited.id }, 'an agent asks and waits');
+      return { approval: awaited, hold: FIRST_HOLD };
     }
-    const hold = await this.commands.execute(new JoinApprovalCommand(approvalId, key));
+    const hold = await this.commands.execute(new JoinApprovalCommand(awaited.id, key));
     if (hold !== null) {
       joinCorrelation(correlationId);
-      const fields = { connector, approvalId, joined: true };
-      this.log.event('info', 'connector.asked', fields, 'an agent waits again for what it asked before');
-      return { approval, hold };
+      const fields = { connector, approvalId: awaited.id, joined: true };
+      this.logAsked(fields, 'an agent waits again for what it asked before');
+      return { approval: awaited, hold };
     }
-    return this.askAnew(question, caller, key);
-  }
-
-  /** Enqueues a new request. If a concurrent call with the same question was first, it still waits: do not join it. */
-  private async askAnew(question: Question, caller: Identity, key: string): Promise<Held> {
-    const first = await this.enqueue(question, caller, key);
-    const { approval } = first.replayed ? await this.enqueue(question, caller, null) : first;
-    const fields = { connector: question.connector, approvalId: approval.id, again: true };
-    this.log.event('info', 'connector.asked', fields, 'an agent asks anew what it asked before');
+    // If a concurrent call with the same question asked anew first, it still waits: do not join it.
+    const anew = await enqueue(key);
+    const { awaited: approval } = anew.replayed ? await enqueue(null) : anew;
+    const fields = { connector, approvalId: approval.id, again: true };
+    this.logAsked(fields, 'an agent asks anew what it asked before');
     return { approval, hold: FIRST_HOLD };
   }
 
-  private enqueue({ body, connector }: Question, caller: Identity, key: string | null): Promise<Enqueued> {
-    const correlationId = currentCorrelationId() ?? '';
-    return this.commands.execute(
-      new EnqueueApprovalCommand(body, caller, key, correlationId, true, connector),
-    );
+  private logAsked(fields: object, message: string): void {
+    this.log.event('info', 'connector.asked', fields, message);
   }
 
   private async awaitSettlement(
-    { approval: { id }, hold }: Held,
+    { approval: awaited, hold }: Held,
     caller: Identity,
     { until, signal }: { readonly until: number; readonly signal: AbortSignal },
   ): Promise<Ending> {
+    const { id } = awaited;
     const viewer = { keyId: caller.keyId };
     try {
       const leftMs = until - this.clock.monotonicMs();
       const approval = await this.queries.execute(new AwaitSettlementQuery(id, viewer, leftMs, signal));
       // A key that was revoked meanwhile must not receive an answer, least of all an approval.
       await caller.standing.confirm();
-      if (isSettled(approval)) {
+      if (approval !== null) {
         const taken = await this.commands.execute(new TakeAnswerCommand(id, hold));
         return taken ? { kind: 'settled', approval, hold } : { kind: 'superseded', approval };
       }
       await this.depart(id, hold, caller, signal.aborted);
-      if (signal.aborted) return { kind: 'gone', approval };
-      return { kind: this.clock.monotonicMs() >= until ? 'deadline' : 'stopping', approval };
+      if (signal.aborted) return { kind: 'gone', approval: awaited };
+      return { kind: this.clock.monotonicMs() >= until ? 'deadline' : 'stopping', approval: awaited };
     } catch (error) {
       // The caller receives the error and no longer waits.
       await this.depart(id, hold, caller, signal.aborted);

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Body, Controller, Headers, HttpCode, Inject, Optional, Post, Res, type Type } from '@nestjs/common';
+import { Controller, Headers, HttpCode, Inject, Optional, Post, Res, type Type } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import type { FastifyReply } from 'fastify';
@@ -16,7 +16,7 @@ import { describeError } from '../kernel/describe-error';
 import { Log } from '../logging/log';
 import { answerTo, failureOf, type Ending, type Outcome } from './answers';
 import { Heartbeats } from '../http/heartbeats';
-import { HeldCalls, type Question } from './held-calls';
+import { HeldCalls } from './held-calls';
 import { eventOf, NO_DECISION, type HttpHook, type ReportTaker } from './http-hook';
 import { OpenAnswer } from './open-answer';
 import { TerminalQuestions } from './terminal-questions';
@@ -57,6 +57,7 @@ const NO_REPORTS = Symbol('no reports');
 export function hookController<Event>(hook: HttpHook<Event>): Type {
   const { agent, route, connector } = hook;
   const reports = hook.reportTaker !== null;
+  const eventIn = ({ request }: FastifyReply) => eventOf(hook, request.body);
 
   @ApiTags('connectors')
   @ApiBearerAuth()
@@ -87,34 +88,33 @@ export function hookController<Event>(hook: HttpHook<Event>): Type {
     @ApiBody({ schema: looseObject, description: `As ${agent.name} sends it; unknown members are allowed.` })
     @ApiOkResponse({ schema: looseObject, description: 'Always, also for every failure, which denies' })
     async hook(
-      @Body() body: unknown,
       @Headers('countersign-wait-seconds') wait: string | undefined,
       @Caller() caller: Identity,
       @Res() reply: FastifyReply,
     ): Promise<void> {
-      const event = eventOf(hook, body);
+      const event = eventIn(reply);
       const gone = await this.held.hold(reply, caller);
       const open = new OpenAnswer(reply, this.heartbeats, this.unread);
       if (event === null) {
         // Recorded before the answer, so that a turn's end retracts nothing of the next turn; the wait is short.
-        if (this.reports) await soon(this.reports.take(body, caller));
+        if (this.reports) await soon(this.reports.take(reply.request.body, caller));
         await open.end(NO_DECISION);
         return;
       }
-      let outcome: Outcome;
+      const outcome = await this.outcomeOf(this.ask(reply, wait, caller, gone));
+      if (outcome === null) {
+        await open.end(NO_DECISION);
+        return;
+      }
+      const taken = await open.end(hook.reply(event, outcome));
+      await this.calls.recordAnswer({ connector, reports }, caller, outcome, taken);
+    }
+
+    /** @returns null for a call that needs no decision */
+    private async outcomeOf(asked: Promise<Ending | null>): Promise<Outcome | null> {
       try {
-        const question = hook.question(body, caller);
-        const { toolName } = question.body;
-        const effect = agent.tool(toolName)?.effect;
-        // No decision, never an approval: the agent applies its own rules and asks where these do.
-        if (effect === 'reads' || effect === 'asks') {
-          if (effect === 'asks') await soon(this.questions.show(question, caller));
-          await open.end(NO_DECISION);
-          return;
-        }
-        if (effect === undefined) this.tools.notice(agent.name, toolName);
-        const ending = await this.ask(question, wait, caller, gone);
-        outcome = { answer: answerTo(ending), ending };
+        const ending = await asked;
+        return ending && { answer: answerTo(ending), ending };
       } catch (error) {
         this.log.event(
           'warn',
@@ -122,29 +122,35 @@ export function hookController<Event>(hook: HttpHook<Event>): Type {
           { error: describeError(error) },
           'a tool use was denied unasked',
         );
-        outcome = { answer: failureOf(error), ending: null };
+        return { answer: failureOf(error), ending: null };
       }
-      const taken = await open.end(hook.reply(event, outcome));
-      await this.calls.recordAnswer({ connector, reports }, caller, outcome, taken);
     }
 
-    private ask(
-      question: Question,
+    /** Does not await the answer, so that a call that waits keeps nothing of its body in memory. */
+    private async ask(
+      reply: FastifyReply,
       wait: string | undefined,
       caller: Identity,
       signal: AbortSignal,
-    ): Promise<Ending> {
+    ): Promise<Ending | null> {
+      const question = hook.question(reply.request.body, caller);
+      const { toolName, metadata, agentId, sessionId } = question.body;
+      const effect = agent.tool(toolName)?.effect;
+      // No decision, never an approval: the agent applies its own rules and asks where these do.
+      if (effect === 'asks') await soon(this.questions.show(question, caller));
+      if (effect === 'reads' || effect === 'asks') return null;
+      if (effect === undefined) this.tools.notice(agent.name, toolName);
       const { 'Countersign-Wait-Seconds': seconds = this.config.connector.hookDeadlineSeconds } = parsed(
         waitHeader,
         { 'Countersign-Wait-Seconds': wait },
       );
-      const permissionMode = agent.unguardedMode(question.body.metadata ?? {});
+      const permissionMode = agent.unguardedMode(metadata ?? {});
       if (permissionMode !== null) {
-        const { agentId, sessionId } = question.body;
         const fields = { permissionMode, agentId, sessionId };
         this.log.event('warn', 'connector.unguarded-mode', fields, 'a failed hook would let this tool run');
       }
-      return this.calls.ask(question, caller, { ms: seconds * 1000, signal });
+      const stored = () => this.held.dropBody(reply);
+      return this.calls.ask(question, caller, { ms: seconds * 1000, signal, stored });
     }
   }
   // The OpenAPI document names operations by their class.

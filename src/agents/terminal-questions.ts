@@ -3,7 +3,8 @@ import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import type { Identity } from '../access/identity';
 import { KeyTurns } from '../access/key-turns';
 import { EnqueueApprovalCommand } from '../approvals/commands/enqueue-approval';
-import { canonicalize, inputDigest, sha256Hex } from '../kernel/canonical-json';
+import { canonicalize, sha256Hex } from '../kernel/canonical-json';
+import { NewRequest } from '../approvals/new-request';
 import { currentCorrelationId } from '../logging/correlation';
 import { describeError } from '../kernel/describe-error';
 import { Log } from '../logging/log';
@@ -36,15 +37,20 @@ export class TerminalQuestions {
   private async ask({ connector, body, identity }: Question, caller: Identity): Promise<void> {
     const { keyId } = caller;
     // With hooks for both PreToolUse and PermissionRequest, one question arrives twice.
-    const { sessionId, toolName, toolInput, cwd = null } = body;
-    const digest = inputDigest({ toolName, toolInput, cwd });
-    for await (const open of openCalls(this.queries, { keyId, connector, sessionId, call: null }))
-      if (open.inputDigest === digest) return;
-    const name = sha256Hex(canonicalize({ ...identity, action: digest }));
+    const request = await NewRequest.of(body);
+    const { inputDigest: action } = request;
+    for await (const open of openCalls(this.queries, {
+      keyId,
+      connector,
+      sessionId: body.sessionId,
+      call: null,
+    }))
+      if (open.inputDigest === action) return;
+    const name = sha256Hex(canonicalize({ ...identity, action }));
     const correlationId = currentCorrelationId() ?? '';
     const { approval } = await this.commands.execute(
       new EnqueueApprovalCommand(
-        body,
+        request,
         caller,
         `${connector} question ${name}`,
         correlationId,

@@ -1,10 +1,12 @@
-import type { Acknowledgement, Approval, SettledApproval, Settlement } from './approval';
+import type { Acknowledgement, ApprovalRequest, SettledApproval, Settlement } from './approval';
 
 /**
  * A request was stored. Published in memory only: subscribers may wake, count and log, but must not do durable work.
  */
 export class ApprovalEnqueued {
-  constructor(readonly approval: Approval) {}
+  constructor(
+    readonly approval: Pick<ApprovalRequest, 'id' | 'correlationId' | 'keyId' | 'agentId' | 'toolName'>,
+  ) {}
 }
 
 /** This replica settled a request. In memory only, as above; the durable consequences were written with it. */

@@ -4,7 +4,7 @@ import { EventBus } from '@nestjs/cqrs';
 import { currentCorrelationId, withCorrelation } from '../logging/correlation';
 import { Log } from '../logging/log';
 import { Tracing } from '../tracing/tracing';
-import type { Approval, Settlement } from './approval';
+import type { Settlement } from './approval';
 import { ApprovalEnqueued, ApprovalSettled } from './approval-events';
 
 /** Logs and traces the beginning and the end of every approval, under the correlation id of the request that asked. */
@@ -23,7 +23,13 @@ export class ApprovalLog implements OnModuleInit {
     });
   }
 
-  private enqueued({ id: approvalId, correlationId, keyId, agentId, toolName }: Approval): void {
+  private enqueued({
+    id: approvalId,
+    correlationId,
+    keyId,
+    agentId,
+    toolName,
+  }: ApprovalEnqueued['approval']): void {
     const fields = { approvalId, keyId, agentId, toolName };
     withCorrelation(correlationId, () =>
       this.log.event('info', 'approval.enqueued', fields, 'an agent asks for approval'),

@@ -12,6 +12,7 @@ import {
 } from './approval';
 import { readActor, TIMEOUT_ACTOR, type NamedActor, type Actor } from '../kernel/actor';
 import type { ApprovalState, Look, Snapshot } from './approval-store';
+import type { Stored } from './new-request';
 
 /** The columns of `approvals` that make an approval. */
 export interface ApprovalRow {
@@ -149,19 +150,36 @@ export const toEnding = (row: UnsignedRow): Shown => ({
   displayDigest: row.display_digest,
 });
 
+/** Columns of a request that its caller does not know. */
+export type StoredRow = Pick<
+  ApprovalRow,
+  'id' | 'correlation_id' | 'traceparent' | 'created_at' | 'expires_at'
+>;
+
+export const toStored = (row: StoredRow): Stored => ({
+  id: row.id,
+  correlationId: row.correlation_id,
+  traceparent: row.traceparent,
+  createdAt: row.created_at,
+  expiresAt: row.expires_at,
+});
+
 /** Columns of a request that make its state. */
-export type StateRow = Pick<SnapshotRow, 'key_id' | 'status' | 'acknowledged' | 'ends_in_ms'>;
+export type StateRow = Pick<SnapshotRow, 'key_id' | 'status' | 'acknowledged' | 'ends_in_ms'> & {
+  bytes: number;
+};
 
 export const toState = (row: StateRow): ApprovalState => ({
   keyId: row.key_id,
   status: row.status,
   acknowledged: row.acknowledged,
   endsInMs: row.ends_in_ms,
+  bytes: row.bytes,
 });
 
 export function toLook(row: SnapshotRow): Look {
-  const { id, now, display_digest: displayDigest } = row;
-  if (row.status === 'pending') return { id, status: 'pending', now, displayDigest };
+  const { id, display_digest: displayDigest } = row;
+  if (row.status === 'pending') return { id, status: 'pending' };
   return { id, status: 'settled', approval: toSettled(row), displayDigest };
 }
 

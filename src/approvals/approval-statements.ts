@@ -114,10 +114,10 @@ export const ENQUEUE: Statement = {
   order by place`,
 };
 
-/** Parameters: key, idempotency key, body digest. Another request, which may be large, is not read. */
+/** Parameters: key, idempotency key, body digest. Leaves out the request text, which its caller has. */
 export const FIND_BY_IDEMPOTENCY_KEY: Statement = {
   name: 'approval-find-by-idempotency-key',
-  text: `select ${approvalWith('case when body_digest = $3 then request end as request')}, body_digest = $3 as is_same
+  text: `select id, correlation_id, traceparent, created_at, expires_at, body_digest = $3 as is_same
     from approvals where key_id = $1 and idempotency_key = $2`,
 };
 
@@ -398,7 +398,7 @@ const ENDS_IN_MS = `(extract(epoch from expires_at - now()) * 1000)::float8 + 10
 export const STATE: Statement = {
   name: 'approval-state',
   withinMs: PERSON_WAITS_MS,
-  text: `select key_id, status, acknowledged, ${ENDS_IN_MS} from approvals where id = $2`,
+  text: `select key_id, status, acknowledged, octet_length(request) as bytes, ${ENDS_IN_MS} from approvals where id = $2`,
 };
 
 const snapshotWith = (approval: string) => `${approval}, now() as now,
@@ -415,7 +415,7 @@ export const FIND: Statement = {
   text: `select ${SNAPSHOT}, ${TO_BE_SIGNED} from approvals where id = any($2::uuid[])`,
 };
 
-/** The same for many awaited requests. Leaves out the request text of pending ones, because the feed has it already. */
+/** The same for many awaited requests. Leaves out the request text of pending ones: only the final state is awaited. */
 export const LOOK: Statement = {
   name: 'approval-look',
   text: `select ${snapshotWith(approvalWith(`case when status <> 'pending' then request end as request`))}, ${TO_BE_SIGNED}

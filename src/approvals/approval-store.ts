@@ -1,4 +1,3 @@
-import type { JsonObject } from '../kernel/json';
 import type { Shown } from '../receipts/receipts';
 import type {
   Acknowledgement,
@@ -12,22 +11,12 @@ import type {
   Verdict,
 } from './approval';
 import type { Person, Asker } from '../kernel/actor';
+import type { NewRequest, Stored } from './new-request';
 
 /** The request of an agent, before the database gave it an id and its times. */
-export interface NewApproval extends Asker {
+export interface NewApproval extends Asker, Pick<NewRequest, 'text' | 'bytes' | 'inputDigest'> {
   readonly agentId: string;
   readonly sessionId: string;
-  readonly toolName: string;
-  readonly toolInput: JsonObject;
-  readonly toolUseId: string | null;
-  readonly summary: string | null;
-  readonly cwd: string | null;
-  readonly metadata: JsonObject;
-  readonly inputDigest: string;
-  /** The stored text: the RFC 8785 form of the request. */
-  readonly text: string;
-  /** Length of the text, in UTF-8 bytes. */
-  readonly bytes: number;
   readonly timeoutSeconds: number;
   readonly correlationId: string;
   readonly traceparent: string | null;
@@ -38,9 +27,9 @@ export interface NewApproval extends Asker {
   readonly connector: string | null;
 }
 
-/** The stored approval, and whether an earlier call with the same Idempotency-Key made it. */
+/** The stored request, and whether an earlier call with the same Idempotency-Key made it. */
 export interface Enqueued {
-  readonly approval: Approval;
+  readonly approval: Stored;
   readonly replayed: boolean;
 }
 
@@ -66,13 +55,17 @@ export interface Snapshot {
 
 /** The state of a request, read without its text. */
 export type ApprovalState = Pick<Approval, 'keyId' | 'status'> &
-  Pick<Snapshot, 'endsInMs'> & { readonly acknowledged: Acknowledgement | null };
+  Pick<Snapshot, 'endsInMs'> & {
+    readonly acknowledged: Acknowledgement | null;
+    /** Length of the request's text, in UTF-8 bytes. */
+    readonly bytes: number;
+  };
 
 /** A request that is still pending, without its text. */
-export type PendingLook = Pick<Snapshot, 'displayDigest' | 'now'> & {
+export interface PendingLook {
   readonly id: string;
   readonly status: 'pending';
-};
+}
 
 /** A settled request, which may lack its receipt. */
 export type SettledLook = Pick<Snapshot, 'displayDigest'> & {
@@ -83,9 +76,6 @@ export type SettledLook = Pick<Snapshot, 'displayDigest'> & {
 
 /** The state of an awaited request. */
 export type Look = PendingLook | SettledLook;
-
-/** The request at the last read, and the database's time now, computed from that read. */
-export type LastSeen = Pick<Snapshot, 'approval' | 'displayDigest' | 'now'>;
 
 /** Answer of one query for due requests. */
 export interface DueLook {

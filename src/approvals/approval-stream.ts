@@ -65,8 +65,8 @@ export class ApprovalStream {
     });
     try {
       const approval = await this.queries.execute(new AwaitSettlementQuery(id, viewer, Infinity, gone, gone));
-      // Still pending means that the caller or its key is gone, or this replica stops; the caller reconnects.
-      if (approval.status === 'pending') return;
+      // Null means that the caller or its key is gone, or this replica stops; the caller reconnects.
+      if (approval === null) return;
       await standing.confirm();
       this.unread.write(out, eventOf(approval));
     } catch (error) {

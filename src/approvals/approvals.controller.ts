@@ -45,7 +45,7 @@ import {
   ListQueryDto,
   WaitQueryDto,
 } from './approval-inputs';
-import type { Approval } from './approval';
+import { isSettled, type Approval } from './approval';
 import { ApprovalPageView, ApprovalView, viewOf } from './approval-view';
 import { ApprovalRefusalFilter } from './approval-refusal.filter';
 import { ApprovalStream } from './approval-stream';
@@ -55,7 +55,19 @@ import { DecideApprovalCommand } from './commands/decide-approval';
 import { EnqueueApprovalCommand } from './commands/enqueue-approval';
 import { AwaitSettlementQuery } from './queries/await-settlement';
 import { FinishedApprovals } from './finished-approvals';
+import { NewRequest } from './new-request';
 import type { Viewer } from './queries/viewer';
+
+/** A call that waits keeps a request up to this length in memory; it reads a longer one again when the wait ends. */
+const MAX_KEPT = 16 * 1024;
+
+interface Waiting {
+  readonly id: string;
+  /** In seconds. */
+  readonly wait: number;
+  readonly gone: AbortSignal;
+  readonly seen: Approval | null;
+}
 
 /** An agent sees the requests of its own key, an operator all. */
 function viewerOf(caller: Identity): Viewer {
@@ -98,22 +110,32 @@ export class ApprovalsController {
   @ApiBody({ type: EnqueueBodyDto })
   @ApiQuery({ name: 'wait', required: false, schema: { type: 'string', pattern: '^\\d{1,2}$' } })
   async enqueue(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply) {
+    const caller = callerOf(request);
+    const { id, wait, gone, seen } = await this.ask(request, reply, caller);
+    // A replay answers with the current approval, and reading settles an overdue one.
+    if (wait === 0 && seen) return viewOf(seen);
+    const waiting = { id, wait, gone: gone ?? callerGone(reply, caller), seen };
+    return viewOf(await this.awaitSettlement(waiting, caller, reply));
+  }
+
+  /** Separate from the wait, so that a call that waits keeps no large request in memory. */
+  private async ask(request: FastifyRequest, reply: FastifyReply, caller: Identity) {
     // Parsed by hand: parameters that go through pipes are a third of all promises of an enqueue.
     const body = parsed(EnqueueBodyDto.schema, request.body);
     const { wait } = parsed(WaitQueryDto.schema, request.query);
     const idempotencyKey = idempotencyKeyOf(request.headers['idempotency-key']);
-    const caller = callerOf(request);
     // Before the request is stored: a call that may not wait must not ask either.
-    const held = wait > 0 ? await this.open.hold(reply, caller) : null;
+    const gone = wait > 0 ? await this.open.hold(reply, caller) : null;
+    const asked = await NewRequest.of(body);
     const { approval, replayed } = await this.commands.execute(
-      new EnqueueApprovalCommand(body, caller, idempotencyKey, currentCorrelationId() ?? ''),
+      new EnqueueApprovalCommand(asked, caller, idempotencyKey, currentCorrelationId() ?? ''),
     );
-    void reply.header('location', `/api/approvals/${approval.id}`);
+    const { id } = approval;
+    void reply.header('location', `/api/approvals/${id}`);
     if (replayed) void reply.status(200).header('idempotent-replayed', 'true');
-    // A replay answers with the current approval, and reading settles an overdue one.
-    if (wait === 0 && !replayed) return viewOf(approval);
-    const gone = held ?? callerGone(reply, caller);
-    return viewOf(await this.awaitSettlement({ id: approval.id, wait, gone }, caller, reply));
+    if (gone) this.open.dropBody(reply);
+    const isKept = !replayed && (wait === 0 || asked.bytes <= MAX_KEPT);
+    return { id, wait, gone, seen: isKept ? asked.pending(caller, approval) : null };
   }
 
   @Get(':id')
@@ -127,7 +149,8 @@ export class ApprovalsController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     const gone = wait > 0 ? await this.open.hold(reply, caller) : callerGone(reply, caller);
-    return viewOf(await this.awaitSettlement({ id, wait, gone }, caller, reply));
+    const seen = wait > 0 ? await this.read(id, caller, gone) : null;
+    return viewOf(await this.awaitSettlement({ id, wait, gone, seen }, caller, reply));
   }
 
   @Get()
@@ -244,13 +267,23 @@ export class ApprovalsController {
     return viewOf(acknowledged ?? (await this.finished.get(id, viewer, gone)).approval);
   }
 
+  /** Separate from the wait, like {@link ask}. @returns null for a large request that is still pending */
+  private async read(id: string, caller: Identity, gone: AbortSignal): Promise<Approval | null> {
+    const { approval, characters } = await this.finished.get(id, viewerOf(caller), gone);
+    return isSettled(approval) || characters <= MAX_KEPT ? approval : null;
+  }
+
+  /** @param waiting.seen the approval, if it was read and is settled or small */
   private async awaitSettlement(
-    { id, wait, gone }: { readonly id: string; readonly wait: number; readonly gone: AbortSignal },
+    { id, wait, gone, seen }: Waiting,
     caller: Identity,
     reply: FastifyReply,
   ): Promise<Approval> {
-    const query = new AwaitSettlementQuery(id, viewerOf(caller), wait * 1000, gone, gone);
-    const approval = await this.queries.execute(query);
+    const viewer = viewerOf(caller);
+    const query = new AwaitSettlementQuery(id, viewer, wait * 1000, gone, gone);
+    const mayWait = wait > 0 && !(seen && isSettled(seen));
+    const settled = mayWait ? await this.queries.execute(query) : null;
+    const approval = settled ?? seen ?? (await this.finished.get(id, viewer, gone)).approval;
     await caller.standing.confirm();
     // Nobody reads this answer, and writing a thousand large ones at once would keep everybody waiting.
     if (reply.raw.destroyed) throw new HttpException('The caller hung up.', 400);

@@ -4,13 +4,12 @@
  */
 const MAX_ITEMS = 32;
 /** Maximum text of one statement, so that a few large requests do not delay many small ones. */
-const MAX_CHARACTERS = 4_000_000;
+const MAX_BYTES = 4_000_000;
 /** While the database writes one statement, this process builds the next and answers the one before it. */
 const MAX_UNDER_WAY = 2;
 
 export interface BatchItem {
-  /** Size, in UTF-16 units. */
-  readonly size: number;
+  readonly bytes: number;
 }
 
 interface Waiting<Item, Result> {
@@ -71,10 +70,10 @@ export class EnqueueBatches<Item extends BatchItem, Result> {
 
   private next(): Waiting<Item, Result>[] {
     let count = 0;
-    let size = 0;
+    let bytes = 0;
     for (const { item, apart } of this.waiting) {
-      size += item.size;
-      if (count > 0 && (apart || count === MAX_ITEMS || size > MAX_CHARACTERS)) break;
+      bytes += item.bytes;
+      if (count > 0 && (apart || count === MAX_ITEMS || bytes > MAX_BYTES)) break;
       count++;
       if (apart) break;
     }

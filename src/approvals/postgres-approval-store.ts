@@ -12,7 +12,6 @@ import {
   replacedBy,
   type Acknowledgement,
   type Approval,
-  type ApprovalRequest,
   type ApprovalStatus,
   type Departure,
   type Hold,
@@ -30,11 +29,13 @@ import {
   toLook,
   toSnapshot,
   toState,
+  toStored,
   type ApprovalRow,
   type RequestText,
   type SettledRow,
   type SnapshotRow,
   type StateRow,
+  type StoredRow,
   type UnsignedRow,
 } from './approval-rows';
 import {
@@ -78,16 +79,10 @@ import {
   type ShownCard,
   type Snapshot,
 } from './approval-store';
-import { EnqueueBatches, type BatchItem } from './enqueue-batches';
-import { PendingHeadroom, type Amount, type Asked } from './pending-headroom';
+import { EnqueueBatches } from './enqueue-batches';
+import type { Stored } from './new-request';
+import { PendingHeadroom, type Amount } from './pending-headroom';
 import { ReadShares } from './read-shares';
-
-/** The caller's request. */
-interface NewRow extends BatchItem, Asked {
-  readonly request: NewApproval;
-}
-
-type StoredAs = Pick<ApprovalRequest, 'id' | 'createdAt' | 'expiresAt'>;
 
 /**
  * Reason a request was not stored: its idempotency key was taken, or its API key has too many or too large ones
@@ -119,7 +114,7 @@ export class PostgresApprovalStore extends ApprovalStore {
   private readonly headroom: PendingHeadroom;
   private readonly turns = new Turns();
   private readonly shares: ReadShares;
-  private readonly enqueues = new EnqueueBatches<NewRow, StoredAs | NotStored>({
+  private readonly enqueues = new EnqueueBatches<NewApproval, Stored | NotStored>({
     run: (items) => this.enqueueAll(items),
     // The counted requests must not change meanwhile, or two statements would admit the last request twice.
     mustRunAlone: (items) => !this.headroom.isSure(items),
@@ -141,38 +136,12 @@ export class PostgresApprovalStore extends ApprovalStore {
   }
 
   async enqueue(request: NewApproval): Promise<Enqueued> {
-    const { agentId, sessionId, toolName, toolInput, toolUseId, summary, cwd, metadata } = request;
-    const { keyId, owner, connector, text, bytes, inputDigest, correlationId, traceparent } = request;
-    const stored = await this.enqueues.add({ request, keyId, bytes, size: text.length });
-    if (typeof stored === 'string') return this.earlier(request, stored);
-    const { id, createdAt, expiresAt } = stored;
-    // Written out: building it from parts would cost an enqueue more than the rest of this function.
-    const approval: Approval = {
-      id,
-      keyId,
-      owner,
-      agentId,
-      sessionId,
-      toolName,
-      toolInput,
-      toolUseId,
-      summary,
-      cwd,
-      metadata,
-      connector,
-      inputDigest,
-      correlationId,
-      traceparent,
-      createdAt,
-      expiresAt,
-      status: 'pending',
-    };
-    return { approval, replayed: false };
+    const stored = await this.enqueues.add(request);
+    return typeof stored === 'string' ? this.earlier(request, stored) : { approval: stored, replayed: false };
   }
 
-  private async enqueueAll(items: readonly NewRow[]): Promise<(StoredAs | NotStored)[]> {
-    const requests = items.map(({ request }) => request);
-    const counted = this.headroom.unsure(items);
+  private async enqueueAll(requests: readonly NewApproval[]): Promise<(Stored | NotStored)[]> {
+    const counted = this.headroom.unsure(requests);
     const rows = await this.database.query<EnqueuedRow>(ENQUEUE, [
       requests.map(({ keyId }) => keyId),
       requests.map(({ agentId }) => toColumnText(agentId)),
@@ -192,13 +161,16 @@ export class PostgresApprovalStore extends ApprovalStore {
       this.maxPending.bytes,
       requests.map(({ connector }) => connector),
     ]);
-    const bytes = items.reduce((sum, item) => sum + item.bytes, 0);
-    return rows.map((row, place): StoredAs | NotStored => {
+    const bytes = requests.reduce((sum, request) => sum + request.bytes, 0);
+    return requests.map((request, place): Stored | NotStored => {
+      const row = rows[place];
+      if (!row) throw new Error('a request without a row');
       const { id, created_at: createdAt, expires_at: expiresAt, pending, pending_bytes: pendingBytes } = row;
-      const keyId = requests[place]?.keyId;
-      if (keyId !== undefined && pending !== null && pendingBytes !== null)
+      const { keyId, correlationId, traceparent } = request;
+      if (pending !== null && pendingBytes !== null)
         this.headroom.counted(keyId, { requests: pending + rows.length, bytes: pendingBytes + bytes });
-      if (id !== null && createdAt !== null && expiresAt !== null) return { id, createdAt, expiresAt };
+      if (id !== null && createdAt !== null && expiresAt !== null)
+        return { id, correlationId, traceparent, createdAt, expiresAt };
       if (row.admitted) return 'asked-before';
       return (pendingBytes ?? 0) + bytes > this.maxPending.bytes ? 'too-large' : 'too-many';
     });
@@ -222,21 +194,20 @@ export class PostgresApprovalStore extends ApprovalStore {
   }
 
   async replay({ keyId, idempotency }: NewApproval): Promise<Enqueued | null> {
-    const [earlier] = idempotency
-      ? await this.database.query<ApprovalRow & { is_same: boolean }>(FIND_BY_IDEMPOTENCY_KEY, [
-          keyId,
-          idempotency.key,
-          idempotency.bodyDigest,
-        ])
-      : [];
-    if (!idempotency || !earlier) return null;
+    if (!idempotency) return null;
+    const values = [keyId, idempotency.key, idempotency.bodyDigest];
+    const [earlier] = await this.database.query<StoredRow & { is_same: boolean }>(
+      FIND_BY_IDEMPOTENCY_KEY,
+      values,
+    );
+    if (!earlier) return null;
     if (!earlier.is_same) {
       throw new DomainError(
         'idempotency.body-differs',
         'This Idempotency-Key was used with another body; use a new key for a new request.',
       );
     }
-    return { approval: toApproval(earlier), replayed: true };
+    return { approval: toStored(earlier), replayed: true };
   }
 
   async settle(approval: DecidedApproval, shown: ShownCard): Promise<boolean> {

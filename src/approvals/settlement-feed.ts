@@ -6,10 +6,10 @@ import { withCorrelation } from '../logging/correlation';
 import { DomainError } from '../kernel/errors';
 import { describeError } from '../kernel/describe-error';
 import { Log } from '../logging/log';
-import type { Approval, SettledApproval } from './approval';
+import type { SettledApproval } from './approval';
 import { ApprovalSettled } from './approval-events';
 import { SETTLED_CHANNEL } from './approval-statements';
-import { ApprovalStore, type LastSeen, type PendingLook, type Snapshot } from './approval-store';
+import { ApprovalStore, type ApprovalState } from './approval-store';
 import { CancelApprovalCommand } from './commands/cancel-approval';
 import { SignReceiptsCommand } from './commands/sign-receipts';
 import { withReceipts } from './receipts-of';
@@ -24,16 +24,10 @@ const RETRY_OVERDUE_MS = 1_000;
 /** Maximum number of waiters of one request answered in one turn. */
 const ANSWERED_IN_A_TURN = 100;
 /** Maximum text written in one turn, and read with one query: each answer may be as large as its request. */
-const CHARACTERS_IN_A_TURN = 4 * 1024 * 1024;
+const BYTES_IN_A_TURN = 4 * 1024 * 1024;
 
-/** Null: as the request was last read. */
+/** Null: the wait ended before. */
 type Answer = SettledApproval | 'lost' | null;
-
-type Seen = LastSeen & {
-  readonly characters: number;
-  /** Time of the read, on the monotonic clock. */
-  readonly readAt: number;
-};
 
 interface Waiting {
   readonly id: string;
@@ -41,28 +35,32 @@ interface Waiting {
   until: number;
   /** Time from which the request itself is overdue and must be settled, on the monotonic clock. */
   endsAt: number;
-  /** The request as its caller read it, with the time and the card of the last read. Null before the first read. */
-  seen: Seen | null;
+  /** Length of the request's text; null before its caller has read its state. */
+  bytes: number | null;
   readonly answer: (answer: Answer) => void;
   readonly answered: Promise<Answer>;
 }
 
 export interface Waiter {
   /**
-   * Resolves with the settled approval; or with `seen` when `waitMs` passed, the signal fired, or the service stops.
+   * Resolves with the settled approval; with null when `waitMs` passed, the signal fired, or the service stops.
    * Rejects with `approval.not-found` when the database has lost the request.
-   * `seen`: the pending request, as it was just read.
+   * `seen`: the state of the pending request, as it was just read.
    */
-  settled(options: { waitMs: number; seen: Snapshot; signal: AbortSignal }): Promise<Approval>;
+  settled(options: {
+    waitMs: number;
+    seen: Pick<ApprovalState, 'endsInMs' | 'bytes'>;
+    signal: AbortSignal;
+  }): Promise<SettledApproval | null>;
   release(): void;
 }
 
 /** The number of waiters at the beginning that one turn answers. */
 function fittingInATurn(waiters: readonly Waiting[]): number {
-  let characters = 0;
-  for (const [place, { seen }] of waiters.slice(0, ANSWERED_IN_A_TURN).entries()) {
-    characters += seen?.characters ?? 0;
-    if (characters > CHARACTERS_IN_A_TURN) return place + 1;
+  let size = 0;
+  for (const [place, { bytes }] of waiters.slice(0, ANSWERED_IN_A_TURN).entries()) {
+    size += bytes ?? 0;
+    if (size > BYTES_IN_A_TURN) return place + 1;
   }
   return ANSWERED_IN_A_TURN;
 }
@@ -75,11 +73,10 @@ function answerInTurns(waiters: readonly Waiting[], answer: Answer): void {
   if (others.length > 0) setImmediate(() => answerInTurns(others, answer));
 }
 
-/** Answers with the current state, small requests first: they do not wait until many large ones are written. */
-function answerUnsettled(waiters: readonly Waiting[]): void {
-  const sizeOf = ({ seen }: Waiting) => seen?.characters ?? 0;
+/** Ends the waits, of small requests first: they do not wait until many large ones are read and written. */
+function endWaits(waiters: readonly Waiting[]): void {
   answerInTurns(
-    [...waiters].sort((a, b) => sizeOf(a) - sizeOf(b)),
+    [...waiters].sort((a, b) => (a.bytes ?? 0) - (b.bytes ?? 0)),
     null,
   );
 }
@@ -127,12 +124,14 @@ export class SettlementFeed implements OnApplicationBootstrap, OnModuleDestroy {
    */
   onModuleDestroy(): void {
     this.closed = true;
-    answerUnsettled([...this.waiting.values()].flatMap((waiters) => [...waiters]));
+    endWaits([...this.waiting.values()].flatMap((waiters) => [...waiters]));
   }
 
+  /** The number of those that wait; the others are about to read the state of their request. */
   get size(): number {
     let count = 0;
-    for (const waiters of this.waiting.values()) count += waiters.size;
+    for (const waiters of this.waiting.values())
+      for (const { bytes } of waiters) count += bytes === null ? 0 : 1;
     return count;
   }
 
@@ -143,13 +142,13 @@ export class SettlementFeed implements OnApplicationBootstrap, OnModuleDestroy {
         const now = this.clock.monotonicMs();
         waiting.until = now + waitMs;
         waiting.endsAt = now + seen.endsInMs;
-        const { approval } = this.remember(waiting, seen);
+        waiting.bytes = seen.bytes;
         if (this.closed || signal.aborted || waitMs <= 0) waiting.answer(null);
         signal.addEventListener('abort', () => waiting.answer(null), { once: true });
         return waiting.answered.then((answer) => {
           if (answer === 'lost')
             throw new DomainError('approval.not-found', 'There is no approval with this id any more.');
-          return answer ?? approval;
+          return answer;
         });
       },
       release: () => this.remove(waiting),
@@ -159,43 +158,12 @@ export class SettlementFeed implements OnApplicationBootstrap, OnModuleDestroy {
   private add(id: string): Waiting {
     let answer: (answer: Answer) => void = () => undefined;
     const answered = new Promise<Answer>((resolve) => (answer = resolve));
-    const waiting: Waiting = { id, until: Infinity, endsAt: Infinity, seen: null, answer, answered };
+    const waiting: Waiting = { id, until: Infinity, endsAt: Infinity, bytes: null, answer, answered };
     const others = this.waiting.get(id);
     if (others) others.add(waiting);
     else this.waiting.set(id, new Set([waiting]));
     this.ticker ??= setInterval(() => this.tick(), TICK_MS);
     return waiting;
-  }
-
-  /**
-   * Returns the awaited request as last read, with the database's time now: the time of the read plus the time that
-   * this process has counted since. Null if nobody waits for it here.
-   */
-  lastSeen(id: string): LastSeen | null {
-    const seen = this.seenBySomebody(id);
-    if (seen === null) return null;
-    const { approval, displayDigest, now, readAt } = seen;
-    return { approval, displayDigest, now: new Date(now.getTime() + this.clock.monotonicMs() - readAt) };
-  }
-
-  private seenBySomebody(id: string): Seen | null {
-    for (const { seen } of this.waiting.get(id) ?? []) if (seen !== null) return seen;
-    return null;
-  }
-
-  /** Keeps one copy of the request, for any number of waiters and reads. */
-  private remember(waiting: Waiting, { approval, displayDigest, now, characters }: Snapshot): Seen {
-    const known = this.seenBySomebody(waiting.id);
-    const readAt = this.clock.monotonicMs();
-    waiting.seen = { approval: known?.approval ?? approval, displayDigest, now, readAt, characters };
-    return waiting.seen;
-  }
-
-  /** Updates waiters that have read the request. The others are about to read it, and see the same or a newer state. */
-  private rememberPending({ id, displayDigest, now }: PendingLook): void {
-    const readAt = this.clock.monotonicMs();
-    for (const waiting of this.waiting.get(id) ?? [])
-      if (waiting.seen) waiting.seen = { ...waiting.seen, displayDigest, now, readAt };
   }
 
   private remove(waiting: Waiting): void {
@@ -225,7 +193,7 @@ export class SettlementFeed implements OnApplicationBootstrap, OnModuleDestroy {
         }
       }
     }
-    if (over.length > 0) answerUnsettled(over);
+    if (over.length > 0) endWaits(over);
     if (overdue.length > 0) this.settleOverdue([...new Set(overdue)]);
     if (now >= this.nextPollAt) {
       this.nextPollAt = now + POLL_MS;
@@ -248,10 +216,11 @@ export class SettlementFeed implements OnApplicationBootstrap, OnModuleDestroy {
   /** Takes ids to read, up to the text of one turn, in case all of them have settled. */
   private takeToRead(): string[] {
     const ids: string[] = [];
-    let characters = 0;
+    let bytes = 0;
     for (const id of this.toRead) {
-      characters += this.seenBySomebody(id)?.characters ?? 0;
-      if (ids.length > 0 && characters > CHARACTERS_IN_A_TURN) break;
+      const [waiting] = this.waiting.get(id) ?? [];
+      bytes += waiting?.bytes ?? 0;
+      if (ids.length > 0 && bytes > BYTES_IN_A_TURN) break;
       ids.push(id);
       this.toRead.delete(id);
     }
@@ -265,7 +234,6 @@ export class SettlementFeed implements OnApplicationBootstrap, OnModuleDestroy {
       const ids = this.takeToRead();
       try {
         const looks = await this.store.look(ids);
-        for (const look of looks) if (look.status === 'pending') this.rememberPending(look);
         const settled = looks.filter((look) => look.status === 'settled');
         const finished = await withReceipts(settled, (missing) =>
           this.commands.execute(new SignReceiptsCommand(missing)),
@@ -286,7 +254,7 @@ export class SettlementFeed implements OnApplicationBootstrap, OnModuleDestroy {
    */
   private lose(ids: readonly string[]): void {
     for (const id of ids)
-      for (const waiter of this.waiting.get(id) ?? []) if (waiter.seen) waiter.answer('lost');
+      for (const waiter of this.waiting.get(id) ?? []) if (waiter.bytes !== null) waiter.answer('lost');
   }
 
   /** Answers all waiters here, with an approval that has its receipt. */

@@ -22,7 +22,7 @@ export const LISTENING = section('Listening', {
   HTTP_BODY_LIMIT_KIB: integer(
     'Largest body of enqueue, hook and MCP, up to 16384. Other routes, and callers without a valid key, take 256 KiB. ' +
       'All bodies that are open together take 64 MiB, half of it for one key; more get 503 with `Retry-After`, on the ' +
-      'hook a denial. Bodies of held calls count only for their key, up to 256 MiB in all',
+      'hook a denial. A body counts until its request is stored',
     64,
     16_384,
     4096,

@@ -54,26 +54,15 @@ function canonicalText(value: JsonValue): string {
   throw new TypeError('The value has no canonical form.');
 }
 
-/** A text in canonical form. */
-export class CanonicalText {
-  constructor(readonly text: string) {}
-}
-
 /**
- * Returns the RFC 8785 form of an object whose members may be in canonical form already, so that a large one is written
- * once. Leaves out undefined members.
- *
- * @throws TypeError as {@link canonicalize}
+ * Returns the RFC 8785 form of an object whose members are in that form already, so that a large one is written once.
+ * Leaves out undefined members.
  */
-export function canonicalObject(
-  members: Readonly<Record<string, JsonValue | CanonicalText | undefined>>,
-): string {
+export function canonicalObject(members: Readonly<Record<string, string | undefined>>): string {
   let text = '';
   for (const name of Object.keys(members).sort()) {
-    const member = members[name];
-    if (member === undefined) continue;
-    const form = member instanceof CanonicalText ? member.text : canonicalize(member);
-    text += `${text === '' ? '' : ','}${JSON.stringify(name)}:${form}`;
+    const form = members[name];
+    if (form !== undefined) text += `${text === '' ? '' : ','}${JSON.stringify(name)}:${form}`;
   }
   return `{${text}}`;
 }
@@ -86,11 +75,11 @@ export function sha256Hex(data: string | Uint8Array): string {
 /** The input that an approval is bound to: changing any of it changes the digest. */
 export interface BoundInput {
   readonly toolName: string;
-  readonly toolInput: JsonObject | CanonicalText;
+  readonly toolInput: JsonObject;
   readonly cwd?: string | null | undefined;
 }
 
 /** `sha256:` and the hex SHA-256 of the RFC 8785 form of `{toolName, toolInput, cwd}`; `cwd` null when absent. */
 export function inputDigest({ toolName, toolInput, cwd }: BoundInput): string {
-  return `sha256:${sha256Hex(canonicalObject({ cwd: cwd ?? null, toolInput, toolName }))}`;
+  return `sha256:${sha256Hex(canonicalize({ cwd: cwd ?? null, toolInput, toolName }))}`;
 }

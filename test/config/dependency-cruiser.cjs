@@ -79,7 +79,7 @@ module.exports = {
         pathNot: [
           '^src/kernel/',
           '^src/config/environment\\.ts$',
-          '^src/approvals/(approval|approval-events|approval-store|finished-approvals|receipts-of|settlement-feed)\\.ts$',
+          '^src/approvals/(approval|approval-events|approval-store|finished-approvals|new-request|receipts-of|settlement-feed)\\.ts$',
           '^src/access/rate-limits\\.ts$',
           '^src/approvals/(commands|queries)/',
           '^src/tracing/tracing\\.ts$',

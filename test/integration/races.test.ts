@@ -2,11 +2,12 @@ import type { EventBus } from '@nestjs/cqrs';
 import { AlreadySettled, Expired, type Approval } from '../../src/approvals/approval';
 import type { Person } from '../../src/kernel/actor';
 import { ApprovalSettled } from '../../src/approvals/approval-events';
-import type { LastSeen } from '../../src/approvals/approval-store';
+import type { Snapshot } from '../../src/approvals/approval-store';
 import { CancelApprovalCommand, CancelApprovalHandler } from '../../src/approvals/commands/cancel-approval';
 import { DecideApprovalCommand, DecideApprovalHandler } from '../../src/approvals/commands/decide-approval';
 import type { RateLimits } from '../../src/access/rate-limits';
 import type { SettlementFeed } from '../../src/approvals/settlement-feed';
+import { storeThatSaw } from '../support/decider';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { newApproval, openTestStore, type OpenStore } from '../support/open-store';
 import { shuffled, seededRandom } from '../support/random';
@@ -37,22 +38,17 @@ const UNLIMITED: RateLimits = {
 
 class Replica {
   readonly settledEvents: ApprovalSettled[] = [];
-  /** The approvals that a caller waits for, as they were before the race. */
-  private readonly seen = new Map<string, LastSeen>();
-  private readonly decideHandler: DecideApprovalHandler;
+  /** The approvals as they were read before the race. */
+  private readonly seen = new Map<string, Snapshot>();
   private readonly cancelHandler: CancelApprovalHandler;
+  private readonly events: EventBus;
 
   constructor(readonly open: OpenStore) {
     const publish = (event: unknown) => {
       if (event instanceof ApprovalSettled) this.settledEvents.push(event);
     };
-    const events = { publish, publishAll: (all: unknown[]) => all.forEach(publish) } as unknown as EventBus;
-    const feed = {
-      lastSeen: (id: string) => this.seen.get(id) ?? null,
-      answer: () => undefined,
-    } as unknown as SettlementFeed;
-    this.decideHandler = new DecideApprovalHandler(open.store, UNLIMITED, feed, open.receipts, events);
-    this.cancelHandler = new CancelApprovalHandler(open.store, UNLIMITED, open.receipts, events);
+    this.events = { publish, publishAll: (all: unknown[]) => all.forEach(publish) } as unknown as EventBus;
+    this.cancelHandler = new CancelApprovalHandler(open.store, UNLIMITED, open.receipts, this.events);
   }
 
   async see(id: string): Promise<void> {
@@ -61,10 +57,10 @@ class Replica {
   }
 
   decide(id: string, by: Person, wanted: 'approved' | 'rejected'): Promise<Told> {
-    return told(
-      { id, by, wanted },
-      this.decideHandler.execute(new DecideApprovalCommand(id, by, wanted, null)),
-    );
+    const feed = { answer: () => undefined } as unknown as SettlementFeed;
+    const store = storeThatSaw(this.open.store, this.seen.get(id) ?? null);
+    const handler = new DecideApprovalHandler(store, UNLIMITED, feed, this.open.receipts, this.events);
+    return told({ id, by, wanted }, handler.execute(new DecideApprovalCommand(id, by, wanted, null)));
   }
 
   cancel(id: string): Promise<Told> {
@@ -134,7 +130,7 @@ const anyReplica = () => replicas[random() < 0.5 ? 0 : 1] as Replica;
 
 /** Up to six contenders for one request, in any order, on any replica. */
 async function race(id: string): Promise<Told[]> {
-  // Every other agent waits, and what its replica saw may be over when it is decided.
+  // A read before the race may be over when the request is decided.
   if (random() < 0.5) await anyReplica().see(id);
   const contenders = shuffled(random, [
     () => anyReplica().decide(id, OLIVIA, 'approved'),

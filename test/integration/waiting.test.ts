@@ -1,5 +1,4 @@
-import { randomUUID } from 'node:crypto';
-import type { Snapshot } from '../../src/approvals/approval-store';
+import type { ApprovalState } from '../../src/approvals/approval-store';
 import type { Clock } from '../../src/kernel/clock';
 import { Api, type ApprovalJson, type Answer } from '../support/api';
 import { AGENT_KEY } from '../support/app';
@@ -41,10 +40,10 @@ const listening = (count: number) =>
 
 const newId = async (more: Record<string, unknown> = {}) => (await agent.enqueue(more)).body.id;
 
-async function snapshotOf(id: string): Promise<Snapshot> {
-  const snapshot = await here.store.find(id);
-  if (!snapshot) throw new Error('nothing to see');
-  return snapshot;
+async function stateOf(id: string): Promise<ApprovalState> {
+  const state = await here.store.stateOf(id);
+  if (!state) throw new Error('nothing to see');
+  return state;
 }
 
 /** A waiter at `app` that surely waits. */
@@ -145,8 +144,8 @@ describe('a waiter', () => {
     const id = await newId();
     const registered = here.feed.register(id);
     try {
-      const seen = await snapshotOf(id);
-      expect(seen.approval.status).toBe('pending');
+      const seen = await stateOf(id);
+      expect(seen.status).toBe('pending');
       await operator.decide(id, 'approved');
       const settled = await registered.settled({
         waitMs: 30_000,
@@ -340,50 +339,11 @@ describe('stopping', () => {
   });
 });
 
-describe('what is waited for was seen', () => {
-  it('as long as somebody waits, and the time of the database goes on with it', async () => {
-    const id = await newId();
-    expect(here.feed.lastSeen(id)).toBeNull();
-    const clock = holdClock(here);
-    const { answered } = await waiter(id);
-    const seen = await until('it was read', () => here.feed.lastSeen(id));
-    expect(seen.approval).toMatchObject({ id, status: 'pending' });
-    const [{ now } = { now: new Date(NaN) }] = await database.query<{ now: Date }>('select now()');
-    expect(seen.now.getTime()).toBeLessThanOrEqual(now.getTime());
-    clock.advance(1_000);
-    expect(here.feed.lastSeen(id)?.now).toEqual(new Date(seen.now.getTime() + 1_000));
-    await operator.decide(id, 'approved');
-    await answered;
-    expect(here.feed.lastSeen(id)).toBeNull();
-  });
-
-  it('with the card that is in the chat by now, at the next look', async () => {
-    const id = await newId();
-    const { answered } = await waiter(id);
-    const before = await until('it was read', () => here.feed.lastSeen(id));
-    expect(before.displayDigest).toBeNull();
-    await database.query(
-      `insert into cards (approval_id, chat_id, nonce, message_id, display_digest, created_at, sent_at)
-       values ($1, -1001, $2, 1, 'of the card', now(), now())`,
-      [id, randomUUID()],
-    );
-    await database.query(`select pg_notify('approval_settled', $1)`, [id]);
-    const after = await until('it was looked at', () => {
-      const seen = here.feed.lastSeen(id);
-      return seen?.displayDigest === 'of the card' ? seen : null;
-    });
-    // What was asked never changes: it is kept once, however often it is read.
-    expect(after.approval).toBe(before.approval);
-    await operator.decide(id, 'approved');
-    await answered;
-  });
-});
-
 it('an answer is logged once for all who wait, under the id of the request that asked', async () => {
   const { body } = await agent.enqueue({}, { 'X-Correlation-Id': 'waited-for' });
   const waiting = {
     waitMs: 30_000,
-    seen: await snapshotOf(body.id),
+    seen: await stateOf(body.id),
     signal: new AbortController().signal,
   };
   const waiters = [here.feed.register(body.id), here.feed.register(body.id)];

@@ -2,7 +2,7 @@ import type { EventBus } from '@nestjs/cqrs';
 import type { RateLimits } from '../../src/access/rate-limits';
 import type { Approval, Verdict } from '../../src/approvals/approval';
 import { ApprovalSettled } from '../../src/approvals/approval-events';
-import type { LastSeen } from '../../src/approvals/approval-store';
+import type { ApprovalStore, Snapshot } from '../../src/approvals/approval-store';
 import { DecideApprovalCommand, DecideApprovalHandler } from '../../src/approvals/commands/decide-approval';
 import type { SettlementFeed } from '../../src/approvals/settlement-feed';
 import type { Person } from '../../src/kernel/actor';
@@ -19,6 +19,17 @@ const NO_LIMITS = {
   refuse: () => Promise.resolve(),
 } as unknown as RateLimits;
 
+/** The store, whose first read answers what was seen before; null: what is in the database. */
+export function storeThatSaw<Store extends ApprovalStore>(store: Store, seen: Snapshot | null): Store {
+  let first = seen;
+  const find: ApprovalStore['find'] = (...given) => {
+    const answer = first ? Promise.resolve(first) : store.find(...given);
+    first = null;
+    return answer;
+  };
+  return Object.create(store, { find: { value: find } }) as Store;
+}
+
 /** Decides on an open store as the service does, but leaves refused attempts out of the audit log. */
 export async function attempt(
   { store, receipts }: OpenStore,
@@ -28,14 +39,17 @@ export async function attempt(
     readonly by: Person;
     readonly reason?: string | null;
   },
-  lastSeen: LastSeen | null = null,
+  seen: Snapshot | null = null,
 ): Promise<Attempt> {
   let changed = false;
   const events = { publish: (event: unknown) => (changed ||= event instanceof ApprovalSettled) };
   const handler = new DecideApprovalHandler(
-    Object.create(store, { recordLate: { value: () => Promise.resolve() } }) as typeof store,
+    storeThatSaw(
+      Object.create(store, { recordLate: { value: () => Promise.resolve() } }) as typeof store,
+      seen,
+    ),
     NO_LIMITS,
-    { lastSeen: () => lastSeen, answer: () => undefined } as unknown as SettlementFeed,
+    { answer: () => undefined } as unknown as SettlementFeed,
     receipts,
     events as unknown as EventBus,
   );

@@ -2,6 +2,7 @@ import type { EventBus } from '@nestjs/cqrs';
 import { PostgresApprovalStore } from '../../src/approvals/postgres-approval-store';
 import { canonicalize, inputDigest } from '../../src/kernel/canonical-json';
 import type { NewApproval } from '../../src/approvals/approval-store';
+import type { EnqueueBody } from '../../src/approvals/new-request';
 import { parseConfig } from '../../src/config/environment';
 import { ChatMoves } from '../../src/channels/telegram/chat-moves';
 import { Destination } from '../../src/channels/telegram/destination';
@@ -64,30 +65,35 @@ export async function openTestStore(
 }
 
 /** A request for the store whose content does not matter. */
-export function newApproval(more: Partial<NewApproval> = {}): NewApproval {
-  const { toolName = 'Bash', toolInput = { command: 'ls' }, cwd = null } = more;
-  const request = {
+export function newApproval(more: Partial<NewApproval & EnqueueBody> = {}): NewApproval {
+  const { toolName = 'Bash', toolInput = { command: 'ls' }, cwd = null, ...rest } = more;
+  const { agentId = 'claude-code', sessionId = 'session-1', ...others } = rest;
+  const { toolUseId = null, summary = null, metadata, timeoutSeconds, ...row } = others;
+  const asked = {
+    agentId,
+    cwd,
+    metadata: metadata ?? {},
+    sessionId,
+    summary,
+    toolInput,
+    toolName,
+    toolUseId,
+  };
+  const text = canonicalize(asked);
+  return {
     keyId: 'key-1',
     owner: null,
-    agentId: 'claude-code',
-    sessionId: 'session-1',
-    toolName,
-    toolInput,
-    toolUseId: null,
-    summary: null,
-    cwd,
-    metadata: {},
+    agentId,
+    sessionId,
+    text,
+    bytes: Buffer.byteLength(text),
     inputDigest: inputDigest({ toolName, toolInput, cwd }),
-    timeoutSeconds: 600,
+    timeoutSeconds: timeoutSeconds ?? 600,
     correlationId: 'test',
     traceparent: null,
     idempotency: null,
     held: false,
     connector: null,
-    ...more,
+    ...row,
   };
-  const { agentId, sessionId, toolUseId, summary, metadata } = request;
-  const asked = { agentId, cwd, metadata, sessionId, summary, toolInput, toolName, toolUseId };
-  const text = canonicalize(asked);
-  return { text, bytes: Buffer.byteLength(text), ...request };
 }

@@ -71,7 +71,7 @@ export function questionOf(payload: HookPayload, { keyId }: Identity): Question 
  * an approval only together with the approved input.
  */
 export function hookOutput(event: GatingEvent, { answer: { allow, message }, ending }: Outcome): object {
-  const updatedInput = allow && ending ? ending.approval.toolInput : null;
+  const updatedInput = allow && ending?.kind === 'settled' ? ending.approval.toolInput : null;
   switch (event) {
     case 'PreToolUse':
       return {

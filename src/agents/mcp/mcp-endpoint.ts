@@ -33,7 +33,7 @@ import { abbreviate } from '../../kernel/cut-text';
 import { describeError } from '../../kernel/describe-error';
 import { Log } from '../../logging/log';
 import { BUILD } from '../../kernel/build';
-import { answerTo, failure, failureOf, type Outcome } from '../answers';
+import { answerTo, failure, failureOf, type Ending, type Outcome } from '../answers';
 import { ConnectorAnswered } from '../connector-events';
 import { HeldCalls } from '../held-calls';
 import { messagesOf, McpRefusal, SESSION_UNKNOWN } from './mcp-messages';
@@ -91,6 +91,9 @@ function faultsOfCall(request: JSONRPCRequest): string | null {
   return error?.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ') ?? null;
 }
 
+/** Separate from its caller, whose other variables it would keep in memory. */
+const dropOf = (held: OpenAnswers, reply: FastifyReply) => () => held.dropBody(reply);
+
 /**
  * MCP over Streamable HTTP. A session is an id that the service issued to the holder of this API key. Every replica
  * recognises it, also after a restart.
@@ -127,7 +130,7 @@ export class McpEndpoint implements OnModuleInit {
     server.setRequestHandler(CallToolRequestSchema, ({ params }, extra) => {
       const tool = APPROVAL_TOOLS.get(params.name);
       if (!tool) throw new McpError(ErrorCode.InvalidParams, `There is no tool ${params.name}`);
-      return this.call(tool, params.arguments, extra);
+      return this.call(tool, extra);
     });
     await server.connect(this.transport);
   }
@@ -161,7 +164,9 @@ export class McpEndpoint implements OnModuleInit {
       void reply.header(SESSION_HEADER, issueSession(key));
     const gone = await this.held.hold(reply, caller);
     const stream = openEventStream(reply);
-    const exchange = { caller, session, gone, stream, unanswered: requests.length };
+    const { length: unanswered } = requests;
+    const drop = dropOf(this.held, reply);
+    const exchange = { caller, session, gone, stream, unanswered, kept: unanswered, drop };
     for (const each of requests) {
       const faults = faultsOfCall(each);
       if (faults === null) this.transport.receive(each, exchange);
@@ -176,11 +181,11 @@ export class McpEndpoint implements OnModuleInit {
     return refusedCall(typeof name === 'string' ? name : null, failure(faults));
   }
 
-  private async call(tool: ApprovalTool, args: unknown, extra: Extra): Promise<CallToolResult> {
+  private async call(tool: ApprovalTool, extra: Extra): Promise<CallToolResult> {
     const asked = this.transport.asked(extra.requestId);
     const { stream } = asked.exchange;
     const stop = this.showProgress(extra, stream);
-    const outcome = await this.outcomeOf(tool, args, asked);
+    const outcome = await this.outcomeOf(this.ask(tool, asked));
     stop();
     void asked.taken.then((taken) =>
       this.calls.recordAnswer(MCP_CONNECTOR, asked.exchange.caller, outcome, taken),
@@ -188,14 +193,17 @@ export class McpEndpoint implements OnModuleInit {
     return tool.result(outcome);
   }
 
-  private async outcomeOf(
-    tool: ApprovalTool,
-    args: unknown,
-    { id, exchange: { caller, session, gone } }: Asked,
-  ): Promise<Outcome> {
+  /** Does not await the answer, so that a call that waits keeps nothing of its arguments in memory. */
+  private async ask(tool: ApprovalTool, asked: Asked): Promise<Ending> {
+    const { id, exchange, drop } = asked;
+    const { caller, session, gone } = exchange;
+    const question = tool.question(asked.arguments, { name: caller.keyId, session, requestId: id });
+    return this.calls.ask(question, caller, { ms: Infinity, signal: gone, stored: drop });
+  }
+
+  private async outcomeOf(asked: Promise<Ending>): Promise<Outcome> {
     try {
-      const question = tool.question(args, { name: caller.keyId, session, requestId: id });
-      const ending = await this.calls.ask(question, caller, { ms: Infinity, signal: gone });
+      const ending = await asked;
       return { answer: answerTo(ending), ending };
     } catch (error) {
       this.log.event(

@@ -93,7 +93,7 @@ const approve: ApprovalTool = {
   },
   result({ answer, ending }) {
     const decision =
-      answer.allow && ending
+      answer.allow && ending?.kind === 'settled'
         ? { behavior: 'allow', updatedInput: ending.approval.toolInput }
         : { behavior: 'deny', message: answer.message };
     return { content: text(JSON.stringify(decision)) };

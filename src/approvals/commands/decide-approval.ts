@@ -3,7 +3,7 @@ import { decide, type DecidedApproval, type Verdict } from '../approval';
 import type { Person } from '../../kernel/actor';
 import { DomainError } from '../../kernel/errors';
 import { ApprovalSettled } from '../approval-events';
-import { ApprovalStore, type LastSeen, type Snapshot } from '../approval-store';
+import { ApprovalStore, type Snapshot } from '../approval-store';
 import { findAnswerable } from './find-answerable';
 import { Receipts } from '../../receipts/receipts';
 import { RateLimits } from '../../access/rate-limits';
@@ -55,12 +55,6 @@ export class DecideApprovalHandler implements ICommandHandler<DecideApprovalComm
   }
 
   private async decide(command: DecideApprovalCommand): Promise<DecidedApproval> {
-    // The waiter here has read the request: what was asked never changes, and the statement checks all else.
-    const seen = this.feed.lastSeen(command.id);
-    if (seen && seen.now < seen.approval.expiresAt) {
-      const decided = await this.decideAs(seen, command);
-      if (decided) return decided;
-    }
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const decided = await this.decideAs(await this.read(command.id), command);
       if (decided) return decided;
@@ -72,7 +66,7 @@ export class DecideApprovalHandler implements ICommandHandler<DecideApprovalComm
   }
 
   /** @returns null if the request has changed since it was seen, or that was too long ago: it must be read again. */
-  private async decideAs(seen: LastSeen, command: DecideApprovalCommand): Promise<DecidedApproval | null> {
+  private async decideAs(seen: Snapshot, command: DecideApprovalCommand): Promise<DecidedApproval | null> {
     const { id, by, verdict, reason, displayDigest: tapped } = command;
     const unsigned = await judge(
       () => decide(seen.approval, by, verdict, reason, seen.now),

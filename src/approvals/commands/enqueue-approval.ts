@@ -1,49 +1,25 @@
-import { hash } from 'node:crypto';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, EventBus, type ICommandHandler } from '@nestjs/cqrs';
 import { CONFIG, type Config } from '../../config/environment';
-import {
-  CanonicalText,
-  canonicalize,
-  canonicalObject,
-  inputDigest as inputDigestOf,
-} from '../../kernel/canonical-json';
 import { InvalidInput } from '../../kernel/errors';
-import type { JsonObject, JsonValue } from '../../kernel/json';
 import { Tracing } from '../../tracing/tracing';
 import type { Asker } from '../../kernel/actor';
 import { ApprovalEnqueued } from '../approval-events';
 import { ApprovalStore, type Enqueued, type NewApproval } from '../approval-store';
+import type { NewRequest } from '../new-request';
 import { RateLimits, type CountedAsk } from '../../access/rate-limits';
 
 export type { Enqueued } from '../approval-store';
 
-/** A longer input is written, digested and stored in event loop turns of its own. */
-const CHARACTERS_IN_A_TURN = 64 * 1024;
-
-/** The caller's body; absent members are null. */
-export interface EnqueueBody {
-  readonly agentId: string;
-  readonly sessionId: string;
-  readonly toolName: string;
-  readonly toolInput: JsonObject;
-  readonly toolUseId?: string | null | undefined;
-  readonly summary?: string | null | undefined;
-  readonly cwd?: string | null | undefined;
-  readonly timeoutSeconds?: number | null | undefined;
-  readonly metadata?: JsonObject | null | undefined;
-}
-
 /**
- * Asks the operators; answers with the stored approval.
+ * Asks the operators; answers with the part of the stored approval that its caller does not know.
  *
  * `held`: the caller holds its connection open for the answer. A replay of the idempotency key must then have the same
  * tool, input and directory; otherwise the same whole body.
  */
 export class EnqueueApprovalCommand extends Command<Enqueued> {
   constructor(
-    readonly body: EnqueueBody,
+    readonly request: NewRequest,
     readonly asker: Asker,
     readonly idempotencyKey: string | null,
     readonly correlationId: string,
@@ -70,47 +46,29 @@ export class EnqueueApprovalHandler implements ICommandHandler<EnqueueApprovalCo
   }
 
   private async enqueue(command: EnqueueApprovalCommand): Promise<Enqueued> {
-    const { body, idempotencyKey, correlationId, held, connector } = command;
-    const { keyId, owner } = command.asker;
-    const { agentId, sessionId, toolName, toolInput, toolUseId = null, summary = null, cwd = null } = body;
-    const { metadata: given } = body;
-    const metadata = given ?? {};
-    // Canonicalize the largest part once, for the digests and for the stored text.
-    const input = new CanonicalText(canonicalize(toolInput));
-    const isLarge = input.text.length > CHARACTERS_IN_A_TURN;
-    if (isLarge) await nextTurn();
-    const asked = { agentId, cwd, metadata, sessionId, summary, toolInput: input, toolName, toolUseId };
-    const text = canonicalObject(asked);
-    const inputDigest = inputDigestOf({ toolName, toolInput: input, cwd });
-    if (isLarge) await nextTurn();
+    const { request, asker, idempotencyKey: key, correlationId, held, connector } = command;
+    const { keyId, owner } = asker;
+    const { body, text, bytes, inputDigest } = request;
+    const { agentId, sessionId, toolName } = body;
+    const bodyDigest = () => (held ? bytesOf(inputDigest) : request.bodyDigest());
     const enqueued = await this.ask({
       keyId,
       owner,
       agentId,
       sessionId,
-      toolName,
-      toolInput,
-      toolUseId,
-      summary,
-      cwd,
-      metadata,
-      inputDigest,
       text,
-      bytes: Buffer.byteLength(text),
+      bytes,
+      inputDigest,
       timeoutSeconds: this.timeoutSeconds(body.timeoutSeconds),
       correlationId,
       traceparent: this.tracing.current,
-      idempotency:
-        idempotencyKey === null
-          ? null
-          : {
-              key: idempotencyKey,
-              bodyDigest: held ? bytesOf(inputDigest) : digestOf({ ...body, toolInput: input }),
-            },
+      idempotency: key === null ? null : { key, bodyDigest: bodyDigest() },
       held,
       connector,
     });
-    if (!enqueued.replayed) this.events.publish(new ApprovalEnqueued(enqueued.approval));
+    const { id } = enqueued.approval;
+    if (!enqueued.replayed)
+      this.events.publish(new ApprovalEnqueued({ id, correlationId, keyId, agentId, toolName }));
     return enqueued;
   }
 
@@ -149,9 +107,4 @@ export class EnqueueApprovalHandler implements ICommandHandler<EnqueueApprovalCo
 
 function bytesOf(digest: string): Buffer {
   return Buffer.from(digest.replace(/^sha256:/, ''), 'hex');
-}
-
-/** Digests the sent members: the canonical form leaves out undefined ones. */
-function digestOf(members: Readonly<Record<string, JsonValue | CanonicalText | undefined>>): Buffer {
-  return hash('sha256', canonicalObject(members), 'buffer');
 }

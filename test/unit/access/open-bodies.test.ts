@@ -54,36 +54,16 @@ it('cuts off the body itself when it is the oldest, and frees its room', () => {
   expect(bodies.grow(begin(bodies, 'a').body, 50)).toBe(true);
 });
 
-it('the bodies of held calls fill the shares of their senders, and leave all the room to others', () => {
+it('a call that goes on without its body gives the room back, once', () => {
   const bodies = new OpenBodies(100);
-  const held = ['a', 'b'].map((sender) => begin(bodies, sender));
-  for (const { body, to } of held) {
-    expect(bodies.grow(body, 50)).toBe(true);
-    bodies.complete(body);
-    bodies.hold(to);
-  }
-  const more = begin(bodies, 'a');
-  bodies.grow(more.body, 1);
-  expect(more.cut).toBe(true);
-  const others = ['c', 'd'].map((sender) => begin(bodies, sender));
-  for (const { body } of others) expect(bodies.grow(body, 50)).toBe(true);
-  for (const each of [...held, ...others]) each.close();
-  for (const sender of ['a', 'b']) expect(bodies.grow(begin(bodies, sender).body, 50)).toBe(true);
-});
-
-it('the bodies of held calls beyond the memory for them take the room of all', () => {
-  const bodies = new OpenBodies(100, 80);
-  const [first, second] = ['a', 'b'].map((sender) => begin(bodies, sender));
-  for (const each of [first, second]) {
-    if (!each) throw new Error('no body');
-    expect(bodies.grow(each.body, 50)).toBe(true);
-    bodies.complete(each.body);
-    bodies.hold(each.to);
-  }
-  const others = ['c', 'd'].map((sender) => begin(bodies, sender));
-  expect(others.map(({ body }) => bodies.grow(body, 50))).toEqual([true, true]);
-  expect(others.map(({ cut }) => cut)).toEqual([true, false]);
-  first?.close();
-  second?.close();
-  expect(bodies.grow(begin(bodies, 'a').body, 50)).toBe(true);
+  const held = begin(bodies, 'a');
+  expect(bodies.grow(held.body, 50)).toBe(true);
+  bodies.complete(held.body);
+  bodies.release(held.to);
+  const next = begin(bodies, 'a');
+  expect(bodies.grow(next.body, 50)).toBe(true);
+  held.close();
+  expect(bodies.grow(begin(bodies, 'b').body, 50)).toBe(true);
+  bodies.grow(next.body, 1);
+  expect(next.cut).toBe(true);
 });

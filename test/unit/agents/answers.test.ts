@@ -1,9 +1,8 @@
-import type { Approval } from '../../../src/approvals/approval';
 import { ANSWER_KINDS, answerTo, failureOf, type Ending } from '../../../src/agents/answers';
 import { DomainError, InvalidInput } from '../../../src/kernel/errors';
 import { anApproval, settled } from '../cards/approval-samples';
 
-const pending: Approval = anApproval();
+const pending = { ...anApproval(), status: 'pending' as const };
 const NOT_A_NO = /nobody said no/;
 
 const ended = (
@@ -16,18 +15,19 @@ describe('an approval', () => {
     const endings = (['approved', 'rejected', 'expired', 'cancelled'] as const).map((status) =>
       ended(status),
     );
-    const waits = (['deadline', 'stopping', 'gone', 'superseded'] as const).map((kind): Ending => ({
+    const waits = (['deadline', 'stopping', 'gone'] as const).map((kind): Ending => ({
       kind,
       approval: pending,
     }));
-    const answers = [...[...endings, ...waits].map(answerTo), failureOf(new Error('any'))];
+    const superseded: Ending = { kind: 'superseded', approval: settled(pending, 'approved') };
+    const answers = [...[...endings, ...waits, superseded].map(answerTo), failureOf(new Error('any'))];
     expect(answers.map(({ kind }) => kind)).toEqual(ANSWER_KINDS);
     expect(answers.filter(({ allow }) => allow).map(({ kind }) => kind)).toEqual(['approved']);
   });
 
   it('that settles while the wait ends otherwise still does not let it run', () => {
     const { approval } = ended('approved');
-    expect(answerTo({ kind: 'deadline', approval }).allow).toBe(false);
+    expect(answerTo({ kind: 'deadline', approval } as unknown as Ending).allow).toBe(false);
   });
 });
 

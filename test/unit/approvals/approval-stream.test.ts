@@ -37,7 +37,7 @@ class Raw extends EventEmitter {
   end = () => void (this.ended = true);
 }
 
-function stream(awaiting: () => Promise<Approval>, standing = new Standing()) {
+function stream(awaiting: () => Promise<Approval | null>, standing = new Standing()) {
   const raw = new Raw();
   const logged: string[] = [];
   const queries = {
@@ -92,7 +92,7 @@ it('a stream that is not read gets no comments on top of what waits for it', asy
 });
 
 it('a stream whose replica stops ends without a settled event', async () => {
-  const { raw, sent } = stream(() => Promise.resolve(pending));
+  const { raw, sent } = stream(() => Promise.resolve(null));
   await sent;
   expect(raw.written).toHaveLength(1);
   expect(raw.ended).toBe(true);

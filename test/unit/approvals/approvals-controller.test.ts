@@ -22,11 +22,12 @@ it('an answer is not written for a caller that hung up while it waited', async (
     },
   };
   const nothing: unknown = {};
+  const pending = { approval: { status: 'pending' }, characters: 1_000_000 };
   const open = { hold: () => Promise.resolve(new AbortController().signal) };
   const controller = new ApprovalsController(
     nothing as CommandBus,
     queries as unknown as QueryBus,
-    nothing as FinishedApprovals,
+    { get: () => Promise.resolve(pending) } as unknown as FinishedApprovals,
     nothing as ApprovalStream,
     open as unknown as OpenAnswers,
   );

@@ -22,7 +22,7 @@ it('attempts that the database could not serve do not count against the operator
       { recordFlood: () => Promise.resolve(true) } as unknown as RefusalLog,
       parseConfig({ RATE_LIMIT_OPERATOR_PER_MINUTE: '1' }),
     ),
-    { lastSeen: () => null } as unknown as SettlementFeed,
+    {} as SettlementFeed,
     {} as Receipts,
     {} as EventBus,
   );

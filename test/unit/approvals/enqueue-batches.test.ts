@@ -3,7 +3,7 @@ import { EnqueueBatches, type BatchItem } from '../../../src/approvals/enqueue-b
 interface Item extends BatchItem {
   readonly name: string;
 }
-const item = (name: string, size = 1): Item => ({ name, size });
+const item = (name: string, bytes = 1): Item => ({ name, bytes });
 
 const nextTurn = () => new Promise(setImmediate);
 

@@ -1,6 +1,5 @@
 import type { CommandBus, EventBus } from '@nestjs/cqrs';
-import type { Approval } from '../../../src/approvals/approval';
-import type { ApprovalStore, Look, Snapshot } from '../../../src/approvals/approval-store';
+import type { ApprovalStore, Look } from '../../../src/approvals/approval-store';
 import { SettlementFeed } from '../../../src/approvals/settlement-feed';
 import type { NotificationListener } from '../../../src/database/notification-listener';
 import type { Log } from '../../../src/logging/log';
@@ -19,11 +18,7 @@ const lost = new Set<string>();
 const waiters: { release(): void }[] = [];
 
 const look = (ids: readonly string[]): Promise<Look[]> =>
-  Promise.resolve(
-    ids
-      .filter((id) => !lost.has(id))
-      .map((id) => ({ id, status: 'pending', displayDigest: null, now: new Date(0) })),
-  );
+  Promise.resolve(ids.filter((id) => !lost.has(id)).map((id) => ({ id, status: 'pending' })));
 
 beforeEach(() => {
   const nothing: unknown = {};
@@ -41,9 +36,8 @@ afterEach(() => {
   for (const waiter of waiters.splice(0)) waiter.release();
 });
 
-function wait(id: string, characters: number): void {
-  const approval = { id, status: 'pending' } as Approval;
-  const seen: Snapshot = { approval, now: new Date(0), displayDigest: null, endsInMs: 3_600_000, characters };
+function wait(id: string, bytes: number): void {
+  const seen = { endsInMs: 3_600_000, bytes };
   const waiter = feed.register(id);
   waiters.push(waiter);
   void waiter.settled({ waitMs: 1_000, seen, signal: NEVER }).then(() => answered.push(id));
@@ -81,14 +75,7 @@ it('those whose time is up together are answered in turns, each once', async () 
 });
 
 it('those who wait for a request that the database has lost are told so, and others wait on', async () => {
-  const approval = { id: 'gone', status: 'pending' } as Approval;
-  const seen: Snapshot = {
-    approval,
-    now: new Date(0),
-    displayDigest: null,
-    endsInMs: 3_600_000,
-    characters: 1,
-  };
+  const seen = { endsInMs: 3_600_000, bytes: 1 };
   const waiter = feed.register('gone');
   waiters.push(waiter);
   const told = expect(waiter.settled({ waitMs: Infinity, seen, signal: NEVER })).rejects.toMatchObject({

@@ -55,8 +55,7 @@ const asked = {
   expiresAt: new Date('2026-01-01T00:30:00.000Z'),
 };
 
-export const enqueued = (agentId = asked.agentId) =>
-  new ApprovalEnqueued({ ...asked, agentId, status: 'pending' });
+export const enqueued = (agentId = asked.agentId) => new ApprovalEnqueued({ ...asked, agentId });
 
 /** Settled this many seconds after it was asked. */
 export function settled(
