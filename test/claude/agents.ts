@@ -9,6 +9,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { AGENT_FILE } from '../support/agent-file';
 import { startCli } from '../support/cli';
 import { printed } from '../support/documents';
 import type { Block, ModelEndpoint } from '../support/model-endpoint';
@@ -87,6 +88,8 @@ export class RealAgent {
       this.program = startCli(
         ['run', '--agent', 'real', '--cwd', this.work, '--claude', claude, ...timeout, '--', 'go'],
         { ...env, XDG_STATE_HOME: join(this.home, 'state') },
+        this.home,
+        AGENT_FILE,
       );
       return this.program;
     }

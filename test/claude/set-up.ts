@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { buildAgentFile } from '../support/agent-file';
 import globalSetup from '../support/global-setup';
 
 /** The newest, whatever Node.js it wants for its own launcher: the program in it needs none. */
@@ -22,6 +23,8 @@ export default async function setUp(): Promise<void> {
   } else {
     process.env.TEST_CLAUDE = program;
   }
+  // The program that an agent's machine has is the one that runs the real Claude Code here.
+  buildAgentFile();
   await globalSetup();
 }
 
