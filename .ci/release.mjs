@@ -1,9 +1,10 @@
 // The script `version` of package.json: `npm version` runs it with the new version and before it commits.
-// Moves the section "Unreleased" of the changelog under the version, and sets the tags of our image.
+// Moves the section "Unreleased" of the changelog under the version, and sets the versions of the deployment.
 import { readFileSync, writeFileSync } from 'node:fs';
 
-const IMAGES = [
+const DEPLOYMENT = [
   'docker-compose.yml',
+  'deploy/helm/countersign/Chart.yaml',
   'deploy/kubernetes/kustomization.yaml',
   'deploy/kubernetes/migration/kustomization.yaml',
 ];
@@ -24,7 +25,8 @@ if (changes.split(/^## /m)[0].trim() === '') refuse(`lists no change under "${UN
 
 const today = new Date().toISOString().slice(0, 10);
 writeFileSync('CHANGELOG.md', `${head}${UNRELEASED}\n## [${version}] - ${today}\n${changes}`);
-for (const path of IMAGES) {
+for (const path of DEPLOYMENT) {
   const text = readFileSync(path, 'utf8');
-  writeFileSync(path, text.replace(/((?:newTag:|image: countersign:) ?)\d+\.\d+\.\d+\S*/g, `$1${version}`));
+  const ours = /^(\s*(?:newTag: |image: countersign:|version: |appVersion: ))\d+\.\d+\.\d+\S*/gm;
+  writeFileSync(path, text.replace(ours, `$1${version}`));
 }

@@ -13,7 +13,7 @@ const read = (path: string) => readFileSync(join(folder, path), 'utf8');
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'countersign-release-'));
-  for (const path of ['docker-compose.yml', 'deploy/kubernetes'])
+  for (const path of ['docker-compose.yml', 'deploy'])
     cpSync(join(CHECKOUT, path), join(folder, path), { recursive: true });
   write('package.json', JSON.stringify({ version: '7.8.9' }));
 });
@@ -27,7 +27,7 @@ it('moves the changes under the version and its date, and leaves an empty sectio
   );
 });
 
-it('sets the tag of our image wherever a file for deployment names it, and no other tag', () => {
+it('sets our version wherever a file for deployment names it, and no other version', () => {
   write('CHANGELOG.md', `${HEAD}\n- New.\n`);
   execFileSync(process.execPath, [SCRIPT], { cwd: folder });
   const compose = (text: string) => text.match(/image: .*/g) ?? [];
@@ -38,6 +38,7 @@ it('sets the tag of our image wherever a file for deployment names it, and no ot
   );
   for (const path of ['kustomization.yaml', 'migration/kustomization.yaml'])
     expect(read(`deploy/kubernetes/${path}`)).toContain('newTag: 7.8.9\n');
+  expect(read('deploy/helm/countersign/Chart.yaml')).toMatch(/^version: 7\.8\.9\nappVersion: 7\.8\.9$/m);
 });
 
 it.each([
