@@ -1,3 +1,7 @@
+import type { Type } from '@nestjs/common';
+import type { Config } from '../config/environment';
+import type { Carrier } from '../outbox/carrier';
+import type { Lanes } from '../outbox/lanes';
 import type { Work } from '../outbox/outbox-store';
 
 /**
@@ -55,4 +59,17 @@ export abstract class Channel {
    * @returns true if the lane of the work accepted a message.
    */
   abstract deliver(work: Work): Promise<boolean>;
+}
+
+/** A channel as it is plugged in (`channels.ts`). */
+export interface ChannelPlug {
+  /** Its lanes begin with this and a colon. */
+  readonly name: string;
+  readonly isOn: (config: Config) => boolean;
+  readonly lanes: Type<Lanes>;
+  readonly carrier: Type<Carrier>;
+  /** Made only where the channel is on. */
+  readonly channel: Type<Channel>;
+  /** All other parts that it provides. */
+  readonly providers: readonly Type[];
 }

@@ -1,52 +1,52 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { FinishedApprovals } from '../approvals/finished-approvals';
 import type { Config } from '../config/environment';
-import { CardStore } from './telegram/card-store';
-import { BringUpCardHandler } from './telegram/commands/bring-up-card';
-import { MoveChatHandler } from './telegram/commands/move-chat';
-import { ReplyToCardHandler } from './telegram/commands/reply-to-card';
-import { ReportGapHandler } from './telegram/commands/report-gap';
-import { TapCardHandler } from './telegram/commands/tap-card';
-import { TelegramChannel } from './telegram/telegram-channel';
-import { Channel } from './channel';
-import { DeliveryWorker } from './delivery-worker';
-import { OutboxModule } from '../outbox/outbox.module';
-import { IsCardHandler } from './telegram/queries/is-card';
 import { Carrier } from '../outbox/carrier';
 import { Lanes } from '../outbox/lanes';
-import { ChatMoves } from './telegram/chat-moves';
-import { Destination } from './telegram/destination';
-import { SendBudget } from './telegram/send-budget';
-import { TelegramCarrier } from './telegram/telegram-carrier';
+import { OutboxModule } from '../outbox/outbox.module';
+import type { Channel } from './channel';
+import { CHANNELS } from './channels';
+import { CarrierByLane, LanesOfAll, OpenChannels } from './channels-by-lane';
+import { DeliveryWorker } from './delivery-worker';
+
+const NAMES = CHANNELS.map(({ name }) => name);
+const PARTS = CHANNELS.flatMap(({ lanes, carrier, providers }) => [lanes, carrier, ...providers]);
 
 @Module({
   imports: [OutboxModule],
   providers: [
-    { provide: Lanes, useExisting: Destination },
-    { provide: Carrier, useClass: TelegramCarrier },
-    ChatMoves,
-    SendBudget,
-    CardStore,
-    Destination,
-    IsCardHandler,
-    TapCardHandler,
-    ReplyToCardHandler,
-    BringUpCardHandler,
-    ReportGapHandler,
-    MoveChatHandler,
+    ...PARTS,
+    {
+      provide: Lanes,
+      useFactory: (...all: Lanes[]) => new LanesOfAll(all),
+      inject: CHANNELS.map(({ lanes }) => lanes),
+    },
+    {
+      provide: Carrier,
+      useFactory: (...all: Carrier[]) =>
+        new CarrierByLane(new Map(all.map((each, i) => [NAMES[i] ?? '', each]))),
+      inject: CHANNELS.map(({ carrier }) => carrier),
+    },
   ],
-  exports: [Lanes, Carrier, SendBudget, Destination],
+  exports: [Lanes, Carrier, ...PARTS],
 })
 export class ChannelsModule {
-  /** With Telegram off, there is nothing to deliver. */
-  static with({ telegram }: Config): DynamicModule {
+  /** With every channel off, there is nothing to deliver. */
+  static with(config: Config): DynamicModule {
+    const open = CHANNELS.filter(({ isOn }) => isOn(config));
+    const openChannels = {
+      provide: OpenChannels,
+      useFactory: (...all: Channel[]) =>
+        new OpenChannels(NAMES, new Map(all.map((each, i) => [open[i]?.name ?? '', each]))),
+      inject: open.map(({ channel }) => channel),
+    };
     return {
       module: ChannelsModule,
       global: true,
       providers:
-        telegram === null
+        open.length === 0
           ? []
-          : [FinishedApprovals, { provide: Channel, useClass: TelegramChannel }, DeliveryWorker],
+          : [FinishedApprovals, ...open.map(({ channel }) => channel), openChannels, DeliveryWorker],
     };
   }
 }

@@ -12,7 +12,8 @@ import { withNewCorrelation } from '../logging/correlation';
 import { FailureLog } from '../logging/failure-log';
 import { describeError } from '../kernel/describe-error';
 import { Log } from '../logging/log';
-import { Channel, DeliveryFailure } from './channel';
+import { DeliveryFailure } from './channel';
+import { OpenChannels } from './channels-by-lane';
 import { OutboxStore, type Work } from '../outbox/outbox-store';
 import { Carrier } from '../outbox/carrier';
 import { Lanes } from '../outbox/lanes';
@@ -69,7 +70,7 @@ export class DeliveryWorker implements OnApplicationBootstrap, BeforeApplication
   constructor(
     private readonly outbox: OutboxStore,
     private readonly carrier: Carrier,
-    private readonly channel: Channel,
+    private readonly channels: OpenChannels,
     private readonly lanes: Lanes,
     private readonly events: EventBus,
     private readonly clock: Clock,
@@ -87,7 +88,7 @@ export class DeliveryWorker implements OnApplicationBootstrap, BeforeApplication
     this.events.subscribe((event) => {
       if (LEAVING_WORK.some((kind) => event instanceof kind)) this.hint(event instanceof ApprovalEnqueued);
     });
-    this.channel.onReachable(() => this.wake());
+    for (const channel of this.channels.all) channel.onReachable(() => this.wake());
     const renewEveryMs = (this.config.escalation.leaseSeconds * 1000) / RENEWALS_PER_LEASE;
     this.renewals = setInterval(() => void this.renew(), renewEveryMs);
     this.running = this.run();
@@ -140,7 +141,12 @@ export class DeliveryWorker implements OnApplicationBootstrap, BeforeApplication
 
   /** Enqueues the work that was missed while no replica ran, or while the channel was off. */
   private async catchUp(): Promise<number> {
-    const { cards, outcomes } = await this.channel.catchUp();
+    let [cards, outcomes] = [0, 0];
+    for (const channel of this.channels.all) {
+      const missed = await channel.catchUp();
+      cards += missed.cards;
+      outcomes += missed.outcomes;
+    }
     if (cards + outcomes > 0) {
       this.log.event(
         'info',
@@ -154,8 +160,9 @@ export class DeliveryWorker implements OnApplicationBootstrap, BeforeApplication
 
   /** Begins the next work, if there is any. @returns the rest before the next poll, in milliseconds. */
   private async next(): Promise<number> {
-    if (!this.channel.reachable || this.inFlight.size >= MAX_IN_FLIGHT) return POLL_MS;
-    const claim = await this.outbox.claim(this.busy);
+    const reachable = this.channels.all.some((channel) => channel.reachable);
+    if (!reachable || this.inFlight.size >= MAX_IN_FLIGHT) return POLL_MS;
+    const claim = await this.outbox.claim([...this.busy, ...this.channels.away]);
     this.waiting = claim.work === null ? claim.waiting : [];
     this.full = claim.work === null ? claim.full : [];
     if (claim.work === null) return Math.min(POLL_MS, Math.max(1, claim.waitMs ?? POLL_MS));
@@ -173,15 +180,16 @@ export class DeliveryWorker implements OnApplicationBootstrap, BeforeApplication
     await this.guarded(async () => {
       let answers = false;
       try {
+        const channel = this.channels.of(work.lane);
         if (work.failedBefore) {
-          await this.channel.check();
+          await channel.check();
           answers = true;
         }
-        if (await this.channel.deliver(work)) await this.outbox.laneWorks(work.lane);
+        if (await channel.deliver(work)) await this.outbox.laneWorks(work.lane);
       } catch (error) {
         await this.giveBack(work, error, answers);
       } finally {
-        await this.carrier.cancelSlot(work.slot);
+        await this.carrier.cancelSlot(work.lane, work.slot);
       }
       return 0;
     });

@@ -1,22 +1,25 @@
 import type { Query } from '../database/database';
 
-/** Room for messages in the limits of a channel. Times are the database's, as it writes them; null: now. */
+/**
+ * Room for messages in the limits of a whole channel, such as `telegram`, or of one place in it. Times are the
+ * database's, as it writes them; null: now.
+ */
 export interface Room {
-  /** Time at which the channel takes the next message. */
+  readonly place: string;
+  /** Time at which the place takes the next message. */
   readonly freeAt: string | null;
-  /** Places with limits of their own at the moment. */
-  readonly places: readonly {
-    readonly place: string;
-    readonly freeAt: string | null;
-    /** The same for messages that must leave room for outcomes. */
-    readonly shareFreeAt: string | null;
-  }[];
+  /** The same for messages that must leave room for outcomes. */
+  readonly shareFreeAt: string | null;
 }
 
 /** The channel that carries the outbox's messages, as the outbox's own transactions need it. */
 export abstract class Carrier {
-  /** Reads the room over all replicas, and locks it until the transaction ends. */
-  abstract readRoom(query: Query): Promise<Room>;
+  /**
+   * Reads the room over all replicas, and locks it until the transaction ends.
+   *
+   * @returns one entry for the channel, and one for each place that has limits of its own at the moment.
+   */
+  abstract readRoom(query: Query): Promise<readonly Room[]>;
 
   /**
    * Takes room for one call, after {@link readRoom}.
@@ -28,7 +31,7 @@ export abstract class Carrier {
   abstract takeSlot(query: Query, lane: string, shared: boolean): Promise<string>;
 
   /** Returns a slot for which no call was made. */
-  abstract cancelSlot(slot: string): Promise<void>;
+  abstract cancelSlot(lane: string, slot: string): Promise<void>;
 
   /** Messages that the lane takes in a minute: more waiting cards than this make a digest. */
   abstract perMinute(lane: string): number;

@@ -7,3 +7,6 @@ export abstract class Lanes {
   /** The lanes for an approval; empty: there is nobody to ask. */
   abstract get current(): readonly string[];
 }
+
+/** Name of the channel that a lane begins with. */
+export const channelOf = (lane: string): string => lane.slice(0, Math.max(0, lane.indexOf(':')));

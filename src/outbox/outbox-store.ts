@@ -79,8 +79,8 @@ const TIERS = `(values (-32768, ${URGENCY.first}, false), (${URGENCY.card}, ${UR
       (${URGENCY.outcome}, ${URGENCY.outcome}, false), (${URGENCY.warning}, 32767, true)) as tiers (least, most, shared)`;
 
 /**
- * Parameters: lease in seconds, lanes to exclude; then the {@link Room}: the time of the channel; for each place its
- * name, its time, and its time for shared messages. Claims the most urgent, then the oldest work of a lane that is not
+ * Parameters: lease in seconds, lanes and channels to exclude; then for each {@link Room} its place, its time, and its
+ * time for shared messages. A lane whose channel has no room of its own is not served here. Claims the most urgent, then the oldest work of a lane that is not
  * paused and has room. It finds the lanes, and in each the next work of every tier, by steps through the index, so a
  * claim reads a few rows even from a long backlog. (With `exists`, PostgreSQL would join with the whole backlog.)
  */
@@ -88,7 +88,7 @@ export const CLAIM: Statement = {
   name: 'outbox-claim',
   text: `
   with recursive clock as materialized (select clock_timestamp() as t), rooms as materialized (
-    select * from unnest($4::text[], $5::timestamptz[], $6::timestamptz[]) as room (place, free_at, share_free_at)
+    select * from unnest($3::text[], $4::timestamptz[], $5::timestamptz[]) as room (place, free_at, share_free_at)
   ), waiting as (
     (select lane from outbox where dead_at is null order by lane limit 1)
     union all
@@ -96,9 +96,10 @@ export const CLAIM: Statement = {
       select lane from outbox where dead_at is null and lane > waiting.lane order by lane limit 1
     ) as next_lane
   ), open as materialized (
-    select lane, share_free_at, greatest($3::timestamptz, rooms.free_at, outbox_lanes.available_at) as room_at
-    from waiting left join rooms on place = split_part(lane, '/', 1) left join outbox_lanes using (lane)
-    where lane <> all ($2::text[])
+    select lane, rooms.share_free_at, greatest(channel.free_at, rooms.free_at, outbox_lanes.available_at) as room_at
+    from waiting join rooms as channel on channel.place = split_part(lane, ':', 1)
+      left join rooms on rooms.place = split_part(lane, '/', 1) left join outbox_lanes using (lane)
+    where lane <> all ($2::text[]) and channel.place <> all ($2::text[])
   ), ready as materialized (
     select lane, least, most, shared, room_at,
       case when shared then greatest(room_at, share_free_at) else room_at end as free_at
@@ -278,15 +279,14 @@ export interface DeadLetter {
 export function claimValues(
   leaseSeconds: number,
   busy: readonly string[],
-  { freeAt, places }: Room,
+  rooms: readonly Room[],
 ): unknown[] {
   return [
     leaseSeconds,
     busy,
-    freeAt,
-    places.map(({ place }) => place),
-    places.map(({ freeAt: at }) => at),
-    places.map(({ shareFreeAt }) => shareFreeAt),
+    rooms.map(({ place }) => place),
+    rooms.map(({ freeAt }) => freeAt),
+    rooms.map(({ shareFreeAt }) => shareFreeAt),
   ];
 }
 
@@ -317,12 +317,12 @@ export class OutboxStore {
   /**
    * Leases the next due work, with room in the channel's limits for its first call.
    *
-   * @param busy lanes whose work must wait.
+   * @param busy lanes, and whole channels, whose work must wait.
    */
   claim(busy: readonly string[] = []): Promise<Claim> {
     return this.database.transaction(async (query) => {
-      const room = await this.carrier.readRoom(query);
-      const [row] = await query<WorkRow>(CLAIM, claimValues(this.leaseSeconds, busy, room));
+      const rooms = await this.carrier.readRoom(query);
+      const [row] = await query<WorkRow>(CLAIM, claimValues(this.leaseSeconds, busy, rooms));
       if (!row || row.id === null)
         return {
           work: null,

@@ -166,7 +166,7 @@ it('however long the backlog, a claim reads a few rows', async () => {
   await addMany(5_000, OTHER_GROUP);
   const [row] = await database.query<{ 'QUERY PLAN': [{ Plan: Record<string, number> }] }>(
     `explain (analyze, buffers, format json) ${CLAIM.text}`,
-    claimValues(LEASE_SECONDS, [], { freeAt: null, places: [] }),
+    claimValues(LEASE_SECONDS, [], [{ place: 'telegram', freeAt: null, shareFreeAt: null }]),
   );
   const plan = row?.['QUERY PLAN'][0].Plan;
   expect(plan?.['Shared Hit Blocks']).toBeLessThan(100);

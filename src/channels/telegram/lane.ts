@@ -1,3 +1,6 @@
+/** Name of the channel, with which its lanes begin. */
+export const CHANNEL = 'telegram';
+
 /** A chat, or one topic of a forum. */
 export interface ChatLane {
   readonly chatId: string;
@@ -13,7 +16,7 @@ export const topicOf = ({ threadId }: ChatLane) =>
 
 /** `telegram:-100123`, or `telegram:-100123/17` for a topic. */
 export function formatLane({ chatId, threadId }: ChatLane): string {
-  return `telegram:${chatId}${threadId === NO_TOPIC ? '' : `/${threadId}`}`;
+  return `${CHANNEL}:${chatId}${threadId === NO_TOPIC ? '' : `/${threadId}`}`;
 }
 
 /** Expression of the same lane over the columns of a card. */

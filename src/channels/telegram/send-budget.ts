@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CONFIG, type Config } from '../../config/environment';
 import { Database, type Query, type Statement } from '../../database/database';
 import type { Room } from '../../outbox/carrier';
-import { formatLane, NO_TOPIC } from './lane';
+import { CHANNEL, formatLane, NO_TOPIC } from './lane';
 
 /** Messages that one chat accepts at once; the rest follows at the chat's rate (telegram.md 8). */
 const CHAT_BURST = 3;
@@ -148,7 +148,7 @@ export class SendBudget {
   }
 
   /** Reads the room of all chats, and locks it until the transaction ends. */
-  async readRoom(query: Query): Promise<Room> {
+  async readRoom(query: Query): Promise<readonly Room[]> {
     await query(LOCK_BUDGET, []);
     await query(FORGET_SLOTS, []);
     const rows = await query<{
@@ -160,7 +160,7 @@ export class SendBudget {
     const places = rows.flatMap(({ chat_id: chatId, free_at: freeAt, share_free_at: shareFreeAt }) =>
       chatId === null ? [] : [{ place: formatLane({ chatId, threadId: NO_TOPIC }), freeAt, shareFreeAt }],
     );
-    return { freeAt: rows[0]?.overall ?? null, places };
+    return [{ place: CHANNEL, freeAt: rows[0]?.overall ?? null, shareFreeAt: null }, ...places];
   }
 
   /** Takes room for one call after {@link readRoom}. @returns the slot. */

@@ -15,7 +15,7 @@ export class TelegramCarrier extends Carrier {
     super();
   }
 
-  readRoom(query: Query): Promise<Room> {
+  readRoom(query: Query): Promise<readonly Room[]> {
     return this.budget.readRoom(query);
   }
 
@@ -23,7 +23,7 @@ export class TelegramCarrier extends Carrier {
     return this.budget.takeSlot(query, parseLane(lane).chatId, shared);
   }
 
-  cancelSlot(slot: string): Promise<void> {
+  cancelSlot(_lane: string, slot: string): Promise<void> {
     return this.budget.cancel(slot);
   }
 

@@ -7,9 +7,10 @@ import type { Identity } from '../../access/identity';
 import { Caller } from '../../access/access.guard';
 import { Allow } from '../../http/allow';
 import { nullableText } from '../../kernel/nullable-text';
-import { NO_TOPIC, parseLane } from '../../channels/telegram/lane';
+import { CHANNEL, NO_TOPIC, parseLane } from '../../channels/telegram/lane';
 import { SummarizePendingQuery } from '../../approvals/queries/summarize-pending';
 import { ReplayDeadLettersCommand } from '../../outbox/commands/replay-dead-letters';
+import { channelOf } from '../../outbox/lanes';
 import { DeadLettersQuery } from '../../outbox/queries/dead-letters';
 import { CountUnsentQuery } from '../../outbox/queries/count-unsent';
 
@@ -66,7 +67,8 @@ export class OutboxController {
       nextExpiry: nextExpiry?.toISOString() ?? null,
       unsent,
       dead: dead.map(({ id, kind, approvalId, lane, attempts, error, deadAt }) => {
-        const { chatId, threadId } = parseLane(lane);
+        const { chatId, threadId } =
+          channelOf(lane) === CHANNEL ? parseLane(lane) : { chatId: lane, threadId: NO_TOPIC };
         return {
           id,
           kind,

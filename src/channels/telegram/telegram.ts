@@ -1,0 +1,33 @@
+import type { ChannelPlug } from '../channel';
+import { CardStore } from './card-store';
+import { ChatMoves } from './chat-moves';
+import { BringUpCardHandler } from './commands/bring-up-card';
+import { MoveChatHandler } from './commands/move-chat';
+import { ReplyToCardHandler } from './commands/reply-to-card';
+import { ReportGapHandler } from './commands/report-gap';
+import { TapCardHandler } from './commands/tap-card';
+import { Destination } from './destination';
+import { CHANNEL } from './lane';
+import { IsCardHandler } from './queries/is-card';
+import { SendBudget } from './send-budget';
+import { TelegramCarrier } from './telegram-carrier';
+import { TelegramChannel } from './telegram-channel';
+
+export const TELEGRAM: ChannelPlug = {
+  name: CHANNEL,
+  isOn: ({ telegram }) => telegram !== null,
+  lanes: Destination,
+  carrier: TelegramCarrier,
+  channel: TelegramChannel,
+  providers: [
+    ChatMoves,
+    SendBudget,
+    CardStore,
+    IsCardHandler,
+    TapCardHandler,
+    ReplyToCardHandler,
+    BringUpCardHandler,
+    ReportGapHandler,
+    MoveChatHandler,
+  ],
+};
