@@ -52,7 +52,8 @@ export function evaluate(policy: CompiledPolicy, request: PolicyRequest, now: Da
     return { ...ruling, version, shadow: shadow && isSame(ruling, shadow) ? null : shadow };
   } catch (error) {
     const words = error instanceof Error ? error.message : String(error);
-    return { ...ask(policy, [], { reason: 'limit', words }, false), version, shadow: null };
+    const reason = error instanceof TooManySteps || error instanceof TooLongToMatch ? 'limit' : 'error';
+    return { ...ask(policy, [], { reason, words }, false), version, shadow: null };
   }
 }
 
