@@ -94,8 +94,6 @@ const SINGLE_QUOTED = String.raw`'[^']*'`;
 /** A backslash before another character than these stays a backslash; `!` may name the history. */
 const DOUBLE_QUOTED = String.raw`"(?:[^"\\$\u0060!]|\\["\\$\u0060]|\\[^"\\$\u0060!\n])*"`;
 const PIECE = new RegExp(`${PLAIN}|${SINGLE_QUOTED}|${DOUBLE_QUOTED}`, 'y');
-const PIECES = new RegExp(PIECE.source, 'g');
-const WORD = new RegExp(`^(?:${PLAIN}|${SINGLE_QUOTED}|${DOUBLE_QUOTED})+$`);
 const BETWEEN_WORDS = /[ \t\n;&|<>]+/y;
 
 const BETWEEN_COMMANDS = /[;|\n]|&&|&[ \t]*$/;
@@ -257,19 +255,26 @@ class Reader {
 
   /** The value of a word, which the parser and this file must agree on. */
   private readWord({ text, pos, end, value }: ParsedWord): string {
-    if (pos !== this.at || text !== this.text.slice(pos, end) || !WORD.test(text)) refuse('syntax');
+    if (pos !== this.at || text !== this.text.slice(pos, end)) refuse('syntax');
     this.at = end;
     // bash expands a tilde after `=` and `:`, too; zsh expands `=name` to the path of a command, as set also after these.
     if (/(?:^|[=:])~/.test(text)) refuse('tilde');
     if (/(?:^|[=:])=/.test(text)) refuse('equals sign before a word');
-    const own = text.replaceAll(PIECES, (piece) => {
-      if (piece.startsWith("'")) return piece.slice(1, -1);
-      if (piece.startsWith('"')) return piece.slice(1, -1).replaceAll(/\\(["\\$`])/g, '$1');
-      return piece;
-    });
+    let own = '';
+    for (let at = 0; at < text.length;) {
+      const next = endOf(PIECE, text, at) ?? refuse('syntax');
+      own += unquote(text.slice(at, next));
+      at = next;
+    }
     if (own !== value) refuse('syntax');
     return own;
   }
+}
+
+function unquote(piece: string): string {
+  if (piece.startsWith("'")) return piece.slice(1, -1);
+  if (piece.startsWith('"')) return piece.slice(1, -1).replaceAll(/\\(["\\$`])/g, '$1');
+  return piece;
 }
 
 function isPipeline(node: { readonly type: string }): node is import('unbash').Pipeline {

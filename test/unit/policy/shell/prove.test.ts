@@ -246,6 +246,8 @@ describe('the directory', () => {
     expect(isAllowed('cd .. && git status', status)).toBe(false);
     expect(isAllowed('cd /tmp && git status', status)).toBe(false);
     expect(isAllowed('cd /tmp && git status', status, null)).toBe(false);
+    expect(isAllowed('cd src && git status', status, null)).toBe(false);
+    expect(isAllowed('cd .. && git status', status, null)).toBe(false);
     expect(isAllowed('git status', status, null)).toBe(true);
   });
 
