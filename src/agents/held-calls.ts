@@ -27,7 +27,7 @@ import { currentCorrelationId, joinCorrelation } from '../logging/correlation';
 import { describeError } from '../kernel/describe-error';
 import { Log } from '../logging/log';
 import type { Connector } from './adapter';
-import type { Awaited, Ending, Outcome } from './answers';
+import { answerTo, failureOf, type Awaited, type Ending, type Outcome } from './answers';
 import { ConnectorAnswered } from './connector-events';
 
 /** Time for a caller to reconnect before the service cancels its request. */
@@ -137,6 +137,20 @@ export class HeldCalls implements OnModuleDestroy {
       return this.awaitSettlement(held, caller, { until, signal });
     });
     return this.count(question.connector, this.inTime(ending, caller, ms));
+  }
+
+  /** Waits for the ending of a call and its answer. A failure is logged, and its answer denies. */
+  outcomeOf(asked: Promise<Ending>): Promise<Outcome>;
+  outcomeOf(asked: Promise<Ending | null>): Promise<Outcome | null>;
+  async outcomeOf(asked: Promise<Ending | null>): Promise<Outcome | null> {
+    try {
+      const ending = await asked;
+      return ending && { answer: answerTo(ending), ending };
+    } catch (error) {
+      const fields = { error: describeError(error) };
+      this.log.event('warn', 'connector.failed', fields, 'a tool use was denied unasked');
+      return { answer: failureOf(error), ending: null };
+    }
   }
 
   private async count(connector: string, ending: Promise<Ending>): Promise<Ending> {

@@ -12,9 +12,8 @@ import { OpenAnswers } from '../access/open-answers';
 import { LARGE_BODY } from '../access/body-parser';
 import { UnreadAnswers } from '../http/unread-answers';
 import { parsed } from '../http/zod';
-import { describeError } from '../kernel/describe-error';
 import { Log } from '../logging/log';
-import { answerTo, failureOf, type Ending, type Outcome } from './answers';
+import type { Ending } from './answers';
 import { Heartbeats } from '../http/heartbeats';
 import { HeldCalls } from './held-calls';
 import { eventOf, NO_DECISION, type HttpHook, type ReportTaker } from './http-hook';
@@ -101,7 +100,7 @@ export function hookController<Event>(hook: HttpHook<Event>): Type {
         await open.end(NO_DECISION);
         return;
       }
-      const outcome = await this.outcomeOf(this.ask(reply, wait, caller, gone));
+      const outcome = await this.calls.outcomeOf(this.ask(reply, wait, caller, gone));
       if (outcome === null) {
         await open.end(NO_DECISION);
         return;
@@ -110,23 +109,11 @@ export function hookController<Event>(hook: HttpHook<Event>): Type {
       await this.calls.recordAnswer({ connector, reports }, caller, outcome, taken);
     }
 
-    /** @returns null for a call that needs no decision */
-    private async outcomeOf(asked: Promise<Ending | null>): Promise<Outcome | null> {
-      try {
-        const ending = await asked;
-        return ending && { answer: answerTo(ending), ending };
-      } catch (error) {
-        this.log.event(
-          'warn',
-          'connector.failed',
-          { error: describeError(error) },
-          'a tool use was denied unasked',
-        );
-        return { answer: failureOf(error), ending: null };
-      }
-    }
-
-    /** Does not await the answer, so that a call that waits keeps nothing of its body in memory. */
+    /**
+     * Does not await the answer, so that a call that waits keeps nothing of its body in memory.
+     *
+     * @returns null for a call that needs no decision
+     */
     private async ask(
       reply: FastifyReply,
       wait: string | undefined,

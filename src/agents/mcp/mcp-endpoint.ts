@@ -33,7 +33,7 @@ import { abbreviate } from '../../kernel/cut-text';
 import { describeError } from '../../kernel/describe-error';
 import { Log } from '../../logging/log';
 import { BUILD } from '../../kernel/build';
-import { answerTo, failure, failureOf, type Ending, type Outcome } from '../answers';
+import { failure, type Ending } from '../answers';
 import { ConnectorAnswered } from '../connector-events';
 import { HeldCalls } from '../held-calls';
 import { messagesOf, McpRefusal, SESSION_UNKNOWN } from './mcp-messages';
@@ -185,7 +185,7 @@ export class McpEndpoint implements OnModuleInit {
     const asked = this.transport.asked(extra.requestId);
     const { stream } = asked.exchange;
     const stop = this.showProgress(extra, stream);
-    const outcome = await this.outcomeOf(this.ask(tool, asked));
+    const outcome = await this.calls.outcomeOf(this.ask(tool, asked));
     stop();
     void asked.taken.then((taken) =>
       this.calls.recordAnswer(MCP_CONNECTOR, asked.exchange.caller, outcome, taken),
@@ -199,21 +199,6 @@ export class McpEndpoint implements OnModuleInit {
     const { caller, session, gone } = exchange;
     const question = tool.question(asked.arguments, { name: caller.keyId, session, requestId: id });
     return this.calls.ask(question, caller, { ms: Infinity, signal: gone, stored: drop });
-  }
-
-  private async outcomeOf(asked: Promise<Ending>): Promise<Outcome> {
-    try {
-      const ending = await asked;
-      return { answer: answerTo(ending), ending };
-    } catch (error) {
-      this.log.event(
-        'warn',
-        'connector.failed',
-        { error: describeError(error) },
-        'a tool use was denied unasked',
-      );
-      return { answer: failureOf(error), ending: null };
-    }
   }
 
   /**
