@@ -29,7 +29,7 @@ it.each([[['--version']], [['--help']], [['doctor', '--help']], [['keys', 'add',
 it.each([
   [['approvals', 'list', '--colour'], /unknown option '--colour'/],
   [['approvals', 'show'], /missing required argument 'id'/],
-  [['keys', 'add', '--role', 'admin', '--name', 'x'], /Allowed choices/],
+  [['keys', 'add', '--role', 'root', '--name', 'x'], /Allowed choices/],
   [['run', 'make it so'], /required option '--agent <id>'/],
   [['aprove'], /unknown command 'aprove'/],
 ])('countersign %j is not what it takes: exit 2, with the way to the help', async (args, message) => {
