@@ -2,25 +2,16 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { OpenAPIObject } from '@nestjs/swagger';
-import { Api } from '../support/api';
-import { createTestDatabase, type TestDatabase } from '../support/database';
-import { openTestApp, type OpenApp } from '../support/open-app';
+import { ownService } from '../support/own-service';
 
 /** The document from which callers generate clients. `UPDATE_OPENAPI=1 npm run check:openapi` rewrites it. */
 const COMMITTED = join(__dirname, '../../docs/openapi.json');
 
-let database: TestDatabase;
-let app: OpenApp;
 let document: OpenAPIObject;
 
+const service = ownService();
 beforeAll(async () => {
-  database = await createTestDatabase();
-  app = await openTestApp(database.url);
-  ({ body: document } = await new Api(app.url).call<OpenAPIObject>(null, 'GET', '/api/openapi.json'));
-});
-afterAll(async () => {
-  await app.close();
-  await database.drop();
+  ({ body: document } = await service.api.call<OpenAPIObject>(null, 'GET', '/api/openapi.json'));
 });
 
 it('docs/openapi.json is the document that the service serves', () => {
@@ -95,7 +86,7 @@ describe('the document', () => {
 });
 
 it('the page is served to anyone', async () => {
-  const response = await fetch(`${app.url}/api/docs`);
+  const response = await fetch(`${service.app.url}/api/docs`);
   expect(response.status).toBe(200);
   expect(await response.text()).toContain('swagger-ui');
 });

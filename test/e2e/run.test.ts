@@ -1,8 +1,7 @@
 import { Api, type ApprovalJson } from '../support/api';
-import { AgentMachine, type Call } from '../support/claude-run';
+import { AgentMachine, requestFor, type Call } from '../support/claude-run';
 import { freePort, processesOf, Service } from '../support/processes';
 import { setStage, strike, type Stage } from '../support/stage';
-import { until } from '../support/until';
 
 /** The service's, on a machine where it and the agent share an environment. */
 const SECRETS = [
@@ -29,16 +28,7 @@ afterAll(strike);
 
 const bash = (command: string): Call => ({ input: { command } });
 
-async function all(query: string): Promise<readonly ApprovalJson[]> {
-  return (await api.call<{ items: ApprovalJson[] }>('operator', 'GET', `/api/approvals?${query}`)).body.items;
-}
-
-/** The pending request for this command. */
-function asked(command: string): Promise<ApprovalJson> {
-  return until(`a request for ${command.slice(0, 60)}`, async () =>
-    (await all('status=pending')).find(({ toolInput }) => toolInput.command === command),
-  );
-}
+const asked = (command: string) => requestFor(command, api);
 
 /** The service as it was, after a kill. */
 async function startAgain(): Promise<void> {
@@ -97,7 +87,7 @@ it('outlives a killed service while it waits, and a service that stays away is n
   await api.decide(id, 'approved');
   expect(await patient.ended()).toBe(0);
   expect([machine.wrote('survived'), machine.wrote('orphaned')]).toEqual(['', null]);
-  expect(await all(`sessionId=${sessionId}`)).toHaveLength(1);
+  expect(await api.list(`sessionId=${sessionId}`)).toHaveLength(1);
 });
 
 it('that was killed while it waited leaves an approval for one such call of that session, and for nothing else', async () => {

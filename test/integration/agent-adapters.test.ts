@@ -1,10 +1,10 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Starting } from '../../src/starting';
-import { Api, type ApprovalJson } from '../support/api';
+import type { ApprovalJson } from '../support/api';
 import { AGENT_KEY } from '../support/app';
-import { createTestDatabase, type TestDatabase } from '../support/database';
-import { openTestApp, type OpenApp } from '../support/open-app';
+import { openTestApp } from '../support/open-app';
+import { ownService } from '../support/own-service';
 import { Scrape } from '../support/scrape';
 import { until } from '../support/until';
 
@@ -16,19 +16,7 @@ jest.mock('../../src/agents/adapters', () => {
   return { ADAPTERS: [...ADAPTERS, TINY] };
 });
 
-let database: TestDatabase;
-let app: OpenApp;
-let api: Api;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  app = await openTestApp(database.url);
-  api = new Api(app.url);
-});
-afterAll(async () => {
-  await app.close();
-  await database.drop();
-});
+const service = ownService();
 
 async function post(url: string, body: string, key: string | null = AGENT_KEY) {
   const response = await fetch(url, {
@@ -40,18 +28,18 @@ async function post(url: string, body: string, key: string | null = AGENT_KEY) {
 }
 
 const gate = (body: object, key?: string | null) =>
-  post(`${app.url}/connectors/tiny/gate`, JSON.stringify(body), key);
+  post(`${service.app.url}/connectors/tiny/gate`, JSON.stringify(body), key);
 
 it('asks the operators for a tool use, and answers in the form of the agent', async () => {
   for (const verdict of ['approved', 'rejected'] as const) {
     const answer = gate({ run: 'make', args: { target: verdict } });
     const request = await until('the request', async () => {
       const path = '/api/approvals?status=pending';
-      const { body } = await api.call<{ items: readonly ApprovalJson[] }>('operator', 'GET', path);
+      const { body } = await service.api.call<{ items: readonly ApprovalJson[] }>('operator', 'GET', path);
       return body.items[0] ?? null;
     });
     expect(request).toMatchObject({ toolName: 'make', toolInput: { target: verdict } });
-    await api.decide(request.id, verdict);
+    await service.api.decide(request.id, verdict);
     expect(await answer).toMatchObject({ status: 200, body: { go: verdict === 'approved' } });
   }
 });
@@ -66,7 +54,7 @@ it.each([
   ['with a body of another form', 'gate', '{"tool":"make"}', AGENT_KEY],
   ['at a mistyped address', 'gates', '{"run":"make","args":{}}', AGENT_KEY],
 ])('denies a call %s in the form of the agent', async (_, place, body, key) => {
-  const answer = await post(`${app.url}/connectors/tiny/${place}`, body, key);
+  const answer = await post(`${service.app.url}/connectors/tiny/${place}`, body, key);
   expect(answer).toMatchObject({ status: 200, body: { go: false } });
   expect(answer.body.why).toContain('Nobody approved it.');
 });
@@ -84,7 +72,7 @@ it('denies a call in the form of the agent while the service starts', async () =
 });
 
 it('has the labels of the agent in every metric of connectors, and its route among those that are held', async () => {
-  const fresh = await openTestApp(database.url);
+  const fresh = await openTestApp(service.database.url);
   try {
     const scrape = await Scrape.of(fresh.url);
     expect(scrape.value('connector_waiting', { connector: 'tiny' })).toBe(0);

@@ -8,7 +8,7 @@ import type { RunEvent } from '../../src/agent-side/run/run-claude';
 import { readable } from '../../src/agent-side/run/transcript';
 import { Api, type ApprovalJson } from '../support/api';
 import { startTestApp, type TestApp } from '../support/app';
-import { AgentMachine, type Call } from '../support/claude-run';
+import { AgentMachine, requestFor, type Call } from '../support/claude-run';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { printed } from '../support/documents';
 import { cleanUp, temporaryDirectory } from '../support/processes';
@@ -39,16 +39,7 @@ afterAll(async () => {
 
 const bash = (command: string): Call => ({ input: { command } });
 
-async function all(query: string): Promise<readonly ApprovalJson[]> {
-  return (await api.call<{ items: ApprovalJson[] }>('operator', 'GET', `/api/approvals?${query}`)).body.items;
-}
-
-/** The pending request for this command. */
-function asked(command: string): Promise<ApprovalJson> {
-  return until(`a request for ${command.slice(0, 60)}`, async () =>
-    (await all('status=pending')).find(({ toolInput }) => toolInput.command === command),
-  );
-}
+const asked = (command: string) => requestFor(command, api);
 
 it('runs what was approved, with exactly the approved input, tells the operators, and keeps the session', async () => {
   const machine = new AgentMachine(url);
@@ -82,7 +73,7 @@ it('denies a question at once, which an approval would not answer, and asks nobo
   expect(run.answers).toEqual([
     { behavior: 'deny', message: expect.stringContaining('write it in your reply') as string },
   ]);
-  expect((await all('limit=50')).map(({ toolName }) => toolName)).not.toContain('AskUserQuestion');
+  expect((await api.list('limit=50')).map(({ toolName }) => toolName)).not.toContain('AskUserQuestion');
 });
 
 it('asks anew for a call that has the ids and the action of an earlier one', async () => {
@@ -123,7 +114,7 @@ it('allows neither of two calls that have the same id at the same time, and take
   run.run.signal('SIGINT');
   await run.ended();
   expect([machine.wrote('shown'), machine.wrote('hidden')]).toEqual([null, null]);
-  const commands = (await all('status=pending')).map(({ toolInput }) => toolInput.command);
+  const commands = (await api.list('status=pending')).map(({ toolInput }) => toolInput.command);
   expect(commands).not.toContain('touch shown');
   expect(commands).not.toContain('touch hidden');
 });
@@ -245,7 +236,7 @@ it('asks once and hears of the decision, although the network was cut while it w
   wire.mend();
   expect(await run.ended()).toBe(0);
   expect(machine.wrote('survived')).toBe('');
-  expect(await all(`sessionId=${sessionId}`)).toHaveLength(1);
+  expect(await api.list(`sessionId=${sessionId}`)).toHaveLength(1);
 });
 
 it('tells the model that nobody answered, which is not no, keeps that, and asks again in the resumed session', async () => {

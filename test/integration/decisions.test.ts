@@ -1,10 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { MigrationExecutor } from 'typeorm';
-import { createDataSource } from '../../src/database/data-source';
 import { migrate, revertMigration } from '../../src/database/migrations';
 import type { Person } from '../../src/kernel/actor';
 import { attempt } from '../support/decider';
-import { createTestDatabase, type TestDatabase } from '../support/database';
+import { createDatabaseBefore, createTestDatabase, type TestDatabase } from '../support/database';
 import { newApproval, openTestStore } from '../support/open-store';
 
 const MIGRATION = 'AddDecisions1795464000020';
@@ -67,18 +65,7 @@ describe('the migration', () => {
   }
 
   beforeEach(async () => {
-    database = await createTestDatabase({ migrated: false });
-    const source = createDataSource(database.url, 1);
-    await source.initialize();
-    try {
-      const executor = new MigrationExecutor(source);
-      for (const migration of await executor.getPendingMigrations()) {
-        if (migration.name === MIGRATION) break;
-        await executor.executeMigration(migration);
-      }
-    } finally {
-      await source.destroy();
-    }
+    database = await createDatabaseBefore(MIGRATION);
   });
 
   it('takes over the decisions there are, and those of replicas of the version before, and goes back', async () => {

@@ -1,10 +1,8 @@
 import type { Server } from 'node:http';
 import { connect } from 'node:net';
 import { HttpAdapterHost } from '@nestjs/core';
-import { Api } from '../support/api';
-import { createTestDatabase, type TestDatabase } from '../support/database';
 import { preToolUse } from '../support/hook-client';
-import { openTestApp, type OpenApp } from '../support/open-app';
+import { ownService } from '../support/own-service';
 import { sendRaw } from '../support/raw-http';
 import { until } from '../support/until';
 import { AGENT_KEY } from '../support/well-known';
@@ -13,18 +11,7 @@ const HOOK = '/connectors/claude-code/hook';
 const MCP = '/connectors/mcp';
 const MCP_CALL = { jsonrpc: '2.0', id: 7, method: 'tools/call', params: { name: 'approve', arguments: {} } };
 
-let database: TestDatabase;
-let app: OpenApp;
-let api: Api;
-beforeAll(async () => {
-  database = await createTestDatabase();
-  app = await openTestApp(database.url);
-  api = new Api(app.url);
-});
-afterAll(async () => {
-  await app.close();
-  await database.drop();
-});
+const service = ownService();
 
 interface Raw {
   readonly method?: string;
@@ -55,7 +42,7 @@ interface Answer {
 
 async function answerTo(path: string, { headers = ['Host: x'], ...more }: Raw): Promise<Answer> {
   const text = await sendRaw(
-    app.url,
+    service.app.url,
     requestTo(path, { ...more, headers: [...headers, 'Connection: close'] }),
   );
   const [head = '', body = ''] = text.split('\r\n\r\n', 2);
@@ -155,8 +142,8 @@ it('a refused hook call with a whole URL, as to a proxy, is a denial', async () 
 describe('a request behind an answer that is held', () => {
   /** Resolves with all that came back, once the service has closed the connection. */
   async function sendBehind(first: string, second: string, timesOut: boolean): Promise<string> {
-    const server = app.get<HttpAdapterHost>(HttpAdapterHost).httpAdapter.getHttpServer() as Server;
-    const { hostname, port } = new URL(app.url);
+    const server = service.app.get<HttpAdapterHost>(HttpAdapterHost).httpAdapter.getHttpServer() as Server;
+    const { hostname, port } = new URL(service.app.url);
     const socket = connect(Number(port), hostname, () => socket.write(first));
     let answer = '';
     socket.setEncoding('utf8').on('data', (piece: string) => (answer += piece));
@@ -166,7 +153,7 @@ describe('a request behind an answer that is held', () => {
     const note = (error: unknown) => void refusals.push(error);
     const { requestTimeout } = server;
     try {
-      await until('the call waits', () => app.feed.size > 0);
+      await until('the call waits', () => service.app.feed.size > 0);
       server.on('clientError', note);
       if (timesOut) server.requestTimeout = 100;
       socket.write(second);
@@ -176,7 +163,7 @@ describe('a request behind an answer that is held', () => {
       server.off('clientError', note);
     }
     expect(refusals.length).toBeGreaterThan(0);
-    await until('nobody waits', () => app.feed.size === 0);
+    await until('nobody waits', () => service.app.feed.size === 0);
     return answer;
   }
 
@@ -200,7 +187,7 @@ describe('a request behind an answer that is held', () => {
   it.each(CASES)(
     '%s cuts the connection: its refusal is not the answer to the first',
     async (_what, second, timesOut) => {
-      const { id } = (await api.enqueue()).body;
+      const { id } = (await service.api.enqueue()).body;
       const answer = await sendBehind(requestTo(`/api/approvals/${id}?wait=50`, {}), second, timesOut);
       expect(answer).toBe('');
     },

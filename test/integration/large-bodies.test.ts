@@ -1,27 +1,15 @@
 import { Api, requestBody } from '../support/api';
-import { createTestDatabase, type TestDatabase } from '../support/database';
-import { openTestApp, type OpenApp } from '../support/open-app';
+import { openTestApp } from '../support/open-app';
+import { ownService } from '../support/own-service';
 import { Scrape } from '../support/scrape';
 import { until } from '../support/until';
 import { AGENT_KEY } from '../support/well-known';
 
 const LIMIT = 4096 * 1024;
 
-let database: TestDatabase;
-let app: OpenApp;
-let api: Api;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  app = await openTestApp(database.url, {
-    APPROVAL_MAX_PENDING_MIB_PER_AGENT: '1024',
-    RATE_LIMIT_AGENT_MIB_PER_HOUR: '1024',
-  });
-  api = new Api(app.url);
-});
-afterAll(async () => {
-  await app.close();
-  await database.drop();
+const service = ownService({
+  APPROVAL_MAX_PENDING_MIB_PER_AGENT: '1024',
+  RATE_LIMIT_AGENT_MIB_PER_HOUR: '1024',
 });
 
 const write = (content: string) => requestBody({ toolName: 'Write', toolInput: { content } });
@@ -47,17 +35,17 @@ interface Said {
 }
 
 const post = (path: string, body: unknown, role: 'agent' | 'operator' | null = 'agent') =>
-  api.call<Said>(role, 'POST', path, body);
+  service.api.call<Said>(role, 'POST', path, body);
 
 it.each([
   ['200 000 Chinese characters', '文'.repeat(200_000)],
   ['1 MB of text', 'a line of text\n'.repeat(70_000)],
   ['an image of 293 kB in Base64', Buffer.alloc(220_000, 7).toString('base64')],
 ])('a Write of %s is taken, and comes back as it was', async (_what, content) => {
-  const { status, body } = await api.enqueue(write(content));
+  const { status, body } = await service.api.enqueue(write(content));
   expect(status).toBe(201);
-  expect((await api.get(body.id)).body.toolInput).toEqual({ content });
-  expect((await api.decide(body.id, 'approved')).body.status).toBe('approved');
+  expect((await service.api.get(body.id)).body.toolInput).toEqual({ content });
+  expect((await service.api.decide(body.id, 'approved')).body.status).toBe('approved');
 });
 
 it('a body of exactly the limit is taken, and one byte more is refused by name', async () => {
@@ -70,13 +58,13 @@ it('a body of exactly the limit is taken, and one byte more is refused by name',
 it('pages of the largest requests hold one each, and lead on', async () => {
   const ids: string[] = [];
   for (let n = 0; n < 3; n++) {
-    const { body } = await api.call('agent', 'POST', '/api/approvals', ofBytes(LIMIT));
+    const { body } = await service.api.call('agent', 'POST', '/api/approvals', ofBytes(LIMIT));
     ids.unshift(body.id);
   }
   const listed: string[] = [];
   let cursor = '';
   while (listed.length < ids.length) {
-    const { body } = await api.call<{ items: { id: string }[]; nextCursor: string | null }>(
+    const { body } = await service.api.call<{ items: { id: string }[]; nextCursor: string | null }>(
       'agent',
       'GET',
       `/api/approvals?limit=200${cursor}`,
@@ -89,16 +77,16 @@ it('pages of the largest requests hold one each, and lead on', async () => {
 });
 
 it('all who wait for one of the largest requests are answered, a few in a turn', async () => {
-  const { body } = await api.call('agent', 'POST', '/api/approvals', ofBytes(LIMIT));
-  const waits = Array.from({ length: 6 }, () => api.get(body.id, 30));
-  await until('they wait', () => app.feed.size === 6);
-  await api.decide(body.id, 'approved');
+  const { body } = await service.api.call('agent', 'POST', '/api/approvals', ofBytes(LIMIT));
+  const waits = Array.from({ length: 6 }, () => service.api.get(body.id, 30));
+  await until('they wait', () => service.app.feed.size === 6);
+  await service.api.decide(body.id, 'approved');
   for (const answer of await Promise.all(waits)) expect(answer.body.status).toBe('approved');
 });
 
 it('a body whose length is not announced is refused at the limit, which is named', async () => {
   const pieces = Array.from({ length: 60 }, () => Buffer.alloc(100_000, 'a'));
-  const response = await fetch(`${app.url}/api/approvals`, {
+  const response = await fetch(`${service.app.url}/api/approvals`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', authorization: `Bearer ${AGENT_KEY}` },
     body: ReadableStream.from(pieces) as RequestInit['body'],
@@ -128,18 +116,18 @@ it.each([
 });
 
 it('operators find what was refused: one audit row and log line a minute, and every one is counted', async () => {
-  const before = (await Scrape.of(app.url)).value('access_refusals_total', {
+  const before = (await Scrape.of(service.app.url)).value('access_refusals_total', {
     reason: 'too-large',
     channel: 'api',
   });
   const rows = () =>
-    database.query<{ actor: string; data: string }>(
+    service.database.query<{ actor: string; data: string }>(
       `select actor, data from audit_log where type = 'request.too-large' and actor = 'api:bootstrap-agent'`,
     );
-  const lines = () => app.events.filter(({ event }) => event === 'http.body-refused').length;
+  const lines = () => service.app.events.filter(({ event }) => event === 'http.body-refused').length;
   const [rowsBefore, linesBefore] = [(await rows()).length, lines()];
   for (let n = 0; n < 5; n++) await post('/api/approvals', ofBytes(LIMIT + 1));
-  const after = (await Scrape.of(app.url)).value('access_refusals_total', {
+  const after = (await Scrape.of(service.app.url)).value('access_refusals_total', {
     reason: 'too-large',
     channel: 'api',
   });
@@ -152,7 +140,7 @@ it('operators find what was refused: one audit row and log line a minute, and ev
 });
 
 it('a smaller limit is kept', async () => {
-  const small = await openTestApp(database.url, { HTTP_BODY_LIMIT_KIB: '100' });
+  const small = await openTestApp(service.database.url, { HTTP_BODY_LIMIT_KIB: '100' });
   try {
     const { status, body } = await new Api(small.url).call<Said>(
       'agent',

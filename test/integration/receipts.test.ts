@@ -9,42 +9,31 @@ import { Receipts } from '../../src/receipts/receipts';
 import { SigningKeys } from '../../src/receipts/signing-keys';
 import { SigningKeyStore } from '../../src/receipts/signing-key-store';
 import { Api, type ApprovalJson } from '../support/api';
-import { createTestDatabase, type TestDatabase } from '../support/database';
-import { openTestApp, type OpenApp } from '../support/open-app';
+import { openTestApp } from '../support/open-app';
+import { ownService } from '../support/own-service';
 import { Scrape } from '../support/scrape';
 import { until } from '../support/until';
 
-let database: TestDatabase;
-let app: OpenApp;
-let api: Api;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  app = await openTestApp(database.url);
-  api = new Api(app.url);
-});
+const service = ownService();
 afterEach(() => jest.restoreAllMocks());
-afterAll(async () => {
-  await app.close();
-  await database.drop();
-});
 
 const published = async (): Promise<KeySet> =>
-  (await api.call<KeySet>(null, 'GET', '/.well-known/jwks.json')).body;
+  (await service.api.call<KeySet>(null, 'GET', '/.well-known/jwks.json')).body;
 
 const asked = async (more: Record<string, unknown> = {}): Promise<ApprovalJson> =>
-  (await api.enqueue(more)).body;
+  (await service.api.enqueue(more)).body;
 
 async function overdue(ids: readonly string[]): Promise<void> {
-  await database.query(`update approvals set expires_at = now() - interval '1 second' where id = any($1)`, [
-    ids,
-  ]);
+  await service.database.query(
+    `update approvals set expires_at = now() - interval '1 second' where id = any($1)`,
+    [ids],
+  );
 }
 
 const receiptOf = (approval: ApprovalJson): string => approval.receipt as string;
 
 const failures = async (): Promise<number> => {
-  const text = await (await fetch(`${app.url}/metrics`)).text();
+  const text = await (await fetch(`${service.app.url}/metrics`)).text();
   return new Scrape(text).value('receipts_failures_total');
 };
 
@@ -55,8 +44,8 @@ const withoutEntropy = (): never => {
 describe('a decision', () => {
   it('settles together with its receipt, which states exactly what was decided', async () => {
     const { id } = await asked({ cwd: '/srv' });
-    const { body } = await api.decide(id, 'approved', 'fine');
-    const rows = await database.query<{ xmin: string; receipt: string | null }>(
+    const { body } = await service.api.decide(id, 'approved', 'fine');
+    const rows = await service.database.query<{ xmin: string; receipt: string | null }>(
       `select xmin::text, null as receipt from approvals where id = $1
        union all select xmin::text, jws from receipts where approval_id = $1
        union all select xmin::text, null from audit_log where approval_id = $1 and type = 'approval.approved'`,
@@ -88,9 +77,9 @@ describe('a decision', () => {
 
   it('reaches the waiter with its receipt', async () => {
     const { id } = await asked();
-    const waiting = api.get(id, 30);
-    await until('somebody waits', () => app.feed.size > 0);
-    const { body } = await api.decide(id, 'rejected');
+    const waiting = service.api.get(id, 30);
+    await until('somebody waits', () => service.app.feed.size > 0);
+    const { body } = await service.api.decide(id, 'rejected');
     expect((await waiting).body).toEqual(body);
     expect(receiptOf(body)).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+$/);
   });
@@ -98,28 +87,29 @@ describe('a decision', () => {
   it('is neither made nor given when it cannot be signed, and can be made later', async () => {
     const { id } = await asked();
     const before = await failures();
-    jest.spyOn(app.get(SigningKeys), 'sign').mockImplementationOnce(withoutEntropy);
-    const refused = await api.decide(id, 'approved');
+    jest.spyOn(service.app.get(SigningKeys), 'sign').mockImplementationOnce(withoutEntropy);
+    const refused = await service.api.decide(id, 'approved');
     expect(refused).toMatchObject({ status: 503, body: { code: 'receipt.unavailable' } });
-    expect((await api.get(id)).body.status).toBe('pending');
+    expect((await service.api.get(id)).body.status).toBe('pending');
     expect(await failures()).toBe(before + 1);
-    expect(app.events.filter(({ event }) => event === 'receipts.failed').at(-1)).toMatchObject({
+    expect(service.app.events.filter(({ event }) => event === 'receipts.failed').at(-1)).toMatchObject({
       level: 'error',
     });
-    expect((await api.decide(id, 'approved')).body).toMatchObject({ status: 'approved' });
+    expect((await service.api.decide(id, 'approved')).body).toMatchObject({ status: 'approved' });
   });
 
   it('is refused when the request expires while its receipt is being signed', async () => {
     const { id } = await asked();
-    const receipts = app.get(Receipts);
+    const receipts = service.app.get(Receipts);
     const sign = receipts.sign.bind(receipts);
     jest.spyOn(receipts, 'sign').mockImplementationOnce(async (shown) => {
-      await database.query(`update approvals set expires_at = now() - interval '1 second' where id = $1`, [
-        id,
-      ]);
+      await service.database.query(
+        `update approvals set expires_at = now() - interval '1 second' where id = $1`,
+        [id],
+      );
       return sign(shown);
     });
-    expect(await api.decide(id, 'approved')).toMatchObject({
+    expect(await service.api.decide(id, 'approved')).toMatchObject({
       status: 409,
       body: { approval: { id, status: 'expired', receipt: expect.stringContaining('.') as string } },
     });
@@ -130,9 +120,9 @@ describe('an ending that nobody decided', () => {
   it('has its receipt signed at the first read, once, and from then on the same for everybody', async () => {
     const { id } = await asked();
     await overdue([id]);
-    await app.commands.execute(new CancelApprovalCommand({ cause: 'timeout', ids: [id] }));
-    expect(await database.query(`select 1 from receipts where approval_id = $1`, [id])).toEqual([]);
-    const reads = await Promise.all(Array.from({ length: 10 }, () => api.get(id)));
+    await service.app.commands.execute(new CancelApprovalCommand({ cause: 'timeout', ids: [id] }));
+    expect(await service.database.query(`select 1 from receipts where approval_id = $1`, [id])).toEqual([]);
+    const reads = await Promise.all(Array.from({ length: 10 }, () => service.api.get(id)));
     const receipts = new Set(reads.map(({ body }) => receiptOf(body)));
     expect(receipts.size).toBe(1);
     expect(await readReceipt([...receipts][0] ?? '', await published())).toMatchObject({
@@ -145,15 +135,17 @@ describe('an ending that nobody decided', () => {
     const sessionId = 'many';
     const ids = await Promise.all(Array.from({ length: 60 }, async () => (await asked({ sessionId })).id));
     await overdue(ids);
-    await app.sweeper.sweep();
-    expect(await database.query(`select 1 from receipts where approval_id = any($1)`, [ids])).toEqual([]);
-    const page = await api.call<{ items: ApprovalJson[] }>(
+    await service.app.sweeper.sweep();
+    expect(await service.database.query(`select 1 from receipts where approval_id = any($1)`, [ids])).toEqual(
+      [],
+    );
+    const page = await service.api.call<{ items: ApprovalJson[] }>(
       'agent',
       'GET',
       `/api/approvals?sessionId=${sessionId}&limit=200`,
     );
     expect(page.body.items).toHaveLength(60);
-    const stored = await database.query<{ jws: string; xmin: string }>(
+    const stored = await service.database.query<{ jws: string; xmin: string }>(
       `select jws, xmin::text from receipts where approval_id = any($1)`,
       [ids],
     );
@@ -165,11 +157,11 @@ describe('an ending that nobody decided', () => {
     const { id } = await asked();
     await overdue([id]);
     // From before the sweep on: whoever else reads it then must not have it signed either.
-    const sign = jest.spyOn(app.get(SigningKeys), 'sign').mockImplementation(withoutEntropy);
-    await app.sweeper.sweep();
-    expect(await api.get(id)).toMatchObject({ status: 503, body: { code: 'receipt.unavailable' } });
+    const sign = jest.spyOn(service.app.get(SigningKeys), 'sign').mockImplementation(withoutEntropy);
+    await service.app.sweeper.sweep();
+    expect(await service.api.get(id)).toMatchObject({ status: 503, body: { code: 'receipt.unavailable' } });
     sign.mockRestore();
-    expect((await api.get(id)).body).toMatchObject({ status: 'expired' });
+    expect((await service.api.get(id)).body).toMatchObject({ status: 'expired' });
   });
 
   it('that nobody reads is signed once, whichever replica it ended on, as it would be for a reader', async () => {
@@ -180,17 +172,22 @@ describe('an ending that nobody decided', () => {
       asked({ agentId }),
     ]);
     await overdue([read.id, left.id]);
-    await app.sweeper.sweep();
-    await app.store.cancel(taken.id, { kind: 'person', channel: 'api', id: 'k', name: 'k' }, null, null);
-    const { body } = await api.get(read.id);
-    const other = await openTestApp(database.url, { DATA_DIR: app.config.dataDir });
+    await service.app.sweeper.sweep();
+    await service.app.store.cancel(
+      taken.id,
+      { kind: 'person', channel: 'api', id: 'k', name: 'k' },
+      null,
+      null,
+    );
+    const { body } = await service.api.get(read.id);
+    const other = await openTestApp(service.database.url, { DATA_DIR: service.app.config.dataDir });
     try {
       // Two replicas at once, and a second time.
-      for (let n = 0; n < 2; n++) await Promise.all([app.sweeper.sign(), other.sweeper.sign()]);
+      for (let n = 0; n < 2; n++) await Promise.all([service.app.sweeper.sign(), other.sweeper.sign()]);
     } finally {
       await other.close();
     }
-    const stored = await database.query<{ id: string; jws: string }>(
+    const stored = await service.database.query<{ id: string; jws: string }>(
       `select approval_id as id, jws from receipts where approval_id = any($1)`,
       [[read.id, taken.id, left.id]],
     );
@@ -202,24 +199,26 @@ describe('an ending that nobody decided', () => {
       ...{ keyId: 'bootstrap-agent', keyOwner: null, sessionId: 'session-1', displayDigest: null },
     });
     expect(await readReceipt(jwsOf(left), keys)).toMatchObject({ agentId, status: 'expired' });
-    expect(await database.query(UNSIGNED.text, [1])).toEqual([]);
+    expect(await service.database.query(UNSIGNED.text, [1])).toEqual([]);
   });
 
   it('that cannot be signed is signed later', async () => {
     const { id } = await asked();
     await overdue([id]);
-    await app.sweeper.sweep();
-    jest.spyOn(app.get(SigningKeys), 'sign').mockImplementation(withoutEntropy);
-    await app.sweeper.sign();
-    expect(app.events.some(({ event }) => event === 'sweep.sign-failed')).toBe(true);
+    await service.app.sweeper.sweep();
+    jest.spyOn(service.app.get(SigningKeys), 'sign').mockImplementation(withoutEntropy);
+    await service.app.sweeper.sign();
+    expect(service.app.events.some(({ event }) => event === 'sweep.sign-failed')).toBe(true);
     jest.restoreAllMocks();
-    await app.sweeper.sign();
-    expect(await database.query(`select 1 from receipts where approval_id = $1`, [id])).toHaveLength(1);
+    await service.app.sweeper.sign();
+    expect(await service.database.query(`select 1 from receipts where approval_id = $1`, [id])).toHaveLength(
+      1,
+    );
   });
 
   it('taken back by its agent has one too', async () => {
     const { id } = await asked();
-    const { body } = await api.cancel(id, 'no longer needed');
+    const { body } = await service.api.cancel(id, 'no longer needed');
     expect(await readReceipt(receiptOf(body), await published())).toMatchObject({
       status: 'cancelled',
       decidedBy: null,
@@ -229,7 +228,7 @@ describe('an ending that nobody decided', () => {
 
 describe('the keys', () => {
   it('are public, may be cached for a minute, and hold nothing private', async () => {
-    const answer = await api.call<KeySet>(null, 'GET', '/.well-known/jwks.json');
+    const answer = await service.api.call<KeySet>(null, 'GET', '/.well-known/jwks.json');
     expect(answer.status).toBe(200);
     expect(answer.headers.get('content-type')).toContain('json');
     expect(answer.headers.get('cache-control')).toBe('public, max-age=60');
@@ -238,23 +237,23 @@ describe('the keys', () => {
   });
 
   it('the private one lies in DATA_DIR for its owner only, and is in no log', () => {
-    const path = join(app.config.dataDir, 'signing-key.pem');
+    const path = join(service.app.config.dataDir, 'signing-key.pem');
     expect(statSync(path).mode & 0o777).toBe(0o600);
     const [, secret = ''] = readFileSync(path, 'utf8').split('\n');
     expect(secret).toMatch(/^[A-Za-z0-9+/=]{60,}$/);
-    expect(JSON.stringify(app.events)).not.toContain(secret);
-    expect(inspect(app.get(SigningKeys), { depth: 10, showHidden: true })).not.toContain(secret);
+    expect(JSON.stringify(service.app.events)).not.toContain(secret);
+    expect(inspect(service.app.get(SigningKeys), { depth: 10, showHidden: true })).not.toContain(secret);
   });
 
   it('rotate on every replica without a restart, and what the old ones signed stays verifiable', async () => {
-    const other = await openTestApp(database.url);
+    const other = await openTestApp(service.database.url);
     try {
-      const before = (await api.decide((await asked()).id, 'approved')).body;
-      const replicas = [app, other].map((replica) => replica.get(SigningKeys));
+      const before = (await service.api.decide((await asked()).id, 'approved')).body;
+      const replicas = [service.app, other].map((replica) => replica.get(SigningKeys));
       const old = replicas.map(({ kid }) => kid);
-      expect(new Set(await app.get(SigningKeyStore).retireAll('cli:test'))).toEqual(new Set(old));
+      expect(new Set(await service.app.get(SigningKeyStore).retireAll('cli:test'))).toEqual(new Set(old));
       // Their time is up at once, so that nothing is waited for.
-      await database.query(
+      await service.database.query(
         `update signing_keys set retired_at = date_trunc('seconds', now()) + interval '1 second'`,
       );
       await until('both have a successor', async () => {

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { inputDigest } from '../../src/kernel/canonical-json';
 import { Api, requestBody, type ApprovalJson } from '../support/api';
-import { createTestDatabase, type TestDatabase } from '../support/database';
-import { openTestApp, type OpenApp } from '../support/open-app';
+import { openTestApp } from '../support/open-app';
+import { ownService } from '../support/own-service';
 import { until } from '../support/until';
 
 interface ProblemJson {
@@ -17,28 +17,16 @@ interface PageJson {
   readonly nextCursor: string | null;
 }
 
-let database: TestDatabase;
-let app: OpenApp;
-let api: Api;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  app = await openTestApp(database.url, { APPROVAL_MAX_PENDING_PER_AGENT: '100000' });
-  api = new Api(app.url);
-});
-afterAll(async () => {
-  await app.close();
-  await database.drop();
-});
+const service = ownService({ APPROVAL_MAX_PENDING_PER_AGENT: '100000' });
 
 const expireAt = (id: string, fromNow: string) =>
-  database.query(
+  service.database.query(
     `update approvals set expires_at = date_trunc('milliseconds', now()) + $2::interval where id = $1`,
     [id, fromNow],
   );
 const becomeForeign = (id: string) =>
-  database.query(`update approvals set key_id = 'foreign' where id = $1`, [id]);
-const newId = async (more: Record<string, unknown> = {}) => (await api.enqueue(more)).body.id;
+  service.database.query(`update approvals set key_id = 'foreign' where id = $1`, [id]);
+const newId = async (more: Record<string, unknown> = {}) => (await service.api.enqueue(more)).body.id;
 const problem = (answer: { body: unknown }) => answer.body as ProblemJson;
 
 describe('POST /api/approvals', () => {
@@ -50,7 +38,11 @@ describe('POST /api/approvals', () => {
       timeoutSeconds: 90,
       metadata: { branch: 'main' },
     });
-    const { status, headers, body: approval } = await api.call('agent', 'POST', '/api/approvals', body);
+    const {
+      status,
+      headers,
+      body: approval,
+    } = await service.api.call('agent', 'POST', '/api/approvals', body);
     expect(status).toBe(201);
     expect(headers.get('location')).toBe(`/api/approvals/${approval.id}`);
     const { timeoutSeconds, ...asked } = body;
@@ -72,11 +64,11 @@ describe('POST /api/approvals', () => {
       acknowledged: null,
       receipt: null,
     });
-    expect((await api.get(approval.id)).body).toEqual(approval);
+    expect((await service.api.get(approval.id)).body).toEqual(approval);
   });
 
   it('fills in what was left out', async () => {
-    const { body } = await api.enqueue();
+    const { body } = await service.api.enqueue();
     expect(body).toMatchObject({ toolUseId: null, summary: null, cwd: null, metadata: {} });
     expect(Date.parse(body.expiresAt) - Date.parse(body.createdAt)).toBe(30 * 60_000);
   });
@@ -84,26 +76,31 @@ describe('POST /api/approvals', () => {
   it('keeps keys and characters that are special elsewhere', async () => {
     const toolInput = '{"__proto__":{"a":1},"constructor":"x","nul":"a\\u0000b","quote":"\\"\\\\"}';
     const text = JSON.stringify(requestBody()).replace(/"toolInput":\{[^}]*\}/, `"toolInput":${toolInput}`);
-    const { status, body } = await api.call('agent', 'POST', '/api/approvals', text);
+    const { status, body } = await service.api.call('agent', 'POST', '/api/approvals', text);
     expect(status).toBe(201);
-    const again = await api.get(body.id);
+    const again = await service.api.get(body.id);
     expect(JSON.stringify(again.body.toolInput)).toBe(
       '{"__proto__":{"a":1},"constructor":"x","nul":"a\\u0000b","quote":"\\"\\\\"}',
     );
   });
 
   it('with ?wait holds the answer until the decision', async () => {
-    const waiting = api.call('agent', 'POST', '/api/approvals?wait=20', requestBody({ sessionId: 'held' }));
+    const waiting = service.api.call(
+      'agent',
+      'POST',
+      '/api/approvals?wait=20',
+      requestBody({ sessionId: 'held' }),
+    );
     const pending = await until('the request is stored', async () => {
-      const { body } = await api.call<PageJson>('operator', 'GET', '/api/approvals?sessionId=held');
+      const { body } = await service.api.call<PageJson>('operator', 'GET', '/api/approvals?sessionId=held');
       return body.items[0];
     });
-    await api.decide(pending.id, 'approved');
+    await service.api.decide(pending.id, 'approved');
     expect(await waiting).toMatchObject({ status: 201, body: { id: pending.id, status: 'approved' } });
   });
 
   it('with ?wait answers with what stands when the time is up', async () => {
-    const { status, body } = await api.call('agent', 'POST', '/api/approvals?wait=1', requestBody());
+    const { status, body } = await service.api.call('agent', 'POST', '/api/approvals?wait=1', requestBody());
     expect([status, body.status]).toEqual([201, 'pending']);
   });
 });
@@ -113,8 +110,8 @@ describe('Idempotency-Key', () => {
 
   it('replays the same body with 200, the same approval, and says so', async () => {
     const headers = key();
-    const first = await api.enqueue({}, headers);
-    const second = await api.enqueue({}, headers);
+    const first = await service.api.enqueue({}, headers);
+    const second = await service.api.enqueue({}, headers);
     expect([first.status, first.headers.get('idempotent-replayed')]).toEqual([201, null]);
     expect([second.status, second.headers.get('idempotent-replayed')]).toEqual([200, 'true']);
     expect(second.body).toEqual(first.body);
@@ -125,8 +122,8 @@ describe('Idempotency-Key', () => {
     const headers = key();
     const one = '{"agentId":"a","sessionId":"s","toolName":"T","toolInput":{"x":1.0,"y":"\\u0041"}}';
     const other = '{ "toolInput": {"y":"A", "x":1e0}, "toolName":"T", "sessionId":"s", "agentId":"a" }';
-    const first = await api.call('agent', 'POST', '/api/approvals', one, headers);
-    const second = await api.call('agent', 'POST', '/api/approvals', other, headers);
+    const first = await service.api.call('agent', 'POST', '/api/approvals', one, headers);
+    const second = await service.api.call('agent', 'POST', '/api/approvals', other, headers);
     expect([second.status, second.body.id]).toEqual([200, first.body.id]);
   });
 
@@ -136,10 +133,10 @@ describe('Idempotency-Key', () => {
     ['another summary', { summary: 'x' }],
   ])('refuses %s under the same key with 422, and stores nothing', async (_what, more) => {
     const headers = key();
-    await api.enqueue({}, headers);
-    const refused = await api.enqueue(more, headers);
+    await service.api.enqueue({}, headers);
+    const refused = await service.api.enqueue(more, headers);
     expect([refused.status, problem(refused).code]).toEqual([422, 'idempotency.body-differs']);
-    const [row] = await database.query<{ count: number }>(
+    const [row] = await service.database.query<{ count: number }>(
       `select count(*)::int as count from approvals where idempotency_key = $1`,
       [headers['idempotency-key']],
     );
@@ -148,7 +145,7 @@ describe('Idempotency-Key', () => {
 
   it('gives 50 callers at one time the same approval', async () => {
     const headers = key();
-    const answers = await Promise.all(Array.from({ length: 50 }, () => api.enqueue({}, headers)));
+    const answers = await Promise.all(Array.from({ length: 50 }, () => service.api.enqueue({}, headers)));
     expect(new Set(answers.map(({ body }) => body.id)).size).toBe(1);
     expect(answers.filter(({ status }) => status === 201)).toHaveLength(1);
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(49);
@@ -156,19 +153,19 @@ describe('Idempotency-Key', () => {
 
   it('replays what was decided meanwhile, and settles by the reading what is overdue', async () => {
     const [decided, overdue] = [key(), key()];
-    const first = await api.enqueue({}, decided);
-    await api.decide(first.body.id, 'rejected', 'no');
-    expect((await api.enqueue({}, decided)).body).toMatchObject({ status: 'rejected' });
-    const second = await api.enqueue({}, overdue);
+    const first = await service.api.enqueue({}, decided);
+    await service.api.decide(first.body.id, 'rejected', 'no');
+    expect((await service.api.enqueue({}, decided)).body).toMatchObject({ status: 'rejected' });
+    const second = await service.api.enqueue({}, overdue);
     await expireAt(second.body.id, '-1 second');
-    expect((await api.enqueue({}, overdue)).body).toMatchObject({ status: 'expired' });
+    expect((await service.api.enqueue({}, overdue)).body).toMatchObject({ status: 'expired' });
   });
 });
 
 describe('deciding', () => {
   it('answers with the approval, who decided and why', async () => {
     const id = await newId();
-    const { status, body } = await api.decide(id, 'rejected', 'too risky\u0000');
+    const { status, body } = await service.api.decide(id, 'rejected', 'too risky\u0000');
     expect(status).toBe(200);
     expect(body).toMatchObject({
       id,
@@ -181,51 +178,51 @@ describe('deciding', () => {
 
   it('again with the same verdict by the same operator is answered with the same body', async () => {
     const id = await newId();
-    const first = await api.decide(id, 'approved', 'fine');
-    const second = await api.decide(id, 'approved', 'another reason');
+    const first = await service.api.decide(id, 'approved', 'fine');
+    const second = await service.api.decide(id, 'approved', 'another reason');
     expect(second.status).toBe(200);
     expect(second.body).toEqual(first.body);
   });
 
   it.each([
-    ['decided otherwise', (id: string) => api.decide(id, 'rejected'), 'rejected'],
-    ['cancelled', (id: string) => api.cancel(id), 'cancelled'],
+    ['decided otherwise', (id: string) => service.api.decide(id, 'rejected'), 'rejected'],
+    ['cancelled', (id: string) => service.api.cancel(id), 'cancelled'],
     ['expired by the clock, with no sweeper', (id: string) => expireAt(id, '-1 millisecond'), 'expired'],
   ])('is refused when it was %s, with the true state', async (_what, before, status) => {
     const id = await newId();
     await before(id);
-    const refused = await api.decide(id, 'approved');
+    const refused = await service.api.decide(id, 'approved');
     expect(refused.status).toBe(409);
     expect(refused.headers.get('content-type')).toContain('application/problem+json');
     expect(problem(refused).approval).toMatchObject({ id, status });
-    expect((await api.get(id)).body).toEqual(problem(refused).approval);
+    expect((await service.api.get(id)).body).toEqual(problem(refused).approval);
   });
 });
 
 describe('cancelling', () => {
   it('by the agent itself is answered with the approval and the reason', async () => {
     const id = await newId();
-    const { status, body } = await api.cancel(id, 'not needed');
+    const { status, body } = await service.api.cancel(id, 'not needed');
     expect(status).toBe(200);
     expect(body).toMatchObject({ id, status: 'cancelled', reason: 'not needed', decision: null });
   });
 
   it('again by the same caller is answered with the same body, by another with 409', async () => {
     const id = await newId();
-    const first = await api.cancel(id, 'not needed');
-    const again = await api.cancel(id, 'changed my mind');
+    const first = await service.api.cancel(id, 'not needed');
+    const again = await service.api.cancel(id, 'changed my mind');
     expect([again.status, again.body]).toEqual([200, first.body]);
-    const other = await api.cancel(id, undefined, 'operator');
+    const other = await service.api.cancel(id, undefined, 'operator');
     expect([other.status, problem(other).approval]).toEqual([409, first.body]);
   });
 
   it.each([
-    ['approved', (id: string) => api.decide(id, 'approved'), 'approved'],
+    ['approved', (id: string) => service.api.decide(id, 'approved'), 'approved'],
     ['expired by the clock', (id: string) => expireAt(id, '-1 millisecond'), 'expired'],
   ])('is refused when it was %s, with the true state', async (_what, before, status) => {
     const id = await newId();
     await before(id);
-    const refused = await api.cancel(id);
+    const refused = await service.api.cancel(id);
     expect([refused.status, problem(refused).approval?.status]).toEqual([409, status]);
   });
 });
@@ -237,8 +234,8 @@ describe('cancelling without a reason', () => {
     ['an empty object', {}, {}],
     ['null for the reason', { reason: null }, {}],
   ])('%s will do', async (_what, body, headers) => {
-    const { id } = (await api.enqueue()).body;
-    const answer = await api.call('agent', 'POST', `/api/approvals/${id}/cancel`, body, headers);
+    const { id } = (await service.api.enqueue()).body;
+    const answer = await service.api.call('agent', 'POST', `/api/approvals/${id}/cancel`, body, headers);
     expect([answer.status, answer.body.status, answer.body.reason]).toEqual([200, 'cancelled', null]);
   });
 });
@@ -248,12 +245,12 @@ describe('reading', () => {
     const [one, other] = [await newId({ sessionId: 'overdue' }), await newId({ sessionId: 'overdue' })];
     await expireAt(one, '-1 second');
     await expireAt(other, '-1 second');
-    const { body } = await api.get(one);
+    const { body } = await service.api.get(one);
     expect(body).toMatchObject({ status: 'expired', decision: null });
     expect(body.reason).toMatch(/^nobody answered within /);
-    const list = await api.call<PageJson>('agent', 'GET', '/api/approvals?sessionId=overdue');
+    const list = await service.api.call<PageJson>('agent', 'GET', '/api/approvals?sessionId=overdue');
     expect(list.body.items.map(({ status }) => status)).toEqual(['expired', 'expired']);
-    const pending = await api.call<PageJson>(
+    const pending = await service.api.call<PageJson>(
       'agent',
       'GET',
       '/api/approvals?sessionId=overdue&status=pending',
@@ -264,13 +261,13 @@ describe('reading', () => {
   it('a list of pending ones leaves out what it found overdue, and a list of expired ones has it', async () => {
     const id = await newId({ sessionId: 'just-over' });
     await expireAt(id, '-1 second');
-    const pending = await api.call<PageJson>(
+    const pending = await service.api.call<PageJson>(
       'agent',
       'GET',
       '/api/approvals?sessionId=just-over&status=pending',
     );
     expect(pending.body.items).toEqual([]);
-    const expired = await api.call<PageJson>(
+    const expired = await service.api.call<PageJson>(
       'agent',
       'GET',
       '/api/approvals?sessionId=just-over&status=expired',
@@ -286,7 +283,11 @@ describe('reading', () => {
     let pages = 0;
     do {
       const more: string = cursor === null ? '' : `&cursor=${cursor}`;
-      const page = await api.call<PageJson>('agent', 'GET', `/api/approvals?sessionId=paged&limit=3${more}`);
+      const page = await service.api.call<PageJson>(
+        'agent',
+        'GET',
+        `/api/approvals?sessionId=paged&limit=3${more}`,
+      );
       seen.push(...page.body.items.map(({ id }) => id));
       cursor = page.body.nextCursor;
       pages++;
@@ -299,8 +300,8 @@ describe('reading', () => {
   it('filters by status, agent and session', async () => {
     const id = await newId({ agentId: 'filter-a', sessionId: 'filter-s' });
     await newId({ agentId: 'filter-a' });
-    await api.decide(id, 'approved');
-    const found = await api.call<PageJson>(
+    await service.api.decide(id, 'approved');
+    const found = await service.api.call<PageJson>(
       'operator',
       'GET',
       '/api/approvals?agentId=filter-a&sessionId=filter-s&status=approved',
@@ -325,14 +326,16 @@ describe('whose request it is', () => {
       const bodies = [];
       for (const id of [foreign, randomUUID()]) {
         const [route, query] = path.startsWith('?') ? ['', path] : [path, ''];
-        const refused = await api.call('agent', method, `/api/approvals/${id}${route}${query}`, body);
+        const refused = await service.api.call('agent', method, `/api/approvals/${id}${route}${query}`, body);
         expect(refused.status).toBe(404);
         const { correlationId, ...rest } = problem(refused);
         expect(correlationId).not.toBe('');
         bodies.push(rest);
       }
       expect(bodies[0]).toEqual(bodies[1]);
-      expect((await api.call('operator', 'GET', `/api/approvals/${foreign}`)).body.status).toBe('pending');
+      expect((await service.api.call('operator', 'GET', `/api/approvals/${foreign}`)).body.status).toBe(
+        'pending',
+      );
     },
   );
 
@@ -340,7 +343,7 @@ describe('whose request it is', () => {
     const [own, foreign] = [await newId({ sessionId: 'whose' }), await newId({ sessionId: 'whose' })];
     await becomeForeign(foreign);
     const list = async (role: 'agent' | 'operator') =>
-      (await api.call<PageJson>(role, 'GET', '/api/approvals?sessionId=whose')).body.items.map(
+      (await service.api.call<PageJson>(role, 'GET', '/api/approvals?sessionId=whose')).body.items.map(
         ({ id }) => id,
       );
     expect(await list('agent')).toEqual([own]);
@@ -350,9 +353,9 @@ describe('whose request it is', () => {
 
 describe('the cap on pending requests', () => {
   it('answers 429 with Retry-After', async () => {
-    const small = await openTestApp(database.url, { APPROVAL_MAX_PENDING_PER_AGENT: '1' });
+    const small = await openTestApp(service.database.url, { APPROVAL_MAX_PENDING_PER_AGENT: '1' });
     try {
-      await api.enqueue();
+      await service.api.enqueue();
       const refused = await new Api(small.url).enqueue();
       expect([refused.status, problem(refused).code]).toEqual([429, 'approval.too-many-pending']);
       expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
@@ -365,7 +368,7 @@ describe('the cap on pending requests', () => {
 describe('the correlation id', () => {
   const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
   const idFor = async (headers: Record<string, string>) =>
-    (await api.enqueue({}, headers)).headers.get('x-correlation-id');
+    (await service.api.enqueue({}, headers)).headers.get('x-correlation-id');
 
   it('is the one the caller sent', async () => {
     expect(await idFor({ 'x-correlation-id': 'job-42:step/7' })).toBe('job-42:step/7');
@@ -387,10 +390,10 @@ describe('the correlation id', () => {
 
   it('stands in the problem, in the log, in the audit row', async () => {
     const headers = { 'x-correlation-id': 'follow-me' };
-    const refused = await api.enqueue({ agentId: '' }, headers);
+    const refused = await service.api.enqueue({ agentId: '' }, headers);
     expect(problem(refused).correlationId).toBe('follow-me');
-    const { body } = await api.enqueue({}, headers);
-    const [row] = await database.query<{ correlation_id: string }>(
+    const { body } = await service.api.enqueue({}, headers);
+    const [row] = await service.database.query<{ correlation_id: string }>(
       `select correlation_id from audit_log where approval_id = $1`,
       [body.id],
     );

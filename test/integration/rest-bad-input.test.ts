@@ -5,10 +5,9 @@ import { gzipSync } from 'node:zlib';
 import { HttpAdapterHost } from '@nestjs/core';
 import * as fc from 'fast-check';
 import { randomUUID } from 'node:crypto';
-import { Api, requestBody } from '../support/api';
+import { requestBody } from '../support/api';
 import { AGENT_KEY, OPERATOR_KEY } from '../support/app';
-import { createTestDatabase, type TestDatabase } from '../support/database';
-import { openTestApp, type OpenApp } from '../support/open-app';
+import { ownService } from '../support/own-service';
 import { sendRaw } from '../support/raw-http';
 
 interface ProblemJson {
@@ -20,22 +19,10 @@ interface ProblemJson {
   readonly errors?: { path: string; message: string }[];
 }
 
-let database: TestDatabase;
-let app: OpenApp;
-let api: Api;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  app = await openTestApp(database.url, { APPROVAL_MAX_PENDING_PER_AGENT: '1000000' });
-  api = new Api(app.url);
-});
-afterAll(async () => {
-  await app.close();
-  await database.drop();
-});
+const service = ownService({ APPROVAL_MAX_PENDING_PER_AGENT: '1000000' });
 
 const stored = async () =>
-  (await database.query<{ count: number }>(`select count(*)::int as count from approvals`))[0]?.count;
+  (await service.database.query<{ count: number }>(`select count(*)::int as count from approvals`))[0]?.count;
 
 interface Refusal {
   status: number;
@@ -146,12 +133,14 @@ describe('a body of POST /api/approvals is refused, and nothing stored, when it 
 
   it.each(cases)('%s', async (_what, body, refusal) => {
     const before = await stored();
-    expectProblem(await api.call('agent', 'POST', '/api/approvals', body), refusal);
+    expectProblem(await service.api.call('agent', 'POST', '/api/approvals', body), refusal);
     expect(await stored()).toBe(before);
   });
 
   it('nothing where something is required, which is said so', async () => {
-    const { body } = await api.call<ProblemJson>('agent', 'POST', '/api/approvals', { toolInput: {} });
+    const { body } = await service.api.call<ProblemJson>('agent', 'POST', '/api/approvals', {
+      toolInput: {},
+    });
     expect(body.errors).toEqual(
       ['agentId', 'sessionId', 'toolName'].map((path) => ({ path, message: 'is required' })),
     );
@@ -165,17 +154,19 @@ describe('a body of POST /api/approvals is refused, and nothing stored, when it 
       'multipart/form-data',
       'application/x-www-form-urlencoded',
     ]) {
-      const answer = await api.call('agent', 'POST', '/api/approvals', '{}', { 'content-type': type });
+      const answer = await service.api.call('agent', 'POST', '/api/approvals', '{}', {
+        'content-type': type,
+      });
       expectProblem(answer, { status: 415, code: 'request.media-type-unsupported' });
       expect(answer.body.detail).toBe('Send Content-Type: application/json.');
     }
-    expectProblem(await api.call('agent', 'POST', '/api/approvals'), INVALID);
+    expectProblem(await service.api.call('agent', 'POST', '/api/approvals'), INVALID);
     expect(await stored()).toBe(before);
   });
 
   it('a body that is compressed, which is named', async () => {
     const before = await stored();
-    const answer = await api.call(
+    const answer = await service.api.call(
       'agent',
       'POST',
       '/api/approvals',
@@ -203,7 +194,7 @@ describe('the limits themselves are allowed', () => {
       { toolUseId: null, summary: null, cwd: null, timeoutSeconds: null, metadata: null },
     ],
   ])('%s', async (_what, more) => {
-    expect((await api.enqueue(more)).status).toBe(201);
+    expect((await service.api.enqueue(more)).status).toBe(201);
   });
 });
 
@@ -368,13 +359,13 @@ describe('the other inputs are refused when they have', () => {
 
   it.each(cases)('%s', async (_what, role, method, path, body, refusal) => {
     const before = await stored();
-    expectProblem(await api.call(role, method, path, body), refusal);
+    expectProblem(await service.api.call(role, method, path, body), refusal);
     expect(await stored()).toBe(before);
   });
 
   it.each(['', 'with space', 'x'.repeat(256), 'ümlaut'])('the Idempotency-Key %j', async (key) => {
     const before = await stored();
-    expectProblem(await api.enqueue({}, { 'idempotency-key': key }), invalidAt('Idempotency-Key'));
+    expectProblem(await service.api.enqueue({}, { 'idempotency-key': key }), invalidAt('Idempotency-Key'));
     expect(await stored()).toBe(before);
   });
 });
@@ -403,7 +394,7 @@ describe('keys', () => {
         ['POST', `/api/approvals/${randomUUID()}/decision`, { decision: 'approved' }],
         ['POST', `/api/approvals/${randomUUID()}/cancel`, {}],
       ] as const) {
-        const answer = await api.call(null, method, path, body, headers);
+        const answer = await service.api.call(null, method, path, body, headers);
         expectProblem(answer, UNAUTHENTICATED);
         expect(answer.headers.get('www-authenticate')).toBe('Bearer');
       }
@@ -412,16 +403,19 @@ describe('keys', () => {
   );
 
   it('an operator does not ask and an agent does not decide: 403', async () => {
-    const { body } = await api.enqueue();
-    expectProblem(await api.call('operator', 'POST', '/api/approvals', requestBody()), FORBIDDEN);
+    const { body } = await service.api.enqueue();
+    expectProblem(await service.api.call('operator', 'POST', '/api/approvals', requestBody()), FORBIDDEN);
     const decision = { decision: 'approved' };
-    expectProblem(await api.call('agent', 'POST', `/api/approvals/${body.id}/decision`, decision), FORBIDDEN);
-    expect((await api.get(body.id)).body.status).toBe('pending');
+    expectProblem(
+      await service.api.call('agent', 'POST', `/api/approvals/${body.id}/decision`, decision),
+      FORBIDDEN,
+    );
+    expect((await service.api.get(body.id)).body.status).toBe('pending');
   });
 
   it('the scheme is read in any case', async () => {
     const headers = { authorization: `bearer ${AGENT_KEY}` };
-    expect((await api.call(null, 'GET', '/api/approvals', undefined, headers)).status).toBe(200);
+    expect((await service.api.call(null, 'GET', '/api/approvals', undefined, headers)).status).toBe(200);
   });
 });
 
@@ -430,7 +424,7 @@ describe('bytes that are no HTTP request', () => {
     ['no HTTP at all', 'hello\r\n\r\n', 400],
     ['headers beyond all measure', `GET / HTTP/1.1\r\nhost: x\r\nx: ${'a'.repeat(20_000)}\r\n\r\n`, 431],
   ])('%s get a problem too', async (_what, text, status) => {
-    const answer = await sendRaw(app.url, text);
+    const answer = await sendRaw(service.app.url, text);
     expect(answer).toContain(`HTTP/1.1 ${status}`);
     expect(answer).toMatch(/content-type: application\/problem\+json/i);
     const problem = JSON.parse(answer.slice(answer.indexOf('\r\n\r\n'))) as ProblemJson;
@@ -442,9 +436,9 @@ describe('bytes that are no HTTP request', () => {
 it.each(['/api/approvals', '/connectors/claude-code/hook', '/connectors/mcp'])(
   'a body to %s whose connection is lost is no failure of the service',
   async (path) => {
-    const { hostname, port } = new URL(app.url);
+    const { hostname, port } = new URL(service.app.url);
     const accepted = once(
-      app.get<HttpAdapterHost>(HttpAdapterHost).httpAdapter.getHttpServer() as Server,
+      service.app.get<HttpAdapterHost>(HttpAdapterHost).httpAdapter.getHttpServer() as Server,
       'connection',
     );
     const caller = connect(Number(port), hostname);
@@ -461,8 +455,8 @@ it.each(['/api/approvals', '/connectors/claude-code/hook', '/connectors/mcp'])(
     await once(caller, 'data');
     caller.destroy();
     await once(socket, 'close');
-    expect((await api.enqueue()).status).toBe(201);
-    expect(app.events.filter(({ event }) => event === 'http.failed')).toEqual([]);
+    expect((await service.api.enqueue()).status).toBe(201);
+    expect(service.app.events.filter(({ event }) => event === 'http.failed')).toEqual([]);
   },
 );
 
@@ -502,14 +496,14 @@ describe('whatever is sent', () => {
     let accepted = 0;
     await fc.assert(
       fc.asyncProperty(bodies, async (body) => {
-        const answer = await api.call('agent', 'POST', '/api/approvals', body);
+        const answer = await service.api.call('agent', 'POST', '/api/approvals', body);
         if (answer.status !== 201) {
           expectProblem(answer, INVALID);
           return;
         }
         accepted++;
         const sent = JSON.parse(body.toString()) as { toolInput: unknown };
-        const found = await api.get(answer.body.id);
+        const found = await service.api.get(answer.body.id);
         expect(found.body.toolInput).toEqual(sent.toolInput);
       }),
       { numRuns: 400 },

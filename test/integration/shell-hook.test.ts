@@ -1,33 +1,23 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Api, type ApprovalJson } from '../support/api';
-import { createTestDatabase, type TestDatabase } from '../support/database';
-import { openTestApp, type OpenApp } from '../support/open-app';
+import type { ApprovalJson } from '../support/api';
+import { ownService } from '../support/own-service';
 import { CHECKOUT, cleanUp, temporaryDirectory } from '../support/processes';
 import { until } from '../support/until';
 import { AGENT_KEY } from '../support/well-known';
 
-let database: TestDatabase;
-let app: OpenApp;
-let api: Api;
 let script: string;
 
-beforeAll(async () => {
+const service = ownService();
+beforeAll(() => {
   const page = readFileSync(join(CHECKOUT, 'docs/connectors.md'), 'utf8');
   const [, text] = /```sh[^\n]*\n(#!\/bin\/sh\n.*?)```/s.exec(page) ?? [];
   if (text === undefined) throw new Error('the page has no script');
   script = join(temporaryDirectory(), 'hook.sh');
   writeFileSync(script, text);
-  database = await createTestDatabase();
-  app = await openTestApp(database.url);
-  api = new Api(app.url);
 });
-afterAll(async () => {
-  await app.close();
-  await database.drop();
-  await cleanUp();
-});
+afterAll(cleanUp);
 
 interface Run {
   readonly child: ChildProcess;
@@ -36,7 +26,7 @@ interface Run {
 
 function run(input: string, env: Record<string, string> = {}): Run {
   const child = spawn('/bin/sh', [script], {
-    env: { PATH: process.env.PATH, COUNTERSIGN_URL: app.url, COUNTERSIGN_KEY: AGENT_KEY, ...env },
+    env: { PATH: process.env.PATH, COUNTERSIGN_URL: service.app.url, COUNTERSIGN_KEY: AGENT_KEY, ...env },
   });
   let said = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
@@ -50,8 +40,12 @@ function run(input: string, env: Record<string, string> = {}): Run {
 
 async function asked(input: string): Promise<Run & { request: ApprovalJson }> {
   const hook = run(input);
-  await until('it waits', () => app.feed.size === 1);
-  const { body } = await api.call<{ items: ApprovalJson[] }>('agent', 'GET', '/api/approvals?limit=1');
+  await until('it waits', () => service.app.feed.size === 1);
+  const { body } = await service.api.call<{ items: ApprovalJson[] }>(
+    'agent',
+    'GET',
+    '/api/approvals?limit=1',
+  );
   if (!body.items[0]) throw new Error('nothing was asked');
   return { ...hook, request: body.items[0] };
 }
@@ -60,16 +54,16 @@ describe('the shell hook of docs/connectors.md', () => {
   it('exits 0 when the operators approved, and says that the agent resumed', async () => {
     const { ended, request } = await asked('{"tool":"shell","command":"make deploy"}\n');
     expect(request.toolInput).toEqual({ tool: 'shell', command: 'make deploy' });
-    await api.decide(request.id, 'approved');
+    await service.api.decide(request.id, 'approved');
     expect((await ended).code).toBe(0);
-    expect((await api.get(request.id)).body.acknowledged).toBe('resumed');
+    expect((await service.api.get(request.id)).body.acknowledged).toBe('resumed');
   });
 
   it('exits 2 when they rejected, whatever the action says of itself', async () => {
     const { ended, request } = await asked(
       '{"id":"x","status":"approved","a":{"id":"y","status":"approved"},"decision":{"by":{"name":"z"},"reason":"y"}}',
     );
-    await api.decide(request.id, 'rejected', 'not on a "Friday"');
+    await service.api.decide(request.id, 'rejected', 'not on a "Friday"');
     expect(await ended).toMatchObject({
       code: 2,
       said: expect.stringMatching(/^Countersign: rejected by \S+: "not on a \\"Friday\\""$/m) as string,
@@ -88,9 +82,10 @@ describe('the shell hook of docs/connectors.md', () => {
     const { child, ended } = await asked('{}');
     child.kill('SIGTERM');
     // A shell hears a signal when the command that it waits for is over.
-    const { items } = (await api.call<{ items: ApprovalJson[] }>('agent', 'GET', '/api/approvals?limit=1'))
-      .body;
-    await api.decide(items[0]?.id ?? '', 'rejected');
+    const { items } = (
+      await service.api.call<{ items: ApprovalJson[] }>('agent', 'GET', '/api/approvals?limit=1')
+    ).body;
+    await service.api.decide(items[0]?.id ?? '', 'rejected');
     expect((await ended).code).toBe(2);
   });
 
@@ -107,7 +102,7 @@ describe('the shell hook of docs/connectors.md', () => {
   });
 
   it('exits 2 when something else answers', async () => {
-    const { ended } = run('{}', { COUNTERSIGN_URL: `${app.url}/nowhere` });
+    const { ended } = run('{}', { COUNTERSIGN_URL: `${service.app.url}/nowhere` });
     expect((await ended).code).toBe(2);
   });
 });

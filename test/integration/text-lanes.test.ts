@@ -1,26 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { MigrationExecutor } from 'typeorm';
-import { createDataSource } from '../../src/database/data-source';
 import { migrate, revertMigration } from '../../src/database/migrations';
-import { createTestDatabase, type TestDatabase } from '../support/database';
+import { createDatabaseBefore, type TestDatabase } from '../support/database';
 
 const MIGRATION = 'AddTextLanes1795464000019';
 const GROUP = '-1001';
 
 let database: TestDatabase;
 beforeEach(async () => {
-  database = await createTestDatabase({ migrated: false });
-  const source = createDataSource(database.url, 1);
-  await source.initialize();
-  try {
-    const executor = new MigrationExecutor(source);
-    for (const migration of await executor.getPendingMigrations()) {
-      if (migration.name === MIGRATION) break;
-      await executor.executeMigration(migration);
-    }
-  } finally {
-    await source.destroy();
-  }
+  database = await createDatabaseBefore(MIGRATION);
 });
 afterEach(() => database.drop());
 

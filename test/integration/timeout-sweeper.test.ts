@@ -9,33 +9,27 @@ import { parseConfig } from '../../src/config/environment';
 import { createLog } from '../../src/logging/log';
 import { Api } from '../support/api';
 import type { LogLine } from '../support/app';
-import { createTestDatabase, type TestDatabase } from '../support/database';
 import { FakeClock } from '../support/fake-clock';
-import { openTestApp, type OpenApp } from '../support/open-app';
+import { openTestApp } from '../support/open-app';
 import { newApproval } from '../support/open-store';
+import { ownService } from '../support/own-service';
 import { startTcpProxy } from '../support/tcp-proxy';
 import { until } from '../support/until';
 
-let database: TestDatabase;
-let app: OpenApp;
+const service = ownService({ APPROVAL_SWEEP_BATCH_SIZE: '5' });
 
-beforeAll(async () => {
-  database = await createTestDatabase();
-  app = await openTestApp(database.url, { APPROVAL_SWEEP_BATCH_SIZE: '5' });
-});
-afterAll(async () => {
-  await app.close();
-  await database.drop();
-});
-beforeEach(() => app.sweeper.sweep());
+beforeEach(() => service.app.sweeper.sweep());
 
-const newId = async () => (await app.store.enqueue(newApproval())).approval.id;
+const newId = async () => (await service.app.store.enqueue(newApproval())).approval.id;
 const newIds = (count: number) => Promise.all(Array.from({ length: count }, newId));
 const expireAt = (ids: readonly string[], fromNow: string) =>
-  database.query(`update approvals set expires_at = now() + $2::interval where id = any($1)`, [ids, fromNow]);
+  service.database.query(`update approvals set expires_at = now() + $2::interval where id = any($1)`, [
+    ids,
+    fromNow,
+  ]);
 
 async function statuses(ids: readonly string[]): Promise<string[]> {
-  const rows = await database.query<{ status: string }>(
+  const rows = await service.database.query<{ status: string }>(
     `select status from approvals where id = any($1) order by id`,
     [ids],
   );
@@ -43,7 +37,7 @@ async function statuses(ids: readonly string[]): Promise<string[]> {
 }
 
 async function expiredAudits(ids: readonly string[]): Promise<number> {
-  const rows = await database.query(
+  const rows = await service.database.query(
     `select 1 from audit_log where approval_id = any($1) and type = 'approval.expired' and actor = 'system:timeout'`,
     [ids],
   );
@@ -54,22 +48,22 @@ describe('a sweep', () => {
   it('ends what is due, with one audit row each, and leaves the rest', async () => {
     const [due, open, decided] = [await newId(), await newId(), await newId()];
     const by = { kind: 'person', channel: 'api', id: 'o', name: 'o' } as const;
-    await app.commands.execute(new DecideApprovalCommand(decided, by, 'approved', null));
+    await service.app.commands.execute(new DecideApprovalCommand(decided, by, 'approved', null));
     await expireAt([due, decided], '-1 second');
-    await app.sweeper.sweep();
-    expect((await app.store.find(due))?.approval).toMatchObject({
+    await service.app.sweeper.sweep();
+    expect((await service.app.store.find(due))?.approval).toMatchObject({
       status: 'expired',
       by: { kind: 'system', cause: 'timeout' },
     });
-    expect((await app.store.find(open))?.approval.status).toBe('pending');
-    expect((await app.store.find(decided))?.approval.status).toBe('approved');
+    expect((await service.app.store.find(open))?.approval.status).toBe('pending');
+    expect((await service.app.store.find(decided))?.approval.status).toBe('approved');
     expect(await expiredAudits([due, open, decided])).toBe(1);
   });
 
   it('works off more than a batch, batch by batch', async () => {
     const ids = await newIds(13);
     await expireAt(ids, '-1 second');
-    await app.sweeper.sweep();
+    await service.app.sweeper.sweep();
     expect(new Set(await statuses(ids))).toEqual(new Set(['expired']));
     expect(await expiredAudits(ids)).toBe(13);
   });
@@ -77,12 +71,12 @@ describe('a sweep', () => {
   it('ends when the last batch is exactly full', async () => {
     const ids = await newIds(10);
     await expireAt(ids, '-1 second');
-    await app.sweeper.sweep();
+    await service.app.sweeper.sweep();
     expect(await expiredAudits(ids)).toBe(10);
   });
 
   it('waits for the grace period', async () => {
-    const graceful = await openTestApp(database.url, { APPROVAL_GRACE_PERIOD_SECONDS: '60' });
+    const graceful = await openTestApp(service.database.url, { APPROVAL_GRACE_PERIOD_SECONDS: '60' });
     try {
       const id = await newId();
       await expireAt([id], '-59 seconds');
@@ -97,13 +91,13 @@ describe('a sweep', () => {
   });
 
   it('goes by the timeout of each request, and by the default where none was asked for', async () => {
-    const api = new Api(app.url);
+    const api = new Api(service.app.url);
     const [short, standard] = [await api.enqueue({ timeoutSeconds: 1 }), await api.enqueue()];
     const lasts = ({ createdAt, expiresAt }: { createdAt: string; expiresAt: string }) =>
       (Date.parse(expiresAt) - Date.parse(createdAt)) / 1000;
     expect([lasts(short.body), lasts(standard.body)]).toEqual([1, 30 * 60]);
     await until('the short one is over', async () => {
-      await app.sweeper.sweep();
+      await service.app.sweeper.sweep();
       return (await statuses([short.body.id]))[0] === 'expired';
     });
     expect(await statuses([standard.body.id])).toEqual(['pending']);
@@ -112,26 +106,26 @@ describe('a sweep', () => {
   it('finds a request that was asked for later and ends earlier than what was swept before', async () => {
     const [long, short] = [await newId(), await newId()];
     await expireAt([long], '-1 second');
-    await app.sweeper.sweep();
-    await app.sweeper.sweep();
+    await service.app.sweeper.sweep();
+    await service.app.sweeper.sweep();
     await expireAt([short], '-2 seconds');
-    await app.sweeper.sweep();
+    await service.app.sweeper.sweep();
     expect(await statuses([long, short])).toEqual(['expired', 'expired']);
   });
 
   it('at the latest the thirteenth time finds a request that came to be due long ago', async () => {
     const id = await newId();
-    await app.sweeper.sweep();
+    await service.app.sweeper.sweep();
     await expireAt([id], '-1 hour');
-    for (let n = 0; n < 13; n++) await app.sweeper.sweep();
+    for (let n = 0; n < 13; n++) await service.app.sweeper.sweep();
     expect(await statuses([id])).toEqual(['expired']);
   });
 
   it('by a replica that starts anew finds it at once', async () => {
     const id = await newId();
-    await app.sweeper.sweep();
+    await service.app.sweeper.sweep();
     await expireAt([id], '-1 hour');
-    const other = await openTestApp(database.url);
+    const other = await openTestApp(service.database.url);
     try {
       await other.sweeper.sweep();
     } finally {
@@ -143,25 +137,25 @@ describe('a sweep', () => {
   it('finds what another replica held, but gave back', async () => {
     const id = await newId();
     await expireAt([id], '-1 second');
-    await database.query('begin');
+    await service.database.query('begin');
     try {
-      await database.query(`select 1 from approvals where id = $1 for update`, [id]);
-      await app.sweeper.sweep();
-      await app.sweeper.sweep();
+      await service.database.query(`select 1 from approvals where id = $1 for update`, [id]);
+      await service.app.sweeper.sweep();
+      await service.app.sweeper.sweep();
     } finally {
-      await database.query('rollback');
+      await service.database.query('rollback');
     }
     expect(await statuses([id])).toEqual(['pending']);
-    await app.sweeper.sweep();
+    await service.app.sweeper.sweep();
     expect(await statuses([id])).toEqual(['expired']);
   });
 
   it('beside another replica ends every request once', async () => {
-    const other = await openTestApp(database.url, { APPROVAL_SWEEP_BATCH_SIZE: '5' });
+    const other = await openTestApp(service.database.url, { APPROVAL_SWEEP_BATCH_SIZE: '5' });
     try {
       const ids = await newIds(60);
       await expireAt(ids, '-1 second');
-      await Promise.all([app.sweeper.sweep(), other.sweeper.sweep()]);
+      await Promise.all([service.app.sweeper.sweep(), other.sweeper.sweep()]);
       expect(new Set(await statuses(ids))).toEqual(new Set(['expired']));
       expect(await expiredAudits(ids)).toBe(60);
     } finally {
@@ -172,7 +166,7 @@ describe('a sweep', () => {
 
 describe('the schedule', () => {
   it('sweeps by itself', async () => {
-    const scheduled = await openTestApp(database.url, { APPROVAL_SWEEP_INTERVAL_SECONDS: '1' });
+    const scheduled = await openTestApp(service.database.url, { APPROVAL_SWEEP_INTERVAL_SECONDS: '1' });
     try {
       const id = await newId();
       await expireAt([id], '-1 second');
@@ -286,7 +280,7 @@ describe('the sweeper itself', () => {
   });
 
   it('survives a database that is away, tells it once, and tells the recovery', async () => {
-    const wire = await startTcpProxy(database.url);
+    const wire = await startTcpProxy(service.database.url);
     const cutOff = await openTestApp(wire.url);
     try {
       const { sweeper } = sweeperOver(async () =>
@@ -363,7 +357,7 @@ describe('the sweeper itself', () => {
 
 describe('health', () => {
   it('shows a late sweep as degraded, with the reason, and stays 200', async () => {
-    const late = await openTestApp(database.url);
+    const late = await openTestApp(service.database.url);
     try {
       // Its clock is its own; what counts is that the health page asks the sweeper.
       const health = jest

@@ -78,6 +78,12 @@ export class Api {
     return this.call('agent', 'GET', `/api/approvals/${id}?wait=${waitSeconds}`);
   }
 
+  /** The requests that the query selects, as an operator sees them. */
+  async list(query: string): Promise<readonly ApprovalJson[]> {
+    const path = `/api/approvals?${query}`;
+    return (await this.call<{ items: ApprovalJson[] }>('operator', 'GET', path)).body.items;
+  }
+
   decide(id: string, decision: 'approved' | 'rejected', reason?: string): Promise<Answer<ApprovalJson>> {
     return this.call('operator', 'POST', `/api/approvals/${id}/decision`, {
       decision,

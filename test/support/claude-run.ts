@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { CountersignClient } from '../../src/agent-side/client';
 import { ClaudeRun, type RunSettings } from '../../src/agent-side/run/run-claude';
 import { SessionFiles } from '../../src/agent-side/run/session-files';
+import type { Api, ApprovalJson } from './api';
 import { startCli } from './cli';
 import { CHECKOUT, temporaryDirectory, type Program } from './processes';
 import { until } from './until';
@@ -170,4 +171,11 @@ export class CliRun extends ObservedRun {
   protected async exitCode(): Promise<number | null> {
     return (await this.program.ended).code;
   }
+}
+
+/** The pending request for this command, once it is there. */
+export function requestFor(command: string, api: Api): Promise<ApprovalJson> {
+  return until(`a request for ${command.slice(0, 60)}`, async () =>
+    (await api.list('status=pending')).find(({ toolInput }) => toolInput.command === command),
+  );
 }

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Client } from 'pg';
+import { MigrationExecutor } from 'typeorm';
+import { createDataSource } from '../../src/database/data-source';
 import { migrate } from '../../src/database/migrations';
 
 export interface TestDatabase {
@@ -74,4 +76,21 @@ export async function createTestDatabase({ migrated = true } = {}): Promise<Test
       await drop(name);
     },
   };
+}
+
+/** A database with the schema of the version before this migration. */
+export async function createDatabaseBefore(migration: string): Promise<TestDatabase> {
+  const database = await createTestDatabase({ migrated: false });
+  const source = createDataSource(database.url, 1);
+  await source.initialize();
+  try {
+    const executor = new MigrationExecutor(source);
+    for (const pending of await executor.getPendingMigrations()) {
+      if (pending.name === migration) break;
+      await executor.executeMigration(pending);
+    }
+  } finally {
+    await source.destroy();
+  }
+  return database;
 }

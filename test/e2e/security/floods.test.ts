@@ -3,9 +3,9 @@ import type { RateLimiterMemory } from 'rate-limiter-flexible';
 import { Gatekeeper } from '../../../src/access/gatekeeper';
 import { perMinute } from '../../../src/access/process-rate-limits';
 import { Api, requestBody, type ApprovalJson } from '../../support/api';
-import { createTestDatabase, type TestDatabase } from '../../support/database';
 import { issueKey, keyIs } from '../../support/keys';
-import { openTestApp, type OpenApp } from '../../support/open-app';
+import { openTestApp } from '../../support/open-app';
+import { ownService } from '../../support/own-service';
 import { until } from '../../support/until';
 import { OPERATOR_KEY } from '../../support/well-known';
 
@@ -15,30 +15,26 @@ const FLOOD = 10_000;
 const CALLERS = 50;
 const BODY = JSON.stringify(requestBody());
 
-let database: TestDatabase;
-let app: OpenApp;
 const agents: Record<string, Api> = {};
 const keys: Record<string, string> = {};
 const connections = new Agent({ keepAlive: true, maxSockets: CALLERS });
 
-beforeAll(async () => {
-  database = await createTestDatabase();
-  app = await openTestApp(database.url, {
-    RATE_LIMIT_AGENT_PER_MINUTE: String(PER_MINUTE),
-    RATE_LIMIT_OPERATOR_PER_MINUTE: String(DECISIONS_PER_MINUTE),
-    LOG_LEVEL: 'info',
-  });
-  for (const name of ['flooder', 'neighbour', 'repeater', 'waiter', 'clicker']) {
-    const key = await issueKey(database, name === 'clicker' ? 'operator' : 'agent', name);
-    await keyIs(true, app.url, key);
-    keys[name] = key;
-    agents[name] = new Api(app.url, { agent: key, operator: name === 'clicker' ? key : OPERATOR_KEY });
-  }
+afterAll(() => connections.destroy());
+const service = ownService({
+  RATE_LIMIT_AGENT_PER_MINUTE: String(PER_MINUTE),
+  RATE_LIMIT_OPERATOR_PER_MINUTE: String(DECISIONS_PER_MINUTE),
+  LOG_LEVEL: 'info',
 });
-afterAll(async () => {
-  connections.destroy();
-  await app.close();
-  await database.drop();
+beforeAll(async () => {
+  for (const name of ['flooder', 'neighbour', 'repeater', 'waiter', 'clicker']) {
+    const key = await issueKey(service.database, name === 'clicker' ? 'operator' : 'agent', name);
+    await keyIs(true, service.app.url, key);
+    keys[name] = key;
+    agents[name] = new Api(service.app.url, {
+      agent: key,
+      operator: name === 'clicker' ? key : OPERATOR_KEY,
+    });
+  }
 });
 
 function the(name: string): Api {
@@ -51,7 +47,7 @@ function the(name: string): Api {
 function ask(key: string): Promise<{ status: number; seconds: string | undefined }> {
   return new Promise((resolve, reject) => {
     const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
-    const call = request(`${app.url}/api/approvals`, { method: 'POST', headers, agent: connections });
+    const call = request(`${service.app.url}/api/approvals`, { method: 'POST', headers, agent: connections });
     call.on('error', reject).on('response', (answer) => {
       answer.resume().on('end', () => {
         resolve({ status: answer.statusCode ?? 0, seconds: answer.headers['retry-after'] });
@@ -63,7 +59,7 @@ function ask(key: string): Promise<{ status: number; seconds: string | undefined
 
 const storedBy = async (name: string) =>
   (
-    await database.query<{ count: number }>(
+    await service.database.query<{ count: number }>(
       `select count(*)::int as count from approvals where key_id = $1`,
       [name],
     )
@@ -71,14 +67,14 @@ const storedBy = async (name: string) =>
 
 /** Its time, in minutes. */
 async function minuteOfDatabase(): Promise<number> {
-  const [row] = await database.query<{ minutes: number }>(
+  const [row] = await service.database.query<{ minutes: number }>(
     `select extract(epoch from clock_timestamp())::float8 / 60 as minutes`,
   );
   return row?.minutes ?? NaN;
 }
 
 const refusalsOf = (actor: string, type: string) =>
-  database.query<{ data: string; minute: number }>(
+  service.database.query<{ data: string; minute: number }>(
     `select data, extract(epoch from at)::float8 / 60 as minute from audit_log
      where actor = $1 and type = $2 order by seq`,
     [actor, type],
@@ -135,7 +131,7 @@ it('security 17: beyond the limit, reads, waits, cancellations and repetitions g
   const id = first?.id ?? '';
   expect((await api.get(id)).status).toBe(200);
   const waiting = api.get(id, 30);
-  await until('it waits', () => app.feed.size === 1);
+  await until('it waits', () => service.app.feed.size === 1);
   expect((await api.cancel(id)).status).toBe(200);
   expect((await waiting).body.status).toBe('cancelled');
   const repeated = await api.enqueue({}, key);
@@ -163,19 +159,19 @@ it('security 17: decisions are bounded per operator, and other operators unharme
   expect((await the('neighbour').get(last)).body.status).toBe('pending');
   // Taking back is no decision, and somebody else's pace is their own.
   expect((await the('clicker').get(last)).status).toBe(200);
-  expect((await new Api(app.url).decide(last, 'rejected')).status).toBe(200);
+  expect((await service.api.decide(last, 'rejected')).status).toBe(200);
   expect(await refusalsOf('api:clicker', 'access.rate-limited')).toHaveLength(1);
 });
 
 it('security 17: the cap on pending requests holds under concurrency to within the connections of the pools', async () => {
   const CAP = 20;
   const POOL = 10;
-  const capped = await openTestApp(database.url, {
+  const capped = await openTestApp(service.database.url, {
     APPROVAL_MAX_PENDING_PER_AGENT: String(CAP),
     DATABASE_POOL_SIZE: String(POOL),
   });
   try {
-    const key = await issueKey(database, 'agent', 'capped');
+    const key = await issueKey(service.database, 'agent', 'capped');
     await keyIs(true, capped.url, key);
     const api = new Api(capped.url, { agent: key, operator: OPERATOR_KEY });
     const answers = await Promise.all(Array.from({ length: 200 }, () => api.enqueue()));
@@ -194,14 +190,14 @@ it('security 17: the cap on pending requests holds under concurrency to within t
 describe('security 17: what has no identity is bounded too', () => {
   it('calls without a valid key are one row a minute, and then "too many"', async () => {
     const call = (key: string | null) =>
-      fetch(`${app.url}/api/approvals`, {
+      fetch(`${service.app.url}/api/approvals`, {
         method: 'POST',
         headers: { 'content-type': 'application/json', ...(key && { authorization: `Bearer ${key}` }) },
         body: JSON.stringify(requestBody()),
       });
     // So few that they fit into a minute on any machine; the limit of a service is told by its own test.
     jest.replaceProperty(
-      app.get(Gatekeeper) as unknown as { refused: RateLimiterMemory },
+      service.app.get(Gatekeeper) as unknown as { refused: RateLimiterMemory },
       'refused',
       perMinute(60),
     );
@@ -219,7 +215,7 @@ describe('security 17: what has no identity is bounded too', () => {
     expect(since.length).toBeLessThanOrEqual(1 + Math.ceil((await minuteOfDatabase()) - begin));
     for (const { data } of rows) expect(data).toMatch(/^\{"method":"(GET|POST)","route":"\/api\/[a-z/]+"\}$/);
     // Who has a key is not held up by those who have none.
-    expect((await new Api(app.url).enqueue()).status).toBe(201);
+    expect((await service.api.enqueue()).status).toBe(201);
   });
 
   it('every attempt with a key of the wrong role is a row, which names the request', async () => {
@@ -228,7 +224,12 @@ describe('security 17: what has no identity is bounded too', () => {
       decision: 'approved',
     });
     expect(status).toBe(403);
-    const rows = await database.query<{ actor: string; id: string; data: string; correlation: string }>(
+    const rows = await service.database.query<{
+      actor: string;
+      id: string;
+      data: string;
+      correlation: string;
+    }>(
       `select actor, approval_id as id, data, correlation_id as correlation from audit_log
        where type = 'access.forbidden' and approval_id is not null`,
     );

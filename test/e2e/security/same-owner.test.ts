@@ -1,34 +1,26 @@
 import { Api, type ApprovalJson } from '../../support/api';
-import { createTestDatabase, type TestDatabase } from '../../support/database';
 import { issueKey, keyIs, revokeKey } from '../../support/keys';
-import { openTestApp, type OpenApp } from '../../support/open-app';
+import { ownService } from '../../support/own-service';
 
-let database: TestDatabase;
-let app: OpenApp;
 let alice: Api;
 let bob: Api;
 let nobodys: Api;
 
+const service = ownService();
 beforeAll(async () => {
-  database = await createTestDatabase();
-  app = await openTestApp(database.url);
   const pair = async (name: string, owner: string | null, operatorOwner = owner) => {
-    const agent = await issueKey(database, 'agent', `${name}-agent`, owner);
-    const operator = await issueKey(database, 'operator', `${name}-operator`, operatorOwner);
-    await keyIs(true, app.url, operator);
-    return new Api(app.url, { agent, operator });
+    const agent = await issueKey(service.database, 'agent', `${name}-agent`, owner);
+    const operator = await issueKey(service.database, 'operator', `${name}-operator`, operatorOwner);
+    await keyIs(true, service.app.url, operator);
+    return new Api(service.app.url, { agent, operator });
   };
   alice = await pair('alice', 'alice@example.org', 'Alice@Example.org');
   bob = await pair('bob', 'bob@example.org');
   nobodys = await pair('nobodys', null);
 });
-afterAll(async () => {
-  await app.close();
-  await database.drop();
-});
 
 const refusalsOf = (id: string) =>
-  database.query<{ actor: string; data: string }>(
+  service.database.query<{ actor: string; data: string }>(
     `select actor, data from audit_log where approval_id = $1 and type = 'approval.decision-refused' order by seq`,
     [id],
   );
@@ -68,17 +60,17 @@ it('security 1: the same owner may take the request back', async () => {
 });
 
 it('security 1: it stays so after the key that asked was revoked', async () => {
-  await issueKey(database, 'agent', 'carol-agent', 'bob@example.org').then(async (agent) => {
-    await keyIs(true, app.url, agent);
-    const { id } = await askedBy(new Api(app.url, { agent, operator: '' }));
-    await revokeKey(database, 'carol-agent');
+  await issueKey(service.database, 'agent', 'carol-agent', 'bob@example.org').then(async (agent) => {
+    await keyIs(true, service.app.url, agent);
+    const { id } = await askedBy(new Api(service.app.url, { agent, operator: '' }));
+    await revokeKey(service.database, 'carol-agent');
     expect((await bob.decide(id, 'approved')).body.code).toBe('access.same-owner');
     expect((await alice.decide(id, 'approved')).status).toBe(200);
   });
 });
 
 it('security 1: keys without an owner, such as the bootstrap pair, are not compared', async () => {
-  const bootstrap = new Api(app.url);
+  const bootstrap = service.api;
   for (const [asker, decider] of [
     [nobodys, nobodys],
     [bootstrap, bootstrap],

@@ -2,9 +2,8 @@ import { createHash } from 'node:crypto';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { connect, type Socket } from 'node:net';
-import { Api, requestBody } from '../../support/api';
-import { createTestDatabase, type TestDatabase } from '../../support/database';
-import { openTestApp, type OpenApp } from '../../support/open-app';
+import { requestBody } from '../../support/api';
+import { ownService } from '../../support/own-service';
 import { sendRaw } from '../../support/raw-http';
 import { AGENT_KEY, OPERATOR_KEY } from '../../support/well-known';
 
@@ -12,19 +11,7 @@ import { AGENT_KEY, OPERATOR_KEY } from '../../support/well-known';
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
-let database: TestDatabase;
-let app: OpenApp;
-let api: Api;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  app = await openTestApp(database.url);
-  api = new Api(app.url);
-});
-afterAll(async () => {
-  await app.close();
-  await database.drop();
-});
+const service = ownService();
 
 const withInput = (toolInput: string) =>
   `{"agentId":"a","sessionId":"s","toolName":"T","toolInput":${toolInput}}`;
@@ -36,7 +23,7 @@ interface ProblemJson {
 }
 
 const post = (path: string, body: unknown, role: 'agent' | 'operator' = 'agent') =>
-  api.call<ProblemJson>(role, 'POST', path, body);
+  service.api.call<ProblemJson>(role, 'POST', path, body);
 
 describe('security 12: canonical JSON is unambiguous: 400 with a reason for', () => {
   it.each([
@@ -72,14 +59,14 @@ describe('security 12: canonical JSON is unambiguous: 400 with a reason for', ()
   it('what is taken comes back as it was, and is digested the same whatever its spelling', async () => {
     const spellings = ['{"b":[1.0,2],"a":"\\u00e9\\u0000"}', '{ "a" : "é\\u0000", "b" : [ 1, 2e0 ] }'];
     const [one, two] = await Promise.all(
-      spellings.map((spelling) => api.call('agent', 'POST', '/api/approvals', withInput(spelling))),
+      spellings.map((spelling) => service.api.call('agent', 'POST', '/api/approvals', withInput(spelling))),
     );
     expect(one?.body.toolInput).toEqual({ a: 'é\0', b: [1, 2] });
     expect(one?.body.inputDigest).toBe(two?.body.inputDigest);
   });
 
   it('an integer beyond 2^53 that a double prints as it was written is taken, and digested as written', async () => {
-    const { status, body } = await api.call(
+    const { status, body } = await service.api.call(
       'agent',
       'POST',
       '/api/approvals',
@@ -115,7 +102,7 @@ describe('security 21: size, shape and time limits hold', () => {
   });
 
   it('every route with a body refuses unknown fields, and the wrong types', async () => {
-    const { id } = (await api.enqueue()).body;
+    const { id } = (await service.api.enqueue()).body;
     for (const [path, role, body] of [
       [`/api/approvals/${id}/decision`, 'operator', { decision: 'approved', force: true }],
       [`/api/approvals/${id}/decision`, 'operator', { decision: ['approved'] }],
@@ -125,7 +112,7 @@ describe('security 21: size, shape and time limits hold', () => {
     ] as const) {
       expect((await post(path, body, role)).status).toBe(400);
     }
-    expect((await api.get(id)).body.status).toBe('pending');
+    expect((await service.api.get(id)).body.status).toBe('pending');
   });
 
   it('memory stays flat under bodies that are refused', async () => {
@@ -150,7 +137,7 @@ describe('security 21: who sends slowly or too much of it does not hold a socket
 
   /** Says something and then a little now and again. @returns how it was answered, and after how long. */
   function dripping(first: string, drip: string): Promise<{ answer: string; afterMs: number }> {
-    const { hostname, port } = new URL(app.url);
+    const { hostname, port } = new URL(service.app.url);
     const startMs = performance.now();
     return new Promise((resolve) => {
       const socket: Socket = connect(Number(port), hostname, () => socket.write(first));
@@ -169,7 +156,7 @@ describe('security 21: who sends slowly or too much of it does not hold a socket
     const slow = Promise.all(
       Array.from({ length: 50 }, () => dripping('GET /health/live HTTP/1.1\r\nHost: x\r\n', 'X-Drop: 1\r\n')),
     );
-    expect((await api.enqueue()).status).toBe(201);
+    expect((await service.api.enqueue()).status).toBe(201);
     for (const { answer, afterMs } of await slow) {
       expect(answer).toMatch(/^HTTP\/1\.1 408 /);
       expect(afterMs).toBeGreaterThanOrEqual(HEADERS_SENT_WITHIN_MS - 100);
@@ -178,11 +165,11 @@ describe('security 21: who sends slowly or too much of it does not hold a socket
 
   it('a flood of headers is 431, and of a long address 414 or 431', async () => {
     const many = Array.from({ length: 2000 }, (_, n) => `X-H${n}: ${'v'.repeat(20)}`).join('\r\n');
-    expect(await sendRaw(app.url, `GET /health/live HTTP/1.1\r\nHost: x\r\n${many}\r\n\r\n`)).toMatch(
+    expect(await sendRaw(service.app.url, `GET /health/live HTTP/1.1\r\nHost: x\r\n${many}\r\n\r\n`)).toMatch(
       /^HTTP\/1\.1 431 /,
     );
     const long = `GET /api/approvals/${'x'.repeat(100_000)} HTTP/1.1\r\nHost: x\r\n\r\n`;
-    expect(await sendRaw(app.url, long)).toMatch(/^HTTP\/1\.1 4(14|31) /);
+    expect(await sendRaw(service.app.url, long)).toMatch(/^HTTP\/1\.1 4(14|31) /);
   });
 });
 
@@ -197,7 +184,7 @@ describe('security 21: answers are hardened', () => {
   ];
 
   it.each(paths)('%s has the security headers, and says nothing of what it runs on', async (path) => {
-    const { headers } = await fetch(`${app.url}${path}`, {
+    const { headers } = await fetch(`${service.app.url}${path}`, {
       headers: { authorization: `Bearer ${AGENT_KEY}` },
     });
     expect(headers.get('content-security-policy')).toMatch(/default-src 'none'.*frame-ancestors 'none'/);
@@ -211,7 +198,7 @@ describe('security 21: answers are hardened', () => {
   it('no other site may read them: CORS is off', async () => {
     const origin = { origin: 'https://evil.example', authorization: `Bearer ${OPERATOR_KEY}` };
     for (const method of ['GET', 'OPTIONS']) {
-      const { headers } = await fetch(`${app.url}/api/approvals`, {
+      const { headers } = await fetch(`${service.app.url}/api/approvals`, {
         method,
         headers: { ...origin, 'access-control-request-method': 'POST' },
       });
@@ -226,7 +213,7 @@ describe('security 21: answers are hardened', () => {
       ['/no/such', {}],
       ['/api/approvals', { method: 'DELETE' }],
     ] as const) {
-      const response = await fetch(`${app.url}${path}`, {
+      const response = await fetch(`${service.app.url}${path}`, {
         ...init,
         headers: { authorization: `Bearer ${AGENT_KEY}`, ...('headers' in init ? init.headers : {}) },
       });
