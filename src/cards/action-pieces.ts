@@ -3,14 +3,13 @@ import { sha256Hex } from '../kernel/canonical-json';
 import { readingLines } from './action-document';
 import { cardContent } from './card-body';
 import { safeCut } from './excerpt';
-import { join, MAX_MESSAGE_LENGTH, pre, words, type RichText } from './rich-text';
+import { join, pre, words, type RichText } from './rich-text';
 import { shortId } from './short-id';
 
 /** More messages would use up a group's limit for a minute, and nobody would read them. */
 export const MAX_PIECES = 8;
 /** Reserved for the lines around a piece. */
 const FRAME_LENGTH = 200;
-const PIECE_LENGTH = MAX_MESSAGE_LENGTH - FRAME_LENGTH;
 
 /** The complete action as text messages, for a chat that takes no files. */
 export interface ActionPieces {
@@ -19,11 +18,12 @@ export interface ActionPieces {
   readonly sha256: string;
 }
 
-/** The action's messages; null if there would be too many: {@link piecesNeeded}. */
-export function actionPieces(request: ApprovalRequest): ActionPieces | null {
-  const text = completeText(request);
-  if (text.length > MAX_PIECES * PIECE_LENGTH) return null;
-  const pieces = cut(text);
+/** The action's messages, each of at most `limit` UTF-16 units; null if there would be too many: {@link piecesNeeded}. */
+export function actionPieces(request: ApprovalRequest, limit: number): ActionPieces | null {
+  const text = completeText(request, limit);
+  const length = limit - FRAME_LENGTH;
+  if (text.length > MAX_PIECES * length) return null;
+  const pieces = cut(text, length);
   if (pieces.length > MAX_PIECES) return null;
   const messages = pieces
     .map((piece, i) => frame(request.id, piece, i + 1, pieces.length))
@@ -33,13 +33,13 @@ export function actionPieces(request: ApprovalRequest): ActionPieces | null {
 }
 
 /** Approximate number of messages for the complete action. */
-export function piecesNeeded(request: ApprovalRequest): number {
-  return Math.ceil(completeText(request).length / PIECE_LENGTH);
+export function piecesNeeded(request: ApprovalRequest, limit: number): number {
+  return Math.ceil(completeText(request, limit).length / (limit - FRAME_LENGTH));
 }
 
 /** The same text as the first part of the document. */
-function completeText(request: ApprovalRequest): string {
-  const { text, metadata } = cardContent(request);
+function completeText(request: ApprovalRequest, limit: number): string {
+  const { text, metadata } = cardContent(request, limit);
   return readingLines(request, text, metadata ?? '{}').join('\n');
 }
 
@@ -50,16 +50,16 @@ interface Piece {
 }
 
 /** Cuts at line ends if the message is then at least half full, else within a line; never inside an escape. */
-function cut(text: string): Piece[] {
+function cut(text: string, length: number): Piece[] {
   const pieces: Piece[] = [];
   for (let from = 0; from < text.length;) {
     // A continued line needs a mark, so that it cannot imitate a line of the card.
     const mark = pieces.at(-1)?.inLine ? '…' : '';
-    const rest = text.slice(from, from + PIECE_LENGTH + 1);
-    if (rest.length <= PIECE_LENGTH) return [...pieces, { text: `${mark}${rest}`, inLine: false }];
+    const rest = text.slice(from, from + length + 1);
+    if (rest.length <= length) return [...pieces, { text: `${mark}${rest}`, inLine: false }];
     const newline = rest.lastIndexOf('\n');
-    const inLine = newline < PIECE_LENGTH / 2;
-    const end = inLine ? safeCut(text, from + PIECE_LENGTH) : from + newline;
+    const inLine = newline < length / 2;
+    const end = inLine ? safeCut(text, from + length) : from + newline;
     pieces.push({ text: `${mark}${text.slice(from, end)}`, inLine });
     from = inLine ? end : end + 1;
   }

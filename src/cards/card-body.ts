@@ -6,7 +6,7 @@ import { labelOf, makeActionParts } from './action-parts';
 import { askerOf, CLAIMED_AGENT } from './asker';
 import { excerpt, type Excerpt } from './excerpt';
 import { unguardedMode } from './known-agents/known-agents';
-import { bold, join, MAX_MESSAGE_LENGTH, pre, rich, words, type RichText } from './rich-text';
+import { bold, join, pre, rich, words, type RichText } from './rich-text';
 import { shortId } from './short-id';
 import { shorten } from './shorten';
 import { makeVisible, visibleLine } from './visible-text/visible-text';
@@ -18,6 +18,8 @@ const SHORT = { name: 100, directory: 240, prose: 300 } as const;
 /** A request as operators read it, computed once, since that is expensive for a large input. */
 export interface CardContent {
   readonly request: ApprovalRequest;
+  /** Length of the longest message of the channel, in UTF-16 units. */
+  readonly limit: number;
   readonly parts: readonly ActionPart[];
   readonly warnings: readonly RichText[];
   /** The visible form of the metadata; null without any. */
@@ -53,29 +55,30 @@ interface Layout {
 
 const prepared = new WeakMap<ApprovalRequest, CardContent>();
 
-/** The content that `prepareCard` computed for this request object; else computes it now. */
-export function cardContent(request: ApprovalRequest): CardContent {
-  return prepared.get(request) ?? runAtOnce(makeCardContent(request));
+/** The content that `prepareCard` computed for this request object and limit; else computes it now. */
+export function cardContent(request: ApprovalRequest, limit: number): CardContent {
+  const content = prepared.get(request);
+  return content?.limit === limit ? content : runAtOnce(makeCardContent(request, limit));
 }
 
 /**
  * Computes a request's content in bounded steps, so that a large one does not block others. Later rendering of the same
  * request object reuses it and is fast.
  */
-export async function prepareCard(request: ApprovalRequest): Promise<void> {
-  prepared.set(request, await runInTurns(makeCardContent(request)));
+export async function prepareCard(request: ApprovalRequest, limit: number): Promise<void> {
+  prepared.set(request, await runInTurns(makeCardContent(request, limit)));
 }
 
-function* makeCardContent(request: ApprovalRequest): Steps<CardContent> {
+function* makeCardContent(request: ApprovalRequest, limit: number): Steps<CardContent> {
   const { toolName, toolInput, metadata } = request;
   const parts = yield* makeActionParts(toolName, toolInput);
   const warnings = [...(yield* makeWarnings(request, parts)), ...modeWarning(request)];
   const given = Object.keys(metadata).length > 0 ? JSON.stringify(metadata) : null;
   const shown = given === null ? null : (yield* makeVisible(given, 'block')).shown;
   const text = yield* makeActionText(parts);
-  const isLong = [...parts, { shown: shown ?? '' }].some((each) => each.shown.length > MAX_MESSAGE_LENGTH);
+  const isLong = [...parts, { shown: shown ?? '' }].some((each) => each.shown.length > limit);
   const document = isLong ? yield* makeActionDocument(request, text) : null;
-  return { request, parts, warnings, metadata: shown, text, document };
+  return { request, limit, parts, warnings, metadata: shown, text, document };
 }
 
 /** The whole request in one message; undefined if it is too long. */
@@ -83,20 +86,20 @@ export function completeBody(content: CardContent, surroundings: Surroundings): 
   if (content.document !== null) return undefined;
   const action = content.parts.flatMap((part) => showPart(part));
   const message = compose(content, surroundings, { action, fieldLimit: () => Infinity });
-  return message.text.length <= MAX_MESSAGE_LENGTH ? message : undefined;
+  return message.text.length <= content.limit ? message : undefined;
 }
 
 /** The request with shortened fields and, if needed, a shortened action; the card marks both. */
 export function shortenedBody(content: CardContent, surroundings: Surroundings): RichText {
   const draft = (action: readonly RichText[]): RichText =>
     compose(content, surroundings, { action, fieldLimit: (length) => length });
-  const frame = (action: readonly RichText[]): number => MAX_MESSAGE_LENGTH - draft(action).text.length;
+  const frame = (action: readonly RichText[]): number => content.limit - draft(action).text.length;
   if (lengthOf(content.parts) <= frame([])) return draft(content.parts.flatMap((part) => showPart(part)));
   const { text } = content;
   const room = frame(showExcerpt(text, { head: '', tail: '', leftOut: text.length }));
   const message = draft(showExcerpt(text, excerpt(text, room)));
   // The plain form adds marks to the lines, so it shows that much less of the text.
-  const excess = message.plain.length - MAX_MESSAGE_LENGTH;
+  const excess = message.plain.length - content.limit;
   if (excess <= 0) return message;
   return { ...message, plain: draft(showExcerpt(text, excerpt(text, room - excess))).plain };
 }

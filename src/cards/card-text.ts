@@ -33,7 +33,7 @@ const MAX_NAME_LENGTH = 80;
 const MAX_REASON_LENGTH = 400;
 
 /**
- * The card of a pending approval: the complete action or, if that does not fit, its beginning and end and a document
+ * The card of a pending approval, for a channel whose messages have at most `limit` UTF-16 units: the complete action or, if that does not fit, its beginning and end and a document
  * with the whole. It depends only on the approval, so it can be rendered again at any time.
  *
  * @param options.notices further lines for the operator
@@ -41,14 +41,19 @@ const MAX_REASON_LENGTH = 400;
  */
 export function renderCard(
   approval: ApprovalRequest,
+  limit: number,
   options: { readonly notices?: readonly string[]; readonly pieces?: SentPieces | null } = {},
 ): Card {
-  return pendingCard(cardContent(approval), options.notices ?? [], options.pieces ?? null);
+  return pendingCard(cardContent(approval, limit), options.notices ?? [], options.pieces ?? null);
 }
 
 /** The card of a settled approval: outcome, actor, time, reason, action, and the agent's acknowledgement. */
-export function renderOutcome(approval: SettledApproval, pieces: SentPieces | null = null): RichText {
-  const content = cardContent(approval);
+export function renderOutcome(
+  approval: SettledApproval,
+  limit: number,
+  pieces: SentPieces | null = null,
+): RichText {
+  const content = cardContent(approval, limit);
   const surroundings: Surroundings = {
     heading: (tool) => [...outcome(approval), rich`${bold('Tool')}: ${tool}`],
     closing: approval.acknowledged === null ? [] : [acknowledgement(approval.acknowledged)],

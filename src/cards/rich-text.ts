@@ -1,6 +1,3 @@
-/** Telegram's limit for a message, counted here in UTF-16 units; Telegram's own count is never higher. */
-export const MAX_MESSAGE_LENGTH = 4096;
-
 /** Precedes every line of a block in a message without formats. */
 const PLAIN_MARK = '│ ';
 

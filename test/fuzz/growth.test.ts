@@ -1,8 +1,7 @@
 import * as fc from 'fast-check';
 import { approvalLines, listLines } from '../../src/cli/approvals/approval-text';
 import type { Approval as ApprovalOnWire } from '../../src/agent-side/client/approval-wire';
-import { prepareCard } from '../../src/cards/card-body';
-import { renderCard, renderOutcome } from '../../src/cards/card-text';
+import { prepareCard, renderCard, renderOutcome } from '../unit/cards/telegram-cards';
 import { renderPending } from '../../src/cards/operator-text';
 import { makeVisible } from '../../src/cards/visible-text/visible-text';
 import { LookAlikeSearch } from '../../src/cards/look-alikes/look-alikes';

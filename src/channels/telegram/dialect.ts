@@ -1,6 +1,9 @@
-import { MAX_MESSAGE_LENGTH, type RichText } from '../../cards/rich-text';
+import type { RichText } from '../../cards/rich-text';
 import { renderHtml } from './html';
 import type { Button } from './operator-chat';
+
+/** Limit of a message, counted here in UTF-16 units; Telegram's own count is never higher. */
+export const MAX_MESSAGE_LENGTH = 4096;
 
 /** Features of a message's form, from everything that the Bot API supports down to plain text. */
 export interface Form {

@@ -15,6 +15,7 @@ import { actionPieces, MAX_PIECES, piecesNeeded, type ActionPieces } from '../..
 import { MoveChatCommand } from './commands/move-chat';
 import { ChatMoves } from './chat-moves';
 import { TelegramFailure } from './bot-api/telegram-failure';
+import { MAX_MESSAGE_LENGTH } from './dialect';
 import { Destination } from './destination';
 import { formatLane, parseLane } from './lane';
 import { callbackData, newNonce } from './operators/callback-data';
@@ -143,7 +144,7 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
     }
     const { approval } = await this.finished.get(work.approvalId, 'everything');
     joinCorrelation(approval.correlationId);
-    if (work.kind !== 'warning') await prepareCard(approval);
+    if (work.kind !== 'warning') await prepareCard(approval, MAX_MESSAGE_LENGTH);
     return this.tracing.resume(
       approval.traceparent,
       `escalation.${work.kind}`,
@@ -206,7 +207,7 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
     }
     const planned = await this.cards.pieces(approval.id, parseLane(work.lane).chatId);
     if (planned.length > 0) return this.showInPieces(approval, work, planned);
-    const complete = renderCard(approval);
+    const complete = renderCard(approval, MAX_MESSAGE_LENGTH);
     const { document } = complete;
     const { card, lost } = await this.begin(approval, work, displayDigest(complete.text, document?.sha256));
     if (lost > 0) await this.checkBeforeResend(card, lost);
@@ -270,11 +271,16 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
     card: Card,
     refusal: DeliveryFailure,
   ): Promise<boolean> {
-    const pieces = actionPieces(approval);
+    const pieces = actionPieces(approval, MAX_MESSAGE_LENGTH);
     const fields = { approvalId: approval.id, chatId: card.chatId, error: refusal.message };
     if (pieces === null) {
       this.log.event('warn', 'escalation.files-refused', fields, 'the action can be rejected only');
-      await this.showIncomplete(approval, work, card, tooLongNotice(piecesNeeded(approval)));
+      await this.showIncomplete(
+        approval,
+        work,
+        card,
+        tooLongNotice(piecesNeeded(approval, MAX_MESSAGE_LENGTH)),
+      );
       throw refusal;
     }
     this.log.event('info', 'escalation.files-refused', fields, 'the action is sent as text messages');
@@ -295,7 +301,7 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
     work: ApprovalWork,
     planned: readonly CardPiece[],
   ): Promise<boolean> {
-    const pieces = actionPieces(approval);
+    const pieces = actionPieces(approval, MAX_MESSAGE_LENGTH);
     if (pieces === null) throw new Error(`the pieces of ${approval.id} were planned, and are too many`);
     const { messages, sha256 } = pieces;
     const asPlanned = messages.map(({ text }, i) => planned[i]?.sha256 === sha256Hex(text));
@@ -308,7 +314,7 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
     const next = planned.findIndex(({ messageId }) => messageId === null);
     const message = messages[next];
     const sent = { count: messages.length, sha256 };
-    const complete = renderCard(approval, { pieces: sent });
+    const complete = renderCard(approval, MAX_MESSAGE_LENGTH, { pieces: sent });
     const digest = displayDigest(complete.text, sha256);
     if (message) {
       try {
@@ -366,7 +372,7 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
     card: Card,
     notice: string,
   ): Promise<void> {
-    const shown = renderCard(approval, { notices: [notice] });
+    const shown = renderCard(approval, MAX_MESSAGE_LENGTH, { notices: [notice] });
     await this.remember(() => this.cards.incomplete(card, displayDigest(shown.text)));
     const buttons = buttonsFor(approval, card.nonce, false);
     const messageId = await this.put(card, shown, buttons, { ...work, slot: null }, (text) =>
@@ -442,10 +448,15 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
       for (const card of await this.cards.delivered(approval.id)) {
         try {
           const once = work.failedBefore;
-          await this.chat.edit(card.chatId, card.messageId, renderOutcome(approval, card.pieces), {
-            slot,
-            once,
-          });
+          await this.chat.edit(
+            card.chatId,
+            card.messageId,
+            renderOutcome(approval, MAX_MESSAGE_LENGTH, card.pieces),
+            {
+              slot,
+              once,
+            },
+          );
           await this.cards.closed(card);
           took ||= card.chatId === parseLane(work.lane).chatId;
         } catch (error) {

@@ -1,4 +1,4 @@
-import { renderCard, renderOutcome } from '../../../src/cards/card-text';
+import { renderCard, renderOutcome } from './telegram-cards';
 import { unguardedMode } from '../../../src/cards/known-agents/known-agents';
 import { anApproval, settled } from './approval-samples';
 
