@@ -6,6 +6,7 @@ import { ApprovalsModule } from './approvals/approvals.module';
 import { AuditModule } from './audit/audit.module';
 import { ConfigModule } from './config/config.module';
 import type { Config } from './config/environment';
+import { TOOL_SHAPES } from './agents/adapters';
 import { ConnectorsModule } from './agents/agents.module';
 import type { DatabaseLocation } from './database/database-location';
 import { ENTITIES } from './entities';
@@ -19,6 +20,7 @@ import type { Log } from './logging/log';
 import { LoggingModule } from './logging/logging.module';
 import { BUILD } from './kernel/build';
 import { MetricsModule } from './operations/metrics/metrics.module';
+import { PolicyModule } from './policy/policy.module';
 import { POLICY_LEVEL } from './policy/policy-level';
 import { RetentionModule } from './retention/retention.module';
 import { TelegramModule } from './channels/telegram/telegram.module';
@@ -38,6 +40,7 @@ export class AppModule {
         ScheduleModule.forRoot(),
         HttpModule,
         AccessModule,
+        PolicyModule.with(TOOL_SHAPES),
         ApprovalsModule,
         AuditModule,
         ConnectorsModule,

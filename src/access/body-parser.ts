@@ -19,6 +19,8 @@ const SMALL_LIMIT_BYTES = 256 * 1024;
 /** Smaller bodies are neither counted nor parsed in turns: they arrive at once, and many of them fit. */
 const COUNTED_FROM_BYTES = 16 * 1024;
 
+const YAML = 'application/yaml';
+
 /** For `RouteConfig`: clients may send a content type with an empty body. */
 export const BODY_OPTIONAL = { bodyOptional: true } as const;
 /** For `RouteConfig`: the body holds an action, and may be as large as `HTTP_BODY_LIMIT_KIB`. */
@@ -26,7 +28,12 @@ export const LARGE_BODY = { largeBody: true } as const;
 /** For a route's config: its sender is known, and sends numbers that nobody approves. */
 export const ANY_NUMBERS = { anyNumbers: true } as const;
 
-type BodyConfig = Partial<typeof BODY_OPTIONAL & typeof LARGE_BODY & typeof ANY_NUMBERS>;
+/** For `RouteConfig`: the route reads the text of a YAML or JSON document itself, so that faults have their place. */
+export const DOCUMENT_BODY = { ...LARGE_BODY, documentBody: true } as const;
+
+type BodyConfig = Partial<
+  typeof BODY_OPTIONAL & typeof LARGE_BODY & typeof ANY_NUMBERS & typeof DOCUMENT_BODY
+>;
 
 const configOf = ({ routeOptions }: FastifyRequest): BodyConfig =>
   (routeOptions.config as BodyConfig | undefined) ?? {};
@@ -55,6 +62,15 @@ function announcedBytes({ headers: { 'content-length': length } }: FastifyReques
 function isCounted(request: FastifyRequest): boolean {
   const bytes = announcedBytes(request);
   return bytes === null ? 'transfer-encoding' in request.headers : bytes >= COUNTED_FROM_BYTES;
+}
+
+/** @throws HttpException for bytes that are not UTF-8: a replacement character could change a rule. */
+function textOf(bytes: Buffer): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw new HttpException('The document is not UTF-8.', 400);
+  }
 }
 
 /** Telegram's numbers are not approved by anybody, and Telegram would repeat a refused update for ever. */
@@ -88,20 +104,24 @@ export class BodyParser {
       done(null, payload);
     });
     fastify.removeContentTypeParser(['application/json', 'text/plain']);
-    fastify.addContentTypeParser('application/json', (request: FastifyRequest, payload: IncomingMessage) =>
-      this.read(request, payload),
+    fastify.addContentTypeParser(
+      ['application/json', YAML],
+      (request: FastifyRequest, payload: IncomingMessage) => this.read(request, payload),
     );
   }
 
   private async read(request: FastifyRequest, payload: IncomingMessage): Promise<JsonValue | undefined> {
     refuseEncoded(request);
+    const { bodyOptional = false, anyNumbers = false, documentBody = false } = configOf(request);
+    if (!documentBody && request.headers['content-type']?.startsWith(YAML))
+      throw new HttpException('Send Content-Type: application/json.', 415);
     const answer = this.answers.get(request);
     const bytes = answer
       ? await this.readCounted(request, payload, answer)
       : await this.collect(payload, COUNTED_FROM_BYTES, null);
-    const { bodyOptional = false, anyNumbers = false } = configOf(request);
     // Null cannot occur without counting: Node reads no more than the announced length.
     if (bytes === null || (bytes.length === 0 && bodyOptional)) return undefined;
+    if (documentBody) return textOf(bytes);
     if (anyNumbers) return parseAnyNumbers(bytes);
     return answer ? parseStrictJsonInTurns(bytes) : parseStrictJson(bytes);
   }

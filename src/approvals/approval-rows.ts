@@ -1,4 +1,5 @@
 import type { JsonObject } from '../kernel/json';
+import type { PolicyVerdict } from '../kernel/policy-verdict';
 import type { Shown } from '../receipts/receipts';
 import {
   isSettled,
@@ -35,6 +36,8 @@ export interface ApprovalRow {
   acknowledged: Acknowledgement | null;
   /** Null while there is none; absent where the statement does not select it. */
   receipt?: string | null;
+  /** JSON of the policy's verdict. */
+  policy: string | null;
 }
 
 export interface SnapshotRow extends ApprovalRow {
@@ -60,6 +63,9 @@ export function toColumnText(text: string): string {
 
 const parseColumnText = (text: string): string => JSON.parse(`"${text}"`) as string;
 
+const toVerdict = (json: string | null): PolicyVerdict | null =>
+  json === null ? null : (JSON.parse(json) as PolicyVerdict);
+
 /** @throws Error when a settled row lacks its time or its actor, which the table's constraints forbid. */
 export function toApproval(row: ApprovalRow): Approval {
   const request: ApprovalRequest = {
@@ -73,6 +79,7 @@ export function toApproval(row: ApprovalRow): Approval {
     traceparent: row.traceparent,
     createdAt: row.created_at,
     expiresAt: row.expires_at,
+    policy: toVerdict(row.policy),
   };
   if (row.status === 'pending') return { ...request, status: 'pending' };
   const { settled_at: settledAt, settled_by_kind: kind, settled_by_id: id } = row;
@@ -118,7 +125,10 @@ export const toExpired = (row: SettledRow): Settlement => toSettlement(row, 'exp
 export const toCancelled = (row: SettledRow, by: Actor): Settlement => toSettlement(row, 'cancelled', by);
 
 /** Columns of an ending that its receipt needs. */
-export type UnsignedRow = Pick<ApprovalRow, 'id' | 'key_id' | 'owner' | 'request' | 'input_digest'> & {
+export type UnsignedRow = Pick<
+  ApprovalRow,
+  'id' | 'key_id' | 'owner' | 'request' | 'input_digest' | 'policy'
+> & {
   status: 'expired' | 'cancelled';
   agent_id: string;
   session_id: string;
@@ -146,6 +156,7 @@ export const toEnding = (row: UnsignedRow): Shown => ({
     inputDigest: row.input_digest,
     status: row.status,
     settledAt: row.settled_at,
+    policy: toVerdict(row.policy),
   },
   displayDigest: row.display_digest,
 });

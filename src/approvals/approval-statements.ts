@@ -12,7 +12,7 @@ const IDS_PER_NOTIFY = 200;
 const approvalWith = (
   request: string,
 ) => `id, status, key_id, owner, connector, ${request}, input_digest, correlation_id, traceparent, created_at, expires_at,
-  settled_at, settled_by_kind, settled_by_id, settled_by_name, reason, acknowledged`;
+  settled_at, settled_by_kind, settled_by_id, settled_by_name, reason, acknowledged, policy`;
 const APPROVAL = approvalWith('request');
 
 /** JavaScript dates hold milliseconds; the stored time must equal the shown one. */
@@ -63,7 +63,7 @@ const AFTERMATH = (lanes: string) => `
  * Inserts many requests at once. Parameters, each an array with a value for each request: key, agent, session, request,
  * digest, correlation, idempotency key, body digest, seconds, traceparent; then lanes, cap, and the keys whose pending
  * requests are counted; then, for each request again, the owner of the key and the replica where its caller waits; then
- * the cap on the bytes; then, for each request, its connector. A replay takes no room from new requests.
+ * the cap on the bytes; then, for each request, its connector and the policy's verdict. A replay takes no room from new requests.
  *
  * Inserts in the order of the idempotency keys, so that two replicas with the same keys cannot deadlock.
  */
@@ -73,9 +73,9 @@ export const ENQUEUE: Statement = {
   with input as materialized (
     select *, uuid_v7(${NOW}) as id
     from unnest((select $1::text[]), $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[],
-      $9::float8[], $10::text[], $14::text[], $15::integer[], $17::text[]) with ordinality
+      $9::float8[], $10::text[], $14::text[], $15::integer[], $17::text[], $18::text[]) with ordinality
       as t (key_id, agent_id, session_id, request, input_digest, correlation_id, idempotency_key, body_digest,
-        seconds, traceparent, owner, holder, connector, place)
+        seconds, traceparent, owner, holder, connector, policy, place)
   ), counted as materialized (
     select key_id, pending, pending_bytes
     from unnest((select $13::text[])) as k (key_id) cross join lateral (
@@ -93,9 +93,9 @@ export const ENQUEUE: Statement = {
     where pending is null or (pending + nth <= $12::bigint and pending_bytes + bytes <= $16::float8)
   ), new as (
     insert into approvals (id, key_id, agent_id, session_id, request, input_digest, correlation_id,
-      idempotency_key, body_digest, traceparent, owner, holder, connector, created_at, expires_at)
+      idempotency_key, body_digest, traceparent, owner, holder, connector, policy, created_at, expires_at)
     select id, key_id, agent_id, session_id, request, input_digest, correlation_id, idempotency_key, body_digest,
-      traceparent, owner, holder, connector, ${NOW}, ${NOW} + make_interval(secs => seconds)
+      traceparent, owner, holder, connector, policy, ${NOW}, ${NOW} + make_interval(secs => seconds)
     from admitted order by key_id, idempotency_key
     on conflict (key_id, idempotency_key) where idempotency_key is not null do nothing
     returning id, created_at, expires_at
@@ -376,7 +376,7 @@ export const UNSIGNED: Statement = {
   name: 'approval-unsigned',
   text: `
   select id, key_id, owner, agent_id, session_id, right(request, ${END_OF_REQUEST}) as request, input_digest, status,
-    settled_at, ${SHOWN} as display_digest, ${RECEIPT} is not null as is_signed
+    settled_at, policy, ${SHOWN} as display_digest, ${RECEIPT} is not null as is_signed
   from approvals where status in ('expired', 'cancelled') and signed is null
   order by id limit $1 for no key update skip locked`,
 };

@@ -11,10 +11,11 @@ import type {
   Verdict,
 } from './approval';
 import type { Person, Asker } from '../kernel/actor';
-import type { NewRequest, Stored } from './new-request';
+import type { PolicyVerdict } from '../kernel/policy-verdict';
+import type { Enqueued, NewRequest, RuledEnding } from './new-request';
 
-/** The request of an agent, before the database gave it an id and its times. */
-export interface NewApproval extends Asker, Pick<NewRequest, 'text' | 'bytes' | 'inputDigest'> {
+/** The request of an agent, before the policy and the database gave it a verdict, an id and its times. */
+export interface Unjudged extends Asker, Pick<NewRequest, 'text' | 'bytes' | 'inputDigest'> {
   readonly agentId: string;
   readonly sessionId: string;
   readonly timeoutSeconds: number;
@@ -27,10 +28,15 @@ export interface NewApproval extends Asker, Pick<NewRequest, 'text' | 'bytes' | 
   readonly connector: string | null;
 }
 
-/** The stored request, and whether an earlier call with the same Idempotency-Key made it. */
-export interface Enqueued {
-  readonly approval: Stored;
-  readonly replayed: boolean;
+export interface NewApproval extends Unjudged {
+  /** Null: no policy is active. */
+  readonly verdict: PolicyVerdict | null;
+}
+
+/** A request that a rule answers: its verdict, and how its receipt is signed. */
+export interface RuledApproval extends NewApproval {
+  readonly verdict: PolicyVerdict;
+  readonly ending: (id: string, settledAt: Date) => Promise<RuledEnding>;
 }
 
 /** The card that the receipt of a decision names. */
@@ -140,11 +146,19 @@ export abstract class ApprovalStore {
   abstract enqueue(request: NewApproval): Promise<Enqueued>;
 
   /**
+   * Stores the request settled as its verdict says, with its receipt and its audit rows and without a card, all or nothing.
+   *
+   * @returns null if the verdict's version is no longer active, or somebody has stopped the rules that allow
+   * @throws DomainError `idempotency.body-differs`
+   */
+  abstract enqueueRuled(request: RuledApproval): Promise<Enqueued | null>;
+
+  /**
    * Finds the approval that an earlier call with this Idempotency-Key made; null when there was none.
    *
    * @throws DomainError `idempotency.body-differs`.
    */
-  abstract replay(request: NewApproval): Promise<Enqueued | null>;
+  abstract replay(request: Unjudged): Promise<Enqueued | null>;
 
   /**
    * Settles a pending request as decided, with its receipt, before `expiresAt`.

@@ -1,6 +1,7 @@
 import { createZodDto } from 'nestjs-zod';
 import { z } from 'zod';
 import type { JsonObject } from '../kernel/json';
+import { POLICY_DECISIONS, type PolicyVerdict } from '../kernel/policy-verdict';
 import { nullableText } from '../kernel/nullable-text';
 import { ACKNOWLEDGEMENTS, isSettled, type Approval } from './approval';
 import { ACTOR_KINDS, nameActor } from '../kernel/actor';
@@ -38,7 +39,35 @@ export const approvalViewSchema = z.strictObject({
   reason: nullableText('Reason of a cancellation.'),
   acknowledged: z.enum(ACKNOWLEDGEMENTS).nullable(),
   receipt: nullableText('Compact JWS, once settled.'),
+  policy: z
+    .strictObject({
+      version: z.string(),
+      decision: z.enum(POLICY_DECISIONS),
+      rules: z.array(z.string()),
+      class: nullableText('Class of a request that a person is asked about.'),
+      doubt: nullableText('Why a person is asked although a rule might have answered.'),
+      tokens: z.array(z.string()).meta({ description: 'The words of the command that matched.' }),
+      shadow: z
+        .strictObject({ decision: z.enum(POLICY_DECISIONS), rules: z.array(z.string()) })
+        .nullable()
+        .meta({ description: 'The verdict if rules in shadow mode were enforced; null: the same.' }),
+    })
+    .nullable()
+    .meta({ description: 'Verdict of the policy; null: none was active.' }),
 });
+
+function policyViewOf({ version, decision, rules, class: name, doubt, tokens, shadow }: PolicyVerdict) {
+  const inShadow = shadow && { decision: shadow.decision, rules: [...shadow.rules] };
+  return {
+    version,
+    decision,
+    rules: [...rules],
+    class: name,
+    doubt: doubt?.words ?? null,
+    tokens: [...tokens],
+    shadow: inShadow,
+  };
+}
 
 /** An approval in API answers. */
 export class ApprovalView extends createZodDto(approvalViewSchema) {}
@@ -70,6 +99,7 @@ export function viewOf(approval: Approval): z.infer<typeof approvalViewSchema> {
     reason: 'reason' in approval ? approval.reason : null,
     acknowledged: settled?.acknowledged ?? null,
     receipt: settled?.receipt ?? null,
+    policy: approval.policy && policyViewOf(approval.policy),
   };
 }
 

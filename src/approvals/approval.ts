@@ -1,6 +1,7 @@
 import { TIMEOUT_ACTOR, type Actor, type Asker, type Person } from '../kernel/actor';
 import { DomainError } from '../kernel/errors';
 import type { JsonObject } from '../kernel/json';
+import type { PolicyVerdict } from '../kernel/policy-verdict';
 import { isQuestion } from '../kernel/question-tools';
 
 export type Verdict = 'approved' | 'rejected';
@@ -51,6 +52,8 @@ export interface ApprovalRequest extends Asker {
   readonly traceparent: string | null;
   readonly createdAt: Date;
   readonly expiresAt: Date;
+  /** The verdict of the policy when it was asked; null: no policy was active. */
+  readonly policy: PolicyVerdict | null;
 }
 
 interface Ending {

@@ -127,15 +127,16 @@ export class ApprovalsController {
     // Before the request is stored: a call that may not wait must not ask either.
     const gone = wait > 0 ? await this.open.hold(reply, caller) : null;
     const asked = await NewRequest.of(body);
-    const { approval, replayed } = await this.commands.execute(
+    const enqueued = await this.commands.execute(
       new EnqueueApprovalCommand(asked, caller, idempotencyKey, currentCorrelationId() ?? ''),
     );
-    const { id } = approval;
+    const { replayed } = enqueued;
+    const { id } = enqueued.approval;
     void reply.header('location', `/api/approvals/${id}`);
     if (replayed) void reply.status(200).header('idempotent-replayed', 'true');
     if (gone) this.open.dropBody(reply);
     const isKept = !replayed && (wait === 0 || asked.bytes <= MAX_KEPT);
-    return { id, wait, gone, seen: isKept ? asked.pending(caller, approval) : null };
+    return { id, wait, gone, seen: isKept ? asked.stored(caller, enqueued) : null };
   }
 
   @Get(':id')

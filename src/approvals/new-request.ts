@@ -2,8 +2,9 @@ import { hash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { canonicalize, canonicalObject, sha256Hex } from '../kernel/canonical-json';
 import type { Asker } from '../kernel/actor';
+import type { PolicyVerdict } from '../kernel/policy-verdict';
 import type { JsonObject } from '../kernel/json';
-import type { Approval, ApprovalRequest } from './approval';
+import type { Approval, ApprovalRequest, DecidedApproval } from './approval';
 
 /** A longer text is written, digested and stored in event loop turns of its own. */
 const CHARACTERS_IN_A_TURN = 64 * 1024;
@@ -26,6 +27,21 @@ export type Stored = Pick<
   ApprovalRequest,
   'id' | 'correlationId' | 'traceparent' | 'createdAt' | 'expiresAt'
 >;
+
+/** The ending of a request that a rule answered, with its receipt. */
+export type RuledEnding = Pick<DecidedApproval, 'status' | 'settledAt' | 'decision' | 'acknowledged'> & {
+  readonly receipt: string;
+};
+
+/** The stored request, and whether an earlier call with the same Idempotency-Key made it. */
+export interface Enqueued {
+  readonly approval: Stored;
+  readonly replayed: boolean;
+  /** Null: no policy was active, or the request is a replay. */
+  readonly verdict: PolicyVerdict | null;
+  /** Set if a rule answered it. */
+  readonly ending: RuledEnding | null;
+}
 
 type Forms = Partial<Record<keyof EnqueueBody, string>>;
 
@@ -70,7 +86,12 @@ export class NewRequest {
   }
 
   /** The approval that a request by REST is once it is stored. */
-  pending({ keyId, owner }: Asker, stored: Stored): Approval {
+  stored(asker: Asker, { approval, ending, verdict }: Enqueued): Approval {
+    const pending = this.pending(asker, approval, verdict);
+    return ending ? { ...pending, ...ending } : pending;
+  }
+
+  private pending({ keyId, owner }: Asker, stored: Stored, policy: PolicyVerdict | null): Approval {
     const {
       agentId,
       sessionId,
@@ -100,6 +121,7 @@ export class NewRequest {
       traceparent,
       createdAt,
       expiresAt,
+      policy,
       status: 'pending',
     };
   }

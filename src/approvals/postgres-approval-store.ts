@@ -70,19 +70,21 @@ import {
   type ApprovalState,
   type ApprovalsFound,
   type DueLook,
-  type Enqueued,
   type Look,
   type LateAttempt,
   type NewApproval,
   type OpenCallFilter,
   type PendingSummary,
+  type RuledApproval,
   type ShownCard,
   type Snapshot,
+  type Unjudged,
 } from './approval-store';
 import { EnqueueBatches } from './enqueue-batches';
-import type { Stored } from './new-request';
+import type { Enqueued, Stored } from './new-request';
 import { PendingHeadroom, type Amount } from './pending-headroom';
 import { ReadShares } from './read-shares';
+import { NEW_IDS, STORE_RULED } from './ruled-statements';
 
 /**
  * Reason a request was not stored: its idempotency key was taken, or its API key has too many or too large ones
@@ -100,10 +102,33 @@ interface EnqueuedRow {
   readonly admitted: boolean;
 }
 
+interface RuledRow {
+  readonly expires_at: Date | null;
+  readonly stored: boolean;
+  /** True if the version was active, and nobody had stopped the rules. */
+  readonly valid: boolean;
+}
+
+type StoredRuled = Pick<Enqueued, 'approval' | 'ending'> | 'asked-before' | 'stale';
+
 /** Returns the last two members of the text of a request, in the order in which `enqueue` writes them. */
 function endOfRequest(toolName: string, toolUseId: string | null): string {
   return `,${canonicalize({ toolName, toolUseId } satisfies Partial<RequestText>).slice(1)}`;
 }
+
+/** The first ten parameters of the statements that insert requests. */
+const columnsOf = (requests: readonly NewApproval[]): readonly unknown[] => [
+  requests.map(({ keyId }) => keyId),
+  requests.map(({ agentId }) => toColumnText(agentId)),
+  requests.map(({ sessionId }) => toColumnText(sessionId)),
+  requests.map(({ text }) => text),
+  requests.map(({ inputDigest }) => inputDigest),
+  requests.map(({ correlationId }) => correlationId),
+  requests.map(({ idempotency }) => idempotency?.key ?? null),
+  requests.map(({ idempotency }) => idempotency?.bodyDigest ?? null),
+  requests.map(({ timeoutSeconds }) => timeoutSeconds),
+  requests.map(({ traceparent }) => traceparent),
+];
 
 const MIB = 1024 * 1024;
 
@@ -118,6 +143,12 @@ export class PostgresApprovalStore extends ApprovalStore {
     run: (items) => this.enqueueAll(items),
     // The counted requests must not change meanwhile, or two statements would admit the last request twice.
     mustRunAlone: (items) => !this.headroom.isSure(items),
+    failsAlone: (error) => !isUnavailable(error) || isLockTimeout(error),
+  });
+
+  private readonly ruled = new EnqueueBatches<RuledApproval, StoredRuled>({
+    run: (items) => this.storeRuled(items),
+    mustRunAlone: () => false,
     failsAlone: (error) => !isUnavailable(error) || isLockTimeout(error),
   });
 
@@ -137,22 +168,59 @@ export class PostgresApprovalStore extends ApprovalStore {
 
   async enqueue(request: NewApproval): Promise<Enqueued> {
     const stored = await this.enqueues.add(request);
-    return typeof stored === 'string' ? this.earlier(request, stored) : { approval: stored, replayed: false };
+    return typeof stored === 'string'
+      ? this.earlier(request, stored)
+      : { approval: stored, replayed: false, verdict: request.verdict, ending: null };
+  }
+
+  async enqueueRuled(request: RuledApproval): Promise<Enqueued | null> {
+    const stored = await this.ruled.add(request);
+    if (stored === 'stale') return null;
+    if (stored !== 'asked-before') return { ...stored, replayed: false, verdict: request.verdict };
+    return (await this.replay(request)) ?? this.enqueueRuled(request);
+  }
+
+  private async storeRuled(requests: readonly RuledApproval[]): Promise<StoredRuled[]> {
+    const ids = await this.database.query<{ id: string; now: Date }>(NEW_IDS, [requests.length]);
+    const endings = await Promise.all(
+      ids.map(async ({ id, now }, place) => {
+        const request = requests[place];
+        if (!request) throw new Error('an id without a request');
+        return { id, now, request, ending: await request.ending(id, now) };
+      }),
+    );
+    const rows = await this.database.query<RuledRow>(STORE_RULED, [
+      ...columnsOf(requests),
+      requests.map(({ owner }) => owner),
+      requests.map(({ held }) => (held ? this.presence.visibleNumber : null)),
+      requests.map(({ connector }) => connector),
+      endings.map(({ id }) => id),
+      endings.map(({ ending }) => ending.status),
+      requests.map(({ verdict }) => verdict.version),
+      endings.map(({ ending }) => nameActor(ending.decision.by).name),
+      endings.map(({ ending: { decision } }) =>
+        decision.reason === null ? null : toColumnText(decision.reason),
+      ),
+      requests.map(({ verdict }) => JSON.stringify(verdict)),
+      endings.map(({ ending }) => ending.receipt),
+      endings[0]?.now,
+    ]);
+    return endings.map(({ id, now, request, ending }, place): StoredRuled => {
+      const row = rows[place];
+      if (!row?.valid) return 'stale';
+      if (!row.stored || row.expires_at === null) return 'asked-before';
+      const { correlationId, traceparent } = request;
+      return {
+        approval: { id, correlationId, traceparent, createdAt: now, expiresAt: row.expires_at },
+        ending,
+      };
+    });
   }
 
   private async enqueueAll(requests: readonly NewApproval[]): Promise<(Stored | NotStored)[]> {
     const counted = this.headroom.unsure(requests);
     const rows = await this.database.query<EnqueuedRow>(ENQUEUE, [
-      requests.map(({ keyId }) => keyId),
-      requests.map(({ agentId }) => toColumnText(agentId)),
-      requests.map(({ sessionId }) => toColumnText(sessionId)),
-      requests.map(({ text }) => text),
-      requests.map(({ inputDigest }) => inputDigest),
-      requests.map(({ correlationId }) => correlationId),
-      requests.map(({ idempotency }) => idempotency?.key ?? null),
-      requests.map(({ idempotency }) => idempotency?.bodyDigest ?? null),
-      requests.map(({ timeoutSeconds }) => timeoutSeconds),
-      requests.map(({ traceparent }) => traceparent),
+      ...columnsOf(requests),
       this.lanes.current,
       this.maxPending.requests,
       counted,
@@ -160,6 +228,7 @@ export class PostgresApprovalStore extends ApprovalStore {
       requests.map(({ held }) => (held ? this.presence.visibleNumber : null)),
       this.maxPending.bytes,
       requests.map(({ connector }) => connector),
+      requests.map(({ verdict }) => verdict && JSON.stringify(verdict)),
     ]);
     const bytes = requests.reduce((sum, request) => sum + request.bytes, 0);
     return requests.map((request, place): Stored | NotStored => {
@@ -193,7 +262,7 @@ export class PostgresApprovalStore extends ApprovalStore {
     );
   }
 
-  async replay({ keyId, idempotency }: NewApproval): Promise<Enqueued | null> {
+  async replay({ keyId, idempotency }: Unjudged): Promise<Enqueued | null> {
     if (!idempotency) return null;
     const values = [keyId, idempotency.key, idempotency.bodyDigest];
     const [earlier] = await this.database.query<StoredRow & { is_same: boolean }>(
@@ -207,7 +276,7 @@ export class PostgresApprovalStore extends ApprovalStore {
         'This Idempotency-Key was used with another body; use a new key for a new request.',
       );
     }
-    return { approval: toStored(earlier), replayed: true };
+    return { approval: toStored(earlier), replayed: true, verdict: null, ending: null };
   }
 
   async settle(approval: DecidedApproval, shown: ShownCard): Promise<boolean> {

@@ -11,6 +11,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   doctor: async () => (await import('./commands/doctor.js')).doctorCommand(),
   keys: async () => (await import('./commands/keys.js')).keysCommand(),
   migrate: async () => (await import('./commands/programs.js')).migrateCommand(),
+  policy: async () => (await import('./commands/policy.js')).policyCommand(),
   receipt: async () => (await import('./commands/receipt.js')).receiptCommand(),
   run: async () => (await import('./commands/run.js')).runCommand(),
   sandbox: async () => (await import('./commands/programs.js')).sandboxCommand(),

@@ -2,6 +2,9 @@ import { Injectable } from '@nestjs/common';
 import { Database, type Statement } from '../database/database';
 import { PolicyVersionEntity } from './policy.entities';
 
+/** A version of the policy document. */
+export type PolicyVersion = Readonly<PolicyVersionEntity>;
+
 /** PostgreSQL channel that notifies every replica of a change of the policy's state. */
 export const POLICY_CHANNEL = 'policy_changed';
 
@@ -135,7 +138,7 @@ export class PolicyStore {
   }
 
   /** @returns the version with its document; null: it was never applied. */
-  find(version: string): Promise<PolicyVersionEntity | null> {
+  find(version: string): Promise<PolicyVersion | null> {
     return this.database.rows(PolicyVersionEntity, (rows) => rows.findOneBy({ version }));
   }
 

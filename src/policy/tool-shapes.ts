@@ -19,3 +19,6 @@ export type ToolShapes = ReadonlyMap<string, ToolShape>;
 export function memberOf({ members }: ToolShape, ...roles: readonly MemberRole[]): string | null {
   return Object.entries(members).find(([, role]) => roles.includes(role))?.[0] ?? null;
 }
+
+/** Provides the {@link ToolShapes} of all agents. */
+export const AGENT_TOOLS = Symbol('tool shapes');

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ACTOR_KINDS, nameActor, type Actor, type Asker } from '../kernel/actor';
+import type { PolicyVerdict } from '../kernel/policy-verdict';
 
 /** The header's `typ`, so that no other signed document passes for a receipt. */
 export const RECEIPT_TYPE = 'countersign-receipt+jwt';
@@ -42,6 +43,10 @@ const version2 = version1.extend({
   keyId: z.string(),
   /** Owner of that key when it asked; null: it had none. */
   keyOwner: z.string().nullable(),
+  /** The policy version that judged the request; null: none was active. */
+  policyVersion: z.string().nullable(),
+  /** Ids of the rules that allowed it, denied it, or asked for a person. */
+  rules: z.array(z.string()),
   decidedBy: decider(ACTOR_KINDS).nullable(),
   bindingVersion: z.literal(2),
 });
@@ -67,6 +72,8 @@ export interface ReceiptSubject extends Asker {
   readonly inputDigest: string;
   readonly status: ReceiptClaims['status'];
   readonly settledAt: Date;
+  /** The verdict of the policy; null: none was active. */
+  readonly policy: Pick<PolicyVerdict, 'version' | 'rules'> | null;
   /** Missing when nobody decided. */
   readonly decision?: { readonly by: Actor };
 }
@@ -77,7 +84,7 @@ export function receiptClaims(
   displayDigest: string | null,
   jti: string,
 ): z.infer<typeof version2> {
-  const { id, keyId, owner, agentId, sessionId, toolName, inputDigest, status, settledAt } = approval;
+  const { id, keyId, owner, agentId, sessionId, toolName, inputDigest, status, settledAt, policy } = approval;
   const iat = Math.floor(settledAt.getTime() / 1000);
   const by = approval.decision?.by ?? null;
   return {
@@ -98,5 +105,7 @@ export function receiptClaims(
     bindingVersion: 2,
     keyId,
     keyOwner: owner,
+    policyVersion: policy?.version ?? null,
+    rules: [...(policy?.rules ?? [])],
   };
 }

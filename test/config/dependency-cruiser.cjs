@@ -84,6 +84,7 @@ module.exports = {
           '^src/approvals/(commands|queries)/',
           '^src/tracing/tracing\\.ts$',
           '^src/receipts/receipts\\.ts$',
+          '^src/policy/(active-policy|evaluation/policy-request)\\.ts$',
         ],
       },
     },

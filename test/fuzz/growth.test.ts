@@ -160,6 +160,7 @@ function onWire(given: string): ApprovalOnWire {
     reason: null,
     acknowledged: null,
     receipt: null,
+    policy: null,
   };
 }
 

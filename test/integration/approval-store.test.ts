@@ -325,7 +325,7 @@ describe('idempotency', () => {
     const { approval } = await replica.store.enqueue(asked('settled', 'body'));
     await settle(approval.id, 'approved');
     const again = await replica.store.enqueue(asked('settled', 'body'));
-    expect(again).toEqual({ replayed: true, approval });
+    expect(again).toEqual({ replayed: true, approval, verdict: null, ending: null });
   });
 
   it('answers a replay even when the key has as much pending as it may', async () => {

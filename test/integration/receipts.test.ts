@@ -71,6 +71,8 @@ describe('a decision', () => {
       exp: settledSeconds + 86_400,
       keyId: 'bootstrap-agent',
       keyOwner: null,
+      policyVersion: null,
+      rules: [],
       bindingVersion: 2,
     });
   });

@@ -63,6 +63,7 @@ describe('POST /api/approvals', () => {
       reason: null,
       acknowledged: null,
       receipt: null,
+      policy: null,
     });
     expect((await service.api.get(approval.id)).body).toEqual(approval);
   });

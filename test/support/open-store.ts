@@ -94,6 +94,7 @@ export function newApproval(more: Partial<NewApproval & EnqueueBody> = {}): NewA
     idempotency: null,
     held: false,
     connector: null,
+    verdict: null,
     ...row,
   };
 }

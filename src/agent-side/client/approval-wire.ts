@@ -8,6 +8,16 @@ const jsonObject = z.custom<JsonObject>(
 /** `telegram`, `api`, or a kind that a later service adds. */
 const actor = z.object({ kind: z.string(), id: z.string(), name: z.string() });
 
+/** The verdict of the policy about a request. */
+const policyVerdict = z.looseObject({
+  version: z.string(),
+  decision: z.enum(['allow', 'deny', 'ask']),
+  rules: z.array(z.string()),
+  class: z.string().nullable(),
+  doubt: z.string().nullable(),
+  tokens: z.array(z.string()).optional(),
+});
+
 /**
  * The approval as the service sends it. The schema accepts members and values that a later service adds. Only the status
  * `approved`, with its receipt, lets a tool run; an unknown one is a denial.
@@ -34,6 +44,8 @@ export const approvalSchema = z.looseObject({
   reason: z.string().nullable(),
   acknowledged: z.string().nullable(),
   receipt: z.string().nullable(),
+  /** Null: no policy was active; earlier services do not send it. */
+  policy: policyVerdict.nullish(),
 });
 
 export const approvalPageSchema = z.object({

@@ -9,9 +9,11 @@ const ANSWER_WITHIN_MS = 15_000;
 export const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
 export interface ServiceCall {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'PUT';
   readonly path: string;
   readonly body?: object;
+  /** A YAML or JSON document as the body. */
+  readonly document?: string;
   readonly headers?: Readonly<Record<string, string>>;
   /** Time that the service may hold the answer, in addition to the timeout of any call. */
   readonly heldMs?: number;
@@ -55,9 +57,11 @@ async function exchange(door: ServiceDoor, call: ServiceCall) {
       headers: {
         authorization: `Bearer ${door.key}`,
         ...(call.body ? { 'content-type': 'application/json' } : {}),
+        ...(call.document === undefined ? {} : { 'content-type': 'application/yaml' }),
         ...call.headers,
       },
       ...(call.body ? { body: JSON.stringify(call.body) } : {}),
+      ...(call.document === undefined ? {} : { body: call.document }),
       // A redirect would send the key to another address.
       redirect: 'error',
       signal: call.signal ? AbortSignal.any([call.signal, patience]) : patience,

@@ -1,18 +1,26 @@
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, EventBus, type ICommandHandler } from '@nestjs/cqrs';
 import { CONFIG, type Config } from '../../config/environment';
-import { InvalidInput } from '../../kernel/errors';
+import { DomainError, InvalidInput } from '../../kernel/errors';
+import type { JsonObject } from '../../kernel/json';
 import { Tracing } from '../../tracing/tracing';
-import type { Asker } from '../../kernel/actor';
-import { ApprovalEnqueued } from '../approval-events';
-import { ApprovalStore, type Enqueued, type NewApproval } from '../approval-store';
-import type { NewRequest } from '../new-request';
+import type { Actor, Asker } from '../../kernel/actor';
+import type { PolicyVerdict } from '../../kernel/policy-verdict';
+import { ActivePolicy } from '../../policy/active-policy';
+import type { PolicyRequest } from '../../policy/evaluation/policy-request';
+import { Receipts } from '../../receipts/receipts';
+import { ApprovalEnqueued, ApprovalSettled } from '../approval-events';
+import { ApprovalStore, type Unjudged } from '../approval-store';
+import type { Enqueued, NewRequest, RuledEnding } from '../new-request';
 import { RateLimits, type CountedAsk } from '../../access/rate-limits';
 
-export type { Enqueued } from '../approval-store';
+export type { Enqueued } from '../new-request';
+
+/** Attempts to store the answer of a rule, whose version another change may replace meanwhile. */
+const MAX_TRIES = 3;
 
 /**
- * Asks the operators; answers with the part of the stored approval that its caller does not know.
+ * Asks the operators, unless a rule answers; answers with the part of the stored approval that its caller does not know.
  *
  * `held`: the caller holds its connection open for the answer. A replay of the idempotency key must then have the same
  * tool, input and directory; otherwise the same whole body.
@@ -35,6 +43,8 @@ export class EnqueueApprovalCommand extends Command<Enqueued> {
 export class EnqueueApprovalHandler implements ICommandHandler<EnqueueApprovalCommand> {
   constructor(
     private readonly store: ApprovalStore,
+    private readonly policy: ActivePolicy,
+    private readonly receipts: Receipts,
     private readonly limits: RateLimits,
     private readonly events: EventBus,
     private readonly tracing: Tracing,
@@ -46,12 +56,76 @@ export class EnqueueApprovalHandler implements ICommandHandler<EnqueueApprovalCo
   }
 
   private async enqueue(command: EnqueueApprovalCommand): Promise<Enqueued> {
+    const { request, asker, correlationId } = command;
+    const enqueued = await this.counted(this.unjudged(command), (unjudged) => this.ask(command, unjudged));
+    if (enqueued.replayed) return enqueued;
+    const { approval, ending } = enqueued;
+    const { agentId, toolName } = request.body;
+    const asked = { id: approval.id, correlationId, keyId: asker.keyId, agentId, toolName };
+    this.events.publish(new ApprovalEnqueued(asked));
+    if (ending) this.events.publish(new ApprovalSettled({ ...approval, ...ending }));
+    return enqueued;
+  }
+
+  /** Stores the request: settled if a rule answers it, else pending. */
+  private async ask(command: EnqueueApprovalCommand, unjudged: Unjudged): Promise<Enqueued> {
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const judged = this.policy.judge(policyRequestOf(command));
+      if (judged === null) return this.store.enqueue({ ...unjudged, verdict: null });
+      const { verdict, timeoutMs } = judged;
+      if (verdict.decision === 'ask')
+        return this.store.enqueue({
+          ...unjudged,
+          timeoutSeconds: within(unjudged.timeoutSeconds, timeoutMs),
+          verdict,
+        });
+      const ending = (id: string, settledAt: Date) => this.sign(command, verdict, id, settledAt);
+      const ruled = await this.store.enqueueRuled({ ...unjudged, verdict, ending });
+      if (ruled) return ruled;
+      await this.policy.refresh();
+    }
+    throw new DomainError('database.unavailable', 'The policy changed each time; try again shortly.');
+  }
+
+  /** The ending that a rule gives. @throws DomainError `receipt.unavailable` */
+  private async sign(
+    { request, asker }: EnqueueApprovalCommand,
+    verdict: PolicyVerdict,
+    id: string,
+    settledAt: Date,
+  ): Promise<RuledEnding> {
+    const { agentId, sessionId, toolName } = request.body;
+    const { keyId, owner } = asker;
+    const [rule = ''] = verdict.rules;
+    const by: Actor = { kind: 'policy', version: verdict.version, rule };
+    const ending = {
+      status: verdict.decision === 'allow' ? ('approved' as const) : ('rejected' as const),
+      settledAt,
+      decision: { by, reason: verdict.say },
+      acknowledged: null,
+    };
+    const { inputDigest } = request;
+    const approval = {
+      id,
+      keyId,
+      owner,
+      agentId,
+      sessionId,
+      toolName,
+      inputDigest,
+      policy: verdict,
+      ...ending,
+    };
+    return { ...ending, receipt: await this.receipts.sign({ approval, displayDigest: null }) };
+  }
+
+  private unjudged(command: EnqueueApprovalCommand): Unjudged {
     const { request, asker, idempotencyKey: key, correlationId, held, connector } = command;
     const { keyId, owner } = asker;
     const { body, text, bytes, inputDigest } = request;
-    const { agentId, sessionId, toolName } = body;
+    const { agentId, sessionId } = body;
     const bodyDigest = () => (held ? bytesOf(inputDigest) : request.bodyDigest());
-    const enqueued = await this.ask({
+    return {
       keyId,
       owner,
       agentId,
@@ -65,18 +139,14 @@ export class EnqueueApprovalHandler implements ICommandHandler<EnqueueApprovalCo
       idempotency: key === null ? null : { key, bodyDigest: bodyDigest() },
       held,
       connector,
-    });
-    const { id } = enqueued.approval;
-    if (!enqueued.replayed)
-      this.events.publish(new ApprovalEnqueued({ id, correlationId, keyId, agentId, toolName }));
-    return enqueued;
+    };
   }
 
   /**
    * Applies the rate limits. A replay does not count, and is answered beyond the limit too, because its caller only
    * waits on.
    */
-  private async ask(request: NewApproval): Promise<Enqueued> {
+  private async counted(request: Unjudged, ask: (request: Unjudged) => Promise<Enqueued>): Promise<Enqueued> {
     let counted: CountedAsk;
     try {
       counted = await this.limits.ask(request.keyId, request.bytes);
@@ -86,7 +156,7 @@ export class EnqueueApprovalHandler implements ICommandHandler<EnqueueApprovalCo
       throw error;
     }
     try {
-      const enqueued = await this.store.enqueue(request);
+      const enqueued = await ask(request);
       if (enqueued.replayed) await counted.giveBack();
       return enqueued;
     } catch (error) {
@@ -107,4 +177,33 @@ export class EnqueueApprovalHandler implements ICommandHandler<EnqueueApprovalCo
 
 function bytesOf(digest: string): Buffer {
   return Buffer.from(digest.replace(/^sha256:/, ''), 'hex');
+}
+
+/** The timeout of the class limits the one that the caller asked for. */
+function within(seconds: number, classMs: number | null): number {
+  return classMs === null ? seconds : Math.min(seconds, Math.max(1, Math.floor(classMs / 1000)));
+}
+
+/** The permission mode that the agent claims: a member of the metadata, or of one of its objects. */
+function claimedMode(metadata: JsonObject | null | undefined): string | null {
+  const own = Object.values(metadata ?? {}).filter((value) => typeof value === 'object' && value !== null);
+  const modes = [metadata ?? {}, ...own].map((value) => (value as JsonObject).permissionMode);
+  const mode = modes.find((value) => typeof value === 'string');
+  return typeof mode === 'string' ? mode : null;
+}
+
+function policyRequestOf({ request, asker, connector }: EnqueueApprovalCommand): PolicyRequest {
+  const { agentId, sessionId, toolName, toolInput, cwd = null, metadata } = request.body;
+  return {
+    key: asker.keyId,
+    owner: asker.owner,
+    connector: connector ?? 'rest',
+    agentId,
+    sessionId,
+    toolName,
+    toolInput,
+    cwd,
+    mode: claimedMode(metadata),
+    metadata: metadata ?? {},
+  };
 }

@@ -156,7 +156,10 @@ export function gauge<T extends readonly unknown[]>({
           const reading = await read(...(sources as unknown as T));
           if (reading === null) this.remove();
           else if (typeof reading === 'number') this.set(reading);
-          else for (const [series, value] of reading) this.set(series, value);
+          else {
+            this.reset();
+            for (const [series, value] of reading) this.set(series, value);
+          }
         },
       }),
     connect: () => [],

@@ -1,9 +1,8 @@
-/** The causes of a doubt: a fixed list, since metrics have them as labels. */
-export const DOUBT_REASONS = ['command', 'path', 'url', 'input', 'condition', 'limit', 'error'] as const;
+import type { DoubtReason } from '../../kernel/policy-verdict';
 
 /** The reason why a matcher cannot tell. */
 export interface Doubt {
-  readonly reason: (typeof DOUBT_REASONS)[number];
+  readonly reason: DoubtReason;
   readonly words: string;
 }
 

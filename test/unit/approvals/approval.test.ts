@@ -38,6 +38,7 @@ const pending: Approval = {
   cwd: null,
   metadata: {},
   connector: null,
+  policy: null,
   inputDigest: 'sha256:00',
   correlationId: 'test',
   traceparent: null,

@@ -26,6 +26,7 @@ export function anApproval(changes: Partial<ApprovalRequest> = {}): Approval {
     cwd: '/srv/app',
     metadata: {},
     connector: null,
+    policy: null,
     inputDigest: `sha256:${'0'.repeat(64)}`,
     correlationId: 'correlation-1',
     traceparent: null,

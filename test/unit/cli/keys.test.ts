@@ -12,7 +12,7 @@ async function refusal(...args: string[]): Promise<string> {
 }
 
 it.each([
-  [['add', '--role', 'admin', '--name', 'x'], /Allowed choices are agent, operator, observer/],
+  [['add', '--role', 'owner', '--name', 'x'], /Allowed choices are agent, operator, observer/],
   [['add', '--name', 'x'], /required option '--role <role>' not specified/],
   [['add', '--role', 'agent'], /required option '--name <name>' not specified/],
   [['add', '--role', 'agent', '--name', ''], /must be 1 to 63 of A-Z/],

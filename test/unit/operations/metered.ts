@@ -19,6 +19,7 @@ import { metricProviders } from '../../../src/operations/metrics/metrics';
 import { PendingEstimate } from '../../../src/operations/metrics/pending-estimate';
 import { Clock } from '../../../src/kernel/clock';
 import { CircuitBreakerService } from '../../../src/resilience/circuit-breaker';
+import { ActivePolicy } from '../../../src/policy/active-policy';
 import { RetentionJob } from '../../../src/retention/retention-job';
 import { TelegramStatus } from '../../../src/channels/telegram/telegram-status';
 import { FakeClock } from '../../support/fake-clock';
@@ -48,6 +49,7 @@ const asked = {
   cwd: null,
   metadata: {},
   connector: null,
+  policy: null,
   inputDigest: 'sha256:0',
   correlationId: 'correlation',
   traceparent: null,
@@ -104,6 +106,7 @@ export async function startMetered() {
           },
         },
       },
+      { provide: ActivePolicy, useValue: { version: null, stopped: null } },
       { provide: HeldCalls, useValue: { waitingFor: (connector: string) => world.held[connector] } },
       {
         provide: Database,

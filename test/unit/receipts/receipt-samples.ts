@@ -33,6 +33,8 @@ export function claims(more: object = {}): ReceiptClaims {
     exp: IAT + 86_400,
     keyId: 'laptop',
     keyOwner: 'olivia',
+    policyVersion: null,
+    rules: [],
     bindingVersion: 2,
     ...more,
   };

@@ -1,0 +1,212 @@
+import { readFileSync } from 'node:fs';
+import { Command, Option } from 'commander';
+import { CountersignClient } from '../../agent-side/client';
+import { PolicyService, type Applied, type EvaluatedVerdict } from '../policy/policy-service';
+import { show, table } from '../output';
+import { doorOf, withServiceOptions, type ServiceOptions } from '../service-options';
+
+const readDocument = (file: string): string => readFileSync(file === '-' ? 0 : file, 'utf8');
+
+const short = (version: string): string => version.slice(0, 'sha256:'.length + 12);
+
+const serviceOf = (options: ServiceOptions): PolicyService => new PolicyService(doorOf(options));
+
+/** A command that calls the service. */
+const remote = (name: string, description: string): Command =>
+  withServiceOptions(new Command(name).description(description));
+
+/** `countersign policy`: rules that answer what no person needs to see. */
+export function policyCommand(): Command {
+  return new Command('policy')
+    .description('Rules: show, apply, history, rollback, explain, stop, resume')
+    .addCommand(
+      remote('show', 'The active policy, or one version of it').argument('[version]').action(showPolicy),
+    )
+    .addCommand(
+      remote('apply', 'Make a document the active policy; needs an admin’s key')
+        .argument('<file>', 'YAML or JSON; - for standard input')
+        .option('--propose', 'have a second admin approve it instead')
+        .action(apply),
+    )
+    .addCommand(remote('proposals', 'Documents that wait for a second person').action(proposals))
+    .addCommand(
+      remote('approve', 'Apply a proposal as its second person; needs an admin’s key')
+        .argument('<id>', 'id of the proposal')
+        .action(async (id: string, options: ServiceOptions) => {
+          showApplied(await serviceOf(options).approve(id), options);
+        }),
+    )
+    .addCommand(remote('history', 'The versions that were active, newest first').action(history))
+    .addCommand(
+      remote('rollback', 'Make an earlier version active again; needs an admin’s key')
+        .argument('<version>', 'the version, or the beginning of it')
+        .action(rollback),
+    )
+    .addCommand(
+      remote('explain', 'Why a request was allowed, denied or asked')
+        .argument('[id]', 'id of a request; or describe one with the options')
+        .addOption(new Option('--tool <name>', 'a tool, as the agent calls it').default('Bash'))
+        .option('--command <command>', 'its command')
+        .option('--input <json>', 'its input, as JSON')
+        .option('--cwd <directory>', 'working directory of the agent')
+        .option('--agent-key <name>', 'name of the API key that would ask')
+        .action(explain),
+    )
+    .addCommand(
+      remote('stop', 'Suspend every rule that allows, on all replicas').action(
+        async (options: ServiceOptions) => {
+          const lines = [
+            'The rules that allow are stopped on every replica within a second: everything asks.',
+          ];
+          show(await serviceOf(options).stop(), lines, options);
+        },
+      ),
+    )
+    .addCommand(
+      remote('resume', 'Let the rules allow again; needs an admin’s key').action(
+        async (options: ServiceOptions) => {
+          show(await serviceOf(options).resume(), ['The rules allow again.'], options);
+        },
+      ),
+    );
+}
+
+async function showPolicy(version: string | undefined, options: ServiceOptions): Promise<void> {
+  const service = serviceOf(options);
+  if (version !== undefined) {
+    const found = await service.version(await wholeVersion(service, version));
+    show(found, found.source.trimEnd().split('\n'), options);
+    return;
+  }
+  const active = await service.active();
+  const stopped = active.stopped
+    ? [`# stopped at ${active.stopped.at} by ${active.stopped.by}: everything asks`]
+    : [];
+  const lines =
+    active.version === null || active.source === null
+      ? ['No policy is active: every request asks a person.']
+      : [
+          `# ${active.version}, applied at ${active.appliedAt} by ${active.by}`,
+          ...stopped,
+          ...active.source.trimEnd().split('\n'),
+        ];
+  show(active, lines, options);
+}
+
+async function apply(file: string, options: ServiceOptions & { readonly propose?: boolean }): Promise<void> {
+  const service = serviceOf(options);
+  const document = readDocument(file);
+  const { version } = await service.active();
+  if (options.propose === true) {
+    const proposal = await service.propose(document, version);
+    show(
+      proposal,
+      [`Proposed as ${proposal.id}. Another admin applies it: countersign policy approve ${proposal.id}`],
+      options,
+    );
+    return;
+  }
+  showApplied(await service.apply(document, version), options);
+}
+
+function showApplied(applied: Applied, options: ServiceOptions): void {
+  show(applied, [`Version ${applied.version} is active since ${applied.appliedAt}.`], options);
+}
+
+async function proposals(options: ServiceOptions): Promise<void> {
+  const found = await serviceOf(options).proposals();
+  const rows = found.items.map(({ id, version, proposedBy, createdAt }) => [
+    id,
+    short(version),
+    proposedBy,
+    createdAt,
+  ]);
+  show(found, rows.length === 0 ? ['No open proposals.'] : table(rows), options);
+}
+
+async function history(options: ServiceOptions): Promise<void> {
+  const found = await serviceOf(options).history();
+  const rows = found.items.map(({ version, cause, by, appliedAt }) => [short(version), appliedAt, cause, by]);
+  show(found, rows.length === 0 ? ['No policy was ever applied.'] : table(rows), options);
+}
+
+async function rollback(version: string, options: ServiceOptions): Promise<void> {
+  const service = serviceOf(options);
+  const whole = await wholeVersion(service, version);
+  const { version: active } = await service.active();
+  showApplied(await service.rollback(whole, active), options);
+}
+
+/** @throws Error if no version, or more than one, begins so. */
+async function wholeVersion(service: PolicyService, beginning: string): Promise<string> {
+  const { items } = await service.history();
+  const digest = beginning.replace(/^sha256:/, '');
+  const found = new Set(
+    items.flatMap(({ version }) => (version.startsWith(`sha256:${digest}`) ? [version] : [])),
+  );
+  const [only] = found;
+  if (digest === '' || found.size !== 1 || only === undefined)
+    throw new Error(
+      `${found.size === 0 ? 'no version begins' : 'several versions begin'} with ${beginning}; see countersign policy history`,
+    );
+  return only;
+}
+
+interface ExplainOptions extends ServiceOptions {
+  readonly tool: string;
+  readonly command?: string;
+  readonly input?: string;
+  readonly cwd?: string;
+  readonly agentKey?: string;
+}
+
+async function explain(id: string | undefined, options: ExplainOptions): Promise<void> {
+  if (id !== undefined) {
+    const approval = await new CountersignClient(doorOf(options)).get(id);
+    const { policy } = approval;
+    if (policy === null || policy === undefined) {
+      show({ policy: null }, ['No policy was active when it was asked: it asks a person.'], options);
+      return;
+    }
+    show({ policy }, verdictLines(policy), options);
+    return;
+  }
+  const verdict = await serviceOf(options).evaluate({
+    agentId: 'countersign policy explain',
+    toolName: options.tool,
+    toolInput: inputOf(options),
+    ...(options.cwd !== undefined && { cwd: options.cwd }),
+    ...(options.agentKey !== undefined && { key: options.agentKey }),
+  });
+  show(verdict, verdictLines(verdict), options);
+}
+
+/** @throws Findings for a description that is not complete. */
+function inputOf({ command, input }: ExplainOptions): object {
+  if (command !== undefined && input === undefined) return { command };
+  if (input === undefined || command !== undefined)
+    throw new Error('give the id of a request, or --command, or --input');
+  try {
+    const value: unknown = JSON.parse(input);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+  } catch {
+    // The message below says what is wanted.
+  }
+  throw new Error('--input must be a JSON object');
+}
+
+/** The verdict in words. */
+export function verdictLines(verdict: EvaluatedVerdict): string[] {
+  const { decision, rules, class: name, doubt, version, tokens = [], say = null } = verdict;
+  const because =
+    rules.length === 0 ? 'no rule matched' : `rule${rules.length === 1 ? '' : 's'} ${rules.join(', ')}`;
+  const words = { allow: 'Allowed', deny: 'Denied', ask: 'Asks a person' }[decision];
+  return [
+    `${words}: ${because}.`,
+    ...(tokens.length > 0 ? [`Matched: ${tokens.join(' ')}`] : []),
+    ...(say === null ? [] : [`The agent reads: ${say}`]),
+    ...(doubt === null ? [] : [`Doubt: ${doubt}`]),
+    ...(name === null ? [] : [`Class: ${name}`]),
+    version === null ? 'No policy is active.' : `Version: ${version}`,
+  ];
+}

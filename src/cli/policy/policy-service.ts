@@ -1,0 +1,114 @@
+import { z } from 'zod';
+import { callService, type ServiceDoor } from '../../agent-side/client/service-call';
+
+const applied = z.object({ version: z.string(), appliedAt: z.string(), by: z.string() });
+const active = z.object({
+  version: z.string().nullable(),
+  source: z.string().nullable(),
+  appliedAt: z.string().nullable(),
+  by: z.string().nullable(),
+  stopped: z.object({ at: z.string(), by: z.string() }).nullable(),
+});
+const stored = z.object({ version: z.string(), source: z.string(), createdAt: z.string() });
+const history = z.object({
+  items: z.array(z.object({ version: z.string(), cause: z.string(), by: z.string(), appliedAt: z.string() })),
+});
+const proposal = z.object({
+  id: z.string(),
+  version: z.string(),
+  replaces: z.string().nullable(),
+  proposedBy: z.string(),
+  createdAt: z.string(),
+});
+const stop = z.object({ stopped: z.boolean() });
+const verdict = z.object({
+  decision: z.enum(['allow', 'deny', 'ask']),
+  rules: z.array(z.string()),
+  class: z.string().nullable(),
+  doubt: z.string().nullable(),
+  version: z.string().nullable(),
+  tokens: z.array(z.string()).optional(),
+  say: z.string().nullable().optional(),
+});
+const replay = z.object({
+  requests: z.number(),
+  allow: z.number(),
+  deny: z.number(),
+  ask: z.number(),
+  byRule: z.record(z.string(), z.number()),
+  regressions: z.array(z.object({ approvalId: z.string(), rule: z.string(), rejectedBy: z.string() })),
+});
+
+export type Applied = z.infer<typeof applied>;
+export type Replay = z.infer<typeof replay>;
+export type EvaluatedVerdict = z.infer<typeof verdict>;
+
+/** Time for the replay of a long history. */
+const REPLAY_WITHIN_MS = 120_000;
+
+/** The headers that name the version to be replaced. */
+const replacing = (version: string | null): Readonly<Record<string, string>> =>
+  version === null ? { 'if-none-match': '*' } : { 'if-match': version };
+
+/** The policy routes of the service, which need a key of an operator or an admin. */
+export class PolicyService {
+  constructor(private readonly door: ServiceDoor) {}
+
+  active() {
+    return callService(this.door, { method: 'GET', path: '/api/policy' }, active);
+  }
+
+  version(version: string) {
+    return callService(this.door, { method: 'GET', path: `/api/policy/versions/${version}` }, stored);
+  }
+
+  history() {
+    return callService(this.door, { method: 'GET', path: '/api/policy/versions' }, history);
+  }
+
+  /** @param replaces the version that must be active; null: none may be */
+  apply(document: string, replaces: string | null): Promise<Applied> {
+    const call = { method: 'PUT', path: '/api/policy', document, headers: replacing(replaces) } as const;
+    return callService(this.door, call, applied);
+  }
+
+  rollback(version: string, replaces: string | null): Promise<Applied> {
+    const headers = replacing(replaces);
+    const call = { method: 'POST', path: '/api/policy/rollback', body: { version }, headers } as const;
+    return callService(this.door, call, applied);
+  }
+
+  propose(document: string, replaces: string | null) {
+    const headers = replacing(replaces);
+    const call = { method: 'POST', path: '/api/policy/proposals', document, headers } as const;
+    return callService(this.door, call, proposal);
+  }
+
+  proposals() {
+    const items = z.object({ items: z.array(proposal) });
+    return callService(this.door, { method: 'GET', path: '/api/policy/proposals' }, items);
+  }
+
+  approve(id: string): Promise<Applied> {
+    const path = `/api/policy/proposals/${encodeURIComponent(id)}/approve`;
+    return callService(this.door, { method: 'POST', path }, applied);
+  }
+
+  /** @param since such as `7d`, as the service reads it */
+  test(document: string, since: string): Promise<Replay> {
+    const path = `/api/policy/test?since=${encodeURIComponent(since)}`;
+    return callService(this.door, { method: 'POST', path, document, heldMs: REPLAY_WITHIN_MS }, replay);
+  }
+
+  evaluate(request: object): Promise<EvaluatedVerdict> {
+    return callService(this.door, { method: 'POST', path: '/api/policy/evaluate', body: request }, verdict);
+  }
+
+  stop() {
+    return callService(this.door, { method: 'POST', path: '/api/policy/stop' }, stop);
+  }
+
+  resume() {
+    return callService(this.door, { method: 'POST', path: '/api/policy/resume' }, stop);
+  }
+}

@@ -1,0 +1,162 @@
+import {
+  Inject,
+  Injectable,
+  type BeforeApplicationShutdown,
+  type OnApplicationBootstrap,
+  type OnModuleInit,
+} from '@nestjs/common';
+import { EventBus } from '@nestjs/cqrs';
+import { NotificationListener } from '../database/notification-listener';
+import { Clock } from '../kernel/clock';
+import type { PolicyVerdict } from '../kernel/policy-verdict';
+import { singleFlight } from '../kernel/single-flight';
+import { FailureLog } from '../logging/failure-log';
+import { Log } from '../logging/log';
+import { readPolicy } from './document/read-policy';
+import { compilePolicy, type CompiledPolicy } from './evaluation/compile-policy';
+import { evaluate, type Ruling } from './evaluation/evaluate';
+import type { PolicyRequest } from './evaluation/policy-request';
+import { PolicyJudged } from './policy-events';
+import { POLICY_CHANNEL, PolicyStore, type PolicyState } from './policy-store';
+import { AGENT_TOOLS, type ToolShapes } from './tool-shapes';
+
+/** The safety net under NOTIFY: a change counts on every replica within a second. */
+const POLL_MS = 500;
+
+/** The ruling of the active version about one request, and the time for an answer that its class gives. */
+export interface Judgement {
+  readonly verdict: PolicyVerdict;
+  /** Null: the timeout of the installation. */
+  readonly timeoutMs: number | null;
+}
+
+/**
+ * Holds the active policy of this replica, compiled. A stale version harms nothing: the statement that stores an answer of
+ * a rule demands that its version is still active.
+ */
+@Injectable()
+export class ActivePolicy implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown {
+  private current: CompiledPolicy | null = null;
+  private stop: PolicyState['stopped'] = null;
+  private poll: NodeJS.Timeout | null = null;
+  private readonly failures: FailureLog;
+
+  constructor(
+    private readonly store: PolicyStore,
+    private readonly listener: NotificationListener,
+    @Inject(AGENT_TOOLS) private readonly shapes: ToolShapes,
+    private readonly events: EventBus,
+    private readonly clock: Clock,
+    private readonly log: Log,
+  ) {
+    this.failures = new FailureLog(
+      log,
+      {
+        event: 'policy.unreadable',
+        message: 'the policy cannot be read; the last version that was read is used',
+      },
+      { event: 'policy.readable', message: 'the policy can be read again' },
+    );
+  }
+
+  /** @throws Error if the active version cannot be enforced: the service must not start without it. */
+  async onModuleInit(): Promise<void> {
+    await this.read();
+  }
+
+  onApplicationBootstrap(): void {
+    const refresh = () => void this.refresh();
+    this.listener.listen(POLICY_CHANNEL, { notified: refresh, connected: refresh });
+    this.poll = setInterval(refresh, POLL_MS);
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    if (this.poll) clearInterval(this.poll);
+    await this.refresh.current();
+  }
+
+  /** The version that this replica enforces; null: none. */
+  get version(): string | null {
+    return this.current?.version ?? null;
+  }
+
+  /** Set while all rules that allow are suspended. */
+  get stopped(): PolicyState['stopped'] {
+    return this.stop;
+  }
+
+  /** Judges a request that will be stored. Null: no policy is active, so a person is asked. */
+  judge(request: PolicyRequest): Judgement | null {
+    const startedAt = this.clock.monotonicMs();
+    const judged = this.evaluate(request);
+    if (judged === null) return null;
+    const { decision, rules, doubt } = judged.verdict;
+    const seconds = (this.clock.monotonicMs() - startedAt) / 1000;
+    this.events.publish(new PolicyJudged(decision, rules.length > 0, doubt?.reason ?? null, seconds));
+    return judged;
+  }
+
+  /** Evaluates a request without a trace. */
+  evaluate(request: PolicyRequest): Judgement | null {
+    if (this.current === null) return null;
+    const { shadow, ...ruling } = evaluate(this.current, request, this.clock.now());
+    const { version } = ruling;
+    const allowed = this.stopped !== null && ruling.decision === 'allow';
+    const verdict = {
+      ...(allowed ? SUSPENDED : verdictOf(ruling)),
+      version,
+      shadow: shadow && verdictOf(shadow),
+    };
+    return { verdict, timeoutMs: ruling.timeoutMs };
+  }
+
+  /** Reads the state now; a call during a read joins it. Never rejects. */
+  readonly refresh = singleFlight(() =>
+    this.read().then(
+      () => this.failures.succeed(),
+      (error: unknown) => this.failures.fail(error),
+    ),
+  );
+
+  private async read(): Promise<void> {
+    const { version, stopped } = await this.store.state();
+    if ((stopped === null) !== (this.stop === null)) this.logStop(stopped);
+    this.stop = stopped;
+    if (version === this.version) return;
+    this.current = version === null ? null : await this.compile(version);
+    this.log.event('info', 'policy.active', { version }, 'this replica enforces another policy version');
+  }
+
+  private logStop(stopped: PolicyState['stopped']): void {
+    if (stopped) {
+      const fields = { by: stopped.by, at: stopped.at };
+      this.log.event('warn', 'policy.stopped', fields, 'the rules that allow are stopped: everything asks');
+    } else this.log.event('info', 'policy.resumed', {}, 'the rules allow again');
+  }
+
+  private async compile(version: string): Promise<CompiledPolicy> {
+    const found = await this.store.find(version);
+    if (!found) throw new Error(`the policy version ${version} is active and not stored`);
+    return compilePolicy({ policy: readPolicy(found.document).policy, version }, this.shapes);
+  }
+}
+
+const SUSPENDED: Omit<PolicyVerdict, 'version' | 'shadow'> = {
+  decision: 'ask',
+  rules: [],
+  class: 'normal',
+  tokens: [],
+  say: null,
+  doubt: { reason: 'stopped', words: 'a person has stopped the rules that allow' },
+};
+
+function verdictOf({
+  decision,
+  rules,
+  class: name,
+  tokens,
+  say,
+  doubt,
+}: Ruling): Omit<PolicyVerdict, 'version' | 'shadow'> {
+  return { decision, rules, class: name, tokens, say, doubt };
+}

@@ -1,0 +1,94 @@
+import { Inject } from '@nestjs/common';
+import { Command, CommandHandler, EventBus, type ICommandHandler } from '@nestjs/cqrs';
+import { canonicalize } from '../../kernel/canonical-json';
+import { DomainError } from '../../kernel/errors';
+import { ActivePolicy } from '../active-policy';
+import { isWidening } from '../compare/widening';
+import { checkPolicy } from '../check/check-policy';
+import type { Policy } from '../document/policy-schema';
+import { readPolicy, type ReadPolicy } from '../document/read-policy';
+import { PolicyChanged } from '../policy-events';
+import { POLICY_LEVEL } from '../policy-level';
+import { needsSecondPerson, PolicyInvalid, staleVersion } from '../policy-refusals';
+import { PolicyStore, type Activation, type Applied } from '../policy-store';
+import { AGENT_TOOLS, type ToolShapes } from '../tool-shapes';
+
+/** The version that is active now, since when, and by whom. */
+export interface AppliedPolicy {
+  readonly version: string;
+  readonly appliedAt: Date;
+  readonly by: string;
+}
+
+/**
+ * Makes a document the active policy. Rejects with `policy.invalid` for a document with errors, `policy.stale` if another
+ * version than `replaces` is active, `policy.second-person` for a change that widens an active version which demands two
+ * people, and `policy.unsupported` while a live replica cannot enforce it.
+ */
+export class ApplyPolicyCommand extends Command<AppliedPolicy> {
+  constructor(
+    readonly text: string,
+    /** Null: no policy may be active. */
+    readonly replaces: string | null,
+    /** The actor, as the audit log names it. */
+    readonly by: string,
+    readonly options: { readonly cause: Activation['cause']; readonly approved?: boolean },
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(ApplyPolicyCommand)
+export class ApplyPolicyHandler implements ICommandHandler<ApplyPolicyCommand> {
+  constructor(
+    private readonly store: PolicyStore,
+    private readonly active: ActivePolicy,
+    private readonly events: EventBus,
+    @Inject(AGENT_TOOLS) private readonly shapes: ToolShapes,
+  ) {}
+
+  async execute({ text, replaces, by, options }: ApplyPolicyCommand): Promise<AppliedPolicy> {
+    const { policy, version, source } = this.checked(text);
+    if (options.approved !== true) await this.refuseWidening(policy, replaces);
+    const change = {
+      replaces,
+      version,
+      document: canonicalize(source.value),
+      source: text,
+      by,
+      level: POLICY_LEVEL,
+    };
+    const appliedAt = await this.appliedAt(await this.store.apply({ ...change, cause: options.cause }));
+    await this.active.refresh();
+    this.events.publish(new PolicyChanged('applied', by, version));
+    return { version, appliedAt, by };
+  }
+
+  private checked(text: string): ReadPolicy {
+    const { ok, policy, findings } = checkPolicy(text, this.shapes);
+    if (!ok || policy === null) throw new PolicyInvalid(findings);
+    return policy;
+  }
+
+  /** A first policy widens nothing: without one, every request asks, and nobody demanded a second person. */
+  private async refuseWidening(next: Policy, replaces: string | null): Promise<void> {
+    const found = replaces === null ? null : await this.store.find(replaces);
+    if (!found) return;
+    const { policy: current } = readPolicy(found.document);
+    if (current.changes?.widening === 2 && isWidening(current, next)) throw needsSecondPerson();
+  }
+
+  private async appliedAt(applied: Applied): Promise<Date> {
+    switch (applied.kind) {
+      case 'applied':
+        return applied.at;
+      case 'stale':
+        throw staleVersion((await this.store.state()).version);
+      case 'unsupported':
+        throw new DomainError(
+          'policy.unsupported',
+          `The replica ${applied.replica} (version ${applied.build}) cannot enforce this policy; upgrade it first.`,
+        );
+    }
+  }
+}

@@ -1,0 +1,87 @@
+import { Inject } from '@nestjs/common';
+import { Command, CommandBus, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import type { Identity } from '../../access/identity';
+import { canonicalize } from '../../kernel/canonical-json';
+import { DomainError } from '../../kernel/errors';
+import { ActivePolicy } from '../active-policy';
+import { checkPolicy } from '../check/check-policy';
+import { PolicyInvalid, staleVersion } from '../policy-refusals';
+import { PolicyProposals, type Proposal } from '../policy-proposals';
+import { AGENT_TOOLS, type ToolShapes } from '../tool-shapes';
+import { ApplyPolicyCommand, type AppliedPolicy } from './apply-policy';
+
+type Proposer = Pick<Identity, 'keyId' | 'owner'>;
+
+/** Stores a document that waits for a second person. Rejects with `policy.invalid`. */
+export class ProposePolicyCommand extends Command<Proposal> {
+  constructor(
+    readonly text: string,
+    /** The version that it shall replace; null: none is active. */
+    readonly replaces: string | null,
+    readonly by: Proposer,
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(ProposePolicyCommand)
+export class ProposePolicyHandler implements ICommandHandler<ProposePolicyCommand> {
+  constructor(
+    private readonly proposals: PolicyProposals,
+    private readonly active: ActivePolicy,
+    @Inject(AGENT_TOOLS) private readonly shapes: ToolShapes,
+  ) {}
+
+  async execute({ text, replaces, by }: ProposePolicyCommand): Promise<Proposal> {
+    const { ok, policy, findings } = checkPolicy(text, this.shapes);
+    if (!ok || policy === null) throw new PolicyInvalid(findings);
+    const { version, source } = policy;
+    const document = canonicalize(source.value);
+    const proposal = await this.proposals.add({ version, document, source: text, replaces, by });
+    if (proposal === null) throw staleVersion(this.active.version);
+    return proposal;
+  }
+}
+
+/**
+ * Applies a proposal as its second person. Rejects with `policy.not-found`; with `policy.second-person` for the person who
+ * proposed it, and for a key without an owner, since nobody knows whose it is; and like ApplyPolicyCommand.
+ */
+export class ApproveProposalCommand extends Command<AppliedPolicy> {
+  constructor(
+    readonly id: string,
+    readonly by: Proposer,
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(ApproveProposalCommand)
+export class ApproveProposalHandler implements ICommandHandler<ApproveProposalCommand> {
+  constructor(
+    private readonly proposals: PolicyProposals,
+    private readonly commands: CommandBus,
+  ) {}
+
+  async execute({ id, by }: ApproveProposalCommand): Promise<AppliedPolicy> {
+    const proposal = await this.proposals.find(id);
+    if (!proposal) throw new DomainError('policy.not-found', 'There is no open proposal with this id.');
+    if (!isOther(proposal, by))
+      throw new DomainError(
+        'policy.second-person',
+        'Another person must approve it: an admin key whose owner is not the proposer’s. Both keys need an owner.',
+      );
+    const { source, replaces } = proposal;
+    const applied = await this.commands.execute(
+      new ApplyPolicyCommand(source, replaces, `api:${by.keyId}`, { cause: 'apply', approved: true }),
+    );
+    await this.proposals.close(id, by.keyId);
+    return applied;
+  }
+}
+
+const personOf = (owner: string | null): string => owner?.trim().toLowerCase() ?? '';
+
+function isOther(proposal: { readonly owner: string | null }, by: Proposer): boolean {
+  return proposal.owner !== null && by.owner !== null && personOf(proposal.owner) !== personOf(by.owner);
+}

@@ -1,0 +1,32 @@
+import { Command, CommandHandler, EventBus, type ICommandHandler } from '@nestjs/cqrs';
+import { ActivePolicy } from '../active-policy';
+import { PolicyChanged } from '../policy-events';
+import { PolicyStore } from '../policy-store';
+
+/**
+ * Lets the rules allow again.
+ *
+ * @returns true if they were stopped.
+ */
+export class ResumePolicyCommand extends Command<boolean> {
+  /** `by`: the actor, as the audit log names it. */
+  constructor(readonly by: string) {
+    super();
+  }
+}
+
+@CommandHandler(ResumePolicyCommand)
+export class ResumePolicyHandler implements ICommandHandler<ResumePolicyCommand> {
+  constructor(
+    private readonly store: PolicyStore,
+    private readonly active: ActivePolicy,
+    private readonly events: EventBus,
+  ) {}
+
+  async execute({ by }: ResumePolicyCommand): Promise<boolean> {
+    const wasStopped = await this.store.resume(by);
+    await this.active.refresh();
+    if (wasStopped) this.events.publish(new PolicyChanged('resumed', by, this.active.version));
+    return wasStopped;
+  }
+}

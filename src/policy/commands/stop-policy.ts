@@ -1,0 +1,33 @@
+import { Command, CommandHandler, EventBus, type ICommandHandler } from '@nestjs/cqrs';
+import { ActivePolicy } from '../active-policy';
+import { PolicyChanged } from '../policy-events';
+import { PolicyStore } from '../policy-store';
+
+/**
+ * Suspends every rule that allows, on all replicas, until somebody resumes them: everything that no rule denies asks a
+ * person.
+ *
+ * @returns true if this was new.
+ */
+export class StopPolicyCommand extends Command<boolean> {
+  /** `by`: the actor, as the audit log names it. */
+  constructor(readonly by: string) {
+    super();
+  }
+}
+
+@CommandHandler(StopPolicyCommand)
+export class StopPolicyHandler implements ICommandHandler<StopPolicyCommand> {
+  constructor(
+    private readonly store: PolicyStore,
+    private readonly active: ActivePolicy,
+    private readonly events: EventBus,
+  ) {}
+
+  async execute({ by }: StopPolicyCommand): Promise<boolean> {
+    const isNew = await this.store.stop(by);
+    await this.active.refresh();
+    if (isNew) this.events.publish(new PolicyChanged('stopped', by, this.active.version));
+    return isNew;
+  }
+}

@@ -1,0 +1,280 @@
+import {
+  Body,
+  Controller,
+  Get,
+  Headers,
+  HttpCode,
+  Inject,
+  Param,
+  Post,
+  Put,
+  Query,
+  UseFilters,
+} from '@nestjs/common';
+import { CommandBus, QueryBus } from '@nestjs/cqrs';
+import { RouteConfig } from '@nestjs/platform-fastify';
+import {
+  ApiBearerAuth,
+  ApiBody,
+  ApiConsumes,
+  ApiCreatedResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiTags,
+} from '@nestjs/swagger';
+import { createZodDto } from 'nestjs-zod';
+import { z } from 'zod';
+import { Caller } from '../access/access.guard';
+import { DOCUMENT_BODY } from '../access/body-parser';
+import type { Identity } from '../access/identity';
+import { Allow } from '../http/allow';
+import { refuseAnyQuery } from '../http/zod';
+import { InvalidInput } from '../kernel/errors';
+import { ActivePolicy } from './active-policy';
+import { checkPolicy } from './check/check-policy';
+import { ApplyPolicyCommand } from './commands/apply-policy';
+import { ApproveProposalCommand, ProposePolicyCommand } from './commands/propose-policy';
+import { ResumePolicyCommand } from './commands/resume-policy';
+import { StopPolicyCommand } from './commands/stop-policy';
+import { policyJsonSchema } from './document/policy-schema';
+import { PolicyInvalidFilter } from './policy-invalid.filter';
+import {
+  AppliedView,
+  CheckView,
+  EvaluateBodyDto,
+  EvaluationView,
+  HistoryView,
+  PolicyView,
+  ProposalsView,
+  ProposalView,
+  StopView,
+  VersionView,
+} from './policy-views';
+import { GetPolicyQuery, GetPolicyVersionQuery } from './queries/get-policy';
+import { ListActivationsQuery } from './queries/list-activations';
+import { ListProposalsQuery } from './queries/list-proposals';
+import { AGENT_TOOLS, type ToolShapes } from './tool-shapes';
+
+const MAX_LISTED = 200;
+
+/** The version that a change shall replace: `If-Match`, or `If-None-Match: *` for the first policy. */
+function replacedBy(match: string | undefined, noneMatch: string | undefined): string | null {
+  if (noneMatch?.trim() === '*' && match === undefined) return null;
+  const version = match?.trim().replace(/^"(.*)"$/, '$1');
+  if (version !== undefined && /^sha256:[0-9a-f]{64}$/.test(version) && noneMatch === undefined)
+    return version;
+  throw new InvalidInput([
+    {
+      path: 'If-Match',
+      message:
+        'send the active version (GET /api/policy) as If-Match, or If-None-Match: * for the first policy',
+    },
+  ]);
+}
+
+/** The parser of the route reads a document as text. */
+function textOf(body: unknown): string {
+  if (typeof body === 'string' && body.trim() !== '') return body;
+  throw new InvalidInput([
+    { path: '', message: 'send the policy document, with Content-Type application/yaml or application/json' },
+  ]);
+}
+
+const actorOf = ({ keyId }: Identity): string => `api:${keyId}`;
+
+class VersionParamDto extends createZodDto(
+  z.strictObject({ version: z.string().regex(/^sha256:[0-9a-f]{64}$/, 'must be sha256: and 64 hex digits') }),
+) {}
+class ProposalParamDto extends createZodDto(z.strictObject({ id: z.uuid() })) {}
+class RollbackBodyDto extends createZodDto(
+  z.strictObject({ version: z.string().regex(/^sha256:[0-9a-f]{64}$/, 'must be sha256: and 64 hex digits') }),
+) {}
+
+@ApiTags('policy')
+@ApiBearerAuth()
+@UseFilters(PolicyInvalidFilter)
+@Controller('api/policy')
+export class PolicyController {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly queries: QueryBus,
+    private readonly active: ActivePolicy,
+    @Inject(AGENT_TOOLS) private readonly shapes: ToolShapes,
+  ) {}
+
+  @Get()
+  @Allow('operator', 'admin')
+  @ApiOperation({ summary: 'The active policy document, and whether its rules are stopped' })
+  @ApiOkResponse({ type: PolicyView })
+  async current(@Query() query: unknown) {
+    refuseAnyQuery(query);
+    const { active, activation, stopped } = await this.queries.execute(new GetPolicyQuery());
+    return {
+      version: active?.version ?? null,
+      source: active?.source ?? null,
+      document: active ? (JSON.parse(active.document) as object) : null,
+      appliedAt: activation?.appliedAt.toISOString() ?? null,
+      by: activation?.by ?? null,
+      stopped: stopped && { at: stopped.at.toISOString(), by: stopped.by },
+    };
+  }
+
+  @Put()
+  @Allow('admin')
+  @RouteConfig(DOCUMENT_BODY)
+  @ApiConsumes('application/yaml', 'application/json')
+  @ApiBody({ schema: { type: 'object', additionalProperties: true } })
+  @ApiOperation({ summary: 'Make a document the active policy' })
+  @ApiOkResponse({ type: AppliedView })
+  async apply(
+    @Body() body: unknown,
+    @Headers('if-match') match: string | undefined,
+    @Headers('if-none-match') noneMatch: string | undefined,
+    @Caller() caller: Identity,
+  ) {
+    const replaces = replacedBy(match, noneMatch);
+    const applied = await this.commands.execute(
+      new ApplyPolicyCommand(textOf(body), replaces, actorOf(caller), { cause: 'apply' }),
+    );
+    return { ...applied, appliedAt: applied.appliedAt.toISOString() };
+  }
+
+  @Get('schema.json')
+  @Allow('operator', 'admin')
+  @ApiOperation({ summary: 'JSON Schema of a policy document, for editors' })
+  schema(@Query() query: unknown) {
+    refuseAnyQuery(query);
+    return policyJsonSchema();
+  }
+
+  @Get('versions')
+  @Allow('operator', 'admin')
+  @ApiOperation({ summary: 'The versions that were active, newest first' })
+  @ApiOkResponse({ type: HistoryView })
+  async history(@Query() query: unknown) {
+    refuseAnyQuery(query);
+    const items = await this.queries.execute(new ListActivationsQuery(MAX_LISTED));
+    return { items: items.map((item) => ({ ...item, appliedAt: item.appliedAt.toISOString() })) };
+  }
+
+  @Get('versions/:version')
+  @Allow('operator', 'admin')
+  @ApiOperation({ summary: 'One version of the policy' })
+  @ApiOkResponse({ type: VersionView })
+  async version(@Param() { version }: VersionParamDto) {
+    const { source, document, createdAt } = await this.queries.execute(new GetPolicyVersionQuery(version));
+    return { version, source, document: JSON.parse(document) as object, createdAt: createdAt.toISOString() };
+  }
+
+  @Post('rollback')
+  @HttpCode(200)
+  @Allow('admin')
+  @ApiOperation({ summary: 'Make an earlier version active again' })
+  @ApiOkResponse({ type: AppliedView })
+  async rollback(
+    @Body() { version }: RollbackBodyDto,
+    @Headers('if-match') match: string | undefined,
+    @Caller() caller: Identity,
+  ) {
+    const replaces = replacedBy(match, undefined);
+    const { source } = await this.queries.execute(new GetPolicyVersionQuery(version));
+    const applied = await this.commands.execute(
+      new ApplyPolicyCommand(source, replaces, actorOf(caller), { cause: 'rollback' }),
+    );
+    return { ...applied, appliedAt: applied.appliedAt.toISOString() };
+  }
+
+  @Post('check')
+  @HttpCode(200)
+  @Allow('operator', 'admin')
+  @RouteConfig(DOCUMENT_BODY)
+  @ApiConsumes('application/yaml', 'application/json')
+  @ApiBody({ schema: { type: 'object', additionalProperties: true } })
+  @ApiOperation({ summary: 'Check a document: its shape, its rules, and their cases; changes nothing' })
+  @ApiOkResponse({ type: CheckView })
+  check(@Body() body: unknown) {
+    const { ok, findings } = checkPolicy(textOf(body), this.shapes);
+    return { ok, findings };
+  }
+
+  @Post('evaluate')
+  @HttpCode(200)
+  @Allow('operator', 'admin')
+  @ApiOperation({ summary: 'The verdict of the active policy about a request; stores nothing' })
+  @ApiOkResponse({ type: EvaluationView })
+  evaluate(@Body() body: EvaluateBodyDto) {
+    const judged = this.active.evaluate({
+      key: body.key ?? '',
+      owner: body.owner ?? null,
+      connector: body.connector ?? 'rest',
+      agentId: body.agentId,
+      sessionId: body.sessionId ?? '',
+      toolName: body.toolName,
+      toolInput: body.toolInput,
+      cwd: body.cwd ?? null,
+      mode: body.mode ?? null,
+      metadata: body.metadata ?? {},
+    });
+    if (judged === null) return { decision: 'ask', rules: [], class: 'normal', doubt: null, version: null };
+    const { decision, rules, class: name, doubt, version, tokens, say } = judged.verdict;
+    return { decision, rules, class: name, doubt: doubt?.words ?? null, version, tokens, say };
+  }
+
+  @Post('proposals')
+  @Allow('admin')
+  @RouteConfig(DOCUMENT_BODY)
+  @ApiConsumes('application/yaml', 'application/json')
+  @ApiBody({ schema: { type: 'object', additionalProperties: true } })
+  @ApiOperation({ summary: 'Propose a document that a second person must approve' })
+  @ApiCreatedResponse({ type: ProposalView })
+  async propose(
+    @Body() body: unknown,
+    @Headers('if-match') match: string | undefined,
+    @Headers('if-none-match') noneMatch: string | undefined,
+    @Caller() caller: Identity,
+  ) {
+    const replaces = replacedBy(match, noneMatch);
+    const proposal = await this.commands.execute(new ProposePolicyCommand(textOf(body), replaces, caller));
+    return { ...proposal, createdAt: proposal.createdAt.toISOString() };
+  }
+
+  @Get('proposals')
+  @Allow('operator', 'admin')
+  @ApiOperation({ summary: 'Documents that wait for a second person' })
+  @ApiOkResponse({ type: ProposalsView })
+  async proposed(@Query() query: unknown) {
+    refuseAnyQuery(query);
+    const items = await this.queries.execute(new ListProposalsQuery(MAX_LISTED));
+    return { items: items.map((item) => ({ ...item, createdAt: item.createdAt.toISOString() })) };
+  }
+
+  @Post('proposals/:id/approve')
+  @HttpCode(200)
+  @Allow('admin')
+  @ApiOperation({ summary: 'Apply a proposal as its second person' })
+  @ApiOkResponse({ type: AppliedView })
+  async approve(@Param() { id }: ProposalParamDto, @Caller() caller: Identity) {
+    const applied = await this.commands.execute(new ApproveProposalCommand(id, caller));
+    return { ...applied, appliedAt: applied.appliedAt.toISOString() };
+  }
+
+  @Post('stop')
+  @HttpCode(200)
+  @Allow('operator', 'admin')
+  @ApiOperation({ summary: 'Suspend every rule that allows, on all replicas' })
+  @ApiOkResponse({ type: StopView })
+  async stop(@Caller() caller: Identity) {
+    await this.commands.execute(new StopPolicyCommand(actorOf(caller)));
+    return { stopped: true };
+  }
+
+  @Post('resume')
+  @HttpCode(200)
+  @Allow('admin')
+  @ApiOperation({ summary: 'Let the rules allow again' })
+  @ApiOkResponse({ type: StopView })
+  async resume(@Caller() caller: Identity) {
+    await this.commands.execute(new ResumePolicyCommand(actorOf(caller)));
+    return { stopped: false };
+  }
+}

@@ -1,0 +1,40 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { ActivePolicy } from './active-policy';
+import { ApplyPolicyHandler } from './commands/apply-policy';
+import { ApproveProposalHandler, ProposePolicyHandler } from './commands/propose-policy';
+import { ResumePolicyHandler } from './commands/resume-policy';
+import { StopPolicyHandler } from './commands/stop-policy';
+import { PolicyProposals } from './policy-proposals';
+import { PolicyStore } from './policy-store';
+import { PolicyController } from './policy.controller';
+import { GetPolicyHandler, GetPolicyVersionHandler } from './queries/get-policy';
+import { ListActivationsHandler } from './queries/list-activations';
+import { ListProposalsHandler } from './queries/list-proposals';
+import { AGENT_TOOLS, type ToolShapes } from './tool-shapes';
+
+@Module({})
+export class PolicyModule {
+  static with(shapes: ToolShapes): DynamicModule {
+    return {
+      module: PolicyModule,
+      global: true,
+      controllers: [PolicyController],
+      providers: [
+        { provide: AGENT_TOOLS, useValue: shapes },
+        PolicyStore,
+        PolicyProposals,
+        ActivePolicy,
+        ApplyPolicyHandler,
+        ProposePolicyHandler,
+        ApproveProposalHandler,
+        StopPolicyHandler,
+        ResumePolicyHandler,
+        GetPolicyHandler,
+        GetPolicyVersionHandler,
+        ListActivationsHandler,
+        ListProposalsHandler,
+      ],
+      exports: [ActivePolicy],
+    };
+  }
+}
