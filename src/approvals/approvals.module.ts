@@ -13,9 +13,13 @@ import { JoinApprovalHandler } from './commands/join-approval';
 import { SignEndingsHandler } from './commands/sign-endings';
 import { SignReceiptsHandler } from './commands/sign-receipts';
 import { TakeAnswerHandler } from './commands/take-answer';
+import { SuggestRulesHandler } from '../policy/queries/suggest-rules';
+import { TestPolicyHandler } from '../policy/queries/test-policy';
+import { RequestHistory } from '../policy/request-history';
 import { ReceiptsModule } from '../receipts/receipts.module';
 import { FinishedApprovals } from './finished-approvals';
 import { PostgresApprovalStore } from './postgres-approval-store';
+import { PostgresRequestHistory } from './postgres-request-history';
 import { AwaitSettlementHandler } from './queries/await-settlement';
 import { FindOpenCallsHandler } from './queries/find-open-calls';
 import { GetApprovalHandler, GetApprovalStateHandler } from './queries/get-approval';
@@ -29,6 +33,9 @@ import { TimeoutSweeper } from './timeout-sweeper';
   imports: [ReceiptsModule],
   controllers: [ApprovalsController],
   providers: [
+    { provide: RequestHistory, useClass: PostgresRequestHistory },
+    TestPolicyHandler,
+    SuggestRulesHandler,
     { provide: ApprovalStore, useClass: PostgresApprovalStore },
     EnqueueApprovalHandler,
     DecideApprovalHandler,

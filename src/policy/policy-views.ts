@@ -98,3 +98,33 @@ export class EvaluationView extends createZodDto(
     say: nullableText('Words of a denial for the agent.').optional(),
   }),
 ) {}
+
+const count = z.int().min(0);
+
+export class ReplayView extends createZodDto(
+  z.strictObject({
+    requests: count,
+    allow: count,
+    deny: count,
+    ask: count,
+    byRule: z.record(z.string(), count).meta({ description: 'Requests that each rule decides.' }),
+    regressions: z
+      .array(z.strictObject({ approvalId: z.uuid(), rule: z.string(), rejectedBy: z.string() }))
+      .meta({ description: 'Requests that a person rejected and the document would allow; at most 1000.' }),
+  }),
+) {}
+
+export class SuggestionsView extends createZodDto(
+  z.strictObject({
+    approvals: count.meta({ description: 'Approvals that people gave.' }),
+    allowedBefore: count.meta({ description: 'Of these, the ones that the active policy allows.' }),
+    suggestions: z.array(
+      z.strictObject({
+        rule: anyObject,
+        saves: count.meta({
+          description: 'Approvals that the rule would have given, beyond those before it.',
+        }),
+      }),
+    ),
+  }),
+) {}

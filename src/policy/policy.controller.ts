@@ -26,9 +26,11 @@ import { createZodDto } from 'nestjs-zod';
 import { z } from 'zod';
 import { Caller } from '../access/access.guard';
 import { DOCUMENT_BODY } from '../access/body-parser';
+import { KeyTurns } from '../access/key-turns';
 import type { Identity } from '../access/identity';
 import { Allow } from '../http/allow';
 import { refuseAnyQuery } from '../http/zod';
+import { Clock } from '../kernel/clock';
 import { InvalidInput } from '../kernel/errors';
 import { ActivePolicy } from './active-policy';
 import { checkPolicy } from './check/check-policy';
@@ -47,9 +49,13 @@ import {
   PolicyView,
   ProposalsView,
   ProposalView,
+  ReplayView,
   StopView,
+  SuggestionsView,
   VersionView,
 } from './policy-views';
+import { SuggestRulesQuery } from './queries/suggest-rules';
+import { TestPolicyQuery } from './queries/test-policy';
 import { GetPolicyQuery, GetPolicyVersionQuery } from './queries/get-policy';
 import { ListActivationsQuery } from './queries/list-activations';
 import { ListProposalsQuery } from './queries/list-proposals';
@@ -85,6 +91,16 @@ const actorOf = ({ keyId }: Identity): string => `api:${keyId}`;
 class VersionParamDto extends createZodDto(
   z.strictObject({ version: z.string().regex(/^sha256:[0-9a-f]{64}$/, 'must be sha256: and 64 hex digits') }),
 ) {}
+const MS_OF = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+class SinceQueryDto extends createZodDto(
+  z.strictObject({
+    since: z
+      .string()
+      .regex(/^[1-9]\d{0,3}[mhd]$/, 'must be a duration such as 30m, 12h or 7d')
+      .default('7d'),
+  }),
+) {}
 class ProposalParamDto extends createZodDto(z.strictObject({ id: z.uuid() })) {}
 class RollbackBodyDto extends createZodDto(
   z.strictObject({ version: z.string().regex(/^sha256:[0-9a-f]{64}$/, 'must be sha256: and 64 hex digits') }),
@@ -95,9 +111,12 @@ class RollbackBodyDto extends createZodDto(
 @UseFilters(PolicyInvalidFilter)
 @Controller('api/policy')
 export class PolicyController {
+  private readonly replays = new KeyTurns('replays');
+
   constructor(
     private readonly commands: CommandBus,
     private readonly queries: QueryBus,
+    private readonly clock: Clock,
     private readonly active: ActivePolicy,
     @Inject(AGENT_TOOLS) private readonly shapes: ToolShapes,
   ) {}
@@ -197,6 +216,28 @@ export class PolicyController {
     return { ok, findings };
   }
 
+  @Post('test')
+  @HttpCode(200)
+  @Allow('operator', 'admin')
+  @RouteConfig(DOCUMENT_BODY)
+  @ApiConsumes('application/yaml', 'application/json')
+  @ApiBody({ schema: { type: 'object', additionalProperties: true } })
+  @ApiOperation({ summary: 'Replay the stored requests against a document; changes nothing' })
+  @ApiOkResponse({ type: ReplayView })
+  async test(@Body() body: unknown, @Query() { since }: SinceQueryDto, @Caller() caller: Identity) {
+    const query = new TestPolicyQuery(textOf(body), this.ago(since));
+    return this.replays.take(caller.keyId, () => this.queries.execute(query));
+  }
+
+  @Get('suggestions')
+  @Allow('operator', 'admin')
+  @ApiOperation({ summary: 'Rules that would have saved approvals of people; applies nothing' })
+  @ApiOkResponse({ type: SuggestionsView })
+  async suggestions(@Query() { since }: SinceQueryDto, @Caller() caller: Identity) {
+    const query = new SuggestRulesQuery(this.ago(since));
+    return this.replays.take(caller.keyId, () => this.queries.execute(query));
+  }
+
   @Post('evaluate')
   @HttpCode(200)
   @Allow('operator', 'admin')
@@ -276,5 +317,11 @@ export class PolicyController {
   async resume(@Caller() caller: Identity) {
     await this.commands.execute(new ResumePolicyCommand(actorOf(caller)));
     return { stopped: false };
+  }
+
+  /** The time that long ago, by this replica's clock: the exact moment does not matter. */
+  private ago(since: string): Date {
+    const unit = since.at(-1) as keyof typeof MS_OF;
+    return new Date(this.clock.now().getTime() - Number(since.slice(0, -1)) * MS_OF[unit]);
   }
 }

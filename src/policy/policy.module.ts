@@ -34,7 +34,7 @@ export class PolicyModule {
         ListActivationsHandler,
         ListProposalsHandler,
       ],
-      exports: [ActivePolicy],
+      exports: [ActivePolicy, PolicyStore, AGENT_TOOLS],
     };
   }
 }

@@ -2,16 +2,15 @@ import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, EventBus, type ICommandHandler } from '@nestjs/cqrs';
 import { CONFIG, type Config } from '../../config/environment';
 import { DomainError, InvalidInput } from '../../kernel/errors';
-import type { JsonObject } from '../../kernel/json';
 import { Tracing } from '../../tracing/tracing';
 import type { Actor, Asker } from '../../kernel/actor';
 import type { PolicyVerdict } from '../../kernel/policy-verdict';
 import { ActivePolicy } from '../../policy/active-policy';
-import type { PolicyRequest } from '../../policy/evaluation/policy-request';
 import { Receipts } from '../../receipts/receipts';
 import { ApprovalEnqueued, ApprovalSettled } from '../approval-events';
 import { ApprovalStore, type Unjudged } from '../approval-store';
 import type { Enqueued, NewRequest, RuledEnding } from '../new-request';
+import { policyRequestOf } from '../policy-request-of';
 import { RateLimits, type CountedAsk } from '../../access/rate-limits';
 
 export type { Enqueued } from '../new-request';
@@ -70,7 +69,9 @@ export class EnqueueApprovalHandler implements ICommandHandler<EnqueueApprovalCo
   /** Stores the request: settled if a rule answers it, else pending. */
   private async ask(command: EnqueueApprovalCommand, unjudged: Unjudged): Promise<Enqueued> {
     for (let tries = 0; tries < MAX_TRIES; tries++) {
-      const judged = this.policy.judge(policyRequestOf(command));
+      const judged = this.policy.judge(
+        policyRequestOf(command.request.body, command.asker, command.connector),
+      );
       if (judged === null) return this.store.enqueue({ ...unjudged, verdict: null });
       const { verdict, timeoutMs } = judged;
       if (verdict.decision === 'ask')
@@ -182,28 +183,4 @@ function bytesOf(digest: string): Buffer {
 /** The timeout of the class limits the one that the caller asked for. */
 function within(seconds: number, classMs: number | null): number {
   return classMs === null ? seconds : Math.min(seconds, Math.max(1, Math.floor(classMs / 1000)));
-}
-
-/** The permission mode that the agent claims: a member of the metadata, or of one of its objects. */
-function claimedMode(metadata: JsonObject | null | undefined): string | null {
-  const own = Object.values(metadata ?? {}).filter((value) => typeof value === 'object' && value !== null);
-  const modes = [metadata ?? {}, ...own].map((value) => (value as JsonObject).permissionMode);
-  const mode = modes.find((value) => typeof value === 'string');
-  return typeof mode === 'string' ? mode : null;
-}
-
-function policyRequestOf({ request, asker, connector }: EnqueueApprovalCommand): PolicyRequest {
-  const { agentId, sessionId, toolName, toolInput, cwd = null, metadata } = request.body;
-  return {
-    key: asker.keyId,
-    owner: asker.owner,
-    connector: connector ?? 'rest',
-    agentId,
-    sessionId,
-    toolName,
-    toolInput,
-    cwd,
-    mode: claimedMode(metadata),
-    metadata: metadata ?? {},
-  };
 }

@@ -1,0 +1,70 @@
+import { Injectable } from '@nestjs/common';
+import { Database, type Statement } from '../database/database';
+import { CHANNELS } from '../kernel/actor';
+import { RequestHistory, type PastRequest } from '../policy/request-history';
+import type { ApprovalRow, RequestText } from './approval-rows';
+import { policyRequestOf } from './policy-request-of';
+
+const PAGE_ROWS = 500;
+/** A page ends after this many bytes of requests; it has at least one. */
+const PAGE_BYTES = 2 * 1024 * 1024;
+
+/** Parameters: after id, since. Ids grow with time, so the primary key is the order of time. */
+const PAGE: Statement = {
+  name: 'approval-history-page',
+  text: `
+  select id, key_id, owner, connector, request, status, settled_by_kind, settled_by_name, created_at from (
+    select *, sum(octet_length(request)) over (order by id) - octet_length(request) as bytes_before
+    from (
+      select id, key_id, owner, connector, request, status, settled_by_kind, settled_by_name, created_at
+      from approvals where id > $1 and created_at >= $2 order by id limit ${PAGE_ROWS}) as found) as measured
+  where bytes_before < ${PAGE_BYTES}
+  order by id`,
+};
+
+type PageRow = Pick<
+  ApprovalRow,
+  | 'id'
+  | 'key_id'
+  | 'owner'
+  | 'connector'
+  | 'request'
+  | 'status'
+  | 'settled_by_kind'
+  | 'settled_by_name'
+  | 'created_at'
+>;
+
+/** The lowest UUID of version 7 of a millisecond. */
+function lowestId(at: Date): string {
+  const hex = Math.max(0, at.getTime()).toString(16).padStart(12, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`;
+}
+
+@Injectable()
+export class PostgresRequestHistory extends RequestHistory {
+  constructor(private readonly database: Database) {
+    super();
+  }
+
+  async *since(at: Date): AsyncGenerator<readonly PastRequest[]> {
+    for (let after = lowestId(at); ;) {
+      const rows = await this.database.query<PageRow>(PAGE, [after, at]);
+      const last = rows.at(-1);
+      if (!last) return;
+      yield rows.map(toPast);
+      after = last.id;
+    }
+  }
+}
+
+function toPast(row: PageRow): PastRequest {
+  const { id, key_id: keyId, owner, connector, status, settled_by_kind: kind, settled_by_name: by } = row;
+  const request = policyRequestOf(JSON.parse(row.request) as RequestText, { keyId, owner }, connector);
+  const isPerson = CHANNELS.some((channel) => channel === kind);
+  const decided =
+    isPerson && (status === 'approved' || status === 'rejected')
+      ? { verdict: status, by: by ?? 'unknown' }
+      : null;
+  return { id, request, at: row.created_at, decided };
+}
