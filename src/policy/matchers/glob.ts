@@ -5,7 +5,7 @@ export const MAX_SEGMENT = 255;
 /** Linux accepts no longer path. */
 export const MAX_TEXT = 4096;
 /** Each `*` multiplies the steps of a match by the length of the segment. */
-const MAX_STARS_IN_A_SEGMENT = 3;
+const MAX_STARS_IN_A_SEGMENT = 2;
 
 /** True if the text, split at its slashes, matches. */
 export type Glob = (parts: readonly string[]) => boolean;
