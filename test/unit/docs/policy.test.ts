@@ -1,3 +1,5 @@
+import { CLAUDE_CODE_TOOLS } from '../../../src/agents/claude-code/claude-code-tools';
+import { checkPolicy } from '../../../src/policy/check/check-policy';
 import { readPolicy } from '../../../src/policy/document/read-policy';
 import {
   STARTER_AGENTS,
@@ -5,17 +7,16 @@ import {
   writeStarterPolicy,
 } from '../../../src/policy/starter/starter-policy';
 import { POLICY_EXAMPLES } from '../../support/cookbook';
-import { failedCases } from '../../support/policy-cases';
 
 describe('docs/policy.md', () => {
   it('has a cookbook of at least ten documents', () => {
     expect(POLICY_EXAMPLES.length).toBeGreaterThanOrEqual(10);
   });
 
-  it.each(POLICY_EXAMPLES)('line $line is a document whose rules pass their cases', ({ text }) => {
+  it.each(POLICY_EXAMPLES)('line $line passes check, with a case for every rule', ({ text }) => {
     const { policy } = readPolicy(text);
     expect(policy.rules.filter(({ cases }) => !cases?.match?.length)).toEqual([]);
-    expect(failedCases(policy)).toEqual([]);
+    expect(checkPolicy(text, CLAUDE_CODE_TOOLS).findings).toEqual([]);
   });
 });
 
@@ -25,8 +26,11 @@ describe('the starter policy', () => {
     ...STARTER_AGENTS.map((agent) => [agent]),
     STARTER_AGENTS,
   ];
-  it.each(found.map((agents) => ({ agents })))('for $agents is a document', ({ agents }) => {
-    const { policy } = readPolicy(writeStarterPolicy(agents, '/srv/ada/shop/'));
+  it.each(found.map((agents) => ({ agents })))('for $agents passes check', ({ agents }) => {
+    const text = writeStarterPolicy(agents, '/srv/ada/shop/');
+    const { policy } = readPolicy(text);
+    const { findings } = checkPolicy(text, CLAUDE_CODE_TOOLS);
+    expect(findings.filter(({ severity }) => severity === 'error')).toEqual([]);
     expect(policy.mode).toBe('shadow');
     expect(policy.rules.map(({ match }) => match?.cwd ?? null)).toContain('/srv/ada/shop/**');
   });

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CLAUDE_CODE_TOOLS } from '../../../src/agents/claude-code/claude-code-tools';
+import { checkPolicy } from '../../../src/policy/check/check-policy';
 import type { Policy } from '../../../src/policy/document/policy-schema';
 import { readPolicy } from '../../../src/policy/document/read-policy';
 import { compilePolicy } from '../../../src/policy/evaluation/compile-policy';
@@ -30,6 +31,10 @@ describe('the recorded week', () => {
 
 describe('the policy of the recorded week', () => {
   const compiled = compilePolicy(POLICY, CLAUDE_CODE_TOOLS);
+
+  it('passes check', () => {
+    expect(checkPolicy(TEXT, CLAUDE_CODE_TOOLS).findings).toEqual([]);
+  });
 
   it('has at most 15 rules, each of them from the cookbook or from suggest', () => {
     const { rules } = POLICY.policy;
