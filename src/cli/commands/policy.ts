@@ -1,8 +1,18 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
+import { stringify } from 'yaml';
+import { checkPolicy } from '../../policy/check/check-policy';
+import { renderFindings } from '../../policy/check/render-findings';
+import { diffPolicies } from '../../policy/compare/diff';
+import { wideningOf } from '../../policy/compare/widening';
+import { readPolicy, type ReadPolicy } from '../../policy/document/read-policy';
+import { UnreadableDocument } from '../../policy/document/source';
+import { importPolicy, writeImported } from '../../policy/import/import-policy';
+import { writeStarterPolicy } from '../../policy/starter/starter-policy';
 import { CountersignClient } from '../../agent-side/client';
 import { PolicyService, type Applied, type EvaluatedVerdict } from '../policy/policy-service';
-import { show, table } from '../output';
+import { complain, Findings, show, table } from '../output';
 import { doorOf, withServiceOptions, type ServiceOptions } from '../service-options';
 
 const readDocument = (file: string): string => readFileSync(file === '-' ? 0 : file, 'utf8');
@@ -18,7 +28,56 @@ const remote = (name: string, description: string): Command =>
 /** `countersign policy`: rules that answer what no person needs to see. */
 export function policyCommand(): Command {
   return new Command('policy')
-    .description('Rules: show, apply, history, rollback, explain, stop, resume')
+    .description(
+      'Rules: init, check, test, diff, apply, show, history, rollback, explain, suggest, import, stop',
+    )
+    .addCommand(
+      new Command('init')
+        .description('Write a commented starter policy')
+        .argument('[file]', 'where to; - for standard output', 'policy.yaml')
+        .option('--root <directory>', 'the directory of the project', process.cwd())
+        .option('--force', 'replace the file')
+        .option('--json', 'print the result as JSON')
+        .action(init),
+    )
+    .addCommand(
+      new Command('check')
+        .description('Check a document: its form, its rules, and their cases; exit 1 on an error')
+        .argument('<file>', 'YAML or JSON; - for standard input')
+        .option('--json', 'print the result as JSON')
+        .action(check),
+    )
+    .addCommand(
+      remote(
+        'test',
+        'Replay the stored requests; exit 1 if a request that a person rejected would be allowed',
+      )
+        .argument('<file>', 'YAML or JSON; - for standard input')
+        .option('--since <time>', 'how far back, such as 12h or 7d', '7d')
+        .action(test),
+    )
+    .addCommand(
+      new Command('diff')
+        .description('The differences of two documents')
+        .argument('<before>', 'a file')
+        .argument('<after>', 'a file')
+        .option('--json', 'print the result as JSON')
+        .action(diff),
+    )
+    .addCommand(
+      remote('suggest', 'Rules that would have saved approvals of people; applies nothing')
+        .option('--since <time>', 'how far back, such as 12h or 30d', '30d')
+        .action(suggest),
+    )
+    .addCommand(
+      new Command('import')
+        .description('Translate permissions of Claude Code or rules of Codex; what is not exact is left out')
+        .argument('<file>', 'settings.json or a .rules file')
+        .option('--agent-key <name>', 'the API key that the rules are for', '*')
+        .option('--root <directory>', 'the directory of the project', process.cwd())
+        .option('--json', 'print the result as JSON')
+        .action(importRules),
+    )
     .addCommand(
       remote('show', 'The active policy, or one version of it').argument('[version]').action(showPolicy),
     )
@@ -69,6 +128,111 @@ export function policyCommand(): Command {
         },
       ),
     );
+}
+
+interface LocalOptions {
+  readonly json?: boolean;
+}
+
+function init(
+  file: string,
+  options: LocalOptions & { readonly root: string; readonly force?: boolean },
+): void {
+  const document = writeStarterPolicy([], resolve(options.root));
+  if (file === '-') {
+    process.stdout.write(document);
+    return;
+  }
+  writeFileSync(file, document, { flag: options.force === true ? 'w' : 'wx' });
+  const next = [
+    `Wrote ${file}. It starts in shadow mode: it records, and asks as before.`,
+    `Next: countersign policy check ${file}`,
+  ];
+  show({ file }, next, options);
+}
+
+async function check(file: string, options: LocalOptions): Promise<void> {
+  // Loaded lazily: the adapters bring much of the service.
+  const { TOOL_SHAPES } = await import('../../agents/adapters.js');
+  const text = readDocument(file);
+  const { ok, findings } = checkPolicy(text, TOOL_SHAPES);
+  if (options.json === true) show({ ok, findings }, [], options);
+  else process.stdout.write(renderFindings(findings, text, file));
+  if (!ok) throw new Findings();
+}
+
+async function test(file: string, options: ServiceOptions & { readonly since: string }): Promise<void> {
+  const result = await serviceOf(options).test(readDocument(file), options.since);
+  const { requests, allow, deny, ask, byRule, regressions } = result;
+  const rules = Object.entries(byRule).toSorted(([, a], [, b]) => b - a);
+  const lines = [
+    `${requests} requests since ${options.since} ago: ${allow} allowed, ${deny} denied, ${ask} asked.`,
+    ...table(rules.map(([id, count]) => [`  ${id}`, String(count)])),
+    ...(regressions.length > 0 ? ['', 'A person rejected these, and the document would allow them:'] : []),
+    ...table(
+      regressions.map(({ approvalId, rule, rejectedBy }) => [
+        `  ${approvalId}`,
+        rule,
+        `rejected by ${rejectedBy}`,
+      ]),
+    ),
+  ];
+  show(result, lines, options);
+  if (regressions.length > 0) throw new Findings();
+}
+
+/** @throws Findings after it has shown the faults of the document. */
+function readFile(file: string): ReadPolicy {
+  const text = readDocument(file);
+  try {
+    return readPolicy(text);
+  } catch (error) {
+    if (!(error instanceof UnreadableDocument)) throw error;
+    complain(renderFindings(error.findings, text, file).trimEnd());
+    throw new Findings();
+  }
+}
+
+function diff(before: string, after: string, options: LocalOptions): void {
+  const [old, current] = [readFile(before).policy, readFile(after).policy];
+  const result = { ...diffPolicies(old, current), widening: wideningOf(old, current) };
+  const lines = [
+    ...result.added.map(({ id, decision }) => `+ ${id} (${decision})`),
+    ...result.removed.map(({ id, decision }) => `- ${id} (${decision})`),
+    ...result.changed.map(({ id, members }) => `~ ${id}: ${members.join(', ')}`),
+    ...result.others.map(({ member }) => `~ ${member}`),
+    ...result.widening.map((words) => `widens: ${words}`),
+  ];
+  show(result, lines.length === 0 ? ['No differences.'] : lines, options);
+}
+
+async function suggest(options: ServiceOptions & { readonly since: string }): Promise<void> {
+  const result = await serviceOf(options).suggestions(options.since);
+  const { approvals, allowedBefore, suggestions } = result;
+  const rules = suggestions.map(({ rule }) => rule);
+  const lines = [
+    `# People approved ${approvals} requests; the active policy allows ${allowedBefore} of them.`,
+    ...suggestions.map(({ rule, saves }) => `# ${String(rule.id)} would have saved ${saves}`),
+    ...(rules.length === 0
+      ? ['# Nothing is repeated enough.']
+      : stringify({ version: 1, rules }).trimEnd().split('\n')),
+  ];
+  show(result, lines, options);
+}
+
+function importRules(
+  file: string,
+  options: LocalOptions & { readonly agentKey: string; readonly root: string },
+): void {
+  const text = readDocument(file);
+  try {
+    const imported = importPolicy(text, { key: options.agentKey, root: resolve(options.root) });
+    show(imported, writeImported(imported).trimEnd().split('\n'), options);
+  } catch (error) {
+    if (!(error instanceof UnreadableDocument)) throw error;
+    complain(renderFindings(error.findings, text, file).trimEnd());
+    throw new Findings();
+  }
 }
 
 async function showPolicy(version: string | undefined, options: ServiceOptions): Promise<void> {

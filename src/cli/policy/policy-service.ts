@@ -39,6 +39,12 @@ const replay = z.object({
   regressions: z.array(z.object({ approvalId: z.string(), rule: z.string(), rejectedBy: z.string() })),
 });
 
+const suggestions = z.object({
+  approvals: z.number(),
+  allowedBefore: z.number(),
+  suggestions: z.array(z.object({ rule: z.looseObject({ id: z.string() }), saves: z.number() })),
+});
+
 export type Applied = z.infer<typeof applied>;
 export type Replay = z.infer<typeof replay>;
 export type EvaluatedVerdict = z.infer<typeof verdict>;
@@ -98,6 +104,11 @@ export class PolicyService {
   test(document: string, since: string): Promise<Replay> {
     const path = `/api/policy/test?since=${encodeURIComponent(since)}`;
     return callService(this.door, { method: 'POST', path, document, heldMs: REPLAY_WITHIN_MS }, replay);
+  }
+
+  suggestions(since: string) {
+    const path = `/api/policy/suggestions?since=${encodeURIComponent(since)}`;
+    return callService(this.door, { method: 'GET', path, heldMs: REPLAY_WITHIN_MS }, suggestions);
   }
 
   evaluate(request: object): Promise<EvaluatedVerdict> {
