@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { ApprovalJson } from '../support/api';
+import { issueKey, keyIs } from '../support/keys';
 import { startModelEndpoint, type Block, type ModelEndpoint } from '../support/model-endpoint';
 import { freePort, processesOf, Service } from '../support/processes';
 import { setStage, strike, type Stage } from '../support/stage';
@@ -16,6 +17,7 @@ withClaude('the real Claude Code', () => {
   let stage: Stage;
   let model: ModelEndpoint;
   let port: string;
+  let admin: string;
 
   beforeAll(async () => {
     port = String(await freePort());
@@ -23,6 +25,8 @@ withClaude('the real Claude Code', () => {
       setStage({ PORT: port, APPROVAL_SWEEP_INTERVAL_SECONDS: '1' }),
       startModelEndpoint(),
     ]);
+    admin = await issueKey(stage.database, 'admin', 'maria', 'maria');
+    await keyIs(true, stage.service.url, admin);
   });
   afterAll(async () => {
     await strike();
@@ -46,6 +50,19 @@ withClaude('the real Claude Code', () => {
 
   async function tap(id: string, button: 'Approve' | 'Reject'): Promise<void> {
     await stage.chat.press((await stage.chat.card(id)).messageId, button);
+  }
+
+  /** Replaces the active policy, as an admin. */
+  async function applyPolicy(document: string): Promise<void> {
+    const authorization = `Bearer ${admin}`;
+    const url = `${stage.service.url}/api/policy`;
+    const { version } = (await (await fetch(url, { headers: { authorization } })).json()) as {
+      version: string | null;
+    };
+    const replaces = version === null ? { 'if-none-match': '*' } : { 'if-match': version };
+    const headers = { authorization, 'content-type': 'application/yaml', ...replaces };
+    const { status } = await fetch(url, { method: 'PUT', headers, body: document });
+    expect(status).toBe(200);
   }
 
   /** Reports are handled a moment after they were answered. */
@@ -90,6 +107,26 @@ withClaude('the real Claude Code', () => {
       await program.ended;
       expect(agent.wrote('unanswered')).toBeNull();
       expect(agent.results.join('\n')).toMatch(/nobody (answered|decided).*nobody said no/is);
+    });
+
+    it('runs what a rule allows without a tap, reads the words of a rule that denies, and asks for the rest', async () => {
+      const [allowed, denied, rest] = [`touch allowed-${way}`, `touch denied-${way}`, `touch asked-${way}`];
+      await applyPolicy(`version: 1
+rules:
+  - { id: allowed, decision: allow, match: { key: "*", tool: Bash, command: { argv: [touch, allowed-${way}] } } }
+  - { id: denied, decision: deny, match: { command: { mentions: [[touch, denied-${way}]] } }, say: Touch no such file. }
+`);
+      const agent = agentFor(way);
+      const program = agent.start([[bash(allowed)], [bash(denied)], [bash(rest)]]);
+      await stage.api.decide((await asked(rest)).id, 'approved');
+      await program.ended;
+      const has = (name: string) => agent.wrote(`${name}-${way}`) !== null;
+      expect([has('allowed'), has('denied'), has('asked')]).toEqual([true, false, true]);
+      expect(agent.results.join('\n')).toContain('Touch no such file.');
+      const requests = (await requestsOf('Bash')).filter(({ toolInput }) =>
+        String(toolInput.command).endsWith(`-${way}`),
+      );
+      expect(requests.map(({ decision }) => decision?.by.kind)).toEqual(['api', 'policy', 'policy']);
     });
 
     it('keeps calls of one turn apart', async () => {
