@@ -2,6 +2,7 @@ import { approvalSettingsOf } from './approvals';
 import { ConfigurationError, crossFaults, unknownNames, withSecretFiles } from './faults';
 import { listeningOf } from './listening';
 import { operationOf } from './operation';
+import { policySettingsOf } from './policy';
 import { secretsIn } from './secrets';
 import { environmentSchema, type Environment } from './settings';
 import { storageOf } from './storage';
@@ -14,6 +15,7 @@ function configurationOf(env: Environment, terminal: boolean) {
     ...storageOf(env),
     ...telegramSettingsOf(env),
     ...approvalSettingsOf(env),
+    ...policySettingsOf(env),
     ...operation,
     log: { ...log, secrets: secretsIn(env) },
   };

@@ -11,6 +11,7 @@ const OUR_PREFIXES = [
   'CONNECTOR_',
   'RATE_LIMIT_',
   'AUDIT_',
+  'POLICY_',
 ];
 
 /** Reports all faults of the environment at once, one line each, each with the variable's name. */

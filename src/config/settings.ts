@@ -3,6 +3,7 @@ import { APPROVALS, CONNECTORS, LIMITS } from './approvals';
 import { LISTENING } from './listening';
 import { OPERATION } from './operation';
 import type { SettingFacts } from './setting';
+import { POLICY } from './policy';
 import { DATABASE, KEYS } from './storage';
 import { DELIVERY, TELEGRAM } from './telegram';
 
@@ -14,6 +15,7 @@ export const SECTIONS = [
   TELEGRAM,
   DELIVERY,
   APPROVALS,
+  POLICY,
   LIMITS,
   CONNECTORS,
   OPERATION,
@@ -26,6 +28,7 @@ export const environmentSchema = z.object({
   ...TELEGRAM.settings,
   ...DELIVERY.settings,
   ...APPROVALS.settings,
+  ...POLICY.settings,
   ...LIMITS.settings,
   ...CONNECTORS.settings,
   ...OPERATION.settings,

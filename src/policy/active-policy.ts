@@ -17,6 +17,7 @@ import { compilePolicy, type CompiledPolicy } from './evaluation/compile-policy'
 import { evaluate, type Ruling } from './evaluation/evaluate';
 import type { PolicyRequest } from './evaluation/policy-request';
 import { PolicyJudged } from './policy-events';
+import { PolicyFile } from './policy-file';
 import { POLICY_CHANNEL, PolicyStore, type PolicyState } from './policy-store';
 import { AGENT_TOOLS, type ToolShapes } from './tool-shapes';
 
@@ -43,6 +44,7 @@ export class ActivePolicy implements OnModuleInit, OnApplicationBootstrap, Befor
 
   constructor(
     private readonly store: PolicyStore,
+    private readonly file: PolicyFile,
     private readonly listener: NotificationListener,
     @Inject(AGENT_TOOLS) private readonly shapes: ToolShapes,
     private readonly events: EventBus,
@@ -61,6 +63,7 @@ export class ActivePolicy implements OnModuleInit, OnApplicationBootstrap, Befor
 
   /** @throws Error if the active version cannot be enforced: the service must not start without it. */
   async onModuleInit(): Promise<void> {
+    await this.file.apply();
     await this.read();
   }
 

@@ -29,3 +29,11 @@ export function needsSecondPerson(): DomainError {
     'This change widens the policy, and the active version demands two people for that: propose it, and have an admin with another owner approve it.',
   );
 }
+
+/** `POLICY_FILE` is set: its next change would be the second source of the policy. */
+export function managed(file: string): DomainError {
+  return new DomainError(
+    'policy.managed',
+    `The policy is managed by POLICY_FILE (${file}): change that file, or override it.`,
+  );
+}

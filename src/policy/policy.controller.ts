@@ -101,6 +101,11 @@ class SinceQueryDto extends createZodDto(
       .default('7d'),
   }),
 ) {}
+class OverrideQueryDto extends createZodDto(
+  z.strictObject({
+    override: z.enum(['true', 'false'], 'must be true or false').default('false'),
+  }),
+) {}
 class ProposalParamDto extends createZodDto(z.strictObject({ id: z.uuid() })) {}
 class RollbackBodyDto extends createZodDto(
   z.strictObject({ version: z.string().regex(/^sha256:[0-9a-f]{64}$/, 'must be sha256: and 64 hex digits') }),
@@ -149,11 +154,15 @@ export class PolicyController {
     @Body() body: unknown,
     @Headers('if-match') match: string | undefined,
     @Headers('if-none-match') noneMatch: string | undefined,
+    @Query() { override }: OverrideQueryDto,
     @Caller() caller: Identity,
   ) {
     const replaces = replacedBy(match, noneMatch);
     const applied = await this.commands.execute(
-      new ApplyPolicyCommand(textOf(body), replaces, actorOf(caller), { cause: 'apply' }),
+      new ApplyPolicyCommand(textOf(body), replaces, actorOf(caller), {
+        cause: 'apply',
+        override: override === 'true',
+      }),
     );
     return { ...applied, appliedAt: applied.appliedAt.toISOString() };
   }
@@ -193,12 +202,16 @@ export class PolicyController {
   async rollback(
     @Body() { version }: RollbackBodyDto,
     @Headers('if-match') match: string | undefined,
+    @Query() { override }: OverrideQueryDto,
     @Caller() caller: Identity,
   ) {
     const replaces = replacedBy(match, undefined);
     const { source } = await this.queries.execute(new GetPolicyVersionQuery(version));
     const applied = await this.commands.execute(
-      new ApplyPolicyCommand(source, replaces, actorOf(caller), { cause: 'rollback' }),
+      new ApplyPolicyCommand(source, replaces, actorOf(caller), {
+        cause: 'rollback',
+        override: override === 'true',
+      }),
     );
     return { ...applied, appliedAt: applied.appliedAt.toISOString() };
   }
@@ -294,8 +307,12 @@ export class PolicyController {
   @Allow('admin')
   @ApiOperation({ summary: 'Apply a proposal as its second person' })
   @ApiOkResponse({ type: AppliedView })
-  async approve(@Param() { id }: ProposalParamDto, @Caller() caller: Identity) {
-    const applied = await this.commands.execute(new ApproveProposalCommand(id, caller));
+  async approve(
+    @Param() { id }: ProposalParamDto,
+    @Query() { override }: OverrideQueryDto,
+    @Caller() caller: Identity,
+  ) {
+    const applied = await this.commands.execute(new ApproveProposalCommand(id, caller, override === 'true'));
     return { ...applied, appliedAt: applied.appliedAt.toISOString() };
   }
 

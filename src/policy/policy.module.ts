@@ -4,6 +4,7 @@ import { ApplyPolicyHandler } from './commands/apply-policy';
 import { ApproveProposalHandler, ProposePolicyHandler } from './commands/propose-policy';
 import { ResumePolicyHandler } from './commands/resume-policy';
 import { StopPolicyHandler } from './commands/stop-policy';
+import { PolicyFile } from './policy-file';
 import { PolicyProposals } from './policy-proposals';
 import { PolicyStore } from './policy-store';
 import { PolicyController } from './policy.controller';
@@ -23,6 +24,7 @@ export class PolicyModule {
         { provide: AGENT_TOOLS, useValue: shapes },
         PolicyStore,
         PolicyProposals,
+        PolicyFile,
         ActivePolicy,
         ApplyPolicyHandler,
         ProposePolicyHandler,

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { join } from 'node:path';
 import { createTestDatabase, type TestDatabase } from '../support/database';
@@ -125,4 +126,36 @@ it('a second service on one DATA_DIR is refused with the path and the owner’s 
   expect((await fetch(`${owner.url}/health/ready`)).status).toBe(200);
   expect(await owner.stop()).toEqual({ code: 0, signal: null });
   expect(processesOf(dataDir)).toEqual([]);
+});
+
+describe('a POLICY_FILE that cannot be applied stops the start', () => {
+  const policyFile = (document: string | null): Record<string, string> => {
+    const file = join(temporaryDirectory(), 'policy.yaml');
+    if (document !== null) writeFileSync(file, document);
+    return { ...elsewhere(), POLICY_FILE: file };
+  };
+
+  it('where it has errors, which are shown in their place', async () => {
+    const said = await refusalOf(policyFile('version: 1\nrules: [{ id: x }]\n'));
+    expect(said).toMatch(/POLICY_FILE: .*policy\.yaml has errors/);
+    expect(said).toMatch(/policy\.yaml:2:\d+/);
+  });
+
+  it('where it is missing', async () => {
+    expect(await refusalOf(policyFile(null))).toMatch(/POLICY_FILE: .*policy\.yaml cannot be read/);
+  });
+
+  it('where the active policy demands two people for what it widens', async () => {
+    const own = await createTestDatabase();
+    const first = await Service.start({
+      ...policyFile('version: 1\nrules: []\nchanges: { widening: 2 }\n'),
+      DATABASE_URL: own.url,
+    });
+    await first.stop();
+    const rule =
+      '{ id: x, decision: allow, match: { key: "*", tool: Read, cwd: /srv/a, path: "/srv/a/**" } }';
+    const wider = policyFile(`version: 1\nrules:\n  - ${rule}\n`);
+    expect(await refusalOf({ ...wider, DATABASE_URL: own.url })).toContain('demands two people');
+    await own.drop();
+  });
 });

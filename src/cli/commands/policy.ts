@@ -21,6 +21,12 @@ const short = (version: string): string => version.slice(0, 'sha256:'.length + 1
 
 const serviceOf = (options: ServiceOptions): PolicyService => new PolicyService(doorOf(options));
 
+interface ChangeOptions extends ServiceOptions {
+  readonly override?: boolean;
+}
+
+const OVERRIDE = 'although POLICY_FILE manages the policy';
+
 /** A command that calls the service. */
 const remote = (name: string, description: string): Command =>
   withServiceOptions(new Command(name).description(description));
@@ -84,6 +90,7 @@ export function policyCommand(): Command {
     .addCommand(
       remote('apply', 'Make a document the active policy; needs an admin’s key')
         .argument('<file>', 'YAML or JSON; - for standard input')
+        .option('--override', OVERRIDE)
         .option('--propose', 'have a second admin approve it instead')
         .action(apply),
     )
@@ -91,14 +98,16 @@ export function policyCommand(): Command {
     .addCommand(
       remote('approve', 'Apply a proposal as its second person; needs an admin’s key')
         .argument('<id>', 'id of the proposal')
-        .action(async (id: string, options: ServiceOptions) => {
-          showApplied(await serviceOf(options).approve(id), options);
+        .option('--override', OVERRIDE)
+        .action(async (id: string, options: ChangeOptions) => {
+          showApplied(await serviceOf(options).approve(id, options.override === true), options);
         }),
     )
     .addCommand(remote('history', 'The versions that were active, newest first').action(history))
     .addCommand(
       remote('rollback', 'Make an earlier version active again; needs an admin’s key')
         .argument('<version>', 'the version, or the beginning of it')
+        .option('--override', OVERRIDE)
         .action(rollback),
     )
     .addCommand(
@@ -212,7 +221,7 @@ async function suggest(options: ServiceOptions & { readonly since: string }): Pr
   const rules = suggestions.map(({ rule }) => rule);
   const lines = [
     `# People approved ${approvals} requests; the active policy allows ${allowedBefore} of them.`,
-    ...suggestions.map(({ rule, saves }) => `# ${String(rule.id)} would have saved ${saves}`),
+    ...suggestions.map(({ rule, saves }) => `# ${rule.id} would have saved ${saves}`),
     ...(rules.length === 0
       ? ['# Nothing is repeated enough.']
       : stringify({ version: 1, rules }).trimEnd().split('\n')),
@@ -257,7 +266,7 @@ async function showPolicy(version: string | undefined, options: ServiceOptions):
   show(active, lines, options);
 }
 
-async function apply(file: string, options: ServiceOptions & { readonly propose?: boolean }): Promise<void> {
+async function apply(file: string, options: ChangeOptions & { readonly propose?: boolean }): Promise<void> {
   const service = serviceOf(options);
   const document = readDocument(file);
   const { version } = await service.active();
@@ -270,7 +279,7 @@ async function apply(file: string, options: ServiceOptions & { readonly propose?
     );
     return;
   }
-  showApplied(await service.apply(document, version), options);
+  showApplied(await service.apply(document, version, options.override === true), options);
 }
 
 function showApplied(applied: Applied, options: ServiceOptions): void {
@@ -294,11 +303,11 @@ async function history(options: ServiceOptions): Promise<void> {
   show(found, rows.length === 0 ? ['No policy was ever applied.'] : table(rows), options);
 }
 
-async function rollback(version: string, options: ServiceOptions): Promise<void> {
+async function rollback(version: string, options: ChangeOptions): Promise<void> {
   const service = serviceOf(options);
   const whole = await wholeVersion(service, version);
   const { version: active } = await service.active();
-  showApplied(await service.rollback(whole, active), options);
+  showApplied(await service.rollback(whole, active, options.override === true), options);
 }
 
 /** @throws Error if no version, or more than one, begins so. */

@@ -73,14 +73,24 @@ export class PolicyService {
   }
 
   /** @param replaces the version that must be active; null: none may be */
-  apply(document: string, replaces: string | null): Promise<Applied> {
-    const call = { method: 'PUT', path: '/api/policy', document, headers: replacing(replaces) } as const;
+  apply(document: string, replaces: string | null, override: boolean): Promise<Applied> {
+    const call = {
+      method: 'PUT',
+      path: `/api/policy?override=${override}`,
+      document,
+      headers: replacing(replaces),
+    } as const;
     return callService(this.door, call, applied);
   }
 
-  rollback(version: string, replaces: string | null): Promise<Applied> {
+  rollback(version: string, replaces: string | null, override: boolean): Promise<Applied> {
     const headers = replacing(replaces);
-    const call = { method: 'POST', path: '/api/policy/rollback', body: { version }, headers } as const;
+    const call = {
+      method: 'POST',
+      path: `/api/policy/rollback?override=${override}`,
+      body: { version },
+      headers,
+    } as const;
     return callService(this.door, call, applied);
   }
 
@@ -95,8 +105,8 @@ export class PolicyService {
     return callService(this.door, { method: 'GET', path: '/api/policy/proposals' }, items);
   }
 
-  approve(id: string): Promise<Applied> {
-    const path = `/api/policy/proposals/${encodeURIComponent(id)}/approve`;
+  approve(id: string, override: boolean): Promise<Applied> {
+    const path = `/api/policy/proposals/${encodeURIComponent(id)}/approve?override=${override}`;
     return callService(this.door, { method: 'POST', path }, applied);
   }
 

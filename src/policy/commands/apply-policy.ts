@@ -1,5 +1,6 @@
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, EventBus, type ICommandHandler } from '@nestjs/cqrs';
+import { CONFIG, type Config } from '../../config/environment';
 import { canonicalize } from '../../kernel/canonical-json';
 import { DomainError } from '../../kernel/errors';
 import { ActivePolicy } from '../active-policy';
@@ -9,7 +10,7 @@ import type { Policy } from '../document/policy-schema';
 import { readPolicy, type ReadPolicy } from '../document/read-policy';
 import { PolicyChanged } from '../policy-events';
 import { POLICY_LEVEL } from '../policy-level';
-import { needsSecondPerson, PolicyInvalid, staleVersion } from '../policy-refusals';
+import { managed, needsSecondPerson, PolicyInvalid, staleVersion } from '../policy-refusals';
 import { PolicyStore, type Activation, type Applied } from '../policy-store';
 import { AGENT_TOOLS, type ToolShapes } from '../tool-shapes';
 
@@ -23,7 +24,7 @@ export interface AppliedPolicy {
 /**
  * Makes a document the active policy. Rejects with `policy.invalid` for a document with errors, `policy.stale` if another
  * version than `replaces` is active, `policy.second-person` for a change that widens an active version which demands two
- * people, and `policy.unsupported` while a live replica cannot enforce it.
+ * people, `policy.managed` while `POLICY_FILE` is set and `override` is not, and `policy.unsupported` while a live replica cannot enforce it.
  */
 export class ApplyPolicyCommand extends Command<AppliedPolicy> {
   constructor(
@@ -32,7 +33,11 @@ export class ApplyPolicyCommand extends Command<AppliedPolicy> {
     readonly replaces: string | null,
     /** The actor, as the audit log names it. */
     readonly by: string,
-    readonly options: { readonly cause: Activation['cause']; readonly approved?: boolean },
+    readonly options: {
+      readonly cause: Activation['cause'];
+      readonly approved?: boolean;
+      readonly override?: boolean;
+    },
   ) {
     super();
   }
@@ -44,10 +49,12 @@ export class ApplyPolicyHandler implements ICommandHandler<ApplyPolicyCommand> {
     private readonly store: PolicyStore,
     private readonly active: ActivePolicy,
     private readonly events: EventBus,
+    @Inject(CONFIG) private readonly config: Config,
     @Inject(AGENT_TOOLS) private readonly shapes: ToolShapes,
   ) {}
 
   async execute({ text, replaces, by, options }: ApplyPolicyCommand): Promise<AppliedPolicy> {
+    if (this.config.policy.file !== null && options.override !== true) throw managed(this.config.policy.file);
     const { policy, version, source } = this.checked(text);
     if (options.approved !== true) await this.refuseWidening(policy, replaces);
     const change = {

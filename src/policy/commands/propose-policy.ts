@@ -51,6 +51,8 @@ export class ApproveProposalCommand extends Command<AppliedPolicy> {
   constructor(
     readonly id: string,
     readonly by: Proposer,
+    /** Applies it although `POLICY_FILE` is set. */
+    readonly override: boolean,
   ) {
     super();
   }
@@ -63,7 +65,7 @@ export class ApproveProposalHandler implements ICommandHandler<ApproveProposalCo
     private readonly commands: CommandBus,
   ) {}
 
-  async execute({ id, by }: ApproveProposalCommand): Promise<AppliedPolicy> {
+  async execute({ id, by, override }: ApproveProposalCommand): Promise<AppliedPolicy> {
     const proposal = await this.proposals.find(id);
     if (!proposal) throw new DomainError('policy.not-found', 'There is no open proposal with this id.');
     if (!isOther(proposal, by))
@@ -73,7 +75,11 @@ export class ApproveProposalHandler implements ICommandHandler<ApproveProposalCo
       );
     const { source, replaces } = proposal;
     const applied = await this.commands.execute(
-      new ApplyPolicyCommand(source, replaces, `api:${by.keyId}`, { cause: 'apply', approved: true }),
+      new ApplyPolicyCommand(source, replaces, `api:${by.keyId}`, {
+        cause: 'apply',
+        approved: true,
+        override,
+      }),
     );
     await this.proposals.close(id, by.keyId);
     return applied;

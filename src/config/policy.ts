@@ -1,0 +1,15 @@
+import { z } from 'zod';
+import { section, setting, type ValuesOf } from './setting';
+
+export const POLICY = section('Policy', {
+  POLICY_FILE: setting(
+    'A policy document that is applied at the start, unless its version was active before. While it is set, other changes ' +
+      'need `--override`. A document with errors stops the start',
+    z.string().optional(),
+    { unset: 'the policy is applied over the API or with `countersign policy apply`' },
+  ),
+});
+
+export const policySettingsOf = (env: ValuesOf<typeof POLICY>) => ({
+  policy: { file: env.POLICY_FILE ?? null },
+});
