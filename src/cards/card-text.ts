@@ -75,6 +75,7 @@ function pendingCard(content: CardContent, notices: readonly string[], pieces: S
     closing: [
       ...notices.map((notice) => words(`🚨 ${notice}`)),
       ...whereToAnswer(content.request),
+      ...verdictOf(content.request),
       expiry(content.request),
     ],
   };
@@ -97,6 +98,27 @@ function whereToAnswer(request: ApprovalRequest): RichText[] {
   const terminal = rich`ℹ️ ${bold('Answer it at the terminal')} where the agent runs; it cannot be answered here`;
   return possibleVerdicts(request).length === 0 ? [terminal] : [rich`${terminal}, only rejected`];
 }
+
+/** The reason why a person is asked, where the policy has one, and what a rule in shadow mode would have done. */
+function verdictOf({ policy }: ApprovalRequest): RichText[] {
+  if (policy === null) return [];
+  const { rules, class: name, doubt, shadow } = policy;
+  const short = (text: string) => shorten(visibleLine(text), MAX_REASON_LENGTH);
+  const inClass = name === null || name === 'normal' ? words('') : rich`, class ${short(name)}`;
+  return [
+    ...(rules.length > 0 ? [rich`⚖️ ${bold('Policy')}: ${short(rules.join(', '))} asks${inClass}`] : []),
+    ...(doubt === null ? [] : [rich`⚖️ ${bold('No rule could allow it')}: ${short(doubt.words)}`]),
+    ...(shadow === null
+      ? []
+      : [rich`👥 ${bold('In shadow')}: ${IN_SHADOW[shadow.decision]} ${short(shadow.rules.join(', '))}`]),
+  ];
+}
+
+const IN_SHADOW = {
+  allow: words('it would be allowed by'),
+  deny: words('it would be denied by'),
+  ask: words('a person would be asked by'),
+};
 
 /** Name and id of the actor, as code. */
 function who(actor: Actor): RichText {

@@ -40,6 +40,18 @@ export function approvalLines(approval: Approval): string[] {
     field('Asked', moment(approval.createdAt)),
     field('Expires', `${moment(approval.expiresAt)} (${lifetime(approval)} after the request)`),
     field('Digest', approval.inputDigest),
+    ...policyLines(approval),
+  ];
+}
+
+/** The verdict of the policy; an earlier service sends none. */
+function policyLines({ policy }: Approval): string[] {
+  if (policy === null || policy === undefined) return [];
+  const { decision, rules, doubt } = policy;
+  const by = rules.length === 0 ? 'no rule matched' : rules.map(visibleLine).join(', ');
+  return [
+    field('Policy', `${decision}: ${by}`),
+    ...(doubt === null ? [] : [field('Doubt', visibleLine(doubt))]),
   ];
 }
 

@@ -7,6 +7,7 @@ import { renderCard, renderOutcome } from './telegram-cards';
 import { displayDigest } from '../../../src/cards/display-digest';
 import type { RichText } from '../../../src/cards/rich-text';
 import { renderHtml } from '../../../src/channels/telegram/html';
+import type { PolicyVerdict } from '../../../src/kernel/policy-verdict';
 import { inputDigest } from '../../../src/kernel/canonical-json';
 import type { JsonObject } from '../../../src/kernel/json';
 import { formatText } from '../../../src/sandbox/formatted-text';
@@ -628,5 +629,40 @@ describe('the plain form of a card', () => {
     expect(card.document).not.toBeNull();
     expect(ours(card).filter((line) => /^Agent: \d/.test(line))).toEqual([]);
     expect(card.plain.length).toBeLessThanOrEqual(4096);
+  });
+});
+
+describe('the verdict of the policy on a card', () => {
+  const verdict = {
+    version: 'sha256:0',
+    decision: 'ask',
+    rules: [],
+    class: 'normal',
+    tokens: [],
+    say: null,
+  } as const;
+  const textOf = (more: Partial<PolicyVerdict>) =>
+    renderCard(anApproval({ policy: { ...verdict, doubt: null, shadow: null, ...more } })).text;
+
+  it('names the rule that asks, and its class', () => {
+    expect(textOf({ rules: ['production'], class: 'critical' })).toContain(
+      'Policy: production asks, class critical',
+    );
+  });
+
+  it('says what caused the doubt', () => {
+    const doubt = { reason: 'command', words: 'the command has: expansion' } as const;
+    expect(textOf({ doubt })).toContain('No rule could allow it: the command has: expansion');
+  });
+
+  it('says what rules in shadow would have done', () => {
+    const shadow = { ...verdict, doubt: null, decision: 'allow', class: null, rules: ['read-git'] } as const;
+    expect(textOf({ shadow })).toContain('In shadow: it would be allowed by read-git');
+  });
+
+  it('is silent where no rule matched, and without a policy', () => {
+    const silent = renderCard(anApproval({ policy: null })).text;
+    expect(textOf({})).toBe(silent);
+    expect(silent).not.toContain('⚖️');
   });
 });
