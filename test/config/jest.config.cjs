@@ -43,6 +43,8 @@ module.exports = {
   testTimeout: 180_000,
   // Tests of real processes mostly wait for them.
   maxWorkers: 3,
+  // Coverage is read of every script that the worker has loaded, so each test file takes longer than the one before.
+  workerIdleMemoryLimit: '1GB',
   // A worker leaves its event loop at once, then gives back 500 MB and more, which takes up to a second on a busy
   // machine. Jest would kill it after half a second and tell of a leak; a handle that is really left open, it still tells.
   workerGracefulExitTimeout: 10_000,
