@@ -1,11 +1,11 @@
 import { canonicalize } from '../../kernel/canonical-json';
 import type { JsonValue } from '../../kernel/json';
 import { listOf, type InputTest, type RuleMatch } from '../document/policy-schema';
-import { compileGlob, partsOf } from '../matchers/glob';
 import { compileHostPattern } from '../matchers/host-pattern';
 import { anyOf, type Match } from '../matchers/match';
 import { compilePathPattern, type PatternUse } from '../matchers/path-pattern';
 import type { ResolvedPath } from '../matchers/resolve-path';
+import { compileTextPattern, isLiteral } from '../matchers/text-pattern';
 import { mentions } from '../shell/prove';
 import { parseCommand } from '../shell/parse-command';
 import { compilePaths } from './compile-paths';
@@ -39,11 +39,11 @@ export function compileMatch(match: RuleMatch, use: PatternUse): Matcher[] {
 
 /** True for a name that one of the globs matches. */
 export function compileNames(list: string | readonly string[]): (name: string) => boolean {
-  const globs = listOf(list).map((pattern) => compileGlob(pattern));
-  return (name) => {
-    const parts = partsOf(name);
-    return globs.some((glob) => glob(parts));
-  };
+  const literals = new Set(listOf(list).filter(isLiteral));
+  const globs = listOf(list)
+    .filter((pattern) => !isLiteral(pattern))
+    .map((pattern) => compileTextPattern(pattern));
+  return (name) => literals.has(name) || globs.some((matches) => matches(name));
 }
 
 function names(list: string | readonly string[], read: (facts: Facts) => string | null): Matcher {

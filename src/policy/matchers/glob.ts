@@ -26,6 +26,9 @@ export function globFault(pattern: string): string | null {
   if (pattern.startsWith('!')) return 'begins with "!"; a glob cannot say "not", use except or another rule';
   if (pattern.includes('\\')) return 'contains a backslash; write paths with "/"';
   if (/\{[^}]*(?:\/|\.\.|$)/.test(pattern)) return 'has a { } that is not closed, or contains "/" or ".."';
+  if (/\{[^}]*\{/.test(pattern)) return 'has { } within { }; write one list';
+  const fault = classFault(pattern);
+  if (fault !== null) return fault;
   const segments = pattern.split('/');
   if (segments.some((segment) => segment !== '**' && segment.includes('**'))) {
     return 'has ** beside other characters; write ** alone between slashes';
@@ -38,8 +41,24 @@ export function globFault(pattern: string): string | null {
   return null;
 }
 
+/** The fault of the `[ ]` of a glob; picomatch takes some for another class, and some for one that matches nothing. */
+function classFault(pattern: string): string | null {
+  if (pattern.includes('[!')) return 'uses [!…], which shells read as "none of"; write [^…]';
+  const classes = pattern.match(CLASS) ?? [];
+  if (/[[\]]/.test(pattern.replace(CLASS, ''))) {
+    return 'has a [ ] that is empty, not closed or in another; write [abc], [a-z] or [^a-z]';
+  }
+  const ranges = classes.flatMap((written) => written.match(/[^[^]-[^\]]/g) ?? []);
+  const wrong = ranges.find((range) => !RANGE.test(range) || range.charAt(0) > range.charAt(2));
+  return wrong === undefined ? null : `has the range ${wrong}; write one such as a-z, A-Z or 0-9`;
+}
+
+/** One or more printable characters, of which `^` is only the first. */
+const CLASS = /\[\^?[\x20-\x2e\x30-\x5a_-\x7e]+\]/g;
+const RANGE = /^(?:[a-z]-[a-z]|[A-Z]-[A-Z]|\d-\d)$/;
+
 /**
- * Compiles a glob: `*` and `?` within a segment, `**` for any number of segments, `[a-z]`, `{a,b}`; names that begin
+ * Compiles a glob of paths: `*` and `?` within a segment, `**` for any number of segments, `[a-z]`, `{a,b}`; names that begin
  * with a dot match too. picomatch matches the segments one by one: a regular expression for the whole path would take
  * exponential time for some paths that an agent can choose.
  */
