@@ -61,6 +61,7 @@ describe('defaults', () => {
         maxPendingBytesPerAgent: 67_108_864,
         retentionDays: 90,
       },
+      policy: { file: null },
       rateLimits: { agentPerMinute: 600, agentBytesPerHour: 268_435_456, operatorPerMinute: 60 },
       connector: { hookDeadlineSeconds: 570 },
       audit: { checkpointFile: join('.data', 'audit-checkpoints.jsonl') },
