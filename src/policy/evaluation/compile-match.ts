@@ -9,7 +9,7 @@ import { compileTextPattern, isLiteral } from '../matchers/text-pattern';
 import { mentions } from '../shell/prove';
 import { parseCommand } from '../shell/parse-command';
 import { compilePaths } from './compile-paths';
-import type { Facts } from './facts';
+import { NO_COMMAND, type Facts } from './facts';
 import type { Matcher } from './matcher';
 
 /**
@@ -96,13 +96,13 @@ function hosts(list: readonly string[], use: PatternUse): Matcher {
   return (facts) => {
     if (!facts.has('url')) {
       if (use === 'prove') return false;
-      if (facts.lacksCommand) return 'missing';
+      if (facts.lacksCommand) return NO_COMMAND;
       const asked = facts.hostsInTexts();
       facts.spend(asked.length * patterns.length);
       return asked.some((host) => patterns.some((matches) => matches(host)));
     }
     const asked = facts.hosts();
-    if (asked === null) return 'missing';
+    if (asked === null) return { reason: 'url', words: 'the URL is missing or cannot be read' };
     facts.spend(asked.length * patterns.length);
     const doubt = asked.find((host) => host.doubt !== null)?.doubt ?? null;
     const isMatch = (host: (typeof asked)[number]) => patterns.some((matches) => matches(host));
@@ -156,7 +156,7 @@ function memberAt(value: JsonValue | undefined, path: readonly string[]): JsonVa
 function commands(matcher: NonNullable<RuleMatch['command']>): Matcher {
   return (facts, tokens) => {
     if (facts.shape !== null && !facts.has('command')) return false;
-    if (facts.lacksCommand) return 'missing';
+    if (facts.lacksCommand) return NO_COMMAND;
     const known = facts.command();
     for (const command of known ? [known] : facts.texts().map((text) => parseCommand(text))) {
       facts.spend(1);

@@ -1,7 +1,7 @@
 import { allOf, anyOf, type Doubt, type Match } from '../matchers/match';
 import { compilePathPattern, mayMatchBelow, type PatternUse } from '../matchers/path-pattern';
 import type { ResolvedPath } from '../matchers/resolve-path';
-import type { AskedPath, Facts } from './facts';
+import { NO_COMMAND, type AskedPath, type Facts } from './facts';
 import type { Matcher } from './matcher';
 
 /**
@@ -36,7 +36,7 @@ export function compilePaths(list: readonly string[], except: readonly string[],
     return path.doubt === null ? false : doubtful(path.doubt);
   };
   const inWords = (facts: Facts): Match => {
-    if (facts.lacksCommand) return 'missing';
+    if (facts.lacksCommand) return NO_COMMAND;
     const words = facts.words();
     facts.spend(words.length * cost);
     return words.some(({ path, hasSlash }) => {

@@ -53,7 +53,7 @@ export function evaluate(policy: CompiledPolicy, request: PolicyRequest, now: Da
   } catch (error) {
     const words = error instanceof Error ? error.message : String(error);
     const reason = error instanceof TooManySteps || error instanceof TooLongToMatch ? 'limit' : 'error';
-    return { ...ask(policy, [], { reason, words }, false), version, shadow: null };
+    return { ...ask(policy, [], { reason, words }), version, shadow: null };
   }
 }
 
@@ -87,10 +87,14 @@ function rule(policy: CompiledPolicy, found: readonly Found[], facts: Facts): Ru
   if (denies.length > 0) return deny(denies);
   const asks = matching('ask');
   const interactive = isInteractive(facts);
-  const doubt = found.find(
+  const doubtful = found.filter(
     ({ rule: { decision }, match }) => decision !== 'allow' && typeof match === 'object',
   );
-  if (asks.length > 0 || doubt || interactive) return ask(policy, asks, doubtOf(doubt), interactive);
+  if (asks.length > 0 || doubtful.length > 0 || interactive) {
+    // A rule that may ask gives its class: a request that cannot be read must not leave it.
+    const classes = doubtful.flatMap(({ rule: own }) => (own.decision === 'ask' ? own.class : []));
+    return ask(policy, asks, doubtOf(doubtful[0]), [...classes, ...(interactive ? ['critical'] : [])]);
+  }
   return allow(policy, found, facts);
 }
 
@@ -110,9 +114,9 @@ function ask(
   policy: CompiledPolicy,
   asks: readonly Found[],
   doubt: Doubt | null,
-  isCritical: boolean,
+  others: readonly string[] = [],
 ): Ruling {
-  const names = new Set([...asks.map(({ rule }) => rule.class), ...(isCritical ? ['critical'] : [])]);
+  const names = new Set([...asks.map(({ rule }) => rule.class), ...others]);
   if (names.size === 0) names.add('normal');
   const timeouts = [...names].flatMap((name) => policy.classes.get(name)?.timeoutMs ?? []);
   return {
@@ -134,9 +138,9 @@ function compareClasses(a: string, b: string): number {
 /** Allows what is proven; asks for everything else, with the reason if a rule was meant to allow. */
 function allow(policy: CompiledPolicy, found: readonly Found[], facts: Facts): Ruling {
   const meant = found.filter(({ rule: { decision } }) => decision === 'allow');
-  if (meant.length === 0) return ask(policy, [], null, false);
+  if (meant.length === 0) return ask(policy, [], null);
   const obstacle = facts.obstacle();
-  if (obstacle) return ask(policy, [], obstacle, false);
+  if (obstacle) return ask(policy, [], obstacle);
 
   const allowed = { decision: 'allow', class: null, timeoutMs: null, say: null, doubt: null } as const;
   const certain = meant.filter(({ match }) => match === true);
@@ -144,14 +148,14 @@ function allow(policy: CompiledPolicy, found: readonly Found[], facts: Facts): R
   if (!facts.has('command')) {
     // A rule that names a command says nothing about a tool that has none.
     const whole = certain.filter(({ rule: { command } }) => command === null);
-    return whole.length > 0 ? { ...allowed, ...evidence(whole) } : ask(policy, [], doubt, false);
+    return whole.length > 0 ? { ...allowed, ...evidence(whole) } : ask(policy, [], doubt);
   }
   const proof = proveCommand(certain, facts);
   if (proof?.allowed) return { ...allowed, rules: proof.rules.toSorted(), tokens: proof.tokens };
   const unproven: Doubt | null = proof?.doubt
     ? { reason: 'command', words: `the command has this: ${proof.doubt}` }
     : null;
-  return ask(policy, [], unproven ?? doubt, false);
+  return ask(policy, [], unproven ?? doubt);
 }
 
 function proveCommand(certain: readonly Found[], facts: Facts): Proof | null {

@@ -13,6 +13,9 @@ const MAX_STEPS = 200_000;
 /** Texts of an unknown tool's input that are searched. */
 const MAX_TEXTS = 200;
 
+/** The doubt about a request without a command line where the tool has one: nobody can tell what it does. */
+export const NO_COMMAND: Doubt = { reason: 'command', words: 'the command is missing or is not text' };
+
 /** The evaluation would take too long. */
 export class TooManySteps extends Error {
   override readonly name = 'TooManySteps';

@@ -4,6 +4,8 @@ export interface AskedHost {
   readonly name: string;
   /** Empty for the default port of the scheme. */
   readonly port: string;
+  /** The default port of the scheme; null unless that is http or https. */
+  readonly defaultPort: '80' | '443' | null;
   /** The reason why another parser may find another host; null if there is none. */
   readonly doubt: string | null;
 }
@@ -19,7 +21,8 @@ export function hostOf(url: string): AskedHost | null {
   const parsed = parseUrl(url) ?? parseUrl(`https://${url}`);
   if (!parsed || parsed.hostname === '') return null;
   const name = parsed.hostname.replace(/\.$/, '');
-  return { name, port: parsed.port, doubt: hostDoubt(url, name) };
+  const defaultPort = parsed.protocol === 'http:' ? '80' : parsed.protocol === 'https:' ? '443' : null;
+  return { name, port: parsed.port, defaultPort, doubt: hostDoubt(url, name) };
 }
 
 /** Parsers differ on everything that this refuses. */
@@ -59,13 +62,14 @@ export function compileHostPattern(pattern: string, use: 'prove' | 'catch'): Hos
   const { wildcard, host = '', port } = DOMAIN_OR_ADDRESS.exec(pattern)?.groups ?? {};
   const name = (parseUrl(`http://${host}`)?.hostname ?? host).replace(/\.$/, '');
   return (asked) => {
-    if (port === undefined ? use === 'prove' && asked.port !== '' : !hasPort(asked, port.slice(1)))
+    if (port === undefined ? use === 'prove' && asked.port !== '' : !hasPort(asked, port.slice(1), use))
       return false;
     return wildcard ? asked.name.endsWith(`.${name}`) : asked.name === name;
   };
 }
 
-/** A default port is empty in a parsed URL. */
-function hasPort({ port }: AskedHost, wanted: string): boolean {
-  return port === wanted || (port === '' && (wanted === '443' || wanted === '80'));
+/** A default port is empty in a parsed URL. Agents change http to https, so one that catches takes either. */
+function hasPort({ port, defaultPort }: AskedHost, wanted: string, use: 'prove' | 'catch'): boolean {
+  if (port !== '') return port === wanted;
+  return use === 'prove' ? wanted === defaultPort : wanted === '443' || wanted === '80';
 }
