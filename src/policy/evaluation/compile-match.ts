@@ -9,7 +9,7 @@ import { compileTextPattern, isLiteral } from '../matchers/text-pattern';
 import { mentions } from '../shell/prove';
 import { parseCommand } from '../shell/parse-command';
 import { compilePaths } from './compile-paths';
-import { NO_COMMAND, type Facts } from './facts';
+import { NO_COMMAND, type Facts, type HostInCommand } from './facts';
 import type { Matcher } from './matcher';
 
 /**
@@ -93,13 +93,22 @@ function changesDirectory(facts: Facts): boolean {
 
 function hosts(list: readonly string[], use: PatternUse): Matcher {
   const patterns = list.map((pattern) => compileHostPattern(pattern, use));
+  // Every word may be the name of a host, and would match `*`.
+  const named = list.filter((pattern) => pattern !== '*').map((pattern) => compileHostPattern(pattern, use));
+  const isCaught = ({ host, isCertain }: HostInCommand) =>
+    (isCertain ? patterns : named).some((matches) => matches(host));
   return (facts) => {
     if (!facts.has('url')) {
       if (use === 'prove') return false;
       if (facts.lacksCommand) return NO_COMMAND;
       const asked = facts.hostsInTexts();
       facts.spend(asked.length * patterns.length);
-      return asked.some((host) => patterns.some((matches) => matches(host)));
+      if (asked.some((host) => patterns.some((matches) => matches(host)))) return true;
+      const inCommand = facts.commandHosts();
+      facts.spend(inCommand.length * patterns.length);
+      if (inCommand.some((found) => isCaught(found))) return true;
+      const written = inCommand.find(({ host, isCertain }) => isCertain && host.doubt !== null)?.host.doubt;
+      return written ? { reason: 'url', words: written } : false;
     }
     const asked = facts.hosts();
     if (asked === null) return { reason: 'url', words: 'the URL is missing or cannot be read' };

@@ -1,5 +1,10 @@
 import { allOf, anyOf, type Doubt, type Match } from '../matchers/match';
-import { compilePathPattern, mayMatchBelow, type PatternUse } from '../matchers/path-pattern';
+import {
+  compileContainer,
+  compilePathPattern,
+  mayMatchBelow,
+  type PatternUse,
+} from '../matchers/path-pattern';
 import type { ResolvedPath } from '../matchers/resolve-path';
 import { NO_COMMAND, type AskedPath, type Facts } from './facts';
 import type { Matcher } from './matcher';
@@ -13,6 +18,7 @@ export function compilePaths(list: readonly string[], except: readonly string[],
   const exceptions = except.map((pattern) =>
     compilePathPattern(pattern, use === 'prove' ? 'catch' : 'prove'),
   );
+  const containers = use === 'prove' ? [] : list.map((pattern) => compileContainer(pattern));
   const cost = patterns.length + exceptions.length;
 
   const prove = ({ path, isTree }: AskedPath, { cwd }: Facts): Match => {
@@ -35,14 +41,28 @@ export function compilePaths(list: readonly string[], except: readonly string[],
     }
     return path.doubt === null ? false : doubtful(path.doubt);
   };
+  /** Two nets: the words as the shell takes them, and those of the raw text, which finds more where the text is in doubt. */
   const inWords = (facts: Facts): Match => {
     if (facts.lacksCommand) return NO_COMMAND;
     const words = facts.words();
     facts.spend(words.length * cost);
-    return words.some(({ path, hasSlash }) => {
+    const isFound = words.some(({ path, hasSlash }) => {
       const found = match(path, facts);
       return found === true || (found === 'missing' && hasSlash);
     });
+    if (isFound) return true;
+    const asked = facts.commandPaths();
+    facts.spend(asked.length * cost);
+    return anyOf(asked.map((path) => inCommand(path, facts)));
+  };
+  const inCommand = ({ path, isTree }: AskedPath, facts: Facts): Match => {
+    const found = match(path, facts);
+    if (found === 'missing') return doubtful('the directory of the command is not known');
+    if (found !== false || !isTree) return found;
+    return (
+      containers.some((contains) => contains(path, facts.cwd)) &&
+      doubtful('the command may read everything below a directory')
+    );
   };
 
   return (facts) => {

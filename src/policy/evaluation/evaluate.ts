@@ -168,8 +168,7 @@ function proveCommand(certain: readonly Found[], facts: Facts): Proof | null {
       { rule: id, matcher, cwd: isDirectory && ((directory) => isDirectory(facts.directory(directory))) },
     ];
   });
-  const { cwd } = facts;
-  return prove(command, candidates, cwd?.root === 'absolute' && cwd.doubt === null ? cwd.text : null);
+  return prove(command, candidates, facts.start);
 }
 
 function doubtOf(found: Found | undefined): Doubt | null {

@@ -1,10 +1,12 @@
 import type { JsonValue } from '../../kernel/json';
 import type { ConditionContext } from '../matchers/condition';
 import { MAX_SEGMENT, MAX_TEXT } from '../matchers/glob';
-import { hostOf, type AskedHost } from '../matchers/host-pattern';
+import { hostOf, hostsOfWord, type AskedHost } from '../matchers/host-pattern';
 import type { Doubt } from '../matchers/match';
 import { resolvePath, type ResolvedPath } from '../matchers/resolve-path';
 import { parseCommand, type ParsedCommand } from '../shell/parse-command';
+import { piecesOf, readsTree, usesNetwork } from '../shell/readings';
+import { resolveIn, walk, type Run } from '../shell/prove';
 import { memberOf, type MemberRole, type ToolShape } from '../tool-shapes';
 import type { PolicyRequest } from './policy-request';
 
@@ -30,6 +32,13 @@ export interface AskedPath {
   readonly path: ResolvedPath;
   /** True if the tool reads everything below it. */
   readonly isTree: boolean;
+}
+
+/** A host that a word of a command may name. */
+export interface HostInCommand {
+  readonly host: AskedHost;
+  /** True if the word can only be a host, or is one of a program that asks hosts. */
+  readonly isCertain: boolean;
 }
 
 /** A word of a text that may be a path. */
@@ -73,6 +82,52 @@ export class Facts {
   get lacksCommand(): boolean {
     return this.has('command') && this.command() === null;
   }
+
+  /** The directory in which the command line begins; null if it is not known. */
+  get start(): string | null {
+    return this.cwd?.root === 'absolute' && this.cwd.doubt === null ? this.cwd.text : null;
+  }
+
+  /** The simple commands of a command line that is understood. */
+  private readonly runs = once((): readonly Run[] => {
+    const command = this.command();
+    return command === null || command.doubt !== null ? [] : walk(command.statements, this.start).runs;
+  });
+
+  /** Everything that a command line that is understood may take for a path, where each command may run. */
+  readonly commandPaths = once((): readonly AskedPath[] => {
+    const asked = new Map<string, AskedPath>();
+    const add = (text: string, directory: string | null, isTree: boolean): void => {
+      this.spend(1);
+      const resolved = resolveIn(directory, text);
+      const path = resolved === null ? resolvePath(text, this.cwd) : resolvePath(resolved, null);
+      // No file system has a longer name.
+      if (path.text.split('/').some(({ length }) => length > MAX_SEGMENT)) return;
+      asked.set(path.text, { path, isTree: isTree || (asked.get(path.text)?.isTree ?? false) });
+    };
+    for (const { simple, directories } of this.runs()) {
+      const [name, ...operands] = simple.words;
+      const files = [...operands, ...simple.outputs.map((output) => output.path)].flatMap(piecesOf);
+      for (const directory of directories) {
+        add('.', directory, readsTree(simple));
+        if (name.includes('/')) add(name, directory, false);
+        for (const file of files) add(file, directory, true);
+      }
+    }
+    return [...asked.values()];
+  });
+
+  /** Everything that a command line that is understood may take for a host. */
+  readonly commandHosts = once((): readonly HostInCommand[] =>
+    this.runs().flatMap(({ simple }) => {
+      const isClient = usesNetwork(simple);
+      const words = simple.words.slice(1).flatMap(piecesOf);
+      this.spend(words.length);
+      return words
+        .flatMap((word) => hostsOfWord(word))
+        .map(({ host, isBare }) => ({ host, isCertain: isClient || !isBare }));
+    }),
+  );
 
   /** The paths in the members of a known tool; null if one is missing. */
   readonly paths = once((): readonly AskedPath[] | null => {

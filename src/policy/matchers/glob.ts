@@ -68,6 +68,19 @@ export function compileGlob(pattern: string): Glob {
   return (parts) => matchSegments(segments, parts);
 }
 
+/** Compiles the directories above all that a glob matches, as far as its first `**`. */
+export function compileAbove(pattern: string): Glob {
+  const segments = pattern.split('/');
+  const any = segments.indexOf('**');
+  const fixed = (any < 0 ? segments : segments.slice(0, any)).map(compileSegment);
+  return (parts) =>
+    parts.length <= fixed.length &&
+    parts.every((part, i) => {
+      const segment = fixed[i];
+      return typeof segment === 'function' ? segment(part) : segment === part;
+    });
+}
+
 /**
  * Splits a text for globs.
  *

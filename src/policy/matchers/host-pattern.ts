@@ -1,3 +1,5 @@
+import { isIPv6 } from 'node:net';
+
 /** The host of a URL, as every parser must understand it. */
 export interface AskedHost {
   /** Lower case, punycode, addresses in their usual form. */
@@ -20,9 +22,44 @@ function parseUrl(text: string): URL | null {
 export function hostOf(url: string): AskedHost | null {
   const parsed = parseUrl(url) ?? parseUrl(`https://${url}`);
   if (!parsed || parsed.hostname === '') return null;
-  const name = parsed.hostname.replace(/\.$/, '');
+  const name = nameOf(parsed);
   const defaultPort = parsed.protocol === 'http:' ? '80' : parsed.protocol === 'https:' ? '443' : null;
   return { name, port: parsed.port, defaultPort, doubt: hostDoubt(url, name) };
+}
+
+/** The host's name without a last dot. An IPv4 address within an IPv6 address is the same host. */
+function nameOf({ hostname }: URL): string {
+  const [, high, low] = /^\[::ffff:(?:0:)?([0-9a-f]{1,4}):([0-9a-f]{1,4})\]$/.exec(hostname) ?? [];
+  if (high === undefined || low === undefined) return hostname.replace(/\.$/, '');
+  return [high, low]
+    .map((part) => parseInt(part, 16))
+    .flatMap((part) => [part >> 8, part & 255])
+    .join('.');
+}
+
+const SCHEME = /^[a-z][a-z0-9+.-]*:[/\\]*/i;
+const AUTHORITY = /^(?:[^/\\?#]*@)?(\[[^\]]*\]|[^/\\?#:]+)(?::(\d+)(?=[/\\?#]|$))?/;
+
+/** The hosts that a program such as curl may read in a word: that of a URL, with any slashes or none, and a bare host. */
+export function hostsOfWord(word: string): { readonly host: AskedHost; readonly isBare: boolean }[] {
+  const scheme = SCHEME.exec(word)?.[0];
+  const rest = scheme === undefined ? null : readHost(word.slice(scheme.length));
+  const bare = readHost(isIPv6(word) ? `[${word}]` : word);
+  return [...(rest ? [{ host: rest, isBare: false }] : []), ...(bare ? [{ host: bare, isBare: true }] : [])];
+}
+
+function readHost(text: string): AskedHost | null {
+  const [, written, digits] = AUTHORITY.exec(text) ?? [];
+  if (written === undefined) return null;
+  // An address in brackets may have the name of an interface.
+  const host = written.replace(/^(\[[^%]*)%.*\]$/, '$1]');
+  const parsed = parseUrl(`http://${host}`);
+  // curl expands these by itself.
+  const isExpanded = /[{}]|.\[|^\[.*-/.test(host);
+  if (parsed === null && !isExpanded) return null;
+  const doubt = isExpanded ? 'a host that is written as a pattern' : null;
+  const port = digits === undefined ? '' : String(Number(digits));
+  return { name: parsed === null ? '' : nameOf(parsed), port, defaultPort: null, doubt };
 }
 
 /** Parsers differ on everything that this refuses. */
@@ -60,7 +97,8 @@ export function hostPatternFault(pattern: string): string | null {
 export function compileHostPattern(pattern: string, use: 'prove' | 'catch'): HostPattern {
   if (pattern === '*') return () => true;
   const { wildcard, host = '', port } = DOMAIN_OR_ADDRESS.exec(pattern)?.groups ?? {};
-  const name = (parseUrl(`http://${host}`)?.hostname ?? host).replace(/\.$/, '');
+  const parsed = parseUrl(`http://${host}`);
+  const name = parsed ? nameOf(parsed) : host;
   return (asked) => {
     if (port === undefined ? use === 'prove' && asked.port !== '' : !hasPort(asked, port.slice(1), use))
       return false;

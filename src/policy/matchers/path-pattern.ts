@@ -1,4 +1,4 @@
-import { compileGlob, globFault } from './glob';
+import { compileAbove, compileGlob, globFault, type Glob } from './glob';
 import type { Match } from './match';
 import { ResolvedPath } from './resolve-path';
 
@@ -59,7 +59,32 @@ export function compilePathPattern(pattern: string, use: PatternUse): PathPatter
   };
 }
 
+/**
+ * Compiles a test for directories that contain what a pattern catches, such as `/srv` for `/srv/keys/**`. Behind a `**` it
+ * does not look, since every directory may contain what follows.
+ */
+export function compileContainer(pattern: string): (path: ResolvedPath, cwd: ResolvedPath | null) => boolean {
+  const written = pattern.toLowerCase();
+  const isIn = (glob: Glob) => (path: ResolvedPath) =>
+    path.spellings.some((parts) => glob(withoutEnd(parts)));
+  if (written === HOME || written.startsWith(`${HOME}/`)) {
+    const tests = HOMES.map((home) => isIn(compileAbove(`${home}${written.slice(HOME.length)}`)));
+    return (path) => tests.some((test) => test(path));
+  }
+  if (!written.startsWith(CWD)) return isIn(compileAbove(written));
+  const glob = compileAbove(written.slice(CWD.length + 1));
+  return (path, cwd) =>
+    cwd !== null &&
+    (restsBelow(cwd, path, 'catch').length > 0 ||
+      restsBelow(path, cwd, 'catch').some((rest) => rest.length > 0 && glob(rest)));
+}
+
 type Parts = readonly string[];
+
+/** A root ends with a slash, which leaves an empty part. */
+function withoutEnd(parts: Parts): Parts {
+  return parts.at(-1) === '' ? parts.slice(0, -1) : parts;
+}
 
 function spellingsOf(path: ResolvedPath, use: PatternUse): readonly Parts[] {
   return use === 'catch' ? path.spellings : [path.parts];
@@ -70,8 +95,7 @@ function restsBelow(path: ResolvedPath, directory: ResolvedPath, use: PatternUse
   const rests: Parts[] = [];
   for (const parts of spellingsOf(path, use)) {
     for (const own of spellingsOf(directory, use)) {
-      // A root ends with a slash, which leaves an empty part.
-      const root = own.at(-1) === '' ? own.slice(0, -1) : own;
+      const root = withoutEnd(own);
       if (root.every((part, i) => parts[i] === part)) rests.push(parts.slice(root.length));
     }
   }

@@ -27,34 +27,58 @@ export type Proof =
  */
 export function prove(command: ParsedCommand, candidates: readonly Candidate[], cwd: string | null): Proof {
   if (command.doubt !== null) return { allowed: false, doubt: command.doubt };
-  const start = cwd?.startsWith('/') ? posix.resolve(cwd) : null;
+  const { start, runs, isWhole } = walk(command.statements, cwd);
   const rules = new Set<string>();
   const tokens: string[] = [];
-  let directories: readonly (string | null)[] = [start];
-  for (const steps of command.statements) {
-    const walk = followDirectories(steps, directories);
-    if (walk === 'doubt') return { allowed: false, doubt: 'change of directory' };
-    for (const [index, step] of steps.entries()) {
-      for (const simple of step.commands) {
-        tokens.push(...simple.words);
-        if (isChangeOfDirectory(simple)) continue;
-        for (const directory of walk.before[index] ?? [null]) {
-          const found = candidates.find((candidate) => allows(candidate, simple, { start, directory }));
-          if (found === undefined) return { allowed: false, doubt: null };
-          rules.add(found.rule);
-        }
-      }
+  for (const { simple, directories } of runs) {
+    tokens.push(...simple.words);
+    if (isChangeOfDirectory(simple)) continue;
+    for (const directory of directories) {
+      const found = candidates.find((candidate) => allows(candidate, simple, { start, directory }));
+      if (found === undefined) return { allowed: false, doubt: null };
+      rules.add(found.rule);
     }
-    directories = walk.after;
   }
+  if (!isWhole) return { allowed: false, doubt: 'change of directory' };
   return { allowed: true, rules: [...rules], tokens };
+}
+
+/** A simple command, and the directories in which it may run; null is an unknown one. */
+export interface Run {
+  readonly simple: SimpleCommand;
+  readonly directories: readonly (string | null)[];
+}
+
+interface Walk {
+  /** Directory in which the text begins. */
+  readonly start: string | null;
+  readonly runs: readonly Run[];
+  /** False if the walk ends at a `cd` that it cannot follow. */
+  readonly isWhole: boolean;
+}
+
+/** Lists the simple commands of a text that is understood. What allows and what catches reads the same list. */
+export function walk(statements: readonly (readonly Step[])[], cwd: string | null): Walk {
+  const start = cwd?.startsWith('/') ? posix.resolve(cwd) : null;
+  const runs: Run[] = [];
+  let directories: readonly (string | null)[] = [start];
+  for (const steps of statements) {
+    const change = followDirectories(steps, directories);
+    if (change === 'doubt') return { start, runs, isWhole: false };
+    for (const [index, { commands }] of steps.entries()) {
+      const before = change.before[index] ?? [null];
+      runs.push(...commands.map((simple) => ({ simple, directories: before })));
+    }
+    directories = change.after;
+  }
+  return { start, runs, isWhole: true };
 }
 
 function isChangeOfDirectory({ words }: SimpleCommand): boolean {
   return words[0] === 'cd';
 }
 
-interface Walk {
+interface Change {
   /** For each step, the directories in which it may begin. */
   readonly before: readonly (readonly (string | null)[])[];
   readonly after: readonly (string | null)[];
@@ -64,7 +88,7 @@ interface Walk {
  * Follows `cd DIRECTORY &&` through a list. What follows `&&` runs in the new directory only; what follows `||`, and the next
  * statement, runs in any of the directories so far.
  */
-function followDirectories(steps: readonly Step[], begin: readonly (string | null)[]): Walk | 'doubt' {
+function followDirectories(steps: readonly Step[], begin: readonly (string | null)[]): Change | 'doubt' {
   let now = begin;
   let seen = begin;
   const before: (readonly (string | null)[])[] = [];
@@ -91,7 +115,8 @@ function distinct<T>(values: readonly T[]): T[] {
   return [...new Set(values)];
 }
 
-function resolveIn(directory: string | null, path: string): string | null {
+/** Resolves a path as a command in the directory does; null if that is unknown. */
+export function resolveIn(directory: string | null, path: string): string | null {
   if (path.startsWith('/')) return posix.resolve(path);
   return directory === null ? null : posix.resolve(directory, path);
 }
