@@ -1,5 +1,5 @@
 import { readPolicy, type ReadPolicy } from '../document/read-policy';
-import type { Fault, Finding } from '../document/finding';
+import { listFindings, type Fault, type Finding } from '../document/finding';
 import { UnreadableDocument } from '../document/source';
 import type { ToolShapes } from '../tool-shapes';
 import { caseFaults } from './cases';
@@ -30,14 +30,10 @@ export function checkPolicy(text: string, shapes: ToolShapes): CheckedPolicy {
       ...executedEditFaults(rules, shapes),
       ...rules.flatMap((rule, index) => caseFaults(rule, index, shapes)),
     ];
-    const findings = faults.map((fault) => read.source.locate(fault)).toSorted(comparePlaces);
-    return { ok: !findings.some(({ severity }) => severity === 'error'), findings, policy: read };
+    const ok = !faults.some(({ severity }) => severity === 'error');
+    return { ok, findings: listFindings(faults.map((fault) => read.source.locate(fault))), policy: read };
   } catch (error) {
     if (!(error instanceof UnreadableDocument)) throw error;
-    return { ok: false, findings: error.findings.toSorted(comparePlaces), policy: null };
+    return { ok: false, findings: listFindings(error.findings), policy: null };
   }
-}
-
-function comparePlaces(a: Finding, b: Finding): number {
-  return a.line - b.line || a.column - b.column;
 }

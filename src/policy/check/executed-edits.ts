@@ -1,4 +1,4 @@
-import type { Fault } from '../document/finding';
+import { MAX_FINDINGS, type Fault } from '../document/finding';
 import { listOf, type Rule } from '../document/policy-schema';
 import { compileNames } from '../evaluation/compile-match';
 import { compilePathPattern } from '../matchers/path-pattern';
@@ -16,17 +16,36 @@ export function executedEditFaults(rules: readonly Rule[], shapes: ToolShapes): 
   const allows = rules
     .map((rule, index) => ({ rule, index }))
     .filter(({ rule }) => rule.decision === 'allow' && !listOf(rule['i-know']).includes('executes-edits'));
-  const runners = allows.flatMap(({ rule }) => runnerOf(rule));
-  return allows.flatMap(({ rule, index }) => {
+  const runners = distinct(allows.flatMap(({ rule }) => runnerOf(rule)));
+  const faults: Fault[] = [];
+  for (const { rule, index } of allows) {
     const writes = writtenBy(rule, shapes);
-    if (writes === null) return [];
-    return [
-      ...runners.flatMap((runner) =>
-        faultOf(writes, index, runner, `"${runner.program}" of rule "${runner.rule}" executes`),
-      ),
-      ...faultOf(writes, index, ITSELF, 'the agent, the shell or the editor executes by itself'),
-    ];
-  });
+    if (writes === null) continue;
+    for (const fault of [firstFault(writes, index, runners), faultOf(writes, index, ITSELF)])
+      if (fault) faults.push(fault);
+    // Finding out takes long for rules that write the same as many others run, and nobody is shown more.
+    if (faults.length > MAX_FINDINGS) break;
+  }
+  return faults;
+}
+
+/** The fault with the first rule that executes what the rule writes: mending it mends it for most of the others. */
+function firstFault(written: Written, index: number, runners: readonly Runner[]): Fault | null {
+  for (const runner of runners) {
+    const fault = faultOf(written, index, runner);
+    if (fault) return fault;
+  }
+  return null;
+}
+
+/** The first of the runners that execute the same files in the same directories. */
+function distinct(runners: readonly Runner[]): Runner[] {
+  const first = new Map<string, Runner>();
+  for (const runner of runners) {
+    const key = JSON.stringify([runner.files, runner.directories]);
+    if (!first.has(key)) first.set(key, runner);
+  }
+  return [...first.values()];
 }
 
 /** Files that a rule allows to write. */
@@ -78,27 +97,29 @@ function runnerOf({ id, match = {} }: Rule): Runner[] {
   });
 }
 
-function faultOf(written: Written, index: number, runner: Runner, who: string): Fault[] {
+function faultOf(written: Written, index: number, runner: Runner): Fault | null {
+  const isWritten = (file: string) =>
+    rooted(file, runner.directories).some((path) => written.globs.some((glob) => mayOverlap(glob, path)));
   const hit = runner.files
+    .filter(isWritten)
     .flatMap(expandFirst)
-    .filter((file) => !isExcepted(file, written, runner))
-    .filter((file) =>
-      rooted(file, runner.directories).some((path) => written.globs.some((glob) => mayOverlap(glob, path))),
-    );
-  if (hit.length === 0) return [];
+    .filter((file) => isWritten(file) && !isExcepted(file, written, runner));
+  if (hit.length === 0) return null;
+  const who =
+    runner.rule === null
+      ? 'the agent, the shell or the editor executes by itself'
+      : `"${runner.program}" of rule "${runner.rule}" executes`;
   const both = runner.rule === null || runner.rule === written.rule ? 'the rule' : 'one of the two rules';
   const mend =
     hit.length > MAX_EXCEPTIONS
       ? 'Narrow it to files that no allowed command executes'
       : `Add ${hit.map((file) => `"${file}"`).join(', ')} to \`except\``;
-  return [
-    {
-      severity: 'error',
-      path: ['rules', index, 'match', written.member],
-      message: `Rule "${written.rule}" allows writing ${listing(hit)}, which ${who}. Writing and running together is running anything.`,
-      fix: `${mend}, or say \`i-know: executes-edits\` in ${both}.`,
-    },
-  ];
+  return {
+    severity: 'error',
+    path: ['rules', index, 'match', written.member],
+    message: `Rule "${written.rule}" allows writing ${listing(hit)}, which ${who}. Writing and running together is running anything.`,
+    fix: `${mend}, or say \`i-know: executes-edits\` in ${both}.`,
+  };
 }
 
 /** A mend does not list more exceptions than these. */

@@ -28,10 +28,10 @@ function segmentsOverlap(a: string, b: string): boolean {
 }
 
 function simpleOverlap(a: string, b: string): boolean {
+  if (!isWild(a)) return isWild(b) ? compileGlob(b)([a]) : a === b;
+  if (!isWild(b)) return compileGlob(a)([b]);
   const [beginA, endA] = ends(a);
   const [beginB, endB] = ends(b);
-  if (!isWild(a)) return compileGlob(b)([a]);
-  if (!isWild(b)) return compileGlob(a)([b]);
   const begins = beginA.startsWith(beginB) || beginB.startsWith(beginA);
   return begins && (endA.endsWith(endB) || endB.endsWith(endA));
 }

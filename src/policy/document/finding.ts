@@ -23,3 +23,28 @@ export interface Fault {
   readonly message: string;
   readonly fix: string;
 }
+
+/** Maximum number of findings that a check shows. */
+export const MAX_FINDINGS = 100;
+
+/** Findings in the order of the text. Of too many, it shows errors before warnings, and says at the end that there are more. */
+export function listFindings(found: readonly Finding[]): readonly Finding[] {
+  const inOrder = found.toSorted((a, b) => a.line - b.line || a.column - b.column);
+  if (inOrder.length <= MAX_FINDINGS) return inOrder;
+  const [errors, warnings] = [inOrder.filter(isError), inOrder.filter((finding) => !isError(finding))];
+  const ranked = [...errors, ...warnings];
+  const hidden = new Set(ranked.slice(MAX_FINDINGS - 1));
+  const [first] = hidden;
+  if (!first) return inOrder;
+  return [
+    ...inOrder.filter((finding) => !hidden.has(finding)),
+    {
+      ...first,
+      rule: null,
+      message: 'There are more findings than are shown.',
+      fix: 'Mend these, and check again.',
+    },
+  ];
+}
+
+const isError = ({ severity }: Finding): boolean => severity === 'error';

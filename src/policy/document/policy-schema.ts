@@ -7,6 +7,7 @@ import { unenforced } from './unenforced';
 /** Limits of one document; the bound on the steps of an evaluation follows from them. */
 const MAX_RULES = 2_000;
 const MAX_LIST = 100;
+const MAX_CLASSES = 50;
 
 const words = (property: string) => {
   const { message } = unenforced(property);
@@ -110,7 +111,13 @@ export const policySchema = z.strictObject({
   version: z.literal(1, { error: 'must be 1' }),
   mode: modeSchema.optional().describe('shadow: evaluate and record, ask as if there were no rule'),
   rules: z.array(ruleSchema).max(MAX_RULES, `must have at most ${MAX_RULES} rules`),
-  classes: z.record(name, classSchema).optional(),
+  classes: z
+    .record(name, classSchema)
+    .refine(
+      (classes) => Object.keys(classes).length <= MAX_CLASSES,
+      `must have at most ${MAX_CLASSES} classes`,
+    )
+    .optional(),
   changes: z
     .strictObject({ widening: z.union([z.literal(1), z.literal(2)], { error: 'must be 1 or 2' }).optional() })
     .optional()

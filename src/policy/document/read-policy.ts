@@ -1,6 +1,7 @@
 import { canonicalize, sha256Hex } from '../../kernel/canonical-json';
 import type { JsonValue } from '../../kernel/json';
 import { crossFaults } from './cross-faults';
+import { listFindings, MAX_FINDINGS, type Finding } from './finding';
 import { policySchema, type Policy } from './policy-schema';
 import { faultsOf } from './schema-faults';
 import { readSource, UnreadableDocument, type PolicySource } from './source';
@@ -16,13 +17,18 @@ export interface ReadPolicy {
 /**
  * Reads a policy document from YAML or JSON.
  *
- * @throws UnreadableDocument with every fault and its place
+ * @throws UnreadableDocument with the faults and their places
  */
 export function readPolicy(text: string): ReadPolicy {
   const source = readSource(text);
   const { data, error } = policySchema.safeParse(source.value);
-  const faults = error ? error.issues.flatMap(faultsOf) : crossFaults(data);
-  if (faults.length > 0 || !data) throw new UnreadableDocument(faults.map((fault) => source.locate(fault)));
+  const findings: Finding[] = [];
+  for (const fault of error ? faultsOf(error.issues) : crossFaults(data)) {
+    findings.push(source.locate(fault));
+    // One more than is shown: it says that there are more.
+    if (findings.length > MAX_FINDINGS) break;
+  }
+  if (findings.length > 0 || !data) throw new UnreadableDocument(listFindings(findings));
   return { policy: data, version: policyVersion(source.value), source };
 }
 

@@ -7,41 +7,46 @@ import { unenforcedMember } from './unenforced';
 type Issue = z.core.$ZodIssue;
 type Path = readonly (string | number)[];
 
-/** Describes an issue of the schema for the author of the document. */
-export function faultsOf(issue: Issue): Fault[] {
+/** Describes issues of the schema for the author of the document, one fault after the other: there may be many. */
+export function* faultsOf(issues: Iterable<Issue>): Generator<Fault> {
+  for (const issue of issues) yield* faultsOfIssue(issue);
+}
+
+function* faultsOfIssue(issue: Issue): Generator<Fault> {
   const path = issue.path.filter((part) => typeof part !== 'symbol');
+  if (issue.code === 'unrecognized_keys') {
+    for (const key of issue.keys) yield unknownMember(path, key);
+  } else if (issue.code === 'invalid_union') {
+    if (issue.errors.length === 0) yield fault(path, issue.message);
+    for (const inner of closestBranch(issue.errors))
+      yield* faultsOfIssue({ ...inner, path: [...issue.path, ...inner.path] });
+  } else yield faultOf(issue, path);
+}
+
+function faultOf(issue: Exclude<Issue, { code: 'unrecognized_keys' | 'invalid_union' }>, path: Path): Fault {
   switch (issue.code) {
-    case 'unrecognized_keys':
-      return issue.keys.map((key) => unknownMember(path, key));
-    case 'invalid_union':
-      if (issue.errors.length === 0) return [fault(path, issue.message)];
-      return closestBranch(issue.errors).flatMap((inner) =>
-        faultsOf({ ...inner, path: [...issue.path, ...inner.path] }),
-      );
     case 'invalid_key':
-      return [{ ...fault(path, issue.issues[0]?.message ?? 'is not a valid name'), ofKey: true }];
+      return { ...fault(path, issue.issues[0]?.message ?? 'is not a valid name'), ofKey: true };
     case 'invalid_value':
-      if (!issue.message.startsWith('Invalid')) return [fault(path, issue.message)];
-      return [
-        fault(
-          path,
-          `must be ${listing(
-            issue.values.map((value) => JSON.stringify(value)),
-            'or',
-          )}`,
-        ),
-      ];
+      if (!issue.message.startsWith('Invalid')) return fault(path, issue.message);
+      return fault(
+        path,
+        `must be ${listing(
+          issue.values.map((value) => JSON.stringify(value)),
+          'or',
+        )}`,
+      );
     case 'invalid_type':
       if (!issue.message.endsWith('undefined'))
-        return [fault(path, `must be ${TYPES[issue.expected] ?? issue.expected}`)];
-      return [{ ...fault(path, 'is missing'), fix: `Add \`${path.at(-1)}\`.` }];
+        return fault(path, `must be ${TYPES[issue.expected] ?? issue.expected}`);
+      return { ...fault(path, 'is missing'), fix: `Add \`${path.at(-1)}\`.` };
     case 'custom':
     case 'invalid_element':
     case 'invalid_format':
     case 'not_multiple_of':
     case 'too_big':
     case 'too_small':
-      return [fault(path, issue.message)];
+      return fault(path, issue.message);
   }
 }
 
@@ -98,9 +103,12 @@ interface JsonSchema {
   readonly anyOf?: readonly JsonSchema[];
 }
 
+let schema: JsonSchema | null = null;
+
 /** The members that the schema knows at a place. */
 function knownMembers(path: Path): string[] {
-  let places: readonly JsonSchema[] = [policyJsonSchema()];
+  schema ??= policyJsonSchema();
+  let places: readonly JsonSchema[] = [schema];
   for (const part of path) {
     places = places.flatMap(alternatives).flatMap(({ items, properties, additionalProperties }) => {
       const next = typeof part === 'number' ? items : (properties?.[part] ?? additionalProperties);

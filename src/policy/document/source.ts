@@ -4,8 +4,12 @@ import {
   isPair,
   isScalar,
   isSeq,
+  Composer,
+  CST,
+  Lexer,
   LineCounter,
-  parseDocument,
+  Parser,
+  YAMLParseError,
   type Alias,
   type Document,
   type Node,
@@ -19,11 +23,23 @@ export const MAX_DOCUMENT_CHARACTERS = 1024 * 1024;
 const MAX_VALUES = 100_000;
 /** Maximum number of aliases, counted where another alias repeats them too. */
 const MAX_ALIASES = 100;
+const MAX_ANCHORS = 100;
 const MAX_DEPTH = 32;
+/** Maximum number of words, signs and spaces between them; a policy of 2 000 rules with cases has as many. */
+const MAX_TOKENS = 500_000;
+/** Maximum number of collections that are open at one place of the text; each level opens two at most. */
+const MAX_OPEN = 3 * MAX_DEPTH;
 
 interface Span {
   readonly start: number;
   readonly end: number;
+}
+
+/** A part of the document in the text, and the parts in it by name. */
+interface Place {
+  readonly key: Span | null;
+  readonly value: Span;
+  readonly parts: Map<string | number, Place>;
 }
 
 /** A document that cannot be read at all. */
@@ -40,22 +56,26 @@ export class PolicySource {
   constructor(
     readonly text: string,
     readonly value: JsonValue,
-    private readonly spans: ReadonlyMap<string, { readonly key: Span | null; readonly value: Span }>,
+    private readonly root: Place,
     private readonly lines: LineCounter,
   ) {}
 
   /** Locates a fault; one in a member that is missing is located at the nearest member around it. */
   locate({ severity, path, ofKey, range, message, fix }: Fault): Finding {
     const rule = this.ruleAt(path);
-    for (let length = path.length; ; length -= 1) {
-      const spans = this.spans.get(pointer(path.slice(0, length)));
-      if (!spans) continue;
-      const isWhole = length === path.length;
-      // The name of a block stands for the block, which may have hundreds of lines.
-      const span = (ofKey || !isWhole) && spans.key ? spans.key : spans.value;
-      const part = range && isWhole && !ofKey ? this.partOf(spans.value, path, range) : null;
-      return { severity, ...this.lineOf(part ?? span), rule, message, fix };
+    let place = this.root;
+    let depth = 0;
+    for (const name of path) {
+      const part = place.parts.get(name);
+      if (!part) break;
+      place = part;
+      depth += 1;
     }
+    const isWhole = depth === path.length;
+    // The name of a block stands for the block, which may have hundreds of lines.
+    const span = (ofKey || !isWhole) && place.key ? place.key : place.value;
+    const part = range && isWhole && !ofKey ? this.partOf(place.value, path, range) : null;
+    return { severity, ...this.lineOf(part ?? span), rule, message, fix };
   }
 
   private ruleAt([member, index]: readonly (string | number)[]): string | null {
@@ -92,7 +112,6 @@ export function readSource(text: string): PolicySource {
   const lines = new LineCounter();
   const document = parse(text, lines);
   const faults = [...document.errors, ...document.warnings];
-  if (faults.some(({ message }) => message.startsWith('Maximum call stack'))) throw tooDeep(text, lines);
   if (faults.length > 0) {
     throw new UnreadableDocument(
       faults.slice(0, 20).map(({ message, pos, code }) => ({
@@ -108,28 +127,61 @@ export function readSource(text: string): PolicySource {
 }
 
 const FIXES: Readonly<Record<string, string>> = {
-  DUPLICATE_KEY: 'Keep one of the two members.',
   TAG_RESOLVE_FAILED: 'Remove the tag; a policy has plain values only.',
   MULTIPLE_DOCS: 'Keep one document; remove the line "---".',
   NON_STRING_KEY: 'Put the name in quotes.',
   BAD_ALIAS: 'Write the value itself instead of the alias.',
 };
 
+/** `parseDocument` of the library, with bounds that hold before anything recursive or costly runs. */
 function parse(text: string, lines: LineCounter): Document.Parsed {
-  try {
-    return parseDocument(text, {
-      lineCounter: lines,
-      prettyErrors: false,
-      uniqueKeys: true,
-      stringKeys: true,
-      schema: 'core',
-      logLevel: 'error',
-    });
-  } catch (error) {
-    // The parser is recursive: text that nests too deeply overflows its stack.
-    if (!(error instanceof RangeError)) throw error;
-    throw tooDeep(text, lines);
+  // The reader finds duplicates: the library compares each name with all before it.
+  const composer = new Composer({ prettyErrors: false, uniqueKeys: false, stringKeys: true, schema: 'core' });
+  const [first, second] = composer.compose(tokensOf(text, lines), true, text.length);
+  if (!first) throw new Error('the parser gave no document');
+  if (second) {
+    const [start, end] = second.range;
+    first.errors.push(new YAMLParseError([start, end], 'MULTIPLE_DOCS', 'The source has multiple documents'));
   }
+  return first;
+}
+
+/**
+ * Parses the text in steps.
+ *
+ * @throws UnreadableDocument once a bound is exceeded: what reads the tokens is recursive, and V8 may end the process,
+ * not the call, where its stack overflows
+ */
+function* tokensOf(text: string, lines: LineCounter): Generator<CST.Token> {
+  const parser = new Parser(lines.addNewLine);
+  const count = { tokens: 0, alias: 0, anchor: 0 };
+  lines.addNewLine(0);
+  for (const token of new Lexer().lex(text)) {
+    const start = parser.offset;
+    yield* parser.next(token);
+    count.tokens += 1;
+    const type = CST.tokenType(token);
+    if (type === 'alias' || type === 'anchor') count[type] += 1;
+    const tooMany =
+      count.tokens > MAX_TOKENS
+        ? `has more than ${MAX_TOKENS} words and signs`
+        : count.alias > MAX_ALIASES
+          ? `uses more than ${MAX_ALIASES} aliases`
+          : count.anchor > MAX_ANCHORS
+            ? `has more than ${MAX_ANCHORS} anchors`
+            : null;
+    if (tooMany !== null) {
+      throw refusal(text, lines, start, start + token.length, {
+        message: `The document ${tooMany}.`,
+        fix:
+          type === null || count.tokens > MAX_TOKENS
+            ? 'Say the same with fewer rules.'
+            : 'Write the values themselves.',
+      });
+    }
+    if (parser.stack.length > MAX_OPEN) throw tooDeep(text, lines);
+  }
+  yield* parser.end();
 }
 
 function tooDeep(text: string, lines: LineCounter): UnreadableDocument {
@@ -141,7 +193,7 @@ function tooDeep(text: string, lines: LineCounter): UnreadableDocument {
 
 /** Turns the tree into plain values. It follows aliases within bounds, so that a few lines cannot become a billion. */
 class Reader {
-  private readonly spans = new Map<string, { key: Span | null; value: Span }>();
+  private values = 0;
   /** The nodes around the present one: an alias to one of them never ends. */
   private readonly around = new Set<Node>();
   private aliases = 0;
@@ -153,17 +205,22 @@ class Reader {
   ) {}
 
   read(): PolicySource {
-    const value = this.valueOf(this.document.contents, [], null);
-    return new PolicySource(this.text, value, this.spans, this.lines);
+    const { value, place } = this.partOf(this.document.contents, null, 0);
+    return new PolicySource(this.text, value, place, this.lines);
   }
 
-  private valueOf(node: Node | null, path: readonly (string | number)[], key: Span | null): JsonValue {
-    const span = spanOf(node) ?? key ?? { start: 0, end: 1 };
-    this.spans.set(pointer(path), { key, value: span });
-    if (this.spans.size > MAX_VALUES) {
+  private partOf(node: Node | null, key: Span | null, depth: number): { value: JsonValue; place: Place } {
+    const place: Place = { key, value: spanOf(node) ?? key ?? { start: 0, end: 1 }, parts: new Map() };
+    return { value: this.valueOf(node, place, depth), place };
+  }
+
+  private valueOf(node: Node | null, place: Place, depth: number): JsonValue {
+    const { value: span } = place;
+    this.values += 1;
+    if (this.values > MAX_VALUES) {
       throw this.refuse(span, `The document has more than ${MAX_VALUES} values.`, 'Repeat less by aliases.');
     }
-    if (path.length > MAX_DEPTH) {
+    if (depth > MAX_DEPTH) {
       throw this.refuse(span, `The document nests more than ${MAX_DEPTH} levels.`, 'Nest less.');
     }
     const target = isAlias(node) ? this.targetOf(node, span) : node;
@@ -175,10 +232,22 @@ class Reader {
     this.around.add(target);
     const value = isSeq(target)
       ? target.items.map((item, i) =>
-          this.valueOf(item as Node | null, [...path, i], spanOf(item as Node | null)),
+          this.addPart(place, i, item as Node | null, spanOf(item as Node | null), depth),
         )
-      : this.objectOf(target, path);
+      : this.objectOf(target, place, depth);
     this.around.delete(target);
+    return value;
+  }
+
+  private addPart(
+    { parts }: Place,
+    name: string | number,
+    node: Node | null,
+    key: Span | null,
+    depth: number,
+  ): JsonValue {
+    const { value, place } = this.partOf(node, key, depth + 1);
+    parts.set(name, place);
     return value;
   }
 
@@ -200,13 +269,17 @@ class Reader {
     );
   }
 
-  private objectOf(node: Node, path: readonly (string | number)[]): JsonValue {
+  private objectOf(node: Node, place: Place, depth: number): JsonValue {
     const object: Record<string, JsonValue> = {};
     if (!isMap(node)) return object;
     for (const pair of node.items) {
       if (!isPair(pair)) continue;
       const name = isScalar(pair.key) ? String(pair.key.value) : '';
-      const value = this.valueOf(pair.value as Node | null, [...path, name], spanOf(pair.key as Node | null));
+      const key = spanOf(pair.key as Node | null);
+      if (place.parts.has(name)) {
+        throw this.refuse(key ?? place.value, 'Map keys must be unique.', 'Keep one of the two members.');
+      }
+      const value = this.addPart(place, name, pair.value as Node | null, key, depth);
       // Defined, not assigned: an assignment to "__proto__" would change the object's prototype.
       Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true });
     }
@@ -252,9 +325,4 @@ function placeOf(text: string, lines: LineCounter, start: number, end: number) {
 
 function spanOf(node: Node | null | undefined): Span | null {
   return node?.range ? { start: node.range[0], end: node.range[1] } : null;
-}
-
-/** The key of a path in the map of places. */
-function pointer(path: readonly (string | number)[]): string {
-  return path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 }

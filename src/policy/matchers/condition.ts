@@ -105,7 +105,16 @@ export function compileCondition(text: string): Condition {
       throw failure;
     }
   };
-  return { loops, constant: reads ? null : test({ request: {}, now: new Date(0) }) === true, test };
+  return { loops, constant: reads ? null : constantOf(test, text), test };
+}
+
+/** @throws ConditionFault for an expression that fails whatever the request: `int("x") == 1` */
+function constantOf(test: Condition['test'], text: string): boolean {
+  try {
+    return test({ request: {}, now: new Date(0) }) === true;
+  } catch (error) {
+    throw celFault(error, text);
+  }
 }
 
 const MISSING: ReadonlySet<string> = new Set(['no_such_key', 'index_out_of_bounds']);
@@ -119,7 +128,8 @@ function parse(text: string) {
 }
 
 function celFault(error: unknown, text: string): ConditionFault {
-  const known = error instanceof ParseError || error instanceof CelTypeError;
+  const known =
+    error instanceof ParseError || error instanceof CelTypeError || error instanceof EvaluationError;
   const range = known && error.range ? error.range : { start: 0, end: text.length };
   const message = known ? error.summary : 'The expression cannot be read';
   return new ConditionFault(
