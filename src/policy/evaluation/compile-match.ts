@@ -1,13 +1,13 @@
 import { canonicalize } from '../../kernel/canonical-json';
 import type { JsonValue } from '../../kernel/json';
 import { listOf, type InputTest, type RuleMatch } from '../document/policy-schema';
+import { MAX_TEXT } from '../matchers/glob';
 import { compileHostPattern } from '../matchers/host-pattern';
 import { anyOf, type Match } from '../matchers/match';
 import { compilePathPattern, type PatternUse } from '../matchers/path-pattern';
 import type { ResolvedPath } from '../matchers/resolve-path';
 import { compileTextPattern, isLiteral } from '../matchers/text-pattern';
 import { mentions } from '../shell/prove';
-import { parseCommand } from '../shell/parse-command';
 import { compilePaths } from './compile-paths';
 import { NO_COMMAND, type Facts, type HostInCommand } from './facts';
 import type { Matcher } from './matcher';
@@ -48,11 +48,12 @@ export function compileNames(list: string | readonly string[]): (name: string) =
 
 function names(list: string | readonly string[], read: (facts: Facts) => string | null): Matcher {
   const matches = compileNames(list);
-  const cost = listOf(list).length;
+  const stepsOf = countSteps(list);
   return (facts) => {
     const name = read(facts);
-    facts.spend(cost);
-    return name === null ? 'missing' : matches(name);
+    if (name === null) return 'missing';
+    facts.spend(stepsOf(name));
+    return matches(name);
   };
 }
 
@@ -84,12 +85,10 @@ function directories(list: string | readonly string[], use: PatternUse): Matcher
 
 /** A command that begins elsewhere may still run in the directory of the rule. */
 function changesDirectory(facts: Facts): boolean {
-  const command = facts.command();
-  return (
-    command !== null &&
-    mentions(command, { mentions: [['cd'], ['pushd'], ['chdir'], ['-C'], ['env', '--chdir']] }) !== null
-  );
+  return facts.command() !== null && facts.commands().some((command) => mentions(command, CHANGES) !== null);
 }
+
+const CHANGES = { mentions: [['cd'], ['pushd'], ['chdir'], ['-C'], ['env', '--chdir']] };
 
 function hosts(list: readonly string[], use: PatternUse): Matcher {
   const patterns = list.map((pattern) => compileHostPattern(pattern, use));
@@ -134,7 +133,7 @@ function inputs(tests: Readonly<Record<string, InputTest>>): Matcher {
     for (const { path, test } of compiled) {
       const value = memberAt(facts.request.toolInput, path);
       facts.spend(1);
-      const match = value === undefined ? 'missing' : test(value);
+      const match = value === undefined ? 'missing' : test(value, facts);
       if (match === false || typeof match === 'object') return match;
       if (match === 'missing') isMissing = true;
     }
@@ -142,16 +141,32 @@ function inputs(tests: Readonly<Record<string, InputTest>>): Matcher {
   };
 }
 
-function compileInputTest(test: InputTest): (value: JsonValue) => Match {
+function compileInputTest(test: InputTest): (value: JsonValue, facts: Facts) => Match {
   if ('glob' in test) {
     const matches = compileNames(test.glob);
-    return (value) =>
-      typeof value === 'string'
-        ? matches(value)
-        : { reason: 'input', words: 'a member of the input is not text' };
+    const stepsOf = countSteps(test.glob);
+    return (value, facts) => {
+      if (typeof value !== 'string') return { reason: 'input', words: 'a member of the input is not text' };
+      facts.spend(stepsOf(value));
+      return matches(value);
+    };
   }
-  const texts = new Set(('any' in test ? test.any : [test.equals]).map((value) => canonicalize(value)));
-  return (value) => texts.has(canonicalize(value));
+  const values = 'any' in test ? test.any : [test.equals];
+  const scalars = new Set(values.filter((value) => !isNested(value)));
+  const texts = new Set(values.filter(isNested).map((value) => canonicalize(value)));
+  return (value, facts) =>
+    isNested(value) ? texts.size > 0 && texts.has(facts.canonicalOf(value)) : scalars.has(value);
+}
+
+function isNested(value: JsonValue): value is Extract<JsonValue, object> {
+  return typeof value === 'object' && value !== null;
+}
+
+/** The steps in which the globs go through a name: a wildcard looks at each of its characters. */
+function countSteps(list: string | readonly string[]): (name: string) => number {
+  const all = listOf(list);
+  const wild = all.filter((pattern) => !isLiteral(pattern) && pattern !== '*').length;
+  return ({ length }) => all.length + Math.ceil((wild * Math.min(length, MAX_TEXT)) / 2);
 }
 
 function memberAt(value: JsonValue | undefined, path: readonly string[]): JsonValue | undefined {
@@ -166,8 +181,7 @@ function commands(matcher: NonNullable<RuleMatch['command']>): Matcher {
   return (facts, tokens) => {
     if (facts.shape !== null && !facts.has('command')) return false;
     if (facts.lacksCommand) return NO_COMMAND;
-    const known = facts.command();
-    for (const command of known ? [known] : facts.texts().map((text) => parseCommand(text))) {
+    for (const command of facts.commands()) {
       facts.spend(1);
       const found = mentions(command, matcher);
       if (found === null) continue;

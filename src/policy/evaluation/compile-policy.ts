@@ -113,12 +113,22 @@ function isDirectory(list: string | readonly string[]): (directory: ResolvedPath
   return (directory) => matches(directory) === true;
 }
 
+const TOO_LARGE: Match = { reason: 'limit', words: 'the input is too large for a condition with a loop' };
+
 function compileWhen(when: string): (facts: Facts) => Match {
-  const { test, loops } = compileCondition(when);
+  const { test, work } = compileCondition(when);
   return (facts) => {
-    facts.spend(1);
-    if (loops && facts.weight() > MAX_LOOP_WEIGHT) {
-      return { reason: 'limit', words: 'the input is too large for a condition with a loop' };
+    facts.spend(10);
+    if (work.loops + work.searches + work.scans > 0) {
+      const { values, characters } = facts.size();
+      if (work.loops > 0 && values + characters > MAX_LOOP_WEIGHT) return TOO_LARGE;
+      facts.spend(
+        Math.ceil(
+          work.loops * (10 * values + characters / 4) +
+            work.searches * 2 * values +
+            (work.scans * characters) / 4,
+        ),
+      );
     }
     try {
       return test(facts.context());

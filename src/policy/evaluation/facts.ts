@@ -1,3 +1,4 @@
+import { canonicalize } from '../../kernel/canonical-json';
 import type { JsonValue } from '../../kernel/json';
 import type { ConditionContext } from '../matchers/condition';
 import { MAX_SEGMENT, MAX_TEXT } from '../matchers/glob';
@@ -10,8 +11,12 @@ import { resolveIn, walk, type Run } from '../shell/prove';
 import { memberOf, type MemberRole, type ToolShape } from '../tool-shapes';
 import type { PolicyRequest } from './policy-request';
 
-/** Tests of one pattern against one value that an evaluation may take. */
+/** Steps that an evaluation may take, each of about 0.1 µs: a test of one pattern against one value, or a few characters. */
 const MAX_STEPS = 200_000;
+/** Characters of all texts in which words are searched. */
+const MAX_SEARCHED = 32 * 1024;
+/** The steps of resolving a path or parsing a URL. */
+const STEPS_OF_AN_ITEM = 25;
 /** Texts of an unknown tool's input that are searched. */
 const MAX_TEXTS = 200;
 
@@ -155,17 +160,41 @@ export class Facts {
 
   /** The texts in which a path, a URL or a command may hide: the command line, or any text of an unknown tool. */
   readonly texts = once((): readonly string[] => {
-    if (this.shape === null) return textsIn(this.request.toolInput);
     const command = this.command();
-    return command === null ? [] : [command.text];
+    const texts =
+      this.shape === null ? textsIn(this.request.toolInput) : command === null ? [] : [command.text];
+    const length = texts.reduce((sum, text) => sum + text.length, 0);
+    if (length > MAX_SEARCHED) throw new TooManySteps();
+    this.spend(length);
+    return texts;
   });
+
+  /** The command line, or each text of an unknown tool as one; a bound on their length is a bound on their search. */
+  readonly commands = once((): readonly ParsedCommand[] => {
+    const texts = this.texts();
+    const command = this.command();
+    return command ? [command] : texts.map((text) => parseCommand(text));
+  });
+
+  private readonly canonical = new WeakMap<object, string>();
+
+  /** The canonical form of a list or an object, which many rules may read. */
+  canonicalOf(value: Extract<JsonValue, object>): string {
+    const known = this.canonical.get(value);
+    if (known !== undefined) return known;
+    const { values, characters } = sizeOf(value);
+    this.spend(5 * values + characters);
+    const text = canonicalize(value);
+    this.canonical.set(value, text);
+    return text;
+  }
 
   /** Words of the texts that may be paths. A net: it splits without regard to quotes. */
   readonly words = once((): readonly AskedWord[] =>
-    this.texts()
-      .flatMap((text) => [text, ...text.split(/[\s'"`=:;|&<>(){}$,]+/)])
+    [...new Set(this.texts().flatMap((text) => [text, ...text.split(/[\s'"`=:;|&<>(){}$,]+/)]))]
       .filter((word) => word !== '' && word.split('/').every(({ length }) => length <= MAX_SEGMENT))
       .map((word) => {
+        this.spend(STEPS_OF_AN_ITEM + word.length);
         const hasSlash = word.includes('/');
         return { path: resolvePath(word, hasSlash ? this.cwd : null), hasSlash };
       })
@@ -174,9 +203,14 @@ export class Facts {
 
   /** Hosts of the URLs within the texts. */
   readonly hostsInTexts = once((): readonly AskedHost[] =>
-    this.texts()
-      .flatMap((text) => text.match(/[a-z][a-z0-9+.-]{0,30}:\/\/[^\s'"`<>|;&()]+/gi) ?? [])
-      .flatMap((url) => hostOf(url) ?? []),
+    [
+      ...new Set(
+        this.texts().flatMap((text) => text.match(/[a-z][a-z0-9+.-]{0,30}:\/\/[^\s'"`<>|;&()]+/gi) ?? []),
+      ),
+    ].flatMap((url) => {
+      this.spend(STEPS_OF_AN_ITEM + url.length);
+      return hostOf(url) ?? [];
+    }),
   );
 
   /** The reason why no rule may allow the input of a known tool, whatever it matches; null if there is none. */
@@ -227,8 +261,8 @@ export class Facts {
     return { request: Object.fromEntries(members.filter(([, value]) => value !== null)), now: this.now };
   });
 
-  /** The size of what a condition can go through: values and characters. */
-  readonly weight = once((): number => weightOf(this.request.toolInput) + weightOf(this.request.metadata));
+  /** The size of what a condition can go through. */
+  readonly size = once((): Size => sizeOf([this.request.toolInput, this.request.metadata]));
 
   private values(role: MemberRole): (JsonValue | undefined)[] {
     return Object.entries(this.shape?.members ?? {})
@@ -251,10 +285,20 @@ function textsIn(value: JsonValue): string[] {
   return texts;
 }
 
-function weightOf(value: JsonValue): number {
-  if (typeof value === 'string') return 1 + value.length;
-  if (typeof value !== 'object' || value === null) return 1;
-  return Object.values(value).reduce<number>((sum, part) => sum + weightOf(part), 1);
+export interface Size {
+  readonly values: number;
+  readonly characters: number;
+}
+
+function sizeOf(value: JsonValue): Size {
+  const size = { values: 0, characters: 0 };
+  const visit = (part: JsonValue): void => {
+    size.values += 1;
+    if (typeof part === 'string') size.characters += part.length;
+    else if (typeof part === 'object' && part !== null) Object.values(part).forEach(visit);
+  };
+  visit(value);
+  return size;
 }
 
 function once<T>(make: () => T): () => T {

@@ -52,9 +52,18 @@ export interface ConditionContext {
   readonly now: Date;
 }
 
+/** The parts of an expression whose time grows with the request. */
+interface Work {
+  /** Loops through a list. */
+  readonly loops: number;
+  /** Searches of a list, and comparisons of two members. */
+  readonly searches: number;
+  /** Functions that read each character of a text. */
+  readonly scans: number;
+}
+
 export interface Condition {
-  /** True if the expression goes through a list of the request. */
-  readonly loops: boolean;
+  readonly work: Work;
   /** The value where the expression depends on nothing; else null. */
   readonly constant: boolean | null;
   /** `missing`: a member that the expression reads is not there. */
@@ -85,7 +94,7 @@ export function compileCondition(text: string): Condition {
     );
   }
   const parsed = parse(text);
-  const { loops, reads } = inspect(parsed.ast, false);
+  const { reads, ...work } = inspect(parsed.ast, false);
   const { valid, type, error } = parsed.check();
   if (!valid) throw celFault(error, text);
   if (type !== 'bool') {
@@ -105,7 +114,7 @@ export function compileCondition(text: string): Condition {
       throw failure;
     }
   };
-  return { loops, constant: reads ? null : constantOf(test, text), test };
+  return { work, constant: reads ? null : constantOf(test, text), test };
 }
 
 /** @throws ConditionFault for an expression that fails whatever the request: `int("x") == 1` */
@@ -140,7 +149,7 @@ function celFault(error: unknown, text: string): ConditionFault {
 }
 
 /** @throws ConditionFault for what the language of `when` leaves out */
-function inspect(node: ASTNode, inLoop: boolean): { loops: boolean; reads: boolean } {
+function inspect(node: ASTNode, inLoop: boolean): Work & { readonly reads: boolean } {
   const refuse = (what: string, fix: string) =>
     new ConditionFault(`${what} is not offered in when.`, node.range, fix);
   if (!OPERATORS.has(node.op))
@@ -161,8 +170,14 @@ function inspect(node: ASTNode, inLoop: boolean): { loops: boolean; reads: boole
   if (isLoop && inLoop)
     throw refuse('A loop within a loop', 'Write two rules, or compare with a list by "in".');
   const parts = children(node.args).map((child) => inspect(child, inLoop || isLoop));
+  const sum = (kind: keyof Work) => parts.reduce((total, part) => total + part[kind], 0);
+  const compares = node.op === 'in' || node.op === '==' || node.op === '!=';
+  const isSearch = compares && children(node.args).every(({ op }) => op !== 'value' && op !== 'list');
+  const isMembership = node.op === 'in' && children(node.args)[1]?.op !== 'list';
   return {
-    loops: isLoop || parts.some(({ loops }) => loops),
+    loops: sum('loops') + (isLoop ? 1 : 0),
+    searches: sum('searches') + (isSearch || isMembership ? 1 : 0),
+    scans: sum('scans') + (typeof name === 'string' && !isLoop && !name.startsWith('get') ? 1 : 0),
     reads: node.op === 'id' || parts.some(({ reads }) => reads),
   };
 }

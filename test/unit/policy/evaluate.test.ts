@@ -514,6 +514,65 @@ describe('bounds', () => {
     });
   });
 
+  const LIMIT = { decision: 'ask', doubt: { reason: 'limit' } };
+  const many = (rule: (i: number) => WrittenRule) => Array.from({ length: 1_000 }, (_, i) => rule(i));
+  const words = Array.from({ length: 40_000 }, (_, i) => `t${i}/b`).join(' ');
+
+  it.each([
+    ['a path', { path: '**/.ssh/**' }],
+    ['a host', { host: 'evil.example' }],
+    ['a command', { command: { mentions: [['kubectl']] } }],
+  ])('searches no long text for %s', (_what, match) => {
+    expect(verdictOf([deny(match)], run(words))).toMatchObject(LIMIT);
+    expect(verdictOf([deny(match)], { toolName: 'mcp__a__b', toolInput: { text: words } })).toMatchObject(
+      LIMIT,
+    );
+    expect(verdictOf([deny(match)], run(words.slice(0, 8_000))).doubt).toBeNull();
+  });
+
+  it('stops while it resolves many paths or hosts', () => {
+    const paths = Array.from({ length: 7_000 }, (_, i) => `${i.toString(36)}/`).join(' ');
+    expect(verdictOf([deny({ path: '/x/**' })], run(paths))).toMatchObject(LIMIT);
+    const urls = Array.from({ length: 6_000 }, (_, i) => `a://${i.toString(36)}`);
+    const request = { toolName: 'mcp__a__b', toolInput: { text: urls.join(' ').slice(0, 32_000) } };
+    expect(
+      verdictOf(
+        many((i) => deny({ host: `${i}.example` })),
+        request,
+      ),
+    ).toMatchObject(LIMIT);
+  });
+
+  it.each([
+    ['request.input.command.lowerAscii() == "no"'],
+    ['size(request.input.command) == 3'],
+    ['request.input.command.contains("no")'],
+  ])('stops where many conditions read a long text: %s', (when) => {
+    const rules = many(() => deny({}, { when }));
+    expect(verdictOf(rules, run(words))).toMatchObject(LIMIT);
+    expect(verdictOf(rules.slice(0, 2), run(words)).doubt).toBeNull();
+  });
+
+  it('stops where many globs go through a long text', () => {
+    const rules = many((i) => deny({ input: { '/command': { glob: `*no${i}*` } } }));
+    expect(verdictOf(rules, run('a '.repeat(2_000)))).toMatchObject(LIMIT);
+    expect(verdictOf(rules.slice(0, 9), run('a '.repeat(2_000))).doubt).toBeNull();
+  });
+
+  it('compares a long text or a large list with many rules, and judges it', () => {
+    const isList = (i: number) => deny({ input: { '/list': { equals: [`no${i}`] } } });
+    const isText = (i: number) => deny({ input: { '/command': { equals: `no${i}` } } });
+    expect(verdictOf(many(isText), run(words)).doubt).toBeNull();
+    const list = words.slice(0, 100_000).split(' ');
+    expect(verdictOf(many(isList), { toolName: 'mcp__a__b', toolInput: { list } }).doubt).toBeNull();
+    const nested = { inner: { list } };
+    const both = [
+      deny({ input: { '/inner': { equals: {} } } }),
+      deny({ input: { '/inner/list': { equals: [] } } }),
+    ];
+    expect(verdictOf(both, { toolName: 'mcp__a__b', toolInput: nested })).toMatchObject(LIMIT);
+  });
+
   it.each([
     ['a command of 256 KiB', 'a'.repeat(256 * 1024)],
     ['500 commands', Array.from({ length: 500 }, () => 'git status').join(' && ')],
