@@ -1,10 +1,10 @@
 import { canonicalize, sha256Hex } from '../../kernel/canonical-json';
 import type { JsonValue } from '../../kernel/json';
 import { crossFaults } from './cross-faults';
-import { listFindings, MAX_FINDINGS, type Finding } from './finding';
+import { listFindings, MAX_FINDINGS, type Fault, type Finding } from './finding';
 import { policySchema, type Policy } from './policy-schema';
 import { faultsOf } from './schema-faults';
-import { readSource, UnreadableDocument, type PolicySource } from './source';
+import { MAX_DOCUMENT_CHARACTERS, readSource, UnreadableDocument, type PolicySource } from './source';
 
 /** A document that this version enforces, its version, and the place of each part. */
 export interface ReadPolicy {
@@ -29,8 +29,19 @@ export function readPolicy(text: string): ReadPolicy {
     if (findings.length > MAX_FINDINGS) break;
   }
   if (findings.length > 0 || !data) throw new UnreadableDocument(listFindings(findings));
-  return { policy: data, version: policyVersion(source.value), source };
+  // Replicas read the stored canonical form, which repeats the values of aliases.
+  const canonical = canonicalize(source.value);
+  if (canonical.length > MAX_DOCUMENT_CHARACTERS)
+    throw new UnreadableDocument([source.locate(tooLong(canonical))]);
+  return { policy: data, version: `sha256:${sha256Hex(canonical)}`, source };
 }
+
+const tooLong = ({ length }: string): Fault => ({
+  severity: 'error',
+  path: [],
+  message: `With its aliases written out, the document has ${length} characters; at most ${MAX_DOCUMENT_CHARACTERS} are stored.`,
+  fix: 'Say the same with fewer rules: lists and globs match many values.',
+});
 
 /** The version of a document: its digest. */
 export function policyVersion(document: JsonValue): string {

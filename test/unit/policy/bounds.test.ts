@@ -1,5 +1,6 @@
 import { TOOL_SHAPES } from '../../../src/agents/adapters';
 import { checkPolicy } from '../../../src/policy/check/check-policy';
+import { readPolicy } from '../../../src/policy/document/read-policy';
 import { documentOf } from '../../support/policy-scene';
 
 const check = (text: string) => checkPolicy(text, TOOL_SHAPES);
@@ -116,4 +117,16 @@ describe('a condition that fails whatever the request', () => {
     expect(ok).toBe(false);
     expect(findings).toEqual([expect.objectContaining({ rule: 'a', line: 5, severity: 'error' })]);
   });
+});
+
+it('refuses a document whose aliases make it larger than replicas read', () => {
+  const words = Array.from({ length: 90 }, (_, n) => `"${'x'.repeat(900)}${n}"`).join(', ');
+  const rules = Array.from(
+    { length: 80 },
+    (_, n) =>
+      `  - { id: r${n}, decision: deny, match: { agent: ${n === 0 ? `&words [${words}]` : '*words'} } }`,
+  );
+  const text = `version: 1\nrules:\n${rules.join('\n')}\n`;
+  expect(text.length).toBeLessThan(100_000);
+  expect(() => readPolicy(text)).toThrow(/aliases written out, the document has \d+ characters/);
 });
