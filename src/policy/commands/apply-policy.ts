@@ -1,5 +1,5 @@
 import { Inject } from '@nestjs/common';
-import { Command, CommandHandler, EventBus, type ICommandHandler } from '@nestjs/cqrs';
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { CONFIG, type Config } from '../../config/environment';
 import { canonicalize } from '../../kernel/canonical-json';
 import { DomainError } from '../../kernel/errors';
@@ -8,7 +8,6 @@ import { isWidening } from '../compare/widening';
 import { checkPolicy } from '../check/check-policy';
 import type { Policy } from '../document/policy-schema';
 import { readPolicy, type ReadPolicy } from '../document/read-policy';
-import { PolicyChanged } from '../policy-events';
 import { POLICY_LEVEL } from '../policy-level';
 import { managed, needsSecondPerson, PolicyInvalid, staleVersion } from '../policy-refusals';
 import { PolicyStore, type Activation, type Applied } from '../policy-store';
@@ -48,7 +47,6 @@ export class ApplyPolicyHandler implements ICommandHandler<ApplyPolicyCommand> {
   constructor(
     private readonly store: PolicyStore,
     private readonly active: ActivePolicy,
-    private readonly events: EventBus,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(AGENT_TOOLS) private readonly shapes: ToolShapes,
   ) {}
@@ -67,7 +65,6 @@ export class ApplyPolicyHandler implements ICommandHandler<ApplyPolicyCommand> {
     };
     const appliedAt = await this.appliedAt(await this.store.apply({ ...change, cause: options.cause }));
     await this.active.refresh();
-    this.events.publish(new PolicyChanged('applied', by, version));
     return { version, appliedAt, by };
   }
 

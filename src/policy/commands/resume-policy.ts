@@ -1,6 +1,5 @@
-import { Command, CommandHandler, EventBus, type ICommandHandler } from '@nestjs/cqrs';
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { ActivePolicy } from '../active-policy';
-import { PolicyChanged } from '../policy-events';
 import { PolicyStore } from '../policy-store';
 
 /**
@@ -20,13 +19,11 @@ export class ResumePolicyHandler implements ICommandHandler<ResumePolicyCommand>
   constructor(
     private readonly store: PolicyStore,
     private readonly active: ActivePolicy,
-    private readonly events: EventBus,
   ) {}
 
   async execute({ by }: ResumePolicyCommand): Promise<boolean> {
     const wasStopped = await this.store.resume(by);
     await this.active.refresh();
-    if (wasStopped) this.events.publish(new PolicyChanged('resumed', by, this.active.version));
     return wasStopped;
   }
 }

@@ -1,6 +1,5 @@
-import { Command, CommandHandler, EventBus, type ICommandHandler } from '@nestjs/cqrs';
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { ActivePolicy } from '../active-policy';
-import { PolicyChanged } from '../policy-events';
 import { PolicyStore } from '../policy-store';
 
 /**
@@ -21,13 +20,11 @@ export class StopPolicyHandler implements ICommandHandler<StopPolicyCommand> {
   constructor(
     private readonly store: PolicyStore,
     private readonly active: ActivePolicy,
-    private readonly events: EventBus,
   ) {}
 
   async execute({ by }: StopPolicyCommand): Promise<boolean> {
     const isNew = await this.store.stop(by);
     await this.active.refresh();
-    if (isNew) this.events.publish(new PolicyChanged('stopped', by, this.active.version));
     return isNew;
   }
 }
