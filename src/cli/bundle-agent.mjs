@@ -8,6 +8,16 @@ const CHECKOUT = join(import.meta.dirname, '../..');
 const FOLDER = join(CHECKOUT, 'dist/agent');
 const FILE = join(FOLDER, 'countersign-agent.cjs');
 
+/** Of zod's messages in forty languages, only the English ones are printed; the others are 40 % of the file. */
+const inEnglish = {
+  name: 'in-english',
+  setup({ onLoad }) {
+    onLoad({ filter: /zod\/v4\/locales\/index\.js$/ }, () => ({
+      contents: `export { default as en } from './en.js';`,
+    }));
+  },
+};
+
 const { version } = JSON.parse(readFileSync(join(CHECKOUT, 'package.json'), 'utf8'));
 
 const { outputFiles, metafile } = await build({
@@ -22,6 +32,7 @@ const { outputFiles, metafile } = await build({
   legalComments: 'none',
   metafile: true,
   write: false,
+  plugins: [inEnglish],
   outfile: FILE,
 });
 

@@ -5,6 +5,16 @@ import { createRedactor } from '../logging/redact';
 import { fileTrouble } from './file-trouble';
 import { complain, endWithoutReader, EXIT_FAILED, EXIT_FINDINGS, Findings, show } from './output';
 
+/** Every subcommand is a file in `commands/`, and loaded only when it is needed: reading all takes longer than most run. */
+type Commands = Readonly<Record<string, () => Promise<Command>>>;
+
+/** The command that the first argument names, none for the version alone, else all, so that the help lists them. */
+function load(commands: Commands, first = ''): Promise<Command[]> {
+  if (['--version', '-V'].includes(first)) return Promise.resolve([]);
+  const one = Object.hasOwn(commands, first) ? commands[first] : undefined;
+  return Promise.all((one ? [one] : Object.values(commands)).map((command) => command()));
+}
+
 /** Copies the settings to all subcommands: Commander does that only for commands that it creates itself. */
 function handDown(parent: Command): void {
   for (const command of parent.commands) handDown(command.copyInheritedSettings(parent));
@@ -16,14 +26,14 @@ function wantsJson(words: readonly string[]): boolean {
   return (end === -1 ? words : words.slice(0, end)).includes('--json');
 }
 
-async function parse(name: string, description: string, subcommands: readonly Command[]): Promise<void> {
+async function parse(name: string, description: string, commands: Commands): Promise<void> {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', endWithoutReader);
   const program = new Command(name)
     .description(description)
     .version(BUILD.version)
     .showHelpAfterError('(--help says what is possible)')
     .exitOverride();
-  for (const subcommand of subcommands) program.addCommand(subcommand);
+  for (const subcommand of await load(commands, process.argv[2])) program.addCommand(subcommand);
   handDown(program);
   await program.parseAsync();
 }
@@ -38,8 +48,8 @@ async function complainOf(error: unknown): Promise<void> {
 }
 
 /** Runs the subcommand that the arguments of this process name; ends the process when it fails. */
-export function runCommandLine(name: string, description: string, subcommands: readonly Command[]): void {
-  parse(name, description, subcommands).catch(async (error: unknown) => {
+export function runCommandLine(name: string, description: string, commands: Commands): void {
+  parse(name, description, commands).catch(async (error: unknown) => {
     if (error instanceof Findings) process.exit(EXIT_FINDINGS);
     // Commander has already printed the error in the arguments, or the help.
     if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : EXIT_FAILED);

@@ -1,10 +1,8 @@
 #!/usr/bin/env node
 import 'reflect-metadata';
-import type { Command } from 'commander';
 import { runCommandLine } from './command-line';
 
-/** Every subcommand is a file in `commands/`, and loaded only when it is needed: reading all takes longer than most run. */
-const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+runCommandLine('countersign', 'Human approval gateway for AI agents', {
   approvals: async () => (await import('./commands/approvals.js')).approvalsCommand(),
   audit: async () => (await import('./commands/audit.js')).auditCommand(),
   demo: async () => (await import('./commands/programs.js')).demoCommand(),
@@ -16,15 +14,4 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   run: async () => (await import('./commands/run.js')).runCommand(),
   sandbox: async () => (await import('./commands/programs.js')).sandboxCommand(),
   serve: async () => (await import('./commands/programs.js')).serveCommand(),
-};
-
-/** The command that the first argument names, none for the version alone, else all, so that the help lists them. */
-async function commandsFor(first = ''): Promise<Command[]> {
-  if (['--version', '-V'].includes(first)) return [];
-  const one = Object.hasOwn(COMMANDS, first) ? COMMANDS[first] : undefined;
-  return Promise.all((one ? [one] : Object.values(COMMANDS)).map((load) => load()));
-}
-
-void commandsFor(process.argv[2]).then((commands) =>
-  runCommandLine('countersign', 'Human approval gateway for AI agents', commands),
-);
+});

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { AGENT_FILE, buildAgentFile } from '../support/agent-file';
 
 /** Folders that the program for agents is made of: the agent's side, and pure parts of the service. */
@@ -50,6 +50,11 @@ describe('the program for agents', () => {
     const text = readFileSync(AGENT_FILE, 'utf8');
     for (const name of ['countersign', ...PACKAGES]) expect(text).toContain(`\n// ${name}\n//\n`);
     expect(text.match(/^\/\/ .*Licen[cs]e/gm)?.length).toBeGreaterThanOrEqual(PACKAGES.length);
+  });
+
+  it('leaves out messages in other languages', () => {
+    const locales = modules.filter((path) => /^node_modules\/zod\/.*locales\//.test(path));
+    expect(locales.map((path) => basename(path)).toSorted()).toEqual(['en.js', 'index.js']);
   });
 
   it('needs nothing but Node.js, and is small', () => {
