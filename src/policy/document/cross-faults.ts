@@ -46,7 +46,7 @@ function decisionFaults({ classes }: Policy, { decision, class: name, say, match
     faults.push(
       error(
         at('class'),
-        `A rule that ${decision}s has no class.`,
+        `A rule that ${decision === 'deny' ? 'denies' : 'allows'} has no class.`,
         'Remove `class`, or write `decision: ask`.',
       ),
     );

@@ -1,6 +1,6 @@
 import { canonicalize } from '../../kernel/canonical-json';
 import type { JsonValue } from '../../kernel/json';
-import type { ConditionContext } from '../matchers/condition';
+import { conditionContext, type ConditionContext } from '../matchers/condition';
 import { MAX_SEGMENT, MAX_TEXT } from '../matchers/glob';
 import { hostOf, hostsOfWord, type AskedHost } from '../matchers/host-pattern';
 import type { Doubt } from '../matchers/match';
@@ -233,7 +233,7 @@ export class Facts {
     return null;
   });
 
-  /** The variables of a condition. A member that the request leaves out is left out here. */
+  /** The variables of a condition. */
   readonly context = once((): ConditionContext => {
     const {
       key,
@@ -246,19 +246,8 @@ export class Facts {
       mode,
     } = this.request;
     const { toolInput: input, metadata } = this.request;
-    const members = Object.entries({
-      key,
-      owner,
-      connector,
-      agent,
-      session,
-      tool,
-      cwd,
-      mode,
-      input,
-      metadata,
-    });
-    return { request: Object.fromEntries(members.filter(([, value]) => value !== null)), now: this.now };
+    const labels = { key, owner, connector, agent, session, tool, cwd, mode };
+    return conditionContext(labels, { input, metadata }, this.now);
   });
 
   /** The size of what a condition can go through. */

@@ -6,17 +6,18 @@ import {
   type ASTNode,
 } from '@marcbachmann/cel-js';
 import type { JsonObject } from '../../kernel/json';
+import { Members, MissingMember } from './members';
 
 /** Maximum length of a `when`, in characters. */
 const MAX_LENGTH = 2_000;
 
 /**
- * The language of `when`. Nothing in it builds text or lists, loops within a loop, matches a regular expression, or asks
- * whether a member exists: an agent could make the first three cost any amount, and loosen a rule by the last one by
- * leaving the member out.
+ * The language of `when`. Nothing in it builds text or lists, loops within a loop, matches a regular expression, or reads
+ * an object as a whole: an agent could make the first three cost any amount, and loosen a rule by the last one by leaving
+ * a member out.
  */
 const OPERATORS: ReadonlySet<string> = new Set(
-  'value id . [] list map ?: || && !_ -_ == != < <= > >= in call rcall'.split(' '),
+  'value id . [] list ?: || && !_ -_ == != < <= > >= in call rcall'.split(' '),
 );
 const FUNCTIONS: ReadonlySet<string> = new Set(['size', 'int', 'double', 'timestamp', 'duration']);
 const LOOPS: ReadonlySet<string> = new Set(['all', 'exists', 'exists_one']);
@@ -46,10 +47,21 @@ const environment = new Environment({
   })
   .registerVariable('now', 'google.protobuf.Timestamp');
 
-/** The variables of a condition; what the caller left out is left out here. */
+/** The variables of a condition. */
 export interface ConditionContext {
-  readonly request: JsonObject;
+  readonly request: Readonly<Record<string, string | Members>>;
   readonly now: Date;
+}
+
+/** The labels that the caller gave, and the members of its input and metadata. */
+export function conditionContext(
+  labels: Readonly<Record<string, string | null>>,
+  { input, metadata }: Readonly<Record<'input' | 'metadata', JsonObject>>,
+  now: Date,
+): ConditionContext {
+  const given = Object.entries(labels).flatMap(([name, label]) => (label === null ? [] : [[name, label]]));
+  const request = Object.fromEntries(given) as Record<string, string>;
+  return { request: { ...request, input: new Members(input), metadata: new Members(metadata) }, now };
 }
 
 /** The parts of an expression whose time grows with the request. */
@@ -110,7 +122,7 @@ export function compileCondition(text: string): Condition {
       if (typeof value !== 'boolean') throw new Error('The expression gave neither true nor false.');
       return value;
     } catch (failure) {
-      if (failure instanceof EvaluationError && MISSING.has(failure.code)) return 'missing';
+      if (isMissing(failure)) return 'missing';
       throw failure;
     }
   };
@@ -127,6 +139,11 @@ function constantOf(test: Condition['test'], text: string): boolean {
 }
 
 const MISSING: ReadonlySet<string> = new Set(['no_such_key', 'index_out_of_bounds']);
+
+function isMissing(failure: unknown): boolean {
+  if (failure instanceof MissingMember) return true;
+  return failure instanceof EvaluationError && MISSING.has(failure.code);
+}
 
 function parse(text: string) {
   try {
@@ -154,6 +171,15 @@ function inspect(node: ASTNode, inLoop: boolean): Work & { readonly reads: boole
     new ConditionFault(`${what} is not offered in when.`, node.range, fix);
   if (!OPERATORS.has(node.op))
     throw refuse(`"${node.op}"`, 'Compare members with values; put the rest into matchers.');
+  const isAccess = node.op === '.' || node.op === '[]';
+  const whole = children(node.args).find((child, i) => isWhole(child) && !(isAccess && i === 0));
+  if (whole) {
+    throw new ConditionFault(
+      'A condition reads members one by one: an object as a whole shows which ones the caller left out.',
+      whole.range,
+      'Compare the member itself: a missing one matches in ask and deny, and does not in allow.',
+    );
+  }
   const name = node.op === 'call' || node.op === 'rcall' ? node.args[0] : null;
   if (node.op === 'call' && !FUNCTIONS.has(node.args[0])) {
     throw node.args[0] === 'has'
@@ -180,6 +206,15 @@ function inspect(node: ASTNode, inLoop: boolean): Work & { readonly reads: boole
     scans: sum('scans') + (typeof name === 'string' && !isLoop && !name.startsWith('get') ? 1 : 0),
     reads: node.op === 'id' || parts.some(({ reads }) => reads),
   };
+}
+
+/** True for `request`, `request.input` and `request.metadata`. */
+function isWhole(node: ASTNode): boolean {
+  if (node.op === 'id') return node.args === 'request';
+  if (node.op !== '.' && node.op !== '[]') return false;
+  const [object, name] = node.args as readonly [ASTNode, string | ASTNode];
+  if (object.op !== 'id' || object.args !== 'request') return false;
+  return node.op === '[]' || name === 'input' || name === 'metadata';
 }
 
 /** Nodes lie in arrays of arguments, which may lie in arrays themselves. */

@@ -132,6 +132,7 @@ describe('members that depend on each other', () => {
     [{ match: { key: '*', host: '0x7f.1' } }, 'write it as 127.0.0.1'],
     [{ match: { key: '*', host: '*.127.0.0.1' } }, 'an address has no subdomains'],
     [{ class: 'critical' }, 'A rule that allows has no class.'],
+    [{ decision: 'deny', class: 'critical' }, 'A rule that denies has no class.'],
     [{ say: 'No.' }, 'Nobody reads the words'],
     [{ decision: 'ask', class: 'urgent' }, 'There is no class "urgent".'],
   ])('refuses %j', (rule, message) => {
