@@ -10,6 +10,6 @@ export interface Identity extends Asker {
   readonly standing: Standing;
 }
 
-export function actorOf({ keyId }: Identity): Person {
+export function actorOf({ keyId }: Pick<Identity, 'keyId'>): Person {
   return { kind: 'person', channel: 'api', id: keyId, name: keyId };
 }

@@ -6,7 +6,6 @@ import {
   type ApprovalRequest,
   type SettledApproval,
 } from '../approvals/approval';
-import type { Actor, Person } from '../kernel/actor';
 import { isQuestion } from '../kernel/question-tools';
 import { runAtOnce } from '../kernel/steps';
 import { makeActionDocument, type ActionDocument } from './action-document';
@@ -23,13 +22,13 @@ import { bold, relativeTime, rich, words, type RichText } from './rich-text';
 import { shortId } from './short-id';
 import { shorten } from './shorten';
 import { visibleLine } from './visible-text/visible-text';
+import { who } from './who';
 
 /** A card for a decision. If it has a document, Approve may appear only after the upload. */
 export interface Card extends RichText {
   readonly document: ActionDocument | null;
 }
 
-const MAX_NAME_LENGTH = 80;
 const MAX_REASON_LENGTH = 400;
 
 /**
@@ -119,32 +118,6 @@ const IN_SHADOW = {
   deny: words('it would be denied by'),
   ask: words('a person would be asked by'),
 };
-
-/** Name and id of the actor, as code. */
-function who(actor: Actor): RichText {
-  const short = (text: string) => shorten(visibleLine(text), MAX_NAME_LENGTH);
-  switch (actor.kind) {
-    case 'person':
-      return whichPerson(actor, short(actor.name), short(actor.id));
-    case 'policy':
-      return rich`rule ${short(actor.rule)} of the policy`;
-    case 'grant':
-      return rich`grant ${short(actor.id)}`;
-    case 'system':
-      return words('Countersign');
-  }
-}
-
-function whichPerson(person: Person, name: RichText, id: RichText): RichText {
-  switch (person.channel) {
-    case 'telegram':
-      return rich`${name} (Telegram id ${id})`;
-    case 'console':
-      return rich`${name} (console, ${id})`;
-    case 'api':
-      return person.name === person.id ? rich`API key ${id}` : rich`${name} (API key ${id})`;
-  }
-}
 
 /**
  * The relative time uses the client's own clock. If a client cannot show one, it shows the fallback, which must stay

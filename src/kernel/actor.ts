@@ -62,6 +62,12 @@ export function readActor({ kind, id, name }: NamedActor): Actor {
   }
 }
 
+/** The actor as the audit log writes it: `api:laptop`, `telegram:7`. */
+export function auditName(actor: Actor): string {
+  const { kind, id } = nameActor(actor);
+  return kind === 'system' ? id : `${kind}:${id}`;
+}
+
 /** The actor in a sentence: “approved by …”. */
 export function labelActor(actor: Actor): string {
   switch (actor.kind) {

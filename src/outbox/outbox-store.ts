@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { IsNull, Not } from 'typeorm';
 import { CONFIG, type Config } from '../config/environment';
 import { Database, type Statement } from '../database/database';
+import type { Announcement } from '../kernel/announcement';
 import { Carrier, type Room } from './carrier';
 import { URGENCY } from './outbox-work';
 import { OutboxEntity } from './outbox.entities';
@@ -31,11 +32,11 @@ export interface Gap {
   readonly toMs: number;
 }
 
-/** Work for a whole lane: the digest of unsent cards, or the notice about lost taps. */
+/** Work for a whole lane: the digest of unsent cards, or a notice: news, or that taps may be lost. */
 export type LaneWork = Leased &
   (
     | { readonly kind: 'digest'; readonly data: { readonly unsent: number } }
-    | { readonly kind: 'notice'; readonly data: Gap }
+    | { readonly kind: 'notice'; readonly data: Gap | Announcement }
   );
 
 export type Work = ApprovalWork | LaneWork;

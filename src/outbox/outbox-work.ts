@@ -20,7 +20,7 @@ export const AGAIN = `on conflict (approval_id, lane, kind)
 
 /** Inputs of the statement parts below, which the statements of other folders are made of. */
 interface Parts {
-  /** Name of the list of approvals, with their `id`. */
+  /** Name of the list of approvals, with their `id`, or of another list for {@link announce}. */
   readonly of: string;
   /** Parameter with the lanes, a text array; empty: no work. */
   readonly lanes: string;
@@ -50,6 +50,22 @@ export const requeueOutcomes = ({
     from ${of} cross join unnest(${lanes}::text[]) as lane
     where ${MAY_BE_SHOWN(`${of}.id`)}
     ${AGAIN}`;
+
+/**
+ * Enqueues news in each lane, once for each row of the list. They belong to no approval.
+ *
+ * @param news expression of the `News` as `jsonb`.
+ */
+export const announce = ({
+  of,
+  lanes,
+  news,
+  urgency = 'first',
+}: Parts & { readonly news: string; readonly urgency?: 'first' | 'warning' }): string => `
+    insert into outbox (kind, lane, urgency, created_at, available_at, data)
+    select 'notice', lane, ${URGENCY[urgency]}, now(), now(),
+      (${news} || jsonb_build_object('atMs', (extract(epoch from now()) * 1000)::bigint))::text
+    from ${of} cross join unnest(${lanes}::text[]) as lane`;
 
 /** Deletes the cards of the approvals that were not sent, except those that a replica is sending at this moment. */
 export const withdrawCards = (of: string): string => `

@@ -7,7 +7,9 @@ import { describeError } from '../kernel/describe-error';
 import { Log } from '../logging/log';
 import { checkPolicy } from './check/check-policy';
 import { renderFindings } from './check/render-findings';
+import { policyChange } from './compare/policy-change';
 import { wideningOf } from './compare/widening';
+import type { Policy } from './document/policy-schema';
 import { readPolicy, type ReadPolicy } from './document/read-policy';
 import { POLICY_LEVEL } from './policy-level';
 import { PolicyStore } from './policy-store';
@@ -35,12 +37,21 @@ export class PolicyFile {
     if (file === null) return;
     const text = readText(file);
     const { policy, version, source } = this.checked(text, file);
-    const change = { version, document: canonicalize(source.value), source: text, level: POLICY_LEVEL };
+    const document = { version, document: canonicalize(source.value), source: text, level: POLICY_LEVEL };
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       if (await this.store.wasActive(version)) return;
       const { version: replaces } = await this.store.state();
-      await this.refuseWidening(policy, replaces, file);
-      const applied = await this.store.apply({ ...change, replaces, cause: 'file', by: 'file' });
+      const current = await this.find(replaces);
+      refuseWidening(current, policy, file);
+      const applied = await this.store.apply({
+        ...document,
+        replaces,
+        cause: 'file',
+        by: { kind: 'system', cause: 'file' },
+        change: policyChange(current, policy),
+        proposedBy: null,
+        overrides: false,
+      });
       if (applied.kind === 'unsupported')
         throw fault(file, `replica ${applied.replica} cannot enforce it yet`);
       if (applied.kind === 'stale') continue;
@@ -56,18 +67,16 @@ export class PolicyFile {
     throw fault(file, `has errors\n${renderFindings(findings, text, file)}`);
   }
 
-  private async refuseWidening(
-    next: ReadPolicy['policy'],
-    replaces: string | null,
-    file: string,
-  ): Promise<void> {
-    const found = replaces === null ? null : await this.store.find(replaces);
-    if (!found) return;
-    const { policy: current } = readPolicy(found.document);
-    const [first] = current.changes?.widening === 2 ? wideningOf(current, next) : [];
-    if (first !== undefined)
-      throw fault(file, `widens the active policy (${first}), which demands two people: propose it instead`);
+  private async find(version: string | null): Promise<Policy | null> {
+    const found = version === null ? null : await this.store.find(version);
+    return found && readPolicy(found.document).policy;
   }
+}
+
+function refuseWidening(current: Policy | null, next: Policy, file: string): void {
+  const [first] = current?.changes?.widening === 2 ? wideningOf(current, next) : [];
+  if (first !== undefined)
+    throw fault(file, `widens the active policy (${first}), which demands two people: propose it instead`);
 }
 
 function readText(file: string): string {

@@ -1,6 +1,9 @@
 import { Injectable } from '@nestjs/common';
-import type { Identity } from '../access/identity';
+import { actorOf, type Identity } from '../access/identity';
 import { Database, type Statement } from '../database/database';
+import type { News, PolicyChange } from '../kernel/announcement';
+import { Lanes } from '../outbox/lanes';
+import { announce } from '../outbox/outbox-work';
 
 /** A document that waits for a second person. */
 export interface Proposal {
@@ -19,7 +22,7 @@ const NOW = `date_trunc('milliseconds', now())`;
 
 const PROPOSAL = `id, version, replaces, proposed_by as "proposedBy", owner, created_at as "createdAt"`;
 
-/** Parameters: version, document, source, replaced version, key, owner. Adds nothing if another version is active. */
+/** Parameters: version, document, source, replaced version, key, owner, lanes, news. Adds nothing if another version is active. */
 const ADD: Statement = {
   name: 'policy-propose',
   text: `
@@ -36,6 +39,7 @@ const ADD: Statement = {
     select created_at, 'policy.proposed', 'api:' || proposed_by,
       json_build_object('version', version, 'replaces', replaces, 'proposal', id)::text
     from added
+  ), announced as (${announce({ of: 'added', lanes: '$7', news: `$8::jsonb || jsonb_build_object('proposal', id)` })}
   )
   select ${PROPOSAL} from added`,
 };
@@ -65,7 +69,10 @@ const CLOSE: Statement = {
 /** The proposals of changes for which the active policy demands two people. */
 @Injectable()
 export class PolicyProposals {
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly lanes: Lanes,
+  ) {}
 
   /** @returns null if another version is active than the one to be replaced. */
   async add(proposal: {
@@ -75,9 +82,26 @@ export class PolicyProposals {
     readonly source: string;
     readonly replaces: string | null;
     readonly by: Pick<Identity, 'keyId' | 'owner'>;
+    readonly change: PolicyChange;
   }): Promise<Proposal | null> {
-    const { version, document, source, replaces, by } = proposal;
-    const values = [version, document, source, replaces, by.keyId, by.owner];
+    const { version, document, source, replaces, by, change } = proposal;
+    const news = {
+      event: 'policy-proposed',
+      by: actorOf(by),
+      version,
+      replaces,
+      change,
+    } satisfies Partial<News>;
+    const values = [
+      version,
+      document,
+      source,
+      replaces,
+      by.keyId,
+      by.owner,
+      this.lanes.current,
+      JSON.stringify(news),
+    ];
     const [added] = await this.database.query<Proposal>(ADD, values);
     return added ?? null;
   }

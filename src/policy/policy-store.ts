@@ -1,5 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { Database, type Statement } from '../database/database';
+import { auditName, type Actor } from '../kernel/actor';
+import type { News, PolicyChange } from '../kernel/announcement';
+import { Lanes } from '../outbox/lanes';
+import { announce } from '../outbox/outbox-work';
 import { PolicyVersionEntity } from './policy.entities';
 
 /** A version of the policy document. */
@@ -37,10 +41,14 @@ export interface Change {
   readonly document: string;
   readonly source: string;
   readonly cause: Activation['cause'];
-  /** The actor, as the audit log names it. */
-  readonly by: string;
+  readonly by: Actor;
   /** The policy language that the document needs; every live replica must know it. */
   readonly level: number;
+  readonly change: PolicyChange;
+  /** Name of the key that proposed it; null: nobody did. */
+  readonly proposedBy: string | null;
+  /** True if it is applied although `POLICY_FILE` is set. */
+  readonly overrides: boolean;
 }
 
 /** `stale`: another version is active. `unsupported`: a live replica cannot enforce it. */
@@ -55,7 +63,7 @@ const STATE: Statement = {
 };
 
 /**
- * Parameters: replaced version, version, document, source, cause, actor, level. The state's row serializes changes: the
+ * Parameters: replaced version, version, document, source, cause, actor, level, lanes, news. The state's row serializes changes: the
  * second of two has a stale version and changes nothing.
  */
 const APPLY: Statement = {
@@ -76,6 +84,7 @@ const APPLY: Statement = {
     insert into audit_log (at, type, actor, data)
     select at, 'policy.applied', $6, json_build_object('version', $2::text, 'replaces', $1::text, 'cause', $5::text)::text
     from activated
+  ), announced as (${announce({ of: 'activated', lanes: '$8', news: '$9::jsonb' })}
   ), woken as (
     select pg_notify('${POLICY_CHANNEL}', '') as sent from activated
   )
@@ -83,7 +92,7 @@ const APPLY: Statement = {
     (select count(sent) from woken) as all_woken`,
 };
 
-/** Parameters: actor. */
+/** Parameters: actor, lanes, news. */
 const STOP: Statement = {
   name: 'policy-stop',
   text: `
@@ -91,11 +100,12 @@ const STOP: Statement = {
     update policy_state set stopped_at = ${NOW}, stopped_by = $1 where stopped_at is null returning stopped_at as at
   ), audited as (
     insert into audit_log (at, type, actor, data) select at, 'policy.stopped', $1, '{}' from stopped
+  ), announced as (${announce({ of: 'stopped', lanes: '$2', news: '$3::jsonb' })}
   )
   select pg_notify('${POLICY_CHANNEL}', '') from stopped`,
 };
 
-/** Parameters: actor. */
+/** Parameters: actor, lanes, news. */
 const RESUME: Statement = {
   name: 'policy-resume',
   text: `
@@ -103,6 +113,7 @@ const RESUME: Statement = {
     update policy_state set stopped_at = null, stopped_by = null where stopped_at is not null returning ${NOW} as at
   ), audited as (
     insert into audit_log (at, type, actor, data) select at, 'policy.resumed', $1, '{}' from resumed
+  ), announced as (${announce({ of: 'resumed', lanes: '$2', news: '$3::jsonb' })}
   )
   select pg_notify('${POLICY_CHANNEL}', '') from resumed`,
 };
@@ -125,10 +136,16 @@ interface StateRow {
   readonly stopped_by: string | null;
 }
 
-/** The tables of the policy: immutable versions, and one row that says which of them is active. */
+/**
+ * The tables of the policy: immutable versions, and one row that says which of them is active. The statement of every
+ * change also announces it to the operators.
+ */
 @Injectable()
 export class PolicyStore {
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly lanes: Lanes,
+  ) {}
 
   async state(): Promise<PolicyState> {
     const [row] = await this.database.query<StateRow>(STATE, []);
@@ -143,10 +160,23 @@ export class PolicyStore {
   }
 
   /** Makes a version active, all or nothing, in one statement. */
-  async apply({ replaces, version, document, source, cause, by, level }: Change): Promise<Applied> {
+  async apply(change: Change): Promise<Applied> {
+    const { document, source, level, ...named } = change;
+    const { replaces, version, cause, by } = named;
+    const news: News = { event: 'policy-applied', ...named };
     const [row] = await this.database.query<{ at: Date | null; older: string | null; build: string | null }>(
       APPLY,
-      [replaces, version, document, source, cause, by, level],
+      [
+        replaces,
+        version,
+        document,
+        source,
+        cause,
+        auditName(by),
+        level,
+        this.lanes.current,
+        JSON.stringify(news),
+      ],
     );
     if (row?.at) return { kind: 'applied', at: row.at };
     if (row?.older) return { kind: 'unsupported', replica: row.older, build: row.build ?? 'unknown' };
@@ -154,13 +184,13 @@ export class PolicyStore {
   }
 
   /** Suspends every rule that allows. @returns true if this was new. */
-  async stop(by: string): Promise<boolean> {
-    return (await this.database.query(STOP, [by])).length > 0;
+  stop(by: Actor): Promise<boolean> {
+    return this.turn(STOP, { event: 'policy-stopped', by });
   }
 
   /** @returns true if the rules were stopped. */
-  async resume(by: string): Promise<boolean> {
-    return (await this.database.query(RESUME, [by])).length > 0;
+  resume(by: Actor): Promise<boolean> {
+    return this.turn(RESUME, { event: 'policy-resumed', by });
   }
 
   /** Newest first. */
@@ -170,5 +200,10 @@ export class PolicyStore {
 
   async wasActive(version: string): Promise<boolean> {
     return (await this.database.query(WAS_ACTIVE, [version])).length > 0;
+  }
+
+  private async turn(statement: Statement, news: News): Promise<boolean> {
+    const values = [auditName(news.by), this.lanes.current, JSON.stringify(news)];
+    return (await this.database.query(statement, values)).length > 0;
   }
 }

@@ -27,7 +27,7 @@ import { z } from 'zod';
 import { Caller } from '../access/access.guard';
 import { DOCUMENT_BODY } from '../access/body-parser';
 import { KeyTurns } from '../access/key-turns';
-import type { Identity } from '../access/identity';
+import { actorOf, type Identity } from '../access/identity';
 import { Allow } from '../http/allow';
 import { refuseAnyQuery } from '../http/zod';
 import { Clock } from '../kernel/clock';
@@ -85,8 +85,6 @@ function textOf(body: unknown): string {
     { path: '', message: 'send the policy document, with Content-Type application/yaml or application/json' },
   ]);
 }
-
-const actorOf = ({ keyId }: Identity): string => `api:${keyId}`;
 
 class VersionParamDto extends createZodDto(
   z.strictObject({ version: z.string().regex(/^sha256:[0-9a-f]{64}$/, 'must be sha256: and 64 hex digits') }),

@@ -97,6 +97,10 @@ it('apply, explain, history, rollback, stop and resume work from the documents a
   expect((await statusOf('git status')).status).toBe('pending');
   const { out: differences } = await cli(['policy', 'diff', first, second]);
   expect(differences).toContain('~ read-git: match');
+  const { version: replacing } = JSON.parse((await asOperator('show', '--json')).out) as { version: string };
+  expect((await asOperator('diff', version, replacing.slice(7, 19))).out).toBe(differences);
+  const missing = await asOperator('diff', first, 'third.yaml');
+  expect([missing.code, missing.err]).toEqual([2, expect.stringContaining('third.yaml')]);
 
   expect((await asAdmin('rollback', version.slice(0, 20))).code).toBe(0);
   expect((await statusOf('git status')).status).toBe('approved');

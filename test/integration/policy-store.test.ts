@@ -2,7 +2,10 @@ import { createDataSource } from '../../src/database/data-source';
 import { Database } from '../../src/database/database';
 import { migrate } from '../../src/database/migrations';
 import { PolicyVersionEntity } from '../../src/policy/policy.entities';
+import { Lanes } from '../../src/outbox/lanes';
 import { PolicyStore, type Change } from '../../src/policy/policy-store';
+import type { Person } from '../../src/kernel/actor';
+import type { PolicyChange } from '../../src/kernel/announcement';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 
 let database: TestDatabase;
@@ -14,12 +17,27 @@ beforeEach(async () => {
   await migrate(database.url, database.serviceUrl);
   source = createDataSource(database.serviceUrl, 5, { entities: [PolicyVersionEntity] });
   await source.initialize();
-  store = new PolicyStore(new Database(source));
+  store = new PolicyStore(new Database(source), new TwoLanes());
 });
 afterEach(async () => {
   await source.destroy();
   await database.drop();
 });
+
+class TwoLanes extends Lanes {
+  readonly current = ['telegram:-100', 'telegram:-100/7'];
+}
+
+const MARIA: Person = { kind: 'person', channel: 'api', id: 'maria', name: 'maria' };
+const OLIVIA: Person = { kind: 'person', channel: 'telegram', id: '1', name: 'Olivia' };
+const NONE = { allow: 0, deny: 0, ask: 0 };
+const CHANGE: PolicyChange = {
+  added: { ...NONE, allow: 2 },
+  removed: NONE,
+  changed: 0,
+  others: 0,
+  widens: true,
+};
 
 const change = (version: string, replaces: string | null, more: Partial<Change> = {}): Change => ({
   replaces,
@@ -27,8 +45,11 @@ const change = (version: string, replaces: string | null, more: Partial<Change> 
   document: `{"name":"${version}"}`,
   source: `name: ${version} # a comment`,
   cause: 'apply',
-  by: 'api:maria',
+  by: MARIA,
   level: 1,
+  change: CHANGE,
+  proposedBy: null,
+  overrides: false,
   ...more,
 });
 
@@ -92,11 +113,11 @@ it.each([
 );
 
 it('stops and resumes once each, with an audit row', async () => {
-  expect(await store.stop('telegram:1')).toBe(true);
-  expect(await store.stop('telegram:2')).toBe(false);
+  expect(await store.stop(OLIVIA)).toBe(true);
+  expect(await store.stop({ ...OLIVIA, id: '2' })).toBe(false);
   expect((await store.state()).stopped).toMatchObject({ by: 'telegram:1' });
-  expect(await store.resume('api:maria')).toBe(true);
-  expect(await store.resume('api:maria')).toBe(false);
+  expect(await store.resume(MARIA)).toBe(true);
+  expect(await store.resume(MARIA)).toBe(false);
   expect((await store.state()).stopped).toBeNull();
   expect(await auditTypes()).toEqual(['policy.stopped telegram:1', 'policy.resumed api:maria']);
 });
@@ -107,4 +128,43 @@ it('never lets the service change a version', async () => {
   await service.initialize();
   await expect(service.query(`update policy_versions set source = ''`)).rejects.toThrow('permission denied');
   await service.destroy();
+});
+
+describe('every change', () => {
+  const announced = async () =>
+    (
+      await database.query<{ lane: string; approval_id: string | null; news: { event: string } }>(
+        `select lane, approval_id, data::json as news from outbox where kind = 'notice' order by id`,
+      )
+    ).map(({ lane, approval_id, news }) => [lane, approval_id, news]);
+
+  it('is announced once in each lane, with the change', async () => {
+    await store.apply(change('a', null));
+    const news = {
+      event: 'policy-applied',
+      by: MARIA,
+      cause: 'apply',
+      version: 'a',
+      replaces: null,
+      change: CHANGE,
+      proposedBy: null,
+      overrides: false,
+      atMs: expect.any(Number) as number,
+    };
+    expect(await announced()).toEqual([
+      ['telegram:-100', null, news],
+      ['telegram:-100/7', null, news],
+    ]);
+  });
+
+  it('that is refused, or changes nothing, is not announced', async () => {
+    await store.apply(change('a', 'stale'));
+    await store.resume(MARIA);
+    expect(await announced()).toEqual([]);
+    await Promise.all([store.stop(OLIVIA), store.stop(OLIVIA)]);
+    expect((await announced()).map(([, , news]) => (news as { event: string }).event)).toEqual([
+      'policy-stopped',
+      'policy-stopped',
+    ]);
+  });
 });

@@ -21,6 +21,7 @@ import { formatLane, parseLane } from './lane';
 import { callbackData, newNonce } from './operators/callback-data';
 import { prepareCard, type SentPieces } from '../../cards/card-body';
 import { CardStore, type Card, type CardPiece } from './card-store';
+import { renderAnnouncement } from '../../cards/announcement-text';
 import { renderCard, renderDocumentCaption, renderOutcome } from '../../cards/card-text';
 import { sha256Hex } from '../../kernel/canonical-json';
 import { displayDigest } from '../../cards/display-digest';
@@ -155,6 +156,7 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
 
   private async tellChat(work: LaneWork): Promise<void> {
     if (work.kind === 'digest') return this.say(work, renderDigest(work.data.unsent));
+    if ('event' in work.data) return this.say(work, renderAnnouncement(work.data));
     const { fromMs, toMs } = work.data;
     const { pending } = await this.queries.execute(new SummarizePendingQuery());
     await this.say(work, renderGapNotice(new Date(fromMs), new Date(toMs), pending));

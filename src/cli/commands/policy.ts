@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { stringify } from 'yaml';
@@ -63,11 +63,9 @@ export function policyCommand(): Command {
         .action(test),
     )
     .addCommand(
-      new Command('diff')
-        .description('The differences of two documents')
-        .argument('<before>', 'a file')
-        .argument('<after>', 'a file')
-        .option('--json', 'print the result as JSON')
+      remote('diff', 'The differences of two documents')
+        .argument('<before>', 'a file, or a version of the service')
+        .argument('<after>', 'a file, or a version of the service')
         .action(diff),
     )
     .addCommand(
@@ -191,8 +189,7 @@ async function test(file: string, options: ServiceOptions & { readonly since: st
 }
 
 /** @throws Findings after it has shown the faults of the document. */
-function readFile(file: string): ReadPolicy {
-  const text = readDocument(file);
+function readText(text: string, file: string): ReadPolicy {
   try {
     return readPolicy(text);
   } catch (error) {
@@ -202,8 +199,19 @@ function readFile(file: string): ReadPolicy {
   }
 }
 
-function diff(before: string, after: string, options: LocalOptions): void {
-  const [old, current] = [readFile(before).policy, readFile(after).policy];
+const VERSION = /^(sha256:)?[0-9a-f]{4,64}$/;
+
+/** Reads a file or, if there is none of this name, a version of the service. */
+async function readEither(name: string, options: ServiceOptions): Promise<ReadPolicy['policy']> {
+  if (!VERSION.test(name) || existsSync(name)) return readText(readDocument(name), name).policy;
+  const service = serviceOf(options);
+  const { source } = await service.version(await wholeVersion(service, name));
+  return readText(source, name).policy;
+}
+
+async function diff(before: string, after: string, options: ServiceOptions): Promise<void> {
+  const old = await readEither(before, options);
+  const current = await readEither(after, options);
   const result = { ...diffPolicies(old, current), widening: wideningOf(old, current) };
   const lines = [
     ...result.added.map(({ id, decision }) => `+ ${id} (${decision})`),
@@ -310,9 +318,9 @@ async function rollback(version: string, options: ChangeOptions): Promise<void> 
   showApplied(await service.rollback(whole, active, options.override === true), options);
 }
 
-/** @throws Error if no version, or more than one, begins so. */
+/** Finds a version that was active or is proposed. @throws Error if none, or more than one, begins so. */
 async function wholeVersion(service: PolicyService, beginning: string): Promise<string> {
-  const { items } = await service.history();
+  const items = [...(await service.history()).items, ...(await service.proposals()).items];
   const digest = beginning.replace(/^sha256:/, '');
   const found = new Set(
     items.flatMap(({ version }) => (version.startsWith(`sha256:${digest}`) ? [version] : [])),

@@ -1,10 +1,12 @@
 import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { CONFIG, type Config } from '../../config/environment';
+import { auditName, type Actor } from '../../kernel/actor';
+import type { PolicyChange } from '../../kernel/announcement';
 import { canonicalize } from '../../kernel/canonical-json';
 import { DomainError } from '../../kernel/errors';
 import { ActivePolicy } from '../active-policy';
-import { isWidening } from '../compare/widening';
+import { policyChange } from '../compare/policy-change';
 import { checkPolicy } from '../check/check-policy';
 import type { Policy } from '../document/policy-schema';
 import { readPolicy, type ReadPolicy } from '../document/read-policy';
@@ -30,11 +32,11 @@ export class ApplyPolicyCommand extends Command<AppliedPolicy> {
     readonly text: string,
     /** Null: no policy may be active. */
     readonly replaces: string | null,
-    /** The actor, as the audit log names it. */
-    readonly by: string,
+    readonly by: Actor,
     readonly options: {
       readonly cause: Activation['cause'];
-      readonly approved?: boolean;
+      /** Name of the key that proposed it, if this is the second person's approval. */
+      readonly proposedBy?: string;
       readonly override?: boolean;
     },
   ) {
@@ -52,20 +54,25 @@ export class ApplyPolicyHandler implements ICommandHandler<ApplyPolicyCommand> {
   ) {}
 
   async execute({ text, replaces, by, options }: ApplyPolicyCommand): Promise<AppliedPolicy> {
-    if (this.config.policy.file !== null && options.override !== true) throw managed(this.config.policy.file);
+    const { file } = this.config.policy;
+    if (file !== null && options.override !== true) throw managed(file);
     const { policy, version, source } = this.checked(text);
-    if (options.approved !== true) await this.refuseWidening(policy, replaces);
-    const change = {
+    const { cause, proposedBy = null } = options;
+    const applied = await this.store.apply({
       replaces,
       version,
       document: canonicalize(source.value),
       source: text,
+      cause,
       by,
       level: POLICY_LEVEL,
-    };
-    const appliedAt = await this.appliedAt(await this.store.apply({ ...change, cause: options.cause }));
+      change: await this.changeTo(policy, replaces, proposedBy !== null),
+      proposedBy,
+      overrides: file !== null,
+    });
+    const appliedAt = await this.appliedAt(applied);
     await this.active.refresh();
-    return { version, appliedAt, by };
+    return { version, appliedAt, by: auditName(by) };
   }
 
   private checked(text: string): ReadPolicy {
@@ -74,12 +81,13 @@ export class ApplyPolicyHandler implements ICommandHandler<ApplyPolicyCommand> {
     return policy;
   }
 
-  /** A first policy widens nothing: without one, every request asks, and nobody demanded a second person. */
-  private async refuseWidening(next: Policy, replaces: string | null): Promise<void> {
+  /** Refuses a change that needs a second person. The first policy needs none: nobody demanded one before. */
+  private async changeTo(next: Policy, replaces: string | null, approved: boolean): Promise<PolicyChange> {
     const found = replaces === null ? null : await this.store.find(replaces);
-    if (!found) return;
-    const { policy: current } = readPolicy(found.document);
-    if (current.changes?.widening === 2 && isWidening(current, next)) throw needsSecondPerson();
+    const current = found && readPolicy(found.document).policy;
+    const change = policyChange(current, next);
+    if (!approved && change.widens && current?.changes?.widening === 2) throw needsSecondPerson();
+    return change;
   }
 
   private async appliedAt(applied: Applied): Promise<Date> {

@@ -1,12 +1,15 @@
 import { Inject } from '@nestjs/common';
 import { Command, CommandBus, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import type { Identity } from '../../access/identity';
+import { actorOf, type Identity } from '../../access/identity';
 import { canonicalize } from '../../kernel/canonical-json';
 import { DomainError } from '../../kernel/errors';
 import { ActivePolicy } from '../active-policy';
 import { checkPolicy } from '../check/check-policy';
+import { policyChange } from '../compare/policy-change';
+import { readPolicy } from '../document/read-policy';
 import { PolicyInvalid, staleVersion } from '../policy-refusals';
 import { PolicyProposals, type Proposal } from '../policy-proposals';
+import { PolicyStore } from '../policy-store';
 import { AGENT_TOOLS, type ToolShapes } from '../tool-shapes';
 import { ApplyPolicyCommand, type AppliedPolicy } from './apply-policy';
 
@@ -28,6 +31,7 @@ export class ProposePolicyCommand extends Command<Proposal> {
 export class ProposePolicyHandler implements ICommandHandler<ProposePolicyCommand> {
   constructor(
     private readonly proposals: PolicyProposals,
+    private readonly store: PolicyStore,
     private readonly active: ActivePolicy,
     @Inject(AGENT_TOOLS) private readonly shapes: ToolShapes,
   ) {}
@@ -37,7 +41,9 @@ export class ProposePolicyHandler implements ICommandHandler<ProposePolicyComman
     if (!ok || policy === null) throw new PolicyInvalid(findings);
     const { version, source } = policy;
     const document = canonicalize(source.value);
-    const proposal = await this.proposals.add({ version, document, source: text, replaces, by });
+    const found = replaces === null ? null : await this.store.find(replaces);
+    const change = policyChange(found && readPolicy(found.document).policy, policy.policy);
+    const proposal = await this.proposals.add({ version, document, source: text, replaces, by, change });
     if (proposal === null) throw staleVersion(this.active.version);
     return proposal;
   }
@@ -73,13 +79,9 @@ export class ApproveProposalHandler implements ICommandHandler<ApproveProposalCo
         'policy.second-person',
         'Another person must approve it: an admin key whose owner is not the proposer’s. Both keys need an owner.',
       );
-    const { source, replaces } = proposal;
+    const { source, replaces, proposedBy } = proposal;
     const applied = await this.commands.execute(
-      new ApplyPolicyCommand(source, replaces, `api:${by.keyId}`, {
-        cause: 'apply',
-        approved: true,
-        override,
-      }),
+      new ApplyPolicyCommand(source, replaces, actorOf(by), { cause: 'apply', proposedBy, override }),
     );
     await this.proposals.close(id, by.keyId);
     return applied;

@@ -1,4 +1,5 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import type { Actor } from '../../kernel/actor';
 import { ActivePolicy } from '../active-policy';
 import { PolicyStore } from '../policy-store';
 
@@ -8,8 +9,7 @@ import { PolicyStore } from '../policy-store';
  * @returns true if they were stopped.
  */
 export class ResumePolicyCommand extends Command<boolean> {
-  /** `by`: the actor, as the audit log names it. */
-  constructor(readonly by: string) {
+  constructor(readonly by: Actor) {
     super();
   }
 }

@@ -1,4 +1,5 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import type { Actor } from '../../kernel/actor';
 import { ActivePolicy } from '../active-policy';
 import { PolicyStore } from '../policy-store';
 
@@ -9,8 +10,7 @@ import { PolicyStore } from '../policy-store';
  * @returns true if this was new.
  */
 export class StopPolicyCommand extends Command<boolean> {
-  /** `by`: the actor, as the audit log names it. */
-  constructor(readonly by: string) {
+  constructor(readonly by: Actor) {
     super();
   }
 }

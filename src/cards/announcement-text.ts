@@ -1,0 +1,84 @@
+import type { Announcement, News, PolicyChange } from '../kernel/announcement';
+import { POLICY_DECISIONS } from '../kernel/policy-verdict';
+import { utc } from './moments';
+import { bold, code, join, rich, words, type RichText } from './rich-text';
+import { who } from './who';
+
+type Applied = Extract<News, { event: 'policy-applied' }>;
+type Proposed = Extract<News, { event: 'policy-proposed' }>;
+
+/** A message about something that operators learn without a card. */
+export function renderAnnouncement(news: Announcement): RichText {
+  return join(linesOf(news, words(utc(new Date(news.atMs)))), '\n');
+}
+
+function linesOf(news: News, at: RichText): readonly (RichText | string)[] {
+  switch (news.event) {
+    case 'policy-applied':
+      return [
+        rich`📜 ${bold(HEADING[news.cause])}: version ${shortVersion(news.version)}`,
+        describeChange(news),
+        rich`${appliedBy(news)}, ${at}`,
+        ...(news.overrides ? ['POLICY_FILE is set, and this overrides it.'] : []),
+        ...waysToLook(news),
+      ];
+    case 'policy-proposed':
+      return [
+        rich`📝 ${bold('Policy change proposed')}: version ${shortVersion(news.version)}`,
+        describeChange(news),
+        rich`By ${who(news.by)}, ${at}. Nothing has changed yet: another admin must approve it.`,
+        ...waysToLook(news),
+        rich`Approve: ${code(`countersign policy approve ${news.proposal}`)}`,
+      ];
+    case 'policy-stopped':
+      return [
+        rich`🛑 ${bold('The rules that allow are stopped')} on every replica: everything that no rule denies asks a person.`,
+        rich`By ${who(news.by)}, ${at}`,
+        RESUME,
+      ];
+    case 'policy-resumed':
+      return [rich`▶️ ${bold('The rules allow again')}`, rich`By ${who(news.by)}, ${at}`];
+  }
+}
+
+const HEADING = {
+  apply: 'Policy changed',
+  rollback: 'Policy rolled back',
+  file: 'Policy changed by POLICY_FILE',
+} satisfies Record<Applied['cause'], string>;
+
+/** The instruction for ending a stop. */
+export const RESUME: RichText = rich`An admin ends the stop: ${code('countersign policy resume')}`;
+
+/** A beginning of the digest that the commands accept. */
+const shortVersion = (version: string): string => version.replace(/^sha256:/, '').slice(0, 12);
+
+function appliedBy({ by, cause, proposedBy }: Applied): RichText {
+  if (cause === 'file') return words('Applied at the start of a replica');
+  const applied = rich`By ${who(by)}`;
+  return proposedBy === null ? applied : rich`${applied}, proposed by API key ${proposedBy}`;
+}
+
+function waysToLook({ version, replaces }: Applied | Proposed): RichText[] {
+  const compare = (old: string) => `countersign policy diff ${shortVersion(old)} ${shortVersion(version)}`;
+  return [
+    rich`Read: ${code(`countersign policy show ${shortVersion(version)}`)}`,
+    ...(replaces === null ? [] : [rich`Compare: ${code(compare(replaces))}`]),
+  ];
+}
+
+/** `+2 allow, −1 deny, 1 rule changed. It widens the policy.` */
+function describeChange({ replaces, change }: Applied | Proposed): string {
+  const first = replaces === null ? 'The first policy: ' : '';
+  return `${first}${countsOf(change).join(', ') || 'no difference'}. ${change.widens ? 'It widens the policy.' : 'It widens nothing.'}`;
+}
+
+function countsOf({ added, removed, changed, others }: PolicyChange): string[] {
+  const counts = [
+    ...POLICY_DECISIONS.map((decision) => [added[decision], `+${added[decision]} ${decision}`] as const),
+    ...POLICY_DECISIONS.map((decision) => [removed[decision], `−${removed[decision]} ${decision}`] as const),
+    [changed, `${changed} rule${changed === 1 ? '' : 's'} changed`] as const,
+    [others, `${others} other setting${others === 1 ? '' : 's'} changed`] as const,
+  ];
+  return counts.flatMap(([count, text]) => (count === 0 ? [] : [text]));
+}

@@ -1,0 +1,40 @@
+import type { Actor } from './actor';
+import type { PolicyDecision } from './policy-verdict';
+
+/** The differences of two versions of the policy, as counts. */
+export interface PolicyChange {
+  readonly added: Readonly<Record<PolicyDecision, number>>;
+  readonly removed: Readonly<Record<PolicyDecision, number>>;
+  /** Rules that differ. */
+  readonly changed: number;
+  /** Other members of the document that differ. */
+  readonly others: number;
+  /** True if the change widens the policy. */
+  readonly widens: boolean;
+}
+
+interface VersionNews {
+  readonly by: Actor;
+  /** `sha256:` and the hex SHA-256 of the document. */
+  readonly version: string;
+  /** The version before; null: none. */
+  readonly replaces: string | null;
+  readonly change: PolicyChange;
+}
+
+/** Something that operators learn in every lane, without a card. A channel composes the text. */
+export type News =
+  | (VersionNews & {
+      readonly event: 'policy-applied';
+      readonly cause: 'apply' | 'rollback' | 'file';
+      /** Name of the key that proposed it; null: nobody did. */
+      readonly proposedBy: string | null;
+      /** True if it was applied although `POLICY_FILE` is set. */
+      readonly overrides: boolean;
+    })
+  /** `proposal` is the id that a second person approves. */
+  | (VersionNews & { readonly event: 'policy-proposed'; readonly proposal: string })
+  | { readonly event: 'policy-stopped' | 'policy-resumed'; readonly by: Actor };
+
+/** News with their time, in milliseconds since 1970. */
+export type Announcement = News & { readonly atMs: number };
