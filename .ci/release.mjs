@@ -1,13 +1,19 @@
 // The script `version` of package.json: `npm version` runs it with the new version and before it commits.
-// Moves the section "Unreleased" of the changelog under the version, and sets the versions of the deployment.
+// Moves the section "Unreleased" of the changelog under the version, and sets the version wherever the deployment names it.
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const DEPLOYMENT = [
   'docker-compose.yml',
   'deploy/helm/countersign/Chart.yaml',
   'deploy/kubernetes/kustomization.yaml',
+  'deploy/kubernetes/migration/job.yaml',
   'deploy/kubernetes/migration/kustomization.yaml',
+  'docs/deployment-guide.md',
 ];
+/** A version after words that make it ours; also as it stands in the job's name, which may hold no dots. */
+const OURS =
+  /(?<=^\s*(?:newTag|version|appVersion): |\bcountersign[-:]|--branch v)\d+\.\d+\.\d+(?:-[\w-]+(?:\.\d+)*)?/gm;
+const JOB = /\bcountersign-migrate-\d+-\d+-\d+[\w-]*/g;
 const UNRELEASED = '## [Unreleased]\n';
 
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
@@ -27,6 +33,6 @@ const today = new Date().toISOString().slice(0, 10);
 writeFileSync('CHANGELOG.md', `${head}${UNRELEASED}\n## [${version}] - ${today}\n${changes}`);
 for (const path of DEPLOYMENT) {
   const text = readFileSync(path, 'utf8');
-  const ours = /^(\s*(?:newTag: |image: countersign:|version: |appVersion: ))\d+\.\d+\.\d+\S*/gm;
-  writeFileSync(path, text.replace(ours, `$1${version}`));
+  const job = `countersign-migrate-${version.replaceAll('.', '-')}`;
+  writeFileSync(path, text.replace(OURS, version).replace(JOB, job));
 }

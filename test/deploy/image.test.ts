@@ -2,6 +2,7 @@ import { execFile, execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { BUILD } from '../../src/kernel/build';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { replayDockerfile, type Image } from '../support/dockerfile';
 import { AM_ROOT } from '../support/embedded-process';
@@ -106,7 +107,7 @@ describe('the image, its Dockerfile followed as an unprivileged user in an empty
   });
 
   it('has the command on its path', async () => {
-    expect(await inImage(['countersign', '--version'])).toEqual({ code: 0, said: '0.1.0' });
+    expect(await inImage(['countersign', '--version'])).toEqual({ code: 0, said: BUILD.version });
   });
 
   it('migrates, serves as its own user, is found healthy while it does, and stops when it is told to', async () => {

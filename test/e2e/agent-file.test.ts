@@ -1,5 +1,6 @@
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { BUILD } from '../../src/kernel/build';
 import { buildAgentFile } from '../support/agent-file';
 import { Api, type ApprovalJson } from '../support/api';
 import { startTestApp, type TestApp } from '../support/app';
@@ -43,7 +44,7 @@ const agent = (...args: string[]): Promise<Said> =>
 
 describe('the program for agents, alone in a directory', () => {
   it('is fetched and checked by the command of the document, and runs', () => {
-    expect(fetched).toMatchObject({ code: 0, out: 'countersign-agent.cjs: OK\n0.1.0\n' });
+    expect(fetched).toMatchObject({ code: 0, out: `countersign-agent.cjs: OK\n${BUILD.version}\n` });
     expect(readdirSync(directory)).toEqual(['countersign-agent.cjs']);
   });
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { BUILD } from '../../src/kernel/build';
 import { readAgentFile } from '../../src/operations/agent-file/agent-file';
 import { AGENT_FILE, buildAgentFile } from '../support/agent-file';
 import { Api } from '../support/api';
@@ -33,7 +34,7 @@ describe('the program for agents', () => {
     expect(content.equals(readFileSync(AGENT_FILE))).toBe(true);
     const { body } = await new Api(app.url).call<unknown>(null, 'GET', '/agent/manifest.json');
     expect(body).toEqual({
-      version: '0.1.0',
+      version: BUILD.version,
       file: '/agent/countersign-agent.cjs',
       sha256: createHash('sha256').update(content).digest('hex'),
       bytes: content.length,

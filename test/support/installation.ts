@@ -9,6 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { BUILD } from '../../src/kernel/build';
 import { startDebianPostgres, type DebianPostgres } from './debian-postgres';
 import { DocumentShell, followSteps, stepsOf } from './documents';
 import { CHECKOUT, freePort, startSandboxProcess, temporaryDirectory } from './processes';
@@ -84,7 +85,7 @@ export async function prepareInstallation(): Promise<Installation> {
     Object.entries(moved).reduce((t, [from, to]) => t.replaceAll(from, to), text);
 
   // As in the guide: a global installation of npm for the version, and a link to the package that runs.
-  const home = join(directory, 'opt/countersign-0.1.0/lib/node_modules/countersign');
+  const home = join(directory, `opt/countersign-${BUILD.version}/lib/node_modules/countersign`);
   for (const path of ['etc/systemd/system', 'etc/haproxy', 'etc/default', 'usr/local/bin', 'bin', 'state']) {
     mkdirSync(join(directory, path), { recursive: true });
   }
