@@ -9,6 +9,7 @@ import {
   ChatMoveEntity,
   LaneEntity,
   SendSlotEntity,
+  StopConfirmationEntity,
 } from './channels/telegram/telegram.entities';
 import type { Entity } from './database/data-source';
 import { LeaseEntity } from './database/lease.entity';
@@ -39,6 +40,7 @@ export const ENTITIES: readonly Entity[] = [
   LaneStateEntity,
   ChatMoveEntity,
   SendSlotEntity,
+  StopConfirmationEntity,
   ApiKeyEntity,
   SigningKeyEntity,
   ReceiptEntity,

@@ -1,11 +1,14 @@
 import type { ApprovalRequest } from '../approvals/approval';
+import type { Actor, Person } from '../kernel/actor';
 import { actionLine } from './action-parts';
+import { RESUME } from './announcement-text';
 import { askerOf } from './asker';
 import { timeLeft, utc } from './moments';
 import { bold, code, join, rich, words, type RichText } from './rich-text';
 import { shortId } from './short-id';
 import { shorten } from './shorten';
 import { visibleLine } from './visible-text/visible-text';
+import { who } from './who';
 
 /** Requests on one page of `/pending`: ten entries of two lines are readable and far below every limit. */
 export const PENDING_PAGE_SIZE = 10;
@@ -91,6 +94,35 @@ export function renderStatus({ pending, unsent, nextExpiry }: ServiceStatus, now
   );
 }
 
+/** The question before a stop. */
+export function renderStopOffer(by: Person): RichText {
+  return join(
+    [
+      rich`🛑 ${bold('Stop every rule that allows?')}`,
+      'Everything that no rule denies then asks a person, on every replica, until an admin resumes the rules.',
+      rich`Only ${who(by)} can confirm it, within a minute.`,
+    ],
+    '\n',
+  );
+}
+
+/** The question, once it is answered. */
+export function renderStopConfirmed(by: Person): RichText {
+  return rich`🛑 ${who(by)} stopped every rule that allows.`;
+}
+
+/** Answer to `/stop` while a stop lasts. */
+export function renderStopped(by: Actor, at: Date): RichText {
+  return join(
+    [
+      rich`🛑 ${bold('The rules that allow are stopped already')}: everything that no rule denies asks a person.`,
+      rich`By ${who(by)}, ${words(utc(at))}`,
+      RESUME,
+    ],
+    '\n',
+  );
+}
+
 export function renderHelp(): RichText {
   return join(
     [
@@ -100,6 +132,7 @@ export function renderHelp(): RichText {
       'On cards, what cannot be seen is written \\u{hex}, n of it in a row \\u{hex×n}, and a tab ⇥.',
       '',
       '/pending – what waits for a decision',
+      '/stop – suspend every rule that allows; you confirm it with a second tap',
       '/status – how the service is doing',
       '/whoami – your Telegram id, and whether you may decide',
       '/help – this text',

@@ -20,6 +20,7 @@ import { AddDecisions1795464000020 } from '../../migrations/1795464000020-AddDec
 import { QueueUnsealedAuditRows1795464000021 } from '../../migrations/1795464000021-QueueUnsealedAuditRows';
 import { IndexOpenWork1795464000023 } from '../../migrations/1795464000023-IndexOpenWork';
 import { AddPolicy1795464000024 } from '../../migrations/1795464000024-AddPolicy';
+import { AddStopConfirmations1795464000025 } from '../../migrations/1795464000025-AddStopConfirmations';
 import { AddTopics1795464000012 } from '../../migrations/1795464000012-AddTopics';
 import { AddCardPieces1795464000013 } from '../../migrations/1795464000013-AddCardPieces';
 
@@ -106,6 +107,7 @@ export function createDataSource(
       QueueUnsealedAuditRows1795464000021,
       IndexOpenWork1795464000023,
       AddPolicy1795464000024,
+      AddStopConfirmations1795464000025,
     ],
     migrationsTransactionMode: 'all',
     applicationName: 'countersign',

@@ -33,6 +33,7 @@ export const TABLE_RIGHTS = {
   replicas: CHANGE,
   send_slots: CHANGE,
   signing_keys: CHANGE,
+  stop_confirmations: CHANGE,
 } satisfies Record<string, readonly string[]>;
 
 /** Tables to which the service only appends. */

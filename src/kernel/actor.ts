@@ -68,6 +68,14 @@ export function auditName(actor: Actor): string {
   return kind === 'system' ? id : `${kind}:${id}`;
 }
 
+/** The actor that {@link auditName} wrote so; its name is not known. */
+export function readAuditName(text: string): Actor {
+  const [, kind, id] = /^(\w+):(.+)$/.exec(text) ?? [];
+  const known = ACTOR_KINDS.find((each) => each === kind);
+  if (known === undefined || id === undefined) return { kind: 'system', cause: text };
+  return readActor({ kind: known, id, name: id });
+}
+
 /** The actor in a sentence: “approved by …”. */
 export function labelActor(actor: Actor): string {
   switch (actor.kind) {

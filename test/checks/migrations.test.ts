@@ -96,6 +96,21 @@ it('the queue of the sealer begins with the rows that an earlier version left wi
   expect(queued.map(({ seq }) => Number(seq))).toEqual([2, 4, 5]);
 });
 
+it('news that the version before cannot compose are gone after its return, and other messages are kept', async () => {
+  const NEWS = 'AddStopConfirmations1795464000025';
+  const names = await migrate(database.url);
+  const newer = names.slice(names.indexOf(NEWS));
+  await database.query(
+    `insert into outbox (kind, lane, urgency, created_at, available_at, data)
+     select 'notice', 'telegram:-1001', -1, now(), now(), data
+     from (values ('{"event":"policy-resumed"}'), ('{"fromMs":1,"toMs":2}')) as notices (data)`,
+  );
+  for (let left = newer.length; left > 0; left--) await revertMigration(database.url);
+  const kept = await database.query<{ data: string }>('select data from outbox');
+  expect(kept.map(({ data }) => data)).toEqual(['{"fromMs":1,"toMs":2}']);
+  expect(await migrate(database.url)).toEqual(newer);
+});
+
 it('every constraint and index has a name that we gave it', async () => {
   await migrate(database.url);
   const rows = await database.query<{ name: string }>(`

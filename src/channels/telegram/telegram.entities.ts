@@ -150,3 +150,20 @@ export class SendSlotEntity {
   @Column('boolean', { default: false })
   shared!: boolean;
 }
+
+/** One button that confirms a stop of the policy. */
+@Entity('stop_confirmations')
+export class StopConfirmationEntity {
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'pk_stop_confirmations' })
+  nonce!: string;
+
+  /** The person who sent `/stop`, and who alone may confirm it. */
+  @Column('bigint', { name: 'user_id' })
+  userId!: string;
+
+  @Column('bigint', { name: 'chat_id' })
+  chatId!: string;
+
+  @Column('timestamptz', { name: 'created_at' })
+  createdAt!: Date;
+}

@@ -2,7 +2,9 @@ import type { ChannelPlug } from '../channel';
 import { CardStore } from './card-store';
 import { ChatMoves } from './chat-moves';
 import { BringUpCardHandler } from './commands/bring-up-card';
+import { ConfirmStopHandler } from './commands/confirm-stop';
 import { MoveChatHandler } from './commands/move-chat';
+import { OfferStopHandler } from './commands/offer-stop';
 import { ReplyToCardHandler } from './commands/reply-to-card';
 import { ReportGapHandler } from './commands/report-gap';
 import { TapCardHandler } from './commands/tap-card';
@@ -10,6 +12,7 @@ import { Destination } from './destination';
 import { CHANNEL } from './lane';
 import { IsCardHandler } from './queries/is-card';
 import { SendBudget } from './send-budget';
+import { StopConfirmationStore } from './stop-confirmation-store';
 import { TelegramCarrier } from './telegram-carrier';
 import { TelegramChannel } from './telegram-channel';
 
@@ -29,5 +32,8 @@ export const TELEGRAM: ChannelPlug = {
     BringUpCardHandler,
     ReportGapHandler,
     MoveChatHandler,
+    StopConfirmationStore,
+    OfferStopHandler,
+    ConfirmStopHandler,
   ],
 };

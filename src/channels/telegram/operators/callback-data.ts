@@ -31,6 +31,13 @@ export function parseListTap(data: string): ListTap | null {
   return action === 'p' ? { kind: 'page', beforeId: id } : { kind: 'show', id };
 }
 
+const STOP_FORMAT = /^1:h:([A-Za-z0-9_-]{22})$/;
+
+export const stopCallbackData = (nonce: string): string => `${VERSION}:h:${nonce}`;
+
+/** The nonce of the button that confirms a stop; null for other data. */
+export const parseStopTap = (data: string): string | null => STOP_FORMAT.exec(data)?.[1] ?? null;
+
 export function newNonce(): string {
   return randomBytes(NONCE_BYTES).toString('base64url');
 }

@@ -1,6 +1,7 @@
 /** Commands for operators; Telegram shows them as the bot's menu. */
 export const COMMANDS = [
   { command: 'pending', description: 'Requests that wait for a decision' },
+  { command: 'stop', description: 'Suspend every rule that allows: everything asks' },
   { command: 'status', description: 'Whether Countersign works' },
   { command: 'whoami', description: 'Your Telegram id, and whether you may decide' },
   { command: 'help', description: 'What this bot does' },

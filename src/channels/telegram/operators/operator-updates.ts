@@ -5,8 +5,9 @@ import type { CallbackQuery, Message, Update as TelegramUpdate } from 'telegraf/
 import { FinishedApprovals } from '../../../approvals/finished-approvals';
 import type { ApprovalPage } from '../../../approvals/queries/list-approvals';
 import { SummarizePendingQuery } from '../../../approvals/queries/summarize-pending';
-import { listCallbackData, parseListTap, type ListTap } from './callback-data';
+import { listCallbackData, parseListTap, stopCallbackData, type ListTap } from './callback-data';
 import { BringUpCardCommand } from '../commands/bring-up-card';
+import { OfferStopCommand } from '../commands/offer-stop';
 import { MoveChatCommand } from '../commands/move-chat';
 import { ReplyToCardCommand } from '../commands/reply-to-card';
 import {
@@ -18,6 +19,8 @@ import {
   renderPending,
   renderReasonRefused,
   renderStatus,
+  renderStopOffer,
+  renderStopped,
   renderWhoami,
 } from '../../../cards/operator-text';
 import { Destination } from '../destination';
@@ -27,6 +30,7 @@ import { tooManyAnswersAnswer, unknownButtonAnswer } from './tap-answers';
 import type { RichText } from '../../../cards/rich-text';
 import { OperatorChat, type Button } from '../operator-chat';
 import { shortId } from '../../../cards/short-id';
+import { readAuditName } from '../../../kernel/actor';
 import { Clock } from '../../../kernel/clock';
 import { Log } from '../../../logging/log';
 import { laneOf } from './lane-of';
@@ -55,6 +59,8 @@ interface Place {
   readonly chatId: string;
   readonly messageId: string;
 }
+
+type Operator = Extract<Sender, { kind: 'operator' }>;
 
 type Compose = () => Reply | Promise<Reply>;
 
@@ -107,6 +113,20 @@ export class OperatorUpdates {
       const summary = await this.queries.execute(new SummarizePendingQuery());
       const unsent = await this.queries.execute(new CountUnsentQuery());
       return plain(renderStatus({ ...summary, unsent }, this.clock.now()));
+    });
+  }
+
+  @Command('stop')
+  stopAsked(@Ctx() context: Said): Promise<void> {
+    return this.forOperator(context, async ({ actor }) => {
+      const chatId = String(context.message.chat.id);
+      const offer = await this.commands.execute(new OfferStopCommand(actor, chatId));
+      if ('stopped' in offer) {
+        const { by, at } = offer.stopped;
+        return plain(renderStopped(this.people.nameOf(readAuditName(by)), at));
+      }
+      const stop: Button = { text: '🛑 Stop', data: stopCallbackData(offer.nonce), style: 'danger' };
+      return { message: renderStopOffer(actor), buttons: [stop] };
     });
   }
 
@@ -168,10 +188,10 @@ export class OperatorUpdates {
   }
 
   /** Replies to an operator only; a stranger gets no answer. */
-  private async forOperator(context: Said, compose: () => Promise<Reply>): Promise<void> {
+  private async forOperator(context: Said, compose: (operator: Operator) => Promise<Reply>): Promise<void> {
     const sender = this.people.senderOf(context.message);
     if (sender.kind === 'stranger') return;
-    const answer = sender.kind === 'operator' ? compose : () => plain(renderAnonymous());
+    const answer = sender.kind === 'operator' ? () => compose(sender) : () => plain(renderAnonymous());
     await this.answer(
       context,
       sender,

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Person } from '../../../kernel/actor';
+import type { Actor, Person } from '../../../kernel/actor';
 import { CONFIG, telegramOf, type Config } from '../../../config/environment';
 import { Destination } from '../destination';
 
@@ -47,6 +47,12 @@ export class People {
     const id = String(userId);
     const name = this.operators.get(id);
     return name === undefined ? null : { kind: 'person', channel: 'telegram', id, name };
+  }
+
+  /** The actor with the name from the configuration, if it is an operator. */
+  nameOf(actor: Actor): Actor {
+    const isOperator = actor.kind === 'person' && actor.channel === 'telegram';
+    return (isOperator ? this.operatorOf(Number(actor.id)) : null) ?? actor;
   }
 
   isStandIn(userId: number): boolean {

@@ -67,6 +67,22 @@ export function unknownButtonAnswer(): string {
   return '❓ This button is not valid any more. See /pending for what waits.';
 }
 
+export function stoppedAnswer(isNew: boolean): string {
+  return isNew
+    ? '🛑 Stopped by you: no rule allows anything. An admin resumes.'
+    : '🛑 The rules were stopped already.';
+}
+
+/** For a tap on the confirmation of another operator’s stop. */
+export function stopOfAnotherAnswer(): string {
+  return '❓ Nothing was stopped: another operator sent this /stop. Send /stop yourself.';
+}
+
+/** For a tap that confirms a stop after its minute. */
+export function stopTooLateAnswer(): string {
+  return '⌛ Nothing was stopped: this button is valid for a minute. Send /stop again.';
+}
+
 /** For a tap that failed because of an error in the service. */
 export function failedAnswer(): string {
   return '⚠️ That failed here. Tap again: if it was decided after all, you will be told so.';

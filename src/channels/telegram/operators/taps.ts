@@ -6,9 +6,11 @@ import { isSettled } from '../../../approvals/approval';
 import type { Person } from '../../../kernel/actor';
 import { RefusalLog } from '../../../audit/refusal-log';
 import { isLockTimeout, isUnavailable } from '../../../database/database';
+import { ConfirmStopCommand, type StopResult } from '../commands/confirm-stop';
 import { TapCardCommand, type TapResult } from '../commands/tap-card';
 import { OperatorChat } from '../operator-chat';
-import { words } from '../../../cards/rich-text';
+import { renderStopConfirmed } from '../../../cards/operator-text';
+import { words, type RichText } from '../../../cards/rich-text';
 import {
   anonymousAnswer,
   decidedAnswer,
@@ -18,6 +20,9 @@ import {
   notOperatorAnswer,
   settledAnswer,
   stillWorkingAnswer,
+  stopOfAnotherAnswer,
+  stoppedAnswer,
+  stopTooLateAnswer,
   tooManyAnswer,
   unknownButtonAnswer,
 } from './tap-answers';
@@ -27,6 +32,7 @@ import { pause } from '../../../kernel/pause';
 import { describeError } from '../../../kernel/describe-error';
 import { Log } from '../../../logging/log';
 import { Tracing } from '../../../tracing/tracing';
+import { parseStopTap } from './callback-data';
 import { laneOf } from './lane-of';
 import { buttonDataOf } from './message-buttons';
 import { People } from './people';
@@ -50,9 +56,16 @@ interface Told {
   readonly alert: boolean;
 }
 
+interface Place {
+  readonly chatId: string;
+  readonly messageId: string;
+}
+
+type Result = TapResult | StopResult;
+
 /** The result of a tap. */
 interface Outcome extends Told {
-  readonly kind: TapResult['kind'] | 'not-an-operator';
+  readonly kind: Result['kind'] | 'not-an-operator';
   /** True if the card itself will show the result. */
   readonly onCard: boolean;
   readonly traceparent: string | null;
@@ -200,10 +213,12 @@ export class Taps implements BeforeApplicationShutdown {
       return { kind: 'not-an-operator', ...this.notOperator(from.id), onCard: false, traceparent: null };
     }
     // Without a message the button is under an inline message of another bot.
-    const result: TapResult = message
+    const result: Result = message
       ? await this.untilAvailable(deciding, () => this.tap(by, data, message, botId))
       : { kind: 'unknown-button' };
     if (result.kind === 'unknown-button') await this.untilAvailable(deciding, this.refuse(from.id, message));
+    else if (result.kind === 'stopped' || result.kind === 'stopped-before')
+      this.log.event('warn', 'telegram.tap', { user: from.id, result: result.kind }, 'an operator stopped');
     // The rate limiter itself records an exceeded limit, once a minute.
     else if (!('approval' in result))
       this.log.event('warn', 'telegram.tap', { user: from.id, result: result.kind }, 'a tap decided nothing');
@@ -215,15 +230,27 @@ export class Taps implements BeforeApplicationShutdown {
     return { ...outcomeOf(result), onCard: true, traceparent };
   }
 
-  private tap(
-    by: Person,
-    data: string,
-    message: NonNullable<TappedMessage>,
-    botId: number,
-  ): Promise<TapResult> {
+  private tap(by: Person, data: string, message: NonNullable<TappedMessage>, botId: number): Promise<Result> {
     const { chat, message_id: id } = message;
     const buttons = buttonDataOf(message, botId);
+    const nonce = parseStopTap(data);
+    if (nonce !== null) {
+      const place = { chatId: String(chat.id), messageId: String(id) };
+      return buttons?.includes(data) === true
+        ? this.confirmStop(by, nonce, place)
+        : Promise.resolve({ kind: 'unknown-button' });
+    }
     return this.commands.execute(new TapCardCommand(data, String(chat.id), String(id), buttons, by));
+  }
+
+  private async confirmStop(by: Person, nonce: string, { chatId, messageId }: Place): Promise<StopResult> {
+    const result = await this.commands.execute(new ConfirmStopCommand(nonce, chatId, by));
+    const text = renderStopResult(result, by);
+    if (text !== null)
+      await this.replies.answerOperator(Number(by.id), () =>
+        this.chat.edit(chatId, messageId, text, { isReply: true }),
+      );
+    return result;
   }
 
   /** Retries while the database is unavailable; a decision is idempotent. */
@@ -278,11 +305,29 @@ export class Taps implements BeforeApplicationShutdown {
   }
 }
 
-function outcomeOf(result: TapResult): Told & Pick<Outcome, 'kind'> {
-  return { kind: result.kind, text: answerTo(result), alert: result.kind !== 'decided' };
+/** Results that a message in the chat shows as well. */
+const SHOWN: ReadonlySet<Result['kind']> = new Set(['decided', 'stopped']);
+
+/** The text that replaces the button; null: it stays. */
+function renderStopResult({ kind }: StopResult, by: Person): RichText | null {
+  switch (kind) {
+    case 'stopped':
+      return renderStopConfirmed(by);
+    case 'stopped-before':
+      return words(stoppedAnswer(false));
+    case 'stop-too-late':
+      return words(stopTooLateAnswer());
+    case 'stop-of-another':
+    case 'unknown-button':
+      return null;
+  }
 }
 
-function answerTo(result: TapResult): string {
+function outcomeOf(result: Result): Told & Pick<Outcome, 'kind'> {
+  return { kind: result.kind, text: answerTo(result), alert: !SHOWN.has(result.kind) };
+}
+
+function answerTo(result: Result): string {
   switch (result.kind) {
     case 'decided':
       return decidedAnswer(result.approval.status);
@@ -294,6 +339,14 @@ function answerTo(result: TapResult): string {
       return tooManyAnswer(result.retryAfterSeconds);
     case 'not-decidable':
       return notDecidableAnswer();
+    case 'stopped':
+      return stoppedAnswer(true);
+    case 'stopped-before':
+      return stoppedAnswer(false);
+    case 'stop-of-another':
+      return stopOfAnotherAnswer();
+    case 'stop-too-late':
+      return stopTooLateAnswer();
     case 'unknown-button':
       return unknownButtonAnswer();
   }
