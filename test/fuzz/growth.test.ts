@@ -9,12 +9,12 @@ import { inputDigest } from '../../src/kernel/canonical-json';
 import type { Steps } from '../../src/kernel/steps';
 import { parseStrictJson } from '../../src/kernel/strict-json';
 import { commandMatcherSchema } from '../../src/policy/shell/command-matcher';
-import { mentions } from '../../src/policy/shell/mentions';
 import { parseCommand } from '../../src/policy/shell/parse-command';
 import { prove } from '../../src/policy/shell/prove';
 import { createRedactor } from '../../src/logging/redact';
 import { ALICE, anApproval, settled } from '../unit/cards/approval-samples';
 import { hostilePieces } from '../unit/cards/hostile-text';
+import { mentionIn } from '../support/policy-scene';
 
 /** Texts that are long in one way only; each over and over is somebody's worst case. */
 const PIECES = [
@@ -140,7 +140,7 @@ const WORK: Record<string, (given: string) => () => void> = {
     return () => {
       const command = parseCommand(given);
       prove(command, COMMAND_RULES, '/srv/shop');
-      mentions(command, COMMAND_MENTION);
+      mentionIn(given, COMMAND_MENTION);
     };
   },
   'a line of the log': (given) => {

@@ -4,6 +4,9 @@ import { readPolicy } from '../../src/policy/document/read-policy';
 import { UnreadableDocument } from '../../src/policy/document/source';
 import { compilePolicy, type CompiledPolicy } from '../../src/policy/evaluation/compile-policy';
 import { evaluate, type Verdict } from '../../src/policy/evaluation/evaluate';
+import type { CommandMatcher } from '../../src/policy/shell/command-matcher';
+import { compileMention, findMention, indexCommands, vocabularyOf } from '../../src/policy/shell/mentions';
+import { parseCommand } from '../../src/policy/shell/parse-command';
 import type { PolicyRequest } from '../../src/policy/evaluation/policy-request';
 
 /** A rule as a document writes it. */
@@ -59,4 +62,10 @@ export function refusalOf(text: string): string[] {
     if (!(error instanceof UnreadableDocument)) throw error;
     return error.findings.map(({ line, column, message }) => `${line}:${column} ${message}`);
   }
+}
+
+/** The words of a command by which a rule that denies finds it; null if it does not. */
+export function mentionIn(text: string, matcher: CommandMatcher): readonly string[] | null {
+  const mention = compileMention(matcher);
+  return findMention(indexCommands([parseCommand(text)], vocabularyOf([mention])), mention);
 }

@@ -2,14 +2,15 @@ import { canonicalize } from '../../kernel/canonical-json';
 import type { JsonValue } from '../../kernel/json';
 import { listOf, type InputTest, type RuleMatch } from '../document/policy-schema';
 import { MAX_TEXT } from '../matchers/glob';
-import { compileHostPattern } from '../matchers/host-pattern';
+import { compileHostPattern, type AskedHost } from '../matchers/host-pattern';
 import { anyOf, type Match } from '../matchers/match';
 import { compilePathPattern, type PatternUse } from '../matchers/path-pattern';
 import type { ResolvedPath } from '../matchers/resolve-path';
 import { compileTextPattern, isLiteral } from '../matchers/text-pattern';
-import { mentions } from '../shell/prove';
+import { compileMention, findMention, type Mention } from '../shell/mentions';
 import { compilePaths } from './compile-paths';
-import { NO_COMMAND, type Facts, type HostInCommand } from './facts';
+import { CUT, NO_COMMAND, type Facts, type HostInCommand } from './facts';
+import type { CommandMatcher } from '../shell/command-matcher';
 import type { Matcher } from './matcher';
 
 /**
@@ -30,10 +31,11 @@ export function compileMatch(match: RuleMatch, use: PatternUse): Matcher[] {
   add(match.mode, (list) => names(list, ({ request }) => request.mode));
   // The directory of an allowed command is proven with it: `cd` may change it.
   if (!(use === 'prove' && match.command)) add(match.cwd, (list) => directories(list, use));
+  // The others take longer, up to the limit of an evaluation.
+  if (use === 'catch') add(match.command, (command) => commands(command));
   add(match.path, (list) => compilePaths(listOf(list), listOf(match.except), use));
   add(match.host, (list) => hosts(listOf(list), use));
   add(match.input, (tests) => inputs(tests));
-  if (use === 'catch') add(match.command, (command) => commands(command));
   return matchers;
 }
 
@@ -85,10 +87,13 @@ function directories(list: string | readonly string[], use: PatternUse): Matcher
 
 /** A command that begins elsewhere may still run in the directory of the rule. */
 function changesDirectory(facts: Facts): boolean {
-  return facts.command() !== null && facts.commands().some((command) => mentions(command, CHANGES) !== null);
+  return facts.command() !== null && findMention(facts.index(), CHANGES) !== null;
 }
 
-const CHANGES = { mentions: [['cd'], ['pushd'], ['chdir'], ['-C'], ['env', '--chdir']] };
+/** The words by which a command may begin elsewhere. */
+export const CHANGES: Mention = compileMention({
+  mentions: [['cd'], ['pushd'], ['chdir'], ['-C'], ['env', '--chdir']],
+});
 
 function hosts(list: readonly string[], use: PatternUse): Matcher {
   const patterns = list.map((pattern) => compileHostPattern(pattern, use));
@@ -101,11 +106,15 @@ function hosts(list: readonly string[], use: PatternUse): Matcher {
       if (use === 'prove') return false;
       if (facts.lacksCommand) return NO_COMMAND;
       const asked = facts.hostsInTexts();
-      facts.spend(asked.length * patterns.length);
-      if (asked.some((host) => patterns.some((matches) => matches(host)))) return true;
+      const isAsked = (host: AskedHost) => {
+        facts.spend(patterns.length);
+        return patterns.some((matches) => matches(host));
+      };
+      if (asked.found.some(isAsked)) return true;
       const inCommand = facts.commandHosts();
       facts.spend(inCommand.length * patterns.length);
       if (inCommand.some((found) => isCaught(found))) return true;
+      if (asked.isCut) return CUT;
       const written = inCommand.find(({ host, isCertain }) => isCertain && host.doubt !== null)?.host.doubt;
       return written ? { reason: 'url', words: written } : false;
     }
@@ -177,17 +186,15 @@ function memberAt(value: JsonValue | undefined, path: readonly string[]): JsonVa
 }
 
 /** A command anywhere in the line; for an unknown tool, in any of its texts. */
-function commands(matcher: NonNullable<RuleMatch['command']>): Matcher {
+function commands(matcher: CommandMatcher): Matcher {
+  const mention = compileMention(matcher);
   return (facts, tokens) => {
     if (facts.shape !== null && !facts.has('command')) return false;
     if (facts.lacksCommand) return NO_COMMAND;
-    for (const command of facts.commands()) {
-      facts.spend(1);
-      const found = mentions(command, matcher);
-      if (found === null) continue;
-      tokens.push(...found);
-      return true;
-    }
-    return false;
+    facts.spend(1);
+    const found = findMention(facts.index(), mention, facts.spend);
+    if (found === null) return false;
+    tokens.push(...found);
+    return true;
   };
 }

@@ -6,7 +6,7 @@ import {
   type PatternUse,
 } from '../matchers/path-pattern';
 import type { ResolvedPath } from '../matchers/resolve-path';
-import { NO_COMMAND, type AskedPath, type Facts } from './facts';
+import { CUT, NO_COMMAND, type AskedPath, type Facts } from './facts';
 import type { Matcher } from './matcher';
 
 /**
@@ -45,15 +45,16 @@ export function compilePaths(list: readonly string[], except: readonly string[],
   const inWords = (facts: Facts): Match => {
     if (facts.lacksCommand) return NO_COMMAND;
     const words = facts.words();
-    facts.spend(words.length * cost);
-    const isFound = words.some(({ path, hasSlash }) => {
+    const isFound = words.found.some(({ path, hasSlash }) => {
+      facts.spend(cost);
       const found = match(path, facts);
       return found === true || (found === 'missing' && hasSlash);
     });
     if (isFound) return true;
     const asked = facts.commandPaths();
     facts.spend(asked.length * cost);
-    return anyOf(asked.map((path) => inCommand(path, facts)));
+    const found = anyOf(asked.map((path) => inCommand(path, facts)));
+    return found === false && words.isCut ? CUT : found;
   };
   const inCommand = ({ path, isTree }: AskedPath, facts: Facts): Match => {
     const found = match(path, facts);

@@ -4,8 +4,10 @@ import { compileCondition } from '../matchers/condition';
 import { allOf, type Match } from '../matchers/match';
 import type { ResolvedPath } from '../matchers/resolve-path';
 import type { CommandMatcher } from '../shell/command-matcher';
+import { compileMention, vocabularyOf, type Mention } from '../shell/mentions';
+import type { Vocabulary } from '../shell/token-index';
 import type { ToolShapes } from '../tool-shapes';
-import { compileDirectories, compileMatch, compileNames } from './compile-match';
+import { CHANGES, compileDirectories, compileMatch, compileNames } from './compile-match';
 import type { Facts } from './facts';
 
 /** Above this, a condition with a loop is a doubt: values and characters of input and metadata. */
@@ -29,6 +31,10 @@ export interface CompiledRule {
   readonly isForTool: (tool: string) => boolean;
   /** Tests everything but the tool and, where the rule allows, the command. */
   readonly test: (facts: Facts, tokens: string[]) => Match;
+  /** The words that a rule looks for that denies or asks; null if it looks for none. */
+  readonly mention: Mention | null;
+  /** True if the time of its test may grow with the request, up to the limit of an evaluation. */
+  readonly isCostly: boolean;
   /** The commands that the rule allows; null if it names none, or does not allow. */
   readonly command: AllowedCommand | null;
 }
@@ -42,6 +48,8 @@ export interface CompiledClass {
 /** A document ready for evaluation. */
 export class CompiledPolicy {
   private readonly byTool = new Map<string, readonly CompiledRule[]>();
+  /** The words that rules look for in commands. */
+  readonly vocabulary: Vocabulary;
 
   constructor(
     readonly version: string,
@@ -50,19 +58,28 @@ export class CompiledPolicy {
     readonly rules: readonly CompiledRule[],
     readonly classes: ReadonlyMap<string, CompiledClass>,
     readonly shapes: ToolShapes,
-  ) {}
+  ) {
+    this.vocabulary = vocabularyOf([CHANGES, ...rules.flatMap(({ mention }) => mention ?? [])]);
+  }
 
-  /** The rules that may concern a tool. */
+  /**
+   * The rules that may concern a tool: those that deny first, then those that ask, the cheap ones first. So no text is long
+   * enough to hide a denial behind the limit that other rules reach.
+   */
   rulesFor(tool: string): readonly CompiledRule[] {
     const known = this.byTool.get(tool);
     if (known) return known;
-    const rules = this.rules.filter(({ isForTool }) => isForTool(tool));
+    const rules = this.rules.filter(({ isForTool }) => isForTool(tool)).toSorted((a, b) => rank(a) - rank(b));
     // Agents choose the names of their tools, so the map must not grow with them.
     if (this.byTool.size >= MAX_TOOLS) this.byTool.clear();
     this.byTool.set(tool, rules);
     return rules;
   }
 }
+
+const RANK = { deny: 0, ask: 2, allow: 4 } as const;
+
+const rank = ({ decision, isCostly }: CompiledRule): number => RANK[decision] + Number(isCostly);
 
 /** Compiles a document that `readPolicy` has accepted. */
 export function compilePolicy(
@@ -91,6 +108,8 @@ export function compileRule(rule: Rule): CompiledRule {
     isShadow: mode === 'shadow',
     say,
     class: rule.class ?? 'normal',
+    mention: use === 'catch' && match.command ? compileMention(match.command) : null,
+    isCostly: [match.path, match.host, match.input, when].some((member) => member !== undefined),
     isForTool: match.tool === undefined ? () => true : compileNames(match.tool),
     test: (facts, tokens) => {
       const matches: Match[] = [];

@@ -43,8 +43,12 @@ interface Found {
 export function evaluate(policy: CompiledPolicy, request: PolicyRequest, now: Date): Verdict {
   const { version } = policy;
   try {
-    const facts = new Facts(request, policy.shapes.get(request.toolName) ?? null, now);
-    const found = policy.rulesFor(request.toolName).flatMap((rule) => findRule(rule, facts));
+    const shape = policy.shapes.get(request.toolName) ?? null;
+    const facts = new Facts(request, shape, now, policy.vocabulary);
+    const found = policy
+      .rulesFor(request.toolName)
+      .flatMap((rule) => findRule(rule, facts))
+      .toSorted((a, b) => (a.rule.id < b.rule.id ? -1 : 1));
     const enforced = policy.isShadow ? [] : found.filter(({ rule }) => !rule.isShadow);
     const ruling = rule(policy, enforced, facts);
     const hasShadow = enforced.length < found.length;
@@ -63,12 +67,12 @@ function findRule(rule: CompiledRule, facts: Facts): Found[] {
   return match === false ? [] : [{ rule, match, tokens }];
 }
 
-/** @throws TooManySteps, which concerns all rules */
+/** A failure is a doubt about this rule: others may still deny. */
 function testRule(rule: CompiledRule, facts: Facts, tokens: string[]): Match {
   try {
     return rule.test(facts, tokens);
   } catch (error) {
-    if (error instanceof TooManySteps) throw error;
+    if (error instanceof TooManySteps) return { reason: 'limit', words: error.message };
     const words = error instanceof Error ? error.message : String(error);
     return {
       reason: error instanceof TooLongToMatch ? 'limit' : 'error',

@@ -6,22 +6,28 @@ import { hostOf, hostsOfWord, type AskedHost } from '../matchers/host-pattern';
 import type { Doubt } from '../matchers/match';
 import { resolvePath, type ResolvedPath } from '../matchers/resolve-path';
 import { parseCommand, type ParsedCommand } from '../shell/parse-command';
+import { indexCommands } from '../shell/mentions';
 import { piecesOf, readsTree, usesNetwork } from '../shell/readings';
 import { resolveIn, walk, type Run } from '../shell/prove';
+import { Vocabulary, type TokenIndex } from '../shell/token-index';
 import { memberOf, type MemberRole, type ToolShape } from '../tool-shapes';
 import type { PolicyRequest } from './policy-request';
 
 /** Steps that an evaluation may take, each of about 0.1 µs: a test of one pattern against one value, or a few characters. */
 const MAX_STEPS = 200_000;
-/** Characters of all texts in which words are searched. */
+/** Characters of all texts in which paths and hosts are searched, and commands are parsed. */
 const MAX_SEARCHED = 32 * 1024;
+/** Steps in which the words or the URLs of the texts are resolved; the rules need the rest. */
+const MAX_RESOLVING_STEPS = MAX_STEPS / 4;
 /** The steps of resolving a path or parsing a URL. */
 const STEPS_OF_AN_ITEM = 25;
-/** Texts of an unknown tool's input that are searched. */
+/** Texts of an unknown tool's input in which the same is done. */
 const MAX_TEXTS = 200;
 
 /** The doubt about a request without a command line where the tool has one: nobody can tell what it does. */
 export const NO_COMMAND: Doubt = { reason: 'command', words: 'the command is missing or is not text' };
+
+const NO_WORDS = new Vocabulary([]);
 
 /** The evaluation would take too long. */
 export class TooManySteps extends Error {
@@ -53,6 +59,16 @@ export interface AskedWord {
   readonly hasSlash: boolean;
 }
 
+/** Findings in the texts of a request. */
+export interface Searched<T> {
+  readonly found: readonly T[];
+  /** True if the search stopped at a limit, and there may be more. */
+  readonly isCut: boolean;
+}
+
+/** The doubt about texts that were searched in part. */
+export const CUT: Doubt = { reason: 'limit', words: 'the texts of the request are too long to be searched' };
+
 /** Everything that matchers read of one request; each part is worked out once, when the first matcher needs it. */
 export class Facts {
   readonly cwd: ResolvedPath | null;
@@ -63,15 +79,17 @@ export class Facts {
     /** Null: the tool is not known. */
     readonly shape: ToolShape | null,
     private readonly now: Date,
+    /** The words that rules look for in commands. */
+    private readonly vocabulary: Vocabulary = NO_WORDS,
   ) {
     this.cwd = request.cwd === null ? null : resolvePath(request.cwd, null);
   }
 
   /** @throws TooManySteps */
-  spend(steps: number): void {
+  readonly spend = (steps: number): void => {
     this.steps += steps;
     if (this.steps > MAX_STEPS) throw new TooManySteps();
-  }
+  };
 
   has(...roles: readonly MemberRole[]): boolean {
     return this.shape !== null && memberOf(this.shape, ...roles) !== null;
@@ -159,22 +177,40 @@ export class Facts {
   });
 
   /** The texts in which a path, a URL or a command may hide: the command line, or any text of an unknown tool. */
-  readonly texts = once((): readonly string[] => {
+  private readonly texts = once((): readonly string[] => {
+    if (this.shape === null) return textsIn(this.request.toolInput);
     const command = this.command();
-    const texts =
-      this.shape === null ? textsIn(this.request.toolInput) : command === null ? [] : [command.text];
-    const length = texts.reduce((sum, text) => sum + text.length, 0);
-    if (length > MAX_SEARCHED) throw new TooManySteps();
-    this.spend(length);
-    return texts;
+    return command === null ? [] : [command.text];
   });
 
-  /** The command line, or each text of an unknown tool as one; a bound on their length is a bound on their search. */
-  readonly commands = once((): readonly ParsedCommand[] => {
-    const texts = this.texts();
-    const command = this.command();
-    return command ? [command] : texts.map((text) => parseCommand(text));
+  /** The beginning of the texts: a bound on its length is a bound on the search. */
+  private readonly beginning = once((): Searched<string> => {
+    const found: string[] = [];
+    let left = MAX_SEARCHED;
+    for (const text of this.texts()) {
+      if (left === 0 || found.length === MAX_TEXTS) break;
+      found.push(text.slice(0, left));
+      left -= Math.min(left, text.length);
+    }
+    this.spend(MAX_SEARCHED - left);
+    const length = this.texts().reduce((sum, text) => sum + text.length, 0);
+    return { found, isCut: length > MAX_SEARCHED || this.texts().length > MAX_TEXTS };
   });
+
+  /** The words of all texts that rules look for. The time is linear in the length, whatever the number of rules. */
+  readonly index = once((): TokenIndex => {
+    const command = this.command();
+    return indexCommands(command ? [command] : this.parsedTexts(), this.vocabulary);
+  });
+
+  /** Each text of an unknown tool as a command; one beyond the limits counts as not understood. */
+  private parsedTexts(): readonly ParsedCommand[] {
+    let left = MAX_SEARCHED;
+    return this.texts().map((text, i): ParsedCommand => {
+      left -= text.length;
+      return left < 0 || i >= MAX_TEXTS ? { text, doubt: 'too long' } : parseCommand(text);
+    });
+  }
 
   private readonly canonical = new WeakMap<object, string>();
 
@@ -190,28 +226,41 @@ export class Facts {
   }
 
   /** Words of the texts that may be paths. A net: it splits without regard to quotes. */
-  readonly words = once((): readonly AskedWord[] =>
-    [...new Set(this.texts().flatMap((text) => [text, ...text.split(/[\s'"`=:;|&<>(){}$,]+/)]))]
-      .filter((word) => word !== '' && word.split('/').every(({ length }) => length <= MAX_SEGMENT))
-      .map((word) => {
-        this.spend(STEPS_OF_AN_ITEM + word.length);
+  readonly words = once((): Searched<AskedWord> =>
+    this.search(
+      (text) => [text, ...text.split(/[\s'"`=:;|&<>(){}$,]+/)],
+      (word) => {
+        if (word === '' || word.split('/').some(({ length }) => length > MAX_SEGMENT)) return null;
         const hasSlash = word.includes('/');
-        return { path: resolvePath(word, hasSlash ? this.cwd : null), hasSlash };
-      })
-      .filter(({ path }) => path.text.length <= MAX_TEXT),
+        const path = resolvePath(word, hasSlash ? this.cwd : null);
+        return path.text.length > MAX_TEXT ? null : { path, hasSlash };
+      },
+    ),
   );
 
   /** Hosts of the URLs within the texts. */
-  readonly hostsInTexts = once((): readonly AskedHost[] =>
-    [
-      ...new Set(
-        this.texts().flatMap((text) => text.match(/[a-z][a-z0-9+.-]{0,30}:\/\/[^\s'"`<>|;&()]+/gi) ?? []),
-      ),
-    ].flatMap((url) => {
-      this.spend(STEPS_OF_AN_ITEM + url.length);
-      return hostOf(url) ?? [];
-    }),
+  readonly hostsInTexts = once((): Searched<AskedHost> =>
+    this.search((text) => text.match(/[a-z][a-z0-9+.-]{0,30}:\/\/[^\s'"`<>|;&()]+/gi) ?? [], hostOf),
   );
+
+  /** Resolves the pieces of the texts as far as the limits allow. */
+  private search<T>(
+    cut: (text: string) => readonly string[],
+    resolve: (piece: string) => T | null,
+  ): Searched<T> {
+    const { found: texts, isCut } = this.beginning();
+    const found: T[] = [];
+    let left = MAX_RESOLVING_STEPS;
+    for (const piece of new Set(texts.flatMap((text) => cut(text)))) {
+      const steps = STEPS_OF_AN_ITEM + piece.length;
+      if (steps > left) return { found, isCut: true };
+      left -= steps;
+      this.spend(steps);
+      const resolved = resolve(piece);
+      if (resolved !== null) found.push(resolved);
+    }
+    return { found, isCut };
+  }
 
   /** The reason why no rule may allow the input of a known tool, whatever it matches; null if there is none. */
   readonly obstacle = once((): Doubt | null => {
@@ -262,13 +311,11 @@ export class Facts {
   }
 }
 
-/** @throws TooManySteps for an input with more texts than are searched */
 function textsIn(value: JsonValue): string[] {
   const texts: string[] = [];
   const visit = (part: JsonValue): void => {
     if (typeof part === 'string') texts.push(part);
     else if (typeof part === 'object' && part !== null) Object.values(part).forEach(visit);
-    if (texts.length > MAX_TEXTS) throw new TooManySteps();
   };
   visit(value);
   return texts;
@@ -290,7 +337,18 @@ function sizeOf(value: JsonValue): Size {
   return size;
 }
 
+/** Makes a value when it is first read; a failure is one of every reading. */
 function once<T>(make: () => T): () => T {
-  let made: { readonly value: T } | undefined;
-  return () => (made ??= { value: make() }).value;
+  let made: { readonly value: T } | { readonly failure: unknown } | undefined;
+  return () => {
+    if (made === undefined) {
+      try {
+        made = { value: make() };
+      } catch (failure) {
+        made = { failure };
+      }
+    }
+    if ('failure' in made) throw made.failure;
+    return made.value;
+  };
 }

@@ -1,24 +1,56 @@
 import { readFlag, type CommandMatcher, type Flag } from './command-matcher';
+import { decodeText } from './decode-text';
 import type { ParsedCommand } from './parse-command';
-import { indexTokens, type TokenIndex } from './token-index';
+import { indexTokens, Vocabulary, type TokenIndex } from './token-index';
+
+/** The words by which a rule that says deny or ask finds a command. */
+export interface Mention {
+  /** For each place of a sequence, the tokens that may stand there. */
+  readonly sequences: readonly (readonly (readonly string[])[])[];
+  readonly argv: readonly (readonly string[])[] | null;
+  readonly flags: readonly Flag[];
+}
+
+export function compileMention({ mentions = [], argv, flags = [] }: CommandMatcher): Mention {
+  return {
+    sequences: mentions.map((sequence) => sequence.map((token) => [token])),
+    argv: argv?.map((entry) => (typeof entry === 'string' ? [entry] : entry.any)) ?? null,
+    flags: flags.map(readFlag),
+  };
+}
+
+/** The words of which an index must know the places. */
+export function vocabularyOf(mentions: readonly Mention[]): Vocabulary {
+  return new Vocabulary(mentions.flatMap(({ sequences, argv }) => [...sequences, argv ?? []].flat(2)));
+}
 
 /**
- * The words with which a command matches a rule that says deny or ask; null if it does not match.
- *
- * A text that is understood matches if one of its simple commands has the tokens in this order, with or without others
- * between them. Words are also looked into, so that `bash -c 'kubectl get'` and `/usr/bin/kubectl` mention kubectl. Of a text
- * that is in doubt, the whole is searched, as written and without its quotes.
+ * Indexes the words of commands. Of one that is understood, each simple command has its own words; words are also looked
+ * into, so that `bash -c 'kubectl get'` and `/usr/bin/kubectl` mention kubectl. Of a text that is in doubt, the whole is
+ * searched, as written and without its quotes.
  */
-export function mentions(command: ParsedCommand, matcher: CommandMatcher): readonly string[] | null {
-  const index = indexOf(command);
-  const { sequences, argv, flags } = compile(matcher);
+export function indexCommands(commands: readonly ParsedCommand[], vocabulary: Vocabulary): TokenIndex {
+  return indexTokens(commands.flatMap(textsOf), vocabulary);
+}
+
+/**
+ * The words with which a command matches; null if none does. A command has the tokens of a sequence in this order, with or
+ * without others between them.
+ */
+export function findMention(
+  index: TokenIndex,
+  { sequences, argv, flags }: Mention,
+  spend: (steps: number) => void = () => undefined,
+): readonly string[] | null {
   for (const sequence of sequences) {
-    const found = index.find(sequence);
+    const found = index.find(sequence, spend);
     if (found !== null) return found.tokens;
   }
-  const found = argv === null ? null : index.find(argv);
+  const found = argv === null ? null : index.find(argv, spend);
   if (found === null || flags.length === 0) return found?.tokens ?? null;
-  const flag = found.after().find((token) => flags.some((expected) => isFlag(expected, token)));
+  const written = found.flags();
+  spend(Math.ceil((written.length * flags.length) / 2));
+  const flag = written.find((word) => flags.some((expected) => isFlag(expected, word)));
   return flag === undefined ? null : [...found.tokens, flag];
 }
 
@@ -30,55 +62,17 @@ function isFlag({ word }: Flag, token: string): boolean {
   return name.length > 2 && (name === word || (name.startsWith('--') && word.startsWith(name)));
 }
 
-interface Compiled {
-  /** For each place of a sequence, the tokens that may stand there. */
-  readonly sequences: readonly (readonly (readonly string[])[])[];
-  readonly argv: readonly (readonly string[])[] | null;
-  readonly flags: readonly Flag[];
-}
-
-const compiled = new WeakMap<CommandMatcher, Compiled>();
-
-function compile(matcher: CommandMatcher): Compiled {
-  const known = compiled.get(matcher);
-  if (known !== undefined) return known;
-  const made = {
-    sequences: (matcher.mentions ?? []).map((sequence) => sequence.map((token) => [token])),
-    argv: matcher.argv?.map((entry) => (typeof entry === 'string' ? [entry] : entry.any)) ?? null,
-    flags: (matcher.flags ?? []).map(readFlag),
-  };
-  compiled.set(matcher, made);
-  return made;
-}
-
-const indexes = new WeakMap<ParsedCommand, TokenIndex>();
-
-function indexOf(command: ParsedCommand): TokenIndex {
-  const index = indexes.get(command) ?? indexTokens(partsOf(command));
-  indexes.set(command, index);
-  return index;
-}
-
 /** The texts of which one must have all tokens of a sequence. */
-function partsOf(command: ParsedCommand): readonly (readonly string[])[] {
-  if (command.doubt !== null) return readings(command.text).map((text) => [text]);
+function textsOf(command: ParsedCommand): readonly string[] {
+  if (command.doubt !== null) return readings(command.text);
   return command.statements
     .flat()
     .flatMap(({ commands }) => commands)
-    .map(({ words, outputs }) => [...words, ...outputs.map(({ path }) => path)]);
+    .map(({ words, outputs }) => [...words, ...outputs.map(({ path }) => path)].join('\n'));
 }
 
-const ESCAPE = /\\(?:x(?<hex>[0-9a-f]{1,2})|u(?<unicode>[0-9a-f]{1,4})|(?<octal>[0-7]{3}))/gi;
-
-/** A text as written, and as it may read when its quotes, escapes and continued lines are gone. */
 function readings(text: string): string[] {
   if (!/["'\\]|[^\x20-\x7e\n]/.test(text)) return [text];
-  const decoded = text
-    .replaceAll(/\\\r?\n/g, '')
-    .replaceAll(ESCAPE, (_, hex?: string, unicode?: string, octal?: string) =>
-      String.fromCharCode(octal === undefined ? parseInt(hex ?? unicode ?? '', 16) : parseInt(octal, 8)),
-    )
-    .replaceAll(/\$?["']|[\\\p{Default_Ignorable_Code_Point}\0]/gu, '')
-    .replaceAll(/\p{Z}/gu, ' ');
-  return [text, decoded];
+  const plain = decodeText(text, false);
+  return /\\[xu0-7]/i.test(text) ? [text, plain, decodeText(text, true)] : [text, plain];
 }

@@ -1,7 +1,6 @@
 import { posix } from 'node:path';
 import picomatch from 'picomatch';
 import { readFlag, type CommandMatcher, type Flag, type OperandKind } from './command-matcher';
-export { mentions } from './mentions';
 import type { Doubt, ParsedCommand, SimpleCommand, Step } from './parse-command';
 
 /** Directories in which a text may find itself because of `cd`; more of them ask. */

@@ -1,42 +1,64 @@
 /** Longest token that is kept; the schema allows no longer one in a rule. */
 const MAX_TOKEN_LENGTH = 1_000;
 
+/**
+ * The tokens that the rules of a policy look for. Of a text only these are kept, so that one of megabytes is indexed in a
+ * few nanoseconds a character.
+ */
+export class Vocabulary {
+  private readonly tokens: ReadonlySet<string>;
+  private readonly digests = new Uint8Array(DIGESTS);
+
+  constructor(tokens: Iterable<string>) {
+    this.tokens = new Set(Array.from(tokens, fold));
+    for (const token of this.tokens) this.digests[digestOf(token)] = 1;
+  }
+
+  /** False for most digests of texts that are not among the tokens. */
+  mayHave(digest: number): boolean {
+    return this.digests[digest & (DIGESTS - 1)] === 1;
+  }
+
+  has(folded: string): boolean {
+    return this.tokens.has(folded);
+  }
+}
+
 export interface FoundTokens {
   /** As the rule writes them. */
   readonly tokens: readonly string[];
-  /** The tokens of the part after the last of them. */
-  readonly after: () => readonly string[];
+  /** The words after the last of them that begin with `-` or `+`. */
+  readonly flags: () => readonly string[];
 }
 
 /**
- * Indexes the tokens of each part of a command, in time linear in its length. A token is text between blanks, and also each
+ * Indexes the tokens of a vocabulary in texts, in time linear in their length. A token is text between blanks, and also each
  * piece of it: `/usr/bin/kubectl` is also `kubectl`, `--name=kubectl` is also `--name` and `kubectl`.
  */
-export function indexTokens(parts: readonly (readonly string[])[]): TokenIndex {
+export function indexTokens(texts: readonly string[], vocabulary: Vocabulary): TokenIndex {
   const all = new Set<string>();
-  return new TokenIndex(
-    parts.map((texts) => {
-      const part: Part = { tokens: [], places: new Map() };
-      const add = (token: string): void => {
-        if (token.length > MAX_TOKEN_LENGTH) return;
-        const folded = fold(token);
-        all.add(folded);
-        const places = part.places.get(folded);
-        if (places === undefined) part.places.set(folded, [part.tokens.length]);
-        else places.push(part.tokens.length);
-        part.tokens.push(token);
-      };
-      for (const text of texts) cutTokens(text, add);
-      return part;
-    }),
-    all,
-  );
+  const parts = texts.map((text): Part => {
+    const places = new Map<string, number[]>();
+    cutTokens(text, (digest, start, end) => {
+      if (!vocabulary.mayHave(digest) || end - start > MAX_TOKEN_LENGTH) return;
+      const token = fold(text.slice(start, end));
+      if (!vocabulary.has(token)) return;
+      all.add(token);
+      const known = places.get(token);
+      if (known === undefined) places.set(token, [end]);
+      else known.push(end);
+    });
+    return { text, places, flags: null };
+  });
+  return new TokenIndex(parts, all);
 }
 
 interface Part {
-  readonly tokens: string[];
-  /** For each token, its places in ascending order. */
+  readonly text: string;
+  /** For each token, the ends of its places in ascending order. */
   readonly places: Map<string, number[]>;
+  /** Made when first needed. */
+  flags: readonly { readonly start: number; readonly word: string }[] | null;
 }
 
 export class TokenIndex {
@@ -45,20 +67,21 @@ export class TokenIndex {
     private readonly all: ReadonlySet<string>,
   ) {}
 
-  /** One of the tokens for each place of a sequence, in this order in one part. */
-  find(sequence: readonly (readonly string[])[]): FoundTokens | null {
+  /** One of the tokens for each place of a sequence, in this order in one text. `spend` is told of each text. */
+  find(sequence: readonly (readonly string[])[], spend: (steps: number) => void): FoundTokens | null {
     // Of most rules no token is there at all.
     if (!sequence.every((choice) => choice.some((token) => this.all.has(fold(token))))) return null;
     for (const part of this.parts) {
+      spend(1);
       const tokens: string[] = [];
-      let last = -1;
+      let last = 0;
       for (const choice of sequence) {
         const nearest = nearestAfter(part, choice, last);
         if (nearest === null) break;
         tokens.push(nearest.token);
-        last = nearest.place;
+        last = nearest.end;
       }
-      if (tokens.length === sequence.length) return { tokens, after: () => part.tokens.slice(last + 1) };
+      if (tokens.length === sequence.length) return { tokens, flags: () => flagsAfter(part, last) };
     }
     return null;
   }
@@ -68,11 +91,11 @@ function nearestAfter(
   { places }: Part,
   choice: readonly string[],
   last: number,
-): { token: string; place: number } | null {
-  let nearest: { token: string; place: number } | null = null;
+): { token: string; end: number } | null {
+  let nearest: { token: string; end: number } | null = null;
   for (const token of choice) {
-    const place = firstAbove(places.get(fold(token)) ?? [], last);
-    if (place !== undefined && (nearest === null || place < nearest.place)) nearest = { token, place };
+    const end = firstAbove(places.get(fold(token)) ?? [], last);
+    if (end !== undefined && (nearest === null || end < nearest.end)) nearest = { token, end };
   }
   return nearest;
 }
@@ -88,26 +111,72 @@ function firstAbove(ascending: readonly number[], last: number): number | undefi
   return ascending[low];
 }
 
+function flagsAfter(part: Part, last: number): readonly string[] {
+  part.flags ??= flagsIn(part.text);
+  return part.flags.flatMap(({ start, word }) => (start >= last ? [word] : []));
+}
+
+function flagsIn(text: string): { start: number; word: string }[] {
+  const flags: { start: number; word: string }[] = [];
+  cutTokens(text, (_digest, start, end) => {
+    if ((text[start] === '-' || text[start] === '+') && end - start <= MAX_TOKEN_LENGTH)
+      flags.push({ start, word: text.slice(start, end) });
+  });
+  return flags;
+}
+
 /** Some file systems do not distinguish `KUBECTL` from `kubectl`; the letters of flags mean different things. */
 function fold(token: string): string {
   return token.startsWith('-') ? token : token.toLowerCase();
 }
 
+const DIGESTS = 0x10000;
+const SEED = 17;
+const LAST_ASCII = 0x7f;
+
+/** The digest of a text after one more character. Folding changes neither; other than ASCII counts for nothing. */
+function extend(digest: number, code: number): number {
+  if (code <= LAST_ASCII) return Math.imul(digest ^ (code | 0x20), 0x01000193) >>> 3;
+  // The two that fold to letters of ASCII.
+  if (code === 0x212a) return extend(digest, 0x6b);
+  return code === 0x130 ? extend(digest, 0x69) : digest;
+}
+
+function digestOf(text: string): number {
+  let digest = SEED;
+  for (let at = 0; at < text.length; at++) digest = extend(digest, text.charCodeAt(at));
+  return digest & (DIGESTS - 1);
+}
+
 /** Characters that belong to a piece, as do all beyond ASCII; `/`, `=`, `:`, quotes and operators end one. */
-const IN_PIECE = Array.from({ length: 128 }, (_, code) => /[\w.+@%~^-]/.test(String.fromCharCode(code)));
+const IN_PIECE = Uint8Array.from({ length: 128 }, (_, code) =>
+  Number(/[\w.+@%~^-]/.test(String.fromCharCode(code))),
+);
 const LAST_BLANK = 0x20;
 
-function cutTokens(text: string, add: (token: string) => void): void {
+/** Gives each token and each piece of one, with its digest, in the order of their ends. */
+function cutTokens(text: string, add: (digest: number, start: number, end: number) => void): void {
   let token = 0;
+  let tokenDigest = SEED;
   let piece = 0;
+  let pieceDigest = SEED;
   for (let at = 0; at <= text.length; at++) {
     const code = at === text.length ? LAST_BLANK : text.charCodeAt(at);
-    if (IN_PIECE[code] ?? true) continue;
+    if (code > LAST_ASCII || IN_PIECE[code] === 1) {
+      pieceDigest = extend(pieceDigest, code);
+      tokenDigest = extend(tokenDigest, code);
+      continue;
+    }
     const isEnd = code <= LAST_BLANK;
-    if (piece < at && !(isEnd && piece === token)) add(text.slice(piece, at));
+    if (piece < at && !(isEnd && piece === token)) add(pieceDigest, piece, at);
     piece = at + 1;
-    if (!isEnd) continue;
-    if (token < at) add(text.slice(token, at));
+    pieceDigest = SEED;
+    if (!isEnd) {
+      tokenDigest = extend(tokenDigest, code);
+      continue;
+    }
+    if (token < at) add(tokenDigest, token, at);
     token = at + 1;
+    tokenDigest = SEED;
   }
 }

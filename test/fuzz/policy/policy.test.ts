@@ -1,12 +1,12 @@
 import * as fc from 'fast-check';
 import { commandMatcherSchema } from '../../../src/policy/shell/command-matcher';
 import { lintCommandMatcher } from '../../../src/policy/shell/lint-command-matcher';
-import { mentions } from '../../../src/policy/shell/mentions';
 import { parseCommand, type SimpleCommand } from '../../../src/policy/shell/parse-command';
 import { prove, type Candidate } from '../../../src/policy/shell/prove';
 import { commandLines } from './command-lines';
 import { runLines, SHOP, TRACED, type Run } from './shell-oracle';
 import { openTreeSitter, type CountCommands } from './tree-sitter';
+import { mentionIn } from '../../support/policy-scene';
 
 /** `npm run test:fuzz` gives it a minute. */
 const SECONDS = Number(process.env.FUZZ_SECONDS ?? '5');
@@ -107,7 +107,7 @@ it(
     let ran = 0;
     for (let batch = seed; findings.length === 0 && (batch === seed || Date.now() < end); batch++) {
       const texts = fc.sample(commandLines, { numRuns: LINES_IN_A_BATCH, seed: batch });
-      for (const text of texts) mentions(parseCommand(text), KUBECTL);
+      for (const text of texts) mentionIn(text, KUBECTL);
       const allowed = [...new Set(texts)].filter((text) => !seen.has(text) && isAllowed(text));
       for (const text of allowed) {
         seen.add(text);

