@@ -4,6 +4,7 @@ import { runCommandLine } from './command-line';
 /** The commands that an agent's machine needs; the build makes one file of them and all that they import. */
 runCommandLine('countersign-agent', 'Human approval gateway for AI agents: the agent’s side', {
   approvals: async () => (await import('./commands/approvals.js')).approvalsCommand(),
+  connect: async () => (await import('./commands/connect.js')).connectCommand(),
   receipt: async () => (await import('./commands/receipt.js')).receiptCommand(),
   run: async () => (await import('./commands/run.js')).runCommand(),
 });

@@ -5,6 +5,7 @@ import { runCommandLine } from './command-line';
 runCommandLine('countersign', 'Human approval gateway for AI agents', {
   approvals: async () => (await import('./commands/approvals.js')).approvalsCommand(),
   audit: async () => (await import('./commands/audit.js')).auditCommand(),
+  connect: async () => (await import('./commands/connect.js')).connectCommand(),
   demo: async () => (await import('./commands/programs.js')).demoCommand(),
   doctor: async () => (await import('./commands/doctor.js')).doctorCommand(),
   keys: async () => (await import('./commands/keys.js')).keysCommand(),

@@ -1,4 +1,6 @@
 import { readdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { BUILD } from '../../src/kernel/build';
 import { buildAgentFile } from '../support/agent-file';
@@ -7,7 +9,7 @@ import { startTestApp, type TestApp } from '../support/app';
 import { AgentMachine } from '../support/claude-run';
 import { cli, type Said } from '../support/cli';
 import { createTestDatabase, type TestDatabase } from '../support/database';
-import { DocumentShell, printed, type Ran } from '../support/documents';
+import { DocumentShell, outputFits, printed, type Ran } from '../support/documents';
 import { cleanUp, temporaryDirectory } from '../support/processes';
 import { until } from '../support/until';
 import { AGENT_KEY } from '../support/well-known';
@@ -18,6 +20,7 @@ let api: Api;
 /** An agent's machine: it has Node.js, and what it fetched. */
 let directory: string;
 let file: string;
+let connected: Said;
 let fetched: Ran;
 
 beforeAll(async () => {
@@ -27,11 +30,9 @@ beforeAll(async () => {
   api = new Api(app.url);
   directory = temporaryDirectory('countersign-agent-');
   file = join(directory, 'countersign-agent.cjs');
-  const command = printed('docs/countersign-run.md', 'sh', '/agent/manifest.json');
-  const environment = { PATH: process.env.PATH ?? '' };
-  const moved = { 'http://127.0.0.1:3000': app.url };
-  const shell = new DocumentShell(directory, environment, moved, temporaryDirectory());
-  fetched = await shell.run({ command, background: false });
+  connected = await cli(['connect', '--url', app.url]);
+  const shell = new DocumentShell(directory, { PATH: process.env.PATH ?? '' }, {}, temporaryDirectory());
+  fetched = await shell.run({ command: connected.out, background: false });
 });
 afterAll(async () => {
   await cleanUp();
@@ -43,9 +44,36 @@ const agent = (...args: string[]): Promise<Said> =>
   cli(args, { COUNTERSIGN_URL: app.url, COUNTERSIGN_KEY: AGENT_KEY }, file);
 
 describe('the program for agents, alone in a directory', () => {
-  it('is fetched and checked by the command of the document, and runs', () => {
-    expect(fetched).toMatchObject({ code: 0, out: `countersign-agent.cjs: OK\n${BUILD.version}\n` });
+  it('is fetched and checked by the line that `connect` prints, as the document shows it', async () => {
+    const shown = printed('docs/countersign-run.md', 'text', 'curl').replace(
+      'https://countersign.example.com',
+      app.url,
+    );
+    expect([connected.code, outputFits(shown, connected.out)]).toEqual([0, true]);
+    expect(fetched).toMatchObject({ code: 0, out: 'countersign-agent.cjs: OK\n' });
     expect(readdirSync(directory)).toEqual(['countersign-agent.cjs']);
+    expect((await agent('--version')).out).toBe(BUILD.version);
+  });
+
+  it('prints no line of which a service could make another command', async () => {
+    const sha256 = 'a'.repeat(64);
+    const answers = [
+      { version: '1.0.0', file: '/agent/countersign-agent.cjs', sha256: `${sha256}' ; touch pwned '` },
+      { version: '1.0.0', file: "/agent/'; touch pwned; '", sha256 },
+      { version: '1.0.0', file: '/agent/countersign-agent.cjs' },
+    ];
+    const server = createServer((_, response) => response.end(JSON.stringify(answers.pop())));
+    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    while (answers.length > 0) {
+      const { code, out, err } = await cli(['connect', '--url', url]);
+      expect([code, out, err]).toEqual([
+        2,
+        '',
+        expect.stringMatching(/does not offer the program for agents/),
+      ]);
+    }
+    await new Promise((done) => server.close(done));
   });
 
   it('lists requests and verifies receipts', async () => {

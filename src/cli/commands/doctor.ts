@@ -42,9 +42,7 @@ async function examine(options: DoctorOptions): Promise<void> {
 /** `countersign doctor`: uses the service's environment; the service need not run. */
 export function doctorCommand(): Command {
   return new Command('doctor')
-    .description(
-      'Looks at the whole installation and says what is wrong, and how to mend it; changes nothing',
-    )
+    .description('Check the whole installation and name each problem with its fix; changes nothing')
     .addOption(
       new Option('--url <url>', 'where the service is; else HOST and PORT say').env('COUNTERSIGN_URL'),
     )

@@ -18,7 +18,7 @@ const variable = (flags: string, name: string): Option =>
 /** `countersign serve`: the service, as `npm start` runs it in a checkout. */
 export function serveCommand(): Command {
   return new Command('serve')
-    .description('Runs the service with the settings of the environment')
+    .description('Run the service with the settings of the environment')
     .addOption(variable('--port <port>', 'PORT'))
     .addOption(dataDirOption())
     .action(runProgram('main.js'));
@@ -27,7 +27,7 @@ export function serveCommand(): Command {
 /** `countersign demo`: also takes its option after `--`, as npm passes it on. */
 export function demoCommand(): Command {
   return new Command('demo')
-    .description('Runs the service, the Telegram sandbox and an agent that asks; you decide on a chat page')
+    .description('Run the service, the Telegram sandbox and an agent that asks; you decide on a chat page')
     .option('--auto', 'play the operator too; exit code 1 if anything differs from what is expected')
     .addOption(variable('--port <port>', 'PORT'))
     .addOption(dataDirOption())
@@ -38,7 +38,7 @@ export function demoCommand(): Command {
 /** `countersign sandbox`: the Telegram sandbox alone. */
 export function sandboxCommand(): Command {
   return new Command('sandbox')
-    .description('Runs a stand-in for Telegram with a chat page')
+    .description('Run a stand-in for Telegram with a chat page')
     .addOption(variable('--port <port>', 'SANDBOX_PORT'))
     .action(runProgram('sandbox/main.js'));
 }
@@ -46,7 +46,7 @@ export function sandboxCommand(): Command {
 /** `countersign migrate`: as the owner of the schema, before the replicas of a new version start. */
 export function migrateCommand(): Command {
   return new Command('migrate')
-    .description('Migrates the schema of the database; the service also does so at its start, if it may')
+    .description('Migrate the schema of the database; the service also does so at its start, if it may')
     .addOption(dataDirOption())
     .addArgument(
       new Argument('[direction]', 'down reverts the newest migration').choices(['up', 'down']).default('up'),

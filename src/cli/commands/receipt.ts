@@ -1,7 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
-import { MAX_ANSWER_BYTES } from '../../agent-side/client/service-call';
-import { boundedText } from '../../kernel/bounded-text';
 import { keySetSchema, type KeySet } from '../../receipts/key-set';
 import type { ReceiptClaims } from '../../receipts/receipt-claims';
 import { readReceipt, ReceiptRefused } from '../../receipts/verify-receipt';
@@ -9,6 +7,7 @@ import { visibleLine } from '../../cards/visible-text/visible-text';
 import { askerOf, CLAIMED_AGENT } from '../../cards/asker';
 import { readKeys } from '../key-set-file';
 import { Findings, show } from '../output';
+import { publicAnswer } from '../public-answer';
 import { withServiceOptions } from '../service-options';
 
 interface VerifyOptions {
@@ -16,9 +15,6 @@ interface VerifyOptions {
   readonly jwks?: string;
   readonly json?: boolean;
 }
-
-/** Timeout for the service to return its public keys. */
-const KEYS_WITHIN_MS = 15_000;
 
 /** Text in another form is not a receipt, so the command does not fetch the keys for it. */
 const COMPACT_JWS = /^[\w-]+\.[\w-]+\.[\w-]+$/;
@@ -31,7 +27,7 @@ export function receiptCommand(): Command {
     .addCommand(
       withServiceOptions(
         new Command('verify')
-          .description('Whether a receipt is genuine, and what it states; needs no API key')
+          .description('Verify a receipt and print what it states; needs no API key')
           .argument('<file>', 'the receipt, or several, one a line; - for standard input'),
       )
         .addOption(new Option('--jwks <file>', 'the public keys; without, the service is asked for them'))
@@ -84,11 +80,7 @@ const keysFor = ({ jwks, url }: VerifyOptions): Promise<KeySet> | KeySet =>
 
 async function publishedKeys(url: string): Promise<KeySet> {
   try {
-    const answer = await fetch(`${url.replace(/\/+$/, '')}/.well-known/jwks.json`, {
-      signal: AbortSignal.timeout(KEYS_WITHIN_MS),
-      redirect: 'error',
-    });
-    return keySetSchema.parse(JSON.parse(await boundedText(answer, MAX_ANSWER_BYTES)));
+    return await publicAnswer(url, '/.well-known/jwks.json', keySetSchema);
   } catch (cause) {
     throw new Error(`${url} does not hand out its keys; give a copy of them with --jwks`, { cause });
   }
