@@ -5,6 +5,12 @@ import { describeError } from './kernel/describe-error';
 import { createLog } from './logging/log';
 import { createRedactor, type Redact } from './logging/redact';
 
+/**
+ * Maximum time of a stop after its notice. With a database that does not answer, everything that writes as it ends would
+ * wait for its timeout, one after the other: longer than the 30 s after which orchestrators kill.
+ */
+const STOP_WITHIN_MS = 25_000;
+
 let redact: Redact = createRedactor();
 
 async function main(): Promise<void> {
@@ -25,6 +31,18 @@ async function main(): Promise<void> {
       if (stopping) return;
       stopping = true;
       log.event('info', 'service.stopping', { signal }, 'answering waiters and stopping');
+      setTimeout(
+        () => {
+          log.event(
+            'error',
+            'service.stop-late',
+            {},
+            'something does not answer, and the service ends without it',
+          );
+          process.exit(1);
+        },
+        config.shutdown.noticeSeconds * 1_000 + STOP_WITHIN_MS,
+      ).unref();
       // Signalled in the middle of the start: what was started by then, a database perhaps, must not be left behind.
       starting
         .then((app) => app.close())

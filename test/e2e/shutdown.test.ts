@@ -100,7 +100,7 @@ describe('SIGTERM', () => {
     for (const outcome of outcomes) expect(['200 object', '503 object', 'no connection']).toContain(outcome);
   });
 
-  it('denies the hook’s calls while the database does not answer, and cuts none of them off', async () => {
+  it('denies the hook’s calls while the database does not answer, cuts none of them off, and ends', async () => {
     const wire = await startTcpProxy(backdrop.database.url);
     const { service } = await started({ DATABASE_URL: wire.url });
     try {
@@ -111,6 +111,8 @@ describe('SIGTERM', () => {
       service.signal('SIGTERM');
       const answers = await Promise.all([waiting.answer, asking.answer]);
       expect(answers.map((answer) => verdictOf(answer).allow)).toEqual([false, false]);
+      expect(await service.ended).toEqual({ code: 1, signal: null });
+      expect(service.eventsNamed('service.stop-late')).toHaveLength(1);
     } finally {
       await wire.close();
     }
