@@ -1,6 +1,7 @@
 import { ApiKeyEntity } from './access/api-key.entity';
 import { ApprovalEntity } from './approvals/approval.entity';
 import { DecisionEntity } from './approvals/decision.entity';
+import { DigestStateEntity } from './approvals/digest/digest-state.entity';
 import { AuditEntryEntity } from './audit/audit-entry.entity';
 import { AuditCheckpointEntity, AuditSealEntity, UnsealedAuditRowEntity } from './audit/audit-seals.entities';
 import {
@@ -27,6 +28,7 @@ import { ReceiptEntity, SigningKeyEntity } from './receipts/receipts.entities';
 export const ENTITIES: readonly Entity[] = [
   ApprovalEntity,
   DecisionEntity,
+  DigestStateEntity,
   AuditEntryEntity,
   AuditSealEntity,
   AuditCheckpointEntity,

@@ -17,6 +17,9 @@ import { SuggestRulesHandler } from '../policy/queries/suggest-rules';
 import { TestPolicyHandler } from '../policy/queries/test-policy';
 import { RequestHistory } from '../policy/request-history';
 import { ReceiptsModule } from '../receipts/receipts.module';
+import { CountTodayHandler } from './digest/count-today';
+import { DigestJob } from './digest/digest-job';
+import { DigestStore } from './digest/digest-store';
 import { FinishedApprovals } from './finished-approvals';
 import { PostgresApprovalStore } from './postgres-approval-store';
 import { PostgresRequestHistory } from './postgres-request-history';
@@ -57,6 +60,9 @@ import { TimeoutSweeper } from './timeout-sweeper';
     FinishedApprovals,
     SettlementFeed,
     TimeoutSweeper,
+    DigestStore,
+    DigestJob,
+    CountTodayHandler,
     ApprovalStream,
     ApprovalLog,
   ],

@@ -1,5 +1,6 @@
 import type { Announcement, News, PolicyChange } from '../kernel/announcement';
 import { POLICY_DECISIONS } from '../kernel/policy-verdict';
+import { renderCounts } from './digest-text';
 import { utc } from './moments';
 import { bold, code, join, rich, words, type RichText } from './rich-text';
 import { who } from './who';
@@ -38,6 +39,11 @@ function linesOf(news: News, at: RichText): readonly (RichText | string)[] {
       ];
     case 'policy-resumed':
       return [rich`▶️ ${bold('The rules allow again')}`, rich`By ${who(news.by)}, ${at}`];
+    case 'digest':
+      return [
+        rich`📊 ${bold('Digest')} ${words(utc(new Date(news.fromMs)))} – ${words(utc(new Date(news.toMs)))}`,
+        renderCounts(news.counts) ?? 'Nothing ended.',
+      ];
   }
 }
 

@@ -1,8 +1,10 @@
 import type { ApprovalRequest } from '../approvals/approval';
 import type { Actor, Person } from '../kernel/actor';
+import type { DecisionCounts } from '../kernel/announcement';
 import { actionLine } from './action-parts';
 import { RESUME } from './announcement-text';
 import { askerOf } from './asker';
+import { renderCounts } from './digest-text';
 import { timeLeft, utc } from './moments';
 import { bold, code, join, rich, words, type RichText } from './rich-text';
 import { shortId } from './short-id';
@@ -123,6 +125,12 @@ export function renderStopped(by: Actor, at: Date): RichText {
   );
 }
 
+/** Answer to `/today`. */
+export function renderToday(counts: DecisionCounts): RichText {
+  const since = rich`📊 ${bold('Today')}, since midnight UTC`;
+  return join([since, renderCounts(counts) ?? 'Nothing was decided yet.'], '\n');
+}
+
 export function renderHelp(): RichText {
   return join(
     [
@@ -133,6 +141,7 @@ export function renderHelp(): RichText {
       '',
       '/pending – what waits for a decision',
       '/stop – suspend every rule that allows; you confirm it with a second tap',
+      '/today – what rules and people decided since midnight UTC',
       '/status – how the service is doing',
       '/whoami – your Telegram id, and whether you may decide',
       '/help – this text',

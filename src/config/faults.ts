@@ -12,6 +12,7 @@ const OUR_PREFIXES = [
   'RATE_LIMIT_',
   'AUDIT_',
   'POLICY_',
+  'DIGEST_',
 ];
 
 /** Reports all faults of the environment at once, one line each, each with the variable's name. */

@@ -21,6 +21,7 @@ import { QueueUnsealedAuditRows1795464000021 } from '../../migrations/1795464000
 import { IndexOpenWork1795464000023 } from '../../migrations/1795464000023-IndexOpenWork';
 import { AddPolicy1795464000024 } from '../../migrations/1795464000024-AddPolicy';
 import { AddStopConfirmations1795464000025 } from '../../migrations/1795464000025-AddStopConfirmations';
+import { AddDigestState1795464000026 } from '../../migrations/1795464000026-AddDigestState';
 import { AddTopics1795464000012 } from '../../migrations/1795464000012-AddTopics';
 import { AddCardPieces1795464000013 } from '../../migrations/1795464000013-AddCardPieces';
 
@@ -108,6 +109,7 @@ export function createDataSource(
       IndexOpenWork1795464000023,
       AddPolicy1795464000024,
       AddStopConfirmations1795464000025,
+      AddDigestState1795464000026,
     ],
     migrationsTransactionMode: 'all',
     applicationName: 'countersign',

@@ -20,6 +20,7 @@ export const TABLE_RIGHTS = {
   cards: CHANGE,
   chat_moves: CHANGE,
   decisions: CHANGE,
+  digest_state: CHANGE,
   lane_states: CHANGE,
   lanes: CHANGE,
   leases: CHANGE,

@@ -22,6 +22,24 @@ interface VersionNews {
   readonly change: PolicyChange;
 }
 
+/** Requests that ended in an interval. */
+export interface DecisionCounts {
+  /** Approved by a rule. */
+  readonly allowed: number;
+  /** The rules that allowed most, most first. */
+  readonly rules: readonly { readonly rule: string; readonly count: number }[];
+  readonly byGrant: number;
+  /** Rejected by a rule. */
+  readonly denied: number;
+  /** Approved and rejected by people. */
+  readonly approved: number;
+  readonly rejected: number;
+  readonly expired: number;
+  readonly cancelled: number;
+  /** Median time until a person answered; null: nobody answered. */
+  readonly medianSeconds: number | null;
+}
+
 /** Something that operators learn in every lane, without a card. A channel composes the text. */
 export type News =
   | (VersionNews & {
@@ -34,7 +52,14 @@ export type News =
     })
   /** `proposal` is the id that a second person approves. */
   | (VersionNews & { readonly event: 'policy-proposed'; readonly proposal: string })
-  | { readonly event: 'policy-stopped' | 'policy-resumed'; readonly by: Actor };
+  | { readonly event: 'policy-stopped' | 'policy-resumed'; readonly by: Actor }
+  /** The digest of an interval, in milliseconds since 1970. */
+  | {
+      readonly event: 'digest';
+      readonly fromMs: number;
+      readonly toMs: number;
+      readonly counts: DecisionCounts;
+    };
 
 /** News with their time, in milliseconds since 1970. */
 export type Announcement = News & { readonly atMs: number };

@@ -202,7 +202,7 @@ export class PolicyStore {
     return (await this.database.query(WAS_ACTIVE, [version])).length > 0;
   }
 
-  private async turn(statement: Statement, news: News): Promise<boolean> {
+  private async turn(statement: Statement, news: News & { readonly by: Actor }): Promise<boolean> {
     const values = [auditName(news.by), this.lanes.current, JSON.stringify(news)];
     return (await this.database.query(statement, values)).length > 0;
   }

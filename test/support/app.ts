@@ -32,6 +32,8 @@ export function serviceEnvironment(
     RATE_LIMIT_AGENT_MIB_PER_HOUR: '1000000',
     RATE_LIMIT_AGENT_PER_MINUTE: '1000000',
     RATE_LIMIT_OPERATOR_PER_MINUTE: '1000000',
+    // A digest at the full hour would be one more message in the chat.
+    DIGEST_INTERVAL_MINUTES: '0',
     LOG_LEVEL: 'debug',
     LOG_FORMAT: 'json',
     ...more,

@@ -62,6 +62,7 @@ describe('defaults', () => {
         retentionDays: 90,
       },
       policy: { file: null },
+      digest: { intervalMinutes: 60 },
       rateLimits: { agentPerMinute: 600, agentBytesPerHour: 268_435_456, operatorPerMinute: 60 },
       connector: { hookDeadlineSeconds: 570 },
       audit: { checkpointFile: join('.data', 'audit-checkpoints.jsonl') },

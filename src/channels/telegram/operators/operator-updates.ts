@@ -2,6 +2,7 @@ import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { Action, Command, Ctx, On, Update } from 'nestjs-telegraf';
 import type { Context, NarrowedContext } from 'telegraf';
 import type { CallbackQuery, Message, Update as TelegramUpdate } from 'telegraf/types';
+import { CountTodayQuery } from '../../../approvals/digest/count-today';
 import { FinishedApprovals } from '../../../approvals/finished-approvals';
 import type { ApprovalPage } from '../../../approvals/queries/list-approvals';
 import { SummarizePendingQuery } from '../../../approvals/queries/summarize-pending';
@@ -21,6 +22,7 @@ import {
   renderStatus,
   renderStopOffer,
   renderStopped,
+  renderToday,
   renderWhoami,
 } from '../../../cards/operator-text';
 import { Destination } from '../destination';
@@ -128,6 +130,13 @@ export class OperatorUpdates {
       const stop: Button = { text: '🛑 Stop', data: stopCallbackData(offer.nonce), style: 'danger' };
       return { message: renderStopOffer(actor), buttons: [stop] };
     });
+  }
+
+  @Command('today')
+  todayAsked(@Ctx() context: Said): Promise<void> {
+    return this.forOperator(context, async () =>
+      plain(renderToday(await this.queries.execute(new CountTodayQuery()))),
+    );
   }
 
   @Command('whoami')
