@@ -11,6 +11,6 @@ export const MAX_TURNS = 50;
 export class KeyTurns extends KeyBulkheads {
   /** `what` names the queued calls in plural, for the error of a refused caller. */
   constructor(what: string) {
-    super(what, 1, MAX_TURNS - 1, isUnavailable);
+    super(`${what} of this key`, 1, MAX_TURNS - 1, isUnavailable);
   }
 }

@@ -6,8 +6,8 @@ import type { ApprovalRow, RequestText } from './approval-rows';
 import { policyRequestOf } from './policy-request-of';
 
 const PAGE_ROWS = 500;
-/** A page ends after this many bytes of requests; it has at least one. */
-const PAGE_BYTES = 2 * 1024 * 1024;
+/** A page ends after this many bytes of requests; it has at least one. To parse it holds the event loop for some milliseconds. */
+const PAGE_BYTES = 512 * 1024;
 
 /** Parameters: after id, since. Ids grow with time, so the primary key is the order of time. */
 const PAGE: Statement = {

@@ -24,7 +24,7 @@ export class ReadShares {
 
   constructor({ database, http }: Pick<Config, 'database' | 'http'>) {
     const running = Math.max(1, Math.floor(database.poolSize * PART_OF_ONE));
-    this.bulkheads = new KeyBulkheads('reads', running, http.maxWaitingPerKey, isUnavailable);
+    this.bulkheads = new KeyBulkheads('reads of this key', running, http.maxWaitingPerKey, isUnavailable);
   }
 
   /**

@@ -28,6 +28,7 @@ const HTTP_STATUS = {
   'policy.unsupported': 409,
   'policy.managed': 409,
   'policy.not-found': 404,
+  'policy.unfinished': 503,
   'database.unavailable': 503,
   'telegram.unavailable': 503,
   'receipt.unavailable': 503,

@@ -17,6 +17,7 @@ export type DomainCode =
   | 'policy.unsupported'
   | 'policy.managed'
   | 'policy.not-found'
+  | 'policy.unfinished'
   | 'receipt.unavailable'
   | 'audit.checkpoint-unwritable'
   | 'access.unauthenticated'

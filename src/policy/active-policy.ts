@@ -10,10 +10,11 @@ import { NotificationListener } from '../database/notification-listener';
 import { Clock } from '../kernel/clock';
 import type { PolicyVerdict } from '../kernel/policy-verdict';
 import { singleFlight } from '../kernel/single-flight';
+import { runInTurns } from '../kernel/steps';
 import { FailureLog } from '../logging/failure-log';
 import { Log } from '../logging/log';
-import { readPolicy } from './document/read-policy';
-import { compilePolicy, type CompiledPolicy } from './evaluation/compile-policy';
+import { readStored } from './document/read-policy';
+import { compileInSteps, type CompiledPolicy } from './evaluation/compile-policy';
 import { evaluate, type Ruling } from './evaluation/evaluate';
 import type { PolicyRequest } from './evaluation/policy-request';
 import { PolicyJudged } from './policy-events';
@@ -140,7 +141,7 @@ export class ActivePolicy implements OnModuleInit, OnApplicationBootstrap, Befor
   private async compile(version: string): Promise<CompiledPolicy> {
     const found = await this.store.find(version);
     if (!found) throw new Error(`the policy version ${version} is active and not stored`);
-    return compilePolicy({ policy: readPolicy(found.document).policy, version }, this.shapes);
+    return runInTurns(compileInSteps({ policy: readStored(found.document), version }, this.shapes));
   }
 }
 

@@ -10,7 +10,7 @@ import { renderFindings } from './check/render-findings';
 import { policyChange } from './compare/policy-change';
 import { wideningOf } from './compare/widening';
 import type { Policy } from './document/policy-schema';
-import { readPolicy, type ReadPolicy } from './document/read-policy';
+import { readStored, type ReadPolicy } from './document/read-policy';
 import { POLICY_LEVEL } from './policy-level';
 import { PolicyStore } from './policy-store';
 import { AGENT_TOOLS, type ToolShapes } from './tool-shapes';
@@ -69,7 +69,7 @@ export class PolicyFile {
 
   private async find(version: string | null): Promise<Policy | null> {
     const found = version === null ? null : await this.store.find(version);
-    return found && readPolicy(found.document).policy;
+    return found && readStored(found.document);
   }
 }
 

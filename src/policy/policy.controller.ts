@@ -4,7 +4,6 @@ import {
   Get,
   Headers,
   HttpCode,
-  Inject,
   Param,
   Post,
   Put,
@@ -33,7 +32,6 @@ import { refuseAnyQuery } from '../http/zod';
 import { Clock } from '../kernel/clock';
 import { InvalidInput } from '../kernel/errors';
 import { ActivePolicy } from './active-policy';
-import { checkPolicy } from './check/check-policy';
 import { ApplyPolicyCommand } from './commands/apply-policy';
 import { ApproveProposalCommand, ProposePolicyCommand } from './commands/propose-policy';
 import { ResumePolicyCommand } from './commands/resume-policy';
@@ -59,7 +57,7 @@ import { TestPolicyQuery } from './queries/test-policy';
 import { GetPolicyQuery, GetPolicyVersionQuery } from './queries/get-policy';
 import { ListActivationsQuery } from './queries/list-activations';
 import { ListProposalsQuery } from './queries/list-proposals';
-import { AGENT_TOOLS, type ToolShapes } from './tool-shapes';
+import { PolicyThreads } from './policy-threads';
 
 const MAX_LISTED = 200;
 
@@ -121,7 +119,7 @@ export class PolicyController {
     private readonly queries: QueryBus,
     private readonly clock: Clock,
     private readonly active: ActivePolicy,
-    @Inject(AGENT_TOOLS) private readonly shapes: ToolShapes,
+    private readonly threads: PolicyThreads,
   ) {}
 
   @Get()
@@ -222,8 +220,8 @@ export class PolicyController {
   @ApiBody({ schema: { type: 'object', additionalProperties: true } })
   @ApiOperation({ summary: 'Check a document: its shape, its rules, and their cases; changes nothing' })
   @ApiOkResponse({ type: CheckView })
-  check(@Body() body: unknown) {
-    const { ok, findings } = checkPolicy(textOf(body), this.shapes);
+  async check(@Body() body: unknown) {
+    const { ok, findings } = await this.threads.check(textOf(body));
     return { ok, findings };
   }
 

@@ -7,6 +7,7 @@ import { StopPolicyHandler } from './commands/stop-policy';
 import { PolicyFile } from './policy-file';
 import { PolicyProposals } from './policy-proposals';
 import { PolicyStore } from './policy-store';
+import { DEFAULT_LIMITS, PolicyThreads, THREAD_LIMITS } from './policy-threads';
 import { PolicyController } from './policy.controller';
 import { GetPolicyHandler, GetPolicyVersionHandler } from './queries/get-policy';
 import { ListActivationsHandler } from './queries/list-activations';
@@ -25,6 +26,8 @@ export class PolicyModule {
         PolicyStore,
         PolicyProposals,
         PolicyFile,
+        { provide: THREAD_LIMITS, useValue: DEFAULT_LIMITS },
+        PolicyThreads,
         ActivePolicy,
         ApplyPolicyHandler,
         ProposePolicyHandler,
@@ -36,7 +39,7 @@ export class PolicyModule {
         ListActivationsHandler,
         ListProposalsHandler,
       ],
-      exports: [ActivePolicy, PolicyStore, AGENT_TOOLS],
+      exports: [ActivePolicy, PolicyStore, PolicyThreads, AGENT_TOOLS],
     };
   }
 }

@@ -46,7 +46,7 @@ export class KeyBulkheads {
       });
     } catch (error) {
       if (!(error instanceof BulkheadRejectedError)) throw error;
-      throw new RateLimited(`${this.what} of this key wait`, RETRY_AFTER_SECONDS);
+      throw new RateLimited(`${this.what} wait`, RETRY_AFTER_SECONDS);
     } finally {
       if (policy.executionSlots === running) this.lanes.delete(keyId);
     }

@@ -57,6 +57,7 @@ module.exports = {
     '!src/**/main.ts',
     '!src/database/migrate.ts',
     '!src/cli/**',
+    '!src/policy/thread/policy-thread.ts',
   ],
   coverageThreshold: {
     global: { lines: 90 },

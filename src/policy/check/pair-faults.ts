@@ -3,11 +3,20 @@ import type { JsonValue } from '../../kernel/json';
 import type { Fault } from '../document/finding';
 import { listOf, type Rule, type RuleMatch } from '../document/policy-schema';
 
+/** Values that are compared: each rule is compared with each, and 2 000 usual ones stay below. */
+const MAX_COMPARED = 60_000_000;
+
 /** Faults of rules against each other: contradictions, and rules that have no effect because of others. */
 export function pairFaults(rules: readonly Rule[]): Fault[] {
   const forms = rules.map((rule) => ({ rule, form: formOf(rule) }));
-  return forms.flatMap(({ rule, form }, index) => {
+  let compared = 0;
+  const covers = (wide: Form, narrow: Form): boolean => {
+    compared += 1;
+    return isCovered(narrow, wide, (values) => (compared += values));
+  };
+  const faults = forms.flatMap(({ rule, form }, index) => {
     const stronger = forms.find(({ rule: other, form: wide }, at) => {
+      if (compared > MAX_COMPARED) return false;
       if (at === index || other.mode === 'shadow' || !covers(wide, form)) return false;
       if (other.decision !== rule.decision) return STRENGTH[other.decision] > STRENGTH[rule.decision];
       // Of two equal rules, the first counts. Two that ask may have different classes.
@@ -16,7 +25,15 @@ export function pairFaults(rules: readonly Rule[]): Fault[] {
     });
     return stronger ? [describe(rule, stronger.rule, index, isEqual(form, stronger.form))] : [];
   });
+  return compared > MAX_COMPARED ? [...faults, TOO_MANY] : faults;
 }
+
+const TOO_MANY: Fault = {
+  severity: 'warning',
+  path: ['rules'],
+  message: 'There are too many rules with long lists to compare each with each other.',
+  fix: 'Look for rules that repeat or contradict others, or write fewer: globs match many values.',
+};
 
 const STRENGTH = { allow: 0, ask: 1, deny: 2 } as const;
 
@@ -59,7 +76,7 @@ function formOf({ match = {}, when }: Rule): Form {
 }
 
 /** True if everything that the narrow rule matches, the wide one matches too, as far as the text shows. */
-function covers(wide: Form, narrow: Form): boolean {
+function isCovered(narrow: Form, wide: Form, count: (values: number) => void): boolean {
   for (const [member, values] of wide) {
     if (member === 'except') {
       if (!isSameSet(values, narrow.get(member))) return false;
@@ -67,6 +84,7 @@ function covers(wide: Form, narrow: Form): boolean {
     }
     if (values.has('"*"')) continue;
     const own = narrow.get(member);
+    count(own?.size ?? 0);
     if (own === undefined || ![...own].every((value) => values.has(value))) return false;
   }
   return true;

@@ -2,18 +2,12 @@ import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { CONFIG, type Config } from '../../config/environment';
 import { auditName, type Actor } from '../../kernel/actor';
-import type { PolicyChange } from '../../kernel/announcement';
-import { canonicalize } from '../../kernel/canonical-json';
 import { DomainError } from '../../kernel/errors';
 import { ActivePolicy } from '../active-policy';
-import { policyChange } from '../compare/policy-change';
-import { checkPolicy } from '../check/check-policy';
-import type { Policy } from '../document/policy-schema';
-import { readPolicy, type ReadPolicy } from '../document/read-policy';
 import { POLICY_LEVEL } from '../policy-level';
-import { managed, needsSecondPerson, PolicyInvalid, staleVersion } from '../policy-refusals';
+import { managed, needsSecondPerson, staleVersion } from '../policy-refusals';
 import { PolicyStore, type Activation, type Applied } from '../policy-store';
-import { AGENT_TOOLS, type ToolShapes } from '../tool-shapes';
+import { PolicyThreads } from '../policy-threads';
 
 /** The version that is active now, since when, and by whom. */
 export interface AppliedPolicy {
@@ -50,44 +44,32 @@ export class ApplyPolicyHandler implements ICommandHandler<ApplyPolicyCommand> {
     private readonly store: PolicyStore,
     private readonly active: ActivePolicy,
     @Inject(CONFIG) private readonly config: Config,
-    @Inject(AGENT_TOOLS) private readonly shapes: ToolShapes,
+    private readonly threads: PolicyThreads,
   ) {}
 
   async execute({ text, replaces, by, options }: ApplyPolicyCommand): Promise<AppliedPolicy> {
     const { file } = this.config.policy;
     if (file !== null && options.override !== true) throw managed(file);
-    const { policy, version, source } = this.checked(text);
+    const active = replaces === null ? null : await this.store.find(replaces);
+    const read = await this.threads.accept(text, active?.document ?? null);
+    const { version, document, change, needsSecondPerson: needsTwo } = read;
     const { cause, proposedBy = null } = options;
+    if (needsTwo && proposedBy === null) throw needsSecondPerson();
     const applied = await this.store.apply({
       replaces,
       version,
-      document: canonicalize(source.value),
+      document,
       source: text,
       cause,
       by,
       level: POLICY_LEVEL,
-      change: await this.changeTo(policy, replaces, proposedBy !== null),
+      change,
       proposedBy,
       overrides: file !== null,
     });
     const appliedAt = await this.appliedAt(applied);
     await this.active.refresh();
     return { version, appliedAt, by: auditName(by) };
-  }
-
-  private checked(text: string): ReadPolicy {
-    const { ok, policy, findings } = checkPolicy(text, this.shapes);
-    if (!ok || policy === null) throw new PolicyInvalid(findings);
-    return policy;
-  }
-
-  /** Refuses a change that needs a second person. The first policy needs none: nobody demanded one before. */
-  private async changeTo(next: Policy, replaces: string | null, approved: boolean): Promise<PolicyChange> {
-    const found = replaces === null ? null : await this.store.find(replaces);
-    const current = found && readPolicy(found.document).policy;
-    const change = policyChange(current, next);
-    if (!approved && change.widens && current?.changes?.widening === 2) throw needsSecondPerson();
-    return change;
   }
 
   private async appliedAt(applied: Applied): Promise<Date> {

@@ -1,16 +1,11 @@
-import { Inject } from '@nestjs/common';
 import { Command, CommandBus, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { actorOf, type Identity } from '../../access/identity';
-import { canonicalize } from '../../kernel/canonical-json';
 import { DomainError } from '../../kernel/errors';
 import { ActivePolicy } from '../active-policy';
-import { checkPolicy } from '../check/check-policy';
-import { policyChange } from '../compare/policy-change';
-import { readPolicy } from '../document/read-policy';
-import { PolicyInvalid, staleVersion } from '../policy-refusals';
+import { staleVersion } from '../policy-refusals';
 import { PolicyProposals, type Proposal } from '../policy-proposals';
 import { PolicyStore } from '../policy-store';
-import { AGENT_TOOLS, type ToolShapes } from '../tool-shapes';
+import { PolicyThreads } from '../policy-threads';
 import { ApplyPolicyCommand, type AppliedPolicy } from './apply-policy';
 
 type Proposer = Pick<Identity, 'keyId' | 'owner'>;
@@ -33,16 +28,12 @@ export class ProposePolicyHandler implements ICommandHandler<ProposePolicyComman
     private readonly proposals: PolicyProposals,
     private readonly store: PolicyStore,
     private readonly active: ActivePolicy,
-    @Inject(AGENT_TOOLS) private readonly shapes: ToolShapes,
+    private readonly threads: PolicyThreads,
   ) {}
 
   async execute({ text, replaces, by }: ProposePolicyCommand): Promise<Proposal> {
-    const { ok, policy, findings } = checkPolicy(text, this.shapes);
-    if (!ok || policy === null) throw new PolicyInvalid(findings);
-    const { version, source } = policy;
-    const document = canonicalize(source.value);
     const found = replaces === null ? null : await this.store.find(replaces);
-    const change = policyChange(found && readPolicy(found.document).policy, policy.policy);
+    const { version, document, change } = await this.threads.accept(text, found?.document ?? null);
     const proposal = await this.proposals.add({ version, document, source: text, replaces, by, change });
     if (proposal === null) throw staleVersion(this.active.version);
     return proposal;

@@ -43,6 +43,18 @@ const tooLong = ({ length }: string): Fault => ({
   fix: 'Say the same with fewer rules: lists and globs match many values.',
 });
 
+/**
+ * Reads the canonical form of a document that was checked before it was stored. JSON takes a hundredth of the time of YAML.
+ *
+ * @throws UnreadableDocument if this version cannot enforce it
+ */
+export function readStored(document: string): Policy {
+  const { data } = policySchema.safeParse(JSON.parse(document));
+  const [fault] = data ? crossFaults(data) : [];
+  // The reader of texts says what is wrong, and where.
+  return data && fault === undefined ? data : readPolicy(document).policy;
+}
+
 /** The version of a document: its digest. */
 export function policyVersion(document: JsonValue): string {
   return `sha256:${sha256Hex(canonicalize(document))}`;

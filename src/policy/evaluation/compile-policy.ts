@@ -1,3 +1,4 @@
+import { runAtOnce, type Steps } from '../../kernel/steps';
 import { durationMs } from '../document/duration';
 import { listOf, type Policy, type Rule } from '../document/policy-schema';
 import { compileCondition } from '../matchers/condition';
@@ -12,6 +13,7 @@ import type { Facts } from './facts';
 
 /** Above this, a condition with a loop is a doubt: values and characters of input and metadata. */
 const MAX_LOOP_WEIGHT = 20_000;
+const RULES_IN_A_STEP = 50;
 /** Names of tools whose rules are remembered. */
 const MAX_TOOLS = 500;
 
@@ -81,12 +83,24 @@ const RANK = { deny: 0, ask: 2, allow: 4 } as const;
 
 const rank = ({ decision, isCostly }: CompiledRule): number => RANK[decision] + Number(isCostly);
 
-/** Compiles a document that `readPolicy` has accepted. */
-export function compilePolicy(
-  { policy, version }: { readonly policy: Policy; readonly version: string },
-  shapes: ToolShapes,
-): CompiledPolicy {
-  const rules = policy.rules.map(compileRule).toSorted((a, b) => (a.id < b.id ? -1 : 1));
+/** A document that `readPolicy` has accepted. */
+interface Accepted {
+  readonly policy: Policy;
+  readonly version: string;
+}
+
+export function compilePolicy(accepted: Accepted, shapes: ToolShapes): CompiledPolicy {
+  return runAtOnce(compileInSteps(accepted, shapes));
+}
+
+/** A step compiles a few rules. */
+export function* compileInSteps({ policy, version }: Accepted, shapes: ToolShapes): Steps<CompiledPolicy> {
+  const compiled: CompiledRule[] = [];
+  for (const rule of policy.rules) {
+    compiled.push(compileRule(rule));
+    if (compiled.length % RULES_IN_A_STEP === 0) yield;
+  }
+  const rules = compiled.toSorted((a, b) => (a.id < b.id ? -1 : 1));
   const classes = ['normal', 'critical', ...Object.keys(policy.classes ?? {})].map(
     (name): [string, CompiledClass] => {
       const timeout = policy.classes?.[name]?.timeout;

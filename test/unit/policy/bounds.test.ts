@@ -1,5 +1,7 @@
 import { TOOL_SHAPES } from '../../../src/agents/adapters';
 import { checkPolicy } from '../../../src/policy/check/check-policy';
+import { pairFaults } from '../../../src/policy/check/pair-faults';
+import type { Rule } from '../../../src/policy/document/policy-schema';
 import { readPolicy } from '../../../src/policy/document/read-policy';
 import { documentOf } from '../../support/policy-scene';
 
@@ -104,6 +106,23 @@ describe('security 21: a document beyond a bound', () => {
     expect(check(documentOf(rules))).toMatchObject({ ok: true, findings: [] });
     expect(check(JSON.stringify({ version: 1, rules }, null, 2))).toMatchObject({ ok: true, findings: [] });
   });
+});
+
+it('security 21: compares rules with long lists up to a bound, and says so', () => {
+  const tools = Array.from({ length: 99 }, (_, i) => `T${i}`);
+  const rules = Array.from({ length: 2_000 }, (_, i) => ({
+    id: `r${i}`,
+    decision: 'ask' as const,
+    class: i % 2 === 0 ? 'normal' : 'critical',
+    match: { tool: [...tools, `U${i}`] },
+  }));
+  expect(pairFaults(rules)).toEqual([
+    expect.objectContaining({
+      severity: 'warning',
+      message: expect.stringContaining('too many rules') as string,
+    }),
+  ]);
+  expect(pairFaults([...rules.slice(0, 9), rules[0] as Rule])).toHaveLength(1);
 });
 
 describe('a condition that fails whatever the request', () => {
