@@ -22,6 +22,7 @@ import { IndexOpenWork1795464000023 } from '../../migrations/1795464000023-Index
 import { AddPolicy1795464000024 } from '../../migrations/1795464000024-AddPolicy';
 import { AddStopConfirmations1795464000025 } from '../../migrations/1795464000025-AddStopConfirmations';
 import { AddDigestState1795464000026 } from '../../migrations/1795464000026-AddDigestState';
+import { FillAuditQueuePlainly1795464000029 } from '../../migrations/1795464000029-FillAuditQueuePlainly';
 import { AddTopics1795464000012 } from '../../migrations/1795464000012-AddTopics';
 import { AddCardPieces1795464000013 } from '../../migrations/1795464000013-AddCardPieces';
 
@@ -110,6 +111,7 @@ export function createDataSource(
       AddPolicy1795464000024,
       AddStopConfirmations1795464000025,
       AddDigestState1795464000026,
+      FillAuditQueuePlainly1795464000029,
     ],
     migrationsTransactionMode: 'all',
     applicationName: 'countersign',
