@@ -1,7 +1,7 @@
 import { nameActor } from '../kernel/actor';
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { EventBus } from '@nestjs/cqrs';
-import { currentCorrelationId, withCorrelation } from '../logging/correlation';
+import { currentCorrelationId } from '../logging/correlation';
 import { Log } from '../logging/log';
 import { Tracing } from '../tracing/tracing';
 import type { Settlement } from './approval';
@@ -23,17 +23,10 @@ export class ApprovalLog implements OnModuleInit {
     });
   }
 
-  private enqueued({
-    id: approvalId,
-    correlationId,
-    keyId,
-    agentId,
-    toolName,
-  }: ApprovalEnqueued['approval']): void {
-    const fields = { approvalId, keyId, agentId, toolName };
-    withCorrelation(correlationId, () =>
-      this.log.event('info', 'approval.enqueued', fields, 'an agent asks for approval'),
-    );
+  private enqueued({ id: approvalId, ...asked }: ApprovalEnqueued['approval']): void {
+    const { correlationId, keyId, agentId, toolName } = asked;
+    const fields = { correlationId, approvalId, keyId, agentId, toolName };
+    this.log.event('info', 'approval.enqueued', fields, 'an agent asks for approval');
   }
 
   private settled(approval: Settlement): void {
@@ -41,6 +34,7 @@ export class ApprovalLog implements OnModuleInit {
     const { kind, id } = nameActor('decision' in approval ? approval.decision.by : approval.by);
     const cause = currentCorrelationId();
     const fields = {
+      correlationId,
       approvalId,
       status,
       by: `${kind}:${id}`,
@@ -53,8 +47,6 @@ export class ApprovalLog implements OnModuleInit {
       'approval.id': approvalId,
       'approval.status': status,
     });
-    withCorrelation(correlationId, () =>
-      this.log.event('info', 'approval.settled', fields, `the approval is ${status}`),
-    );
+    this.log.event('info', 'approval.settled', fields, `the approval is ${status}`);
   }
 }

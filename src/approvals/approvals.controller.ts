@@ -7,7 +7,6 @@ import {
   Param,
   Post,
   Query,
-  Req,
   Res,
   UseFilters,
 } from '@nestjs/common';
@@ -23,7 +22,7 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import { RouteConfig } from '@nestjs/platform-fastify';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply } from 'fastify';
 import { actorOf, type Identity } from '../access/identity';
 import { KeyTurns } from '../access/key-turns';
 import { Caller, callerOf } from '../access/access.guard';
@@ -109,9 +108,9 @@ export class ApprovalsController {
   @ApiOkResponse({ type: ApprovalView, description: 'Replay of an earlier call with this Idempotency-Key' })
   @ApiBody({ type: EnqueueBodyDto })
   @ApiQuery({ name: 'wait', required: false, schema: { type: 'string', pattern: '^\\d{1,2}$' } })
-  async enqueue(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply) {
-    const caller = callerOf(request);
-    const { id, wait, gone, seen } = await this.ask(request, reply, caller);
+  async enqueue(@Res({ passthrough: true }) reply: FastifyReply) {
+    const caller = callerOf(reply.request);
+    const { id, wait, gone, seen } = await this.ask(reply, caller);
     // A replay answers with the current approval, and reading settles an overdue one.
     if (wait === 0 && seen) return viewOf(seen);
     const waiting = { id, wait, gone: gone ?? callerGone(reply, caller), seen };
@@ -119,8 +118,9 @@ export class ApprovalsController {
   }
 
   /** Separate from the wait, so that a call that waits keeps no large request in memory. */
-  private async ask(request: FastifyRequest, reply: FastifyReply, caller: Identity) {
+  private async ask(reply: FastifyReply, caller: Identity) {
     // Parsed by hand: parameters that go through pipes are a third of all promises of an enqueue.
+    const { request } = reply;
     const body = parsed(EnqueueBodyDto.schema, request.body);
     const { wait } = parsed(WaitQueryDto.schema, request.query);
     const idempotencyKey = idempotencyKeyOf(request.headers['idempotency-key']);
