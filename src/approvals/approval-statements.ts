@@ -60,25 +60,12 @@ const AFTERMATH = (lanes: string) => `
   select ${SETTLEMENT} from ended, (select count(sent) from woken) as all_woken`;
 
 /**
- * Inserts many requests at once. Parameters, each an array with a value for each request: key, agent, session, request,
- * digest, correlation, idempotency key, body digest, seconds, traceparent; then lanes, cap, and the keys whose pending
- * requests are counted; then, for each request again, the owner of the key and the replica where its caller waits; then
- * the cap on the bytes; then, for each request, its connector and the policy's verdict. A replay takes no room from new requests.
- *
- * Inserts in the order of the idempotency keys, so that two replicas with the same keys cannot deadlock.
+ * Requests that their key has room for. `own` counts what the key has pending, unless the key is not among those to be
+ * counted. A replay takes no room from new requests.
  */
-export const ENQUEUE: Statement = {
-  name: 'approval-enqueue',
-  text: `
-  with input as materialized (
-    select *, uuid_v7(${NOW}) as id
-    from unnest((select $1::text[]), $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[],
-      $9::float8[], $10::text[], $14::text[], $15::integer[], $17::text[], $18::text[]) with ordinality
-      as t (key_id, agent_id, session_id, request, input_digest, correlation_id, idempotency_key, body_digest,
-        seconds, traceparent, owner, holder, connector, policy, place)
-  ), counted as materialized (
+const ADMITTED = `, counted as materialized (
     select key_id, pending, pending_bytes
-    from unnest((select $13::text[])) as k (key_id) cross join lateral (
+    from unnest((select $16::text[])) as k (key_id) cross join lateral (
       select count(*) as pending, coalesce(sum(octet_length(request)), 0) as pending_bytes
       from approvals a where a.key_id = k.key_id and a.status = 'pending') as own
   ), admitted as (
@@ -90,29 +77,59 @@ export const ENQUEUE: Statement = {
           select from approvals a where a.key_id = i.key_id and a.idempotency_key = i.idempotency_key) as is_new
         from input as i left join counted using (key_id)) as compared
       window own as (partition by key_id order by place)) as numbered
-    where pending is null or (pending + nth <= $12::bigint and pending_bytes + bytes <= $16::float8)
-  ), new as (
+    where pending is null or (pending + nth <= $17::bigint and pending_bytes + bytes <= $18::float8)
+  )`;
+
+const enqueue = (name: string, counts: boolean): Statement => ({
+  name,
+  text: `
+  with input as materialized (
+    select *, uuid_v7(${NOW}) as id
+    from unnest((select $1::text[]), $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[],
+      $9::float8[], $10::text[], $11::text[], $12::integer[], $13::text[], $14::text[]) with ordinality
+      as t (key_id, agent_id, session_id, request, input_digest, correlation_id, idempotency_key, body_digest,
+        seconds, traceparent, owner, holder, connector, policy, place)
+  )${counts ? ADMITTED : ''}, new as (
     insert into approvals (id, key_id, agent_id, session_id, request, input_digest, correlation_id,
       idempotency_key, body_digest, traceparent, owner, holder, connector, policy, created_at, expires_at)
     select id, key_id, agent_id, session_id, request, input_digest, correlation_id, idempotency_key, body_digest,
       traceparent, owner, holder, connector, policy, ${NOW}, ${NOW} + make_interval(secs => seconds)
-    from admitted order by key_id, idempotency_key
+    from ${counts ? 'admitted' : 'input'} order by key_id, idempotency_key
     on conflict (key_id, idempotency_key) where idempotency_key is not null do nothing
     returning id, created_at, expires_at
   ), stored as (
     select place, key_id, correlation_id, input_digest, new.* from new join input using (id)
-  ), card as (${enqueueCards({ of: 'stored', lanes: '$11', order: 'place' })}
+  ), card as (${enqueueCards({ of: 'stored', lanes: '$15', order: 'place' })}
   ), audited as (
     insert into audit_log (at, type, actor, approval_id, correlation_id, data)
     select created_at, 'approval.enqueued', 'api:' || key_id, id, correlation_id,
       json_build_object('inputDigest', input_digest)::text
     from stored order by place
   )
-  select input.place::int, stored.id, created_at, expires_at, counted.pending::int, counted.pending_bytes::float8, admitted.place is not null as admitted
-  from input left join stored using (place) left join admitted using (place)
-    left join counted on counted.key_id = input.key_id
+  select input.place::int, stored.id, created_at, expires_at, ${
+    counts
+      ? 'counted.pending::int, counted.pending_bytes::float8, admitted.place is not null as admitted'
+      : 'null as pending, null as pending_bytes, true as admitted'
+  }
+  from input left join stored using (place)
+  ${counts ? 'left join admitted using (place) left join counted on counted.key_id = input.key_id' : ''}
   order by place`,
-};
+});
+
+/**
+ * Inserts many requests at once, which surely have room. Parameters, each an array with a value for each request: key,
+ * agent, session, request, digest, correlation, idempotency key, body digest, seconds, traceparent, owner of the key,
+ * replica where the caller waits, connector, the policy's verdict; then lanes.
+ *
+ * Inserts in the order of the idempotency keys, so that two replicas with the same keys cannot deadlock.
+ */
+export const ENQUEUE = enqueue('approval-enqueue', false);
+
+/**
+ * Inserts those that have room. Further parameters: the keys whose pending requests are counted, the cap on their
+ * number, the cap on their bytes. Apart from {@link ENQUEUE}, because the count doubles what a lone request costs.
+ */
+export const ENQUEUE_COUNTED = enqueue('approval-enqueue-counted', true);
 
 /** Parameters: key, idempotency key, body digest. Leaves out the request text, which its caller has. */
 export const FIND_BY_IDEMPOTENCY_KEY: Statement = {
@@ -408,18 +425,23 @@ const SNAPSHOT = snapshotWith(APPROVAL);
 /** Selects the digest only of rows without a receipt. */
 const TO_BE_SIGNED = `case when status = 'pending' or not exists ${RECEIPT} then ${SHOWN} end as display_digest`;
 
-/** Parameters: grace in seconds, ids (one). */
+/** Parameters: grace in seconds, id. */
 export const FIND: Statement = {
   name: 'approval-find',
   withinMs: PERSON_WAITS_MS,
-  text: `select ${SNAPSHOT}, ${TO_BE_SIGNED} from approvals where id = any($2::uuid[])`,
+  text: `select ${SNAPSHOT}, ${TO_BE_SIGNED} from approvals where id = $2`,
 };
 
-/** The same for many awaited requests. Leaves out the request text of pending ones: only the final state is awaited. */
+/**
+ * Parameters: grace in seconds, ids of awaited requests. Leaves out the request text of pending ones: only the final
+ * state is awaited.
+ *
+ * Hides the number of ids from PostgreSQL, which would otherwise plan every execution anew.
+ */
 export const LOOK: Statement = {
   name: 'approval-look',
   text: `select ${snapshotWith(approvalWith(`case when status <> 'pending' then request end as request`))}, ${TO_BE_SIGNED}
-    from approvals where id = any($2::uuid[])`,
+    from approvals where id = any((select $2::uuid[])::uuid[])`,
 };
 
 /** A page ends after this many bytes of requests: two hundred of the largest requests would be 50 MB in one answer. */

@@ -43,6 +43,7 @@ import {
   CANCEL,
   DEPART,
   ENQUEUE,
+  ENQUEUE_COUNTED,
   EXPLAIN,
   EXPIRE_DUE,
   EXPIRE_OVERDUE,
@@ -116,20 +117,6 @@ function endOfRequest(toolName: string, toolUseId: string | null): string {
   return `,${canonicalize({ toolName, toolUseId } satisfies Partial<RequestText>).slice(1)}`;
 }
 
-/** The first ten parameters of the statements that insert requests. */
-const columnsOf = (requests: readonly NewApproval[]): readonly unknown[] => [
-  requests.map(({ keyId }) => keyId),
-  requests.map(({ agentId }) => toColumnText(agentId)),
-  requests.map(({ sessionId }) => toColumnText(sessionId)),
-  requests.map(({ text }) => text),
-  requests.map(({ inputDigest }) => inputDigest),
-  requests.map(({ correlationId }) => correlationId),
-  requests.map(({ idempotency }) => idempotency?.key ?? null),
-  requests.map(({ idempotency }) => idempotency?.bodyDigest ?? null),
-  requests.map(({ timeoutSeconds }) => timeoutSeconds),
-  requests.map(({ traceparent }) => traceparent),
-];
-
 const MIB = 1024 * 1024;
 
 @Injectable()
@@ -190,10 +177,7 @@ export class PostgresApprovalStore extends ApprovalStore {
       }),
     );
     const rows = await this.database.query<RuledRow>(STORE_RULED, [
-      ...columnsOf(requests),
-      requests.map(({ owner }) => owner),
-      requests.map(({ held }) => (held ? this.presence.visibleNumber : null)),
-      requests.map(({ connector }) => connector),
+      ...this.columnsOf(requests),
       endings.map(({ id }) => id),
       endings.map(({ ending }) => ending.status),
       requests.map(({ verdict }) => verdict.version),
@@ -217,19 +201,40 @@ export class PostgresApprovalStore extends ApprovalStore {
     });
   }
 
-  private async enqueueAll(requests: readonly NewApproval[]): Promise<(Stored | NotStored)[]> {
-    const counted = this.headroom.unsure(requests);
-    const rows = await this.database.query<EnqueuedRow>(ENQUEUE, [
-      ...columnsOf(requests),
-      this.lanes.current,
-      this.maxPending.requests,
-      counted,
+  /** The first parameters of the statements that insert requests. */
+  private columnsOf(requests: readonly NewApproval[]): readonly unknown[] {
+    return [
+      requests.map(({ keyId }) => keyId),
+      requests.map(({ agentId }) => toColumnText(agentId)),
+      requests.map(({ sessionId }) => toColumnText(sessionId)),
+      requests.map(({ text }) => text),
+      requests.map(({ inputDigest }) => inputDigest),
+      requests.map(({ correlationId }) => correlationId),
+      requests.map(({ idempotency }) => idempotency?.key ?? null),
+      requests.map(({ idempotency }) => idempotency?.bodyDigest ?? null),
+      requests.map(({ timeoutSeconds }) => timeoutSeconds),
+      requests.map(({ traceparent }) => traceparent),
       requests.map(({ owner }) => owner),
       requests.map(({ held }) => (held ? this.presence.visibleNumber : null)),
-      this.maxPending.bytes,
       requests.map(({ connector }) => connector),
+    ];
+  }
+
+  private async enqueueAll(requests: readonly NewApproval[]): Promise<(Stored | NotStored)[]> {
+    const counted = this.headroom.unsure(requests);
+    const values = [
+      ...this.columnsOf(requests),
       requests.map(({ verdict }) => verdict && JSON.stringify(verdict)),
-    ]);
+      this.lanes.current,
+    ];
+    const rows = await (counted.length === 0
+      ? this.database.query<EnqueuedRow>(ENQUEUE, values)
+      : this.database.query<EnqueuedRow>(ENQUEUE_COUNTED, [
+          ...values,
+          counted,
+          this.maxPending.requests,
+          this.maxPending.bytes,
+        ]));
     const bytes = requests.reduce((sum, request) => sum + request.bytes, 0);
     return requests.map((request, place): Stored | NotStored => {
       const row = rows[place];
@@ -402,7 +407,7 @@ export class PostgresApprovalStore extends ApprovalStore {
   }
 
   private async read(id: string, took?: (bytes: number) => void): Promise<Snapshot | null> {
-    const rows = await this.database.query<SnapshotRow>(FIND, [this.graceSeconds, [id]]);
+    const rows = await this.database.query<SnapshotRow>(FIND, [this.graceSeconds, id]);
     for (const { request } of rows) took?.(request.length);
     const [row] = rows;
     return row ? toSnapshot(row) : null;

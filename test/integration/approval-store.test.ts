@@ -7,8 +7,10 @@ import {
   DEPART,
   EXPIRE_DUE,
   EXPIRE_OVERDUE,
+  FIND,
   JOIN,
   LIST,
+  LOOK,
   LOOK_FOR_DUE,
   REFUSE_SAME_OWNER,
   SETTLE,
@@ -783,7 +785,7 @@ describe('expiring', () => {
       };
       const { until } = await replica.store.lookForDue(null);
       expect(await blocksRead(null)).toBeGreaterThan(10);
-      expect(await blocksRead(new Date(until.getTime() - 3_000))).toBeLessThan(5);
+      expect(await blocksRead(new Date(until.getTime() - 3_000))).toBeLessThan(10);
     } finally {
       await Promise.all([holder.end(), reader.end()]);
     }
@@ -962,4 +964,21 @@ describe('where the statistics are from when little was pending', () => {
   it('what is due is ended by its time', async () => {
     expect(await indexesOf(EXPIRE_DUE)).toEqual(['ix_approvals_due', 'pk_approvals']);
   });
+});
+
+it.each([
+  ['a read', FIND, (id: string) => [0, id]],
+  ['a look at what is awaited', LOOK, (id: string) => [0, [id]]],
+])('%s is not planned anew each time', async (_, { text }, valuesOf) => {
+  const values = valuesOf(await enqueue());
+  const client = new Client({ connectionString: database.url });
+  await client.connect();
+  try {
+    // PostgreSQL compares the costs after five plans.
+    for (let n = 0; n < 6; n++) await client.query({ name: 'repeated', text, values });
+    const { rows } = await client.query('select generic_plans::int as generic from pg_prepared_statements');
+    expect(rows).toEqual([{ generic: 1 }]);
+  } finally {
+    await client.end();
+  }
 });
