@@ -61,7 +61,7 @@ export const announce = ({
   lanes,
   news,
   urgency = 'first',
-}: Parts & { readonly news: string; readonly urgency?: 'first' | 'warning' }): string => `
+}: Parts & { readonly news: string; readonly urgency?: 'first' | 'card' }): string => `
     insert into outbox (kind, lane, urgency, created_at, available_at, data)
     select 'notice', lane, ${URGENCY[urgency]}, now(), now(),
       (${news} || jsonb_build_object('atMs', (extract(epoch from now()) * 1000)::bigint))::text

@@ -146,6 +146,12 @@ export const STORIES: Readonly<Record<string, Story>> = {
     return {};
   },
 
+  /** An operator no longer trusts an agent, stops the rules, and goes home. */
+  CountersignPolicyStopped: async ({ api }) => {
+    await api.call('operator', 'POST', '/api/policy/stop');
+    return {};
+  },
+
   CountersignReceiptsFailing: async (scene) => {
     const { api } = scene;
     await (await scene.session('owner')).query('revoke insert on receipts from countersign');

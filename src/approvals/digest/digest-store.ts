@@ -74,7 +74,7 @@ export const SEND: Statement = {
     of: 'happened',
     lanes: '$3',
     news: `jsonb_build_object('event', 'digest', 'fromMs', from_ms, 'toMs', to_ms, 'counts', counts)`,
-    urgency: 'warning',
+    urgency: 'card',
   })}
   )
   select counts from happened`,
