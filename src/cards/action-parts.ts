@@ -4,10 +4,20 @@ import { runAtOnce, type Steps } from '../kernel/steps';
 import { part, type ActionPart, type HiddenPart } from './action-part';
 import { beginning } from './excerpt';
 import { knownTool } from './known-agents/known-agents';
-import { makeVisible, type Visible } from './visible-text/visible-text';
+import { makeVisible, visibleLine, type Visible } from './visible-text/visible-text';
 
 /** JSON of more values than this is one line: nobody reads so many, and indentation multiplies the size. */
 const MAX_INDENTED_VALUES = 5_000;
+/** JSON of this length is one line on a card, or two on a phone. */
+const MAX_LINE_OF_JSON = 80;
+/** More texts are shown within JSON: Telegram formats at most 100 pieces of a message. */
+const MAX_TEXT_BLOCKS = 8;
+
+/** A longer name of a member does not serve as a label. */
+const MAX_NAME_LENGTH = 60;
+
+/** Words for a text whose lines all end like this. */
+export const CRLF = 'CRLF line ends';
 
 /** The whole action for reading: first the tool's known members, then all others as JSON. */
 export function actionParts(toolName: string, toolInput: JsonObject): ActionPart[] {
@@ -24,7 +34,11 @@ export function* makeActionParts(toolName: string, toolInput: JsonObject): Steps
 }
 
 function* makeTextVisible(value: HiddenPart['value'], layout: ActionPart['layout']): Steps<Visible> {
-  if (typeof value === 'string') return yield* makeVisible(value, layout);
+  if (typeof value === 'string') {
+    const visible = yield* makeVisible(value, layout);
+    // The empty line after the last line end is not one that a person counts.
+    return value.endsWith('\n') && visible.lines > 1 ? { ...visible, lines: visible.lines - 1 } : visible;
+  }
   const lines: Visible[] = [];
   for (const [ours, text] of value) {
     const visible = yield* makeVisible(text, 'line');
@@ -38,27 +52,54 @@ function hiddenParts(toolName: string, toolInput: JsonObject): HiddenPart[] {
   const rest = new Map(Object.entries(toolInput));
   const parts: HiddenPart[] = [];
   const tool = knownTool(toolName);
-  for (const member of tool?.members ?? []) {
+  for (const member of tool?.members?.(toolInput) ?? []) {
     const value = rest.get(member.name);
     if (typeof value !== 'string') continue;
     rest.delete(member.name);
     parts.push(part(member, value));
   }
-  if (tool?.structure) {
-    const { member, parts: partsOf } = tool.structure;
-    const structured = partsOf(rest.get(member));
-    if (structured.length > 0) rest.delete(member);
-    parts.push(...structured);
+  const structure = tool?.structure?.(toolInput);
+  for (const member of structure?.members ?? []) rest.delete(member);
+  parts.push(...(structure?.parts ?? []));
+  return [...parts, ...jsonParts(rest, parts.length === 0 ? 'Input' : 'Other input')];
+}
+
+/**
+ * Members as JSON, in their order. A text of several lines is a block of its own, with its name as the label. With none
+ * of the two there is an empty object.
+ */
+function jsonParts(members: ReadonlyMap<string, JsonValue>, label: string): HiddenPart[] {
+  const parts: HiddenPart[] = [];
+  let group: [string, JsonValue][] = [];
+  let texts = 0;
+  const endGroup = (): void => {
+    if (group.length > 0) parts.push(jsonPart(parts.length === 0 ? label : 'More input', group));
+    group = [];
+  };
+  for (const [name, value] of members) {
+    const isText = typeof value === 'string' && value.includes('\n') && name.length <= MAX_NAME_LENGTH;
+    if (!isText || texts >= MAX_TEXT_BLOCKS) {
+      group.push([name, value]);
+      continue;
+    }
+    endGroup();
+    texts += 1;
+    parts.push({ ...part({ label: JSON.stringify(name), layout: 'block' }, value), isTheirLabel: true });
   }
-  if (rest.size > 0 || parts.length === 0) {
-    // fromEntries defines own members, so even one named __proto__ is kept.
-    const members = Object.fromEntries(rest);
-    const json = JSON.stringify(members, null, countValues(members) > MAX_INDENTED_VALUES ? 0 : 2);
-    parts.push(
-      part({ label: parts.length === 0 ? 'Input' : 'Other input', layout: 'block', language: 'json' }, json),
-    );
-  }
-  return parts;
+  endGroup();
+  return members.size === 0 && label === 'Input' ? [jsonPart(label, [])] : parts;
+}
+
+function jsonPart(label: string, entries: readonly [string, JsonValue][]): HiddenPart {
+  // fromEntries defines own members, so even one named __proto__ is kept.
+  const members = Object.fromEntries(entries);
+  const short = JSON.stringify(members);
+  if (short.length <= MAX_LINE_OF_JSON) return part({ label, layout: 'line' }, short);
+  const isLarge = countValues(members) > MAX_INDENTED_VALUES;
+  return part(
+    { label, layout: 'block', language: 'json' },
+    isLarge ? short : JSON.stringify(members, null, 2),
+  );
 }
 
 /** The beginning of the action in at most `length` units, for lists. It is not exact: do not decide from it. */
@@ -116,10 +157,27 @@ export function actionLines(parts: readonly ActionPart[]): string[] {
   );
 }
 
-/** The label, with the number of lines if there are several, or "empty". */
-export function labelOf({ label, shown, lines }: Pick<ActionPart, 'label' | 'shown' | 'lines'>): string {
-  if (shown === '') return `${label} (empty)`;
-  return lines > 1 ? `${label} (${lines} lines)` : label;
+/** The label with what it has to say about the text: its lines, its line ends, or that it is empty. */
+export function labelOf(
+  part: Pick<ActionPart, 'label' | 'isTheirLabel' | 'shown' | 'lines' | 'endsInCrlf'>,
+): string {
+  return `${nameOfPart(part)}${noteOf(part)}`;
+}
+
+/** The label alone; one of the caller's in its visible form. */
+export function nameOfPart({ label, isTheirLabel }: Pick<ActionPart, 'label' | 'isTheirLabel'>): string {
+  return isTheirLabel ? visibleLine(label) : label;
+}
+
+/** The part of a label that counts, with a space before it; empty if there is nothing to say. */
+export function noteOf({
+  shown,
+  lines,
+  endsInCrlf,
+}: Pick<ActionPart, 'shown' | 'lines' | 'endsInCrlf'>): string {
+  if (shown === '') return ' (empty)';
+  const notes = [...(lines > 1 ? [`${lines} lines`] : []), ...(endsInCrlf ? [CRLF] : [])];
+  return notes.length === 0 ? '' : ` (${notes.join(', ')})`;
 }
 
 /** The number of values, counted up to one more than {@link MAX_INDENTED_VALUES}. */

@@ -1,40 +1,57 @@
 import type { ApprovalRequest } from '../approvals/approval';
+import { isQuestion } from '../kernel/question-tools';
 import { runAtOnce, runInTurns, type Steps } from '../kernel/steps';
 import { makeActionDocument, makeActionText, type ActionDocument } from './action-document';
 import type { ActionPart } from './action-part';
-import { labelOf, makeActionParts } from './action-parts';
+import { makeActionParts } from './action-parts';
 import { askerOf, CLAIMED_AGENT } from './asker';
+import { diffParts } from './diff-parts';
 import { excerpt, type Excerpt } from './excerpt';
-import { unguardedMode } from './known-agents/known-agents';
-import { bold, join, pre, rich, words, type RichText } from './rich-text';
-import { shortId } from './short-id';
+import type { Circumstances } from './known-agents/known-agent';
+import { knownTool, subagentOf, unguardedMode } from './known-agents/known-agents';
+import { bold, fold, join, pre, rich, words, type RichText } from './rich-text';
 import { shorten } from './shorten';
+import { showParts, splitBlock } from './show-parts';
+import { toolTitle } from './titles';
 import { makeVisible, visibleLine } from './visible-text/visible-text';
 import { makeWarnings } from './warnings';
 
 /** Length of each field in a shortened card, in UTF-16 units. The action gets the rest. */
 const SHORT = { name: 100, directory: 240, prose: 300 } as const;
+/** Length of the words around a fold of an excerpt. */
+const ROOM_FOR_FOLDS = 40;
 
 /** A request as operators read it, computed once, since that is expensive for a large input. */
 export interface CardContent {
   readonly request: ApprovalRequest;
   /** Length of the longest message of the channel, in UTF-16 units. */
   readonly limit: number;
+  /** The effect of the request in words. */
+  readonly title: RichText;
+  /** The parts as a card shows them, with a diff in place of edits. */
   readonly parts: readonly ActionPart[];
   readonly warnings: readonly RichText[];
   /** The visible form of the metadata; null without any. */
   readonly metadata: string | null;
-  /** The visible parts as lines of plain text. */
+  /** The visible parts as lines of plain text: for the document, and for an excerpt. */
   readonly text: string;
+  readonly excerptText: string;
   /** The document if a card can certainly not hold the whole action; null if the card may hold it. */
   readonly document: ActionDocument | null;
 }
 
 export interface Surroundings {
-  /** The first lines: the request's state, with the name of the tool. */
-  readonly heading: (tool: RichText) => readonly RichText[];
-  /** The last lines before the request's id. */
+  /** The first lines. */
+  readonly heading: readonly RichText[];
+  /** Lines that a reader must see, before the folded details. */
+  readonly notices: readonly RichText[];
+  /** Further details, at the beginning and at the end of them. */
+  readonly reasons: readonly RichText[];
+  readonly details: readonly RichText[];
+  /** The last lines. */
   readonly closing: readonly RichText[];
+  /** True for a card that nobody decides any more: the action is folded, too. */
+  readonly isSettled: boolean;
   /** The document with the whole action, if the card cannot hold it. */
   readonly document: ActionDocument | null;
   /** Messages in place of a document, if the chat accepts no files. */
@@ -46,11 +63,6 @@ export interface SentPieces {
   readonly count: number;
   /** Digest of their texts, joined by newlines; lower-case hex. */
   readonly sha256: string;
-}
-
-interface Layout {
-  readonly action: readonly RichText[];
-  readonly fieldLimit: (length: number) => number;
 }
 
 const prepared = new WeakMap<ApprovalRequest, CardContent>();
@@ -70,83 +82,114 @@ export async function prepareCard(request: ApprovalRequest, limit: number): Prom
 }
 
 function* makeCardContent(request: ApprovalRequest, limit: number): Steps<CardContent> {
-  const { toolName, toolInput, metadata } = request;
-  const parts = yield* makeActionParts(toolName, toolInput);
-  const warnings = [...(yield* makeWarnings(request, parts)), ...modeWarning(request)];
+  const { toolName, toolInput, metadata, cwd } = request;
+  const texts = yield* makeActionParts(toolName, toolInput);
+  const { parts, places } = diffParts(texts);
+  yield;
+  const warnings = [
+    ...dangerWarning(request),
+    ...(yield* makeWarnings(request, texts)),
+    ...modeWarning(request),
+  ];
   const given = Object.keys(metadata).length > 0 ? JSON.stringify(metadata) : null;
   const shown = given === null ? null : (yield* makeVisible(given, 'block')).shown;
-  const text = yield* makeActionText(parts);
+  const text = yield* makeActionText(texts);
+  const shownParts = parts.filter(({ isDetail }) => !isDetail);
+  const excerptText = shownParts.length === texts.length ? text : yield* makeActionText(shownParts);
   const isLong = [...parts, { shown: shown ?? '' }].some((each) => each.shown.length > limit);
   const document = isLong ? yield* makeActionDocument(request, text) : null;
-  return { request, limit, parts, warnings, metadata: shown, text, document };
+  const title = titleOf(request, { cwd, places });
+  return { request, limit, title, parts, warnings, metadata: shown, text, excerptText, document };
+}
+
+/** The effect of the request in words; of a tool that is not known the name. */
+export function titleOf(request: ApprovalRequest, circumstances: Circumstances): RichText {
+  const { toolName, toolInput } = request;
+  if (isQuestion(request)) return rich`❓ ${bold('The agent asks a question')}`;
+  return knownTool(toolName)?.title?.(toolInput, circumstances) ?? toolTitle(toolName);
 }
 
 /** The whole request in one message; undefined if it is too long. */
 export function completeBody(content: CardContent, surroundings: Surroundings): RichText | undefined {
   if (content.document !== null) return undefined;
-  const action = content.parts.flatMap((part) => showPart(part));
-  const message = compose(content, surroundings, { action, fieldLimit: () => Infinity });
+  const message = compose(content, surroundings, showParts(actionOf(content)), () => Infinity);
   return message.text.length <= content.limit ? message : undefined;
 }
 
 /** The request with shortened fields and, if needed, a shortened action; the card marks both. */
 export function shortenedBody(content: CardContent, surroundings: Surroundings): RichText {
+  const { limit, parts, excerptText: text } = content;
   const draft = (action: readonly RichText[]): RichText =>
-    compose(content, surroundings, { action, fieldLimit: (length) => length });
-  const frame = (action: readonly RichText[]): number => content.limit - draft(action).text.length;
-  if (lengthOf(content.parts) <= frame([])) return draft(content.parts.flatMap((part) => showPart(part)));
-  const { text } = content;
-  const room = frame(showExcerpt(text, { head: '', tail: '', leftOut: text.length }));
-  const message = draft(showExcerpt(text, excerpt(text, room)));
+    compose(content, surroundings, action, (length) => length);
+  const room = (action: readonly RichText[]): number => limit - draft(action).text.length;
+  if (parts.every(({ shown }) => shown.length <= limit)) {
+    const whole = draft(showParts(actionOf(content)));
+    if (whole.text.length <= limit) return whole;
+  }
+  const length = room(showExcerpt(text, { head: '', tail: '', leftOut: text.length })) - ROOM_FOR_FOLDS;
+  const message = draft(showExcerpt(text, excerpt(text, length)));
   // The plain form adds marks to the lines, so it shows that much less of the text.
-  const excess = message.plain.length - content.limit;
+  const excess = message.plain.length - limit;
   if (excess <= 0) return message;
-  return { ...message, plain: draft(showExcerpt(text, excerpt(text, room - excess))).plain };
+  return { ...message, plain: draft(showExcerpt(text, excerpt(text, length - excess))).plain };
 }
 
-function compose(content: CardContent, around: Surroundings, { action, fieldLimit }: Layout): RichText {
-  const { toolName, agentId, sessionId, cwd, summary, id } = content.request;
+const actionOf = ({ parts }: CardContent): ActionPart[] => parts.filter(({ isDetail }) => !isDetail);
+
+function compose(
+  content: CardContent,
+  around: Surroundings,
+  action: readonly RichText[],
+  fieldLimit: (length: number) => number,
+): RichText {
+  const { agentId, sessionId, cwd, summary, metadata } = content.request;
+  const short = (value: string, limit: number): RichText => shorten(visibleLine(value), fieldLimit(limit));
   const field = (label: string, value: string, limit: number): RichText =>
     rich`${bold(label)}: ${shorten(value, fieldLimit(limit))}`;
+  const subagent = subagentOf(metadata);
+  const kind = subagent === null ? words('') : rich` · ${bold('Subagent')}: ${short(subagent, SHORT.name)}`;
+  const named = content.parts.filter(({ isDetail }) => isDetail);
+  const details = [
+    rich`${field(CLAIMED_AGENT, visibleLine(agentId), SHORT.name)}${kind}`,
+    rich`${bold('Asked by')}: ${askerOf(content.request)}`,
+    ...around.reasons,
+    ...named.map((part) => field(part.label, part.shown, SHORT.directory)),
+    ...(summary === null ? [] : [field('Summary by the agent', visibleLine(summary), SHORT.prose)]),
+    ...(cwd === null ? [] : [field('Directory', visibleLine(cwd), SHORT.directory)]),
+    field('Session', visibleLine(sessionId), SHORT.name),
+    ...(content.metadata === null ? [] : [field('Metadata', content.metadata, SHORT.prose)]),
+    ...(around.document ? [documentNote(around.document)] : []),
+    ...(around.pieces ? [piecesNote(around.pieces)] : []),
+    ...around.details,
+  ];
+  const seen = [...content.warnings, ...action, ...around.notices];
   return join(
     [
-      ...around.heading(shorten(visibleLine(toolName), fieldLimit(SHORT.name))),
-      ...action,
-      ...content.warnings,
-      ...(cwd === null ? [] : [field('Directory', visibleLine(cwd), SHORT.directory)]),
-      ...(summary === null ? [] : [field('Summary by the agent', visibleLine(summary), SHORT.prose)]),
-      rich`${bold('Asked by')}: ${askerOf(content.request)}`,
-      field(CLAIMED_AGENT, visibleLine(agentId), SHORT.name),
-      field('Session', visibleLine(sessionId), SHORT.name),
-      ...(content.metadata === null ? [] : [field('Metadata', content.metadata, SHORT.prose)]),
-      ...(around.document ? [documentNote(around.document)] : []),
-      ...(around.pieces ? [piecesNote(around.pieces)] : []),
+      ...around.heading,
+      ...(around.isSettled ? [] : seen),
+      fold(join(around.isSettled ? [...seen, ...details] : details, '\n')),
       ...around.closing,
-      rich`${bold('Request')}: ${shortId(id)}`,
     ],
     '\n',
   );
 }
 
-/** Length that these parts add to a message: a label takes at most 2 more characters and a line end. */
-function lengthOf(parts: readonly ActionPart[]): number {
-  return parts.reduce((sum, part) => sum + labelOf(part).length + part.shown.length + 3, 0);
-}
-
-function showPart(part: ActionPart): RichText[] {
-  const label = bold(labelOf(part));
-  if (part.shown === '') return [label];
-  if (part.layout === 'line') return [rich`${label}: ${part.shown}`];
-  return [rich`${label}:`, pre(part.shown, part.language)];
-}
-
 function showExcerpt(whole: string, { head, tail, leftOut }: Excerpt): RichText[] {
+  const [open, folded] = splitBlock(head);
   return [
     rich`🔎 ${bold('Excerpt only')}: the action has ${whole.length} characters. It begins`,
-    pre(head),
-    words(`… ${leftOut} characters left out … and it ends`),
-    // The cut may be within a line, so mark that the tail is not the beginning of one.
-    pre(`…${tail}`),
+    ...(open.length === 0 ? [] : [pre(open.join('\n'))]),
+    fold(
+      join(
+        [
+          ...(folded.length === 0 ? [] : [rich`${bold('It goes on')}:`, pre(folded.join('\n'))]),
+          words(`… ${leftOut} characters left out … and it ends`),
+          // The cut may be within a line, so mark that the tail is not the beginning of one.
+          pre(`…${tail}`),
+        ],
+        '\n',
+      ),
+    ),
   ];
 }
 
@@ -157,6 +200,12 @@ function documentNote({ fileName, sha256 }: ActionDocument): RichText {
 function piecesNote({ count, sha256 }: SentPieces): RichText {
   const messages = count === 1 ? 'the message' : `the ${count} messages`;
   return rich`📄 ${bold(`Complete in ${messages} of this request before`)}, SHA-256 ${sha256}`;
+}
+
+/** A warning about options that make this call more dangerous than it looks. */
+function dangerWarning({ toolName, toolInput }: ApprovalRequest): RichText[] {
+  const dangers = knownTool(toolName)?.dangers?.(toolInput) ?? [];
+  return dangers.length === 0 ? [] : [rich`🚨 ${join(dangers, ' · ')}`];
 }
 
 /** Warning if the permission mode may let the action run without an answer. */

@@ -17,10 +17,12 @@ import {
   type SentPieces,
   type Surroundings,
 } from './card-body';
-import { span, utc } from './moments';
+import { knownTool } from './known-agents/known-agents';
+import { span, utc, utcMinute } from './moments';
 import { bold, relativeTime, rich, words, type RichText } from './rich-text';
 import { shortId } from './short-id';
 import { shorten } from './shorten';
+import { pathOf } from './titles';
 import { visibleLine } from './visible-text/visible-text';
 import { who } from './who';
 
@@ -29,6 +31,12 @@ export interface Card extends RichText {
   readonly document: ActionDocument | null;
 }
 
+interface CardOptions {
+  readonly notices?: readonly string[];
+  readonly pieces?: SentPieces | null;
+}
+
+const MAX_TOOL_LENGTH = 80;
 const MAX_REASON_LENGTH = 400;
 
 /**
@@ -41,9 +49,9 @@ const MAX_REASON_LENGTH = 400;
 export function renderCard(
   approval: ApprovalRequest,
   limit: number,
-  options: { readonly notices?: readonly string[]; readonly pieces?: SentPieces | null } = {},
+  { notices = [], pieces = null }: CardOptions = {},
 ): Card {
-  return pendingCard(cardContent(approval, limit), options.notices ?? [], options.pieces ?? null);
+  return pendingCard(cardContent(approval, limit), { notices, pieces });
 }
 
 /** The card of a settled approval: outcome, actor, time, reason, action, and the agent's acknowledgement. */
@@ -53,10 +61,15 @@ export function renderOutcome(
   pieces: SentPieces | null = null,
 ): RichText {
   const content = cardContent(approval, limit);
+  const acknowledged = approval.acknowledged === null ? [] : [acknowledgement(approval.acknowledged)];
   const surroundings: Surroundings = {
-    heading: (tool) => [...outcome(approval), rich`${bold('Tool')}: ${tool}`],
-    closing: approval.acknowledged === null ? [] : [acknowledgement(approval.acknowledged)],
-    document: pendingCard(content, [], pieces).document,
+    heading: [...outcome(approval), content.title],
+    notices: [],
+    reasons: verdictOf(approval),
+    details: [],
+    closing: [...acknowledged, footOf(approval), requestLine(approval)],
+    isSettled: true,
+    document: pendingCard(content, { pieces }).document,
     pieces,
   };
   const complete = surroundings.document || pieces ? undefined : completeBody(content, surroundings);
@@ -68,28 +81,32 @@ export function renderDocumentCaption(approval: Approval, document: ActionDocume
   return rich`📄 Everything that request ${shortId(approval.id)} asks for. SHA-256 ${document.sha256}`;
 }
 
-function pendingCard(content: CardContent, notices: readonly string[], pieces: SentPieces | null): Card {
-  const surroundings = {
-    heading: (tool: RichText) => [headline(content.request, tool)],
-    closing: [
-      ...notices.map((notice) => words(`🚨 ${notice}`)),
-      ...whereToAnswer(content.request),
-      ...verdictOf(content.request),
-      expiry(content.request),
-    ],
+function pendingCard(content: CardContent, { notices = [], pieces = null }: CardOptions): Card {
+  const { request } = content;
+  const surroundings: Omit<Surroundings, 'document'> = {
+    heading: [content.title],
+    notices: [...notices.map((notice) => words(`🚨 ${notice}`)), ...whereToAnswer(request)],
+    reasons: verdictOf(request),
+    details: [rich`${bold('Expires')}: ${words(utc(request.expiresAt))}`, requestLine(request)],
+    closing: [footOf(request), expiry(request)],
+    isSettled: false,
   };
   if (pieces)
     return { ...shortenedBody(content, { ...surroundings, document: null, pieces }), document: null };
   const complete = completeBody(content, { ...surroundings, document: null });
   if (complete) return { ...complete, document: null };
-  const document = content.document ?? runAtOnce(makeActionDocument(content.request, content.text));
+  const document = content.document ?? runAtOnce(makeActionDocument(request, content.text));
   return { ...shortenedBody(content, { ...surroundings, document }), document };
 }
 
-function headline(request: ApprovalRequest, tool: RichText): RichText {
-  return isQuestion(request)
-    ? rich`❓ ${tool} ${bold('asks a question')}`
-    : rich`🔐 ${tool} ${bold('needs approval')}`;
+const requestLine = ({ id }: ApprovalRequest): RichText => rich`${bold('Request')}: ${shortId(id)}`;
+
+/** The tool, and the file, host or directory that it concerns: beside the buttons, where the title may be out of sight. */
+function footOf({ toolName, toolInput, cwd }: ApprovalRequest): RichText {
+  const tool = shorten(visibleLine(toolName), MAX_TOOL_LENGTH);
+  const target = knownTool(toolName)?.target?.(toolInput) ?? null;
+  if (target !== null) return rich`${tool} · ${pathOf(target, cwd)}`;
+  return cwd === null ? tool : rich`${tool} · ${pathOf(cwd, null)}`;
 }
 
 function whereToAnswer(request: ApprovalRequest): RichText[] {
@@ -125,7 +142,8 @@ const IN_SHADOW = {
  */
 function expiry({ createdAt, expiresAt }: ApprovalRequest): RichText {
   const fallback = `${span(createdAt.getTime(), expiresAt.getTime())} after the request`;
-  return rich`${bold('Expires')}: ${words(utc(expiresAt))} (${relativeTime(expiresAt, fallback)})`;
+  const minute = words(utcMinute(expiresAt, createdAt));
+  return rich`⏳ ${minute} (${relativeTime(expiresAt, fallback)})`;
 }
 
 function outcome(approval: SettledApproval): RichText[] {

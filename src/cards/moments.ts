@@ -5,6 +5,12 @@ export function utc(moment: Date): string {
   return `${moment.toISOString().slice(0, 19).replace('T', ' ')} UTC`;
 }
 
+/** The minute in UTC, with the date unless it is the day of the other moment: `12:30 UTC`. */
+export function utcMinute(moment: Date, other: Date): string {
+  const [date, time] = [moment.toISOString().slice(0, 10), moment.toISOString().slice(11, 16)];
+  return date === other.toISOString().slice(0, 10) ? `${time} UTC` : `${date} ${time} UTC`;
+}
+
 /** A length of time in at most two units: `45 s`, `30 min`, `9 min 30 s`, `2 h 5 min`. Never negative. */
 export function span(fromMs: number, toMs: number): string {
   const seconds = Math.max(0, Math.round((toMs - fromMs) / 1000));

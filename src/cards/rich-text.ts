@@ -1,15 +1,16 @@
+import type { CodeLanguage } from './code-language';
+
 /** Precedes every line of a block in a message without formats. */
 const PLAIN_MARK = '│ ';
-
-/** A language for syntax colours; always one of these fixed names. */
-export type CodeLanguage = 'bash' | 'json' | 'powershell';
 
 /** A run of text with one meaning; each channel gives it its own form. */
 export type Span =
   | { readonly kind: 'words' | 'bold' | 'code'; readonly text: string }
   | { readonly kind: 'pre'; readonly text: string; readonly language?: CodeLanguage | undefined }
   /** A moment that a channel may show relative to now; `text` if it cannot. */
-  | { readonly kind: 'time'; readonly text: string; readonly unixSeconds: number };
+  | { readonly kind: 'time'; readonly text: string; readonly unixSeconds: number }
+  /** Lines that a channel may show folded, and unfold for a reader who wants them; they contain no other fold. */
+  | { readonly kind: 'fold'; readonly text: string; readonly spans: readonly Span[] };
 
 /**
  * A piece of a message: `spans` with their meanings, and `text` exactly as a person reads it. `plain` is for a channel
@@ -46,6 +47,12 @@ export function pre(text: string, language?: CodeLanguage): RichText {
 export function relativeTime(moment: Date, fallback: string): RichText {
   const unixSeconds = Math.floor(moment.getTime() / 1000);
   return { spans: [{ kind: 'time', text: fallback, unixSeconds }], text: fallback, plain: fallback };
+}
+
+/** Whole lines that a reader has to unfold. Everything in them still counts as shown. A fold in a fold dissolves. */
+export function fold(inner: RichText): RichText {
+  const spans = inner.spans.flatMap((span) => (span.kind === 'fold' ? span.spans : [span]));
+  return { ...inner, spans: [{ kind: 'fold', text: inner.text, spans }] };
 }
 
 /** Joins the pieces; strings are the service's own words. */

@@ -64,6 +64,7 @@ const settingsSchema = z.strictObject({
   webhookRetryMs: limit.optional(),
   webhookRetryMaxMs: limit.optional(),
   knowsTimes: z.boolean().optional(),
+  knowsFolds: z.boolean().optional(),
   knowsButtonStyles: z.boolean().optional(),
 });
 

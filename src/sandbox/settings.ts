@@ -10,6 +10,8 @@ export interface Settings extends Limits {
   readonly webhookRetryMaxMs: number;
   /** False to refuse `<tg-time>`, as a Bot API server from before that tag does. */
   readonly knowsTimes: boolean;
+  /** False to refuse `<blockquote expandable>`. */
+  readonly knowsFolds: boolean;
   /** False to refuse the `style` of a button. */
   readonly knowsButtonStyles: boolean;
 }
@@ -20,6 +22,7 @@ export const TELEGRAM_SETTINGS: Settings = {
   webhookRetryMs: 2_000,
   webhookRetryMaxMs: 64_000,
   knowsTimes: true,
+  knowsFolds: true,
   knowsButtonStyles: true,
 };
 

@@ -29,7 +29,7 @@ if (!hasBrowser) {
     const waiting = stage.api.get(approval.id, 50);
 
     const card = page.locator('.message').filter({ hasText: shortId(approval.id) });
-    await card.getByText('make <release>').waitFor();
+    await card.locator('pre').getByText('make <release>').waitFor();
     await card.getByRole('button', { name: /Approve/ }).click();
     expect((await waiting).body).toMatchObject({
       status: 'approved',

@@ -16,7 +16,7 @@ it('telegram.md 17: a burst above a minute of the budget is told once, every req
   const asked = await Promise.all(Array.from({ length: BURST }, () => rig.asked()));
   const digests = async () =>
     (await rig.chat.messages()).filter(({ text }) => text.includes('/pending lists them'));
-  const cards = async () => (await rig.chat.messages()).filter(({ text }) => text.includes('needs approval'));
+  const cards = async () => (await rig.chat.messages()).filter(({ text }) => text.startsWith('💻 Run'));
   await until('a digest', async () => (await digests()).length > 0);
   // Minutes pass: what was sent counts no more.
   await until('every card is there', async () => {

@@ -517,11 +517,12 @@ describe('telegram.md 14: a Bot API server that does not know', () => {
       status,
       mode: params.parse_mode,
       time: String(params.text).includes('<tg-time'),
+      fold: String(params.text).includes('<blockquote expandable>'),
       style: JSON.stringify(params.reply_markup ?? {}).includes('"style"'),
     }));
 
   beforeEach(() => rig.restart());
-  afterEach(() => rig.chat.change('limits', { knowsTimes: true, knowsButtonStyles: true }));
+  afterEach(() => rig.chat.change('limits', { knowsTimes: true, knowsFolds: true, knowsButtonStyles: true }));
 
   it('relative times is sent none until restart, and everything else stays formatted', async () => {
     await rig.chat.change('limits', { knowsTimes: false });
@@ -532,7 +533,7 @@ describe('telegram.md 14: a Bot API server that does not know', () => {
       { status: 200, mode: 'HTML', time: false, style: true },
       { status: 200, mode: 'HTML', time: false, style: true },
     ]);
-    expect(first.card.text).toMatch(/Expires: .* \(\d+ min after the request\)/);
+    expect(first.card.text).toMatch(/⏳ .* UTC \(\d+ min after the request\)/);
     await rig.chat.press(first.card.messageId, 'Approve');
     expect(await rig.statusOf(first.approval)).toBe('approved');
     await rig.closed(first.card);
@@ -556,11 +557,27 @@ describe('telegram.md 14: a Bot API server that does not know', () => {
     expect(await rig.statusOf(approval)).toBe('rejected');
   });
 
-  it('either of them is still sent HTML', async () => {
-    await rig.chat.change('limits', { knowsTimes: false, knowsButtonStyles: false });
+  it('folds is sent the same text without them, so the same digest', async () => {
+    await rig.chat.change('limits', { knowsFolds: false });
+    const { approval, card } = await rig.shown();
+    await rig.shown();
+    expect(await formatsOf('sendMessage')).toMatchObject([
+      { status: 400, mode: 'HTML', fold: true },
+      { status: 200, mode: 'HTML', fold: false, time: true, style: true },
+      { status: 200, mode: 'HTML', fold: false },
+    ]);
+    const [row] = await rig.database.query<{ display_digest: string }>(
+      'select display_digest from cards where approval_id = $1',
+      [approval.id],
+    );
+    expect(row?.display_digest).toBe(`sha256:${createHash('sha256').update(card.text).digest('hex')}`);
+  });
+
+  it('any of them is still sent HTML', async () => {
+    await rig.chat.change('limits', { knowsTimes: false, knowsFolds: false, knowsButtonStyles: false });
     await rig.shown();
     expect((await formatsOf('sendMessage')).at(-1)).toMatchObject({ status: 200, mode: 'HTML' });
-    expect(await formatsOf('sendMessage')).toHaveLength(3);
+    expect(await formatsOf('sendMessage')).toHaveLength(4);
   });
 });
 

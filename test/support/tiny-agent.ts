@@ -10,6 +10,7 @@ export const TINY = httpHook({
     name: 'Tiny',
     tool: (name) => (name === 'look' ? { effect: 'reads' } : name === 'make' ? { effect: 'acts' } : null),
     unguardedMode: () => null,
+    subagent: () => null,
   },
   tools: new Map(),
   connector: 'tiny',

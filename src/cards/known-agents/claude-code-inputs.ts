@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { JsonObject, JsonValue } from '../../kernel/json';
-import { part, type HiddenPart, type Row } from '../action-part';
+import { editParts, part, type Row } from '../action-part';
+import type { Structure } from './known-agent';
 
 /** Question with options, as Claude Code asks it. */
 const questionSchema = z.strictObject({
@@ -12,26 +13,56 @@ const questionSchema = z.strictObject({
   ),
 });
 
-/** More edits than this are shown as JSON: Telegram formats at most 100 pieces of a message. */
-const MAX_EDITS_SIDE_BY_SIDE = 6;
+/** More questions than this are shown as JSON: Telegram formats at most 100 pieces of a message. */
+const MAX_QUESTIONS = 6;
+/** More edits than this are shown as JSON: nobody reads so many on a card. */
+const MAX_EDITS = 50;
 
-/** Old and new text of each edit; empty if there are too many edits, or one has another shape. */
-export function editParts(edits: JsonValue | undefined): HiddenPart[] {
-  if (!Array.isArray(edits) || edits.length > MAX_EDITS_SIDE_BY_SIDE) return [];
-  const known = edits.map((edit: JsonValue) => editOf(edit)).filter((edit) => edit !== undefined);
-  if (known.length < edits.length) return [];
-  return known.flatMap(({ before, after, extent }, i) => [
-    part({ label: `Before, edit ${i + 1} of ${known.length}${extent}`, layout: 'block' }, before),
-    part({ label: `After, edit ${i + 1} of ${known.length}${extent}`, layout: 'block' }, after),
-  ]);
+/** The single edit of Claude Code's `Edit`; null if it has another shape. */
+export function oneEdit(input: JsonObject): Structure | null {
+  const edit = editOf(
+    Object.fromEntries(
+      ['old_string', 'new_string', 'replace_all'].flatMap((name) =>
+        input[name] === undefined ? [] : [[name, input[name]]],
+      ),
+    ),
+  );
+  if (edit === null) return null;
+  // That one occurrence is meant is the rule, and not worth a word above the lines.
+  const heading = edit.extent === ONE ? '' : edit.extent;
+  return {
+    members: ['old_string', 'new_string', ...(heading === '' ? [] : ['replace_all'])],
+    parts: editParts(
+      [withExtent('Before', heading), withExtent('After', heading)],
+      [edit.before, edit.after],
+      {
+        heading,
+      },
+    ),
+  };
 }
 
-/** Each question with its options; empty if there are too many, or one has another shape. */
-export function questionParts(value: JsonValue | undefined): HiddenPart[] {
-  if (!Array.isArray(value) || value.length > MAX_EDITS_SIDE_BY_SIDE) return [];
+/** Every edit of `MultiEdit`; null if there are too many, or one has another shape. */
+export function manyEdits({ edits }: JsonObject): Structure | null {
+  if (!Array.isArray(edits) || edits.length === 0 || edits.length > MAX_EDITS) return null;
+  const known = edits.map((edit: JsonValue) => editOf(edit)).filter((edit) => edit !== null);
+  if (known.length < edits.length) return null;
+  return {
+    members: ['edits'],
+    parts: known.flatMap(({ before, after, extent }, i) => {
+      const heading = withExtent(`edit ${i + 1} of ${known.length}`, extent);
+      return editParts([`Before, ${heading}`, `After, ${heading}`], [before, after], { heading });
+    }),
+  };
+}
+
+/** Each question with its options; null if there are too many, or one has another shape. */
+export function questionParts({ questions: value }: JsonObject): Structure | null {
+  if (!Array.isArray(value) || value.length === 0 || value.length > MAX_QUESTIONS) return null;
   const { data: questions } = questionSchema.array().safeParse(value);
-  return (questions ?? []).flatMap(({ header, question, multiSelect, options }, i) => {
-    const label = questions?.length === 1 ? 'Question' : `Question ${i + 1} of ${questions?.length}`;
+  if (!questions) return null;
+  const parts = questions.flatMap(({ header, question, multiSelect, options }, i) => {
+    const label = questions.length === 1 ? 'Question' : `Question ${i + 1} of ${questions.length}`;
     const choice = multiSelect ? 'Options, several may be chosen' : 'Options';
     // Each option on a separate line, so that none can imitate another.
     const lines = options.flatMap((option, n): Row[] => [
@@ -46,14 +77,20 @@ export function questionParts(value: JsonValue | undefined): HiddenPart[] {
       { label: choice, layout: 'block' as const, value: lines },
     ];
   });
+  return { members: ['questions'], parts };
 }
 
-function editOf(edit: JsonValue): { before: string; after: string; extent: string } | undefined {
-  if (typeof edit !== 'object' || edit === null) return undefined;
+const EVERY = 'every occurrence';
+const ONE = 'one occurrence';
+
+function withExtent(label: string, extent: string): string {
+  return extent === '' ? label : `${label}, ${extent}`;
+}
+
+function editOf(edit: JsonValue): { before: string; after: string; extent: string } | null {
+  if (typeof edit !== 'object' || edit === null) return null;
   const { old_string: before, new_string: after, replace_all: everywhere, ...others } = edit as JsonObject;
-  if (typeof before !== 'string' || typeof after !== 'string' || Object.keys(others).length > 0)
-    return undefined;
+  if (typeof before !== 'string' || typeof after !== 'string' || Object.keys(others).length > 0) return null;
   if (everywhere === undefined) return { before, after, extent: '' };
-  if (typeof everywhere !== 'boolean') return undefined;
-  return { before, after, extent: everywhere ? ', every occurrence' : ', one occurrence' };
+  return typeof everywhere === 'boolean' ? { before, after, extent: everywhere ? EVERY : ONE } : null;
 }

@@ -1,16 +1,166 @@
-import type { JsonObject } from '../../kernel/json';
+import type { JsonObject, JsonValue } from '../../kernel/json';
 import type { KnownMember } from '../action-part';
-import type { CodeLanguage } from '../rich-text';
-import { editParts, questionParts } from './claude-code-inputs';
-import type { KnownAgent, KnownTool } from './known-agent';
+import { languageOf, type CodeLanguage } from '../code-language';
+import { bold, rich, words, type RichText } from '../rich-text';
+import { commandOf, count, countLines, nameOf, pathOf } from '../titles';
+import { manyEdits, oneEdit, questionParts } from './claude-code-inputs';
+import type { Circumstances, KnownAgent, KnownTool } from './known-agent';
+
+type Titled = Required<Pick<KnownTool, 'title'>> & Omit<KnownTool, 'effect'>;
 
 const line = (name: string, label: string): KnownMember => ({ name, label, layout: 'line' });
-const block = (name: string, label: string): KnownMember => ({ name, label, layout: 'block' });
+const block = (name: string, label: string, language?: CodeLanguage): KnownMember => ({
+  name,
+  label,
+  layout: 'block',
+  ...(language ? { language } : {}),
+});
 
-const acts = (...members: readonly KnownMember[]): KnownTool => ({ effect: 'acts', members });
+const FILE: KnownMember = { ...line('file_path', 'File'), isDetail: true };
 
-const runs = (language: CodeLanguage): KnownTool =>
-  acts({ ...block('command', 'Command'), language }, line('description', 'Description by the agent'));
+const acts = (tool: Titled): KnownTool => ({ effect: 'acts', ...tool });
+
+const textOf = (value: JsonValue | undefined): string | null => (typeof value === 'string' ? value : null);
+
+/** True for every value but those that certainly leave an option off. */
+const isOn = (value: JsonValue | undefined): boolean =>
+  value !== undefined && value !== false && value !== null;
+
+/** Words where the option is on; the member itself stays among the other input. */
+const ifOn = (value: JsonValue | undefined, text: string): RichText[] => (isOn(value) ? [bold(text)] : []);
+
+/** A title from one text of the input; null where it is missing. */
+const titled =
+  (member: string, write: (text: string, input: JsonObject, around: Circumstances) => RichText | null) =>
+  (input: JsonObject, around: Circumstances): RichText | null => {
+    const text = textOf(input[member]);
+    return text === null ? null : write(text, input, around);
+  };
+
+const runs = (language: CodeLanguage, verb = 'Run'): KnownTool =>
+  acts({
+    title: titled('command', (command, _input, { cwd }) => {
+      const where = cwd === null ? words('') : rich` in ${pathOf(cwd, null)}`;
+      return rich`💻 ${bold(verb)}${where}: ${commandOf(command)}`;
+    }),
+    dangers: (input) => [
+      ...ifOn(input.dangerouslyDisableSandbox, 'Outside the sandbox'),
+      ...ifOn(input.run_in_background, 'In the background'),
+      ...ifOn(input.persistent, 'Until the session ends'),
+    ],
+    members: () => [block('command', 'Command', language), line('description', 'Description by the agent')],
+  });
+
+const edits = (
+  structure: NonNullable<KnownTool['structure']>,
+  dangers: NonNullable<KnownTool['dangers']>,
+): KnownTool =>
+  acts({
+    title: titled('file_path', (path, _input, { cwd, places }) =>
+      places === null
+        ? rich`📝 ${bold('Edit')} ${pathOf(path, cwd)}`
+        : rich`📝 ${bold(`Edit ${count(places, 'place')}`)} in ${pathOf(path, cwd)}`,
+    ),
+    dangers,
+    members: () => [FILE],
+    structure,
+    target: ({ file_path: path }) => textOf(path),
+  });
+
+const EVERYWHERE = 'Every occurrence';
+/** More edits are not named in a warning. */
+const MAX_NAMED_EDITS = 6;
+
+const cellOf = ({ cell_id: id, cell_number: number }: JsonObject): RichText | null => {
+  if (typeof id === 'string') return nameOf(id);
+  return typeof number === 'number' ? words(String(number)) : null;
+};
+
+const NOTEBOOK_EDIT = acts({
+  title: titled('notebook_path', (path, input, { cwd }) => {
+    const cell = cellOf(input);
+    const of = cell === null ? words('a cell') : rich`cell ${cell}`;
+    const mode = input.edit_mode ?? 'replace';
+    if (mode === 'replace') return rich`📝 ${bold('Replace')} ${of} in ${pathOf(path, cwd)}`;
+    if (mode === 'delete') return rich`🚮 ${bold('Delete')} ${of} in ${pathOf(path, cwd)}`;
+    if (mode !== 'insert') return null;
+    const place = cell === null ? words('into') : rich`after ${of} in`;
+    return rich`📝 ${bold('Insert a cell')} ${place} ${pathOf(path, cwd)}`;
+  }),
+  dangers: (input) => {
+    if (input.edit_mode !== 'delete') return [];
+    const cell = cellOf(input);
+    return [cell === null ? bold('Deletes a cell') : rich`${bold('Deletes cell')} ${cell}`];
+  },
+  // The text that comes with a deletion has no effect.
+  members: ({ edit_mode: mode, cell_type: type }) => [
+    { ...line('notebook_path', 'Notebook'), isDetail: true },
+    ...(mode === 'delete'
+      ? []
+      : [block('new_source', 'New source', type === 'markdown' ? 'markdown' : 'python')]),
+  ],
+  target: ({ notebook_path: path }) => textOf(path),
+});
+
+const WRITE = acts({
+  // Whether the file exists already is not known here.
+  title: titled('file_path', (path, { content }, { cwd }) =>
+    typeof content === 'string'
+      ? rich`🆕 ${bold('Create or overwrite')} ${pathOf(path, cwd)}: ${words(content === '' ? 'empty' : count(countLines(content), 'line'))}`
+      : null,
+  ),
+  members: ({ file_path: path }) => [
+    FILE,
+    block('content', 'Content', typeof path === 'string' ? languageOf(path) : undefined),
+  ],
+  target: ({ file_path: path }) => textOf(path),
+});
+
+/** The host as a browser would resolve it: names before `@` and look-alike forms do not count. */
+function hostOf(url: string): string | null {
+  return URL.canParse(url) ? new URL(url).host : null;
+}
+
+const WEB_FETCH = acts({
+  title: titled('url', (url) => rich`🌐 ${bold('Fetch')} ${nameOf(hostOf(url) || url)}`),
+  members: () => [line('url', 'URL'), line('prompt', 'Prompt')],
+  target: ({ url }) => (typeof url === 'string' ? hostOf(url) : null),
+});
+
+const SUBAGENT = acts({
+  title: titled(
+    'prompt',
+    (_prompt, { subagent_type: type, description }) =>
+      rich`🤖 ${bold('Start a subagent')}${typeof type === 'string' ? rich` ${nameOf(type)}` : words('')}${
+        typeof description === 'string' ? rich`: ${nameOf(description)}` : words('')
+      }`,
+  ),
+  dangers: (input) => [
+    ...ifOn(input.run_in_background, 'In the background'),
+    ...(input.mode === 'bypassPermissions' ? [bold('Without its own permission checks')] : []),
+  ],
+  members: () => [
+    { ...line('subagent_type', 'Subagent to start'), isDetail: true },
+    { ...line('description', 'Description by the agent'), isDetail: true },
+    block('prompt', 'Prompt', 'markdown'),
+  ],
+});
+
+/** A tool whose title is a verb and one of its texts. */
+const doing = (verb: RichText, member: string, members: readonly KnownMember[] = []): KnownTool =>
+  acts({ title: titled(member, (text) => rich`${verb}: ${nameOf(text)}`), members: () => members });
+
+/** Words for those of several edits that change every occurrence. */
+function everywhereIn({ edits: list }: JsonObject): RichText[] {
+  if (!Array.isArray(list)) return [];
+  const numbers = list.flatMap((edit, i) => (isOn((edit as JsonObject | null)?.replace_all) ? [i + 1] : []));
+  if (numbers.length === 0) return [];
+  const which =
+    numbers.length === list.length ? '' : ` of edit ${numbers.slice(0, MAX_NAMED_EDITS).join(', ')}`;
+  return [
+    rich`${bold(EVERYWHERE)}${words(`${which}${numbers.length > MAX_NAMED_EDITS ? ' and more' : ''}`)}`,
+  ];
+}
 
 const namesIn = (list: string): string[] => list.trim().split(/\s+/);
 
@@ -42,13 +192,34 @@ const TOOLS: ReadonlyMap<string, KnownTool> = new Map<string, KnownTool>([
   ...ACTING.map((name) => [name, { effect: 'acts' }] as const),
   ['Bash', runs('bash')],
   ['PowerShell', runs('powershell')],
-  ['Monitor', runs('bash')],
-  ['WebFetch', acts(line('url', 'URL'), line('prompt', 'Prompt'))],
-  ['Write', acts(line('file_path', 'File'), block('content', 'Content'))],
-  ['Edit', acts(line('file_path', 'File'), block('old_string', 'Before'), block('new_string', 'After'))],
-  ['MultiEdit', { ...acts(line('file_path', 'File')), structure: { member: 'edits', parts: editParts } }],
-  ['NotebookEdit', acts(line('notebook_path', 'Notebook'), block('new_source', 'New source'))],
-  ['AskUserQuestion', { effect: 'asks', structure: { member: 'questions', parts: questionParts } }],
+  ['Monitor', runs('bash', 'Watch the output of a command')],
+  ['WebFetch', WEB_FETCH],
+  ['Write', WRITE],
+  ['Edit', edits(oneEdit, ({ replace_all: everywhere }) => ifOn(everywhere, EVERYWHERE))],
+  ['MultiEdit', edits(manyEdits, everywhereIn)],
+  ['NotebookEdit', NOTEBOOK_EDIT],
+  ['Agent', SUBAGENT],
+  ['Task', SUBAGENT],
+  [
+    'ExitPlanMode',
+    acts({
+      title: () => rich`🧭 ${bold('Carry out this plan')}`,
+      members: () => [block('plan', 'Plan', 'markdown')],
+    }),
+  ],
+  ['WebSearch', doing(rich`🌐 ${bold('Search the web')}`, 'query')],
+  ['Skill', doing(rich`🧩 ${bold('Use a skill')}`, 'skill')],
+  ['SlashCommand', doing(rich`🧩 ${bold('Run a slash command')}`, 'command')],
+  ['KillShell', doing(rich`🛑 ${bold('Stop a background command')}`, 'shell_id')],
+  ['KillBash', doing(rich`🛑 ${bold('Stop a background command')}`, 'shell_id')],
+  ['TaskStop', doing(rich`🛑 ${bold('Stop a background task')}`, 'task_id')],
+  ['SendMessage', doing(rich`📨 ${bold('Send a message to')}`, 'to', [block('message', 'Message')])],
+  [
+    'CronCreate',
+    doing(rich`⏰ ${bold('Schedule a prompt')}`, 'cron', [block('prompt', 'Prompt', 'markdown')]),
+  ],
+  ['CronDelete', doing(rich`🚮 ${bold('Delete a schedule')}`, 'id')],
+  ['AskUserQuestion', { effect: 'asks', structure: questionParts }],
 ]);
 
 /** Names of MCP tools in Claude Code; the service cannot know that any of them only reads. */
@@ -64,4 +235,5 @@ export const CLAUDE_CODE: KnownAgent = {
     const mode = (claudeCode as JsonObject | null | undefined)?.permissionMode;
     return typeof mode === 'string' && !GUARDED_MODES.has(mode) ? mode : null;
   },
+  subagent: ({ claudeCode }) => textOf((claudeCode as JsonObject | null | undefined)?.subagentType),
 };

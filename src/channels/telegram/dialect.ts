@@ -1,15 +1,13 @@
 import type { RichText } from '../../cards/rich-text';
-import { renderHtml } from './html';
+import { renderHtml, type Formats } from './html';
 import type { Button } from './operator-chat';
 
 /** Limit of a message, counted here in UTF-16 units; Telegram's own count is never higher. */
 export const MAX_MESSAGE_LENGTH = 4096;
 
 /** Features of a message's form, from everything that the Bot API supports down to plain text. */
-export interface Form {
+export interface Form extends Formats {
   readonly html: boolean;
-  /** Times that clients show relative to now (`<tg-time>`). */
-  readonly times: boolean;
   /** Colours of buttons. */
   readonly styles: boolean;
 }
@@ -20,7 +18,7 @@ const BUTTONS_IN_A_ROW = 2;
 /** The text of a message or the caption of a file. */
 export function writeText(field: 'text' | 'caption', message: RichText, form: Form): object {
   if (!form.html) return { [field]: message.plain };
-  return { [field]: renderHtml(message, form.times), parse_mode: 'HTML' };
+  return { [field]: renderHtml(message, form), parse_mode: 'HTML' };
 }
 
 /** True if the message fits in this form. Plain text needs marks in place of formats and may be too long. */
@@ -48,10 +46,11 @@ export function writeButtons(buttons: readonly Button[], { styles }: Form): obje
  */
 export class Dialect {
   private times = true;
+  private folds = true;
   private styles = true;
 
   get form(): Form {
-    return { html: true, times: this.times, styles: this.styles };
+    return { html: true, times: this.times, folds: this.folds, styles: this.styles };
   }
 
   /** @returns the next simpler form after this refusal; null if the refusal does not concern the form. */
@@ -61,9 +60,15 @@ export class Dialect {
       return { ...form, styles: false };
     }
     if (!form.html || !refusal.includes("can't parse entities")) return null;
+    if (form.folds && refusal.includes('blockquote')) {
+      this.folds = false;
+      return { ...form, folds: false };
+    }
+    if (form.times && refusal.includes('tg-time')) {
+      this.times = false;
+      return { ...form, times: false };
+    }
     // A refusal that names no tag may concern only this message.
-    if (!form.times || !refusal.includes('tg-time')) return { ...form, html: false };
-    this.times = false;
-    return { ...form, times: false };
+    return { ...form, html: false };
   }
 }

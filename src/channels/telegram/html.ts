@@ -1,15 +1,26 @@
 import type { RichText, Span } from '../../cards/rich-text';
 
-/**
- * Writes the text for the parse mode HTML; the Bot API holds exactly `text` after parsing.
- *
- * @param times false for a server that does not know relative times: writes their fallback.
- */
-export function renderHtml({ spans }: Pick<RichText, 'spans'>, times = true): string {
-  return spans.map((span) => renderSpan(span, times)).join('');
+/** Formats that an older Bot API server may not know. */
+export interface Formats {
+  /** Times that clients show relative to now (`<tg-time>`); otherwise their fallback is written. */
+  readonly times: boolean;
+  /** Quotes that clients fold (`<blockquote expandable>`); otherwise their lines are written as they are. */
+  readonly folds: boolean;
 }
 
-function renderSpan(span: Span, times: boolean): string {
+/** Writes the text for the parse mode HTML; the Bot API holds exactly `text` after parsing, in any format. */
+export function renderHtml(
+  { spans }: Pick<RichText, 'spans'>,
+  formats: Formats = { times: true, folds: true },
+): string {
+  return spans.map((span) => renderSpan(span, formats)).join('');
+}
+
+function renderSpan(span: Span, formats: Formats): string {
+  if (span.kind === 'fold') {
+    const lines = renderHtml(span, formats);
+    return formats.folds ? `<blockquote expandable>${lines}</blockquote>` : lines;
+  }
   const inner = escapeHtml(span.text);
   switch (span.kind) {
     case 'words':
@@ -23,7 +34,7 @@ function renderSpan(span: Span, times: boolean): string {
         ? `<pre>${inner}</pre>`
         : `<pre><code class="language-${span.language}">${inner}</code></pre>`;
     case 'time':
-      return times ? `<tg-time unix="${span.unixSeconds}" format="r">${inner}</tg-time>` : inner;
+      return formats.times ? `<tg-time unix="${span.unixSeconds}" format="r">${inner}</tg-time>` : inner;
   }
 }
 

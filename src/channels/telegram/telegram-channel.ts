@@ -18,7 +18,8 @@ import { TelegramFailure } from './bot-api/telegram-failure';
 import { MAX_MESSAGE_LENGTH } from './dialect';
 import { Destination } from './destination';
 import { formatLane, parseLane } from './lane';
-import { callbackData, newNonce } from './operators/callback-data';
+import { buttonsFor } from './card-buttons';
+import { newNonce } from './operators/callback-data';
 import { prepareCard, type SentPieces } from '../../cards/card-body';
 import { CardStore, type Card, type CardPiece } from './card-store';
 import { renderAnnouncement } from '../../cards/announcement-text';
@@ -49,27 +50,6 @@ const tooLongNotice = (needed: number): string =>
 /** The id that the refusal names for a group that became a supergroup; null: it names none. */
 const newChatOf = ({ cause }: DeliveryFailure): string | null =>
   cause instanceof TelegramFailure ? cause.migratedToChatId : null;
-
-const approve = (nonce: string): Button => ({
-  text: '✅ Approve',
-  data: callbackData({ verdict: 'approved', nonce, complete: true }),
-  style: 'success',
-});
-
-const reject = (nonce: string, complete = true): Button => ({
-  text: '❌ Reject',
-  data: callbackData({ verdict: 'rejected', nonce, complete }),
-  style: 'danger',
-});
-
-/** Buttons for the possible decisions; without the complete action there is no Approve. */
-function buttonsFor(approval: Approval, nonce: string, complete = true): Button[] {
-  const possible = possibleVerdicts(approval);
-  return [
-    ...(complete && possible.includes('approved') ? [approve(nonce)] : []),
-    ...(possible.includes('rejected') ? [reject(nonce, complete)] : []),
-  ];
-}
 
 /** Shows approvals and their outcomes as messages in Telegram. */
 @Injectable()

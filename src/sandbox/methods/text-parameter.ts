@@ -1,6 +1,7 @@
 import { badRequest } from '../bot-api-error';
 import { formatText, isEmptyText } from '../formatted-text';
 import { isRecord, type Params } from '../params';
+import type { Settings } from '../settings';
 import type { Call } from './call';
 import type { FormattedText, MessageEntity } from '../telegram-types';
 
@@ -16,7 +17,7 @@ export const LONGEST_CAPTION = 1024;
 export function readText({ params, world }: Call): FormattedText {
   const raw = params.string('text');
   if (raw === undefined || raw === '') throw badRequest('message text is empty');
-  if (!world.settings.knowsTimes) refuseTimes(params, raw);
+  refuseUnknown(params, raw, world.settings);
   const text = formatText(raw, params.string('parse_mode'), readEntities(params, 'entities'));
   if (isEmptyText(text.text)) throw badRequest('text must be non-empty');
   if (text.text.length > LONGEST_TEXT) throw badRequest('message is too long');
@@ -26,18 +27,27 @@ export function readText({ params, world }: Call): FormattedText {
 /** The caption of a document, which may be absent. */
 export function readCaption({ params, world }: Call): FormattedText {
   const raw = params.string('caption') ?? '';
-  if (!world.settings.knowsTimes) refuseTimes(params, raw);
+  refuseUnknown(params, raw, world.settings);
   const text = formatText(raw, params.string('parse_mode'), readEntities(params, 'caption_entities'));
   if (text.text.length > LONGEST_CAPTION) throw badRequest('message caption is too long');
   return text;
 }
 
-/** Refuses `<tg-time>` with the error of a server that does not know the tag. */
-function refuseTimes(params: Params, html: string): void {
-  const at = html.search(/<tg-time[ >]/i);
-  if (at < 0 || params.string('parse_mode')?.toLowerCase() !== 'html') return;
-  const offset = Buffer.byteLength(html.slice(0, at));
-  throw badRequest(`can't parse entities: Unsupported start tag "tg-time" at byte offset ${offset}`);
+/** Refuses a format with the error of a server from before it. */
+function refuseUnknown(params: Params, html: string, { knowsTimes, knowsFolds }: Settings): void {
+  if (params.string('parse_mode')?.toLowerCase() !== 'html') return;
+  const offsetOf = (tag: RegExp): number | null => {
+    const at = html.search(tag);
+    return at < 0 ? null : Buffer.byteLength(html.slice(0, at));
+  };
+  const time = knowsTimes ? null : offsetOf(/<tg-time[ >]/i);
+  if (time !== null)
+    throw badRequest(`can't parse entities: Unsupported start tag "tg-time" at byte offset ${time}`);
+  const fold = knowsFolds ? null : offsetOf(/<blockquote expandable/i);
+  if (fold !== null)
+    throw badRequest(
+      `can't parse entities: Expected equal sign in declaration of an attribute of the tag "blockquote" at byte offset ${fold}`,
+    );
 }
 
 function readEntities(params: Params, name: string): MessageEntity[] {

@@ -98,7 +98,21 @@ function codeBlock({ language }, text) {
     setTimeout(() => copy.replaceChildren(icon('copy')), 1500);
   });
   const head = el('div', { class: 'code-head' }, el('span', { text: language ?? '' }), copy);
-  return { shell: el('div', { class: 'code-block' }, head, el('pre', {}, code)), body: code };
+  const shell = el('div', { class: 'code-block' }, head, el('pre', {}, code));
+  if (language !== 'diff') return { shell, body: code };
+  code.append(...diffLines(text));
+  return { shell, body: null };
+}
+
+/** Lines of a diff in their colours, as Telegram's clients have them. */
+function diffLines(text) {
+  const kinds = { '+': 'added', '-': 'removed', '@': 'place' };
+  return text.split('\n').flatMap((line, i) => {
+    const kind = kinds[line[0]];
+    return [i > 0 ? '\n' : null, kind ? el('span', { class: `diff-${kind}`, text: line }) : line].filter(
+      (each) => each !== null,
+    );
+  });
 }
 
 function expandable() {

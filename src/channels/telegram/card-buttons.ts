@@ -1,0 +1,24 @@
+import { possibleVerdicts, type Approval } from '../../approvals/approval';
+import type { Button } from './operator-chat';
+import { callbackData } from './operators/callback-data';
+
+const approve = (nonce: string): Button => ({
+  text: '✅ Approve',
+  data: callbackData({ verdict: 'approved', nonce, complete: true }),
+  style: 'success',
+});
+
+const reject = (nonce: string, complete = true): Button => ({
+  text: '❌ Reject',
+  data: callbackData({ verdict: 'rejected', nonce, complete }),
+  style: 'danger',
+});
+
+/** Buttons for the possible decisions; without the complete action there is no Approve. */
+export function buttonsFor(approval: Approval, nonce: string, complete = true): Button[] {
+  const possible = possibleVerdicts(approval);
+  return [
+    ...(complete && possible.includes('approved') ? [approve(nonce)] : []),
+    ...(possible.includes('rejected') ? [reject(nonce, complete)] : []),
+  ];
+}

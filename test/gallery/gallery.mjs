@@ -1,0 +1,97 @@
+/**
+ * Pictures of every kind of card as the sandbox's chat page shows them on a phone: `node test/gallery/gallery.mjs`, after
+ * `npx tsc -b`. Writes `docs/images/cards`; with `GALLERY_UNFOLDED` also, into that folder, the cards with every fold open. Needs
+ * Chromium (`CHROMIUM_PATH`). Names as arguments: only these.
+ */
+/* global FormData, File */
+import console from 'node:console';
+import { mkdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+import { OUTCOMES, REQUESTS } from './cards.mjs';
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+const compiled = createRequire(join(ROOT, 'dist', 'src', 'index.js'));
+const { renderCard, renderDocumentCaption, renderOutcome } = compiled('./cards/card-text.js');
+const { MAX_MESSAGE_LENGTH, writeButtons, writeText } = compiled('./channels/telegram/dialect.js');
+const { buttonsFor } = compiled('./channels/telegram/card-buttons.js');
+const { startSandbox } = compiled('./sandbox/sandbox-server.js');
+
+const PHONE = { width: 390, height: 844 };
+const TOKEN = `42:${'x'.repeat(35)}`;
+const CHAT = -1001;
+const FORM = { html: true, times: true, folds: true, styles: true };
+const PICTURES = join(ROOT, 'docs', 'images', 'cards');
+
+const only = process.argv.slice(2);
+const sandbox = await startSandbox({ port: 0 });
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-gpu', '--font-render-hinting=none'],
+});
+const page = await browser.newPage({ viewport: PHONE, deviceScaleFactor: 1.5 });
+mkdirSync(PICTURES, { recursive: true });
+
+async function call(method, body) {
+  const answer = await (
+    await fetch(`${sandbox.url}/bot${TOKEN}/${method}`, {
+      method: 'POST',
+      ...(body instanceof FormData
+        ? { body }
+        : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+    })
+  ).json();
+  if (!answer.ok) throw new Error(`${method}: ${answer.description}`);
+}
+
+async function upload(method, field, file, caption) {
+  const form = new FormData();
+  form.append('chat_id', String(CHAT));
+  for (const [name, value] of Object.entries(writeText('caption', caption, FORM))) form.append(name, value);
+  form.append(field, new File([file.bytes], file.fileName));
+  await call(method, form);
+}
+
+/** Takes a picture of the chat with these messages. */
+async function picture(name, post) {
+  if (only.length > 0 && !only.includes(name)) return;
+  await fetch(`${sandbox.url}/sandbox/state`, { method: 'DELETE' });
+  await post();
+  await page.setViewportSize(PHONE);
+  await page.goto(`${sandbox.url}/`);
+  await page.locator('.message').last().waitFor();
+  // The page scrolls a part of the chat; a picture shows all of it, on a plain ground, which makes it small.
+  await page.setViewportSize({ ...PHONE, height: 6_000 });
+  await page.evaluate(`document.getElementById('scroller').style.background = '#dfe5ee'`);
+  const chat = page.locator('#messages');
+  await chat.screenshot({ path: join(PICTURES, `${name}.png`) });
+  if (process.env.GALLERY_UNFOLDED) {
+    for (const toggle of await page.locator('.expand').all()) await toggle.click();
+    await chat.screenshot({ path: join(process.env.GALLERY_UNFOLDED, `${name}.png`) });
+  }
+  console.log(name);
+}
+
+for (const [name, request] of Object.entries(REQUESTS)) {
+  const card = renderCard(request, MAX_MESSAGE_LENGTH);
+  await picture(name, async () => {
+    if (card.document)
+      await upload('sendDocument', 'document', card.document, renderDocumentCaption(request, card.document));
+    const buttons = writeButtons(buttonsFor(request, 'n'.repeat(22)), FORM);
+    const text = writeText('text', card, FORM);
+    await call('sendMessage', {
+      chat_id: CHAT,
+      ...text,
+      ...(buttons.inline_keyboard.length > 0 ? { reply_markup: buttons } : {}),
+    });
+  });
+}
+for (const [name, approval] of Object.entries(OUTCOMES)) {
+  const text = writeText('text', renderOutcome(approval, MAX_MESSAGE_LENGTH), FORM);
+  await picture(name, () => call('sendMessage', { chat_id: CHAT, ...text }));
+}
+await browser.close();
+await sandbox.close();
