@@ -22,6 +22,12 @@ const PAGE: Statement = {
   order by id`,
 };
 
+/** Parameters: lowest id, since. */
+const COUNT: Statement = {
+  name: 'approval-history-count',
+  text: `select count(*)::int as count from approvals where id > $1 and created_at >= $2`,
+};
+
 type PageRow = Pick<
   ApprovalRow,
   | 'id'
@@ -45,6 +51,11 @@ function lowestId(at: Date): string {
 export class PostgresRequestHistory extends RequestHistory {
   constructor(private readonly database: Database) {
     super();
+  }
+
+  async count(at: Date): Promise<number> {
+    const [row] = await this.database.query<{ readonly count: number }>(COUNT, [lowestId(at), at]);
+    return row?.count ?? 0;
   }
 
   async *since(at: Date): AsyncGenerator<readonly PastRequest[]> {

@@ -62,3 +62,27 @@ export function progress(what: string): (rows: number) => void {
     process.stderr.write(`${what} ${rows} rows …\n`);
   };
 }
+
+const BAR_CELLS = 24;
+
+/**
+ * A bar on the terminal for the progress of a long command. Null where nobody watches it: with `--json`, or where the output
+ * is not a terminal.
+ */
+export function progressBar(
+  what: string,
+  options: { readonly json?: boolean },
+  { stdout, stderr }: Pick<NodeJS.Process, 'stdout' | 'stderr'> = process,
+): { readonly show: (progress: { done: number; of: number }) => void; readonly clear: () => void } | null {
+  if (options.json === true || !stdout.isTTY || !stderr.isTTY) return null;
+  return {
+    show: ({ done, of }) => {
+      const part = of === 0 ? 1 : Math.min(1, done / of);
+      const cells = '█'.repeat(Math.round(part * BAR_CELLS)).padEnd(BAR_CELLS, '░');
+      stderr.write(`\r\x1b[K${cells} ${Math.floor(part * 100)} %, ${done} of ${of} ${what}`);
+    },
+    clear: () => {
+      stderr.write('\r\x1b[K');
+    },
+  };
+}

@@ -7,14 +7,23 @@ export class AnswerTooLong extends Error {
   }
 }
 
-/** Reads the body of an HTTP answer as text. @throws AnswerTooLong beyond `most` bytes, without reading on. */
-export async function boundedText({ body }: Response, most: number): Promise<string> {
+/**
+ * Reads the body of an HTTP answer as text; `onChunk` gets each part as it comes.
+ *
+ * @throws AnswerTooLong beyond `most` bytes, without reading on.
+ */
+export async function boundedText(
+  { body }: Response,
+  most: number,
+  onChunk: (chunk: Uint8Array) => void = () => undefined,
+): Promise<string> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) {
     size += chunk.byteLength;
     if (size > most) throw new AnswerTooLong(most);
     chunks.push(chunk);
+    onChunk(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');
 }

@@ -28,6 +28,7 @@ import { DOCUMENT_BODY } from '../access/body-parser';
 import { KeyTurns } from '../access/key-turns';
 import { actorOf, type Identity } from '../access/identity';
 import { Allow } from '../http/allow';
+import { LINES, progressLines } from '../http/progress-lines';
 import { refuseAnyQuery } from '../http/zod';
 import { Clock } from '../kernel/clock';
 import { InvalidInput } from '../kernel/errors';
@@ -233,9 +234,17 @@ export class PolicyController {
   @ApiBody({ schema: { type: 'object', additionalProperties: true } })
   @ApiOperation({ summary: 'Replay the stored requests against a document; changes nothing' })
   @ApiOkResponse({ type: ReplayView })
-  async test(@Body() body: unknown, @Query() { since }: SinceQueryDto, @Caller() caller: Identity) {
-    const query = new TestPolicyQuery(textOf(body), this.ago(since));
-    return this.replays.take(caller.keyId, () => this.queries.execute(query));
+  async test(
+    @Body() body: unknown,
+    @Query() { since }: SinceQueryDto,
+    @Headers('accept') accept: string | undefined,
+    @Caller() caller: Identity,
+  ) {
+    const text = textOf(body);
+    const from = this.ago(since);
+    const replay = (report: TestPolicyQuery['report']) =>
+      this.replays.take(caller.keyId, () => this.queries.execute(new TestPolicyQuery(text, from, report)));
+    return accept === LINES ? progressLines(replay) : replay(null);
   }
 
   @Get('suggestions')

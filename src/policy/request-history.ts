@@ -11,6 +11,9 @@ export interface PastRequest {
 
 /** The stored requests, for a replay of other rules. */
 export abstract class RequestHistory {
+  /** Number of requests since then. */
+  abstract count(at: Date): Promise<number>;
+
   /** Oldest first, in pages of bounded size. */
   abstract since(at: Date): AsyncIterable<readonly PastRequest[]>;
 }

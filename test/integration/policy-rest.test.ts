@@ -369,3 +369,45 @@ it('another replica follows within moments', async () => {
     await other.close();
   }
 });
+
+describe('a replay that reports its progress', () => {
+  const lines = { ...YAML, accept: 'application/x-ndjson' };
+
+  async function replay(document: string): Promise<{ status: number; answer: unknown[] }> {
+    const headers = { authorization: `Bearer ${admin}`, ...lines };
+    const response = await fetch(`${app.url}/api/policy/test?since=1h`, {
+      method: 'POST',
+      headers,
+      body: document,
+    });
+    const text = await response.text();
+    return {
+      status: response.status,
+      answer: text
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as unknown),
+    };
+  }
+
+  it('has a line for each page, and the result in the last', async () => {
+    for (const command of ['git status', 'git push', 'ls']) await api.enqueue({ toolInput: { command } });
+    const { status, answer } = await replay(POLICY);
+    expect(status).toBe(200);
+    expect(answer).toEqual([
+      { done: 3, of: 3 },
+      expect.objectContaining({ requests: 3, allow: 1, deny: 1, ask: 1, regressions: [] }),
+    ]);
+  });
+
+  it('has the result alone where there is no history', async () => {
+    expect((await replay(POLICY)).answer).toEqual([expect.objectContaining({ requests: 0 })]);
+  });
+
+  it('is refused like any other with a document that cannot be read', async () => {
+    await api.enqueue({ toolInput: { command: 'ls' } });
+    const { status, answer } = await replay('version: 2\nrules: []\n');
+    expect(answer.at(-1)).toMatchObject({ code: 'policy.invalid' });
+    expect([200, 400]).toContain(status);
+  });
+});

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import { AnswerTooLong, boundedText } from '../../kernel/bounded-text';
 import { problemSchema } from './approval-wire';
 import { NO_CODE, ServiceRefused, ServiceUnreachable } from './service-errors';
@@ -18,7 +18,17 @@ export interface ServiceCall {
   /** Time that the service may hold the answer, in addition to the timeout of any call. */
   readonly heldMs?: number;
   readonly signal?: AbortSignal | undefined;
+  /** Receives the progress of a long work, if the service reports it; the last line of its answer is the result. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
+
+export interface Progress {
+  readonly done: number;
+  readonly of: number;
+}
+
+/** The media type of an answer that reports progress. */
+const LINES = 'application/x-ndjson';
 
 /** The service's address and the key that every call carries. */
 export interface ServiceDoor {
@@ -58,6 +68,7 @@ async function exchange(door: ServiceDoor, call: ServiceCall) {
         authorization: `Bearer ${door.key}`,
         ...(call.body ? { 'content-type': 'application/json' } : {}),
         ...(call.document === undefined ? {} : { 'content-type': 'application/yaml' }),
+        ...(call.onProgress ? { accept: LINES } : {}),
         ...call.headers,
       },
       ...(call.body ? { body: JSON.stringify(call.body) } : {}),
@@ -66,11 +77,12 @@ async function exchange(door: ServiceDoor, call: ServiceCall) {
       redirect: 'error',
       signal: call.signal ? AbortSignal.any([call.signal, patience]) : patience,
     });
-    return {
-      status: response.status,
-      headers: response.headers,
-      text: await boundedText(response, MAX_ANSWER_BYTES),
-    };
+    const { status, headers } = response;
+    if (!call.onProgress || headers.get('content-type') !== LINES)
+      return { status, headers, text: await boundedText(response, MAX_ANSWER_BYTES) };
+    const text = await lastLine(response, call.onProgress);
+    // A work that fails after it began can only say so in its last line.
+    return { status: failure.safeParse(jsonOf(text)).data?.status ?? status, headers, text };
   } catch (cause) {
     call.signal?.throwIfAborted();
     // Not retried: each retry would read as much again.
@@ -78,6 +90,23 @@ async function exchange(door: ServiceDoor, call: ServiceCall) {
       throw new ServiceRefused(200, NO_CODE, `${stranger(door)}: ${cause.message}`);
     throw new ServiceUnreachable(`no answer from ${door.url}`, undefined, { cause });
   }
+}
+
+const progress = z.object({ done: z.number(), of: z.number() });
+const failure = z.object({ status: z.number(), code: z.string() });
+
+/** The last line of an answer; the lines before it report progress. */
+async function lastLine(response: Response, onProgress: (progress: Progress) => void): Promise<string> {
+  let begun = '';
+  const text = await boundedText(response, MAX_ANSWER_BYTES, (chunk) => {
+    const lines = (begun + Buffer.from(chunk).toString('latin1')).split('\n');
+    begun = lines.pop() ?? '';
+    for (const line of lines) {
+      const { data } = progress.safeParse(jsonOf(line));
+      if (data) onProgress(data);
+    }
+  });
+  return text.trimEnd().split('\n').at(-1) ?? '';
 }
 
 const stranger = ({ url }: ServiceDoor): string => `what answers at ${url} is not Countersign`;

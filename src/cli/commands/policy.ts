@@ -12,7 +12,7 @@ import { importPolicy, writeImported } from '../../policy/import/import-policy';
 import { writeStarterPolicy } from '../../policy/starter/starter-policy';
 import { CountersignClient } from '../../agent-side/client';
 import { PolicyService, type Applied, type EvaluatedVerdict } from '../policy/policy-service';
-import { complain, Findings, show, table } from '../output';
+import { complain, Findings, progressBar, show, table } from '../output';
 import { doorOf, withServiceOptions, type ServiceOptions } from '../service-options';
 
 const readDocument = (file: string): string => readFileSync(file === '-' ? 0 : file, 'utf8');
@@ -169,7 +169,10 @@ async function check(file: string, options: LocalOptions): Promise<void> {
 }
 
 async function test(file: string, options: ServiceOptions & { readonly since: string }): Promise<void> {
-  const result = await serviceOf(options).test(readDocument(file), options.since);
+  const bar = progressBar('requests', options);
+  const result = await serviceOf(options)
+    .test(readDocument(file), options.since, bar?.show ?? null)
+    .finally(() => bar?.clear());
   const { requests, allow, deny, ask, byRule, regressions } = result;
   const rules = Object.entries(byRule).toSorted(([, a], [, b]) => b - a);
   const lines = [

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { callService, type ServiceDoor } from '../../agent-side/client/service-call';
+import { callService, type Progress, type ServiceDoor } from '../../agent-side/client/service-call';
 
 const applied = z.object({ version: z.string(), appliedAt: z.string(), by: z.string() });
 const active = z.object({
@@ -110,10 +110,17 @@ export class PolicyService {
     return callService(this.door, { method: 'POST', path }, applied);
   }
 
-  /** @param since such as `7d`, as the service reads it */
-  test(document: string, since: string): Promise<Replay> {
+  /** @param since such as `7d`, as the service reads it. @param onProgress null: nobody sees it */
+  test(document: string, since: string, onProgress: ((progress: Progress) => void) | null): Promise<Replay> {
     const path = `/api/policy/test?since=${encodeURIComponent(since)}`;
-    return callService(this.door, { method: 'POST', path, document, heldMs: REPLAY_WITHIN_MS }, replay);
+    const call = {
+      method: 'POST',
+      path,
+      document,
+      heldMs: REPLAY_WITHIN_MS,
+      onProgress: onProgress ?? undefined,
+    } as const;
+    return callService(this.door, call, replay);
   }
 
   suggestions(since: string) {

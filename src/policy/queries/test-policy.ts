@@ -1,13 +1,18 @@
 import { Query, QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
+import type { Progress } from '../../http/progress-lines';
 import { PolicyThreads } from '../policy-threads';
 import type { ReplayResult } from '../replay-result';
-import { RequestHistory } from '../request-history';
+import { RequestHistory, type PastRequest } from '../request-history';
+
+type Report = (progress: Progress) => void;
 
 /** Replays the stored requests against a document. Rejects with `policy.invalid`. */
 export class TestPolicyQuery extends Query<ReplayResult> {
   constructor(
     readonly text: string,
     readonly since: Date,
+    /** Receives the progress; null: nobody asks for it. */
+    readonly report: Report | null = null,
   ) {
     super();
   }
@@ -20,7 +25,18 @@ export class TestPolicyHandler implements IQueryHandler<TestPolicyQuery> {
     private readonly threads: PolicyThreads,
   ) {}
 
-  execute({ text, since }: TestPolicyQuery): Promise<ReplayResult> {
-    return this.threads.replay(text, this.history.since(since));
+  execute({ text, since, report }: TestPolicyQuery): Promise<ReplayResult> {
+    const pages = report ? this.reported(since, report) : this.history.since(since);
+    return this.threads.replay(text, pages);
+  }
+
+  private async *reported(since: Date, report: Report): AsyncGenerator<readonly PastRequest[]> {
+    const of = await this.history.count(since);
+    let done = 0;
+    for await (const page of this.history.since(since)) {
+      yield page;
+      done += page.length;
+      report({ done, of });
+    }
   }
 }
