@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * The sixteen ratios of performance.md, each measured beside its baseline in this run.
+ * The ratios of performance.md, each measured beside its baseline in this run.
  *
  * npm run bench [-- --only N[,N…]] [--rounds N] [--json FILE] [--check]
  */

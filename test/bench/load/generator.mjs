@@ -24,7 +24,7 @@ const open = (target, connections) =>
   Promise.all(Array.from({ length: connections }, () => Connection.open(target)));
 
 /** Every connection asks again as soon as it is answered: for so many seconds, or so many times in all. */
-async function enqueue({ target, path, key, connections, seconds = Infinity, count = Infinity }) {
+async function enqueue({ target, path, key, connections, command, seconds = Infinity, count = Infinity }) {
   const opened = await open(target, connections);
   const latencies = [];
   let failures = 0;
@@ -35,7 +35,7 @@ async function enqueue({ target, path, key, connections, seconds = Infinity, cou
     opened.map(async (connection) => {
       for (let now = performance.now(); now < endsAt && left-- > 0;) {
         const sentAt = now;
-        const answer = await connection.send(enqueueRequest(path, key, unique++));
+        const answer = await connection.send(enqueueRequest(path, key, unique++, command));
         now = performance.now();
         if (answer.status === 201) latencies.push(now - sentAt);
         else failures++;

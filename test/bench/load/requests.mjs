@@ -1,3 +1,5 @@
+import { allowedCommand } from './policy.mjs';
+
 /** Bytes on the wire: both sides of a ratio get the same. */
 export function request(method, path, key, body, more = '') {
   const text = body === undefined ? '' : JSON.stringify(body);
@@ -8,14 +10,17 @@ export function request(method, path, key, body, more = '') {
   );
 }
 
-/** The request of an agent: a shell command of ordinary size, each one different. */
-export function enqueueRequest(path, key, unique) {
+/** The request of an agent: a shell command of ordinary size, each one different. `command`: one that a rule allows. */
+export function enqueueRequest(path, key, unique, command = 'asked') {
   const body = {
     agentId: 'claude-code',
     sessionId: `session-${unique % 100}`,
     toolName: 'Bash',
     toolInput: {
-      command: `kubectl --context production rollout restart deployment/payments-${unique}`,
+      command:
+        command === 'allowed'
+          ? allowedCommand(unique)
+          : `kubectl --context production rollout restart deployment/payments-${unique}`,
       description: 'Restart the payment workers after the configuration change',
       timeout: 120_000,
     },
