@@ -76,8 +76,7 @@ export async function openDataDir(dataDir: string): Promise<string> {
     await access(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
     return await realpath(dataDir);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new EmbeddedPostgresError(`DATA_DIR ${dataDir} cannot be used: ${reason}`, { cause: error });
+    throw new EmbeddedPostgresError(`DATA_DIR ${dataDir} cannot be used`, { cause: error });
   }
 }
 
