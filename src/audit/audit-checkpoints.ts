@@ -1,5 +1,4 @@
-import { mkdir, open, readFile, type FileHandle } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { CONFIG, type Config } from '../config/environment';
 import { ConfigurationError } from '../config/faults';
@@ -8,6 +7,7 @@ import { DomainError } from '../kernel/errors';
 import { describeError } from '../kernel/describe-error';
 import { Log } from '../logging/log';
 import { SigningKeys } from '../receipts/signing-keys';
+import { appendLines, openForLines } from './append-lines';
 import { CHECKPOINT_TYPE, checkpointLine, checkpointLines, type Checkpoint } from './audit-checkpoint';
 import { AuditStore } from './audit-store';
 
@@ -23,14 +23,6 @@ export async function checkpointsInFile(path: string): Promise<string[]> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw error;
   }
-}
-
-/** True if a crash cut the last line short: what is appended to it could not be read either. */
-async function endsInLine(file: FileHandle): Promise<boolean> {
-  const { size } = await file.stat();
-  if (size === 0) return false;
-  const { buffer } = await file.read(Buffer.alloc(1), 0, 1, size - 1);
-  return buffer.toString() !== '\n';
 }
 
 /** Signs the end of the audit log, and writes that checkpoint to a file outside the database. */
@@ -51,7 +43,7 @@ export class AuditCheckpoints implements OnModuleInit {
    */
   async onModuleInit(): Promise<void> {
     try {
-      await (await this.openFile()).close();
+      await (await openForLines(this.config.audit.checkpointFile)).close();
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       const fault = `cannot be written to (${code ?? 'error'}): ${this.config.audit.checkpointFile}`;
@@ -126,22 +118,9 @@ export class AuditCheckpoints implements OnModuleInit {
     ];
   }
 
-  private async openFile(): Promise<FileHandle> {
-    const { checkpointFile } = this.config.audit;
-    await mkdir(dirname(checkpointFile), { recursive: true });
-    return open(checkpointFile, 'a+', 0o600);
-  }
-
   private async append(jws: string): Promise<void> {
     try {
-      const file = await this.openFile();
-      try {
-        const line = checkpointLine(jws);
-        await file.appendFile((await endsInLine(file)) ? `\n${line}` : line);
-        await file.datasync();
-      } finally {
-        await file.close();
-      }
+      await appendLines(this.config.audit.checkpointFile, checkpointLine(jws));
     } catch (cause) {
       const { code } = cause as NodeJS.ErrnoException;
       throw new DomainError(

@@ -10,6 +10,7 @@ import { ExportCheckpointHandler } from './commands/export-checkpoint';
 import { AuditPageHandler } from './queries/audit-page';
 import { CheckpointsHandler } from './queries/checkpoints';
 import { SealedPageHandler } from './queries/sealed-page';
+import { AuditStream } from './stream/audit-stream';
 import { VerifyAuditHandler } from './queries/verify-audit';
 
 @Module({
@@ -21,6 +22,7 @@ import { VerifyAuditHandler } from './queries/verify-audit';
     AuditCheckpoints,
     AuditVerification,
     AuditWatch,
+    AuditStream,
     AuditPageHandler,
     SealedPageHandler,
     CheckpointsHandler,

@@ -1,4 +1,5 @@
 import { approvalSettingsOf } from './approvals';
+import { auditStreamOf } from './audit-stream';
 import { ConfigurationError, crossFaults, unknownNames, withSecretFiles } from './faults';
 import { listeningOf } from './listening';
 import { operationOf } from './operation';
@@ -16,6 +17,7 @@ function configurationOf(env: Environment, terminal: boolean) {
     ...telegramSettingsOf(env),
     ...approvalSettingsOf(env),
     ...policySettingsOf(env),
+    ...auditStreamOf(env),
     ...operation,
     log: { ...log, secrets: secretsIn(env) },
   };

@@ -107,6 +107,9 @@ export function crossFaults(values: Record<string, string>): string[] {
   if (env.METRICS_PORT !== undefined && env.METRICS_PORT !== 0 && env.METRICS_PORT === env.PORT) {
     faults.push('METRICS_PORT: must differ from PORT; it is a listener of its own');
   }
+  if (isSet('AUDIT_STREAM_HEADERS') && env.AUDIT_STREAM?.kind !== 'endpoint') {
+    faults.push('AUDIT_STREAM_HEADERS: only beside an https URL in AUDIT_STREAM');
+  }
   if (env.AGENT_API_KEY !== undefined && env.AGENT_API_KEY === env.OPERATOR_API_KEY) {
     faults.push('OPERATOR_API_KEY: must differ from AGENT_API_KEY, or an agent could approve itself');
   }

@@ -1,3 +1,4 @@
+import { headersIn } from './audit-stream';
 import { SECRETS } from './settings';
 
 /** The key with which our commands call a service; the service itself does not use it. */
@@ -9,9 +10,14 @@ export function secretsIn(env: Readonly<Partial<Record<string, unknown>>>): stri
     const value = env[name];
     if (typeof value !== 'string' || value === '') return [];
     if (name === 'TELEGRAM_BOT_TOKEN') return [value, value.slice(value.indexOf(':') + 1)];
+    if (name === 'AUDIT_STREAM_HEADERS')
+      return [value, ...Object.values(headersIn(value) ?? {}).flatMap(wordsOf)];
     return name.startsWith('DATABASE_') ? [value, ...passwordsIn(value)] : [value];
   });
 }
+
+/** A header's value, and its parts: `Bearer TOKEN` is logged without the token too. */
+const wordsOf = (value: string): string[] => [value, ...value.split(' ').slice(1)];
 
 /** The passwords in the address of a database, as written and decoded. */
 function passwordsIn(address: string): string[] {

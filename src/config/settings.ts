@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { APPROVALS, CONNECTORS, LIMITS } from './approvals';
+import { AUDIT_STREAM } from './audit-stream';
 import { LISTENING } from './listening';
 import { OPERATION } from './operation';
 import type { SettingFacts } from './setting';
@@ -18,6 +19,7 @@ export const SECTIONS = [
   POLICY,
   LIMITS,
   CONNECTORS,
+  AUDIT_STREAM,
   OPERATION,
 ] as const;
 
@@ -31,6 +33,7 @@ export const environmentSchema = z.object({
   ...POLICY.settings,
   ...LIMITS.settings,
   ...CONNECTORS.settings,
+  ...AUDIT_STREAM.settings,
   ...OPERATION.settings,
 });
 

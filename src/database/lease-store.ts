@@ -26,6 +26,12 @@ const BEAT: Statement = {
   returning before, now() as now`,
 };
 
+/** Parameters: name, holder, data that was read, data to store. */
+const REPLACE: Statement = {
+  name: 'lease-replace-data',
+  text: `update leases set data = $4 where name = $1 and holder = $2 and data = $3 returning name`,
+};
+
 const NOW = () => 'now()';
 
 /** Grants leases for jobs that only one replica may do at a time. */
@@ -54,6 +60,17 @@ export class LeaseStore implements OnModuleInit {
   async release(name: string): Promise<void> {
     const mine = { name, holder: this.replica };
     await this.database.rows(LeaseEntity, (rows) => rows.update(mine, { expiresAt: NOW }));
+  }
+
+  /** Data of the lease while this replica holds it, else null. */
+  async dataOf(name: string): Promise<string | null> {
+    const mine = { name, holder: this.replica };
+    return (await this.database.rows(LeaseEntity, (rows) => rows.findOneBy(mine)))?.data ?? null;
+  }
+
+  /** Replaces the data. @returns false if another replica holds the lease, or has changed the data. */
+  async replaceData(name: string, before: string, after: string): Promise<boolean> {
+    return (await this.database.query(REPLACE, [name, this.replica, before, after])).length > 0;
   }
 
   /**

@@ -2,17 +2,37 @@ import type { LoggerService } from '@nestjs/common';
 import { pino, type DestinationStream, type Logger } from 'pino';
 import { describeError } from '../kernel/describe-error';
 import { currentCorrelationId } from './correlation';
-import { createRedactor } from './redact';
+import { createRedactor, type Redact } from './redact';
 
 export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
 
+interface Sink extends DestinationStream {
+  flush?(done: (error?: NodeJS.ErrnoException | null) => void): void;
+}
+
 /** Events as one JSON object a line: `time`, `level`, `event`, `msg`, `correlationId` and the event's own fields. */
 export class Log {
-  constructor(private readonly logger: Logger) {}
+  constructor(
+    private readonly logger: Logger,
+    private readonly sink: Sink,
+    private readonly redact: Redact,
+  ) {}
 
   /** `event` names the event, dotted (`approval.enqueued`); `fields` never hold a secret. */
   event(level: LogLevel, event: string, fields: object, message: string): void {
     this.logger[level]({ event, ...fields }, message);
+  }
+
+  /** Writes whole lines of another kind between the log's own, redacted as they are; resolves once they are written. */
+  async write(lines: string): Promise<void> {
+    const accepted: unknown = this.sink.write(this.redact(lines));
+    // Once nobody reads the standard output, pino drops all lines, and its `write` returns nothing.
+    if (this.sink.flush && accepted === undefined) throw new Error('nobody reads the standard output');
+    await new Promise<void>((done, failed) => {
+      if (!this.sink.flush) return done();
+      // A pipe or terminal has what was written, and cannot be told to keep it on a disk.
+      this.sink.flush((error) => (error && error.code !== 'EINVAL' ? failed(error) : done()));
+    });
   }
 }
 
@@ -23,7 +43,7 @@ export class Log {
 const WRITE_EVERY_MS = 100;
 const WRITE_BYTES = 8_192;
 
-function standardOutput(format: 'json' | 'pretty'): DestinationStream {
+function standardOutput(format: 'json' | 'pretty'): Sink {
   if (format === 'json')
     return pino.destination({ dest: 1, sync: false, minLength: WRITE_BYTES, periodicFlush: WRITE_EVERY_MS });
   const options = { ignore: 'event', messageFormat: '{event}  {msg}', singleLine: true };
@@ -38,7 +58,7 @@ export interface LogOptions {
 }
 
 /** Creates a log that redacts every line as a whole on its way out, so that no field, message or stack is missed. */
-export function createLog({ level, format, secrets }: LogOptions, sink = standardOutput(format)): Log {
+export function createLog({ level, format, secrets }: LogOptions, sink: Sink = standardOutput(format)): Log {
   const redact = createRedactor(secrets);
   const settings = {
     level,
@@ -50,13 +70,12 @@ export function createLog({ level, format, secrets }: LogOptions, sink = standar
       return correlationId === null ? {} : { correlationId };
     },
   };
-  return new Log(
-    pino(settings, {
-      write: (line: string) => {
-        sink.write(redact(line));
-      },
-    }),
-  );
+  const lines = pino(settings, {
+    write: (line: string) => {
+      sink.write(redact(line));
+    },
+  });
+  return new Log(lines, sink, redact);
 }
 
 /** Lets Nest and its modules log through our log. */

@@ -32,6 +32,8 @@ const NO_ID = '00000000-0000-0000-0000-000000000000';
 @Injectable()
 export class RetentionJob implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly days: number;
+  private readonly streamed: boolean;
+  private held = false;
   private readonly stop = new AbortController();
   private succeededAtMs: number;
   private readonly failures: FailureLog;
@@ -46,6 +48,7 @@ export class RetentionJob implements OnApplicationBootstrap, BeforeApplicationSh
     @Inject(CONFIG) config: Config,
   ) {
     this.days = config.approvals.retentionDays;
+    this.streamed = config.auditStream !== null;
     this.succeededAtMs = clock.monotonicMs();
     this.failures = new FailureLog(log, {
       event: 'retention.failed',
@@ -89,8 +92,9 @@ export class RetentionJob implements OnApplicationBootstrap, BeforeApplicationSh
         return removed.count === BATCH_SIZE;
       });
       await this.inBatches(async () => {
-        const { removed, more } = await this.store.pruneAudit(this.days);
+        const { removed, more, held } = await this.store.pruneAudit(this.days, this.streamed);
         auditRows += removed;
+        this.tellHeld(held);
         return more;
       });
       await this.inBatches(async () => {
@@ -108,6 +112,13 @@ export class RetentionJob implements OnApplicationBootstrap, BeforeApplicationSh
       const fields = { approvals, auditRows, olderThanDays: this.days, seconds };
       this.log.event('info', 'retention.removed', fields, 'old rows were removed');
     }
+  }
+
+  /** Tells once that old audit rows stay. */
+  private tellHeld(held: boolean): void {
+    const message = 'audit rows past their time stay until AUDIT_STREAM has taken them';
+    if (held && !this.held) this.log.event('warn', 'retention.audit-held', {}, message);
+    this.held = held;
   }
 
   /** Runs batch after batch while there is more, this replica holds the lease and the service runs. */

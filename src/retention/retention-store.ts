@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { STREAM_CURSOR } from '../audit/stream/stream-cursor';
 import { Database, type Statement } from '../database/database';
 
 /**
@@ -39,16 +40,36 @@ const REMOVE_DEAD_LETTERS: Statement = {
   delete from outbox where approval_id is null and dead_at < now() - make_interval(days => $1)`,
 };
 
-/** Parameters: days. Only the owner of the audit log may remove rows: up to one exported checkpoint in each call. */
+/**
+ * Parameters: days, whether rows must be streamed first. Only the owner of the audit log may remove rows: up to one exported
+ * checkpoint in each call. `held`: rows up to it were not streamed yet, so all stay.
+ */
 const PRUNE_AUDIT: Statement = {
   name: 'retention-prune-audit',
-  text: `select removed::int, up_to is not null as more from audit_prune(now() - make_interval(days => $1))`,
+  text: `
+  with stream as (${STREAM_CURSOR}), held as (
+    select $2::boolean and exists (
+      select from stream, (
+        select c.number from audit_checkpoints c join audit_seals s on s.number = c.number and s.hash = c.hash
+        order by c.number limit 1
+      ) as next where next.number > stream.cursor
+    ) and (select at from audit_log order by seq limit 1) < now() - make_interval(days => $1) as held
+  )
+  select coalesce(removed, 0)::int as removed, up_to is not null as more, held
+  from held left join lateral audit_prune(case when not held then now() - make_interval(days => $1) end) on true`,
 };
 
 export interface Removed {
   readonly count: number;
   /** Id of the last removed approval; null when there was none. */
   readonly lastId: string | null;
+}
+
+export interface PrunedAudit {
+  readonly removed: number;
+  readonly more: boolean;
+  /** True if old rows stay because they were not streamed yet. */
+  readonly held: boolean;
 }
 
 /** Removes rows beyond their retention. */
@@ -69,9 +90,12 @@ export class RetentionStore {
   }
 
   /** Removes audit rows older than `days` up to the oldest exported checkpoint; `more`: call again. */
-  async pruneAudit(days: number): Promise<{ readonly removed: number; readonly more: boolean }> {
-    const [row] = await this.database.query<{ removed: number; more: boolean }>(PRUNE_AUDIT, [days]);
-    return row ?? { removed: 0, more: false };
+  async pruneAudit(days: number, streamedOnly: boolean): Promise<PrunedAudit> {
+    const [row] = await this.database.query<PrunedAudit & Record<string, unknown>>(PRUNE_AUDIT, [
+      days,
+      streamedOnly,
+    ]);
+    return row ?? { removed: 0, more: false, held: false };
   }
 
   async removeDeadLetters(days: number): Promise<void> {

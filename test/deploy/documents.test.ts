@@ -69,21 +69,24 @@ describe('beside a service on its defaults', () => {
   });
   afterAll(() => service.stop());
 
-  it.each(['README.md', 'docs/api-keys.md', 'docs/connectors.md', 'docs/rest-api.md'])(
-    '%s says what its commands say',
-    async (page) => {
-      const environment = {
-        PATH: process.env.PATH ?? '',
-        HOME: home,
-        COUNTERSIGN_URL: url,
-      };
-      const shell = new DocumentShell(home, environment, { 'http://127.0.0.1:3000': url }, home);
-      const { operator } = JSON.parse(readFileSync(join(home, '.data/keys.json'), 'utf8')) as {
-        operator: string;
-      };
-      expect(await followDocument(page, shell, () => somebodyWaits(url, operator))).toEqual([]);
-    },
-  );
+  it.each([
+    'README.md',
+    'docs/api-keys.md',
+    'docs/audit-stream.md',
+    'docs/connectors.md',
+    'docs/rest-api.md',
+  ])('%s says what its commands say', async (page) => {
+    const environment = {
+      PATH: process.env.PATH ?? '',
+      HOME: home,
+      COUNTERSIGN_URL: url,
+    };
+    const shell = new DocumentShell(home, environment, { 'http://127.0.0.1:3000': url }, home);
+    const { operator } = JSON.parse(readFileSync(join(home, '.data/keys.json'), 'utf8')) as {
+      operator: string;
+    };
+    expect(await followDocument(page, shell, () => somebodyWaits(url, operator))).toEqual([]);
+  });
 });
 
 describe('every document', () => {
@@ -101,6 +104,7 @@ describe('every document', () => {
     expect(followed.filter((path) => !path.startsWith('docs/runbooks/'))).toEqual([
       'README.md',
       'docs/api-keys.md',
+      'docs/audit-stream.md',
       'docs/connectors.md',
       'docs/deployment-guide.md',
       'docs/operations-runbook.md',

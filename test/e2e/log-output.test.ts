@@ -56,6 +56,29 @@ describe('lines on standard output', () => {
     expect(code).toBe(7);
   });
 
+  it('of another kind come whole between the others, and are known to be written', async () => {
+    const { child, messages } = logging(`(async () => {
+      for (let n = 0; n < 4; n += 2) {
+        log.event('info', 'said', {}, 'line ' + n);
+        await log.write(JSON.stringify({ msg: 'line ' + (n + 1), filler: 'x'.repeat(200_000) }) + '\\n');
+      }
+      process.kill(process.pid, 'SIGKILL');
+    })();`);
+    await once(child, 'close');
+    expect(messages()).toEqual(numbered(4));
+  });
+
+  it('of another kind are known not to be written once nobody reads', async () => {
+    const { child } = logging(`process.stdin.once('data', async () => {
+      let failures = 0;
+      for (let n = 0; n < 3; n++) await log.write('{}\\n').catch(() => failures++);
+      process.exit(failures);
+    });`);
+    child.stdout?.destroy();
+    child.stdin?.write('go on');
+    expect(await once(child, 'exit')).toEqual([3, null]);
+  });
+
   it('all come when the process ends by itself', async () => {
     const { child, messages } = logging(SAY(3));
     await once(child, 'close');

@@ -116,6 +116,45 @@ describe('the doctor’s look at the audit log', () => {
   });
 });
 
+describe('the doctor’s look at the audit stream', () => {
+  const AUDIT_STREAM = 'https://collector.example.com/v1/logs';
+
+  it('asks nothing where none is configured', async () => {
+    expect(await diagnose('audit-stream')).toEqual({
+      note: 'not configured here (AUDIT_STREAM is unset)',
+      findings: [],
+    });
+  });
+
+  it('says how many rows wait for it, and how long', async () => {
+    await changed(
+      `update audit_log set at = at - interval '1 hour'`,
+      `update audit_log set at = at + interval '1 hour'`,
+      async () =>
+        expect((await diagnose('audit-stream', { AUDIT_STREAM })).findings).toMatchObject(
+          finding(
+            'warning',
+            /^AUDIT_STREAM has not taken [1-9]\d* rows, the oldest is 3\d{3} s old$/,
+            /CountersignAuditNotStreamed/,
+          ),
+        ),
+    );
+  });
+
+  it('finds nothing where all was taken', async () => {
+    await changed(
+      `insert into leases (name, holder, expires_at, data)
+       select 'audit-stream', 'test', now(), max(number)::text from audit_seals`,
+      `delete from leases where name = 'audit-stream'`,
+      async () =>
+        expect(await diagnose('audit-stream', { AUDIT_STREAM })).toEqual({
+          note: '0 rows wait',
+          findings: [],
+        }),
+    );
+  });
+});
+
 describe('the doctor’s look at the signing key', () => {
   const pem = SigningKey.generate();
 

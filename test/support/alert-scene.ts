@@ -21,6 +21,7 @@ export class Scene {
   readonly api: Api;
   private readonly sessions: Client[] = [];
   private readonly wires: TcpProxy[] = [];
+  private readonly ends: (() => Promise<unknown>)[] = [];
   private readonly habits: Promise<unknown>[] = [];
   private over = false;
 
@@ -55,7 +56,13 @@ export class Scene {
     await this.prometheus.stop();
     await Promise.all(this.sessions.map((session) => session.end()));
     await Promise.all(this.wires.map((wire) => wire.close()));
+    await Promise.all(this.ends.map((end) => end()));
     for (const habit of habits) if (habit.status === 'rejected') throw habit.reason;
+  }
+
+  /** Ends something with the scene. */
+  afterwards(end: () => Promise<unknown>): void {
+    this.ends.push(end);
   }
 
   /** Does it again and again, beside everything else, until the scene is struck. @returns what ends it before. */

@@ -1,9 +1,10 @@
-import { appendFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Scene } from './alert-scene';
 import { requestBody } from './api';
 import { ALWAYS, ask, asked } from './chaos';
 import { REPLICA_PORTS } from './installation';
+import { refuse, startLogCollector, take } from './log-collector';
 import { processesOf } from './processes';
 import { until } from './until';
 
@@ -150,6 +151,32 @@ export const STORIES: Readonly<Record<string, Story>> = {
   CountersignPolicyStopped: async ({ api }) => {
     await api.call('operator', 'POST', '/api/policy/stop');
     return {};
+
+  /** The token for the SIEM has expired. */
+  CountersignAuditNotStreamed: async (scene) => {
+    const { machine } = scene;
+    const collector = await startLogCollector();
+    collector.always((response, call) =>
+      (call.headers.authorization === 'Bearer the-new-token-of-the-siem' ? take : refuse(401))(
+        response,
+        call,
+      ),
+    );
+    await scene.type('printf Authorization=Bearer%%20expired > /etc/countersign/audit-stream-headers');
+    const unit = join(machine.directory, 'etc/systemd/system/countersign@.service');
+    const service = [
+      `Environment=AUDIT_STREAM=${collector.url} AUDIT_STREAM_HEADERS_FILE=%d/audit-stream-headers`,
+      `LoadCredential=audit-stream-headers:${machine.directory}/etc/countersign/audit-stream-headers`,
+    ];
+    writeFileSync(
+      unit,
+      readFileSync(unit, 'utf8').replace('[Service]', ['[Service]', ...service].join('\n')),
+    );
+    await scene.type('systemctl restart countersign@3001 countersign@3002');
+    await scene.follow('CountersignDatabaseDown', 'Resolved when');
+    await asked(scene.api);
+    scene.afterwards(collector.close);
+    return { beforeFix: () => scene.type('TOKEN=the-new-token-of-the-siem') };
   },
 
   CountersignReceiptsFailing: async (scene) => {

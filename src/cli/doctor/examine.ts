@@ -4,6 +4,7 @@ import { describeError } from '../../kernel/describe-error';
 import { agentToolsCheck } from './checks/agent-tools';
 import { auditChainCheck } from './checks/audit-chain';
 import { auditRightsCheck } from './checks/audit-rights';
+import { auditStreamCheck } from './checks/audit-stream';
 import { breakerCheck } from './checks/breaker';
 import { clockCheck } from './checks/clock';
 import { databaseCheck } from './checks/database';
@@ -37,6 +38,7 @@ const CHECKS: readonly Check[] = [
   breakerCheck,
   queueCheck,
   agentToolsCheck,
+  auditStreamCheck,
   auditChainCheck,
 ];
 

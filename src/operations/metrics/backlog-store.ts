@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { STREAM_CURSOR } from '../../audit/stream/stream-cursor';
 import { Database, type Statement } from '../../database/database';
 
 /** Waiting work of all replicas. */
@@ -19,6 +20,10 @@ export interface BacklogCounts {
   readonly auditUnsealed: number;
   /** Age of the oldest of them; 0 without any. */
   readonly auditSealLagSeconds: number;
+  /** Sealed rows of the audit log that `AUDIT_STREAM` has not taken. */
+  readonly auditStreamLagRows: number;
+  /** Age of the oldest of them; 0 without any. */
+  readonly auditStreamLagSeconds: number;
 }
 
 /** Rows that committed out of order by more than this were sealed or detected by the sealer's own scans. */
@@ -32,7 +37,7 @@ export const COUNT: Statement = {
   name: 'metrics-backlog',
   text: `
   select pending, "oldestPendingSeconds", "outboxDue", "outboxScheduled", "outboxDead", "outboxOldestSeconds",
-    "auditUnsealed", "auditSealLagSeconds"
+    "auditUnsealed", "auditSealLagSeconds", "auditStreamLagRows", "auditStreamLagSeconds"
   from (
     select count(*)::int as pending,
       coalesce(extract(epoch from now() - min(created_at)), 0)::float8 as "oldestPendingSeconds"
@@ -60,7 +65,14 @@ export const COUNT: Statement = {
       where not exists (
         select from (select seq from audit_seals order by seq desc limit ${AUDIT_WINDOW}) as seals where seals.seq = recent.seq)
     ) as unsealed
-  ) as audit`,
+  ) as audit, lateral (
+    select greatest(coalesce((select max(number) from audit_seals), 0) - cursor, 0)::int as "auditStreamLagRows",
+      coalesce((
+        select extract(epoch from now() - (select at from audit_log where seq = next.seq))
+        from (select seq from audit_seals where number > cursor order by number limit 1) as next
+      ), 0)::float8 as "auditStreamLagSeconds"
+    from (${STREAM_CURSOR}) as stream
+  ) as streamed`,
 };
 
 @Injectable()

@@ -1,14 +1,24 @@
+import { AuditStreamed, AuditStreamFailed } from '../../audit/stream/stream-events';
+import { STREAM_FAILURES } from '../../audit/stream/stream-failure';
 import { AuditVerification } from '../../audit/audit-verification';
+import { CONFIG, type Config } from '../../config/environment';
 import { Database } from '../../database/database';
 import { Heartbeat } from '../../database/heartbeat';
 import { ConnectionLimit } from '../../http/connection-limit';
 import { BUILD } from '../../kernel/build';
 import { ReceiptsFailed } from '../../receipts/receipt-events';
 import { Backlog, ofBacklog } from './backlog';
+import type { BacklogCounts } from './backlog-store';
 import { counter, gauge, histogram, KNOWN_LATER, total, type Metric } from './metric';
 import { RequestAnswered, RouteAdded } from './metric-events';
 
 const HTTP_BUCKETS_SECONDS = [0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 60];
+
+const ofStream = (count: keyof BacklogCounts) => ({
+  from: [Backlog, CONFIG] as const,
+  read: async (backlog: Backlog, { auditStream }: Config) =>
+    auditStream === null ? null : ((await backlog.read())?.[count] ?? null),
+});
 
 /** Audit, receipts, and the resources of this replica. */
 export const REPLICA_METRICS: readonly Metric[] = [
@@ -28,6 +38,29 @@ export const REPLICA_METRICS: readonly Metric[] = [
     name: 'audit_seal_lag_seconds',
     help: 'Age of the oldest row of the audit log without a seal, from the database; 0 without any.',
     ...ofBacklog('auditSealLagSeconds'),
+  }),
+  gauge({
+    name: 'audit_stream_lag_rows',
+    help: 'Sealed rows of the audit log that AUDIT_STREAM has not taken, from the database; absent where it is unset.',
+    ...ofStream('auditStreamLagRows'),
+  }),
+  gauge({
+    name: 'audit_stream_lag_seconds',
+    help: 'Age of the oldest of those rows, from the database; 0 without any, absent where AUDIT_STREAM is unset.',
+    ...ofStream('auditStreamLagSeconds'),
+  }),
+  counter({
+    name: 'audit_stream_rows_total',
+    help: 'Rows of the audit log that AUDIT_STREAM took from this replica.',
+    counts: AuditStreamed,
+    amount: ({ rows }) => rows,
+  }),
+  counter({
+    name: 'audit_stream_failures_total',
+    help: 'Attempts to send rows of the audit log to AUDIT_STREAM that failed, retries included.',
+    labels: { reason: STREAM_FAILURES },
+    counts: AuditStreamFailed,
+    series: ({ reason }) => ({ reason }),
   }),
   gauge({
     name: 'audit_chain_ok',

@@ -66,6 +66,7 @@ describe('defaults', () => {
       rateLimits: { agentPerMinute: 600, agentBytesPerHour: 268_435_456, operatorPerMinute: 60 },
       connector: { hookDeadlineSeconds: 570 },
       audit: { checkpointFile: join('.data', 'audit-checkpoints.jsonl') },
+      auditStream: null,
       metrics: { public: false, listener: null },
       sandbox: { port: 8081 },
       log: { level: 'info', format: 'json', secrets: [] },
@@ -317,6 +318,12 @@ describe('rules between variables', () => {
       ['APPROVAL_DEFAULT_TIMEOUT_MINUTES'],
     ],
     ['an owner without a database', { DATABASE_MIGRATION_URL: 'postgres://owner@db/app' }, ['DATABASE_URL']],
+    ['headers of a stream that has none', { AUDIT_STREAM_HEADERS: 'a=b' }, ['AUDIT_STREAM_HEADERS']],
+    [
+      'headers of a stream to a file',
+      { AUDIT_STREAM: 'file:/audit.jsonl', AUDIT_STREAM_HEADERS: 'a=b' },
+      ['AUDIT_STREAM_HEADERS'],
+    ],
     ['one key for both roles', { AGENT_API_KEY: KEY, OPERATOR_API_KEY: KEY }, ['OPERATOR_API_KEY']],
   ])('refuse %s', (_what, env, names) => {
     expect(namesOf(env)).toEqual(names);
@@ -462,6 +469,59 @@ describe('secrets in files', () => {
   });
 });
 
+describe('the audit stream', () => {
+  it.each([
+    ['file:/var/log/audit.jsonl', { kind: 'file', path: '/var/log/audit.jsonl' }],
+    ['file:///var/log/audit.jsonl', { kind: 'file', path: '/var/log/audit.jsonl' }],
+    ['stdout', { kind: 'stdout' }],
+    [
+      'https://siem.example.com/v1/logs?team=a',
+      { kind: 'endpoint', url: 'https://siem.example.com/v1/logs?team=a' },
+    ],
+    ['http://127.0.0.1:4318/v1/logs', { kind: 'endpoint', url: 'http://127.0.0.1:4318/v1/logs' }],
+    ['http://[::1]:4318/v1/logs', { kind: 'endpoint', url: 'http://[::1]:4318/v1/logs' }],
+  ])('may go to %s', (AUDIT_STREAM, to) => {
+    expect(parseConfig({ AUDIT_STREAM }).auditStream).toEqual({ to, headers: {} });
+  });
+
+  it.each([
+    'file:',
+    'file:audit.jsonl',
+    '/var/log/audit.jsonl',
+    'syslog://host',
+    'http://siem.example.com/v1/logs',
+    'STDOUT',
+  ])('does not go to %s, and says what is possible', (AUDIT_STREAM) => {
+    expect(faultsOf({ AUDIT_STREAM })).toEqual([
+      'AUDIT_STREAM: must be file:/absolute/path, stdout, or an https URL (http on loopback)',
+    ]);
+  });
+
+  it('has its password in the headers, not in the address', () => {
+    expect(faultsOf({ AUDIT_STREAM: 'https://me:secret@siem.example.com/' })).toEqual([
+      'AUDIT_STREAM: must not hold a password; AUDIT_STREAM_HEADERS takes the header Authorization',
+    ]);
+  });
+
+  const AUDIT_STREAM = 'https://siem.example.com/v1/logs';
+  it('takes headers, with what a list cannot hold as in a URL', () => {
+    const AUDIT_STREAM_HEADERS = 'Authorization=Bearer abc=, x-team=a%2Cb%25';
+    expect(parseConfig({ AUDIT_STREAM, AUDIT_STREAM_HEADERS }).auditStream?.headers).toEqual({
+      Authorization: 'Bearer abc=',
+      'x-team': 'a,b%',
+    });
+  });
+
+  it.each(['Authorization', 'a b=c', '=c', 'a=', 'a=b,,c=d', 'a=%0d%0ab', 'a=%'])(
+    'refuses the headers %j without quoting them',
+    (AUDIT_STREAM_HEADERS) => {
+      expect(faultsOf({ AUDIT_STREAM, AUDIT_STREAM_HEADERS })).toEqual([
+        'AUDIT_STREAM_HEADERS: must look like name=value,name=value',
+      ]);
+    },
+  );
+});
+
 it('a chat id that Telegram does not give is named as such', () => {
   expect(faultsOf({ ...TELEGRAM, TELEGRAM_CHAT_ID: '-01001' })).toEqual([
     expect.stringMatching(
@@ -499,6 +559,7 @@ describe('secrets', () => {
       DATABASE_URL: 'postgres://me:p%40ssword-of-mine@host/db?password=another-password',
       TELEGRAM_BOT_TOKEN: TOKEN,
       COUNTERSIGN_KEY: KEY,
+      AUDIT_STREAM_HEADERS: 'Authorization=Bearer%20token-of-the-siem,x-key=key%2Cof-the-siem',
     });
     expect(texts).toEqual(
       expect.arrayContaining([
@@ -508,9 +569,14 @@ describe('secrets', () => {
         TOKEN,
         TOKEN.split(':')[1],
         KEY,
+        'Bearer token-of-the-siem',
+        'token-of-the-siem',
+        'key,of-the-siem',
       ]),
     );
-    for (const name of documented.filter((each) => !/^(DATABASE_URL|TELEGRAM_BOT_TOKEN)$/.test(each))) {
+    for (const name of documented.filter(
+      (each) => !/^(DATABASE_URL|TELEGRAM_BOT_TOKEN|AUDIT_STREAM_HEADERS)$/.test(each),
+    )) {
       expect(texts).toContain(`secret-of-${name}`);
     }
   });

@@ -1,6 +1,7 @@
+import { AuditStreamed, AuditStreamFailed } from '../../../src/audit/stream/stream-events';
 import { ReceiptsFailed } from '../../../src/receipts/receipt-events';
 import { STEADY_MS } from '../../../src/channels/telegram/telegram-status';
-import { eachTestItsMetrics } from './metered';
+import { eachTestItsMetrics, NOTHING_WAITS } from './metered';
 
 const metered = eachTestItsMetrics();
 
@@ -62,6 +63,25 @@ it('the audit log is 1 or 0 once it was verified, and neither before', async () 
   expect((await metered().scrape()).value('audit_chain_ok')).toBe(1);
   metered().world.auditOk = false;
   expect((await metered().scrape()).value('audit_chain_ok')).toBe(0);
+});
+
+it('shows what AUDIT_STREAM has not taken, where it is set', async () => {
+  metered().world.backlog = { ...NOTHING_WAITS, auditStreamLagRows: 5, auditStreamLagSeconds: 2.5 };
+  metered().clock.advance(1_001);
+  expect((await metered().scrape()).all('audit_stream_lag_rows')).toEqual([]);
+  metered().world.config.auditStream = {};
+  const scrape = await metered().scrape();
+  expect(scrape.value('audit_stream_lag_rows')).toBe(5);
+  expect(scrape.value('audit_stream_lag_seconds')).toBe(2.5);
+});
+
+it('counts rows that AUDIT_STREAM took, and attempts that failed', async () => {
+  metered().happened(new AuditStreamed(200));
+  metered().happened(new AuditStreamFailed('timeout'));
+  const scrape = await metered().scrape();
+  expect(scrape.value('audit_stream_rows_total')).toBe(200);
+  expect(scrape.value('audit_stream_failures_total', { reason: 'timeout' })).toBe(1);
+  expect(scrape.value('audit_stream_failures_total', { reason: 'refused' })).toBe(0);
 });
 
 it('counts receipts that could not be made', async () => {

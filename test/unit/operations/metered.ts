@@ -5,7 +5,7 @@ import type { SettledApproval } from '../../../src/approvals/approval';
 import { ApprovalEnqueued, ApprovalSettled } from '../../../src/approvals/approval-events';
 import { SettlementFeed } from '../../../src/approvals/settlement-feed';
 import { TimeoutSweeper } from '../../../src/approvals/timeout-sweeper';
-import { parseConfig } from '../../../src/config/environment';
+import { CONFIG, parseConfig } from '../../../src/config/environment';
 import { HeldCalls } from '../../../src/agents/held-calls';
 import { AuditVerification } from '../../../src/audit/audit-verification';
 import { Database } from '../../../src/database/database';
@@ -34,6 +34,8 @@ export const NOTHING_WAITS: BacklogCounts = {
   outboxOldestSeconds: 0,
   auditUnsealed: 0,
   auditSealLagSeconds: 0,
+  auditStreamLagRows: 0,
+  auditStreamLagSeconds: 0,
 };
 
 const asked = {
@@ -86,6 +88,7 @@ export async function startMetered() {
     retention: { lagSeconds: 0 },
     waiters: 0,
     held: { hook: 0, mcp: 0 } as Record<string, number>,
+    config: { auditStream: null } as { auditStream: object | null },
     auditOk: null as boolean | null,
     pool: { max: 10, total: 0, idle: 0, waiting: 0 },
   };
@@ -117,6 +120,7 @@ export async function startMetered() {
         },
       },
       TelegramStatus,
+      { provide: CONFIG, useValue: world.config },
       { provide: Clock, useValue: clock },
       {
         provide: Log,

@@ -49,6 +49,8 @@ it('shows how long the oldest request waits, and what waits for Telegram', async
     outboxOldestSeconds: 12.25,
     auditUnsealed: 4,
     auditSealLagSeconds: 1.5,
+    auditStreamLagRows: 5,
+    auditStreamLagSeconds: 2.5,
   };
   metered().clock.advance(AGED_MS);
   const scrape = await metered().scrape();
