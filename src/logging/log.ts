@@ -1,12 +1,13 @@
 import type { LoggerService } from '@nestjs/common';
-import { pino, type DestinationStream, type Logger } from 'pino';
+import { pino, type Logger } from 'pino';
 import { describeError } from '../kernel/describe-error';
 import { currentCorrelationId } from './correlation';
 import { createRedactor, type Redact } from './redact';
 
 export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
 
-interface Sink extends DestinationStream {
+interface Sink {
+  write(lines: string): unknown;
   flush?(done: (error?: NodeJS.ErrnoException | null) => void): void;
 }
 
@@ -25,13 +26,17 @@ export class Log {
 
   /** Writes whole lines of another kind between the log's own, redacted as they are; resolves once they are written. */
   async write(lines: string): Promise<void> {
-    const accepted: unknown = this.sink.write(this.redact(lines));
+    const accepted = this.sink.write(this.redact(lines));
     // Once nobody reads the standard output, pino drops all lines, and its `write` returns nothing.
     if (this.sink.flush && accepted === undefined) throw new Error('nobody reads the standard output');
     await new Promise<void>((done, failed) => {
-      if (!this.sink.flush) return done();
-      // A pipe or terminal has what was written, and cannot be told to keep it on a disk.
-      this.sink.flush((error) => (error && error.code !== 'EINVAL' ? failed(error) : done()));
+      const end = (error?: NodeJS.ErrnoException | null): void => {
+        // A pipe or terminal has what was written, and cannot be told to keep it on a disk.
+        if (error && error.code !== 'EINVAL') failed(error);
+        else done();
+      };
+      if (this.sink.flush) this.sink.flush(end);
+      else end();
     });
   }
 }
