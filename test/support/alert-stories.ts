@@ -151,6 +151,7 @@ export const STORIES: Readonly<Record<string, Story>> = {
   CountersignPolicyStopped: async ({ api }) => {
     await api.call('operator', 'POST', '/api/policy/stop');
     return {};
+  },
 
   /** The token for the SIEM has expired. */
   CountersignAuditNotStreamed: async (scene) => {
