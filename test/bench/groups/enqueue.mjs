@@ -1,5 +1,6 @@
 import { inTurn, ratiosOf, median } from '../harness/statistics.mjs';
 import { KEYS } from '../harness/stage.mjs';
+import { withCpu } from '../harness/cpu.mjs';
 
 /** performance.md: many agents, and the one that is alone. */
 const CONNECTIONS = 64;
@@ -15,7 +16,7 @@ const MAX_RECORDING_MS = 0.1;
 async function target(stage, more) {
   const database = await stage.database();
   const service = await stage.service(database, more);
-  return { target: addressOf(service), path: '/api/approvals', key: KEYS.agent };
+  return { pid: service.child.pid, target: addressOf(service), path: '/api/approvals', key: KEYS.agent };
 }
 
 async function throughput({ stage, rounds, progress }) {
@@ -24,22 +25,26 @@ async function throughput({ stage, rounds, progress }) {
   const raw = await stage.remote('load/raw-server.mjs');
   const { url } = await stage.database();
   const baseline = {
+    pid: raw.child.pid,
     target: await raw.call('insertServer', { url, poolSize: POOL_SIZE }),
     path: '/raw',
     key: KEYS.agent,
   };
   const generator = await stage.remote('load/generator.mjs');
-  const both = (name, options) => ({
-    ours: () => generator.call(name, { ...ours, ...options }),
-    baseline: () => generator.call(name, { ...baseline, ...options }),
-  });
+  const postmaster = stage.postgres.pid;
+  const both = (run) => ({ ours: () => run(ours), baseline: () => run(baseline) });
+  const atOnce = (side) =>
+    withCpu({ pid: side.pid, postmaster }, () => generator.call('enqueue', { ...side, ...load }));
+  const oneByOne = (side) =>
+    withCpu({ pid: side.pid, postmaster }, async () => ({
+      requests: ALONE,
+      p50: await generator.call('enqueueSlowly', { ...side, count: ALONE }),
+    }));
   const load = { connections: CONNECTIONS, seconds: SECONDS };
   for (const side of [ours, baseline])
     await generator.call('enqueue', { ...side, ...load, seconds: WARM_UP_SECONDS });
-  const pairs = await inTurn(rounds, both('enqueue', load), (n) => progress(`64 connections, round ${n}`));
-  const alone = await inTurn(rounds, both('enqueueSlowly', { count: ALONE }), (n) =>
-    progress(`one connection, round ${n}`),
-  );
+  const pairs = await inTurn(rounds, both(atOnce), (n) => progress(`64 connections, round ${n}`));
+  const alone = await inTurn(rounds, both(oneByOne), (n) => progress(`one connection, round ${n}`));
   const failures = pairs.reduce((sum, { ours: { failures } }) => sum + failures, 0);
   if (failures > 0) throw new Error(`${failures} enqueues failed`);
 
@@ -50,11 +55,19 @@ async function throughput({ stage, rounds, progress }) {
   }
   const rate = (side) => Math.round(median(pairs.map((pair) => pair[side].perSecond)));
   const ms = (side, figure) => median(pairs.map((pair) => pair[side][figure])).toFixed(1);
+  const one = (side) => median(alone.map((pair) => pair[side].p50)).toFixed(2);
+  const cpu = (of) => {
+    const each = ({ cpu: { program, postgres } }) => program + postgres;
+    const [mine, theirs] = ['ours', 'baseline'].map((side) =>
+      median(of.map((pair) => each(pair[side]))).toFixed(0),
+    );
+    return `CPU ${mine} against ${theirs} µs, ${median(ratiosOf(of, each)).toFixed(2)}`;
+  };
   return [
     {
       n: 1,
       ratios: ratiosOf(pairs, ({ perSecond }) => perSecond),
-      note: `${rate('ours')} against ${rate('baseline')} a second`,
+      note: `${rate('ours')} against ${rate('baseline')} a second; ${cpu(pairs)}`,
     },
     {
       n: 2,
@@ -63,8 +76,8 @@ async function throughput({ stage, rounds, progress }) {
     },
     {
       n: 3,
-      ratios: ratiosOf(alone),
-      note: `${median(alone.map((pair) => pair.ours)).toFixed(2)} against ${median(alone.map((pair) => pair.baseline)).toFixed(2)} ms`,
+      ratios: ratiosOf(alone, ({ p50 }) => p50),
+      note: `${one('ours')} against ${one('baseline')} ms; ${cpu(alone)}`,
     },
   ];
 }
