@@ -78,7 +78,7 @@ it('pages of the largest requests hold one each, and lead on', async () => {
 
 it('all who wait for one of the largest requests are answered, a few in a turn', async () => {
   const { body } = await service.api.call('agent', 'POST', '/api/approvals', ofBytes(LIMIT));
-  const waits = Array.from({ length: 6 }, () => service.api.get(body.id, 30));
+  const waits = Array.from({ length: 6 }, () => service.api.get(body.id, 55));
   await until('they wait', () => service.app.feed.size === 6);
   await service.api.decide(body.id, 'approved');
   for (const answer of await Promise.all(waits)) expect(answer.body.status).toBe('approved');
