@@ -2,6 +2,9 @@ import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { examineAll } from '../../src/cli/doctor/examine';
 import { parseConfig } from '../../src/config/environment';
+import { canonicalize } from '../../src/kernel/canonical-json';
+import type { JsonValue } from '../../src/kernel/json';
+import { policyVersion } from '../../src/policy/document/read-policy';
 import { SigningKey } from '../../src/receipts/signing-key';
 import { Api } from '../support/api';
 import { serviceEnvironment, startTestApp, type TestApp } from '../support/app';
@@ -151,6 +154,87 @@ describe('the doctor’s look at the audit stream', () => {
           note: '0 rows wait',
           findings: [],
         }),
+    );
+  });
+});
+
+describe('the doctor’s look at the policy', () => {
+  const rules = [
+    { id: 'read-git', decision: 'ask', match: { tool: ['Bash'] } },
+    { id: 'never-met', decision: 'deny', match: { tool: ['Nothing'] } },
+  ];
+  const apply = async (document: object, daysAgo: number) => {
+    const text = canonicalize(document as JsonValue);
+    const version = policyVersion(document as JsonValue);
+    await database.query(`insert into policy_versions values ($1, $2, $2, now()) on conflict do nothing`, [
+      version,
+      text,
+    ]);
+    await database.query(
+      `insert into policy_activations (version, cause, actor, at)
+       values ($1, 'apply', 'api:admin', now() - make_interval(days => $2))`,
+      [version, daysAgo],
+    );
+    await database.query('update policy_state set active_version = $1', [version]);
+    return version;
+  };
+  afterEach(async () => {
+    await database.query(
+      'update policy_state set active_version = null, stopped_at = null, stopped_by = null',
+    );
+    await database.query('delete from policy_activations');
+    await database.query('delete from policy_versions');
+    await database.query(`delete from replicas where id = 'old'`);
+    await database.query('update approvals set policy = null');
+  });
+
+  it('says that none was applied', async () => {
+    expect(await diagnose('policy')).toEqual({
+      note: 'none was applied: every request asks a person',
+      findings: [],
+    });
+  });
+
+  it('finds nothing in one that was just applied, whatever matches it', async () => {
+    const version = await apply({ version: 1, rules }, 1);
+    expect(await diagnose('policy')).toEqual({ note: `${version.slice(0, 19)}… is active`, findings: [] });
+  });
+
+  it('names the rules that nothing matched for 30 days, shadowed ones that would have aside', async () => {
+    await apply({ version: 1, rules }, 40);
+    await apply({ version: 1, rules: [...rules, { id: 'new', decision: 'ask', match: { tool: ['X'] } }] }, 1);
+    const dead = async () => (await diagnose('policy')).findings;
+    expect(await dead()).toMatchObject(finding('warning', /in 30 days: read-git, never-met$/, /remove them/));
+    await database.query(`update approvals set policy = '{"rules":["read-git"],"shadow":null}'`);
+    expect(await dead()).toMatchObject(finding('warning', /in 30 days: never-met$/, /remove them/));
+    await database.query(
+      `update approvals set policy = '{"rules":["read-git"],"shadow":{"rules":["never-met"]}}'`,
+    );
+    expect(await dead()).toEqual([]);
+  });
+
+  it('says that this build cannot enforce it', async () => {
+    await apply({ version: 1, rules: [{ id: 'a', decision: 'maybe', match: {} }] }, 1);
+    expect((await diagnose('policy')).findings).toMatchObject(
+      finding('error', /cannot enforce the active policy sha256:/, /rollback/),
+    );
+  });
+
+  it('says who stopped it', async () => {
+    await apply({ version: 1, rules }, 1);
+    await database.query(`update policy_state set stopped_at = now(), stopped_by = 'telegram:4711'`);
+    expect((await diagnose('policy')).findings).toMatchObject(
+      finding('warning', /^telegram:4711 has stopped the rules/, /policy resume/),
+    );
+  });
+
+  it('names a live replica that knows less of the policy', async () => {
+    await apply({ version: 1, rules }, 1);
+    await database.query(
+      `insert into replicas (id, version, started_at, seen_at) values ('old', '0.0.1', now(), now() + interval '1 hour')`,
+    );
+    expect((await diagnose('policy')).findings).toMatchObject(
+      finding('error', /^the replica old runs version 0.0.1/, /upgrade it/),
     );
   });
 });

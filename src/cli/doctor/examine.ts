@@ -10,6 +10,7 @@ import { clockCheck } from './checks/clock';
 import { databaseCheck } from './checks/database';
 import { keysCheck } from './checks/keys';
 import { migrationsCheck } from './checks/migrations';
+import { policyCheck } from './checks/policy';
 import { queueCheck } from './checks/queue';
 import { rightsCheck } from './checks/rights';
 import { serviceCheck } from './checks/service';
@@ -36,6 +37,7 @@ const CHECKS: readonly Check[] = [
   telegramOperatorsCheck,
   telegramUpdatesCheck,
   breakerCheck,
+  policyCheck,
   queueCheck,
   agentToolsCheck,
   auditStreamCheck,
