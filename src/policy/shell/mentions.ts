@@ -13,10 +13,16 @@ export interface Mention {
 
 export function compileMention({ mentions = [], argv, flags = [] }: CommandMatcher): Mention {
   return {
-    sequences: mentions.map((sequence) => sequence.map((token) => [token])),
+    sequences: mentions.map((sequence) => sequence.map(withAbbreviations)),
     argv: argv?.map((entry) => (typeof entry === 'string' ? [entry] : entry.any)) ?? null,
     flags: flags.map(readFlag),
   };
+}
+
+/** A flag of letters that programs abbreviate, with its abbreviations from one letter on; another token alone. */
+function withAbbreviations(token: string): readonly string[] {
+  if (!/^--[A-Za-z][A-Za-z-]{1,40}$/.test(token)) return [token];
+  return Array.from({ length: token.length - 2 }, (_, i) => token.slice(0, token.length - i));
 }
 
 /** The words of which an index must know the places. */

@@ -1,5 +1,27 @@
 /** Longest token that is kept; the schema allows no longer one in a rule. */
 const MAX_TOKEN_LENGTH = 1_000;
+/** Flags of one letter each, joined, have at most these. A longer word is one long flag, as of find. */
+const MAX_JOINED_FLAGS = 6;
+
+/** The letters of joined flags, a bit for each. */
+interface Letters {
+  readonly small: number;
+  readonly capital: number;
+}
+
+/** Null for a word that is not `-` with letters. */
+function lettersOf(text: string, start: number, end: number): Letters | null {
+  if (text[start] !== '-' || end - start < 2 || end - start > MAX_JOINED_FLAGS + 1) return null;
+  let small = 0;
+  let capital = 0;
+  for (let at = start + 1; at < end; at++) {
+    const code = text.charCodeAt(at);
+    if (code >= 0x61 && code <= 0x7a) small |= 1 << (code - 0x61);
+    else if (code >= 0x41 && code <= 0x5a) capital |= 1 << (code - 0x41);
+    else return null;
+  }
+  return { small, capital };
+}
 
 /**
  * The tokens that the rules of a policy look for. Of a text only these are kept, so that one of megabytes is indexed in a
@@ -8,10 +30,26 @@ const MAX_TOKEN_LENGTH = 1_000;
 export class Vocabulary {
   private readonly tokens: ReadonlySet<string>;
   private readonly digests = new Uint8Array(DIGESTS);
+  /** Flags of letters that may be joined with others. */
+  private readonly clusters: readonly { readonly token: string; readonly letters: Letters }[];
 
   constructor(tokens: Iterable<string>) {
     this.tokens = new Set(Array.from(tokens, fold));
     for (const token of this.tokens) this.digests[digestOf(token)] = 1;
+    this.clusters = Array.from(this.tokens).flatMap((token) => {
+      const letters = lettersOf(token, 0, token.length);
+      return letters === null ? [] : [{ token, letters }];
+    });
+  }
+
+  /** The flags of which a word has every letter: `-rf` of `-fr` and `-rfv`. */
+  flagsWithin(text: string, start: number, end: number): readonly string[] {
+    if (this.clusters.length === 0) return [];
+    const found = lettersOf(text, start, end);
+    if (found === null) return [];
+    return this.clusters.flatMap(({ token, letters: { small, capital } }) =>
+      (small & ~found.small) === 0 && (capital & ~found.capital) === 0 ? [token] : [],
+    );
   }
 
   /** False for most digests of texts that are not among the tokens. */
@@ -39,14 +77,21 @@ export function indexTokens(texts: readonly string[], vocabulary: Vocabulary): T
   const all = new Set<string>();
   const parts = texts.map((text): Part => {
     const places = new Map<string, number[]>();
-    cutTokens(text, (digest, start, end) => {
-      if (!vocabulary.mayHave(digest) || end - start > MAX_TOKEN_LENGTH) return;
-      const token = fold(text.slice(start, end));
-      if (!vocabulary.has(token)) return;
+    const add = (token: string, end: number): void => {
       all.add(token);
       const known = places.get(token);
       if (known === undefined) places.set(token, [end]);
       else known.push(end);
+    };
+    cutTokens(text, (digest, start, end) => {
+      const flags = vocabulary.flagsWithin(text, start, end);
+      if (flags.length > 0) {
+        for (const flag of flags) add(flag, end);
+        return;
+      }
+      if (!vocabulary.mayHave(digest) || end - start > MAX_TOKEN_LENGTH) return;
+      const token = fold(text.slice(start, end));
+      if (vocabulary.has(token)) add(token, end);
     });
     return { text, places, flags: null };
   });

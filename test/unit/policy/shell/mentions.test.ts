@@ -76,6 +76,53 @@ describe('a mention', () => {
   });
 });
 
+describe('a mention of flags', () => {
+  const NEVER = {
+    mentions: [
+      ['git', 'push', '--force'],
+      ['git', 'reset', '--hard'],
+      ['git', 'push', '-f'],
+      ['rm', '-rf'],
+    ],
+  };
+
+  it.each([
+    'git push --force',
+    'git push --forc origin',
+    'git push --fo',
+    'git push --force=x',
+    'git reset --har HEAD~1',
+    'git push -f',
+    'git push -uf origin main',
+    'git push $REMOTE -uf',
+    'rm -rf build',
+    'rm -fr build',
+    'rm -rfv build',
+    'bash -c "rm -vfr build"',
+    "rm -'r'f $x",
+  ])('is found in %j', (text) => {
+    expect(found(text, NEVER)).not.toBeNull();
+  });
+
+  it.each([
+    'git push --follow-tags',
+    'git push --force-with-lease',
+    'git push -u origin main',
+    'git reset --soft HEAD~1',
+    'git push --',
+    'rm -r build',
+    'rm -f build',
+    'rm -i build',
+    'find . -perform',
+  ])('is not found in %j', (text) => {
+    expect(found(text, NEVER)).toBeNull();
+  });
+
+  it('names the words of the command', () => {
+    expect(found('git push --forc', NEVER)).toEqual(['git', 'push', '--forc']);
+  });
+});
+
 describe('argv and flags in a rule that says deny or ask', () => {
   const FORCE = { argv: ['git', { any: ['push', 'send'] }], flags: ['--force', '-f', '--exec=', '-n:int'] };
 
