@@ -16,6 +16,7 @@ import type { Entity } from './database/data-source';
 import { LeaseEntity } from './database/lease.entity';
 import { ReplicaEntity } from './database/replica.entity';
 import { LaneStateEntity, OutboxEntity, OutboxLaneEntity } from './outbox/outbox.entities';
+import { GrantEntity } from './policy/grants/grant.entity';
 import {
   PolicyActivationEntity,
   PolicyProposalEntity,
@@ -51,4 +52,5 @@ export const ENTITIES: readonly Entity[] = [
   PolicyActivationEntity,
   PolicyStateEntity,
   PolicyProposalEntity,
+  GrantEntity,
 ];

@@ -1,3 +1,4 @@
+import { parseColumnText } from '../database/column-text';
 import type { JsonObject } from '../kernel/json';
 import type { PolicyVerdict } from '../kernel/policy-verdict';
 import type { Shown } from '../receipts/receipts';
@@ -52,16 +53,6 @@ export type RequestText = Pick<
   ApprovalRequest,
   'agentId' | 'sessionId' | 'toolName' | 'toolInput' | 'toolUseId' | 'summary' | 'cwd' | 'metadata'
 >;
-
-/**
- * Escapes text for a PostgreSQL column, which cannot hold U+0000: the inside of a JSON string. Injective. Text without
- * quotes, backslashes and control characters stays as it is.
- */
-export function toColumnText(text: string): string {
-  return JSON.stringify(text).slice(1, -1);
-}
-
-const parseColumnText = (text: string): string => JSON.parse(`"${text}"`) as string;
 
 const toVerdict = (json: string | null): PolicyVerdict | null =>
   json === null ? null : (JSON.parse(json) as PolicyVerdict);

@@ -1,6 +1,7 @@
 import { PERSON_WAITS_MS, type Statement } from '../database/database';
 import { enqueueCards, requeueOutcomes, withdrawCards } from '../outbox/outbox-work';
 import { SHOWN_DIGEST } from '../outbox/shown';
+import { revokeGrants } from '../policy/grants/grant-store';
 import { isPresent } from '../database/replica-presence';
 
 /** PostgreSQL channel that notifies every replica of settled approvals: ids, comma separated. */
@@ -22,7 +23,7 @@ const NOW = `date_trunc('milliseconds', now())`;
  * For rows that are found by their id. `is true` keeps PostgreSQL off the partial indexes of pending rows. A plan made
  * while few rows were pending would scan all of that index, for as long as the connection lives.
  */
-const STILL_PENDING = `(status = 'pending') is true`;
+export const STILL_PENDING = `(status = 'pending') is true`;
 
 /** Columns hold the inside of a JSON string, so that U+0000 fits; the audit log holds JSON. */
 const REASON = `('"' || reason || '"')::json`;
@@ -38,13 +39,13 @@ const GATHERING = `make_interval(secs => case
 const SETTLEMENT = `id, correlation_id, traceparent, created_at, settled_at`;
 
 /** Columns of a settled row that its aftermath needs. */
-const ENDED = `${SETTLEMENT}, status, settled_by_kind, settled_by_id, settled_by_name, reason, input_digest`;
+export const ENDED = `${SETTLEMENT}, status, settled_by_kind, settled_by_id, settled_by_name, reason, input_digest`;
 
 /**
  * The work that follows an `ended` list of settled rows, in one transaction: audit row, outcome edit, wake-up. It also
  * deletes a card that was not sent yet, unless a replica is sending it at this moment.
  */
-const AFTERMATH = (lanes: string) => `
+export const AFTERMATH = (lanes: string) => `
   audited as (
     insert into audit_log (at, type, actor, approval_id, correlation_id, data)
     select settled_at, 'approval.' || status, settled_by_kind || ':' || settled_by_id, id, correlation_id,
@@ -138,22 +139,31 @@ export const FIND_BY_IDEMPOTENCY_KEY: Statement = {
     from approvals where key_id = $1 and idempotency_key = $2`,
 };
 
-/** True if the deciding key and the asking key have the same owner. Keys without an owner are not compared. */
-const SAME_OWNER = `$3 = 'api' and exists (
+/**
+ * True if the deciding key and the asking key have the same owner. Keys without an owner are not compared. $3 and $4: kind
+ * and id of the actor.
+ */
+export const SAME_OWNER = `$3 = 'api' and exists (
       select from api_keys as asker join api_keys as decider on lower(decider.owner) = lower(asker.owner)
       where asker.name = approvals.key_id and decider.name = $4)`;
 
 /**
  * A settle reads the time before it signs the receipt, and stores it. If the time is older than this, it reads again.
  */
-const READ_AT_MOST_SECONDS_AGO = 5;
+export const READ_AT_MOST_SECONDS_AGO = 5;
 
 /** Digest of the card that shows the approval. */
-const SHOWN = SHOWN_DIGEST('approvals.id');
+export const SHOWN = SHOWN_DIGEST('approvals.id');
+
+/** Grants of the session whose request was rejected. */
+const GRANTS_OF_REJECTED = `$2 = 'rejected' and grants.id = any(array(
+      select g.id from ended join approvals a using (id) join grants g using (key_id, session_id)
+      where g.revoked_at is null))`;
 
 /**
  * Parameters: id, status, actor kind, actor id, actor name, reason, lanes, the database's time, receipt; then whether
- * the receipt names the card that was tapped, and otherwise the digest that it has for the card in the chat.
+ * the receipt names the card that was tapped, and otherwise the digest that it has for the card in the chat. A rejection
+ * ends the grants of its session.
  */
 export const SETTLE: Statement = {
   name: 'approval-settle',
@@ -172,7 +182,7 @@ export const SETTLE: Statement = {
     insert into decisions (approval_id, by_kind, by_id, by_name, verdict, reason, display_digest, decided_at)
     select id, settled_by_kind, settled_by_id, settled_by_name, status, reason, $11, settled_at from ended
     on conflict do nothing
-  ), ${AFTERMATH('$7')}`,
+  ), ${revokeGrants(GRANTS_OF_REJECTED, 'rejection', `$3 || ':' || $4`)}, ${AFTERMATH('$7')}`,
 };
 
 /**

@@ -10,7 +10,8 @@ import type {
   Settlement,
   Verdict,
 } from './approval';
-import type { Person, Asker } from '../kernel/actor';
+import type { Actor, Asker, Person } from '../kernel/actor';
+import type { Scope } from '../policy/grants/scope';
 import type { PolicyVerdict } from '../kernel/policy-verdict';
 import type { Enqueued, NewRequest, RuledEnding } from './new-request';
 
@@ -33,11 +34,28 @@ export interface NewApproval extends Unjudged {
   readonly verdict: PolicyVerdict | null;
 }
 
-/** A request that a rule answers: its verdict, and how its receipt is signed. */
+/** A request that a rule or a grant answers: its verdict, and how its receipt is signed. */
 export interface RuledApproval extends NewApproval {
-  readonly verdict: PolicyVerdict;
+  /** Null: a rule answers. */
+  readonly grantId: string | null;
   readonly ending: (id: string, settledAt: Date) => Promise<RuledEnding>;
 }
+
+/** A grant that is made together with the approval of the request from which it derives. */
+export interface NewGrant {
+  readonly id: string;
+  readonly scope: Scope;
+  readonly words: string;
+  readonly seconds: number;
+  /** Null: as many as there is time for. */
+  readonly maxUses: number | null;
+  /** The version that must be active. */
+  readonly policyVersion: string | null;
+  readonly actor: Actor;
+}
+
+/** A pending request that a new grant answers. */
+export type CoveredApproval = DecidedApproval & { readonly receipt: string };
 
 /** The card that the receipt of a decision names. */
 export interface ShownCard {
@@ -167,6 +185,19 @@ export abstract class ApprovalStore {
    * keys that ask and decide have the same owner
    */
   abstract settle(decided: DecidedApproval, shown: ShownCard): Promise<boolean>;
+
+  /**
+   * Settles a pending request as approved, makes a grant from it, and settles what the grant covers in its session.
+   *
+   * @returns the ids of all that were settled; none for the reasons of {@link settle}, if another policy version is active,
+   * the rules are stopped, or the key has too many open grants
+   */
+  abstract grant(
+    decided: DecidedApproval,
+    shown: ShownCard,
+    grant: NewGrant,
+    covered: readonly CoveredApproval[],
+  ): Promise<readonly string[]>;
 
   /**
    * Checks whether the keys that ask and decide have the same owner, and audits the refusal then.

@@ -9,6 +9,7 @@ import { DecideApprovalHandler } from './commands/decide-approval';
 import { DepartFromApprovalHandler } from './commands/depart-from-approval';
 import { EnqueueApprovalHandler } from './commands/enqueue-approval';
 import { ExplainRejectionHandler } from './commands/explain-rejection';
+import { MakeGrantHandler } from './commands/make-grant';
 import { JoinApprovalHandler } from './commands/join-approval';
 import { SignEndingsHandler } from './commands/sign-endings';
 import { SignReceiptsHandler } from './commands/sign-receipts';
@@ -21,9 +22,11 @@ import { CountTodayHandler } from './digest/count-today';
 import { DigestJob } from './digest/digest-job';
 import { DigestStore } from './digest/digest-store';
 import { FinishedApprovals } from './finished-approvals';
+import { GrantsController } from './grants.controller';
 import { PostgresApprovalStore } from './postgres-approval-store';
 import { PostgresRequestHistory } from './postgres-request-history';
 import { AwaitSettlementHandler } from './queries/await-settlement';
+import { FindGrantOffersHandler } from './queries/find-grant-offers';
 import { FindOpenCallsHandler } from './queries/find-open-calls';
 import { GetApprovalHandler, GetApprovalStateHandler } from './queries/get-approval';
 import { ListApprovalsHandler } from './queries/list-approvals';
@@ -34,7 +37,7 @@ import { TimeoutSweeper } from './timeout-sweeper';
 
 @Module({
   imports: [ReceiptsModule],
-  controllers: [ApprovalsController],
+  controllers: [ApprovalsController, GrantsController],
   providers: [
     { provide: RequestHistory, useClass: PostgresRequestHistory },
     TestPolicyHandler,
@@ -42,6 +45,8 @@ import { TimeoutSweeper } from './timeout-sweeper';
     { provide: ApprovalStore, useClass: PostgresApprovalStore },
     EnqueueApprovalHandler,
     DecideApprovalHandler,
+    MakeGrantHandler,
+    FindGrantOffersHandler,
     CancelApprovalHandler,
     ExplainRejectionHandler,
     AcknowledgeApprovalHandler,

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { QueryResultRow } from 'pg';
 import { CONFIG, type Config } from '../config/environment';
+import { toColumnText } from '../database/column-text';
 import { Database, isLockTimeout, isUnavailable, type Statement } from '../database/database';
 import { Lanes } from '../outbox/lanes';
 import type { Shown } from '../receipts/receipts';
@@ -22,7 +23,6 @@ import {
 import { nameActor, type Person } from '../kernel/actor';
 import {
   toApproval,
-  toColumnText,
   toCancelled,
   toEnding,
   toExpired,
@@ -72,7 +72,9 @@ import {
   type ApprovalsFound,
   type DueLook,
   type Look,
+  type CoveredApproval,
   type LateAttempt,
+  type NewGrant,
   type NewApproval,
   type OpenCallFilter,
   type PendingSummary,
@@ -83,6 +85,7 @@ import {
 } from './approval-store';
 import { EnqueueBatches } from './enqueue-batches';
 import type { Enqueued, Stored } from './new-request';
+import { GRANT } from './grant-statements';
 import { PendingHeadroom, type Amount } from './pending-headroom';
 import { ReadShares } from './read-shares';
 import { NEW_IDS, STORE_RULED } from './ruled-statements';
@@ -106,7 +109,7 @@ interface EnqueuedRow {
 interface RuledRow {
   readonly expires_at: Date | null;
   readonly stored: boolean;
-  /** True if the version was active, and nobody had stopped the rules. */
+  /** True if the version was active, nobody had stopped the rules, and the grant had a use left. */
   readonly valid: boolean;
 }
 
@@ -176,17 +179,21 @@ export class PostgresApprovalStore extends ApprovalStore {
         return { id, now, request, ending: await request.ending(id, now) };
       }),
     );
+    const actors = endings.map(({ ending }) => nameActor(ending.decision.by));
     const rows = await this.database.query<RuledRow>(STORE_RULED, [
       ...this.columnsOf(requests),
       endings.map(({ id }) => id),
       endings.map(({ ending }) => ending.status),
-      requests.map(({ verdict }) => verdict.version),
-      endings.map(({ ending }) => nameActor(ending.decision.by).name),
+      requests.map(({ verdict }) => verdict?.version ?? null),
+      actors.map(({ kind }) => kind),
+      actors.map(({ id }) => id),
+      actors.map(({ name }) => name),
       endings.map(({ ending: { decision } }) =>
         decision.reason === null ? null : toColumnText(decision.reason),
       ),
-      requests.map(({ verdict }) => JSON.stringify(verdict)),
+      requests.map(({ verdict }) => verdict && JSON.stringify(verdict)),
       endings.map(({ ending }) => ending.receipt),
+      requests.map(({ grantId }) => grantId),
       endings[0]?.now,
     ]);
     return endings.map(({ id, now, request, ending }, place): StoredRuled => {
@@ -301,6 +308,38 @@ export class PostgresApprovalStore extends ApprovalStore {
       shown.digest,
     ]);
     return rows.length > 0;
+  }
+
+  async grant(
+    approval: DecidedApproval,
+    shown: ShownCard,
+    grant: NewGrant,
+    covered: readonly CoveredApproval[],
+  ): Promise<readonly string[]> {
+    const by = nameActor(approval.decision.by);
+    const rows = await this.change<{ id: string }>(approval.id, GRANT, [
+      approval.id,
+      approval.status,
+      by.kind,
+      by.id,
+      by.name,
+      this.lanes.current,
+      approval.settledAt,
+      approval.receipt,
+      shown.tapped,
+      shown.digest,
+      grant.id,
+      JSON.stringify(grant.scope),
+      grant.words,
+      toColumnText(approval.toolName),
+      grant.seconds,
+      grant.maxUses,
+      grant.policyVersion,
+      nameActor(grant.actor).name,
+      covered.map(({ id }) => id),
+      covered.map(({ receipt }) => receipt),
+    ]);
+    return rows.map(({ id }) => id);
   }
 
   async refuseSameOwner(id: string, by: Person, verdict: Verdict): Promise<boolean> {

@@ -9,14 +9,16 @@ const PAGE_ROWS = 500;
 /** A page ends after this many bytes of requests; it has at least one. To parse it holds the event loop for some milliseconds. */
 const PAGE_BYTES = 512 * 1024;
 
+const COLUMNS = `id, key_id, owner, connector, request, input_digest, status, settled_by_kind, settled_by_name, created_at`;
+
 /** Parameters: after id, since. Ids grow with time, so the primary key is the order of time. */
 const PAGE: Statement = {
   name: 'approval-history-page',
   text: `
-  select id, key_id, owner, connector, request, status, settled_by_kind, settled_by_name, created_at from (
+  select ${COLUMNS} from (
     select *, sum(octet_length(request)) over (order by id) - octet_length(request) as bytes_before
     from (
-      select id, key_id, owner, connector, request, status, settled_by_kind, settled_by_name, created_at
+      select ${COLUMNS}
       from approvals where id > $1 and created_at >= $2 order by id limit ${PAGE_ROWS}) as found) as measured
   where bytes_before < ${PAGE_BYTES}
   order by id`,
@@ -28,6 +30,19 @@ const COUNT: Statement = {
   text: `select count(*)::int as count from approvals where id > $1 and created_at >= $2`,
 };
 
+/** Parameters: key, after id, since, limit. */
+const RECENT: Statement = {
+  name: 'approval-history-recent',
+  text: `
+  select ${COLUMNS} from (
+    select *, sum(octet_length(request)) over (order by id desc) - octet_length(request) as bytes_before
+    from (
+      select ${COLUMNS} from approvals
+      where key_id = $1 and id > $2 and created_at >= $3 order by id desc limit $4) as found) as measured
+  where bytes_before < ${PAGE_BYTES}
+  order by id desc`,
+};
+
 type PageRow = Pick<
   ApprovalRow,
   | 'id'
@@ -35,6 +50,7 @@ type PageRow = Pick<
   | 'owner'
   | 'connector'
   | 'request'
+  | 'input_digest'
   | 'status'
   | 'settled_by_kind'
   | 'settled_by_name'
@@ -58,6 +74,11 @@ export class PostgresRequestHistory extends RequestHistory {
     return row?.count ?? 0;
   }
 
+  async recent(keyId: string, since: Date, limit: number): Promise<readonly PastRequest[]> {
+    const rows = await this.database.query<PageRow>(RECENT, [keyId, lowestId(since), since, limit]);
+    return rows.map(toPast);
+  }
+
   async *since(at: Date): AsyncGenerator<readonly PastRequest[]> {
     for (let after = lowestId(at); ;) {
       const rows = await this.database.query<PageRow>(PAGE, [after, at]);
@@ -77,5 +98,5 @@ function toPast(row: PageRow): PastRequest {
     isPerson && (status === 'approved' || status === 'rejected')
       ? { verdict: status, by: by ?? 'unknown' }
       : null;
-  return { id, request, at: row.created_at, decided };
+  return { id, request, inputDigest: row.input_digest, at: row.created_at, decided };
 }

@@ -13,13 +13,14 @@ export const NEW_IDS: Statement = {
 };
 
 /**
- * Inserts requests that rules have answered: settled, with their receipts, without a card. Parameters, each an array with a
- * value for each request: key, agent, session, request, digest, correlation, idempotency key, body digest, seconds,
- * traceparent, owner, replica, connector, id, status, policy version, deciding rule, reason, verdict as JSON, receipt; then
- * the time of all of them.
+ * Inserts requests that rules and grants have answered: settled, with their receipts, without a card. Parameters, each an
+ * array with a value for each request: key, agent, session, request, digest, correlation, idempotency key, body digest,
+ * seconds, traceparent, owner, replica, connector, id, status, policy version, actor kind, actor id, actor name, reason,
+ * verdict as JSON, receipt, grant; then the time of all of them.
  *
  * Stores an answer only while its version is active, and an approval only while nobody has stopped the rules. A replica
- * that has missed a change therefore answers nothing by an old version.
+ * that has missed a change therefore answers nothing by an old version. An answer by a grant needs a use that is left, and
+ * counts it; the locked rows order the replicas. A rejection ends the grants of its session.
  *
  * Inserts in the order of the idempotency keys, so that two replicas with the same keys cannot deadlock.
  */
@@ -29,20 +30,33 @@ export const STORE_RULED: Statement = {
   with input as materialized (
     select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[],
       $9::float8[], $10::text[], $11::text[], $12::integer[], $13::text[], $14::uuid[], $15::text[], $16::text[], $17::text[],
-      $18::text[], $19::text[], $20::text[]) with ordinality
+      $18::text[], $19::text[], $20::text[], $21::text[], $22::text[], $23::uuid[]) with ordinality
       as t (key_id, agent_id, session_id, request, input_digest, correlation_id, idempotency_key, body_digest,
-        seconds, traceparent, owner, holder, connector, id, status, version, rule, reason, verdict, receipt, place)
+        seconds, traceparent, owner, holder, connector, id, status, version, by_kind, by_id, by_name, reason, verdict,
+        receipt, grant_id, place)
+  ), touched as materialized (
+    select id, key_id, session_id, max_uses - uses as uses_left from grants
+    where id = any(array(
+        select grant_id from input where grant_id is not null
+        union all
+        select g.id from input join grants g using (key_id, session_id)
+        where status = 'rejected' and g.revoked_at is null))
+      and revoked_at is null and expires_at > now()
+    order by id for update
   ), valid as materialized (
-    select place from input, policy_state
-    where active_version = version and (status <> 'approved' or stopped_at is null)
-      and $21::timestamptz between now() - make_interval(secs => ${READ_AT_MOST_SECONDS_AGO}) and now()
+    select place from (
+      select *, row_number() over (partition by grant_id order by place) as nth from input) as numbered
+      cross join policy_state left join touched on touched.id = grant_id
+    where active_version is not distinct from version and (status <> 'approved' or stopped_at is null)
+      and (grant_id is null or (touched.id is not null and nth <= coalesce(uses_left, nth)))
+      and $24::timestamptz between now() - make_interval(secs => ${READ_AT_MOST_SECONDS_AGO}) and now()
   ), new as (
     insert into approvals (id, key_id, agent_id, session_id, request, input_digest, correlation_id,
       idempotency_key, body_digest, traceparent, owner, holder, connector, created_at, expires_at,
       status, settled_at, settled_by_kind, settled_by_id, settled_by_name, reason, policy)
     select id, key_id, agent_id, session_id, request, input_digest, correlation_id, idempotency_key, body_digest,
-      traceparent, owner, holder, connector, $21, $21 + make_interval(secs => seconds),
-      status, $21, 'policy', version, rule, reason, verdict
+      traceparent, owner, holder, connector, $24, $24 + make_interval(secs => seconds),
+      status, $24, by_kind, by_id, by_name, reason, verdict
     from input join valid using (place) order by key_id, idempotency_key
     on conflict (key_id, idempotency_key) where idempotency_key is not null do nothing
     returning id, expires_at
@@ -52,12 +66,28 @@ export const STORE_RULED: Statement = {
     insert into receipts (approval_id, jws) select id, receipt from stored
   ), audited as (
     insert into audit_log (at, type, actor, approval_id, correlation_id, data)
-    select $21, type, actor, id, correlation_id, data
+    select $24, type, actor, id, correlation_id, data
     from stored cross join lateral (values
       (1, 'approval.enqueued', 'api:' || key_id, json_build_object('inputDigest', input_digest)::text),
-      (2, 'approval.' || status, 'policy:' || version, json_build_object('name', rule,
+      (2, 'approval.' || status, by_kind || ':' || by_id, json_build_object('name', by_name,
         'reason', ('"' || reason || '"')::json, 'inputDigest', input_digest)::text)) as entry (nth, type, actor, data)
     order by place, nth
+  ), used as (
+    select touched.id, count(*) filter (where grant_id = touched.id) as uses,
+      max(by_kind || ':' || by_id) filter (where status = 'rejected') as rejected_by
+    from touched join stored on grant_id = touched.id or (status = 'rejected'
+      and stored.key_id = touched.key_id and stored.session_id = touched.session_id)
+    group by touched.id
+  ), counted as (
+    update grants set uses = grants.uses + used.uses,
+      revoked_at = case when rejected_by is not null then $24 end, revoked_by = rejected_by,
+      revoked_why = case when rejected_by is not null then 'rejection' end
+    from used where grants.id = used.id
+    returning grants.id, approval_id, revoked_by, revoked_why
+  ), revocation_audited as (
+    insert into audit_log (at, type, actor, approval_id, data)
+    select $24, 'grant.revoked', revoked_by, approval_id, json_build_object('grant', id, 'cause', revoked_why)::text
+    from counted where revoked_by is not null
   )
   select input.place::int, stored.expires_at, stored.id is not null as stored, valid.place is not null as valid
   from input left join stored using (place) left join valid using (place)

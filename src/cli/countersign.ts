@@ -8,6 +8,7 @@ runCommandLine('countersign', 'Human approval gateway for AI agents', {
   connect: async () => (await import('./commands/connect.js')).connectCommand(),
   demo: async () => (await import('./commands/programs.js')).demoCommand(),
   doctor: async () => (await import('./commands/doctor.js')).doctorCommand(),
+  grants: async () => (await import('./commands/grants.js')).grantsCommand(),
   keys: async () => (await import('./commands/keys.js')).keysCommand(),
   migrate: async () => (await import('./commands/programs.js')).migrateCommand(),
   policy: async () => (await import('./commands/policy.js')).policyCommand(),

@@ -23,6 +23,7 @@ import { AddPolicy1795464000024 } from '../../migrations/1795464000024-AddPolicy
 import { AddStopConfirmations1795464000025 } from '../../migrations/1795464000025-AddStopConfirmations';
 import { AddDigestState1795464000026 } from '../../migrations/1795464000026-AddDigestState';
 import { FillAuditQueuePlainly1795464000029 } from '../../migrations/1795464000029-FillAuditQueuePlainly';
+import { AddGrants1795464000032 } from '../../migrations/1795464000032-AddGrants';
 import { AddTopics1795464000012 } from '../../migrations/1795464000012-AddTopics';
 import { AddCardPieces1795464000013 } from '../../migrations/1795464000013-AddCardPieces';
 
@@ -112,6 +113,7 @@ export function createDataSource(
       AddStopConfirmations1795464000025,
       AddDigestState1795464000026,
       FillAuditQueuePlainly1795464000029,
+      AddGrants1795464000032,
     ],
     migrationsTransactionMode: 'all',
     applicationName: 'countersign',

@@ -21,6 +21,7 @@ export const TABLE_RIGHTS = {
   chat_moves: CHANGE,
   decisions: CHANGE,
   digest_state: CHANGE,
+  grants: CHANGE,
   lane_states: CHANGE,
   lanes: CHANGE,
   leases: CHANGE,

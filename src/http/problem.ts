@@ -29,6 +29,8 @@ const HTTP_STATUS = {
   'policy.managed': 409,
   'policy.not-found': 404,
   'policy.unfinished': 503,
+  'grant.not-permitted': 409,
+  'grant.not-found': 404,
   'database.unavailable': 503,
   'telegram.unavailable': 503,
   'receipt.unavailable': 503,

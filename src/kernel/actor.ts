@@ -17,7 +17,8 @@ export type Actor =
   | Person
   /** A rule, in one version of the policy. */
   | { readonly kind: 'policy'; readonly version: string; readonly rule: string }
-  | { readonly kind: 'grant'; readonly id: string }
+  /** A grant; its name has the scope and its maker. */
+  | { readonly kind: 'grant'; readonly id: string; readonly name: string }
   /** The service itself; `timeout`: nobody decided in time. */
   | { readonly kind: 'system'; readonly cause: string };
 
@@ -40,7 +41,7 @@ export function nameActor(actor: Actor): NamedActor {
     case 'policy':
       return { kind: 'policy', id: actor.version, name: actor.rule };
     case 'grant':
-      return { kind: 'grant', id: actor.id, name: actor.id };
+      return { kind: 'grant', id: actor.id, name: actor.name };
     case 'system':
       return { kind: 'system', id: actor.cause, name: actor.cause };
   }
@@ -56,7 +57,7 @@ export function readActor({ kind, id, name }: NamedActor): Actor {
     case 'policy':
       return { kind, version: id, rule: name };
     case 'grant':
-      return { kind, id };
+      return { kind, id, name };
     case 'system':
       return { kind, cause: id };
   }
@@ -84,7 +85,7 @@ export function labelActor(actor: Actor): string {
     case 'policy':
       return `the rule ${actor.rule}`;
     case 'grant':
-      return `the grant ${actor.id}`;
+      return `the grant for ${actor.name}`;
     case 'system':
       return 'Countersign';
   }

@@ -18,6 +18,8 @@ export type DomainCode =
   | 'policy.managed'
   | 'policy.not-found'
   | 'policy.unfinished'
+  | 'grant.not-permitted'
+  | 'grant.not-found'
   | 'receipt.unavailable'
   | 'audit.checkpoint-unwritable'
   | 'access.unauthenticated'

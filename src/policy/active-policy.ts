@@ -14,10 +14,16 @@ import { runInTurns } from '../kernel/steps';
 import { FailureLog } from '../logging/failure-log';
 import { Log } from '../logging/log';
 import { readStored } from './document/read-policy';
-import { compileInSteps, type CompiledPolicy } from './evaluation/compile-policy';
+import {
+  compileInSteps,
+  compilePolicy,
+  type CompiledPolicy,
+  type CompiledRule,
+} from './evaluation/compile-policy';
 import { evaluate, type Ruling } from './evaluation/evaluate';
 import type { PolicyRequest } from './evaluation/policy-request';
 import { PolicyJudged } from './policy-events';
+import { OpenGrants, type OpenGrant } from './grants/open-grants';
 import { PolicyFile } from './policy-file';
 import { POLICY_CHANNEL, PolicyStore, type PolicyState } from './policy-store';
 import { AGENT_TOOLS, type ToolShapes } from './tool-shapes';
@@ -27,10 +33,15 @@ const POLL_MS = 500;
 
 /** The ruling of the active version about one request, and the time for an answer that its class gives. */
 export interface Judgement {
-  readonly verdict: PolicyVerdict;
+  /** Null: no policy is active. */
+  readonly verdict: PolicyVerdict | null;
   /** Null: the timeout of the installation. */
   readonly timeoutMs: number | null;
+  /** The grant that answers the request; null: the verdict counts. */
+  readonly grant: OpenGrant | null;
 }
+
+const ASKED: Judgement = { verdict: null, timeoutMs: null, grant: null };
 
 /**
  * Holds the active policy of this replica, compiled. A stale version harms nothing: the statement that stores an answer of
@@ -39,6 +50,10 @@ export interface Judgement {
 @Injectable()
 export class ActivePolicy implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown {
   private current: CompiledPolicy | null = null;
+  /** The rules of no document, for installations without a policy. */
+  private readonly none: CompiledPolicy;
+  /** The policy with the rules of a grant, each made once. */
+  private extended = new WeakMap<readonly CompiledRule[], CompiledPolicy>();
   private stop: PolicyState['stopped'] = null;
   private poll: NodeJS.Timeout | null = null;
   private readonly failures: FailureLog;
@@ -47,11 +62,13 @@ export class ActivePolicy implements OnModuleInit, OnApplicationBootstrap, Befor
     private readonly store: PolicyStore,
     private readonly file: PolicyFile,
     private readonly listener: NotificationListener,
+    private readonly grants: OpenGrants,
     @Inject(AGENT_TOOLS) private readonly shapes: ToolShapes,
     private readonly events: EventBus,
     private readonly clock: Clock,
     private readonly log: Log,
   ) {
+    this.none = compilePolicy({ policy: { version: 1, rules: [] }, version: '' }, shapes);
     this.failures = new FailureLog(
       log,
       {
@@ -89,19 +106,25 @@ export class ActivePolicy implements OnModuleInit, OnApplicationBootstrap, Befor
     return this.stop;
   }
 
-  /** Judges a request that will be stored. Null: no policy is active, so a person is asked. */
-  judge(request: PolicyRequest): Judgement | null {
+  /** Judges a request that will be stored. */
+  async judge(request: PolicyRequest, inputDigest: string): Promise<Judgement> {
+    if (this.grants.reading) await this.grants.reading;
     const startedAt = this.clock.monotonicMs();
     const judged = this.evaluate(request);
-    if (judged === null) return null;
-    const { decision, rules, doubt } = judged.verdict;
+    const verdict = judged?.verdict ?? null;
+    const grant = this.mayGrant(verdict)
+      ? (this.grants.of(request, inputDigest).find(({ rules }) => this.allows(rules, request)) ?? null)
+      : null;
+    if (verdict === null && grant === null) return ASKED;
     const seconds = (this.clock.monotonicMs() - startedAt) / 1000;
-    this.events.publish(new PolicyJudged(decision, rules.length > 0, doubt?.reason ?? null, seconds));
-    return judged;
+    this.events.publish(judgedOf(verdict, grant, seconds));
+    return { verdict, timeoutMs: judged?.timeoutMs ?? null, grant };
   }
 
-  /** Evaluates a request without a trace. */
-  evaluate(request: PolicyRequest): Judgement | null {
+  /** Evaluates a request without grants and without a trace; null: no policy is active. */
+  evaluate(
+    request: PolicyRequest,
+  ): (Pick<Judgement, 'timeoutMs'> & { readonly verdict: PolicyVerdict }) | null {
     if (this.current === null) return null;
     const { shadow, ...ruling } = evaluate(this.current, request, this.clock.now());
     const { version } = ruling;
@@ -112,6 +135,25 @@ export class ActivePolicy implements OnModuleInit, OnApplicationBootstrap, Befor
       shadow: shadow && verdictOf(shadow),
     };
     return { verdict, timeoutMs: ruling.timeoutMs };
+  }
+
+  /**
+   * True if a grant may answer a request with this verdict now: no rule answers it or asks about it, it is of the class
+   * normal of the version that is still active, that class has grants, and nobody has stopped them.
+   */
+  mayGrant(verdict: PolicyVerdict | null): boolean {
+    if (this.stop !== null || (verdict?.version ?? null) !== this.version) return false;
+    if (verdict === null) return true;
+    const { decision, rules, class: name } = verdict;
+    const isNormal = decision === 'ask' && rules.length === 0 && name === 'normal';
+    return isNormal && this.current?.classes.get(name)?.grants === true;
+  }
+
+  /** True if the active policy would allow the request with these rules of a grant. */
+  allows(rules: readonly CompiledRule[], request: PolicyRequest): boolean {
+    const known = this.extended.get(rules) ?? (this.current ?? this.none).with(rules);
+    this.extended.set(rules, known);
+    return evaluate(known, request, this.clock.now()).decision === 'allow';
   }
 
   /** Reads the state now; a call during a read joins it. Never rejects. */
@@ -128,6 +170,7 @@ export class ActivePolicy implements OnModuleInit, OnApplicationBootstrap, Befor
     this.stop = stopped;
     if (version === this.version) return;
     this.current = version === null ? null : await this.compile(version);
+    this.extended = new WeakMap();
     this.log.event('info', 'policy.active', { version }, 'this replica enforces another policy version');
   }
 
@@ -143,6 +186,12 @@ export class ActivePolicy implements OnModuleInit, OnApplicationBootstrap, Befor
     if (!found) throw new Error(`the policy version ${version} is active and not stored`);
     return runInTurns(compileInSteps({ policy: readStored(found.document), version }, this.shapes));
   }
+}
+
+function judgedOf(verdict: PolicyVerdict | null, grant: OpenGrant | null, seconds: number): PolicyJudged {
+  if (grant) return new PolicyJudged('allow', 'grant', null, seconds);
+  const source = verdict && verdict.rules.length > 0 ? 'rule' : 'default';
+  return new PolicyJudged(verdict?.decision ?? 'ask', source, verdict?.doubt?.reason ?? null, seconds);
 }
 
 const SUSPENDED: Omit<PolicyVerdict, 'version' | 'shadow'> = {

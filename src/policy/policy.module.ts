@@ -4,6 +4,11 @@ import { ApplyPolicyHandler } from './commands/apply-policy';
 import { ApproveProposalHandler, ProposePolicyHandler } from './commands/propose-policy';
 import { ResumePolicyHandler } from './commands/resume-policy';
 import { StopPolicyHandler } from './commands/stop-policy';
+import { EndSessionGrantsHandler } from './grants/end-session-grants';
+import { GrantStore } from './grants/grant-store';
+import { ListGrantsHandler } from './grants/list-grants';
+import { RevokeGrantHandler } from './grants/revoke-grant';
+import { OpenGrants } from './grants/open-grants';
 import { PolicyFile } from './policy-file';
 import { PolicyProposals } from './policy-proposals';
 import { PolicyStore } from './policy-store';
@@ -28,6 +33,11 @@ export class PolicyModule {
         PolicyFile,
         { provide: THREAD_LIMITS, useValue: DEFAULT_LIMITS },
         PolicyThreads,
+        GrantStore,
+        OpenGrants,
+        ListGrantsHandler,
+        RevokeGrantHandler,
+        EndSessionGrantsHandler,
         ActivePolicy,
         ApplyPolicyHandler,
         ProposePolicyHandler,
@@ -39,7 +49,7 @@ export class PolicyModule {
         ListActivationsHandler,
         ListProposalsHandler,
       ],
-      exports: [ActivePolicy, PolicyStore, PolicyThreads, AGENT_TOOLS],
+      exports: [ActivePolicy, PolicyStore, PolicyThreads, GrantStore, OpenGrants, AGENT_TOOLS],
     };
   }
 }

@@ -4,6 +4,7 @@ import type { PolicyRequest } from './evaluation/policy-request';
 export interface PastRequest {
   readonly id: string;
   readonly request: PolicyRequest;
+  readonly inputDigest: string;
   readonly at: Date;
   /** Null: no person decided it. */
   readonly decided: { readonly verdict: 'approved' | 'rejected'; readonly by: string } | null;
@@ -13,6 +14,9 @@ export interface PastRequest {
 export abstract class RequestHistory {
   /** Number of requests since then. */
   abstract count(at: Date): Promise<number>;
+
+  /** The requests of one key, newest first, at most so many. */
+  abstract recent(keyId: string, since: Date, limit: number): Promise<readonly PastRequest[]>;
 
   /** Oldest first, in pages of bounded size. */
   abstract since(at: Date): AsyncIterable<readonly PastRequest[]>;

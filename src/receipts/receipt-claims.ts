@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ACTOR_KINDS, nameActor, type Actor, type Asker } from '../kernel/actor';
+import { ACTOR_KINDS, nameActor, type Actor, type Asker, type NamedActor } from '../kernel/actor';
 import type { PolicyVerdict } from '../kernel/policy-verdict';
 
 /** The header's `typ`, so that no other signed document passes for a receipt. */
@@ -48,6 +48,10 @@ const version2 = version1.extend({
   /** Ids of the rules that allowed it, denied it, or asked for a person. */
   rules: z.array(z.string()),
   decidedBy: decider(ACTOR_KINDS).nullable(),
+  /** The grant that approved it; missing where none did. */
+  grantId: z.uuid().optional(),
+  /** The person who made that grant. */
+  grantedBy: decider(ACTOR_KINDS).optional(),
   bindingVersion: z.literal(2),
 });
 
@@ -76,6 +80,8 @@ export interface ReceiptSubject extends Asker {
   readonly policy: Pick<PolicyVerdict, 'version' | 'rules'> | null;
   /** Missing when nobody decided. */
   readonly decision?: { readonly by: Actor };
+  /** The grant that approved it. */
+  readonly grant?: { readonly id: string; readonly by: NamedActor };
 }
 
 /** `jti`: a new UUID. `displayDigest`: digest of the shown card, if there was one. */
@@ -84,7 +90,8 @@ export function receiptClaims(
   displayDigest: string | null,
   jti: string,
 ): z.infer<typeof version2> {
-  const { id, keyId, owner, agentId, sessionId, toolName, inputDigest, status, settledAt, policy } = approval;
+  const { id, keyId, owner, agentId, sessionId, toolName, inputDigest, status, settledAt, policy, grant } =
+    approval;
   const iat = Math.floor(settledAt.getTime() / 1000);
   const by = approval.decision?.by ?? null;
   return {
@@ -107,5 +114,6 @@ export function receiptClaims(
     keyOwner: owner,
     policyVersion: policy?.version ?? null,
     rules: [...(policy?.rules ?? [])],
+    ...(grant && { grantId: grant.id, grantedBy: grant.by }),
   };
 }

@@ -99,6 +99,7 @@ export class RetentionJob implements OnApplicationBootstrap, BeforeApplicationSh
       });
       await this.inBatches(async () => {
         await this.store.removeDeadLetters(this.days);
+        await this.store.removeGrants(this.days);
         return false;
       });
       await this.leases.release(JOB);

@@ -40,6 +40,12 @@ const REMOVE_DEAD_LETTERS: Statement = {
   delete from outbox where approval_id is null and dead_at < now() - make_interval(days => $1)`,
 };
 
+/** Parameters: days. */
+const REMOVE_GRANTS: Statement = {
+  name: 'retention-remove-grants',
+  text: `delete from grants where expires_at < now() - make_interval(days => $1)`,
+};
+
 /**
  * Parameters: days, whether rows must be streamed first. Only the owner of the audit log may remove rows: up to one exported
  * checkpoint in each call. `held`: rows up to it were not streamed yet, so all stay.
@@ -100,5 +106,9 @@ export class RetentionStore {
 
   async removeDeadLetters(days: number): Promise<void> {
     await this.database.query(REMOVE_DEAD_LETTERS, [days]);
+  }
+
+  async removeGrants(days: number): Promise<void> {
+    await this.database.query(REMOVE_GRANTS, [days]);
   }
 }

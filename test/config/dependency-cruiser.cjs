@@ -79,12 +79,13 @@ module.exports = {
         pathNot: [
           '^src/kernel/',
           '^src/config/environment\\.ts$',
-          '^src/approvals/(approval|approval-events|approval-store|finished-approvals|new-request|policy-request-of|receipts-of|settlement-feed)\\.ts$',
+          '^src/approvals/(approval|approval-events|approval-store|finished-approvals|grant-actor|new-request|policy-request-of|receipts-of|settlement-feed)\\.ts$',
           '^src/access/rate-limits\\.ts$',
           '^src/approvals/(commands|queries)/',
           '^src/tracing/tracing\\.ts$',
           '^src/receipts/receipts\\.ts$',
-          '^src/policy/active-policy\\.ts$',
+          '^src/policy/(active-policy|request-history|tool-shapes)\\.ts$',
+          '^src/policy/grants/(grant-store|offers|open-grants|scope)\\.ts$',
         ],
       },
     },
@@ -99,12 +100,16 @@ module.exports = {
     {
       name: 'the-rules-of-a-policy-are-pure',
       severity: 'error',
-      from: { path: '^src/policy/(check|compare|document|evaluation|matchers|shell)/' },
+      from: {
+        path: '^src/policy/(check|compare|document|evaluation|matchers|shell)/|^src/policy/grants/(offers|scope)\\.ts$',
+      },
       to: {
         path: '^src/',
         pathNot: [
           '^src/kernel/',
           '^src/policy/(check|compare|document|evaluation|matchers|shell)/',
+          '^src/policy/grants/(offers|scope)\\.ts$',
+          '^src/policy/starter/reading-commands\\.ts$',
           '^src/policy/tool-shapes\\.ts$',
         ],
       },

@@ -44,7 +44,7 @@ export class Api {
 
   async call<Body = ApprovalJson>(
     role: 'agent' | 'operator' | null,
-    method: 'GET' | 'POST',
+    method: 'GET' | 'POST' | 'DELETE',
     path: string,
     body?: unknown,
     headers: Record<string, string> = {},

@@ -9,7 +9,7 @@ const ANSWER_WITHIN_MS = 15_000;
 export const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
 export interface ServiceCall {
-  readonly method: 'GET' | 'POST' | 'PUT';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly path: string;
   readonly body?: object;
   /** A YAML or JSON document as the body. */
@@ -53,7 +53,7 @@ export async function callService<Schema extends z.ZodType>(
     throw new ServiceUnreachable(`the service answered ${status}${because(text)}`, retryAfterMs);
   }
   if (status >= 400) throw refusal(door, status, text);
-  const parsed = schema.safeParse(jsonOf(text));
+  const parsed = schema.safeParse(status === 204 ? null : jsonOf(text));
   // The answer is a proxy's page, or truncated. An unreadable answer must never count as an approval.
   if (!parsed.success) throw new ServiceUnreachable(stranger(door));
   return parsed.data;

@@ -11,6 +11,7 @@ import {
 } from '../../approvals/approval';
 import { AcknowledgeApprovalCommand } from '../../approvals/commands/acknowledge-approval';
 import { CancelApprovalCommand } from '../../approvals/commands/cancel-approval';
+import { EndSessionGrantsCommand } from '../../policy/grants/end-session-grants';
 import type { JsonObject } from '../../kernel/json';
 import { isQuestion } from '../../kernel/question-tools';
 import { joinCorrelation } from '../../logging/correlation';
@@ -107,6 +108,8 @@ export class ClaudeCodeReports implements ReportTaker {
 
   private async record(report: AgentReport, caller: Identity): Promise<void> {
     for (const asked of await this.answeredBy(report, caller)) await this.note(asked, report, caller);
+    if (report.kind === 'session-ended')
+      await this.commands.execute(new EndSessionGrantsCommand(caller.keyId, report.sessionId));
   }
 
   private async answeredBy(report: AgentReport, { keyId }: Identity): Promise<readonly Approval[]> {

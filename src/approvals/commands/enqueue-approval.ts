@@ -5,7 +5,9 @@ import { DomainError, InvalidInput } from '../../kernel/errors';
 import { Tracing } from '../../tracing/tracing';
 import type { Actor, Asker } from '../../kernel/actor';
 import type { PolicyVerdict } from '../../kernel/policy-verdict';
-import { ActivePolicy } from '../../policy/active-policy';
+import { ActivePolicy, type Judgement } from '../../policy/active-policy';
+import { OpenGrants } from '../../policy/grants/open-grants';
+import { grantActor } from '../grant-actor';
 import { Receipts } from '../../receipts/receipts';
 import { ApprovalEnqueued, ApprovalSettled } from '../approval-events';
 import { ApprovalStore, type Unjudged } from '../approval-store';
@@ -43,6 +45,7 @@ export class EnqueueApprovalHandler implements ICommandHandler<EnqueueApprovalCo
   constructor(
     private readonly store: ApprovalStore,
     private readonly policy: ActivePolicy,
+    private readonly grants: OpenGrants,
     private readonly receipts: Receipts,
     private readonly limits: RateLimits,
     private readonly events: EventBus,
@@ -69,40 +72,47 @@ export class EnqueueApprovalHandler implements ICommandHandler<EnqueueApprovalCo
   /** Stores the request: settled if a rule answers it, else pending. */
   private async ask(command: EnqueueApprovalCommand, unjudged: Unjudged): Promise<Enqueued> {
     for (let tries = 0; tries < MAX_TRIES; tries++) {
-      const judged = this.policy.judge(
-        policyRequestOf(command.request.body, command.asker, command.connector),
+      const { request, asker, connector } = command;
+      const judged = await this.policy.judge(
+        policyRequestOf(request.body, asker, connector),
+        request.inputDigest,
       );
-      if (judged === null) return this.store.enqueue({ ...unjudged, verdict: null });
-      const { verdict, timeoutMs } = judged;
-      if (verdict.decision === 'ask')
+      const { verdict, timeoutMs, grant } = judged;
+      if (grant === null && (verdict === null || verdict.decision === 'ask'))
         return this.store.enqueue({
           ...unjudged,
           timeoutSeconds: within(unjudged.timeoutSeconds, timeoutMs),
           verdict,
         });
-      const ending = (id: string, settledAt: Date) => this.sign(command, verdict, id, settledAt);
-      const ruled = await this.store.enqueueRuled({ ...unjudged, verdict, ending });
+      const ending = (id: string, settledAt: Date) => this.sign(command, judged, id, settledAt);
+      const ruled = await this.store.enqueueRuled({
+        ...unjudged,
+        verdict,
+        grantId: grant?.id ?? null,
+        ending,
+      });
       if (ruled) return ruled;
-      await this.policy.refresh();
+      await Promise.all([this.policy.refresh(), this.grants.refresh()]);
     }
-    throw new DomainError('database.unavailable', 'The policy changed each time; try again shortly.');
+    throw new DomainError('database.unavailable', 'The rules changed each time; try again shortly.');
   }
 
-  /** The ending that a rule gives. @throws DomainError `receipt.unavailable` */
+  /** The ending that a rule or a grant gives. @throws DomainError `receipt.unavailable` */
   private async sign(
     { request, asker }: EnqueueApprovalCommand,
-    verdict: PolicyVerdict,
+    { verdict, grant }: Judgement,
     id: string,
     settledAt: Date,
   ): Promise<RuledEnding> {
     const { agentId, sessionId, toolName } = request.body;
     const { keyId, owner } = asker;
-    const [rule = ''] = verdict.rules;
-    const by: Actor = { kind: 'policy', version: verdict.version, rule };
+    const isAllowed = grant !== null || verdict?.decision === 'allow';
     const ending = {
-      status: verdict.decision === 'allow' ? ('approved' as const) : ('rejected' as const),
+      status: isAllowed ? ('approved' as const) : ('rejected' as const),
       settledAt,
-      decision: { by, reason: verdict.say },
+      decision: grant
+        ? { by: grantActor(grant), reason: null }
+        : { by: ruleActor(verdict), reason: verdict?.say ?? null },
       acknowledged: null,
     };
     const { inputDigest } = request;
@@ -115,6 +125,7 @@ export class EnqueueApprovalHandler implements ICommandHandler<EnqueueApprovalCo
       toolName,
       inputDigest,
       policy: verdict,
+      ...(grant && { grant }),
       ...ending,
     };
     return { ...ending, receipt: await this.receipts.sign({ approval, displayDigest: null }) };
@@ -174,6 +185,10 @@ export class EnqueueApprovalHandler implements ICommandHandler<EnqueueApprovalCo
     }
     return seconds;
   }
+}
+
+function ruleActor(verdict: PolicyVerdict | null): Actor {
+  return { kind: 'policy', version: verdict?.version ?? '', rule: verdict?.rules[0] ?? '' };
 }
 
 function bytesOf(digest: string): Buffer {

@@ -1,11 +1,11 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Approval, ApprovalFilter, ApprovalPage } from '../../agent-side/client/approval-wire';
 import type { CountersignClient } from '../../agent-side/client';
-import { NO_CODE, ServiceRefused } from '../../agent-side/client/service-errors';
-import { approvalLines, endingOf, listLines } from '../approvals/approval-text';
-import { findApproval, NoSuchApproval } from '../approvals/find-approval';
-import { complain, Findings, show } from '../output';
-import { clientFor, unknownKey, withServiceOptions, type ServiceOptions } from '../service-options';
+import { about } from '../approvals/about';
+import { approvalLines, listLines } from '../approvals/approval-text';
+import { findApproval } from '../approvals/find-approval';
+import { show } from '../output';
+import { withServiceOptions, type ServiceOptions } from '../service-options';
 
 const STATUSES = ['pending', 'approved', 'rejected', 'expired', 'cancelled'] as const;
 const MAX_LISTED = 200;
@@ -99,34 +99,6 @@ function list(options: ListOptions): Promise<void> {
     const more = page.nextCursor === null ? [] : ['… and more; --limit shows up to 200'];
     show(page, page.items.length === 0 ? [none] : [...listLines(page.items), ...more], options);
   });
-}
-
-/**
- * Runs the act with a client. Shows a refusal of the service as a finding; other errors propagate.
- *
- * @throws Findings, and the errors of the act.
- */
-async function about(
-  options: ServiceOptions,
-  act: (client: CountersignClient) => Promise<void>,
-): Promise<void> {
-  try {
-    await act(clientFor(options));
-  } catch (error) {
-    if (error instanceof NoSuchApproval) refuse(options, { code: 'approval.not-found' }, error.message);
-    if (!(error instanceof ServiceRefused)) throw error;
-    if (error.code === NO_CODE || error.status === 403) throw error;
-    if (error.status === 401) throw unknownKey();
-    const { code, approval = null } = error;
-    const ended = approval !== null && approval.status !== 'pending';
-    refuse(options, { code, approval }, ended ? `already ${endingOf(approval)}` : error.message);
-  }
-}
-
-function refuse(options: ServiceOptions, result: object, message: string): never {
-  if (options.json === true) show({ error: { ...result, message } }, [], options);
-  else complain(message);
-  throw new Findings(message);
 }
 
 function limit(text: string): number {

@@ -1,6 +1,8 @@
 import { DOUBT_REASONS, POLICY_DECISIONS } from '../../kernel/policy-verdict';
 import { ActivePolicy } from '../../policy/active-policy';
-import { PolicyJudged } from '../../policy/policy-events';
+import { POLICY_SOURCES, PolicyJudged } from '../../policy/policy-events';
+import { ApprovalSettled } from '../../approvals/approval-events';
+import { OpenGrants } from '../../policy/grants/open-grants';
 import { counter, gauge, histogram, type Metric } from './metric';
 
 /** 1 000 rules take less than a millisecond. */
@@ -10,10 +12,10 @@ const EVALUATION_BUCKETS_SECONDS = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0
 export const POLICY_METRICS: readonly Metric[] = [
   counter({
     name: 'policy_decisions_total',
-    help: 'Requests that the policy judged on this replica, by its verdict and whether a rule gave it.',
-    labels: { decision: POLICY_DECISIONS, source: ['rule', 'default'] },
+    help: 'Requests that the policy judged on this replica, by the verdict and what gave it.',
+    labels: { decision: POLICY_DECISIONS, source: POLICY_SOURCES },
     counts: PolicyJudged,
-    series: ({ decision, byRule }) => ({ decision, source: byRule ? 'rule' : 'default' }),
+    series: ({ decision, source }) => ({ decision, source }),
   }),
   counter({
     name: 'policy_doubts_total',
@@ -41,5 +43,17 @@ export const POLICY_METRICS: readonly Metric[] = [
     help: '1 while a person has suspended the rules that allow, else 0.',
     from: [ActivePolicy],
     read: ({ stopped }) => (stopped === null ? 0 : 1),
+  }),
+  gauge({
+    name: 'grants_active',
+    help: 'Grants that may still be used.',
+    from: [OpenGrants],
+    read: ({ count }) => count,
+  }),
+  counter({
+    name: 'grants_uses_total',
+    help: 'Requests that a grant answered on this replica.',
+    counts: ApprovalSettled,
+    series: ({ approval }) => ('decision' in approval && approval.decision.by.kind === 'grant' ? {} : null),
   }),
 ];

@@ -14,7 +14,7 @@ export function caseFaults(rule: Rule, index: number, shapes: ToolShapes): Fault
   const { match = [], not = [] } = rule.cases ?? {};
   if (match.length + not.length === 0) return [];
   const compiled = { ...compileRule(rule), isShadow: false };
-  const policy = new CompiledPolicy('sha256:case', false, [compiled], new Map(), shapes);
+  const policy = new CompiledPolicy('sha256:case', [compiled], new Map(), shapes);
   const test = (cases: readonly RuleCase[], mustMatch: boolean): Fault[] =>
     cases.flatMap((written, at) => {
       const path = ['rules', index, 'cases', mustMatch ? 'match' : 'not', at];

@@ -41,28 +41,23 @@ function classReasons(before: Policy, next: Policy): string[] {
   const names = new Set([...Object.keys(before.classes ?? {}), ...Object.keys(next.classes ?? {})]);
   return [...names]
     .filter((name) => BUILT_IN_CLASSES.has(name) || before.classes?.[name] !== undefined)
-    .filter((name) => !isTighterOrSame(before.classes?.[name] ?? {}, next.classes?.[name] ?? {}))
+    .filter((name) => !isTighterOrSame(propertiesOf(before, name), propertiesOf(next, name)))
     .map((name) => `class ${name} is not tighter`);
 }
 
-/** True if every property is the same or gives less. The properties that exist so far are constant but for the timeout. */
-function isTighterOrSame(before: ClassProperties, next: ClassProperties): boolean {
-  if (isSame(before, next)) return true;
-  const { timeout: old, ...othersBefore } = before;
-  const { timeout, ...others } = next;
-  if (old === timeout || old === undefined || timeout === undefined) {
-    // The timeout of the installation is not known here, so one that comes or goes is not known to be shorter.
-    return old === timeout && isSameButDefaults(othersBefore, others);
-  }
-  return (
-    (durationMs(timeout) ?? Infinity) <= (durationMs(old) ?? 0) && isSameButDefaults(othersBefore, others)
-  );
+function propertiesOf({ classes }: Policy, name: string): ClassProperties {
+  return { approvals: 1, grants: name === 'normal', via: 'any', ...classes?.[name] };
 }
 
-const DEFAULTS: ClassProperties = { approvals: 1, grants: false, via: 'any' };
-
-function isSameButDefaults(before: ClassProperties, next: ClassProperties): boolean {
-  return isSame({ ...DEFAULTS, ...before }, { ...DEFAULTS, ...next });
+/** True if every property is the same or gives less. */
+function isTighterOrSame(before: ClassProperties, next: ClassProperties): boolean {
+  const { timeout: old, grants: granted, ...othersBefore } = before;
+  const { timeout, grants, ...others } = next;
+  if (grants === true && granted === false) return false;
+  if (!isSame(othersBefore, others)) return false;
+  // The timeout of the installation is not known here, so one that comes or goes is not known to be shorter.
+  if (old === undefined || timeout === undefined) return old === timeout;
+  return (durationMs(timeout) ?? Infinity) <= (durationMs(old) ?? 0);
 }
 
 function otherReasons(before: Policy, next: Policy): string[] {

@@ -7,7 +7,7 @@ import { BUILT_IN_CLASSES, listOf, type Policy, type Rule, type RuleMatch } from
 
 /** Faults of a document that concern several of its members, or the language within one. */
 export function crossFaults(policy: Policy): Fault[] {
-  return policy.rules.flatMap((rule, index) => {
+  const ruleFaults = policy.rules.flatMap((rule, index) => {
     const at = (...path: (string | number)[]) => ['rules', index, ...path];
     return [
       ...duplicateId(policy, rule, index),
@@ -17,6 +17,22 @@ export function crossFaults(policy: Policy): Fault[] {
       ...conditionFaults(rule, at),
     ];
   });
+  return [...ruleFaults, ...classFaults(policy)];
+}
+
+/** Grants answer only what no rule asks about, and that is of the class normal. */
+function classFaults({ classes = {} }: Policy): Fault[] {
+  return Object.entries(classes).flatMap(([name, { grants }]) =>
+    grants === true && name !== 'normal'
+      ? [
+          error(
+            ['classes', name, 'grants'],
+            'A rule that asks beats every grant, so only the class normal has grants.',
+            'Remove `grants`, or the rules that ask with this class.',
+          ),
+        ]
+      : [],
+  );
 }
 
 type At = (...path: (string | number)[]) => (string | number)[];

@@ -102,7 +102,7 @@ const timeout = z.string().refine((value) => {
 const classSchema = z.strictObject({
   approvals: z.literal(1, words('approvals: 2')).optional(),
   timeout: timeout.optional(),
-  grants: z.literal(false, words('grants: true')).optional(),
+  grants: z.boolean().optional().describe('Whether a person may answer the next requests together with one'),
   via: z.literal('any', words('via')).optional(),
 });
 

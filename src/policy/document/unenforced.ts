@@ -1,6 +1,6 @@
 /** The words for each property that a later version will enforce. A version never enforces half of a document. */
 const ENFORCED =
-  'This version enforces one approval by any operator, timeouts and `grants: false`, and refuses what it cannot enforce';
+  'This version enforces one approval by any operator, timeouts and grants, and refuses what it cannot enforce';
 
 /** Members of the document, and of a class, whose part has not landed. */
 const LATER: Readonly<Record<'document' | 'class', ReadonlySet<string>>> = {

@@ -39,12 +39,16 @@ export interface CompiledRule {
   readonly isCostly: boolean;
   /** The commands that the rule allows; null if it names none, or does not allow. */
   readonly command: AllowedCommand | null;
+  /** True for the rule of a grant for one action as a whole, whose command needs no proof: a person has read it. */
+  readonly isWhole: boolean;
 }
 
-/** The properties that this version enforces of a class, beside one approval by any operator and no grants. */
+/** The properties that this version enforces of a class, beside one approval by any operator. */
 export interface CompiledClass {
   /** Null: the timeout of the installation. */
   readonly timeoutMs: number | null;
+  /** True if a person may answer the next requests together with this one. */
+  readonly grants: boolean;
 }
 
 /** A document ready for evaluation. */
@@ -55,13 +59,17 @@ export class CompiledPolicy {
 
   constructor(
     readonly version: string,
-    readonly isShadow: boolean,
     /** Sorted by id, so that the order of the document never shows. */
     readonly rules: readonly CompiledRule[],
     readonly classes: ReadonlyMap<string, CompiledClass>,
     readonly shapes: ToolShapes,
   ) {
     this.vocabulary = vocabularyOf([CHANGES, ...rules.flatMap(({ mention }) => mention ?? [])]);
+  }
+
+  /** This policy with rules that are not of the document. */
+  with(rules: readonly CompiledRule[]): CompiledPolicy {
+    return new CompiledPolicy(this.version, [...this.rules, ...rules], this.classes, this.shapes);
   }
 
   /**
@@ -97,21 +105,21 @@ export function compilePolicy(accepted: Accepted, shapes: ToolShapes): CompiledP
 export function* compileInSteps({ policy, version }: Accepted, shapes: ToolShapes): Steps<CompiledPolicy> {
   const compiled: CompiledRule[] = [];
   for (const rule of policy.rules) {
-    compiled.push(compileRule(rule));
+    compiled.push(compileRule(rule, policy.mode));
     if (compiled.length % RULES_IN_A_STEP === 0) yield;
   }
   const rules = compiled.toSorted((a, b) => (a.id < b.id ? -1 : 1));
   const classes = ['normal', 'critical', ...Object.keys(policy.classes ?? {})].map(
     (name): [string, CompiledClass] => {
-      const timeout = policy.classes?.[name]?.timeout;
-      return [name, { timeoutMs: timeout === undefined ? null : durationMs(timeout) }];
+      const { timeout, grants = name === 'normal' } = policy.classes?.[name] ?? {};
+      return [name, { timeoutMs: timeout === undefined ? null : durationMs(timeout), grants }];
     },
   );
-  return new CompiledPolicy(version, policy.mode === 'shadow', rules, new Map(classes), shapes);
+  return new CompiledPolicy(version, rules, new Map(classes), shapes);
 }
 
-/** Compiles one rule, for its cases too. */
-export function compileRule(rule: Rule): CompiledRule {
+/** Compiles one rule, for its cases too. `documentMode`: the mode of the document. */
+export function compileRule(rule: Rule, documentMode?: Policy['mode']): CompiledRule {
   const { id, decision, match = {}, when, say = null, mode } = rule;
   const use = decision === 'allow' ? 'prove' : 'catch';
   const matchers = compileMatch(match, use);
@@ -119,7 +127,7 @@ export function compileRule(rule: Rule): CompiledRule {
   return {
     id,
     decision,
-    isShadow: mode === 'shadow',
+    isShadow: mode === 'shadow' || documentMode === 'shadow',
     say,
     class: rule.class ?? 'normal',
     mention: use === 'catch' && match.command ? compileMention(match.command) : null,
@@ -138,6 +146,7 @@ export function compileRule(rule: Rule): CompiledRule {
       decision === 'allow' && match.command
         ? { matcher: match.command, isDirectory: match.cwd === undefined ? null : isDirectory(match.cwd) }
         : null,
+    isWhole: false,
   };
 }
 

@@ -49,7 +49,7 @@ export function evaluate(policy: CompiledPolicy, request: PolicyRequest, now: Da
       .rulesFor(request.toolName)
       .flatMap((rule) => findRule(rule, facts))
       .toSorted((a, b) => (a.rule.id < b.rule.id ? -1 : 1));
-    const enforced = policy.isShadow ? [] : found.filter(({ rule }) => !rule.isShadow);
+    const enforced = found.filter(({ rule }) => !rule.isShadow);
     const ruling = rule(policy, enforced, facts);
     const hasShadow = enforced.length < found.length;
     const shadow = hasShadow ? rule(policy, found, facts) : null;
@@ -148,6 +148,8 @@ function allow(policy: CompiledPolicy, found: readonly Found[], facts: Facts): R
 
   const allowed = { decision: 'allow', class: null, timeoutMs: null, say: null, doubt: null } as const;
   const certain = meant.filter(({ match }) => match === true);
+  const asked = certain.filter(({ rule: { isWhole } }) => isWhole);
+  if (asked.length > 0) return { ...allowed, ...evidence(asked) };
   const doubt = doubtOf(meant.find(({ match }) => typeof match === 'object'));
   if (!facts.has('command')) {
     // A rule that names a command says nothing about a tool that has none.

@@ -1,4 +1,5 @@
 import { stringify } from 'yaml';
+import { READING_GIT } from './reading-commands';
 
 /** The parts of an agent that a starter policy names. */
 interface AgentParts {
@@ -85,9 +86,9 @@ rules:
       tool: ${shells}
       cwd: ${cwd}
       command:
-        argv: [git, { any: [status, diff, log, show, blame, ls-files] }]
-        flags: [--, --short, --stat, --oneline, --graph, --cached, -p, '-:int', '-n:int', '-L:any']
-        operands: path
+        argv: [git, { any: ${list(READING_GIT.argv[1].any)} }]
+        flags: [${READING_GIT.flags.map((flag) => (flag.includes(':') ? quote(flag) : flag)).join(', ')}]
+        operands: ${READING_GIT.operands}
 
   # Looking at files below the directory. The rule "secrets" below asks for those that must stay secret.
   - id: look

@@ -112,7 +112,7 @@ export class Replay {
   }
 
   private with(rules: readonly CompiledRule[]): CompiledPolicy {
-    return new CompiledPolicy('', false, rules, this.base.classes, this.shapes);
+    return new CompiledPolicy('', rules, this.base.classes, this.shapes);
   }
 
   private compileOnce(rule: Rule): CompiledRule {

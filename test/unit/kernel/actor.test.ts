@@ -14,7 +14,10 @@ it('names a person by the channel, as answers, receipts and the audit log do', (
 it.each([
   [{ kind: 'person', channel: 'api', id: 'otto', name: 'Otto' }, 'Otto'],
   [{ kind: 'policy', version: 'sha256:0', rule: 'reads' }, 'the rule reads'],
-  [{ kind: 'grant', id: 'g-1' }, 'the grant g-1'],
+  [
+    { kind: 'grant', id: 'g-1', name: 'npm run test in /srv (granted by Otto)' },
+    'the grant for npm run test in /srv (granted by Otto)',
+  ],
   [{ kind: 'system', cause: 'timeout' }, 'Countersign'],
 ] as const)('says in a sentence who %j is', (actor, label) => {
   expect(labelActor(actor)).toBe(label);

@@ -20,6 +20,7 @@ import { PendingEstimate } from '../../../src/operations/metrics/pending-estimat
 import { Clock } from '../../../src/kernel/clock';
 import { CircuitBreakerService } from '../../../src/resilience/circuit-breaker';
 import { ActivePolicy } from '../../../src/policy/active-policy';
+import { OpenGrants } from '../../../src/policy/grants/open-grants';
 import { RetentionJob } from '../../../src/retention/retention-job';
 import { TelegramStatus } from '../../../src/channels/telegram/telegram-status';
 import { FakeClock } from '../../support/fake-clock';
@@ -110,6 +111,7 @@ export async function startMetered() {
         },
       },
       { provide: ActivePolicy, useValue: { version: null, stopped: null } },
+      { provide: OpenGrants, useValue: { count: 0 } },
       { provide: HeldCalls, useValue: { waitingFor: (connector: string) => world.held[connector] } },
       {
         provide: Database,

@@ -62,8 +62,14 @@ describe('widening', () => {
       { ...base, classes: { critical: { timeout: '15m', approvals: 1, grants: false } } },
     ],
     ['a first policy that denies', null, policy([deny])],
+    ['the end of grants', base, { ...base, classes: { ...base.classes, normal: { grants: false } } }],
   ])('is not %s', (_, active, next) => {
     expect(wideningOf(active, next)).toEqual([]);
+  });
+
+  it('is a class that has grants again', () => {
+    const closed = { ...base, classes: { ...base.classes, normal: { grants: false } } };
+    expect(wideningOf(closed, base)).toEqual(['class normal is not tighter']);
   });
 
   it('names its reasons', () => {

@@ -24,7 +24,13 @@ const LARGE = documentOf(
 
 function past(id: string, command: string, verdict: 'approved' | 'rejected' = 'approved'): PastRequest {
   const request = requestOf({ toolInput: { command } });
-  return { id, request, at: new Date(0), decided: { verdict, by: 'alice' } };
+  return {
+    id,
+    request,
+    inputDigest: `sha256:${'0'.repeat(64)}`,
+    at: new Date(0),
+    decided: { verdict, by: 'alice' },
+  };
 }
 
 async function* pages(...all: readonly PastRequest[][]): AsyncGenerator<readonly PastRequest[]> {

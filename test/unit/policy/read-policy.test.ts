@@ -188,7 +188,6 @@ describe('properties that a later version enforces', () => {
     ['via', { classes: { critical: { via: 'console' } } }],
     ['chain', { classes: { critical: { chain: 'critical' } } }],
     ['reason', { classes: { critical: { reason: 'required' } } }],
-    ['grants: true', { classes: { critical: { grants: true } } }],
   ])('refuses %s, with the words of what this version enforces', (property, others) => {
     expect(refusalOfRule({}, others)).toEqual([
       expect.stringMatching(
@@ -199,8 +198,17 @@ describe('properties that a later version enforces', () => {
     ]);
   });
 
+  it('refuses grants for a class of which every request is asked by a rule', () => {
+    expect(refusalOfRule({}, { classes: { critical: { grants: true } } })).toEqual([
+      expect.stringContaining('A rule that asks beats every grant, so only the class normal has grants.'),
+    ]);
+  });
+
   it('accepts what it enforces', () => {
-    const classes = { critical: { approvals: 1, timeout: '15m', grants: false, via: 'any' } };
+    const classes = {
+      normal: { grants: true },
+      critical: { approvals: 1, timeout: '15m', grants: false, via: 'any' },
+    };
     expect(refusalOfRule({}, { classes, changes: { widening: 2 }, mode: 'shadow' })).toEqual([]);
   });
 });

@@ -1,0 +1,57 @@
+import type { EventBus } from '@nestjs/cqrs';
+import type { RateLimits } from '../../access/rate-limits';
+import type { Person } from '../../kernel/actor';
+import { DomainError } from '../../kernel/errors';
+import type { Receipts } from '../../receipts/receipts';
+import { ApprovalSettled } from '../approval-events';
+import type { ApprovalStore, Snapshot } from '../approval-store';
+import { findAnswerable } from './find-answerable';
+
+/** Maximum number of tries, when the request changes between its read and its update. */
+const MAX_TRIES = 5;
+
+/**
+ * Runs the work of one decision until it has a result; null: the request has changed since it was read, or that was too
+ * long ago. Counts it as one decision of the person.
+ */
+export async function decideCounted<Result>(
+  limits: RateLimits,
+  by: Person,
+  work: () => Promise<Result | null>,
+): Promise<Result> {
+  const counted = await limits.decide(by);
+  try {
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const result = await work();
+      if (result !== null) return result;
+    }
+    throw new DomainError(
+      'database.unavailable',
+      'The request was different each time it was settled; try again shortly.',
+    );
+  } catch (error) {
+    // One tap is retried for minutes: counted each time, it would use up the limit and be refused at the end.
+    if (error instanceof DomainError && error.code === 'database.unavailable') await counted.giveBack();
+    throw error;
+  }
+}
+
+/** Reads the request; ends it first if it is overdue, so that the caller gets the true state. */
+export async function findDecidable(
+  id: string,
+  { store, receipts, events }: { store: ApprovalStore; receipts: Receipts; events: EventBus },
+): Promise<Snapshot> {
+  const from = { store, receipts, id, gone: null };
+  const found = await findAnswerable('everything', from);
+  if (found.approval.status !== 'pending' || found.endsInMs > 0) return found;
+  for (const ended of await store.expireOverdue([id])) events.publish(new ApprovalSettled(ended));
+  return findAnswerable('everything', from);
+}
+
+/** The keys that ask and decide have the same owner. */
+export function sameOwner(): DomainError {
+  return new DomainError(
+    'access.same-owner',
+    'The key that asked and this one belong to the same owner; somebody else must decide.',
+  );
+}

@@ -1,0 +1,65 @@
+import { PERSON_WAITS_MS, type Statement } from '../database/database';
+import { IS_OPEN, MAX_OPEN_OF_KEY } from '../policy/grants/grant-store';
+import {
+  AFTERMATH,
+  ENDED,
+  READ_AT_MOST_SECONDS_AGO,
+  SAME_OWNER,
+  SHOWN,
+  STILL_PENDING,
+} from './approval-statements';
+
+/**
+ * Approves a request for a person and makes a grant from it; settles the given requests that it covers in the same session.
+ * All or nothing, except that a covered request may have settled meanwhile.
+ *
+ * Parameters: id, status, actor kind, actor id, actor name, lanes, the database's time, receipt, whether the receipt names
+ * the card that was tapped, the digest of the card; then of the grant: id, scope, words, tool, seconds, maximum of uses,
+ * policy version, its name as an actor; then ids and receipts of the covered requests.
+ */
+export const GRANT: Statement = {
+  name: 'approval-grant',
+  withinMs: PERSON_WAITS_MS,
+  text: `
+  with main as materialized (
+    select id, key_id, session_id from approvals
+    where id = $1 and ${STILL_PENDING} and expires_at > now() and not (${SAME_OWNER})
+      and $7::timestamptz between now() - make_interval(secs => ${READ_AT_MOST_SECONDS_AGO}) and now()
+      and ($9::boolean or ${SHOWN} is not distinct from $10::text)
+      and exists (select from policy_state where active_version is not distinct from $17::text and stopped_at is null)
+      and (select count(*) from grants g where g.key_id = approvals.key_id and ${IS_OPEN}) < ${MAX_OPEN_OF_KEY}
+    for update
+  ), answers as (
+    select id, $3::text as kind, $4::text as by_id, $5::text as by_name, $8::text as receipt from main
+    union all
+    select covered.id, 'grant', $11::uuid::text, $18::text, covered.receipt
+    from main, unnest($19::uuid[], $20::text[]) as covered (id, receipt)
+  ), ended as (
+    update approvals set status = $2, settled_at = $7, settled_by_kind = kind, settled_by_id = by_id,
+      settled_by_name = by_name
+    from answers, main
+    where approvals.id = answers.id and ${STILL_PENDING} and expires_at > now()
+      and approvals.key_id = main.key_id and approvals.session_id = main.session_id
+    returning ${ENDED.split(/,\s*/)
+      .map((column) => `approvals.${column}`)
+      .join(', ')}, receipt
+  ), made as (
+    insert into grants (id, approval_id, key_id, session_id, tool, scope, words, policy_version, made_by_kind, made_by_id,
+      made_by_name, made_at, expires_at, max_uses, uses)
+    select $11, id, key_id, session_id, $14, $12, $13, $17, $3, $4, $5, $7, $7 + make_interval(secs => $15::float8), $16,
+      (select count(*) from ended where settled_by_kind = 'grant')
+    from main returning id, approval_id, made_at, expires_at, max_uses, words
+  ), made_audited as (
+    insert into audit_log (at, type, actor, approval_id, data)
+    select made_at, 'grant.made', $3 || ':' || $4, approval_id, json_build_object('grant', id, 'scope', words,
+      'expiresAt', expires_at, 'maxUses', max_uses)::text
+    from made
+  ), signed as (
+    insert into receipts (approval_id, jws) select id, receipt from ended on conflict (approval_id) do nothing
+  ), decided as (
+    insert into decisions (approval_id, by_kind, by_id, by_name, verdict, reason, display_digest, decided_at)
+    select id, settled_by_kind, settled_by_id, settled_by_name, status, reason, case when id = $1 then $10 end, settled_at
+    from ended
+    on conflict do nothing
+  ), ${AFTERMATH('$6')}`,
+};

@@ -1,0 +1,61 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Post, UseFilters } from '@nestjs/common';
+import { CommandBus, QueryBus } from '@nestjs/cqrs';
+import { ApiBearerAuth, ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { Caller } from '../access/access.guard';
+import { actorOf, type Identity } from '../access/identity';
+import { Allow } from '../http/allow';
+import { nameActor } from '../kernel/actor';
+import { ListGrantsQuery } from '../policy/grants/list-grants';
+import { RevokeGrantCommand } from '../policy/grants/revoke-grant';
+import { IdParamDto } from './approval-inputs';
+import { ApprovalRefusalFilter } from './approval-refusal.filter';
+import { MakeGrantCommand } from './commands/make-grant';
+import { GrantBodyDto, GrantListView, GrantOffersView, grantViewOf, MadeGrantView } from './grant-views';
+import { FindGrantOffersQuery } from './queries/find-grant-offers';
+
+@ApiTags('grants')
+@ApiBearerAuth()
+@UseFilters(ApprovalRefusalFilter)
+@Controller('api')
+export class GrantsController {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly queries: QueryBus,
+  ) {}
+
+  @Get('approvals/:id/grant-offers')
+  @Allow('operator')
+  @ApiOperation({ summary: 'The grants that may be made from a pending request, narrowest first' })
+  @ApiOkResponse({ type: GrantOffersView })
+  async offers(@Param() { id }: IdParamDto) {
+    const offers = await this.queries.execute(new FindGrantOffersQuery(id));
+    return { offers: offers.map((offer) => ({ id: offer.id, scope: offer.words, covered: offer.covered })) };
+  }
+
+  @Get('grants')
+  @Allow('operator')
+  @ApiOperation({ summary: 'The grants that may still be used, newest first' })
+  @ApiOkResponse({ type: GrantListView })
+  async list() {
+    return { items: (await this.queries.execute(new ListGrantsQuery())).map(grantViewOf) };
+  }
+
+  @Post('grants')
+  @Allow('operator')
+  @ApiOperation({ summary: 'Approve a request, and the next ones like it until the grant ends' })
+  @ApiCreatedResponse({ type: MadeGrantView })
+  async make(@Body() { approvalId, offer, seconds, uses = null }: GrantBodyDto, @Caller() caller: Identity) {
+    const end = { seconds, uses };
+    const made = await this.commands.execute(new MakeGrantCommand(approvalId, offer, end, actorOf(caller)));
+    const { id, scope, expiresAt, usesLeft, by } = made;
+    return { id, scope, expiresAt: expiresAt.toISOString(), usesLeft, by: nameActor(by) };
+  }
+
+  @Delete('grants/:id')
+  @HttpCode(204)
+  @Allow('operator')
+  @ApiOperation({ summary: 'End a grant on all replicas' })
+  async revoke(@Param() { id }: IdParamDto, @Caller() caller: Identity): Promise<void> {
+    await this.commands.execute(new RevokeGrantCommand(id, actorOf(caller)));
+  }
+}

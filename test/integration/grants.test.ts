@@ -1,0 +1,253 @@
+import { readReceipt } from '../../src/receipts/verify-receipt';
+import { Api, type ApprovalJson } from '../support/api';
+import { createTestDatabase, type TestDatabase } from '../support/database';
+import { issueKey } from '../support/keys';
+import { openTestApp, type OpenApp } from '../support/open-app';
+import { AGENT_KEY } from '../support/well-known';
+
+let database: TestDatabase;
+let app: OpenApp;
+let api: Api;
+let admin: string;
+
+beforeEach(async () => {
+  database = await createTestDatabase();
+  admin = await issueKey(database, 'admin', 'maria', 'maria');
+  const operator = await issueKey(database, 'operator', 'olga', 'olga');
+  app = await openTestApp(database.url);
+  api = new Api(app.url, { agent: AGENT_KEY, operator });
+});
+afterEach(async () => {
+  await app.close();
+  await database.drop();
+});
+
+interface Offer {
+  readonly id: string;
+  readonly scope: string;
+  readonly covered: number;
+}
+
+const ask = async (command: string, more: Record<string, unknown> = {}): Promise<ApprovalJson> => {
+  const { status, body } = await api.enqueue({ toolInput: { command }, cwd: '/srv/shop', ...more });
+  expect(status).toBe(201);
+  return body;
+};
+
+const asOperator = <Body>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object) =>
+  api.call<Body>('operator', method, path, body);
+
+async function offersOf(id: string): Promise<readonly Offer[]> {
+  const { status, body } = await asOperator<{ offers: Offer[] }>('GET', `/api/approvals/${id}/grant-offers`);
+  expect(status).toBe(200);
+  return body.offers;
+}
+
+/** Approves the request with the offer whose words these are. */
+async function grant(id: string, words: string, more: object = {}) {
+  const offer = (await offersOf(id)).find(({ scope }) => scope.includes(words));
+  if (!offer) throw new Error(`no offer "${words}"`);
+  return asOperator<Record<string, unknown>>('POST', '/api/grants', {
+    approvalId: id,
+    offer: offer.id,
+    ...more,
+  });
+}
+
+const openGrants = async () =>
+  (await asOperator<{ items: Record<string, unknown>[] }>('GET', '/api/grants')).body.items;
+
+it('answers the next requests of its kind without a card, with the grant and its maker in each receipt', async () => {
+  const first = await ask('npm run test');
+  const { status, body } = await grant(first.id, 'npm run test');
+  expect([status, body]).toEqual([
+    201,
+    {
+      id: expect.any(String) as string,
+      scope: 'npm run test in /srv/shop',
+      expiresAt: expect.any(String) as string,
+      usesLeft: null,
+      by: { kind: 'api', id: 'olga', name: 'olga' },
+    },
+  ]);
+  expect((await api.get(first.id)).body).toMatchObject({
+    status: 'approved',
+    decision: { by: { kind: 'api', id: 'olga' } },
+  });
+  const name = 'npm run test in /srv/shop (granted by olga)';
+  for (let use = 1; use <= 4; use++) {
+    const next = await ask('npm run test');
+    expect(next).toMatchObject({
+      status: 'approved',
+      decision: { by: { kind: 'grant', id: body.id, name }, reason: null },
+    });
+    expect(await openGrants()).toMatchObject([{ id: body.id, uses: use }]);
+    const { body: keys } = await api.call<{ keys: [] }>(null, 'GET', '/.well-known/jwks.json');
+    expect(await readReceipt(next.receipt as string, keys)).toMatchObject({
+      decidedBy: { kind: 'grant', id: body.id, name },
+      grantId: body.id,
+      grantedBy: { kind: 'api', id: 'olga', name: 'olga' },
+      displayDigest: null,
+    });
+    const audited = await database.query<{ type: string; actor: string }>(
+      'select type, actor from audit_log where approval_id = $1 order by seq',
+      [next.id],
+    );
+    expect(audited).toMatchObject([
+      { type: 'approval.enqueued' },
+      { type: 'approval.approved', actor: `grant:${String(body.id)}` },
+    ]);
+  }
+  expect((await ask('npm run lint')).status).toBe('pending');
+});
+
+it.each([
+  ['another session', 'npm run test', { sessionId: 'another' }],
+  ['another directory', 'npm run test', { cwd: '/srv/other' }],
+  ['another tool', 'npm run test', { toolName: 'Shell' }],
+  ['more words', 'npm run test -- --config=/tmp/x.js', {}],
+  ['another command behind it', 'npm run test; id', {}],
+])('asks a person for %s', async (_, command, more) => {
+  await grant((await ask('npm run test')).id, 'npm run test');
+  expect((await ask(command, more)).status).toBe('pending');
+});
+
+it('settles the requests of the session that wait and that it covers, at once', async () => {
+  const asked = await Promise.all([
+    ask('git status'),
+    ask('git diff'),
+    ask('git log -3'),
+    ask('git push'),
+    ask('git diff', { sessionId: 'another' }),
+  ]);
+  const [first, diff, log, push, other] = asked;
+  const waiting = api.get(diff.id, 20);
+  const { body } = await grant(first.id, 'git status|diff');
+  expect((await waiting).body).toMatchObject({
+    status: 'approved',
+    decision: { by: { kind: 'grant', id: body.id } },
+  });
+  expect((await api.get(log.id)).body.status).toBe('approved');
+  expect((await api.get(push.id)).body.status).toBe('pending');
+  expect((await api.get(other.id)).body.status).toBe('pending');
+  expect(await openGrants()).toMatchObject([{ uses: 2 }]);
+});
+
+it('says what each scope would have covered', async () => {
+  for (const command of ['npm run test', 'npm run test', 'npm run lint']) await ask(command);
+  const pending = await ask('npm run test', { toolInput: { command: 'npm run test', description: 'Run' } });
+  expect(await offersOf(pending.id)).toMatchObject([
+    { scope: 'this exact action', covered: 0 },
+    { scope: 'npm run test in /srv/shop', covered: 2 },
+  ]);
+});
+
+describe('a grant ends', () => {
+  const isUsed = async (more: Record<string, unknown> = {}) =>
+    (await ask('npm run test', more)).status === 'approved';
+
+  it('after its uses, the requests that it settled at once among them', async () => {
+    const first = await ask('npm run test');
+    await ask('npm run test');
+    const { body } = await grant(first.id, 'npm run test', { uses: 3 });
+    expect(body.usesLeft).toBe(2);
+    expect([await isUsed(), await isUsed(), await isUsed()]).toEqual([true, true, false]);
+    expect(await openGrants()).toEqual([]);
+  });
+
+  it('at its time', async () => {
+    await grant((await ask('npm run test')).id, 'npm run test', { seconds: 3600 });
+    expect(await isUsed()).toBe(true);
+    await database.query(`update grants set made_at = made_at - interval '1 hour', expires_at = now()`);
+    expect(await isUsed()).toBe(false);
+  });
+
+  it('when somebody revokes it', async () => {
+    const { body } = await grant((await ask('npm run test')).id, 'npm run test');
+    expect((await asOperator('DELETE', `/api/grants/${String(body.id)}`)).status).toBe(204);
+    expect(await isUsed()).toBe(false);
+    expect(await asOperator('DELETE', `/api/grants/${String(body.id)}`)).toMatchObject({
+      status: 404,
+      body: { code: 'grant.not-found' },
+    });
+  });
+
+  it('with a rejection in its session, and not with one in another', async () => {
+    await grant((await ask('npm run test')).id, 'npm run test');
+    const reject = async (more: Record<string, unknown>) => {
+      const { id } = await ask('rm -rf build', more);
+      await asOperator('POST', `/api/approvals/${id}/decision`, { decision: 'rejected' });
+    };
+    await reject({ sessionId: 'another' });
+    expect(await isUsed()).toBe(true);
+    await reject({});
+    expect(await isUsed()).toBe(false);
+    const [row] = await database.query<{ actor: string; data: string }>(
+      `select actor, data from audit_log where type = 'grant.revoked'`,
+    );
+    expect(row).toMatchObject({ actor: 'api:olga', data: expect.stringContaining('"rejection"') as string });
+  });
+
+  it('with another policy version, with a stop, and never where a rule asks or denies', async () => {
+    const policy = (method: string, path: string, body?: string, headers: Record<string, string> = {}) =>
+      fetch(`${app.url}/api/policy${path}`, {
+        method,
+        headers: {
+          authorization: `Bearer ${admin}`,
+          ...(body ? { 'content-type': 'application/yaml' } : {}),
+          ...headers,
+        },
+        ...(body ? { body } : {}),
+      });
+    const asks = `{ id: tests, decision: ask, match: { command: { mentions: [[npm, run, test]] } } }`;
+    await grant((await ask('npm run test')).id, 'npm run test');
+    const applied = await policy('PUT', '', 'version: 1\nrules: []\n', { 'if-none-match': '*' });
+    const { version } = (await applied.json()) as { version: string };
+    expect(applied.status).toBe(200);
+    expect(await isUsed()).toBe(false);
+    await grant((await ask('npm run test')).id, 'npm run test');
+    expect(await isUsed()).toBe(true);
+    await policy('POST', '/stop');
+    expect(await isUsed()).toBe(false);
+    await policy('POST', '/resume');
+    expect(await isUsed()).toBe(true);
+    await policy('PUT', '', `version: 1\nrules:\n  - ${asks}\n`, { 'if-match': version });
+    const asked = await ask('npm run test');
+    expect(asked.status).toBe('pending');
+    expect(await offersOf(asked.id)).toEqual([]);
+  });
+});
+
+it.each([
+  ['no offer of this request', { offer: '0'.repeat(12) }, 409, 'grant.not-permitted'],
+  ['no id of an offer', { offer: 'npm' }, 400, 'request.invalid'],
+  ['more than eight hours', { seconds: 28_801 }, 400, 'request.invalid'],
+  ['no uses', { uses: 0 }, 400, 'request.invalid'],
+  ['something unknown', { scope: '*' }, 400, 'request.invalid'],
+])('refuses %s, and the request stays pending', async (_, more, status, code) => {
+  const { id } = await ask('npm run test');
+  expect(await grant(id, 'npm run test', more)).toMatchObject({ status, body: { code } });
+  expect((await api.get(id)).body.status).toBe('pending');
+  expect(await openGrants()).toEqual([]);
+});
+
+it('refuses a second grant from one request, and one for the key of the same owner', async () => {
+  const { id } = await ask('npm run test');
+  const [, offer] = await offersOf(id);
+  await grant(id, 'npm run test');
+  const again = { approvalId: id, offer: offer?.id };
+  expect(await asOperator('POST', '/api/grants', again)).toMatchObject({ status: 409 });
+  expect(await openGrants()).toHaveLength(1);
+});
+
+it('belongs to operators: an agent neither sees nor makes one', async () => {
+  const { id } = await ask('npm run test');
+  for (const [method, path] of [
+    ['GET', `/api/approvals/${id}/grant-offers`],
+    ['GET', '/api/grants'],
+    ['POST', '/api/grants'],
+    ['DELETE', `/api/grants/${id}`],
+  ] as const) {
+    expect((await api.call('agent', method, path)).status).toBe(403);
+  }
+});
