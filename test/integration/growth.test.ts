@@ -8,6 +8,8 @@ const MANY = 60_000;
 const PAGE_SIZE = 500;
 /** Rows compared at once. */
 const PART = 5000;
+/** An empty queue costs none or a few, depending on whether the plan looks at its index. */
+const SLACK_BLOCKS = 3;
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -62,9 +64,8 @@ it('what is asked of the audit log again and again reads no more when four times
   };
   const few = await blocks(FEW);
   const many = await blocks(MANY);
-  for (const [name] of ASKED)
-    expect({ name, times: (many[name] ?? NaN) / (few[name] ?? NaN) }).toEqual({
-      name,
-      times: expect.closeTo(1, 0) as number,
-    });
+  const grown = ASKED.map(([name]) => ({ name, few: few[name] ?? NaN, many: many[name] ?? NaN })).filter(
+    (each) => !(each.many <= 1.5 * each.few + SLACK_BLOCKS),
+  );
+  expect(grown).toEqual([]);
 });
