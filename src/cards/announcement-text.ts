@@ -3,6 +3,8 @@ import { POLICY_DECISIONS } from '../kernel/policy-verdict';
 import { renderCounts } from './digest-text';
 import { utc } from './moments';
 import { bold, code, join, rich, words, type RichText } from './rich-text';
+import { shorten } from './shorten';
+import { visibleLine } from './visible-text/visible-text';
 import { who } from './who';
 
 type Applied = Extract<News, { event: 'policy-applied' }>;
@@ -19,6 +21,7 @@ function linesOf(news: News, at: RichText): readonly (RichText | string)[] {
       return [
         rich`📜 ${bold(HEADING[news.cause])}: version ${shortVersion(news.version)}`,
         describeChange(news),
+        ...reasonOf(news),
         rich`${appliedBy(news)}, ${at}`,
         ...(news.overrides ? ['POLICY_FILE is set, and this overrides it.'] : []),
         ...waysToLook(news),
@@ -27,6 +30,7 @@ function linesOf(news: News, at: RichText): readonly (RichText | string)[] {
       return [
         rich`📝 ${bold('Policy change proposed')}: version ${shortVersion(news.version)}`,
         describeChange(news),
+        ...reasonOf(news),
         rich`By ${who(news.by)}, ${at}. Nothing has changed yet: another admin must approve it.`,
         ...waysToLook(news),
         rich`Approve: ${code(`countersign policy approve ${news.proposal}`)}`,
@@ -46,6 +50,11 @@ function linesOf(news: News, at: RichText): readonly (RichText | string)[] {
       ];
   }
 }
+
+const MAX_COMMENT_LENGTH = 300;
+
+const reasonOf = ({ comment }: Applied | Proposed): RichText[] =>
+  comment === null ? [] : [rich`${bold('Reason')}: ${shorten(visibleLine(comment), MAX_COMMENT_LENGTH)}`];
 
 const HEADING = {
   apply: 'Policy changed',

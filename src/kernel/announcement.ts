@@ -20,6 +20,8 @@ interface VersionNews {
   /** The version before; null: none. */
   readonly replaces: string | null;
   readonly change: PolicyChange;
+  /** The reason that its author gave; null: none. */
+  readonly comment: string | null;
 }
 
 /** Requests that ended in an interval. */

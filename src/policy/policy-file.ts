@@ -49,6 +49,7 @@ export class PolicyFile {
         cause: 'file',
         by: { kind: 'system', cause: 'file' },
         change: policyChange(current, policy),
+        comment: null,
         proposedBy: null,
         overrides: false,
       });

@@ -83,14 +83,16 @@ export class PolicyProposals {
     readonly replaces: string | null;
     readonly by: Pick<Identity, 'keyId' | 'owner'>;
     readonly change: PolicyChange;
+    readonly comment: string | null;
   }): Promise<Proposal | null> {
-    const { version, document, source, replaces, by, change } = proposal;
+    const { version, document, source, replaces, by, change, comment } = proposal;
     const news = {
       event: 'policy-proposed',
       by: actorOf(by),
       version,
       replaces,
       change,
+      comment,
     } satisfies Partial<News>;
     const values = [
       version,

@@ -46,6 +46,8 @@ export interface Change {
   /** The policy language that the document needs; every live replica must know it. */
   readonly level: number;
   readonly change: PolicyChange;
+  /** The reason that the actor gave; null: none. */
+  readonly comment: string | null;
   /** Name of the key that proposed it; null: nobody did. */
   readonly proposedBy: string | null;
   /** True if it is applied although `POLICY_FILE` is set. */
@@ -83,7 +85,8 @@ const APPLY: Statement = {
     insert into policy_activations (version, cause, actor, at) select $2, $5, $6, at from activated
   ), audited as (
     insert into audit_log (at, type, actor, data)
-    select at, 'policy.applied', $6, json_build_object('version', $2::text, 'replaces', $1::text, 'cause', $5::text)::text
+    select at, 'policy.applied', $6, json_build_object('version', $2::text, 'replaces', $1::text, 'cause', $5::text,
+      'comment', $9::jsonb ->> 'comment')::text
     from activated
   ), announced as (${announce({ of: 'activated', lanes: '$8', news: '$9::jsonb' })}
   ), woken as (

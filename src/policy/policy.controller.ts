@@ -61,6 +61,7 @@ import { ListProposalsQuery } from './queries/list-proposals';
 import { PolicyThreads } from './policy-threads';
 
 const MAX_LISTED = 200;
+const MAX_COMMENT_LENGTH = 300;
 
 /** The version that a change shall replace: `If-Match`, or `If-None-Match: *` for the first policy. */
 function replacedBy(match: string | undefined, noneMatch: string | undefined): string | null {
@@ -98,11 +99,18 @@ class SinceQueryDto extends createZodDto(
       .default('7d'),
   }),
 ) {}
-class OverrideQueryDto extends createZodDto(
-  z.strictObject({
-    override: z.enum(['true', 'false'], 'must be true or false').default('false'),
-  }),
-) {}
+const override = z.enum(['true', 'false'], 'must be true or false').default('false');
+const comment = z
+  .string()
+  .min(1)
+  .max(MAX_COMMENT_LENGTH)
+  .regex(/^\P{Cc}*$/u, 'must be one line, without control characters')
+  .optional()
+  .meta({ description: 'The reason for the change, for the operators.' });
+
+class OverrideQueryDto extends createZodDto(z.strictObject({ override })) {}
+class ChangeQueryDto extends createZodDto(z.strictObject({ override, comment })) {}
+class CommentQueryDto extends createZodDto(z.strictObject({ comment })) {}
 class ProposalParamDto extends createZodDto(z.strictObject({ id: z.uuid() })) {}
 class RollbackBodyDto extends createZodDto(
   z.strictObject({ version: z.string().regex(/^sha256:[0-9a-f]{64}$/, 'must be sha256: and 64 hex digits') }),
@@ -151,7 +159,7 @@ export class PolicyController {
     @Body() body: unknown,
     @Headers('if-match') match: string | undefined,
     @Headers('if-none-match') noneMatch: string | undefined,
-    @Query() { override }: OverrideQueryDto,
+    @Query() { override, comment }: ChangeQueryDto,
     @Caller() caller: Identity,
   ) {
     const replaces = replacedBy(match, noneMatch);
@@ -159,6 +167,7 @@ export class PolicyController {
       new ApplyPolicyCommand(textOf(body), replaces, actorOf(caller), {
         cause: 'apply',
         override: override === 'true',
+        comment: comment ?? null,
       }),
     );
     return { ...applied, appliedAt: applied.appliedAt.toISOString() };
@@ -199,7 +208,7 @@ export class PolicyController {
   async rollback(
     @Body() { version }: RollbackBodyDto,
     @Headers('if-match') match: string | undefined,
-    @Query() { override }: OverrideQueryDto,
+    @Query() { override, comment }: ChangeQueryDto,
     @Caller() caller: Identity,
   ) {
     const replaces = replacedBy(match, undefined);
@@ -208,6 +217,7 @@ export class PolicyController {
       new ApplyPolicyCommand(source, replaces, actorOf(caller), {
         cause: 'rollback',
         override: override === 'true',
+        comment: comment ?? null,
       }),
     );
     return { ...applied, appliedAt: applied.appliedAt.toISOString() };
@@ -290,10 +300,12 @@ export class PolicyController {
     @Body() body: unknown,
     @Headers('if-match') match: string | undefined,
     @Headers('if-none-match') noneMatch: string | undefined,
+    @Query() { comment }: CommentQueryDto,
     @Caller() caller: Identity,
   ) {
     const replaces = replacedBy(match, noneMatch);
-    const proposal = await this.commands.execute(new ProposePolicyCommand(textOf(body), replaces, caller));
+    const command = new ProposePolicyCommand(textOf(body), replaces, caller, comment ?? null);
+    const proposal = await this.commands.execute(command);
     return { ...proposal, createdAt: proposal.createdAt.toISOString() };
   }
 

@@ -79,7 +79,7 @@ it('check shows the place, the words and the mend of each fault, and exits 1', a
 
 it('apply, explain, history, rollback, stop and resume work from the documents alone', async () => {
   const first = document('first.yaml', READ_GIT);
-  const applied = await asAdmin('apply', first, '--json');
+  const applied = await asAdmin('apply', first, '--comment', 'reading is safe', '--json');
   expect(applied.code).toBe(0);
   const { version } = JSON.parse(applied.out) as { version: string };
   const allowed = await statusOf('git status');

@@ -45,14 +45,20 @@ const told = (text: string) =>
 const short = (version: string) => version.slice('sha256:'.length, 'sha256:'.length + 12);
 
 it('operators read each change of the policy in the chat', async () => {
-  const first = await call(maria, 'PUT', '', ONE, { 'if-none-match': '*' });
+  const first = await call(maria, 'PUT', '?comment=as+agreed+on+Monday', ONE, { 'if-none-match': '*' });
   const applied = await told(`Policy changed: version ${short(first.version)}`);
   expect(applied.text).toContain('The first policy: +1 allow');
-  expect(applied.text).toContain('By API key maria');
+  expect(applied.text).toContain('Reason: as agreed on Monday\nBy API key maria');
 
-  const proposal = await call(maria, 'POST', '/proposals', TWO, { 'if-match': first.version });
+  const proposal = await call(maria, 'POST', '/proposals?comment=twice+is+better', TWO, {
+    'if-match': first.version,
+  });
   const proposed = await told('Policy change proposed');
-  expect(proposed.text).toContain('+1 allow. It widens the policy.');
+  expect(proposed.text).toContain('+1 allow. It widens the policy.\nReason: twice is better');
+  const [audited] = await rig.database.query<{ data: string }>(
+    `select data from audit_log where type = 'policy.applied'`,
+  );
+  expect(audited?.data).toContain('as agreed on Monday');
   expect(proposed.text).toContain(`countersign policy approve ${proposal.id}`);
 
   const second = await call(paul, 'POST', `/proposals/${proposal.id}/approve`);

@@ -11,7 +11,12 @@ import { UnreadableDocument } from '../../policy/document/source';
 import { importPolicy, writeImported } from '../../policy/import/import-policy';
 import { writeStarterPolicy } from '../../policy/starter/starter-policy';
 import { CountersignClient } from '../../agent-side/client';
-import { PolicyService, type Applied, type EvaluatedVerdict } from '../policy/policy-service';
+import {
+  PolicyService,
+  type Applied,
+  type ChangeOptions as Change,
+  type EvaluatedVerdict,
+} from '../policy/policy-service';
 import { complain, Findings, progressBar, show, table } from '../output';
 import { doorOf, withServiceOptions, type ServiceOptions } from '../service-options';
 
@@ -21,11 +26,10 @@ const short = (version: string): string => version.slice(0, 'sha256:'.length + 1
 
 const serviceOf = (options: ServiceOptions): PolicyService => new PolicyService(doorOf(options));
 
-interface ChangeOptions extends ServiceOptions {
-  readonly override?: boolean;
-}
+type ChangeOptions = ServiceOptions & Change;
 
 const OVERRIDE = 'although POLICY_FILE manages the policy';
+const COMMENT = 'the reason for the change, for the message in the chat and the audit log';
 
 /** A command that calls the service. */
 const remote = (name: string, description: string): Command =>
@@ -89,6 +93,7 @@ export function policyCommand(): Command {
       remote('apply', 'Make a document the active policy; needs an admin’s key')
         .argument('<file>', 'YAML or JSON; - for standard input')
         .option('--override', OVERRIDE)
+        .option('--comment <text>', COMMENT)
         .option('--propose', 'have a second admin approve it instead')
         .action(apply),
     )
@@ -106,6 +111,7 @@ export function policyCommand(): Command {
       remote('rollback', 'Make an earlier version active again; needs an admin’s key')
         .argument('<version>', 'the version, or the beginning of it')
         .option('--override', OVERRIDE)
+        .option('--comment <text>', COMMENT)
         .action(rollback),
     )
     .addCommand(
@@ -282,7 +288,7 @@ async function apply(file: string, options: ChangeOptions & { readonly propose?:
   const document = readDocument(file);
   const { version } = await service.active();
   if (options.propose === true) {
-    const proposal = await service.propose(document, version);
+    const proposal = await service.propose(document, version, options);
     show(
       proposal,
       [`Proposed as ${proposal.id}. Another admin applies it: countersign policy approve ${proposal.id}`],
@@ -290,7 +296,7 @@ async function apply(file: string, options: ChangeOptions & { readonly propose?:
     );
     return;
   }
-  showApplied(await service.apply(document, version, options.override === true), options);
+  showApplied(await service.apply(document, version, options), options);
 }
 
 function showApplied(applied: Applied, options: ServiceOptions): void {
@@ -318,7 +324,7 @@ async function rollback(version: string, options: ChangeOptions): Promise<void> 
   const service = serviceOf(options);
   const whole = await wholeVersion(service, version);
   const { version: active } = await service.active();
-  showApplied(await service.rollback(whole, active, options.override === true), options);
+  showApplied(await service.rollback(whole, active, options), options);
 }
 
 /** Finds a version that was active or is proposed. @throws Error if none, or more than one, begins so. */

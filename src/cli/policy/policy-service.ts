@@ -56,6 +56,21 @@ const REPLAY_WITHIN_MS = 120_000;
 const replacing = (version: string | null): Readonly<Record<string, string>> =>
   version === null ? { 'if-none-match': '*' } : { 'if-match': version };
 
+export interface ChangeOptions {
+  /** Change the policy although `POLICY_FILE` manages it. */
+  readonly override?: boolean | undefined;
+  /** The reason for the change, for the operators. */
+  readonly comment?: string | undefined;
+}
+
+function queryOf({ override, comment }: ChangeOptions): string {
+  const query = new URLSearchParams({
+    ...(override === true && { override: 'true' }),
+    ...(comment !== undefined && { comment }),
+  });
+  return query.toString();
+}
+
 /** The policy routes of the service, which need a key of an operator or an admin. */
 export class PolicyService {
   constructor(private readonly door: ServiceDoor) {}
@@ -73,30 +88,31 @@ export class PolicyService {
   }
 
   /** @param replaces the version that must be active; null: none may be */
-  apply(document: string, replaces: string | null, override: boolean): Promise<Applied> {
+  apply(document: string, replaces: string | null, how: ChangeOptions): Promise<Applied> {
     const call = {
       method: 'PUT',
-      path: `/api/policy?override=${override}`,
+      path: `/api/policy?${queryOf(how)}`,
       document,
       headers: replacing(replaces),
     } as const;
     return callService(this.door, call, applied);
   }
 
-  rollback(version: string, replaces: string | null, override: boolean): Promise<Applied> {
+  rollback(version: string, replaces: string | null, how: ChangeOptions): Promise<Applied> {
     const headers = replacing(replaces);
     const call = {
       method: 'POST',
-      path: `/api/policy/rollback?override=${override}`,
+      path: `/api/policy/rollback?${queryOf(how)}`,
       body: { version },
       headers,
     } as const;
     return callService(this.door, call, applied);
   }
 
-  propose(document: string, replaces: string | null) {
+  propose(document: string, replaces: string | null, { comment }: Pick<ChangeOptions, 'comment'>) {
     const headers = replacing(replaces);
-    const call = { method: 'POST', path: '/api/policy/proposals', document, headers } as const;
+    const path = `/api/policy/proposals?${queryOf({ comment })}`;
+    const call = { method: 'POST', path, document, headers } as const;
     return callService(this.door, call, proposal);
   }
 

@@ -32,6 +32,8 @@ export class ApplyPolicyCommand extends Command<AppliedPolicy> {
       /** Name of the key that proposed it, if this is the second person's approval. */
       readonly proposedBy?: string;
       readonly override?: boolean;
+      /** The reason for the change, for the operators. */
+      readonly comment?: string | null;
     },
   ) {
     super();
@@ -53,7 +55,7 @@ export class ApplyPolicyHandler implements ICommandHandler<ApplyPolicyCommand> {
     const active = replaces === null ? null : await this.store.find(replaces);
     const read = await this.threads.accept(text, active?.document ?? null);
     const { version, document, change, needsSecondPerson: needsTwo } = read;
-    const { cause, proposedBy = null } = options;
+    const { cause, proposedBy = null, comment = null } = options;
     if (needsTwo && proposedBy === null) throw needsSecondPerson();
     const applied = await this.store.apply({
       replaces,
@@ -64,6 +66,7 @@ export class ApplyPolicyHandler implements ICommandHandler<ApplyPolicyCommand> {
       by,
       level: POLICY_LEVEL,
       change,
+      comment,
       proposedBy,
       overrides: file !== null,
     });

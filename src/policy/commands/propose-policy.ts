@@ -17,6 +17,8 @@ export class ProposePolicyCommand extends Command<Proposal> {
     /** The version that it shall replace; null: none is active. */
     readonly replaces: string | null,
     readonly by: Proposer,
+    /** The reason for the change, for the operators. */
+    readonly comment: string | null,
   ) {
     super();
   }
@@ -31,10 +33,11 @@ export class ProposePolicyHandler implements ICommandHandler<ProposePolicyComman
     private readonly threads: PolicyThreads,
   ) {}
 
-  async execute({ text, replaces, by }: ProposePolicyCommand): Promise<Proposal> {
+  async execute({ text, replaces, by, comment }: ProposePolicyCommand): Promise<Proposal> {
     const found = replaces === null ? null : await this.store.find(replaces);
     const { version, document, change } = await this.threads.accept(text, found?.document ?? null);
-    const proposal = await this.proposals.add({ version, document, source: text, replaces, by, change });
+    const stored = { version, document, source: text, replaces, by, change, comment };
+    const proposal = await this.proposals.add(stored);
     if (proposal === null) throw staleVersion(this.active.version);
     return proposal;
   }

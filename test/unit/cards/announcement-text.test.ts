@@ -23,6 +23,7 @@ const APPLIED: Announcement = {
   version: NEW,
   replaces: OLD,
   change: CHANGE,
+  comment: null,
   proposedBy: null,
   overrides: false,
 };
@@ -59,13 +60,19 @@ describe('the message about a change of the policy', () => {
     expect(textOf({ ...APPLIED, overrides: true })).toContain('POLICY_FILE is set, and this overrides it.');
   });
 
+  it('gives the reason of its author', () => {
+    expect(textOf({ ...APPLIED, comment: 'CI may run the tests\u202e' })).toContain(
+      'Reason: CI may run the tests\\u{202e}\nBy API key maria',
+    );
+  });
+
   it('without a difference in the rules says so', () => {
     const change = { added: NONE, removed: NONE, changed: 0, others: 0, widens: false };
     expect(textOf({ ...APPLIED, change })).toContain('no difference. It widens nothing.');
   });
 
   it('that waits for a second person says that nothing has changed, and how to approve it', () => {
-    const { by, version, replaces, change } = APPLIED;
+    const { by, version, replaces, change, comment } = APPLIED;
     const text = textOf({
       ...AT,
       event: 'policy-proposed',
@@ -73,6 +80,7 @@ describe('the message about a change of the policy', () => {
       version,
       replaces,
       change,
+      comment,
       proposal: '0198-id',
     });
     expect(text).toContain('Policy change proposed: version a1a1a1a1a1a1');
