@@ -10,7 +10,7 @@ import { indexCommands } from '../shell/mentions';
 import { piecesOf, readsTree, usesNetwork } from '../shell/readings';
 import { resolveIn, walk, type Run } from '../shell/prove';
 import { Vocabulary, type TokenIndex } from '../shell/token-index';
-import { memberOf, type MemberRole, type ToolShape } from '../tool-shapes';
+import type { MemberRole, ToolShape } from '../tool-shapes';
 import type { PolicyRequest } from './policy-request';
 
 /** Steps that an evaluation may take, each of about 0.1 µs: a test of one pattern against one value, or a few characters. */
@@ -72,6 +72,8 @@ export const CUT: Doubt = { reason: 'limit', words: 'the texts of the request ar
 /** Everything that matchers read of one request; each part is worked out once, when the first matcher needs it. */
 export class Facts {
   readonly cwd: ResolvedPath | null;
+  /** The roles of the tool's members, which every rule asks for. */
+  private readonly roles: ReadonlySet<MemberRole>;
   private steps = 0;
 
   constructor(
@@ -83,6 +85,7 @@ export class Facts {
     private readonly vocabulary: Vocabulary = NO_WORDS,
   ) {
     this.cwd = request.cwd === null ? null : resolvePath(request.cwd, null);
+    this.roles = new Set(Object.values(shape?.members ?? {}));
   }
 
   /** @throws TooManySteps */
@@ -92,7 +95,7 @@ export class Facts {
   };
 
   has(...roles: readonly MemberRole[]): boolean {
-    return this.shape !== null && memberOf(this.shape, ...roles) !== null;
+    return roles.some((role) => this.roles.has(role));
   }
 
   /** The command line; null if the tool has none, or the request leaves it out. */
