@@ -504,6 +504,21 @@ export const FIND_OPEN_CALLS: Statement = {
   order by id`,
 };
 
+/**
+ * Parameters: key, id, session. Reads a bounded end of `ix_approvals_own`: requests of a session before that have little
+ * to do with this one.
+ */
+export const FIND_EARLIER: Statement = {
+  name: 'approval-find-earlier',
+  text: `
+  select case when octet_length(request) <= 65536 then request end as request, status, acknowledged,
+    case when settled_by_kind = 'policy' then settled_by_id end as rule
+  from (select * from approvals where key_id = $1 and id < $2::uuid order by id desc limit 50) as recent
+  where session_id = $3
+  order by id desc
+  limit 3`,
+};
+
 export const SUMMARIZE_PENDING: Statement = {
   name: 'approval-summarize-pending',
   text: `select count(*)::int as pending, min(expires_at) as "nextExpiry" from approvals

@@ -2,9 +2,11 @@ import type { Shown } from '../receipts/receipts';
 import type {
   Acknowledgement,
   Approval,
+  ApprovalRequest,
   ApprovalStatus,
   DecidedApproval,
   Departure,
+  EarlierRequest,
   Hold,
   SettledApproval,
   Settlement,
@@ -302,6 +304,11 @@ export abstract class ApprovalStore {
 
   /** Oldest first. Returns a part if the requests are large, but at least one if there is any. */
   abstract openCalls(filter: OpenCallFilter): Promise<Approval[]>;
+
+  /** The last three requests of the session that were made before this one with the same key: the newest first. */
+  abstract earlierInSession(
+    request: Pick<ApprovalRequest, 'id' | 'keyId' | 'sessionId'>,
+  ): Promise<EarlierRequest[]>;
 
   /** Summarizes the requests that can still be decided. */
   abstract summarizePending(): Promise<PendingSummary>;

@@ -56,6 +56,16 @@ export interface ApprovalRequest extends Asker {
   readonly policy: PolicyVerdict | null;
 }
 
+/** A request of the same session before another one, and its state. */
+export interface EarlierRequest {
+  /** Null: it is too large to be read for a line of words. */
+  readonly request: Pick<ApprovalRequest, 'toolName' | 'toolInput' | 'cwd'> | null;
+  readonly status: 'pending' | 'approved' | 'rejected' | 'expired' | 'cancelled';
+  readonly acknowledged: Acknowledgement | null;
+  /** The rule that answered it; null: a person did, or nobody has. */
+  readonly rule: string | null;
+}
+
 interface Ending {
   readonly settledAt: Date;
   /** The signed statement of it, a compact JWS; null while it has none. Without it no caller gets an answer. */

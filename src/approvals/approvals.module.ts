@@ -27,6 +27,7 @@ import { PostgresApprovalStore } from './postgres-approval-store';
 import { PostgresRequestHistory } from './postgres-request-history';
 import { AwaitSettlementHandler } from './queries/await-settlement';
 import { FindGrantOffersHandler } from './queries/find-grant-offers';
+import { FindEarlierRequestsHandler } from './queries/find-earlier-requests';
 import { FindOpenCallsHandler } from './queries/find-open-calls';
 import { GetApprovalHandler, GetApprovalStateHandler } from './queries/get-approval';
 import { ListApprovalsHandler } from './queries/list-approvals';
@@ -53,6 +54,7 @@ import { TimeoutSweeper } from './timeout-sweeper';
     JoinApprovalHandler,
     TakeAnswerHandler,
     DepartFromApprovalHandler,
+    FindEarlierRequestsHandler,
     FindOpenCallsHandler,
     GetApprovalHandler,
     GetApprovalStateHandler,

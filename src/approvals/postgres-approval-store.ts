@@ -13,8 +13,10 @@ import {
   replacedBy,
   type Acknowledgement,
   type Approval,
+  type ApprovalRequest,
   type ApprovalStatus,
   type Departure,
+  type EarlierRequest,
   type Hold,
   type DecidedApproval,
   type Settlement,
@@ -61,6 +63,7 @@ import {
   SETTLE,
   SIGNED,
   STATE,
+  FIND_EARLIER,
   SUMMARIZE_PENDING,
   TAKE,
   UNSIGNED,
@@ -105,6 +108,8 @@ interface EnqueuedRow {
   readonly pending_bytes: number | null;
   readonly admitted: boolean;
 }
+
+type EarlierRow = Omit<EarlierRequest, 'request'> & { readonly request: string | null };
 
 interface RuledRow {
   readonly expires_at: Date | null;
@@ -476,6 +481,18 @@ export class PostgresApprovalStore extends ApprovalStore {
     const ends = call ? [call.toolUseId, null].map((id) => endOfRequest(call.toolName, id)) : [null, null];
     const values = [toColumnText(sessionId), keyId, ...ends, afterId, connector];
     return (await this.database.query<ApprovalRow>(FIND_OPEN_CALLS, values)).map(toApproval);
+  }
+
+  async earlierInSession({
+    id,
+    keyId,
+    sessionId,
+  }: Pick<ApprovalRequest, 'id' | 'keyId' | 'sessionId'>): Promise<EarlierRequest[]> {
+    const rows = await this.database.query<EarlierRow>(FIND_EARLIER, [keyId, id, toColumnText(sessionId)]);
+    return rows.map(({ request, ...state }) => ({
+      ...state,
+      request: request === null ? null : (JSON.parse(request) as RequestText),
+    }));
   }
 
   async summarizePending(): Promise<PendingSummary> {

@@ -103,7 +103,10 @@ function* makeCardContent(request: ApprovalRequest, limit: number): Steps<CardCo
 }
 
 /** The effect of the request in words; of a tool that is not known the name. */
-export function titleOf(request: ApprovalRequest, circumstances: Circumstances): RichText {
+export function titleOf(
+  request: Pick<ApprovalRequest, 'toolName' | 'toolInput'>,
+  circumstances: Circumstances,
+): RichText {
   const { toolName, toolInput } = request;
   if (isQuestion(request)) return rich`❓ ${bold('The agent asks a question')}`;
   return knownTool(toolName)?.title?.(toolInput, circumstances) ?? toolTitle(toolName);

@@ -4,6 +4,7 @@ import {
   type Acknowledgement,
   type Approval,
   type ApprovalRequest,
+  type EarlierRequest,
   type SettledApproval,
 } from '../approvals/approval';
 import { isQuestion } from '../kernel/question-tools';
@@ -17,6 +18,7 @@ import {
   type SentPieces,
   type Surroundings,
 } from './card-body';
+import { renderEarlier } from './earlier-requests';
 import { knownTool } from './known-agents/known-agents';
 import { span, utc, utcMinute } from './moments';
 import { bold, relativeTime, rich, words, type RichText } from './rich-text';
@@ -34,24 +36,23 @@ export interface Card extends RichText {
 interface CardOptions {
   readonly notices?: readonly string[];
   readonly pieces?: SentPieces | null;
+  readonly earlier?: readonly EarlierRequest[];
 }
 
 const MAX_TOOL_LENGTH = 80;
 const MAX_REASON_LENGTH = 400;
 
 /**
- * The card of a pending approval, for a channel whose messages have at most `limit` UTF-16 units: the complete action or, if that does not fit, its beginning and end and a document
- * with the whole. It depends only on the approval, so it can be rendered again at any time.
+ * The card of a pending approval, for a channel whose messages have at most `limit` UTF-16 units: the complete action or,
+ * if that does not fit, its beginning and end and a document with the whole. The document depends only on the approval, so
+ * it can be rendered again at any time.
  *
+ * @param options.earlier the requests of the session before this one, which a card shows if they fit
  * @param options.notices further lines for the operator
  * @param options.pieces messages with the whole action, instead of a document
  */
-export function renderCard(
-  approval: ApprovalRequest,
-  limit: number,
-  { notices = [], pieces = null }: CardOptions = {},
-): Card {
-  return pendingCard(cardContent(approval, limit), { notices, pieces });
+export function renderCard(approval: ApprovalRequest, limit: number, options: CardOptions = {}): Card {
+  return pendingCard(cardContent(approval, limit), options);
 }
 
 /** The card of a settled approval: outcome, actor, time, reason, action, and the agent's acknowledgement. */
@@ -81,7 +82,7 @@ export function renderDocumentCaption(approval: Approval, document: ActionDocume
   return rich`📄 Everything that request ${shortId(approval.id)} asks for. SHA-256 ${document.sha256}`;
 }
 
-function pendingCard(content: CardContent, { notices = [], pieces = null }: CardOptions): Card {
+function pendingCard(content: CardContent, { notices = [], pieces = null, earlier = [] }: CardOptions): Card {
   const { request } = content;
   const surroundings: Omit<Surroundings, 'document'> = {
     heading: [content.title],
@@ -93,7 +94,12 @@ function pendingCard(content: CardContent, { notices = [], pieces = null }: Card
   };
   if (pieces)
     return { ...shortenedBody(content, { ...surroundings, document: null, pieces }), document: null };
-  const complete = completeBody(content, { ...surroundings, document: null });
+  const whole = { ...surroundings, document: null };
+  const ledTo = renderEarlier(earlier);
+  // The requests before it are left out sooner than a part of this one.
+  const complete =
+    completeBody(content, { ...whole, details: [...whole.details, ...ledTo] }) ??
+    completeBody(content, whole);
   if (complete) return { ...complete, document: null };
   const document = content.document ?? runAtOnce(makeActionDocument(request, content.text));
   return { ...shortenedBody(content, { ...surroundings, document }), document };

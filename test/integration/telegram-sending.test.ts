@@ -521,7 +521,14 @@ describe('telegram.md 14: a Bot API server that does not know', () => {
       style: JSON.stringify(params.reply_markup ?? {}).includes('"style"'),
     }));
 
-  beforeEach(() => rig.restart());
+  beforeEach(async () => {
+    await rig.restart();
+    // The outcomes of earlier tests must not meet the server that knows less.
+    await until(
+      'all is told',
+      async () => (await rig.database.query('select 1 from cards where closed_at is null')).length === 0,
+    );
+  });
   afterEach(() => rig.chat.change('limits', { knowsTimes: true, knowsFolds: true, knowsButtonStyles: true }));
 
   it('relative times is sent none until restart, and everything else stays formatted', async () => {
@@ -578,6 +585,25 @@ describe('telegram.md 14: a Bot API server that does not know', () => {
     await rig.shown();
     expect((await formatsOf('sendMessage')).at(-1)).toMatchObject({ status: 200, mode: 'HTML' });
     expect(await formatsOf('sendMessage')).toHaveLength(4);
+  });
+});
+
+describe('the card of a request', () => {
+  it('tells the last three requests of its session and key, with their outcomes', async () => {
+    const sessionId = 'a session of its own';
+    const { card: first } = await rig.shown({ sessionId, toolInput: { command: 'npm test' } });
+    expect(first.text).not.toContain('What led to it');
+    await rig.chat.press(first.messageId, 'Approve');
+    await rig.closed(first);
+    await rig.shown({ sessionId: 'another', toolInput: { command: 'elsewhere' } });
+    const { approval, card } = await rig.shown({ sessionId, toolInput: { command: 'npm publish' } });
+    expect(card.text).toMatch(/\nWhat led to it:\n✅ 💻 Run[^\n]*: npm test: approved\n/);
+    expect(card.text).not.toContain('elsewhere');
+    const [row] = await rig.database.query<{ display_digest: string }>(
+      'select display_digest from cards where approval_id = $1',
+      [approval.id],
+    );
+    expect(row?.display_digest).toBe(`sha256:${createHash('sha256').update(card.text).digest('hex')}`);
   });
 });
 

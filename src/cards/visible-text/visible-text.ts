@@ -15,6 +15,9 @@ const COUNTED_FROM = 4;
 /** Units in one step: a few milliseconds of work. */
 const UNITS_IN_A_STEP = 8 * 1024;
 
+/** JSON of only these is shown as it is; JSON escapes the others itself. */
+const VISIBLE_ASCII = /^[\x20-\x7e]*$/;
+
 const SPACE = 0x20;
 const NEWLINE = 0x0a;
 const TAB = 0x09;
@@ -60,13 +63,15 @@ export function* makeVisible(text: string, form: Form): Steps<Visible> {
     if (scanner.isAtEnd) break;
     yield;
   }
-  const { lines, paintingMarks } = scanner;
-  return { shown: pieces.join(''), lines, paintingMarks };
+  const { lines, paintingMarks, isChanged } = scanner;
+  return { shown: isChanged ? pieces.join('') : text, lines, paintingMarks };
 }
 
 class Scanner {
   lines = 1;
   paintingMarks = 0;
+  /** False while every character is shown as it is. */
+  isChanged = false;
   private readonly marks: Marks;
   private at = 0;
 
@@ -85,6 +90,13 @@ class Scanner {
   take(units: number): string {
     const { text } = this;
     const until = Math.min(text.length, this.at + units);
+    if (this.form === 'json') {
+      const next = text.slice(this.at, until);
+      if (VISIBLE_ASCII.test(next)) {
+        this.at = until;
+        return next;
+      }
+    }
     // Join here, so that the final join of the pieces only copies them.
     const shown: string[] = [];
     let kept = this.at;
@@ -95,8 +107,16 @@ class Scanner {
         this.at++;
         continue;
       }
+      // The two most frequent cases, without a call: a space between words, a line end before a line.
+      const after = text.charCodeAt(start + 1);
+      if (after > SPACE && after < 0x7f && this.form === 'block' && (unit === SPACE || unit === NEWLINE)) {
+        if (unit === NEWLINE) this.lines++;
+        this.at++;
+        continue;
+      }
       const otherwise = this.shownOtherwise(unit);
       if (otherwise === null) continue;
+      this.isChanged = true;
       shown.push(text.slice(kept, start), otherwise);
       kept = this.at;
     }

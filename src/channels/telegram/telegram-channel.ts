@@ -2,6 +2,7 @@ import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/comm
 import { CommandBus, EventBus, QueryBus } from '@nestjs/cqrs';
 import { isSettled, possibleVerdicts, type Approval } from '../../approvals/approval';
 import { FinishedApprovals } from '../../approvals/finished-approvals';
+import { FindEarlierRequestsQuery } from '../../approvals/queries/find-earlier-requests';
 import { SummarizePendingQuery } from '../../approvals/queries/summarize-pending';
 import { CONFIG, type Config } from '../../config/environment';
 import { isUnavailable } from '../../database/database';
@@ -189,7 +190,8 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
     }
     const planned = await this.cards.pieces(approval.id, parseLane(work.lane).chatId);
     if (planned.length > 0) return this.showInPieces(approval, work, planned);
-    const complete = renderCard(approval, MAX_MESSAGE_LENGTH);
+    const earlier = await this.queries.execute(new FindEarlierRequestsQuery(approval));
+    const complete = renderCard(approval, MAX_MESSAGE_LENGTH, { earlier });
     const { document } = complete;
     const { card, lost } = await this.begin(approval, work, displayDigest(complete.text, document?.sha256));
     if (lost > 0) await this.checkBeforeResend(card, lost);

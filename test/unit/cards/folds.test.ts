@@ -81,6 +81,35 @@ describe('a card', () => {
   });
 });
 
+describe('the requests that led to one', () => {
+  const earlier = [
+    {
+      request: { toolName: 'Bash', toolInput: { command: 'npm test' }, cwd: '/srv/app' },
+      status: 'approved',
+      acknowledged: 'ran',
+      rule: 'tests',
+    },
+    { request: null, status: 'rejected', acknowledged: null, rule: null },
+  ] as const;
+
+  it('stand in the folded details, the oldest first, with their outcomes', () => {
+    const card = renderCard(anApproval(), { earlier });
+    expect(piecesOf(card, 'expandable_blockquote')[0]).toContain(
+      '\nWhat led to it:\n❌ a large request: rejected\n✅ 💻 Run in /srv/app: npm test: approved, by rule tests, ran',
+    );
+  });
+
+  it('are left out sooner than a part of the action', () => {
+    const some = 1_000;
+    const without = renderCard(anApproval({ toolInput: { command: 'x'.repeat(some) } })).text.length;
+    const full = anApproval({ toolInput: { command: 'x'.repeat(4096 - without + some) } });
+    const card = renderCard(full, { earlier });
+    expect(card.text).toHaveLength(4096);
+    expect(card.document).toBeNull();
+    expect(card.text).not.toContain('What led to it');
+  });
+});
+
 describe('the blocks of a card', () => {
   it('have the text of a here-document apart from the commands around it, with the same text as a whole', () => {
     const command = "cat > a <<'EOF'\nnot a command\nEOF\ncat <<< word\nls";

@@ -1,0 +1,19 @@
+import { Query, QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
+import type { ApprovalRequest, EarlierRequest } from '../approval';
+import { ApprovalStore } from '../approval-store';
+
+/** Finds the last requests of a request's session that were made before it with the same key: the newest first. */
+export class FindEarlierRequestsQuery extends Query<EarlierRequest[]> {
+  constructor(readonly request: Pick<ApprovalRequest, 'id' | 'keyId' | 'sessionId'>) {
+    super();
+  }
+}
+
+@QueryHandler(FindEarlierRequestsQuery)
+export class FindEarlierRequestsHandler implements IQueryHandler<FindEarlierRequestsQuery> {
+  constructor(private readonly store: ApprovalStore) {}
+
+  execute({ request }: FindEarlierRequestsQuery): Promise<EarlierRequest[]> {
+    return this.store.earlierInSession(request);
+  }
+}
