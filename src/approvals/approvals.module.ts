@@ -26,7 +26,7 @@ import { GrantsController } from './grants.controller';
 import { PostgresApprovalStore } from './postgres-approval-store';
 import { PostgresRequestHistory } from './postgres-request-history';
 import { AwaitSettlementHandler } from './queries/await-settlement';
-import { FindGrantOffersHandler } from './queries/find-grant-offers';
+import { FindGrantOffersHandler, MayGrantHandler } from './queries/find-grant-offers';
 import { FindEarlierRequestsHandler } from './queries/find-earlier-requests';
 import { FindOpenCallsHandler } from './queries/find-open-calls';
 import { GetApprovalHandler, GetApprovalStateHandler } from './queries/get-approval';
@@ -48,6 +48,7 @@ import { TimeoutSweeper } from './timeout-sweeper';
     DecideApprovalHandler,
     MakeGrantHandler,
     FindGrantOffersHandler,
+    MayGrantHandler,
     CancelApprovalHandler,
     ExplainRejectionHandler,
     AcknowledgeApprovalHandler,

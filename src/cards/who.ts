@@ -4,6 +4,9 @@ import { shorten } from './shorten';
 import { visibleLine } from './visible-text/visible-text';
 
 const MAX_NAME_LENGTH = 80;
+/** The words of a scope, and its maker. */
+const MAX_GRANT_LENGTH = 240;
+
 /** Name and id of the actor, as code. */
 export function who(actor: Actor): RichText {
   const short = (text: string) => shorten(visibleLine(text), MAX_NAME_LENGTH);
@@ -13,7 +16,7 @@ export function who(actor: Actor): RichText {
     case 'policy':
       return rich`rule ${short(actor.rule)} of the policy`;
     case 'grant':
-      return rich`grant ${short(actor.id)}`;
+      return rich`the grant ${shorten(visibleLine(actor.name), MAX_GRANT_LENGTH)}`;
     case 'system':
       return words('Countersign');
   }

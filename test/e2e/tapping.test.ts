@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ApprovalJson } from '../support/api';
-import { buttonsOf, type ChatMessage } from '../support/sandbox-client';
+import { buttonsOf, decisionsOf, type ChatMessage } from '../support/sandbox-client';
 import { setStage, strike, type Stage } from '../support/stage';
 import { until } from '../support/until';
 import { CHAT_ID, OPERATOR_ID, STRANGER_ID } from '../support/well-known';
@@ -52,7 +52,7 @@ describe('one tap', () => {
       const card = await stage.chat.card(approval.id);
       for (const part of [command, 'Bash', 'claude-code', 'session-1', '/srv/shop', 'Restart the shop'])
         expect(card.text).toContain(part);
-      expect(buttonsOf(card)).toEqual([
+      expect(decisionsOf(card)).toEqual([
         expect.stringContaining('Approve'),
         expect.stringContaining('Reject'),
       ]);
@@ -132,7 +132,7 @@ describe('whoever is not an operator', () => {
     expect(rows.map(({ data }) => JSON.parse(data) as unknown)).toEqual([
       { result: 'not-an-operator', chatId: CHAT_ID, messageId: card.messageId },
     ]);
-    expect(buttonsOf(await stage.chat.message(card.messageId))).toHaveLength(2);
+    expect(decisionsOf(await stage.chat.message(card.messageId))).toHaveLength(2);
   });
 
   it('gets no answer to /pending and /status, and learns the own id from /whoami', async () => {
@@ -245,7 +245,7 @@ describe('telegram.md 15: an action too long for a message', () => {
     expect(text).toContain(command);
     expect(card.text).toContain(sha256);
     expect(card.text.length).toBeLessThanOrEqual(MESSAGE_LIMIT);
-    expect(buttonsOf(card)).toHaveLength(2);
+    expect(decisionsOf(card)).toHaveLength(2);
     await stage.chat.press(card.messageId, 'Approve');
     expect((await finalCard(card)).text).toContain(sha256);
   });

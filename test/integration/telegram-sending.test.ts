@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { shortId } from '../../src/cards/short-id';
-import { buttonsOf } from '../support/sandbox-client';
+import { buttonsOf, decisionsOf } from '../support/sandbox-client';
 import { ALWAYS, TelegramRig } from '../support/telegram-rig';
 import { until } from '../support/until';
 import { BOT_TOKEN, CHAT_ID } from '../support/well-known';
@@ -443,7 +443,7 @@ describe('telegram.md 14: HTML that Telegram refuses', () => {
     const calls = await rig.calls('sendMessage');
     expect(calls.map(({ params }) => params.parse_mode)).toEqual(['HTML', undefined]);
     expect(card.text).toContain('echo "<b>&amp;</b>"');
-    expect(buttonsOf(card)).toHaveLength(2);
+    expect(decisionsOf(card)).toHaveLength(2);
     await rig.chat.press(card.messageId, 'Approve');
     expect(await rig.statusOf(approval)).toBe('approved');
     // What was signed is what the Bot API holds, in this form too.
@@ -503,7 +503,7 @@ describe('telegram.md 14: HTML that Telegram refuses', () => {
     await rig.chat.fault({ method: 'sendDocument', ...refusal });
     const approval = await rig.asked({ toolInput: { command: 'x'.repeat(9000) } });
     const card = await rig.chat.card(approval.id, 2);
-    expect(buttonsOf(card)).toHaveLength(2);
+    expect(decisionsOf(card)).toHaveLength(2);
     expect((await rig.calls('sendDocument')).map(({ params }) => params.parse_mode)).toEqual([
       'HTML',
       undefined,

@@ -1,7 +1,7 @@
-import { parseCallbackData } from '../../src/channels/telegram/operators/callback-data';
+import { parseCallbackData, parseGrantTap } from '../../src/channels/telegram/operators/callback-data';
 import { STEADY_MS } from '../../src/channels/telegram/telegram-status';
 import type { ApprovalJson } from '../support/api';
-import { buttonsOf, type ChatMessage } from '../support/sandbox-client';
+import { decisionsOf, type ChatMessage } from '../support/sandbox-client';
 import { ALWAYS, TelegramRig } from '../support/telegram-rig';
 import { until } from '../support/until';
 import { BOT_TOKEN, CHAT_ID, OPERATOR_ID, STRANGER_ID } from '../support/well-known';
@@ -181,7 +181,7 @@ describe('telegram.md 11: a tap', () => {
       [`telegram:${from.id}`],
     );
     expect(refused).not.toEqual([]);
-    expect(buttonsOf(await rig.chat.message(card.messageId))).toHaveLength(2);
+    expect(decisionsOf(await rig.chat.message(card.messageId))).toHaveLength(2);
   });
 
   it.each([GROUP, -1005])('security 3: on behalf of chat %d decides nothing', async (senderChat) => {
@@ -270,7 +270,8 @@ describe('telegram.md 13: what a button carries', () => {
     const nonces = cards.flatMap((card) =>
       card.buttons.flat().map(({ data }) => {
         expect(Buffer.byteLength(data)).toBeLessThanOrEqual(64);
-        const nonce = parseCallbackData(data)?.nonce ?? '';
+        const tap = parseCallbackData(data) ?? parseGrantTap(data);
+        const nonce = tap && 'nonce' in tap ? tap.nonce : '';
         expect(Buffer.from(nonce, 'base64url')).toHaveLength(16);
         return nonce;
       }),

@@ -34,6 +34,10 @@ export interface TapAnswer {
 
 export const buttonsOf = (message: ChatMessage): string[] => message.buttons.flat().map(({ text }) => text);
 
+/** The buttons that decide about one request: all but those of grants. */
+export const decisionsOf = (message: ChatMessage): string[] =>
+  buttonsOf(message).filter((text) => !text.includes('Allow more'));
+
 /** People at the sandbox's chat, and the sandbox's levers, through its control routes. */
 export class SandboxClient {
   constructor(
@@ -74,11 +78,11 @@ export class SandboxClient {
     );
   }
 
-  /** Waits for the approval's card with this number of buttons. */
+  /** Waits for the approval's card with this number of buttons that decide. */
   card(approvalId: string, buttons = 2, withinMs?: number): Promise<ChatMessage> {
     return until(
       `a card with ${buttons} buttons`,
-      async () => (await this.cardsOf(approvalId)).find((card) => buttonsOf(card).length === buttons),
+      async () => (await this.cardsOf(approvalId)).find((card) => decisionsOf(card).length === buttons),
       withinMs,
     );
   }

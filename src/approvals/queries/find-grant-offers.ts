@@ -6,6 +6,7 @@ import { findOffers, type Offer } from '../../policy/grants/offers';
 import { compileScope } from '../../policy/grants/scope';
 import { RequestHistory, type PastRequest } from '../../policy/request-history';
 import { AGENT_TOOLS, type ToolShapes } from '../../policy/tool-shapes';
+import type { Approval } from '../approval';
 import { ApprovalStore, type Snapshot } from '../approval-store';
 import { policyRequestOf } from '../policy-request-of';
 import { findFor } from './viewer';
@@ -28,6 +29,31 @@ export class FindGrantOffersQuery extends Query<GrantOffer[]> {
   }
 }
 
+/** True if a grant may be made from the request now. */
+export class MayGrantQuery extends Query<boolean> {
+  constructor(readonly approval: Approval) {
+    super();
+  }
+}
+
+@QueryHandler(MayGrantQuery)
+export class MayGrantHandler implements IQueryHandler<MayGrantQuery> {
+  constructor(
+    private readonly policy: ActivePolicy,
+    @Inject(AGENT_TOOLS) private readonly shapes: ToolShapes,
+  ) {}
+
+  execute({ approval }: MayGrantQuery): Promise<boolean> {
+    return Promise.resolve(offersOf(approval, this.policy, this.shapes).length > 0);
+  }
+}
+
+function offersOf(approval: Approval, policy: ActivePolicy, shapes: ToolShapes): Offer[] {
+  if (approval.status !== 'pending' || !policy.mayGrant(approval.policy)) return [];
+  const request = policyRequestOf(approval, approval, approval.connector);
+  return findOffers(request, approval.inputDigest, shapes);
+}
+
 @QueryHandler(FindGrantOffersQuery)
 export class FindGrantOffersHandler implements IQueryHandler<FindGrantOffersQuery> {
   constructor(
@@ -39,10 +65,7 @@ export class FindGrantOffersHandler implements IQueryHandler<FindGrantOffersQuer
 
   async execute({ approvalId }: FindGrantOffersQuery): Promise<GrantOffer[]> {
     const seen = await findFor('everything', { store: this.store, id: approvalId, gone: null });
-    const { approval } = seen;
-    if (approval.status !== 'pending' || !this.policy.mayGrant(approval.policy)) return [];
-    const request = policyRequestOf(approval, approval, approval.connector);
-    const offers = findOffers(request, approval.inputDigest, this.shapes);
+    const offers = offersOf(seen.approval, this.policy, this.shapes);
     return offers.length === 0 ? [] : this.count(offers, await this.alike(seen));
   }
 

@@ -27,17 +27,12 @@ export function fits({ plain }: RichText, { html }: Form): boolean {
 }
 
 export function writeButtons(buttons: readonly Button[], { styles }: Form): object {
-  const keys = buttons.map(({ text, data, style }) => ({
-    text,
-    callback_data: data,
-    ...(style && styles ? { style } : {}),
-  }));
-  const rows = Math.ceil(keys.length / BUTTONS_IN_A_ROW);
-  return {
-    inline_keyboard: Array.from({ length: rows }, (_, row) =>
-      keys.slice(row * BUTTONS_IN_A_ROW, (row + 1) * BUTTONS_IN_A_ROW),
-    ),
-  };
+  const rows: object[][] = [];
+  buttons.forEach(({ text, data, style, row }, nth) => {
+    const key = { text, callback_data: data, ...(style && styles ? { style } : {}) };
+    (rows[row ?? Math.floor(nth / BUTTONS_IN_A_ROW)] ??= []).push(key);
+  });
+  return { inline_keyboard: rows };
 }
 
 /**

@@ -6,6 +6,8 @@ export interface Button {
   /** Callback data of a tap: 1 to 64 bytes. */
   readonly data: string;
   readonly style?: 'success' | 'danger';
+  /** Buttons of the same number stand in one row; without it, two stand in a row. */
+  readonly row?: number;
 }
 
 export interface Attachment {

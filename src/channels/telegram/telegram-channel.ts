@@ -13,6 +13,7 @@ import { Log } from '../../logging/log';
 import { Tracing } from '../../tracing/tracing';
 import type { ActionDocument } from '../../cards/action-document';
 import { actionPieces, MAX_PIECES, piecesNeeded, type ActionPieces } from '../../cards/action-pieces';
+import { MayGrantQuery } from '../../approvals/queries/find-grant-offers';
 import { MoveChatCommand } from './commands/move-chat';
 import { ChatMoves } from './chat-moves';
 import { TelegramFailure } from './bot-api/telegram-failure';
@@ -231,7 +232,8 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
     complete: RichText,
     carried: string | undefined,
   ): Promise<void> {
-    const buttons = buttonsFor(approval, card.nonce);
+    const grants = await this.queries.execute(new MayGrantQuery(approval));
+    const buttons = buttonsFor(approval, card.nonce, { grants });
     const messageId = await this.put(card, complete, buttons, work, (text) =>
       this.cards.showsOtherwise(card, displayDigest(text, carried)),
     );
@@ -358,7 +360,7 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
   ): Promise<void> {
     const shown = renderCard(approval, MAX_MESSAGE_LENGTH, { notices: [notice] });
     await this.remember(() => this.cards.incomplete(card, displayDigest(shown.text)));
-    const buttons = buttonsFor(approval, card.nonce, false);
+    const buttons = buttonsFor(approval, card.nonce, { complete: false });
     const messageId = await this.put(card, shown, buttons, { ...work, slot: null }, (text) =>
       this.cards.incomplete(card, displayDigest(text)),
     );

@@ -8,6 +8,7 @@ import { OfferStopHandler } from './commands/offer-stop';
 import { ReplyToCardHandler } from './commands/reply-to-card';
 import { ReportGapHandler } from './commands/report-gap';
 import { TapCardHandler } from './commands/tap-card';
+import { TapGrantHandler } from './commands/tap-grant';
 import { Destination } from './destination';
 import { CHANNEL } from './lane';
 import { IsCardHandler } from './queries/is-card';
@@ -35,5 +36,6 @@ export const TELEGRAM: ChannelPlug = {
     StopConfirmationStore,
     OfferStopHandler,
     ConfirmStopHandler,
+    TapGrantHandler,
   ],
 };

@@ -3,7 +3,7 @@ import type { KeySet } from '../../../src/receipts/key-set';
 import { readReceipt, ReceiptRefused, verifyReceipt } from '../../../src/receipts/verify-receipt';
 import type { ReceiptClaims } from '../../../src/receipts/receipt-claims';
 import type { ApprovalJson } from '../../support/api';
-import { buttonsOf, type ChatMessage } from '../../support/sandbox-client';
+import { buttonsOf, decisionsOf, type ChatMessage } from '../../support/sandbox-client';
 import { TelegramRig } from '../../support/telegram-rig';
 import { hmacSigned, encoded, PUBLIC_KEY_FORMS } from '../../unit/receipts/receipt-samples';
 
@@ -176,7 +176,7 @@ describe('11. message structure cannot be injected', () => {
       JSON.stringify(params).includes(approval.id.slice(-8)),
     );
     expect(JSON.stringify(received)).not.toContain('<a href');
-    expect(buttonsOf(card)).toHaveLength(2);
+    expect(decisionsOf(card)).toHaveLength(2);
   });
 });
 

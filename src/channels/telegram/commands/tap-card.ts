@@ -67,6 +67,21 @@ export class TapCardHandler implements ICommandHandler<TapCardCommand> {
   }
 }
 
+/** The complete card whose Approve a message shows; null if it has none. */
+export async function findComplete(
+  cards: CardStore,
+  nonce: string,
+  chatId: string,
+): Promise<(Card & { readonly messageId: string }) | null> {
+  const card = await cards.findByNonce(nonce);
+  if (card?.chatId !== chatId || card.messageId === null) return null;
+  return isComplete(card) ? { ...card, messageId: card.messageId } : null;
+}
+
+function isComplete(card: Card): boolean {
+  return card.incompleteDigest === null || card.document !== null || card.pieces !== null;
+}
+
 /**
  * False for data that an operator's client made from the data of another button.
  *
@@ -78,6 +93,5 @@ function mayBeOffered(tap: Tap, card: Card, isShown: boolean | null): boolean {
   // Telegram shows the buttons of now: the card may have been completed since the tap.
   if (!tap.complete) return card.incompleteDigest !== null;
   // The buttons of a complete card follow the whole action, which the operator reads first.
-  const isComplete = card.incompleteDigest === null || card.document !== null || card.pieces !== null;
-  return isComplete && isShown !== false;
+  return isComplete(card) && isShown !== false;
 }

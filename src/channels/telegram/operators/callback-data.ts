@@ -38,6 +38,50 @@ export const stopCallbackData = (nonce: string): string => `${VERSION}:h:${nonce
 /** The nonce of the button that confirms a stop; null for other data. */
 export const parseStopTap = (data: string): string | null => STOP_FORMAT.exec(data)?.[1] ?? null;
 
+/** The ends of a grant, by the letter in the data of its button. */
+export const GRANT_ENDS = {
+  h: { seconds: 3600, uses: null, words: '1 h' },
+  d: { seconds: 8 * 3600, uses: null, words: '8 h' },
+  u: { seconds: 8 * 3600, uses: 20, words: '20 uses' },
+} as const;
+
+/** A button of grants: the offers of a card, one of them with its end, or the end of a grant. */
+export type GrantTap =
+  | { readonly kind: 'offers'; readonly nonce: string }
+  | {
+      readonly kind: 'make';
+      readonly nonce: string;
+      readonly offer: string;
+      readonly end: keyof typeof GRANT_ENDS;
+    }
+  | { readonly kind: 'revoke'; readonly id: string };
+
+const OFFERS_FORMAT = /^1:g:([A-Za-z0-9_-]{22})$/;
+const MAKE_FORMAT = /^1:m:([A-Za-z0-9_-]{22}):([0-9a-f]{12}):([hdu])$/;
+const REVOKE_FORMAT = /^1:v:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
+
+export function grantCallbackData(tap: GrantTap): string {
+  switch (tap.kind) {
+    case 'offers':
+      return `${VERSION}:g:${tap.nonce}`;
+    case 'make':
+      return `${VERSION}:m:${tap.nonce}:${tap.offer}:${tap.end}`;
+    case 'revoke':
+      return `${VERSION}:v:${tap.id}`;
+  }
+}
+
+/** Parses the data of a button of grants; null for other data. */
+export function parseGrantTap(data: string): GrantTap | null {
+  const [, asked] = OFFERS_FORMAT.exec(data) ?? [];
+  if (asked !== undefined) return { kind: 'offers', nonce: asked };
+  const [, nonce, offer, end] = MAKE_FORMAT.exec(data) ?? [];
+  if (nonce !== undefined && offer !== undefined)
+    return { kind: 'make', nonce, offer, end: end as keyof typeof GRANT_ENDS };
+  const [, id] = REVOKE_FORMAT.exec(data) ?? [];
+  return id === undefined ? null : { kind: 'revoke', id };
+}
+
 export function newNonce(): string {
   return randomBytes(NONCE_BYTES).toString('base64url');
 }

@@ -25,6 +25,8 @@ import {
   renderToday,
   renderWhoami,
 } from '../../../cards/operator-text';
+import { GRANTS_SHOWN, renderGrants } from '../../../cards/grant-text';
+import { ListGrantsQuery } from '../../../policy/grants/list-grants';
 import { Destination } from '../destination';
 import { IsCardQuery } from '../queries/is-card';
 import { CountUnsentQuery } from '../../../outbox/queries/count-unsent';
@@ -32,14 +34,14 @@ import { tooManyAnswersAnswer, unknownButtonAnswer } from './tap-answers';
 import type { RichText } from '../../../cards/rich-text';
 import { OperatorChat, type Button } from '../operator-chat';
 import { shortId } from '../../../cards/short-id';
-import { readAuditName } from '../../../kernel/actor';
+import { readActor, readAuditName } from '../../../kernel/actor';
 import { Clock } from '../../../kernel/clock';
 import { Log } from '../../../logging/log';
 import { laneOf } from './lane-of';
 import { buttonDataOf } from './message-buttons';
 import { People, type Sender } from './people';
 import { Replies } from './replies';
-import { Taps } from './taps';
+import { revokeButton, Taps } from './taps';
 
 type Tapped = NarrowedContext<Context, TelegramUpdate.CallbackQueryUpdate<CallbackQuery.DataQuery>>;
 type Upgraded = NarrowedContext<Context, TelegramUpdate.MessageUpdate<Message.MigrateToChatIdMessage>>;
@@ -115,6 +117,21 @@ export class OperatorUpdates {
       const summary = await this.queries.execute(new SummarizePendingQuery());
       const unsent = await this.queries.execute(new CountUnsentQuery());
       return plain(renderStatus({ ...summary, unsent }, this.clock.now()));
+    });
+  }
+
+  @Command('grants')
+  grantsAsked(@Ctx() context: Said): Promise<void> {
+    return this.forOperator(context, async () => {
+      const grants = (await this.queries.execute(new ListGrantsQuery())).map((grant) => ({
+        ...grant,
+        scope: grant.words,
+        by: readActor(grant.by),
+        key: grant.keyId,
+        usesLeft: grant.maxUses === null ? null : grant.maxUses - grant.uses,
+      }));
+      const buttons = grants.slice(0, GRANTS_SHOWN).map(({ id }) => revokeButton(id, `🚫 ${shortId(id)}`));
+      return { message: renderGrants(grants, this.clock.now()), buttons };
     });
   }
 

@@ -91,3 +91,21 @@ export function failedAnswer(): string {
 function nameOf(actor: Actor): string {
   return beginning(visibleLine(labelActor(actor)), MAX_NAME_LENGTH);
 }
+
+/** For a tap that asks for the grants of a card. */
+export function grantsOfferedAnswer(): string {
+  return '⏱ Choose below the card. Nothing is approved yet.';
+}
+
+export function grantsNoneAnswer(): string {
+  return '⏱ Nothing was granted: no grant can be made from this request any more. Decide it alone.';
+}
+
+export function grantedAnswer(expiresAt: Date): string {
+  return `✅ Approved by you, and the next ones like it until ${utc(expiresAt)}.`;
+}
+
+/** `isNew`: false if the grant had ended before. */
+export function revokedAnswer(isNew: boolean): string {
+  return isNew ? '🚫 Revoked by you. Everything like it asks again.' : '🚫 This grant had ended already.';
+}

@@ -8,7 +8,9 @@ import { RefusalLog } from '../../../audit/refusal-log';
 import { isLockTimeout, isUnavailable } from '../../../database/database';
 import { ConfirmStopCommand, type StopResult } from '../commands/confirm-stop';
 import { TapCardCommand, type TapResult } from '../commands/tap-card';
-import { OperatorChat } from '../operator-chat';
+import { TapGrantCommand, type GrantResult } from '../commands/tap-grant';
+import { OperatorChat, type Button } from '../operator-chat';
+import { renderGranted, renderGrantOffers, renderRevoked } from '../../../cards/grant-text';
 import { renderStopConfirmed } from '../../../cards/operator-text';
 import { words, type RichText } from '../../../cards/rich-text';
 import {
@@ -16,8 +18,12 @@ import {
   decidedAnswer,
   expiredAnswer,
   failedAnswer,
+  grantedAnswer,
+  grantsNoneAnswer,
+  grantsOfferedAnswer,
   notDecidableAnswer,
   notOperatorAnswer,
+  revokedAnswer,
   settledAnswer,
   stillWorkingAnswer,
   stopOfAnotherAnswer,
@@ -32,7 +38,7 @@ import { pause } from '../../../kernel/pause';
 import { describeError } from '../../../kernel/describe-error';
 import { Log } from '../../../logging/log';
 import { Tracing } from '../../../tracing/tracing';
-import { parseStopTap } from './callback-data';
+import { grantCallbackData, GRANT_ENDS, parseGrantTap, parseStopTap, type GrantTap } from './callback-data';
 import { laneOf } from './lane-of';
 import { buttonDataOf } from './message-buttons';
 import { People } from './people';
@@ -61,7 +67,7 @@ interface Place {
   readonly messageId: string;
 }
 
-type Result = TapResult | StopResult;
+type Result = TapResult | StopResult | GrantResult;
 
 /** The result of a tap. */
 interface Outcome extends Told {
@@ -217,6 +223,8 @@ export class Taps implements BeforeApplicationShutdown {
       ? await this.untilAvailable(deciding, () => this.tap(by, data, message, botId))
       : { kind: 'unknown-button' };
     if (result.kind === 'unknown-button') await this.untilAvailable(deciding, this.refuse(from.id, message));
+    else if (result.kind === 'revoked')
+      this.log.event('info', 'telegram.tap', { user: from.id, result: result.kind }, 'an operator revoked');
     else if (result.kind === 'stopped' || result.kind === 'stopped-before')
       this.log.event('warn', 'telegram.tap', { user: from.id, result: result.kind }, 'an operator stopped');
     // The rate limiter itself records an exceeded limit, once a minute.
@@ -240,7 +248,46 @@ export class Taps implements BeforeApplicationShutdown {
         ? this.confirmStop(by, nonce, place)
         : Promise.resolve({ kind: 'unknown-button' });
     }
+    const grant = parseGrantTap(data);
+    if (grant !== null) {
+      return buttons?.includes(data) === true
+        ? this.tapGrant(by, grant, message)
+        : Promise.resolve({ kind: 'unknown-button' });
+    }
     return this.commands.execute(new TapCardCommand(data, String(chat.id), String(id), buttons, by));
+  }
+
+  /** Shows the result in the chat: the offers as a reply to the card, the grant in place of the offers. */
+  private async tapGrant(by: Person, tap: GrantTap, message: NonNullable<TappedMessage>): Promise<Result> {
+    const chatId = String(message.chat.id);
+    const result = await this.commands.execute(new TapGrantCommand(tap, chatId, by));
+    const reply = this.replyToGrant(by, result, message);
+    if (reply === null || (await this.replies.answerOperator(Number(by.id), reply))) return result;
+    // The offers are all that this tap does. A grant that was made or ended counts without its message.
+    return result.kind === 'grants-offered' ? { kind: 'too-many', retryAfterSeconds: 60 } : result;
+  }
+
+  private replyToGrant(
+    by: Person,
+    result: GrantResult,
+    message: NonNullable<TappedMessage>,
+  ): (() => Promise<void>) | null {
+    const edit = (text: RichText, buttons: readonly Button[] = []) =>
+      this.chat.edit(String(message.chat.id), String(message.message_id), text, { buttons, isReply: true });
+    switch (result.kind) {
+      case 'grants-offered': {
+        const options = { replyTo: result.cardMessageId, buttons: offerButtons(result), isReply: true };
+        return async () => {
+          await this.chat.send(laneOf(message), renderGrantOffers(result.offers), options);
+        };
+      }
+      case 'granted':
+        return () => edit(renderGranted(result.made), [revokeButton(result.made.id)]);
+      case 'revoked':
+        return () => edit(renderRevoked(result.id, by));
+      default:
+        return null;
+    }
   }
 
   private async confirmStop(by: Person, nonce: string, { chatId, messageId }: Place): Promise<StopResult> {
@@ -306,7 +353,29 @@ export class Taps implements BeforeApplicationShutdown {
 }
 
 /** Results that a message in the chat shows as well. */
-const SHOWN: ReadonlySet<Result['kind']> = new Set(['decided', 'stopped']);
+const SHOWN: ReadonlySet<Result['kind']> = new Set([
+  'decided',
+  'stopped',
+  'grants-offered',
+  'granted',
+  'revoked',
+]);
+
+function offerButtons({ offers, nonce }: Extract<GrantResult, { kind: 'grants-offered' }>): Button[] {
+  const ends = Object.entries(GRANT_ENDS) as [keyof typeof GRANT_ENDS, { readonly words: string }][];
+  return offers.flatMap(({ id: offer }, nth) =>
+    ends.map(([end, { words: length }]) => ({
+      text: `${nth + 1} · ${length}`,
+      data: grantCallbackData({ kind: 'make', nonce, offer, end }),
+      row: nth,
+    })),
+  );
+}
+
+/** Ends a grant; any operator may. */
+export function revokeButton(id: string, text = '🚫 Revoke'): Button {
+  return { text, data: grantCallbackData({ kind: 'revoke', id }), style: 'danger' };
+}
 
 /** The text that replaces the button; null: it stays. */
 function renderStopResult({ kind }: StopResult, by: Person): RichText | null {
@@ -347,6 +416,16 @@ function answerTo(result: Result): string {
       return stopOfAnotherAnswer();
     case 'stop-too-late':
       return stopTooLateAnswer();
+    case 'grants-offered':
+      return grantsOfferedAnswer();
+    case 'grants-none':
+      return grantsNoneAnswer();
+    case 'granted':
+      return grantedAnswer(result.made.expiresAt);
+    case 'revoked':
+      return revokedAnswer(true);
+    case 'revoked-before':
+      return revokedAnswer(false);
     case 'unknown-button':
       return unknownButtonAnswer();
   }
