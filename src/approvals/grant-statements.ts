@@ -1,4 +1,5 @@
 import { PERSON_WAITS_MS, type Statement } from '../database/database';
+import { announce } from '../outbox/outbox-work';
 import { IS_OPEN, MAX_OPEN_OF_KEY } from '../policy/grants/grant-store';
 import {
   AFTERMATH,
@@ -15,7 +16,7 @@ import {
  *
  * Parameters: id, status, actor kind, actor id, actor name, lanes, the database's time, receipt, whether the receipt names
  * the card that was tapped, the digest of the card; then of the grant: id, scope, words, tool, seconds, maximum of uses,
- * policy version, its name as an actor; then ids and receipts of the covered requests.
+ * policy version, its name as an actor; then ids and receipts of the covered requests, and the news for the operators.
  */
 export const GRANT: Statement = {
   name: 'approval-grant',
@@ -54,6 +55,7 @@ export const GRANT: Statement = {
     select made_at, 'grant.made', $3 || ':' || $4, approval_id, json_build_object('grant', id, 'scope', words,
       'expiresAt', expires_at, 'maxUses', max_uses)::text
     from made
+  ), announced as (${announce({ of: 'made', lanes: '$6', news: '$21::jsonb' })}
   ), signed as (
     insert into receipts (approval_id, jws) select id, receipt from ended on conflict (approval_id) do nothing
   ), decided as (

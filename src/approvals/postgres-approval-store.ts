@@ -22,6 +22,7 @@ import {
   type Settlement,
   type Verdict,
 } from './approval';
+import type { News } from '../kernel/announcement';
 import { nameActor, type Person } from '../kernel/actor';
 import {
   toApproval,
@@ -123,6 +124,10 @@ type StoredRuled = Pick<Enqueued, 'approval' | 'ending'> | 'asked-before' | 'sta
 /** Returns the last two members of the text of a request, in the order in which `enqueue` writes them. */
 function endOfRequest(toolName: string, toolUseId: string | null): string {
   return `,${canonicalize({ toolName, toolUseId } satisfies Partial<RequestText>).slice(1)}`;
+}
+
+function newsOf({ keyId, decision }: DecidedApproval, { words, seconds, maxUses }: NewGrant): News {
+  return { event: 'grant-made', by: decision.by, scope: words, keyId, seconds, maxUses };
 }
 
 const MIB = 1024 * 1024;
@@ -343,6 +348,7 @@ export class PostgresApprovalStore extends ApprovalStore {
       nameActor(grant.actor).name,
       covered.map(({ id }) => id),
       covered.map(({ receipt }) => receipt),
+      JSON.stringify(newsOf(approval, grant)),
     ]);
     return rows.map(({ id }) => id);
   }

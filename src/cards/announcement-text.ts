@@ -1,7 +1,8 @@
 import type { Announcement, News, PolicyChange } from '../kernel/announcement';
 import { POLICY_DECISIONS } from '../kernel/policy-verdict';
 import { renderCounts } from './digest-text';
-import { utc } from './moments';
+import { scopeOf } from './grant-text';
+import { span, utc } from './moments';
 import { bold, code, join, rich, words, type RichText } from './rich-text';
 import { shorten } from './shorten';
 import { visibleLine } from './visible-text/visible-text';
@@ -43,12 +44,28 @@ function linesOf(news: News, at: RichText): readonly (RichText | string)[] {
       ];
     case 'policy-resumed':
       return [rich`▶️ ${bold('The rules allow again')}`, rich`By ${who(news.by)}, ${at}`];
+    case 'grant-made':
+      return [
+        rich`⏱ ${bold('Granted')}: ${scopeOf(news.scope)}`,
+        rich`To key ${visibleLine(news.keyId)}, for its session, ${words(endOf(news))}. By ${who(news.by)}, ${at}`,
+        'See and revoke: /grants',
+      ];
+    case 'grant-revoked':
+      return [
+        rich`⏱ ${bold('Grant revoked')}: ${scopeOf(news.scope)}`,
+        rich`After ${news.uses} use${words(news.uses === 1 ? '' : 's')}. By ${who(news.by)}, ${at}`,
+      ];
     case 'digest':
       return [
         rich`📊 ${bold('Digest')} ${words(utc(new Date(news.fromMs)))} – ${words(utc(new Date(news.toMs)))}`,
         renderCounts(news.counts) ?? 'Nothing ended.',
       ];
   }
+}
+
+function endOf({ seconds, maxUses }: Extract<News, { event: 'grant-made' }>): string {
+  const uses = maxUses === null ? '' : `, ${maxUses} use${maxUses === 1 ? '' : 's'} at most`;
+  return `for ${span(0, seconds * 1000)}${uses}`;
 }
 
 const MAX_COMMENT_LENGTH = 300;

@@ -10,7 +10,8 @@ import { who } from './who';
 export const GRANTS_SHOWN = 8;
 
 const MAX_SCOPE_LENGTH = 200;
-const scopeOf = (scope: string): RichText => code(beginning(visibleLine(scope), MAX_SCOPE_LENGTH));
+/** The words of a scope. */
+export const scopeOf = (scope: string): RichText => code(beginning(visibleLine(scope), MAX_SCOPE_LENGTH));
 
 /** The scopes that an operator may grant from a card; the buttons below name their numbers. */
 export function renderGrantOffers(

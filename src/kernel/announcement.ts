@@ -55,6 +55,16 @@ export type News =
   /** `proposal` is the id that a second person approves. */
   | (VersionNews & { readonly event: 'policy-proposed'; readonly proposal: string })
   | { readonly event: 'policy-stopped' | 'policy-resumed'; readonly by: Actor }
+  /** `scope`: what was granted, in words; `maxUses` null: as many as there is time for. */
+  | {
+      readonly event: 'grant-made';
+      readonly by: Actor;
+      readonly scope: string;
+      readonly keyId: string;
+      readonly seconds: number;
+      readonly maxUses: number | null;
+    }
+  | { readonly event: 'grant-revoked'; readonly by: Actor; readonly scope: string; readonly uses: number }
   /** The digest of an interval, in milliseconds since 1970. */
   | {
       readonly event: 'digest';

@@ -1,7 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { parseColumnText, toColumnText } from '../../database/column-text';
 import { Database, PERSON_WAITS_MS, type Statement } from '../../database/database';
-import type { NamedActor } from '../../kernel/actor';
+import { auditName, type Actor, type NamedActor } from '../../kernel/actor';
+import type { News } from '../../kernel/announcement';
+import { Lanes } from '../../outbox/lanes';
+import { announce } from '../../outbox/outbox-work';
 import type { Scope } from './scope';
 
 /** PostgreSQL channel that notifies every replica of a new or revoked grant. */
@@ -45,7 +48,7 @@ export const revokeGrants = (where: string, cause: RevocationCause, by: string) 
   revoked as (
     update grants set revoked_at = ${NOW}, revoked_by = ${by}, revoked_why = '${cause}'
     where revoked_at is null and expires_at > now() and (${where})
-    returning id, approval_id, revoked_at, revoked_by, revoked_why
+    returning id, approval_id, revoked_at, revoked_by, revoked_why, words, uses
   ), revocation_audited as (
     insert into audit_log (at, type, actor, approval_id, data)
     select revoked_at, 'grant.revoked', revoked_by, approval_id,
@@ -61,11 +64,18 @@ const OPEN: Statement = {
   from grants where ${IS_OPEN} order by id desc limit ${MAX_OPEN}`,
 };
 
-/** Parameters: id, actor. */
+/** Parameters: id, actor, lanes, news. */
 const REVOKE: Statement = {
   name: 'grant-revoke',
   withinMs: PERSON_WAITS_MS,
-  text: `with ${revokeGrants('id = $1', 'revoked', '$2')} select id from revoked`,
+  text: `
+  with ${revokeGrants('id = $1', 'revoked', '$2')}, announced as (${announce({
+    of: 'revoked',
+    lanes: '$3',
+    news: `$4::jsonb || jsonb_build_object('scope', words, 'uses', uses)`,
+  })}
+  )
+  select id from revoked`,
 };
 
 /** Parameters: key, session. */
@@ -92,7 +102,10 @@ interface GrantRow {
 
 @Injectable()
 export class GrantStore {
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly lanes: Lanes,
+  ) {}
 
   /** The grants that may still be used, newest first. */
   async open(): Promise<Grant[]> {
@@ -100,8 +113,10 @@ export class GrantStore {
   }
 
   /** @returns true if the grant was open. */
-  async revoke(id: string, by: string): Promise<boolean> {
-    return (await this.database.query(REVOKE, [id, by])).length > 0;
+  async revoke(id: string, by: Actor): Promise<boolean> {
+    const news = { event: 'grant-revoked', by } satisfies Partial<News>;
+    const values = [id, auditName(by), this.lanes.current, JSON.stringify(news)];
+    return (await this.database.query(REVOKE, values)).length > 0;
   }
 
   /** Revokes the open grants of a session. */

@@ -1,5 +1,5 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import { nameActor, type Person } from '../../kernel/actor';
+import type { Person } from '../../kernel/actor';
 import { DomainError } from '../../kernel/errors';
 import { GrantStore } from './grant-store';
 import { OpenGrants } from './open-grants';
@@ -22,8 +22,7 @@ export class RevokeGrantHandler implements ICommandHandler<RevokeGrantCommand> {
   ) {}
 
   async execute({ id, by }: RevokeGrantCommand): Promise<void> {
-    const { kind, id: actor } = nameActor(by);
-    if (!(await this.store.revoke(id, `${kind}:${actor}`)))
+    if (!(await this.store.revoke(id, by)))
       throw new DomainError('grant.not-found', 'There is no open grant with this id.');
     await this.grants.refresh();
   }

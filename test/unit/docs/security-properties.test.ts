@@ -25,6 +25,7 @@ const PROPERTIES = Object.entries({
   19: 'the audit log shows alteration',
   20: 'agents fail closed',
   21: 'size, shape and time limits hold',
+  24: 'grants end',
   28: 'an id from outside identifies nothing alone',
 }).map(([number, property]) => ({ number: Number(number), property }));
 
