@@ -18,6 +18,8 @@ const CHAT = Number(CHAT_ID);
 
 const sha256 = (data: string): string => createHash('sha256').update(data).digest('hex');
 const bash = (command: string) => ({ toolInput: { command } });
+/** In a session of its own: the next cards of a session tell of its last requests. */
+const odd = (number = 0) => ({ ...bash(`echo odd ${number}`), sessionId: 'odd' });
 
 interface Health {
   readonly details: { readonly telegram: { readonly degraded?: boolean; readonly reason?: string } };
@@ -82,7 +84,7 @@ describe('a message that is refused while others are taken', () => {
   it('holds up none of them, is tried less and less often, and comes in the end', async () => {
     const refusal = { status: 400, description: 'Bad Request: SOMETHING_ABOUT_THIS_ONE' };
     await rig.chat.fault({ method: 'sendMessage', containing: 'echo odd', ...refusal, count: ALWAYS });
-    const odd = await rig.asked(bash('echo odd'));
+    const refused = await rig.asked(odd());
     const others = [await rig.asked(bash('a')), await rig.asked(bash('b')), await rig.asked(bash('c'))];
     for (const { id } of others) await rig.chat.card(id);
     const waits: number[] = [];
@@ -93,19 +95,19 @@ describe('a message that is refused while others are taken', () => {
           const [row] = await rig.database.query<{ seconds: number }>(
             `select extract(epoch from available_at - now())::float8 as seconds from outbox
              where approval_id = $1 and attempts > $2 and available_at > now() and last_error is not null`,
-            [odd.id, round],
+            [refused.id, round],
           );
           return row?.seconds;
         }),
       );
       await rig.shown();
-      await rig.database.query(`update outbox set available_at = now() where approval_id = $1`, [odd.id]);
+      await rig.database.query(`update outbox set available_at = now() where approval_id = $1`, [refused.id]);
     }
     expect(waits.at(-1)).toBeGreaterThan(10);
-    expect(await rig.outboxOf(odd)).toMatchObject([{ dead: false }]);
+    expect(await rig.outboxOf(refused)).toMatchObject([{ dead: false }]);
     await rig.chat.clearFaults();
-    await rig.database.query(`update outbox set available_at = now() where approval_id = $1`, [odd.id]);
-    await rig.chat.card(odd.id);
+    await rig.database.query(`update outbox set available_at = now() where approval_id = $1`, [refused.id]);
+    await rig.chat.card(refused.id);
   });
 
   it('and is given up, comes when an operator asks for it in /pending', async () => {
@@ -131,30 +133,30 @@ describe('a message or a chat that Telegram fails for while it answers', () => {
   it('holds up no other message, opens no circuit again, and comes when that is over', async () => {
     rig = await TelegramRig.start();
     await rig.chat.fault({ method: 'sendMessage', containing: 'echo odd', ...failure });
-    const odd = await rig.asked(bash('echo odd'));
-    await until('it failed', async () => (await rig.outboxOf(odd))[0]?.last_error);
+    const refused = await rig.asked(odd());
+    await until('it failed', async () => (await rig.outboxOf(refused))[0]?.last_error);
     const others = await Promise.all(['a', 'b', 'c', 'd', 'e'].map((command) => rig.asked(bash(command))));
     for (const { id } of others) await rig.chat.card(id);
-    const attempts = async () => (await rig.outboxOf(odd))[0]?.attempts ?? 0;
+    const attempts = async () => (await rig.outboxOf(refused))[0]?.attempts ?? 0;
     await until('it failed again and again', async () => {
       await hurryUp();
       return (await attempts()) > 5;
     });
     expect((await rig.breaker()).state).toBe('closed');
-    expect(await rig.outboxOf(odd)).toMatchObject([{ kind: 'card', dead: false }]);
+    expect(await rig.outboxOf(refused)).toMatchObject([{ kind: 'card', dead: false }]);
     await rig.chat.clearFaults();
     // An attempt that was under way may still fail, and waits then.
     await until('it came', async () => {
       await hurryUp();
-      return (await rig.chat.cardsOf(odd.id)).length > 0;
+      return (await rig.chat.cardsOf(refused.id)).length > 0;
     });
-    await rig.chat.card(odd.id);
+    await rig.chat.card(refused.id);
   });
 
   it('holds up no other message, however many fail', async () => {
     rig = await TelegramRig.start();
     await rig.chat.fault({ method: 'sendMessage', containing: 'echo odd', ...failure });
-    for (const number of [1, 2, 3, 4]) await rig.asked(bash(`echo odd ${number}`));
+    for (const number of [1, 2, 3, 4]) await rig.asked(odd(number));
     const { id } = await rig.asked(bash('echo even'));
     await until('the other one came', async () => {
       await hurryUp();
