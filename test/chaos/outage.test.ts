@@ -1,7 +1,7 @@
 import { Api } from '../support/api';
 import { ask, asked, closedCards, deadLetters, HASTE, outboxDrained } from '../support/chaos';
 import { Service } from '../support/processes';
-import { buttonsOf } from '../support/sandbox-client';
+import { decisionsOf } from '../support/sandbox-client';
 import { setBackdrop, strike, type Backdrop } from '../support/stage';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy';
 import { until } from '../support/until';
@@ -70,7 +70,7 @@ it(`after an outage with ${PENDING} pending: every card comes in the order of ur
     ),
   );
   expect(shown.size).toBe(PENDING);
-  expect([...shown.values()].every((message) => buttonsOf(message).length === 2)).toBe(true);
+  expect([...shown.values()].every((message) => decisionsOf(message).length === 2)).toBe(true);
   expect(await deadLetters(database)).toEqual([]);
 
   const lastMs = Math.max(...sends.map(({ atMs }) => atMs));

@@ -8,7 +8,7 @@ import {
   HASTE,
   outboxDrained,
 } from '../support/chaos';
-import { buttonsOf, type BotCall, type ChatMessage } from '../support/sandbox-client';
+import { buttonsOf, decisionsOf, type BotCall, type ChatMessage } from '../support/sandbox-client';
 import { setStage, strike, type Stage } from '../support/stage';
 import { until } from '../support/until';
 import { CHAT_ID } from '../support/well-known';
@@ -244,7 +244,7 @@ describe('a chat that refuses', () => {
     const cardThere = (approval: string): Promise<ChatMessage> =>
       until('a card in the new chat', async () =>
         (await stage.chat.messages(newChat)).find(
-          (message) => message.text.includes(approval.slice(-8)) && buttonsOf(message).length === 2,
+          (message) => message.text.includes(approval.slice(-8)) && decisionsOf(message).length === 2,
         ),
       );
     const card = await cardThere(id);

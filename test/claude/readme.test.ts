@@ -5,7 +5,7 @@ import { readCredentials, urlsOf } from '../../src/database/embedded/cluster';
 import { printed } from '../support/documents';
 import { startModelEndpoint, type ModelEndpoint } from '../support/model-endpoint';
 import { CHECKOUT, cleanUp, freePort, processesOf, Program, temporaryDirectory } from '../support/processes';
-import { buttonsOf, SandboxClient, type ChatMessage } from '../support/sandbox-client';
+import { decisionsOf, SandboxClient, type ChatMessage } from '../support/sandbox-client';
 import { ASKS_WITHIN_MS, claudeEnvironment } from './agents';
 
 const withClaude = process.env.TEST_CLAUDE === undefined ? describe.skip : describe;
@@ -67,7 +67,7 @@ withClaude('README.md, section Claude Code, followed word for word beside npm ru
     const { ended } = new Program('bash', ['-euc', command], env, clone);
     // The card before may still have its buttons.
     const shows = (message: ChatMessage): boolean =>
-      message.messageId > lastCard && message.text.includes(file) && buttonsOf(message).length === 2;
+      message.messageId > lastCard && message.text.includes(file) && decisionsOf(message).length === 2;
     const card = await chat.find('the card', shows, ASKS_WITHIN_MS);
     lastCard = card.messageId;
     expect(existsSync(file)).toBe(false);

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { join } from 'node:path';
 import { cleanUp, freePort, processesOf, Program, temporaryDirectory } from '../support/processes';
-import { buttonsOf, SandboxClient } from '../support/sandbox-client';
+import { decisionsOf, SandboxClient } from '../support/sandbox-client';
 import { until } from '../support/until';
 
 afterAll(cleanUp);
@@ -66,7 +66,7 @@ it('the interactive demo waits for a person, and Ctrl-C ends it cleanly', async 
   const { program, dataDir, sandboxUrl, said } = await demo([]);
   await program.said('the chat page’s address', (line) => line.includes(`${sandboxUrl}/`));
   const chat = new SandboxClient(sandboxUrl);
-  const card = await chat.find('the first card', (message) => buttonsOf(message).length === 2);
+  const card = await chat.find('the first card', (message) => decisionsOf(message).length === 2);
   await chat.press(card.messageId, 'Approve');
   await program.said('the agent goes on', (line) => line.includes('approved by Olivia'));
   await program.said('it asks again', (line) => line.includes('rm -rf'));

@@ -8,7 +8,7 @@ import { asked } from '../support/chaos';
 import { createTestDatabase } from '../support/database';
 import { callHook, preToolUse } from '../support/hook-client';
 import { Service } from '../support/processes';
-import { buttonsOf } from '../support/sandbox-client';
+import { decisionsOf } from '../support/sandbox-client';
 import { setBackdrop, strike, type Backdrop } from '../support/stage';
 import { until } from '../support/until';
 import { AGENT_KEY, OPERATOR_KEY } from '../support/well-known';
@@ -88,7 +88,7 @@ async function everythingWorks(service: Service): Promise<void> {
   );
   const card = await chat.find(
     'the card of the hook',
-    (message) => message.text.includes(command) && buttonsOf(message).length === 2,
+    (message) => message.text.includes(command) && decisionsOf(message).length === 2,
   );
   await chat.press(card.messageId, 'Approve');
   expect((await held.answer).hookSpecificOutput?.permissionDecision).toBe('allow');

@@ -1,6 +1,6 @@
 import type { ApprovalJson } from '../support/api';
 import { callHook, preToolUse } from '../support/hook-client';
-import { buttonsOf, type ChatMessage } from '../support/sandbox-client';
+import { decisionsOf, type ChatMessage } from '../support/sandbox-client';
 import { TelegramRig } from '../support/telegram-rig';
 import { until } from '../support/until';
 import { HandClock } from '../unit/sandbox/hand-clock';
@@ -36,7 +36,7 @@ async function minutePasses(): Promise<void> {
 }
 
 const open = async (): Promise<ChatMessage[]> =>
-  (await rig.chat.messages()).filter((message) => buttonsOf(message).length === 2);
+  (await rig.chat.messages()).filter((message) => decisionsOf(message).length === 2);
 
 const sent = async (): Promise<number> =>
   (await rig.chat.calls('sendMessage')).length + (await rig.chat.calls('editMessageText')).length;

@@ -636,7 +636,7 @@ describe('a group that became a supergroup', () => {
     await rig.chat.change('chats', { chat: Number(CHAT_ID), migrateTo: NEW_CHAT });
     const next = await rig.asked();
     const moved = await until('both cards are in the new chat', async () => {
-      const cards = (await rig.chat.messages(NEW_CHAT)).filter((each) => buttonsOf(each).length === 2);
+      const cards = (await rig.chat.messages(NEW_CHAT)).filter((each) => decisionsOf(each).length === 2);
       return cards.length === 2 && cards;
     });
     for (const { id } of [approval, next])

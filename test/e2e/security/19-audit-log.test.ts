@@ -82,6 +82,7 @@ async function altered(statements: readonly string[], check: () => Promise<void>
   } finally {
     // At once: the sealer must not see the log without its seals.
     await database.query('begin');
+    await database.query('delete from audit_unsealed');
     for (const table of AUDIT_TABLES) {
       await database.query(`delete from ${table}`);
       await database.query(`insert into ${table} overriding system value select * from ${table}_kept`);

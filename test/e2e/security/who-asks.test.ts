@@ -37,7 +37,7 @@ describe('security 15: agents see only their own, and who asks is the authentica
     );
 
     const { text } = await stage.chat.card(asked.id);
-    expect(text).toContain(`\nAsked by: ${ASKER}\nAgent (claimed): ${CLAIM}\n`);
+    expect(text).toContain(`\nAgent (claimed): ${CLAIM}\nAsked by: ${ASKER}\n`);
 
     expect(await stage.chat.ask('/pending')).toContain(`Asked by ${ASKER}, which calls itself ${CLAIM}`);
 
