@@ -274,20 +274,14 @@ export class Taps implements BeforeApplicationShutdown {
   ): (() => Promise<void>) | null {
     const edit = (text: RichText, buttons: readonly Button[] = []) =>
       this.chat.edit(String(message.chat.id), String(message.message_id), text, { buttons, isReply: true });
-    switch (result.kind) {
-      case 'grants-offered': {
-        const options = { replyTo: result.cardMessageId, buttons: offerButtons(result), isReply: true };
-        return async () => {
-          await this.chat.send(laneOf(message), renderGrantOffers(result.offers), options);
-        };
-      }
-      case 'granted':
-        return () => edit(renderGranted(result.made), [revokeButton(result.made.id)]);
-      case 'revoked':
-        return () => edit(renderRevoked(result.id, by));
-      default:
-        return null;
-    }
+    if (result.kind === 'granted')
+      return () => edit(renderGranted(result.made), [revokeButton(result.made.id)]);
+    if (result.kind === 'revoked') return () => edit(renderRevoked(result.id, by));
+    if (result.kind !== 'grants-offered') return null;
+    const options = { replyTo: result.cardMessageId, buttons: offerButtons(result), isReply: true };
+    return async () => {
+      await this.chat.send(laneOf(message), renderGrantOffers(result.offers), options);
+    };
   }
 
   private async confirmStop(by: Person, nonce: string, { chatId, messageId }: Place): Promise<StopResult> {
