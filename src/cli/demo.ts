@@ -1,12 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import type { ServiceDoor } from '../agent-side/client/service-call';
 import { defaultDataDirectory } from '../config/data-directory';
+import { labelActor, readActor, type NamedActor } from '../kernel/actor';
 import { DemoAgent, type AskedApproval } from './demo/agent';
+import { grantLikeIt } from './demo/grant';
+import { DEMO_POLICY } from './demo/policy';
 import { Program, requireFreePort } from './demo/programs';
 import { SandboxChat } from './demo/sandbox-chat';
-import { TOOL_CALLS, type PreToolUse } from './demo/tool-calls';
+import { ALIKE_CALLS, RULED_CALLS, TOOL_CALLS, type PreToolUse, type Step } from './demo/tool-calls';
 
 const CHAT = '-1001';
 const OPERATOR = 1;
@@ -21,7 +25,9 @@ const SHUTDOWN_NOTICE_SECONDS = '1';
 interface Stage {
   readonly serviceUrl: string;
   readonly sandboxUrl: string;
+  readonly policyFile: string;
   readonly agent: DemoAgent;
+  readonly operator: ServiceDoor;
   readonly chat: SandboxChat;
 }
 
@@ -57,6 +63,8 @@ async function setTheStage(
   const serviceUrl = `http://127.0.0.1:${port}`;
   const sandboxUrl = `http://127.0.0.1:${sandboxPort}`;
   mkdirSync(dataDir, { recursive: true });
+  const policyFile = join(dataDir, 'policy.yaml');
+  writeFileSync(policyFile, DEMO_POLICY);
   const env = { PATH: process.env.PATH, HOME: process.env.HOME, NODE_ENV: 'production', DATA_DIR: dataDir };
   const sandbox = new Program(
     'The sandbox',
@@ -77,16 +85,21 @@ async function setTheStage(
       TELEGRAM_CHAT_ID: CHAT,
       TELEGRAM_OPERATORS: `${OPERATOR}:Olivia`,
       TELEGRAM_API_ROOT: sandboxUrl,
+      POLICY_FILE: policyFile,
       SHUTDOWN_NOTICE_SECONDS,
     },
     join(dataDir, 'service.log'),
   );
   started.push(service);
   await service.answers(`${serviceUrl}/health/ready`);
-  const { agent: key } = JSON.parse(readFileSync(join(dataDir, 'keys.json'), 'utf8')) as { agent: string };
-  const agent = new DemoAgent(serviceUrl, key);
+  const keys = JSON.parse(readFileSync(join(dataDir, 'keys.json'), 'utf8')) as Record<
+    'agent' | 'operator',
+    string
+  >;
+  const agent = new DemoAgent(serviceUrl, keys.agent);
   started.push(agent);
-  return { serviceUrl, sandboxUrl, agent, chat: new SandboxChat(sandboxUrl, CHAT) };
+  const operator = { url: serviceUrl, key: keys.operator };
+  return { serviceUrl, sandboxUrl, policyFile, agent, operator, chat: new SandboxChat(sandboxUrl, CHAT) };
 }
 
 function describe(call: PreToolUse): string {
@@ -96,23 +109,87 @@ function describe(call: PreToolUse): string {
 
 function outcomeOf(approval: AskedApproval): string {
   const { status, decision, reason } = approval;
-  if (status === 'approved') return `approved by ${decision?.by.name ?? '?'}: the agent goes on`;
-  if (status === 'rejected') return `rejected by ${decision?.by.name ?? '?'}: the agent does not run it`;
+  const who = decision ? labelActor(readActor(decision.by)) : '?';
+  if (status === 'approved') return `approved by ${who}: the agent goes on`;
+  if (status === 'rejected') return `rejected by ${who}: the agent does not run it`;
   return `${status} (${reason ?? 'no reason given'}): the agent does not run it`;
+}
+
+/** What the rules say about the request, and for a denial the words that the agent reads. */
+function rulingOf({ policy, decision: end }: AskedApproval): string {
+  if (end?.by.kind === 'grant') return 'no rule matches, and a grant covers it: no card, no tap';
+  const { decision = 'ask', rules = [] } = policy ?? {};
+  if (rules.length === 0) return 'no rule matches: a person is asked';
+  const words = {
+    allow: 'allows it: no card, no tap',
+    deny: `denies it: ${end?.reason ?? ''}`,
+    ask: 'asks a person',
+  };
+  return `${rules.join(', ')} ${words[decision]}`;
+}
+
+async function askFor(agent: DemoAgent, { call, says }: Step, run: string, timeoutSeconds?: number) {
+  say('agent', says);
+  const approval = await agent.ask(call, run, timeoutSeconds);
+  say('agent', `asks for ${describe(call)}`);
+  say('rules', rulingOf(approval));
+  return approval;
+}
+
+/** @throws Error if the request ended in another way. */
+function requireEnd(
+  end: AskedApproval | undefined,
+  status: AskedApproval['status'],
+  kind?: NamedActor['kind'],
+) {
+  const by = end?.decision?.by.kind;
+  if (end?.status !== status || (kind !== undefined && by !== kind))
+    throw new Error(
+      `expected ${status} by ${kind ?? 'anything'}, got ${end?.status ?? 'nothing'} by ${by ?? 'nobody'}`,
+    );
 }
 
 const cardOf =
   (approval: AskedApproval) => (message: { text: string; buttons: readonly (readonly object[])[] }) =>
     message.text.includes(approval.id.slice(-8)) && message.buttons.flat().length === 2;
 
+/** Asks for what the rules answer. @returns the requests as they ended */
+async function playRules({ agent }: Stage, run: string, timeoutSeconds?: number): Promise<AskedApproval[]> {
+  const ends: AskedApproval[] = [];
+  for (const step of RULED_CALLS) {
+    const end = await agent.settled((await askFor(agent, step, run, timeoutSeconds)).id);
+    say('agent', outcomeOf(end));
+    ends.push(end);
+  }
+  return ends;
+}
+
+/** Has the operator grant the first of two edits alike. @returns the second as it ended */
+async function playGrant(
+  { agent, operator }: Stage,
+  run: string,
+  timeoutSeconds?: number,
+): Promise<AskedApproval> {
+  const [first, second] = ALIKE_CALLS;
+  const granted = await askFor(agent, first, run, timeoutSeconds);
+  const scope = await grantLikeIt(operator, granted.id);
+  if (scope !== null) say('operator', `grants it over REST, and the next ones like it: ${scope}`);
+  say('agent', outcomeOf(await agent.settled(granted.id)));
+  const end = await agent.settled((await askFor(agent, second, run, timeoutSeconds)).id);
+  say('agent', outcomeOf(end));
+  return end;
+}
+
 /** Plays agent, operator and stranger. @throws Error at the first step with an unexpected result. */
-async function playAlone({ agent, chat }: Stage): Promise<void> {
+async function playAlone(stage: Stage): Promise<void> {
+  const { agent, chat } = stage;
   const run = randomUUID();
+  const [allowed, denied] = await playRules(stage, run, AUTO_TIMEOUT_SECONDS);
+  requireEnd(allowed, 'approved', 'policy');
+  requireEnd(denied, 'rejected', 'policy');
   const expected = ['approved', 'rejected', 'expired'] as const;
-  for (const [index, { call, says }] of TOOL_CALLS.entries()) {
-    say('agent', says);
-    const approval = await agent.ask(call, run, index === 2 ? AUTO_TIMEOUT_SECONDS : undefined);
-    say('agent', `asks for ${describe(call)}`);
+  for (const [index, step] of TOOL_CALLS.entries()) {
+    const approval = await askFor(agent, step, run, index === 2 ? AUTO_TIMEOUT_SECONDS : undefined);
     const card = await chat.find('The card', cardOf(approval), CARD_WITHIN_MS);
     say('chat', `a card stands in the chat (message ${card.messageId})`);
     const settled = agent.settled(approval.id);
@@ -131,8 +208,7 @@ async function playAlone({ agent, chat }: Stage): Promise<void> {
       say('operator', 'does nothing');
     }
     const end = await settled;
-    if (end.status !== expected[index])
-      throw new Error(`expected ${expected[index] ?? '?'}, got ${end.status}`);
+    requireEnd(end, expected[index] ?? 'pending', index < 2 ? 'telegram' : undefined);
     if (index < 2 && end.decision?.by.id !== String(OPERATOR))
       throw new Error('the decision is not the operator’s');
     say('agent', outcomeOf(end));
@@ -143,18 +219,20 @@ async function playAlone({ agent, chat }: Stage): Promise<void> {
     );
     say('chat', 'the card shows the outcome, its buttons are gone');
   }
+  requireEnd(await playGrant(stage, run, AUTO_TIMEOUT_SECONDS), 'approved', 'grant');
 }
 
-/** Asks for one tool call after the other; a person decides on the chat page. */
-async function playWithPerson({ agent }: Stage): Promise<void> {
+/** Asks for one tool call after the other; the rules, a person on the chat page, and a grant answer. */
+async function playWithPerson(stage: Stage): Promise<void> {
+  const { agent } = stage;
   const run = randomUUID();
-  for (const { call, says } of TOOL_CALLS) {
-    say('agent', says);
-    const approval = await agent.ask(call, run);
-    say('agent', `asks for ${describe(call)}`);
+  await playRules(stage, run);
+  for (const step of TOOL_CALLS) {
+    const approval = await askFor(agent, step, run);
     say('', 'waiting for you: tap Approve or Reject on the chat page');
     say('agent', outcomeOf(await agent.settled(approval.id)));
   }
+  await playGrant(stage, run);
   say('agent', 'is done. The service goes on running; Ctrl-C ends it.');
 }
 
@@ -163,7 +241,7 @@ async function play(started: Stoppable[], interrupted: AbortSignal, auto: boolea
   console.log('Starting PostgreSQL, the Telegram sandbox and the service …');
   const stage = await setTheStage(started, ports, interrupted);
   console.log(
-    `\n  Chat page   ${stage.sandboxUrl}/\n  API docs    ${stage.serviceUrl}/api/docs\n  Health      ${stage.serviceUrl}/health\n`,
+    `\n  Chat page   ${stage.sandboxUrl}/\n  API docs    ${stage.serviceUrl}/api/docs\n  Health      ${stage.serviceUrl}/health\n  Rules       ${stage.policyFile}\n`,
   );
   if (auto) return playAlone(stage);
   await playWithPerson(stage);

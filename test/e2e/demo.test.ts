@@ -27,12 +27,26 @@ async function demo(args: readonly string[], more: Record<string, string> = {}):
   };
 }
 
-it('demo --auto plays approval, rejection and timeout, exits 0 and leaves nothing running', async () => {
+it('demo --auto plays rules, taps, timeout and a grant, exits 0 and leaves nothing running', async () => {
   const { program, dataDir, said } = await demo(['--auto']);
   const { code } = await program.ended;
   expect({ code, said: said() }).toMatchObject({ code: 0 });
-  for (const part of [/approved by Olivia/, /rejected by Olivia/, /expired/, /not an operator/])
-    expect(said()).toMatch(part);
+  const parts = [
+    /read-git allows it/,
+    /approved by the rule read-git/,
+    /no-force-push denies it: Nobody rewrites the history of the shop/,
+    /rejected by the rule no-force-push/,
+    /migrations asks a person/,
+    /not an operator/,
+    /approved by Olivia/,
+    /rejected by Olivia/,
+    /expired/,
+    /grants it over REST, and the next ones like it: Edit below \/home\/dev\/shop\/src/,
+    /approved by the grant for Edit below/,
+  ];
+  const heard = parts.map((part) => said().search(part));
+  expect(heard).not.toContain(-1);
+  expect(heard).toEqual(heard.toSorted((a, b) => a - b));
   expect(processesOf(dataDir)).toEqual([]);
 });
 

@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { NamedActor } from '../../kernel/actor';
+import type { PolicyDecision } from '../../kernel/policy-verdict';
 import type { PreToolUse } from './tool-calls';
 
 /** The members of an approval that the demo reads. */
@@ -6,10 +8,11 @@ export interface AskedApproval {
   readonly id: string;
   readonly status: 'pending' | 'approved' | 'rejected' | 'expired' | 'cancelled';
   readonly decision: {
-    readonly by: { readonly kind: string; readonly id: string; readonly name: string };
+    readonly by: NamedActor;
     readonly reason: string | null;
   } | null;
   readonly reason: string | null;
+  readonly policy: { readonly decision: PolicyDecision; readonly rules: readonly string[] } | null;
 }
 
 /** Less than the service's limit of 55 s for one call. */
@@ -26,14 +29,18 @@ export class DemoAgent {
     private readonly key: string,
   ) {}
 
-  /** Asks with the tool call's own id as the key, so that a retry joins the same request. */
+  /**
+   * Asks with the tool call's own id as the key, so that a retry joins the same request.
+   *
+   * @param run the session: a grant of an earlier run answers nothing in this one
+   */
   ask(call: PreToolUse, run: string, timeoutSeconds?: number): Promise<AskedApproval> {
     this.asked = this.request('/api/approvals', {
       method: 'POST',
       headers: { 'content-type': 'application/json', 'idempotency-key': `${run}:${call.tool_use_id}` },
       body: JSON.stringify({
         agentId: 'claude-code',
-        sessionId: call.session_id,
+        sessionId: run,
         toolName: call.tool_name,
         toolInput: call.tool_input,
         toolUseId: call.tool_use_id,

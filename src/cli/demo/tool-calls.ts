@@ -10,6 +10,12 @@ export interface PreToolUse {
   readonly tool_use_id: string;
 }
 
+/** A tool call, and what the agent says before it. */
+export interface Step {
+  readonly call: PreToolUse;
+  readonly says: string;
+}
+
 const SESSION = {
   session_id: '7b3f9c52-41d8-4c1e-9a5e-2f6d8e0b1a34',
   transcript_path: '/home/dev/.claude/projects/shop/7b3f9c52-41d8-4c1e-9a5e-2f6d8e0b1a34.jsonl',
@@ -18,8 +24,30 @@ const SESSION = {
   hook_event_name: 'PreToolUse',
 } as const;
 
-/** Three tool calls: one to approve, one to reject, one that nobody answers. */
-export const TOOL_CALLS: readonly { readonly call: PreToolUse; readonly says: string }[] = [
+/** Two tool calls that the rules answer: one that they allow, one that they deny. */
+export const RULED_CALLS: readonly Step[] = [
+  {
+    says: 'I look at what changed.',
+    call: {
+      ...SESSION,
+      tool_name: 'Bash',
+      tool_input: { command: 'git status && git diff --stat', description: 'See what changed' },
+      tool_use_id: 'toolu_01Wd2kNfGh7RsUaPq9eXyM5t',
+    },
+  },
+  {
+    says: 'The remote has other commits. I overwrite them.',
+    call: {
+      ...SESSION,
+      tool_name: 'Bash',
+      tool_input: { command: 'git push --force origin main', description: 'Push the branch' },
+      tool_use_id: 'toolu_01Zb6vLcTj3MpEoKw8iQrH1n',
+    },
+  },
+];
+
+/** Three tool calls for a person: one to approve, one to reject, one that nobody answers. */
+export const TOOL_CALLS: readonly Step[] = [
   {
     says: 'The tests pass. I apply the migration to the staging database.',
     call: {
@@ -52,6 +80,36 @@ export const TOOL_CALLS: readonly { readonly call: PreToolUse; readonly says: st
         new_string: 'mode: live\n',
       },
       tool_use_id: 'toolu_01Ma7gRbXe5SjDqYh3fZwC1k',
+    },
+  },
+];
+
+/** Two edits alike: a grant made for the first answers the second. */
+export const ALIKE_CALLS: readonly [Step, Step] = [
+  {
+    says: 'I round refunds half up.',
+    call: {
+      ...SESSION,
+      tool_name: 'Edit',
+      tool_input: {
+        file_path: '/home/dev/shop/src/refunds.ts',
+        old_string: 'Math.floor(cents)',
+        new_string: 'Math.round(cents)',
+      },
+      tool_use_id: 'toolu_01Xs5uJdBq8FnLyCg2aVmT7k',
+    },
+  },
+  {
+    says: 'I round invoices in the same way.',
+    call: {
+      ...SESSION,
+      tool_name: 'Edit',
+      tool_input: {
+        file_path: '/home/dev/shop/src/invoices.ts',
+        old_string: 'Math.floor(total)',
+        new_string: 'Math.round(total)',
+      },
+      tool_use_id: 'toolu_01Ke9oWzHv4DrIxSb6tNpA3c',
     },
   },
 ];
