@@ -115,7 +115,7 @@ function outcomeOf(approval: AskedApproval): string {
   return `${status} (${reason ?? 'no reason given'}): the agent does not run it`;
 }
 
-/** What the rules say about the request, and for a denial the words that the agent reads. */
+/** Tells how the rules answer the request, and for a denial the words that the agent reads. */
 function rulingOf({ policy, decision: end }: AskedApproval): string {
   if (end?.by.kind === 'grant') return 'no rule matches, and a grant covers it: no card, no tap';
   const { decision = 'ask', rules = [] } = policy ?? {};

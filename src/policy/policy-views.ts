@@ -96,6 +96,10 @@ export class EvaluationView extends createZodDto(
     version: nullableText('The version that judged; null: there is no policy.'),
     tokens: z.array(z.string()).optional(),
     say: nullableText('Words of a denial for the agent.').optional(),
+    shadow: z
+      .strictObject({ decision: z.enum(POLICY_DECISIONS), rules: z.array(z.string()) })
+      .nullish()
+      .meta({ description: 'The verdict if rules in shadow mode were enforced; null: the same.' }),
   }),
 ) {}
 

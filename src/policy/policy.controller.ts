@@ -285,8 +285,18 @@ export class PolicyController {
       metadata: body.metadata ?? {},
     });
     if (judged === null) return { decision: 'ask', rules: [], class: 'normal', doubt: null, version: null };
-    const { decision, rules, class: name, doubt, version, tokens, say } = judged.verdict;
-    return { decision, rules, class: name, doubt: doubt?.words ?? null, version, tokens, say };
+    const { decision, rules, class: name, doubt, version, tokens, say, shadow } = judged.verdict;
+    const inShadow = shadow && { decision: shadow.decision, rules: shadow.rules };
+    return {
+      decision,
+      rules,
+      class: name,
+      doubt: doubt?.words ?? null,
+      version,
+      tokens,
+      say,
+      shadow: inShadow,
+    };
   }
 
   @Post('proposals')

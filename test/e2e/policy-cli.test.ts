@@ -84,7 +84,8 @@ it('apply, explain, history, rollback, stop and resume work from the documents a
   const { version } = JSON.parse(applied.out) as { version: string };
   const allowed = await statusOf('git status');
   expect(allowed.status).toBe('approved');
-  expect((await asOperator('explain', allowed.id)).out).toContain('Allowed: rule read-git.');
+  for (const id of [allowed.id, allowed.id.slice(-8)])
+    expect((await asOperator('explain', id)).out).toContain('Allowed: rule read-git.');
   expect((await asOperator('explain', '--command', 'git status; id', '--cwd', '/srv/shop')).out).toContain(
     'Asks a person: no rule matched.',
   );
@@ -112,6 +113,17 @@ it('apply, explain, history, rollback, stop and resume work from the documents a
   expect((await asOperator('resume')).code).toBe(2);
   expect((await asAdmin('resume')).code).toBe(0);
   expect((await statusOf('git status')).status).toBe('approved');
+});
+
+it('explain says what a rule in shadow mode would do', async () => {
+  const { version } = JSON.parse((await asOperator('show', '--json')).out) as { version: string };
+  const shadow = document('shadow.yaml', READ_GIT.replace('rules:', 'mode: shadow\nrules:'));
+  expect((await asAdmin('apply', shadow)).code).toBe(0);
+  const words = 'Asks a person: no rule matched.\nWithout shadow mode: Allowed: rule read-git.';
+  const { id } = await statusOf('git diff');
+  expect((await asOperator('explain', id)).out).toContain(words);
+  expect((await asOperator('explain', '--command', 'git diff')).out).toContain(words);
+  expect((await asAdmin('rollback', version)).code).toBe(0);
 });
 
 it('test exits 1 and names each request that a person rejected and the document would allow', async () => {

@@ -9,13 +9,13 @@ const jsonObject = z.custom<JsonObject>(
 const actor = z.object({ kind: z.string(), id: z.string(), name: z.string() });
 
 /** The verdict of the policy about a request. */
-const policyVerdict = z.looseObject({
+const ruling = z.looseObject({ decision: z.enum(['allow', 'deny', 'ask']), rules: z.array(z.string()) });
+const policyVerdict = ruling.extend({
   version: z.string(),
-  decision: z.enum(['allow', 'deny', 'ask']),
-  rules: z.array(z.string()),
   class: z.string().nullable(),
   doubt: z.string().nullable(),
   tokens: z.array(z.string()).optional(),
+  shadow: ruling.nullish(),
 });
 
 /**

@@ -10,7 +10,8 @@ import { readPolicy, type ReadPolicy } from '../../policy/document/read-policy';
 import { UnreadableDocument } from '../../policy/document/source';
 import { importPolicy, writeImported } from '../../policy/import/import-policy';
 import { writeStarterPolicy } from '../../policy/starter/starter-policy';
-import { CountersignClient } from '../../agent-side/client';
+import { about } from '../approvals/about';
+import { findApproval } from '../approvals/find-approval';
 import {
   PolicyService,
   type Applied,
@@ -116,7 +117,10 @@ export function policyCommand(): Command {
     )
     .addCommand(
       remote('explain', 'Why a request was allowed, denied or asked')
-        .argument('[id]', 'id of a request; or describe one with the options')
+        .argument(
+          '[id]',
+          'short or full id of a request, which needs an operator’s key; or describe one with the options',
+        )
         .addOption(new Option('--tool <name>', 'a tool, as the agent calls it').default('Bash'))
         .option('--command <command>', 'its command')
         .option('--input <json>', 'its input, as JSON')
@@ -351,16 +355,7 @@ interface ExplainOptions extends ServiceOptions {
 }
 
 async function explain(id: string | undefined, options: ExplainOptions): Promise<void> {
-  if (id !== undefined) {
-    const approval = await new CountersignClient(doorOf(options)).get(id);
-    const { policy } = approval;
-    if (policy === null || policy === undefined) {
-      show({ policy: null }, ['No policy was active when it was asked: it asks a person.'], options);
-      return;
-    }
-    show({ policy }, verdictLines(policy), options);
-    return;
-  }
+  if (id !== undefined) return explainRequest(id, options);
   const verdict = await serviceOf(options).evaluate({
     agentId: 'countersign policy explain',
     toolName: options.tool,
@@ -369,6 +364,14 @@ async function explain(id: string | undefined, options: ExplainOptions): Promise
     ...(options.agentKey !== undefined && { key: options.agentKey }),
   });
   show(verdict, verdictLines(verdict), options);
+}
+
+function explainRequest(id: string, options: ServiceOptions): Promise<void> {
+  return about(options, async (client) => {
+    const { policy = null } = await findApproval(client, id);
+    const none = ['No policy was active when it was asked: it asks a person.'];
+    show({ policy }, policy === null ? none : verdictLines(policy), options);
+  });
 }
 
 /** @throws Findings for a description that is not complete. */
@@ -385,14 +388,18 @@ function inputOf({ command, input }: ExplainOptions): object {
   throw new Error('--input must be a JSON object');
 }
 
-/** The verdict in words. */
-export function verdictLines(verdict: EvaluatedVerdict): string[] {
-  const { decision, rules, class: name, doubt, version, tokens = [], say = null } = verdict;
+function rulingLine({ decision, rules }: Pick<EvaluatedVerdict, 'decision' | 'rules'>): string {
   const because =
     rules.length === 0 ? 'no rule matched' : `rule${rules.length === 1 ? '' : 's'} ${rules.join(', ')}`;
-  const words = { allow: 'Allowed', deny: 'Denied', ask: 'Asks a person' }[decision];
+  return `${{ allow: 'Allowed', deny: 'Denied', ask: 'Asks a person' }[decision]}: ${because}.`;
+}
+
+/** The verdict in words. */
+function verdictLines(verdict: EvaluatedVerdict): string[] {
+  const { class: name, doubt, version, tokens = [], say = null, shadow } = verdict;
   return [
-    `${words}: ${because}.`,
+    rulingLine(verdict),
+    ...(shadow ? [`Without shadow mode: ${rulingLine(shadow)}`] : []),
     ...(tokens.length > 0 ? [`Matched: ${tokens.join(' ')}`] : []),
     ...(say === null ? [] : [`The agent reads: ${say}`]),
     ...(doubt === null ? [] : [`Doubt: ${doubt}`]),

@@ -21,14 +21,14 @@ const proposal = z.object({
   createdAt: z.string(),
 });
 const stop = z.object({ stopped: z.boolean() });
-const verdict = z.object({
-  decision: z.enum(['allow', 'deny', 'ask']),
-  rules: z.array(z.string()),
+const ruling = z.object({ decision: z.enum(['allow', 'deny', 'ask']), rules: z.array(z.string()) });
+const verdict = ruling.extend({
   class: z.string().nullable(),
   doubt: z.string().nullable(),
   version: z.string().nullable(),
   tokens: z.array(z.string()).optional(),
   say: z.string().nullable().optional(),
+  shadow: ruling.nullish(),
 });
 const replay = z.object({
   requests: z.number(),
