@@ -512,7 +512,7 @@ export const FIND_EARLIER: Statement = {
   name: 'approval-find-earlier',
   text: `
   select case when octet_length(request) <= 65536 then request end as request, status, acknowledged,
-    case when settled_by_kind = 'policy' then settled_by_id end as rule
+    case when settled_by_kind = 'policy' then settled_by_name end as rule
   from (select * from approvals where key_id = $1 and id < $2::uuid order by id desc limit 50) as recent
   where session_id = $3
   order by id desc

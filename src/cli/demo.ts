@@ -151,7 +151,7 @@ function requireEnd(
 
 const cardOf =
   (approval: AskedApproval) => (message: { text: string; buttons: readonly (readonly object[])[] }) =>
-    message.text.includes(approval.id.slice(-8)) && message.buttons.flat().length === 2;
+    message.text.includes(approval.id.slice(-8)) && message.buttons.length > 0;
 
 /** Asks for what the rules answer. @returns the requests as they ended */
 async function playRules({ agent }: Stage, run: string, timeoutSeconds?: number): Promise<AskedApproval[]> {

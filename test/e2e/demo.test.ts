@@ -81,6 +81,8 @@ it('the interactive demo waits for a person, and Ctrl-C ends it cleanly', async 
   await program.said('the chat page’s address', (line) => line.includes(`${sandboxUrl}/`));
   const chat = new SandboxClient(sandboxUrl);
   const card = await chat.find('the first card', (message) => decisionsOf(message).length === 2);
+  expect(card.text).toContain('approved, by rule read-git');
+  expect(card.text).toContain('rejected, by rule no-force-push');
   await chat.press(card.messageId, 'Approve');
   await program.said('the agent goes on', (line) => line.includes('approved by Olivia'));
   await program.said('it asks again', (line) => line.includes('rm -rf'));
