@@ -32,6 +32,8 @@ export class NotificationListener implements OnModuleInit, BeforeApplicationShut
   private attempt: Client | null = null;
   private timer: NodeJS.Timeout | null = null;
   private failures = 0;
+  /** One statement after the other, since the driver runs one at a time. Never rejects. */
+  private subscribing: Promise<void> = Promise.resolve();
   private stopped = false;
 
   constructor(
@@ -47,7 +49,7 @@ export class NotificationListener implements OnModuleInit, BeforeApplicationShut
 
   listen(channel: string, handler: NotificationHandler): void {
     this.handlers.set(channel, handler);
-    if (this.client) void this.subscribe(this.client, channel);
+    if (this.client) this.subscribing = this.subscribing.then(() => this.subscribe(channel));
     else this.connectSoon(0);
   }
 
@@ -114,7 +116,10 @@ export class NotificationListener implements OnModuleInit, BeforeApplicationShut
     await client.end();
   }
 
-  private async subscribe(client: Client, channel: string): Promise<void> {
+  /** A connection that was lost meanwhile is not needed: the next one subscribes to everything. */
+  private async subscribe(channel: string): Promise<void> {
+    const { client } = this;
+    if (client === null) return;
     try {
       await client.query(`listen ${client.escapeIdentifier(channel)}`);
       this.handlers.get(channel)?.connected();

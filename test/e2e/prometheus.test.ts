@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { alertRules, dashboardPanels } from '../support/deployment-files';
 import { cleanUp } from '../support/processes';
 import { Prometheus, prometheusIsMissing } from '../support/prometheus';
@@ -12,6 +15,7 @@ const RATE_INTERVAL = '1m';
 if (prometheusIsMissing())
   console.warn('prometheus is not installed: rules and dashboard were NOT tried on a live service');
 
+const directory = mkdtempSync(join(tmpdir(), 'countersign-prometheus-'));
 let rig: TelegramRig;
 let prometheus: Prometheus;
 
@@ -28,7 +32,8 @@ async function playTheDemo(): Promise<void> {
 
 (prometheusIsMissing() ? describe.skip : describe)('with a Prometheus of its own', () => {
   beforeAll(async () => {
-    rig = await TelegramRig.start();
+    // Its metrics are there only where the log is streamed.
+    rig = await TelegramRig.start({ AUDIT_STREAM: `file:${join(directory, 'audit.jsonl')}` });
     prometheus = await Prometheus.start([rig.app.url]);
     await playTheDemo();
     // The first verification comes a minute after the start, or when somebody asks.
@@ -42,6 +47,7 @@ async function playTheDemo(): Promise<void> {
   afterAll(async () => {
     await cleanUp();
     await rig.close();
+    rmSync(directory, { recursive: true });
   });
 
   it('every target is up', async () => {
