@@ -35,7 +35,7 @@ export const STORE_RULED: Statement = {
         seconds, traceparent, owner, holder, connector, id, status, version, by_kind, by_id, by_name, reason, verdict,
         receipt, grant_id, place)
   ), touched as materialized (
-    select id, key_id, session_id, max_uses - uses as uses_left from grants
+    select id, key_id, session_id, policy_version, max_uses - uses as uses_left from grants
     where id = any(array(
         select grant_id from input where grant_id is not null
         union all
@@ -48,7 +48,8 @@ export const STORE_RULED: Statement = {
       select *, row_number() over (partition by grant_id order by place) as nth from input) as numbered
       cross join policy_state left join touched on touched.id = grant_id
     where active_version is not distinct from version and (status <> 'approved' or stopped_at is null)
-      and (grant_id is null or (touched.id is not null and nth <= coalesce(uses_left, nth)))
+      and (grant_id is null or (touched.id is not null and nth <= coalesce(uses_left, nth)
+        and touched.policy_version is not distinct from active_version))
       and $24::timestamptz between now() - make_interval(secs => ${READ_AT_MOST_SECONDS_AGO}) and now()
   ), new as (
     insert into approvals (id, key_id, agent_id, session_id, request, input_digest, correlation_id,

@@ -113,7 +113,11 @@ export class ActivePolicy implements OnModuleInit, OnApplicationBootstrap, Befor
     const judged = this.evaluate(request);
     const verdict = judged?.verdict ?? null;
     const grant = this.mayGrant(verdict)
-      ? (this.grants.of(request, inputDigest).find(({ rules }) => this.allows(rules, request)) ?? null)
+      ? (this.grants
+          .of(request, inputDigest)
+          .find(
+            ({ policyVersion, rules }) => policyVersion === this.version && this.allows(rules, request),
+          ) ?? null)
       : null;
     if (verdict === null && grant === null) return ASKED;
     const seconds = (this.clock.monotonicMs() - startedAt) / 1000;

@@ -218,6 +218,21 @@ describe('a grant ends', () => {
   });
 });
 
+it('is not offered for a question of the agent, which an approval does not answer', async () => {
+  const { id } = await ask('', { toolName: 'AskUserQuestion', toolInput: { questions: [] } });
+  expect(await offersOf(id)).toEqual([]);
+});
+
+it('made under another version of the policy answers nothing, though nobody has revoked it', async () => {
+  await grant((await ask('npm run test')).id, 'npm run test');
+  // As a replica of an earlier build applies a version: it knows no grants.
+  await database.query(`insert into policy_versions (version, document, source, created_at)
+    values ('sha256:other', '{"rules":[],"version":1}', 'version: 1', now())`);
+  await database.query(`update policy_state set active_version = 'sha256:other'`);
+  expect((await ask('npm run test')).status).toBe('pending');
+  expect(await openGrants()).toMatchObject([{ uses: 0 }]);
+});
+
 it.each([
   ['no offer of this request', { offer: '0'.repeat(12) }, 409, 'grant.not-permitted'],
   ['no id of an offer', { offer: 'npm' }, 400, 'request.invalid'],

@@ -6,7 +6,7 @@ import { findOffers, type Offer } from '../../policy/grants/offers';
 import { compileScope } from '../../policy/grants/scope';
 import { RequestHistory, type PastRequest } from '../../policy/request-history';
 import { AGENT_TOOLS, type ToolShapes } from '../../policy/tool-shapes';
-import type { Approval } from '../approval';
+import { possibleVerdicts, type Approval } from '../approval';
 import { ApprovalStore, type Snapshot } from '../approval-store';
 import { policyRequestOf } from '../policy-request-of';
 import { findFor } from './viewer';
@@ -49,7 +49,8 @@ export class MayGrantHandler implements IQueryHandler<MayGrantQuery> {
 }
 
 function offersOf(approval: Approval, policy: ActivePolicy, shapes: ToolShapes): Offer[] {
-  if (approval.status !== 'pending' || !policy.mayGrant(approval.policy)) return [];
+  if (approval.status !== 'pending' || !possibleVerdicts(approval).includes('approved')) return [];
+  if (!policy.mayGrant(approval.policy)) return [];
   const request = policyRequestOf(approval, approval, approval.connector);
   return findOffers(request, approval.inputDigest, shapes);
 }

@@ -28,6 +28,8 @@ export interface Grant {
   /** The scope as its maker read it. */
   readonly words: string;
   readonly by: NamedActor;
+  /** The version under which it was made, and which must be active; null: none was. */
+  readonly policyVersion: string | null;
   readonly madeAt: Date;
   readonly expiresAt: Date;
   readonly uses: number;
@@ -59,8 +61,8 @@ export const revokeGrants = (where: string, cause: RevocationCause, by: string) 
 const OPEN: Statement = {
   name: 'grants-open',
   text: `
-  select id, key_id, session_id, tool, scope, words, made_by_kind, made_by_id, made_by_name, made_at, expires_at, uses,
-    max_uses
+  select id, key_id, session_id, tool, scope, words, made_by_kind, made_by_id, made_by_name, policy_version, made_at,
+    expires_at, uses, max_uses
   from grants where ${IS_OPEN} order by id desc limit ${MAX_OPEN}`,
 };
 
@@ -94,6 +96,7 @@ interface GrantRow {
   readonly made_by_kind: NamedActor['kind'];
   readonly made_by_id: string;
   readonly made_by_name: string;
+  readonly policy_version: string | null;
   readonly made_at: Date;
   readonly expires_at: Date;
   readonly uses: number;
@@ -133,6 +136,7 @@ const toGrant = (row: GrantRow): Grant => ({
   scope: JSON.parse(row.scope) as Scope,
   words: row.words,
   by: { kind: row.made_by_kind, id: row.made_by_id, name: row.made_by_name },
+  policyVersion: row.policy_version,
   madeAt: row.made_at,
   expiresAt: row.expires_at,
   uses: row.uses,
