@@ -5,7 +5,7 @@ const PAUSE_MS = 250;
 /** The number of taps sent side by side; each waits for its answer. */
 const AT_ONCE = 6;
 
-/** Taps at random: any message that has buttons, old and new, either button, and leaves some alone. */
+/** Taps at random: any card that has buttons, old and new, either decision, and leaves some alone. It makes no grants. */
 export class Operator {
   taps = 0;
   /** True if messages of unknown outcome may be left: only a tap shows that they exist. */
@@ -31,7 +31,7 @@ export class Operator {
   }
 
   async tap({ messageId, buttons }) {
-    const labels = buttons.flat().map(({ text }) => text);
+    const labels = buttons.flat().flatMap(({ text }) => (text.includes('Allow more') ? [] : [text]));
     const button = labels[Math.floor(Math.random() * labels.length)];
     try {
       await this.fleet.control('POST', 'press', { chat: CHAT_ID, messageId, button, user: OPERATOR_ID });
