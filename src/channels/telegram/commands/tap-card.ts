@@ -13,8 +13,10 @@ import { parseCallbackData, type Tap } from '../operators/callback-data';
 import { CardStore, type Card } from '../card-store';
 
 /** Result of a tap, for the answer to the operator. */
-export type TapResult =
-  | { readonly kind: 'decided'; readonly approval: DecidedApproval }
+export type TapResult = { readonly kind: 'decided'; readonly approval: DecidedApproval } | TapRefusal;
+
+/** A tap that decided nothing. */
+export type TapRefusal =
   /** The approval was settled before the tap; `approval` is its current state. */
   | { readonly kind: 'too-late'; readonly approval: Approval }
   /** The operator exceeded the rate limit. */
@@ -57,14 +59,18 @@ export class TapCardHandler implements ICommandHandler<TapCardCommand> {
       const command = new DecideApprovalCommand(card.approvalId, by, tap.verdict, null, digest);
       return { kind: 'decided', approval: await this.commands.execute(command) };
     } catch (error) {
-      if (error instanceof AlreadySettled || error instanceof Expired)
-        return { kind: 'too-late', approval: error.approval };
-      if (error instanceof NotDecidable) return { kind: 'not-decidable' };
-      if (error instanceof RateLimited)
-        return { kind: 'too-many', retryAfterSeconds: error.retryAfterSeconds };
-      throw error;
+      return refusalOf(error);
     }
   }
+}
+
+/** @throws the error, if it does not say why the tap decided nothing */
+export function refusalOf(error: unknown): TapRefusal {
+  if (error instanceof AlreadySettled || error instanceof Expired)
+    return { kind: 'too-late', approval: error.approval };
+  if (error instanceof NotDecidable) return { kind: 'not-decidable' };
+  if (error instanceof RateLimited) return { kind: 'too-many', retryAfterSeconds: error.retryAfterSeconds };
+  throw error;
 }
 
 /** The complete card whose Approve a message shows; null if it has none. */

@@ -1,19 +1,13 @@
 import { Command, CommandBus, CommandHandler, QueryBus, type ICommandHandler } from '@nestjs/cqrs';
-import {
-  AlreadySettled,
-  Expired,
-  NotDecidable,
-  type Approval,
-  type DecidedApproval,
-} from '../../../approvals/approval';
+import type { DecidedApproval } from '../../../approvals/approval';
 import { MakeGrantCommand, type MadeGrant } from '../../../approvals/commands/make-grant';
 import { FindGrantOffersQuery, type GrantOffer } from '../../../approvals/queries/find-grant-offers';
 import type { Person } from '../../../kernel/actor';
-import { DomainError, RateLimited } from '../../../kernel/errors';
+import { DomainError } from '../../../kernel/errors';
 import { RevokeGrantCommand } from '../../../policy/grants/revoke-grant';
 import { CardStore } from '../card-store';
 import { GRANT_ENDS, type GrantTap } from '../operators/callback-data';
-import { findComplete } from './tap-card';
+import { findComplete, refusalOf, type TapRefusal } from './tap-card';
 
 /** Result of a tap on a button of grants. */
 export type GrantResult =
@@ -30,10 +24,7 @@ export type GrantResult =
   | { readonly kind: 'revoked'; readonly id: string }
   /** It had ended before. */
   | { readonly kind: 'revoked-before' }
-  | { readonly kind: 'too-late'; readonly approval: Approval }
-  | { readonly kind: 'too-many'; readonly retryAfterSeconds: number }
-  | { readonly kind: 'not-decidable' }
-  | { readonly kind: 'unknown-button' };
+  | TapRefusal;
 
 /** An authorised operator tapped a button of grants, which its own message shows. */
 export class TapGrantCommand extends Command<GrantResult> {
@@ -84,14 +75,9 @@ export class TapGrantHandler implements ICommandHandler<TapGrantCommand> {
       const made = await this.commands.execute(command);
       return { kind: 'granted', approval: made.approval, made };
     } catch (error) {
-      if (error instanceof AlreadySettled || error instanceof Expired)
-        return { kind: 'too-late', approval: error.approval };
-      if (error instanceof NotDecidable) return { kind: 'not-decidable' };
-      if (error instanceof RateLimited)
-        return { kind: 'too-many', retryAfterSeconds: error.retryAfterSeconds };
       if (error instanceof DomainError && error.code === 'grant.not-permitted')
         return { kind: 'grants-none' };
-      throw error;
+      return refusalOf(error);
     }
   }
 
