@@ -86,7 +86,7 @@ export class AuditStream implements OnApplicationBootstrap, BeforeApplicationShu
     @Inject(CONFIG) config: Config,
   ) {
     const sender = { version: BUILD.version, replica: leases.replica };
-    this.destination = config.auditStream && destinationOf(config.auditStream, log, sender);
+    this.destination = config.auditStream && destinationOf(config.auditStream, log, sender, clock);
     this.guard = createGuard({
       retry: RETRY,
       classify: retryability,

@@ -1,5 +1,6 @@
 import type { Config } from '../../config/environment';
 import type { BUILD } from '../../kernel/build';
+import type { Clock } from '../../kernel/clock';
 import type { Log } from '../../logging/log';
 import { appendLines } from '../append-lines';
 import type { SealedRow } from '../chain-verifier';
@@ -36,6 +37,7 @@ export function destinationOf(
   { to, headers }: NonNullable<Config['auditStream']>,
   log: Log,
   sender: { readonly version: (typeof BUILD)['version']; readonly replica: string },
+  clock: Clock,
 ): Destination {
   switch (to.kind) {
     case 'file':
@@ -43,6 +45,6 @@ export function destinationOf(
     case 'stdout':
       return standardOutput(log);
     case 'endpoint':
-      return new OtlpEndpoint(to.url, headers, sender);
+      return new OtlpEndpoint(to.url, headers, sender, clock);
   }
 }

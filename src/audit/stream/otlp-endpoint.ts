@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AnswerTooLong, boundedText } from '../../kernel/bounded-text';
+import type { Clock } from '../../kernel/clock';
 import type { SealedRow } from '../chain-verifier';
 import type { Destination } from './destination';
 import { StreamFailure } from './stream-failure';
@@ -46,9 +47,9 @@ function recordOf(sealed: SealedRow) {
 }
 
 /** Seconds or a date. */
-function retryAfterMs(header: string | null): number | undefined {
+function retryAfterMs(header: string | null, now: Date): number | undefined {
   if (header === null) return undefined;
-  const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now();
+  const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - now.getTime();
   return Number.isFinite(ms) && ms > 0 ? ms : undefined;
 }
 
@@ -60,6 +61,7 @@ export class OtlpEndpoint implements Destination {
     private readonly url: string,
     private readonly headers: Readonly<Record<string, string>>,
     { version, replica }: { readonly version: string; readonly replica: string },
+    private readonly clock: Clock,
   ) {
     this.resource = {
       attributes: [
@@ -79,7 +81,7 @@ export class OtlpEndpoint implements Destination {
     const answer = await this.read(response);
     const { status } = response;
     if (!response.ok) {
-      const wait = retryAfterMs(response.headers.get('retry-after'));
+      const wait = retryAfterMs(response.headers.get('retry-after'), this.clock.now());
       throw new StreamFailure('status', `the endpoint answered ${status}`, {
         transient: TRANSIENT.has(status),
         tooMany: status === TOO_LARGE,
