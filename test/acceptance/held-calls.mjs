@@ -39,6 +39,16 @@ const payloads = {
       tool_use_id: `toolu_${round}_${n}`,
     },
   }),
+  copilot: (n) => ({
+    path: '/connectors/copilot/hook',
+    body: {
+      sessionId: `session-${round}-${n}`,
+      timestamp: 1_796_040_601_639,
+      cwd: '/srv/shop',
+      toolName: 'bash',
+      toolArgs: { command: 'npm run deploy -- --environment production' },
+    },
+  }),
   mcp: (n) => ({
     path: '/connectors/mcp',
     body: {
@@ -137,8 +147,8 @@ async function measure(url, kind) {
 
   const { items } = await call(url, OPERATOR_KEY, 'GET', '/api/approvals?status=pending&limit=200');
   const delays = [];
-  for (const { id, toolUseId } of items.slice(0, TAPS)) {
-    const n = Number(toolUseId.split('_').at(-1));
+  for (const { id, toolUseId, sessionId } of items.slice(0, TAPS)) {
+    const n = Number((toolUseId ?? sessionId).split(/[_-]/).at(-1));
     const at = performance.timeOrigin + performance.now();
     await call(url, OPERATOR_KEY, 'POST', `/api/approvals/${id}/decision`, { decision: 'approved' });
     await until('it goes on', () => answeredAt.has(n));
@@ -183,8 +193,8 @@ async function main() {
   };
   try {
     // Once for nothing: what is allocated on the first calls is not what a waiter costs.
-    for (const kind of ['hook', 'mcp']) await measure(app.url, kind);
-    for (const kind of ['hook', 'mcp']) {
+    for (const kind of Object.keys(payloads)) await measure(app.url, kind);
+    for (const kind of Object.keys(payloads)) {
       const { kilobytes, p95 } = await measure(app.url, kind);
       row(`${kind}: KB for each of ${AGENTS} waiting agents`, kilobytes, TARGET_KB);
       row(`${kind}: ms from decision to answer, p95`, p95, TARGET_P95_MS);

@@ -106,6 +106,15 @@ it.each<[string, () => Promise<void>]>([
         tool_use_id: toolUse(),
       }),
   ],
+  [
+    'the hook of Copilot CLI',
+    () =>
+      call('POST', '/connectors/copilot/hook', {
+        sessionId: toolUse(),
+        toolName: 'create',
+        toolArgs: { file_text: '*' },
+      }),
+  ],
   ['approve of MCP', () => mcp('approve', { tool_name: 'Write', input: { content: '*' } })],
   ['request_approval of MCP', () => mcp('request_approval', { question: 'May I?', action: '*' })],
   ['POST with wait', () => call('POST', '/api/approvals?wait=55', asked())],

@@ -1,55 +1,13 @@
-import type { JsonObject, JsonValue } from '../../kernel/json';
+import type { JsonObject } from '../../kernel/json';
 import type { KnownMember } from '../action-part';
-import { languageOf, type CodeLanguage } from '../code-language';
+import { languageOf } from '../code-language';
 import { bold, rich, words, type RichText } from '../rich-text';
-import { commandOf, count, countLines, nameOf, pathOf } from '../titles';
+import { count, countLines, nameOf, pathOf } from '../titles';
 import { manyEdits, oneEdit, questionParts } from './claude-code-inputs';
-import type { Circumstances, KnownAgent, KnownTool } from './known-agent';
-
-type Titled = Required<Pick<KnownTool, 'title'>> & Omit<KnownTool, 'effect'>;
-
-const line = (name: string, label: string): KnownMember => ({ name, label, layout: 'line' });
-const block = (name: string, label: string, language?: CodeLanguage): KnownMember => ({
-  name,
-  label,
-  layout: 'block',
-  ...(language ? { language } : {}),
-});
+import type { KnownAgent, KnownTool } from './known-agent';
+import { acts, block, doing, ifOn, isOn, line, namesIn, runs, textOf, titled, WEB_FETCH } from './tool-forms';
 
 const FILE: KnownMember = { ...line('file_path', 'File'), isDetail: true };
-
-const acts = (tool: Titled): KnownTool => ({ effect: 'acts', ...tool });
-
-const textOf = (value: JsonValue | undefined): string | null => (typeof value === 'string' ? value : null);
-
-/** True for every value but those that certainly leave an option off. */
-const isOn = (value: JsonValue | undefined): boolean =>
-  value !== undefined && value !== false && value !== null;
-
-/** Words where the option is on; the member itself stays among the other input. */
-const ifOn = (value: JsonValue | undefined, text: string): RichText[] => (isOn(value) ? [bold(text)] : []);
-
-/** A title from one text of the input; null where it is missing. */
-const titled =
-  (member: string, write: (text: string, input: JsonObject, around: Circumstances) => RichText | null) =>
-  (input: JsonObject, around: Circumstances): RichText | null => {
-    const text = textOf(input[member]);
-    return text === null ? null : write(text, input, around);
-  };
-
-const runs = (language: CodeLanguage, verb = 'Run'): KnownTool =>
-  acts({
-    title: titled('command', (command, _input, { cwd }) => {
-      const where = cwd === null ? words('') : rich` in ${pathOf(cwd, null)}`;
-      return rich`💻 ${bold(verb)}${where}: ${commandOf(command)}`;
-    }),
-    dangers: (input) => [
-      ...ifOn(input.dangerouslyDisableSandbox, 'Outside the sandbox'),
-      ...ifOn(input.run_in_background, 'In the background'),
-      ...ifOn(input.persistent, 'Until the session ends'),
-    ],
-    members: () => [block('command', 'Command', language), line('description', 'Description by the agent')],
-  });
 
 const edits = (
   structure: NonNullable<KnownTool['structure']>,
@@ -116,17 +74,6 @@ const WRITE = acts({
   target: ({ file_path: path }) => textOf(path),
 });
 
-/** The host as a browser would resolve it: names before `@` and look-alike forms do not count. */
-function hostOf(url: string): string | null {
-  return URL.canParse(url) ? new URL(url).host : null;
-}
-
-const WEB_FETCH = acts({
-  title: titled('url', (url) => rich`🌐 ${bold('Fetch')} ${nameOf(hostOf(url) || url)}`),
-  members: () => [line('url', 'URL'), line('prompt', 'Prompt')],
-  target: ({ url }) => (typeof url === 'string' ? hostOf(url) : null),
-});
-
 const SUBAGENT = acts({
   title: titled(
     'prompt',
@@ -146,10 +93,6 @@ const SUBAGENT = acts({
   ],
 });
 
-/** A tool whose title is a verb and one of its texts. */
-const doing = (verb: RichText, member: string, members: readonly KnownMember[] = []): KnownTool =>
-  acts({ title: titled(member, (text) => rich`${verb}: ${nameOf(text)}`), members: () => members });
-
 /** Words for those of several edits that change every occurrence. */
 function everywhereIn({ edits: list }: JsonObject): RichText[] {
   if (!Array.isArray(list)) return [];
@@ -161,8 +104,6 @@ function everywhereIn({ edits: list }: JsonObject): RichText[] {
     rich`${bold(EVERYWHERE)}${words(`${which}${numbers.length > MAX_NAMED_EDITS ? ' and more' : ''}`)}`,
   ];
 }
-
-const namesIn = (list: string): string[] => list.trim().split(/\s+/);
 
 /** Tools that are harmless with any input. */
 const READING = namesIn(`
