@@ -1,7 +1,6 @@
 import { PERSON_WAITS_MS, type Statement } from '../database/database';
 import { enqueueCards, requeueOutcomes, withdrawCards } from '../outbox/outbox-work';
 import { SHOWN_DIGEST } from '../outbox/shown';
-import { revokeGrants } from '../policy/grants/grant-store';
 import { isPresent } from '../database/replica-presence';
 
 /** PostgreSQL channel that notifies every replica of settled approvals: ids, comma separated. */
@@ -155,15 +154,10 @@ export const READ_AT_MOST_SECONDS_AGO = 5;
 /** Digest of the card that shows the approval. */
 export const SHOWN = SHOWN_DIGEST('approvals.id');
 
-/** Grants of the session whose request was rejected. */
-const GRANTS_OF_REJECTED = `$2 = 'rejected' and grants.id = any(array(
-      select g.id from ended join approvals a using (id) join grants g using (key_id, session_id)
-      where g.revoked_at is null))`;
-
 /**
  * Parameters: id, status, actor kind, actor id, actor name, reason, lanes, the database's time, receipt; then whether
- * the receipt names the card that was tapped, and otherwise the digest that it has for the card in the chat. A rejection
- * ends the grants of its session.
+ * the receipt names the card that was tapped, and otherwise the digest that it has for the card in the chat. A trigger
+ * ends the grants of a rejection.
  */
 export const SETTLE: Statement = {
   name: 'approval-settle',
@@ -182,7 +176,7 @@ export const SETTLE: Statement = {
     insert into decisions (approval_id, by_kind, by_id, by_name, verdict, reason, display_digest, decided_at)
     select id, settled_by_kind, settled_by_id, settled_by_name, status, reason, $11, settled_at from ended
     on conflict do nothing
-  ), ${revokeGrants(GRANTS_OF_REJECTED, 'rejection', `$3 || ':' || $4`)}, ${AFTERMATH('$7')}`,
+  ), ${AFTERMATH('$7')}`,
 };
 
 /**

@@ -53,6 +53,8 @@ export interface NewGrant {
   readonly maxUses: number | null;
   /** The version that must be active. */
   readonly policyVersion: string | null;
+  /** The directory in place of the session of the request; null: bound to the session. */
+  readonly cwd: string | null;
   readonly actor: Actor;
 }
 

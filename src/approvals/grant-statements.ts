@@ -10,13 +10,18 @@ import {
   STILL_PENDING,
 } from './approval-statements';
 
+/** A grant of a directory has no session, so that an earlier version, which knows no directories, never uses it. */
+const SESSION_UNLESS = (cwd: string) => `case when ${cwd}::text is null then session_id else '' end`;
+
 /**
- * Approves a request for a person and makes a grant from it; settles the given requests that it covers in the same session.
+ * Approves a request for a person and makes a grant from it; settles the given requests that it covers in the same session
+ * or, for a grant of a directory, in any.
  * All or nothing, except that a covered request may have settled meanwhile.
  *
  * Parameters: id, status, actor kind, actor id, actor name, lanes, the database's time, receipt, whether the receipt names
  * the card that was tapped, the digest of the card; then of the grant: id, scope, words, tool, seconds, maximum of uses,
- * policy version, its name as an actor; then ids and receipts of the covered requests, and the news for the operators.
+ * policy version, its name as an actor; then ids and receipts of the covered requests, the news for the operators, and the
+ * directory of the grant.
  */
 export const GRANT: Statement = {
   name: 'approval-grant',
@@ -40,14 +45,14 @@ export const GRANT: Statement = {
       settled_by_name = by_name
     from answers, main
     where approvals.id = answers.id and ${STILL_PENDING} and expires_at > now()
-      and approvals.key_id = main.key_id and approvals.session_id = main.session_id
+      and approvals.key_id = main.key_id and ($22::text is not null or approvals.session_id = main.session_id)
     returning ${ENDED.split(/,\s*/)
       .map((column) => `approvals.${column}`)
       .join(', ')}, receipt
   ), made as (
-    insert into grants (id, approval_id, key_id, session_id, tool, scope, words, policy_version, made_by_kind, made_by_id,
-      made_by_name, made_at, expires_at, max_uses, uses)
-    select $11, id, key_id, session_id, $14, $12, $13, $17, $3, $4, $5, $7, $7 + make_interval(secs => $15::float8), $16,
+    insert into grants (id, approval_id, key_id, session_id, cwd, tool, scope, words, policy_version, made_by_kind,
+      made_by_id, made_by_name, made_at, expires_at, max_uses, uses)
+    select $11, id, key_id, ${SESSION_UNLESS('$22')}, $22, $14, $12, $13, $17, $3, $4, $5, $7, $7 + make_interval(secs => $15::float8), $16,
       (select count(*) from ended where settled_by_kind = 'grant')
     from main returning id, approval_id, made_at, expires_at, max_uses, words
   ), made_audited as (

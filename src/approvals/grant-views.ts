@@ -1,6 +1,7 @@
 import { createZodDto } from 'nestjs-zod';
 import { z } from 'zod';
 import { ACTOR_KINDS } from '../kernel/actor';
+import { nullableText } from '../kernel/nullable-text';
 import type { Grant } from '../policy/grants/grant-store';
 
 /** The longest grant; source: policy.md, "Grants". */
@@ -26,6 +27,9 @@ export class GrantBodyDto extends createZodDto(
       .max(MAX_GRANT_USES, `must be at most ${MAX_GRANT_USES}`)
       .nullish()
       .meta({ description: 'Default: as many as there is time for.' }),
+    place: z.enum(['session', 'cwd']).default('session').meta({
+      description: 'The session of the request, or every session of its key in its directory (`cwd`)',
+    }),
   }),
 ) {}
 
@@ -57,7 +61,8 @@ const grantViewSchema = z.strictObject({
   id: z.guid(),
   scope: z.string(),
   key: z.string(),
-  sessionId: z.string(),
+  sessionId: nullableText('The session to which it is bound; null: the directory.'),
+  cwd: nullableText('The directory to which it is bound; null: the session.'),
   toolName: z.string(),
   by: actor,
   madeAt: instant,
@@ -74,6 +79,7 @@ export function grantViewOf(grant: Grant): z.infer<typeof grantViewSchema> {
     scope: grant.words,
     key: grant.keyId,
     sessionId: grant.sessionId,
+    cwd: grant.cwd,
     toolName: grant.tool,
     by: grant.by,
     madeAt: grant.madeAt.toISOString(),

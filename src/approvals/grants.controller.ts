@@ -44,9 +44,12 @@ export class GrantsController {
   @Allow('operator')
   @ApiOperation({ summary: 'Approve a request, and the next ones like it until the grant ends' })
   @ApiCreatedResponse({ type: MadeGrantView })
-  async make(@Body() { approvalId, offer, seconds, uses = null }: GrantBodyDto, @Caller() caller: Identity) {
-    const end = { seconds, uses };
-    const made = await this.commands.execute(new MakeGrantCommand(approvalId, offer, end, actorOf(caller)));
+  async make(@Body() body: GrantBodyDto, @Caller() caller: Identity) {
+    const { approvalId, offer, seconds, uses = null, place } = body;
+    const bounds = { seconds, uses, inDirectory: place === 'cwd' };
+    const made = await this.commands.execute(
+      new MakeGrantCommand(approvalId, offer, bounds, actorOf(caller)),
+    );
     const { id, scope, expiresAt, usesLeft, by } = made;
     return { id, scope, expiresAt: expiresAt.toISOString(), usesLeft, by: nameActor(by) };
   }

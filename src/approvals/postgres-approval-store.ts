@@ -126,8 +126,10 @@ function endOfRequest(toolName: string, toolUseId: string | null): string {
   return `,${canonicalize({ toolName, toolUseId } satisfies Partial<RequestText>).slice(1)}`;
 }
 
-function newsOf({ keyId, decision }: DecidedApproval, { words, seconds, maxUses }: NewGrant): News {
-  return { event: 'grant-made', by: decision.by, scope: words, keyId, seconds, maxUses };
+function newsOf({ keyId, decision }: DecidedApproval, { words, seconds, maxUses, cwd }: NewGrant): News {
+  // News are `jsonb`, which cannot hold U+0000 either.
+  const place = cwd === null ? null : toColumnText(cwd);
+  return { event: 'grant-made', by: decision.by, scope: words, keyId, seconds, maxUses, cwd: place };
 }
 
 const MIB = 1024 * 1024;
@@ -135,6 +137,7 @@ const MIB = 1024 * 1024;
 @Injectable()
 export class PostgresApprovalStore extends ApprovalStore {
   private readonly graceSeconds: number;
+  private readonly grantUsesPerMinute: number;
   private readonly maxPending: Amount;
   private readonly headroom: PendingHeadroom;
   private readonly turns = new Turns();
@@ -160,6 +163,7 @@ export class PostgresApprovalStore extends ApprovalStore {
   ) {
     super();
     this.graceSeconds = config.approvals.gracePeriodSeconds;
+    this.grantUsesPerMinute = config.approvals.grantUsesPerMinute;
     const { maxPendingPerAgent: requests, maxPendingBytesPerAgent: bytes } = config.approvals;
     this.maxPending = { requests, bytes };
     this.headroom = new PendingHeadroom(this.maxPending);
@@ -205,6 +209,8 @@ export class PostgresApprovalStore extends ApprovalStore {
       endings.map(({ ending }) => ending.receipt),
       requests.map(({ grantId }) => grantId),
       endings[0]?.now,
+      this.grantUsesPerMinute,
+      this.lanes.current,
     ]);
     return endings.map(({ id, now, request, ending }, place): StoredRuled => {
       const row = rows[place];
@@ -349,6 +355,7 @@ export class PostgresApprovalStore extends ApprovalStore {
       covered.map(({ id }) => id),
       covered.map(({ receipt }) => receipt),
       JSON.stringify(newsOf(approval, grant)),
+      grant.cwd === null ? null : toColumnText(grant.cwd),
     ]);
     return rows.map(({ id }) => id);
   }

@@ -1,4 +1,6 @@
 import type { Statement } from '../database/database';
+import { announce } from '../outbox/outbox-work';
+import { ALARM_LASTS } from '../policy/grants/grant-store';
 
 /** JavaScript dates hold milliseconds; the stored time must equal the shown one. */
 const NOW = `date_trunc('milliseconds', now())`;
@@ -16,11 +18,13 @@ export const NEW_IDS: Statement = {
  * Inserts requests that rules and grants have answered: settled, with their receipts, without a card. Parameters, each an
  * array with a value for each request: key, agent, session, request, digest, correlation, idempotency key, body digest,
  * seconds, traceparent, owner, replica, connector, id, status, policy version, actor kind, actor id, actor name, reason,
- * verdict as JSON, receipt, grant; then the time of all of them.
+ * verdict as JSON, receipt, grant; then the time of all of them,
+ * the uses of one grant in a minute beyond which the operators are told (0: never), and lanes.
  *
  * Stores an answer only while its version is active, and an approval only while nobody has stopped the rules. A replica
  * that has missed a change therefore answers nothing by an old version. An answer by a grant needs a use that is left, and
- * counts it; the locked rows order the replicas. A rejection ends the grants of its session.
+ * counts it; the locked rows order the replicas. A trigger ends the grants of a rejection; those of its key are locked with
+ * the others, in one order.
  *
  * Inserts in the order of the idempotency keys, so that two replicas with the same keys cannot deadlock.
  */
@@ -35,11 +39,12 @@ export const STORE_RULED: Statement = {
         seconds, traceparent, owner, holder, connector, id, status, version, by_kind, by_id, by_name, reason, verdict,
         receipt, grant_id, place)
   ), touched as materialized (
-    select id, key_id, session_id, policy_version, max_uses - uses as uses_left from grants
+    select id, approval_id, key_id, words, made_by_name, policy_version, max_uses - uses as uses_left, pace_at, pace_uses,
+      alarmed_at from grants
     where id = any(array(
         select grant_id from input where grant_id is not null
         union all
-        select g.id from input join grants g using (key_id, session_id)
+        select g.id from input join grants g using (key_id)
         where status = 'rejected' and g.revoked_at is null))
       and revoked_at is null and expires_at > now()
     order by id for update
@@ -74,21 +79,29 @@ export const STORE_RULED: Statement = {
         'reason', ('"' || reason || '"')::json, 'inputDigest', input_digest)::text)) as entry (nth, type, actor, data)
     order by place, nth
   ), used as (
-    select touched.id, count(*) filter (where grant_id = touched.id) as uses,
-      max(by_kind || ':' || by_id) filter (where status = 'rejected') as rejected_by
-    from touched join stored on grant_id = touched.id or (status = 'rejected'
-      and stored.key_id = touched.key_id and stored.session_id = touched.session_id)
-    group by touched.id
+    select touched.*, added, coalesce(pace_at > now() - interval '1 minute', false) as goes_on
+    from touched join (select grant_id as id, count(*)::int as added from stored group by grant_id) as counts using (id)
+  ), paced as (
+    select *, added + case when goes_on then pace_uses else 0 end as pace from used
+  ), judged as (
+    select *, $25 > 0 and pace > $25::int and coalesce(alarmed_at <= now() - ${ALARM_LASTS}, true) as alarms from paced
   ), counted as (
-    update grants set uses = grants.uses + used.uses,
-      revoked_at = case when rejected_by is not null then $24 end, revoked_by = rejected_by,
-      revoked_why = case when rejected_by is not null then 'rejection' end
-    from used where grants.id = used.id
-    returning grants.id, approval_id, revoked_by, revoked_why
-  ), revocation_audited as (
+    update grants set uses = grants.uses + added, pace_uses = pace,
+      pace_at = case when goes_on then grants.pace_at else $24 end,
+      alarmed_at = case when alarms then $24 else grants.alarmed_at end
+    from judged where grants.id = judged.id
+  ), alarmed as (
+    select * from judged where alarms
+  ), alarm_audited as (
     insert into audit_log (at, type, actor, approval_id, data)
-    select $24, 'grant.revoked', revoked_by, approval_id, json_build_object('grant', id, 'cause', revoked_why)::text
-    from counted where revoked_by is not null
+    select $24, 'grant.alarmed', 'grant:' || id, approval_id,
+      json_build_object('uses', pace, 'allowed', $25::int)::text
+    from alarmed
+  ), announced as (${announce({
+    of: 'alarmed',
+    lanes: '$26',
+    news: `jsonb_build_object('event', 'grant-alarm', 'scope', words, 'keyId', key_id, 'madeBy', made_by_name, 'uses', pace)`,
+  })}
   )
   select input.place::int, stored.expires_at, stored.id is not null as stored, valid.place is not null as valid
   from input left join stored using (place) left join valid using (place)

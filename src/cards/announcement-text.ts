@@ -1,7 +1,7 @@
 import type { Announcement, News, PolicyChange } from '../kernel/announcement';
 import { POLICY_DECISIONS } from '../kernel/policy-verdict';
 import { renderCounts } from './digest-text';
-import { scopeOf } from './grant-text';
+import { placeOf, scopeOf } from './grant-text';
 import { span, utc } from './moments';
 import { bold, code, join, rich, words, type RichText } from './rich-text';
 import { shorten } from './shorten';
@@ -47,13 +47,19 @@ function linesOf(news: News, at: RichText): readonly (RichText | string)[] {
     case 'grant-made':
       return [
         rich`⏱ ${bold('Granted')}: ${scopeOf(news.scope)}`,
-        rich`To key ${visibleLine(news.keyId)}, for its session, ${words(endOf(news))}. By ${who(news.by)}, ${at}`,
+        rich`To key ${visibleLine(news.keyId)}, for ${placeOf(news.cwd ?? null)}, ${words(endOf(news))}. By ${who(news.by)}, ${at}`,
         'See and revoke: /grants',
       ];
     case 'grant-revoked':
       return [
         rich`⏱ ${bold('Grant revoked')}: ${scopeOf(news.scope)}`,
         rich`After ${news.uses} use${words(news.uses === 1 ? '' : 's')}. By ${who(news.by)}, ${at}`,
+      ];
+    case 'grant-alarm':
+      return [
+        rich`🚨 ${bold('A grant is used fast')}: ${scopeOf(news.scope)}`,
+        rich`${news.uses} uses within a minute by key ${visibleLine(news.keyId)}. Granted by ${visibleLine(news.madeBy)}, ${at}`,
+        'See and revoke: /grants',
       ];
     case 'digest':
       return [

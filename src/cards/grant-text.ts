@@ -13,6 +13,10 @@ const MAX_SCOPE_LENGTH = 200;
 /** The words of a scope. */
 export const scopeOf = (scope: string): RichText => code(beginning(visibleLine(scope), MAX_SCOPE_LENGTH));
 
+/** The requests of a key to which a grant is bound. `cwd` null: those of one session. */
+export const placeOf = (cwd: string | null): RichText =>
+  cwd === null ? words('its session') : rich`any session in ${scopeOf(cwd)}`;
+
 /** The scopes that an operator may grant from a card; the buttons below name their numbers. */
 export function renderGrantOffers(
   offers: readonly { readonly words: string; readonly covered: number }[],
@@ -60,6 +64,7 @@ export function renderRevoked(id: string, by: Actor): RichText {
 interface OpenGrant extends Made {
   readonly id: string;
   readonly key: string;
+  readonly cwd: string | null;
   readonly uses: number;
 }
 
@@ -70,10 +75,10 @@ export function renderGrants(grants: readonly OpenGrant[], now: Date): RichText 
   return join(
     [
       rich`⏱ ${bold(`${grants.length} open grant${grants.length === 1 ? '' : 's'}`)}`,
-      ...grants.slice(0, GRANTS_SHOWN).map(({ id, scope, key, uses, usesLeft, by, expiresAt }) => {
+      ...grants.slice(0, GRANTS_SHOWN).map(({ id, scope, key, cwd, uses, usesLeft, by, expiresAt }) => {
         const left = usesLeft === null ? '' : `, ${usesLeft} left`;
         const time = span(now.getTime(), expiresAt.getTime());
-        return rich`${shortId(id)} ${scopeOf(scope)} – key ${visibleLine(key)}, by ${who(by)}, used ${uses} times${words(left)}, ends in ${words(time)}`;
+        return rich`${shortId(id)} ${scopeOf(scope)} – key ${visibleLine(key)}, ${placeOf(cwd)}, by ${who(by)}, used ${uses} times${words(left)}, ends in ${words(time)}`;
       }),
       ...(more > 0 ? [`… and ${more} more: countersign grants list`] : []),
     ],

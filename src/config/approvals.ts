@@ -29,6 +29,12 @@ export const APPROVALS = section('Approvals', {
     1_000_000,
     64,
   ),
+  APPROVAL_GRANT_USES_PER_MINUTE: integer(
+    'More uses of one grant in a minute alarm the operators; 0 is off',
+    0,
+    1_000_000,
+    30,
+  ),
   APPROVAL_RETENTION_DAYS: integer('Settled requests are removed after this', 1, 36_500, 90),
 });
 
@@ -65,6 +71,7 @@ export const approvalSettingsOf = (
     warningSeconds: env.APPROVAL_WARNING_MINUTES * 60,
     maxPendingPerAgent: env.APPROVAL_MAX_PENDING_PER_AGENT,
     maxPendingBytesPerAgent: env.APPROVAL_MAX_PENDING_MIB_PER_AGENT * MIB,
+    grantUsesPerMinute: env.APPROVAL_GRANT_USES_PER_MINUTE,
     retentionDays: env.APPROVAL_RETENTION_DAYS,
   },
   rateLimits: {

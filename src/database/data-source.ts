@@ -24,6 +24,7 @@ import { AddStopConfirmations1795464000025 } from '../../migrations/179546400002
 import { AddDigestState1795464000026 } from '../../migrations/1795464000026-AddDigestState';
 import { FillAuditQueuePlainly1795464000029 } from '../../migrations/1795464000029-FillAuditQueuePlainly';
 import { AddGrants1795464000032 } from '../../migrations/1795464000032-AddGrants';
+import { BindGrants1795464000034 } from '../../migrations/1795464000034-BindGrants';
 import { AddTopics1795464000012 } from '../../migrations/1795464000012-AddTopics';
 import { AddCardPieces1795464000013 } from '../../migrations/1795464000013-AddCardPieces';
 
@@ -114,6 +115,7 @@ export function createDataSource(
       AddDigestState1795464000026,
       FillAuditQueuePlainly1795464000029,
       AddGrants1795464000032,
+      BindGrants1795464000034,
     ],
     migrationsTransactionMode: 'all',
     applicationName: 'countersign',

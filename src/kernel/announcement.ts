@@ -55,7 +55,10 @@ export type News =
   /** `proposal` is the id that a second person approves. */
   | (VersionNews & { readonly event: 'policy-proposed'; readonly proposal: string })
   | { readonly event: 'policy-stopped' | 'policy-resumed'; readonly by: Actor }
-  /** `scope`: what was granted, in words; `maxUses` null: as many as there is time for. */
+  /**
+   * `scope`: what was granted, in words; `maxUses` null: as many as there is time for; `cwd`: the directory in place of the
+   * session, absent in news of an earlier version.
+   */
   | {
       readonly event: 'grant-made';
       readonly by: Actor;
@@ -63,8 +66,17 @@ export type News =
       readonly keyId: string;
       readonly seconds: number;
       readonly maxUses: number | null;
+      readonly cwd?: string | null;
     }
   | { readonly event: 'grant-revoked'; readonly by: Actor; readonly scope: string; readonly uses: number }
+  /** A grant was used so often within a minute. `madeBy`: the name of its maker. */
+  | {
+      readonly event: 'grant-alarm';
+      readonly scope: string;
+      readonly keyId: string;
+      readonly madeBy: string;
+      readonly uses: number;
+    }
   /** The digest of an interval, in milliseconds since 1970. */
   | {
       readonly event: 'digest';

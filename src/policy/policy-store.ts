@@ -4,7 +4,6 @@ import { auditName, type Actor } from '../kernel/actor';
 import type { News, PolicyChange } from '../kernel/announcement';
 import { Lanes } from '../outbox/lanes';
 import { announce } from '../outbox/outbox-work';
-import { revokeGrants } from './grants/grant-store';
 import { PolicyVersionEntity } from './policy.entities';
 
 /** A version of the policy document. */
@@ -91,7 +90,7 @@ const APPLY: Statement = {
   ), announced as (${announce({ of: 'activated', lanes: '$8', news: '$9::jsonb' })}
   ), woken as (
     select pg_notify('${POLICY_CHANNEL}', '') as sent from activated
-  ), ${revokeGrants('exists (select from activated)', 'policy', '$6')}
+  )
   select (select at from activated) as at, (select id from older) as older, (select version from older) as build,
     (select count(sent) from woken) as all_woken`,
 };

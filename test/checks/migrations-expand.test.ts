@@ -9,6 +9,7 @@ const HARMLESS = new Map([
   ['constraint outbox.ck_outbox_kind is another', 'allows more kinds than before'],
   ['column outbox.lane is required', 'a trigger fills it for versions that do not write it'],
   ['unique outbox.uq_outbox_lane_work is new', 'follows from uq_outbox_work, which has fewer columns'],
+  ['unique grants.uq_grants_approval is new', 'no version makes two grants from one request'],
   ['unique audit_log.uq_audit_log_flood is new', 'covers types that no version before writes'],
   ['unique audit_log.uq_audit_log_too_large is new', 'covers a type that no version before writes'],
 ]);

@@ -3,6 +3,7 @@ import { Api, type ApprovalJson } from '../support/api';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { issueKey } from '../support/keys';
 import { openTestApp, type OpenApp } from '../support/open-app';
+import { until } from '../support/until';
 import { AGENT_KEY } from '../support/well-known';
 
 let database: TestDatabase;
@@ -221,6 +222,98 @@ describe('a grant ends', () => {
 it('is not offered for a question of the agent, which an approval does not answer', async () => {
   const { id } = await ask('', { toolName: 'AskUserQuestion', toolInput: { questions: [] } });
   expect(await offersOf(id)).toEqual([]);
+});
+
+describe('for a directory', () => {
+  const place = 'cwd';
+
+  it('answers every session of its key there, and settles those that wait, but none in another directory', async () => {
+    const first = await ask('npm run test');
+    const waits = await ask('npm run test', { sessionId: 'another' });
+    const { body } = await grant(first.id, 'this exact action', { place });
+    expect((await api.get(waits.id)).body.status).toBe('approved');
+    expect((await ask('npm run test', { sessionId: 'a third' })).decision?.by).toMatchObject({ id: body.id });
+    expect(await openGrants()).toMatchObject([{ sessionId: null, cwd: '/srv/shop', uses: 2 }]);
+    expect((await ask('npm run test', { cwd: '/srv/other' })).status).toBe('pending');
+  });
+
+  it('does not end with a session, or with a rejection elsewhere, but with one there', async () => {
+    const cwd = '/srv/"quoted" \\ shop\u0000';
+    const isUsed = async () => (await ask('true', { cwd, sessionId: 'another' })).status === 'approved';
+    const reject = async (more: Record<string, unknown>) =>
+      asOperator('POST', `/api/approvals/${(await ask('rm -rf build', more)).id}/decision`, {
+        decision: 'rejected',
+      });
+    expect((await grant((await ask('true', { cwd })).id, 'this exact action', { place })).status).toBe(201);
+    expect(await isUsed()).toBe(true);
+    const end = { hook_event_name: 'SessionEnd', session_id: 'session-1', reason: 'exit', cwd };
+    expect((await api.call('agent', 'POST', '/connectors/claude-code/hook', end)).status).toBe(200);
+    await reject({});
+    expect(await isUsed()).toBe(true);
+    await reject({ cwd, sessionId: 'a third' });
+    expect(await isUsed()).toBe(false);
+    expect(await openGrants()).toEqual([]);
+  });
+
+  it('is refused for a request that names none', async () => {
+    const { id } = await ask('npm run test', { cwd: null });
+    const [exact] = await offersOf(id);
+    expect(
+      await asOperator('POST', '/api/grants', { approvalId: id, offer: exact?.id, place }),
+    ).toMatchObject({
+      status: 409,
+      body: { code: 'grant.not-permitted', detail: expect.stringContaining('names no directory') as string },
+    });
+  });
+});
+
+describe('ends also where a replica of an earlier version', () => {
+  it('stores the rejection', async () => {
+    await grant((await ask('npm run test')).id, 'npm run test');
+    const { id } = await ask('rm -rf build');
+    await database.query(
+      `update approvals set status = 'rejected', settled_at = now(), settled_by_kind = 'api', settled_by_id = 'olga',
+         settled_by_name = 'olga' where id = $1`,
+      [id],
+    );
+    expect(await openGrants()).toEqual([]);
+    const audited = await database.query(
+      `select type, actor, data::json ->> 'cause' as cause from audit_log where type = 'grant.revoked'`,
+    );
+    expect(audited).toEqual([{ type: 'grant.revoked', actor: 'api:olga', cause: 'rejection' }]);
+  });
+
+  it('applies another version of the policy, even if the one before comes back', async () => {
+    await grant((await ask('npm run test')).id, 'npm run test');
+    await database.query(`insert into policy_versions (version, document, source, created_at)
+      values ('sha256:other', '{"rules":[],"version":1}', 'version: 1', now())`);
+    await database.query(`update policy_state set active_version = 'sha256:other'`);
+    await database.query(`insert into policy_activations (version, cause, actor, at)
+      values ('sha256:other', 'apply', 'api:maria', now())`);
+    await database.query(`update policy_state set active_version = null`);
+    expect((await ask('npm run test')).status).toBe('pending');
+    expect(await openGrants()).toEqual([]);
+  });
+});
+
+it('used faster than the operators allow is announced and audited once an hour, and counted', async () => {
+  const { body } = await grant((await ask('npm run test')).id, 'npm run test');
+  const use = async (times: number) => {
+    for (let nth = 0; nth < times; nth++) expect((await ask('npm run test')).status).toBe('approved');
+    return database.query(
+      `select actor, data::json ->> 'uses' as uses from audit_log where type = 'grant.alarmed' order by seq`,
+    );
+  };
+  const first = { actor: `grant:${String(body.id)}`, uses: '31' };
+  expect(await use(30)).toEqual([]);
+  await database.query(`update grants set pace_at = pace_at - interval '1 minute'`);
+  expect(await use(30)).toEqual([]);
+  expect(await use(5)).toEqual([first]);
+  await until('the metric', async () =>
+    (await (await fetch(`${app.url}/metrics`)).text()).includes('\ngrants_alarming 1\n'),
+  );
+  await database.query(`update grants set alarmed_at = alarmed_at - interval '1 hour'`);
+  expect(await use(1)).toEqual([first, { ...first, uses: '36' }]);
 });
 
 it('made under another version of the policy answers nothing, though nobody has revoked it', async () => {

@@ -153,6 +153,17 @@ export const STORIES: Readonly<Record<string, Story>> = {
     return {};
   },
 
+  /** An agent that may run the tests runs them in a loop. */
+  CountersignGrantBurst: async ({ api }) => {
+    const tests = { toolInput: { command: 'npm run test' }, cwd: '/srv/shop' };
+    const { id } = await asked(api, tests);
+    const path = `/api/approvals/${id}/grant-offers`;
+    const { body } = await api.call<{ offers: { id: string }[] }>('operator', 'GET', path);
+    await api.call('operator', 'POST', '/api/grants', { approvalId: id, offer: body.offers[1]?.id });
+    for (let use = 0; use <= 30; use++) await asked(api, tests);
+    return {};
+  },
+
   /** The token for the SIEM has expired. */
   CountersignAuditNotStreamed: async (scene) => {
     const { machine } = scene;

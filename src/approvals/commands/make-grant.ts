@@ -23,11 +23,13 @@ import { judge } from './late-attempt';
 /** Pending requests of the session that a new grant may settle at once; later ones use it when they are asked again. */
 const MAX_COVERED = 100;
 
-/** The end of a grant. */
-export interface GrantEnd {
+/** The bounds of a grant. */
+export interface GrantBounds {
   readonly seconds: number;
   /** Null: as many uses as there is time for. */
   readonly uses: number | null;
+  /** True for every session in the directory of the request, in place of its own session. */
+  readonly inDirectory: boolean;
 }
 
 export interface MadeGrant {
@@ -51,7 +53,7 @@ export class MakeGrantCommand extends Command<MadeGrant> {
     readonly approvalId: string,
     /** The id of the offer. */
     readonly offer: string,
-    readonly end: GrantEnd,
+    readonly bounds: GrantBounds,
     readonly by: Person,
     /** Digest of the card that was tapped; null: of the card in the chat, if there is one. */
     readonly displayDigest: string | null = null,
@@ -81,7 +83,7 @@ export class MakeGrantHandler implements ICommandHandler<MakeGrantCommand> {
 
   /** @returns null if something has changed since the request was seen: it must be read again */
   private async make(seen: Snapshot, command: MakeGrantCommand): Promise<MadeGrant | null> {
-    const { approvalId: id, by, displayDigest: tapped, end } = command;
+    const { approvalId: id, by, displayDigest: tapped, bounds } = command;
     const unsigned = await judge(
       () => decide(seen.approval, by, 'approved', null, seen.now),
       { id, by, attempt: 'approved' },
@@ -94,9 +96,10 @@ export class MakeGrantHandler implements ICommandHandler<MakeGrantCommand> {
       ...grantIdentity(offer, by),
       scope: offer.scope,
       words: offer.words,
-      seconds: end.seconds,
-      maxUses: end.uses,
+      seconds: bounds.seconds,
+      maxUses: bounds.uses,
       policyVersion: this.policy.version,
+      cwd: bounds.inDirectory ? directoryOf(seen.approval) : null,
     };
     const maker = { id: grant.id, by: nameActor(by) };
     const covered = await this.cover(unsigned, grant, maker);
@@ -116,8 +119,8 @@ export class MakeGrantHandler implements ICommandHandler<MakeGrantCommand> {
       this.feed.answer(each);
       this.events.publish(new ApprovalSettled(each));
     }
-    const expiresAt = new Date(unsigned.settledAt.getTime() + end.seconds * 1000);
-    const usesLeft = end.uses === null ? null : end.uses - (settled.size - 1);
+    const expiresAt = new Date(unsigned.settledAt.getTime() + bounds.seconds * 1000);
+    const usesLeft = bounds.uses === null ? null : bounds.uses - (settled.size - 1);
     return { id: grant.id, scope: offer.words, expiresAt, usesLeft, by, approval };
   }
 
@@ -143,16 +146,16 @@ export class MakeGrantHandler implements ICommandHandler<MakeGrantCommand> {
     );
   }
 
-  /** The requests of the session that wait and that the grant covers, approved by it. */
+  /** The requests of the session or directory that wait and that the grant covers, approved by it. */
   private async cover(
     approval: DecidedApproval,
-    { scope, maxUses, actor }: NewGrant,
+    { scope, maxUses, cwd, actor }: NewGrant,
     maker: { readonly id: string; readonly by: ReturnType<typeof nameActor> },
   ): Promise<CoveredApproval[]> {
     const { keyId, sessionId, settledAt } = approval;
     const { snapshots } = await this.store.list({
       keyId,
-      sessionId,
+      sessionId: cwd === null ? sessionId : null,
       status: 'pending',
       agentId: null,
       connector: null,
@@ -166,6 +169,7 @@ export class MakeGrantHandler implements ICommandHandler<MakeGrantCommand> {
         (each) =>
           each.id !== approval.id &&
           each.toolName === approval.toolName &&
+          (cwd === null || each.cwd === cwd) &&
           (scope.kind === 'matching' || each.inputDigest === scope.inputDigest) &&
           this.policy.mayGrant(each.policy) &&
           this.policy.allows(rules, policyRequestOf(each, each, each.connector)),
@@ -189,6 +193,11 @@ export class MakeGrantHandler implements ICommandHandler<MakeGrantCommand> {
       }),
     );
   }
+}
+
+function directoryOf({ cwd }: Approval): string {
+  if (cwd !== null) return cwd;
+  throw new DomainError('grant.not-permitted', 'This request names no directory; grant it for its session.');
 }
 
 function grantIdentity({ words }: Offer, by: Person): Pick<NewGrant, 'id' | 'actor'> {

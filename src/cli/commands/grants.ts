@@ -22,7 +22,12 @@ const madeSchema = z.object({
 });
 const grantsSchema = z.object({
   items: z.array(
-    madeSchema.extend({ key: z.string(), sessionId: z.string(), toolName: z.string(), uses: z.number() }),
+    madeSchema.extend({
+      key: z.string(),
+      cwd: z.string().nullable(),
+      toolName: z.string(),
+      uses: z.number(),
+    }),
   ),
 });
 type Grant = z.infer<typeof grantsSchema>['items'][number];
@@ -31,6 +36,7 @@ interface MakeOptions extends ServiceOptions {
   readonly offer: string;
   readonly for?: number;
   readonly uses?: number;
+  readonly cwd?: true;
 }
 
 /** `countersign grants`: answers for the next requests like one that an operator approves. */
@@ -51,6 +57,7 @@ export function grantsCommand(): Command {
         .requiredOption('--offer <offer>', 'id of the offer, or its number in the list')
         .option('--for <time>', 'how long, such as 30m or 8h; at most 8h, else 1h', seconds)
         .option('--uses <n>', 'at most so many uses', uses)
+        .option('--cwd', 'for every session in the directory of the request, not for its session alone')
         .action(make),
     )
     .addCommand(
@@ -72,11 +79,12 @@ function list(options: ServiceOptions): Promise<void> {
 
 function rowsOf(items: readonly Grant[]): string[][] {
   return [
-    ['GRANT', 'SCOPE', 'KEY', 'TOOL', 'USES', 'LEFT', 'ENDS', 'BY'],
-    ...items.map(({ id, scope, key, toolName, uses: used, usesLeft, expiresAt, by }) => [
+    ['GRANT', 'SCOPE', 'KEY', 'FOR', 'TOOL', 'USES', 'LEFT', 'ENDS', 'BY'],
+    ...items.map(({ id, scope, key, cwd, toolName, uses: used, usesLeft, expiresAt, by }) => [
       shortId(id),
       scope,
       key,
+      cwd ?? 'session',
       toolName,
       String(used),
       usesLeft === null ? '' : String(usesLeft),
@@ -109,7 +117,8 @@ function make(id: string, options: MakeOptions): Promise<void> {
     const offer = /^[1-4]$/.test(options.offer)
       ? (await offersOf(door, approval.id)).offers[Number(options.offer) - 1]?.id
       : options.offer;
-    const body = { approvalId: approval.id, offer, seconds: options.for, uses: options.uses };
+    const place = options.cwd ? 'cwd' : 'session';
+    const body = { approvalId: approval.id, offer, seconds: options.for, uses: options.uses, place };
     const made = await callService(door, { method: 'POST', path: '/api/grants', body }, madeSchema);
     const left = made.usesLeft === null ? '' : `, ${made.usesLeft} uses left`;
     show(

@@ -50,6 +50,12 @@ export const POLICY_METRICS: readonly Metric[] = [
     from: [OpenGrants],
     read: ({ count }) => count,
   }),
+  gauge({
+    name: 'grants_alarming',
+    help: 'Open grants that were used faster than APPROVAL_GRANT_USES_PER_MINUTE within the last hour.',
+    from: [OpenGrants],
+    read: ({ alarming }) => alarming,
+  }),
   counter({
     name: 'grants_uses_total',
     help: 'Requests that a grant answered on this replica.',

@@ -15,14 +15,13 @@ export const MAX_OPEN_OF_KEY = 50;
 /** The newest are used; the others ask. */
 const MAX_OPEN = 5_000;
 
-/** The causes of a revocation. `rejection`: a person or a rule rejected a request of the session. */
-export type RevocationCause = 'revoked' | 'rejection' | 'session' | 'policy';
-
 /** A rule with an end that a person made from a card. */
 export interface Grant {
   readonly id: string;
   readonly keyId: string;
-  readonly sessionId: string;
+  /** The session whose requests it answers; null: those of any session in {@link cwd}. */
+  readonly sessionId: string | null;
+  readonly cwd: string | null;
   readonly tool: string;
   readonly scope: Scope;
   /** The scope as its maker read it. */
@@ -35,18 +34,23 @@ export interface Grant {
   readonly uses: number;
   /** Null: as many as there is time for. */
   readonly maxUses: number | null;
+  /** True if it was used faster than the operators allow, in the last hour. */
+  readonly isAlarming: boolean;
 }
 
 const NOW = `date_trunc('milliseconds', now())`;
+
+/** An alarm about a grant stands for this time, in which the operators are not told again. */
+export const ALARM_LASTS = `interval '1 hour'`;
 
 /** Not revoked, not past its time, not used up. */
 export const IS_OPEN = `revoked_at is null and expires_at > now() and (max_uses is null or uses < max_uses)`;
 
 /**
  * CTEs that revoke the open grants of a condition, with an audit row for each. `by`: SQL of the actor, as the audit log
- * names it. A trigger notifies the replicas.
+ * names it. A trigger notifies the replicas. Triggers revoke those of a rejection and of another policy version.
  */
-export const revokeGrants = (where: string, cause: RevocationCause, by: string) => `
+const revokeGrants = (where: string, cause: 'revoked' | 'session', by: string) => `
   revoked as (
     update grants set revoked_at = ${NOW}, revoked_by = ${by}, revoked_why = '${cause}'
     where revoked_at is null and expires_at > now() and (${where})
@@ -61,8 +65,8 @@ export const revokeGrants = (where: string, cause: RevocationCause, by: string) 
 const OPEN: Statement = {
   name: 'grants-open',
   text: `
-  select id, key_id, session_id, tool, scope, words, made_by_kind, made_by_id, made_by_name, policy_version, made_at,
-    expires_at, uses, max_uses
+  select id, key_id, session_id, cwd, tool, scope, words, made_by_kind, made_by_id, made_by_name, policy_version, made_at,
+    expires_at, uses, max_uses, coalesce(alarmed_at > now() - ${ALARM_LASTS}, false) as is_alarming
   from grants where ${IS_OPEN} order by id desc limit ${MAX_OPEN}`,
 };
 
@@ -90,6 +94,7 @@ interface GrantRow {
   readonly id: string;
   readonly key_id: string;
   readonly session_id: string;
+  readonly cwd: string | null;
   readonly tool: string;
   readonly scope: string;
   readonly words: string;
@@ -101,6 +106,7 @@ interface GrantRow {
   readonly expires_at: Date;
   readonly uses: number;
   readonly max_uses: number | null;
+  readonly is_alarming: boolean;
 }
 
 @Injectable()
@@ -131,7 +137,8 @@ export class GrantStore {
 const toGrant = (row: GrantRow): Grant => ({
   id: row.id,
   keyId: row.key_id,
-  sessionId: parseColumnText(row.session_id),
+  sessionId: row.cwd === null ? parseColumnText(row.session_id) : null,
+  cwd: row.cwd === null ? null : parseColumnText(row.cwd),
   tool: parseColumnText(row.tool),
   scope: JSON.parse(row.scope) as Scope,
   words: row.words,
@@ -141,4 +148,5 @@ const toGrant = (row: GrantRow): Grant => ({
   expiresAt: row.expires_at,
   uses: row.uses,
   maxUses: row.max_uses,
+  isAlarming: row.is_alarming,
 });

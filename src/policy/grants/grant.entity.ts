@@ -4,6 +4,7 @@ import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
 @Entity('grants')
 @Index('ix_grants_open', ['keyId', 'sessionId'], { where: 'revoked_at is null' })
 @Index('ix_grants_expires', ['expiresAt'])
+@Index('uq_grants_approval', ['approvalId'], { unique: true })
 @Check('ck_grants_uses', 'uses >= 0 and (max_uses is null or uses <= max_uses)')
 @Check('ck_grants_max_uses', 'max_uses > 0')
 @Check('ck_grants_time', `expires_at > made_at and expires_at <= made_at + interval '8 hours'`)
@@ -22,9 +23,13 @@ export class GrantEntity {
   @Column('text', { name: 'key_id' })
   keyId!: string;
 
-  /** The inside of a JSON string, as in `approvals`. */
+  /** The inside of a JSON string, as in `approvals`; empty for a grant of a directory, so that earlier versions never use it. */
   @Column('text', { name: 'session_id' })
   sessionId!: string;
+
+  /** The directory in place of a session, the inside of a JSON string. */
+  @Column('text', { nullable: true })
+  cwd!: string | null;
 
   /** The inside of a JSON string. */
   @Column('text')
@@ -61,6 +66,17 @@ export class GrantEntity {
 
   @Column('integer')
   uses!: number;
+
+  /** Begin of the minute in which uses were counted last, and their number. */
+  @Column('timestamptz', { name: 'pace_at', nullable: true })
+  paceAt!: Date | null;
+
+  @Column('integer', { name: 'pace_uses', default: 0 })
+  paceUses!: number;
+
+  /** Time at which the operators were last told that it is used too fast. */
+  @Column('timestamptz', { name: 'alarmed_at', nullable: true })
+  alarmedAt!: Date | null;
 
   @Column('timestamptz', { name: 'revoked_at', nullable: true })
   revokedAt!: Date | null;

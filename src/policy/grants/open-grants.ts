@@ -56,6 +56,11 @@ export class OpenGrants implements OnApplicationBootstrap, BeforeApplicationShut
     return this.grants.length;
   }
 
+  /** Number of open grants that were used faster than the operators allow, as of the last read. */
+  get alarming(): number {
+    return this.grants.filter(({ isAlarming }) => isAlarming).length;
+  }
+
   /** Number of open grants of one key, as of the last read. */
   ofKey(keyId: string): number {
     return this.grants.filter((grant) => grant.keyId === keyId).length;
@@ -81,12 +86,12 @@ export class OpenGrants implements OnApplicationBootstrap, BeforeApplicationShut
     return this.next;
   }
 
-  /** The grants whose key, session and tool are those of the request; for an exact one, also its action. */
+  /** The grants whose key, session or directory, and tool are those of the request; for an exact one, also its action. */
   of(request: PolicyRequest, inputDigest: string): readonly OpenGrant[] {
     return this.grants.filter(
-      ({ keyId, sessionId, tool, scope }) =>
+      ({ keyId, sessionId, cwd, tool, scope }) =>
         keyId === request.key &&
-        sessionId === request.sessionId &&
+        (cwd === null ? sessionId === request.sessionId : cwd === request.cwd) &&
         tool === request.toolName &&
         (scope.kind === 'matching' || scope.inputDigest === inputDigest),
     );

@@ -111,7 +111,7 @@ export async function startMetered() {
         },
       },
       { provide: ActivePolicy, useValue: { version: null, stopped: null } },
-      { provide: OpenGrants, useValue: { count: 0 } },
+      { provide: OpenGrants, useValue: { count: 0, alarming: 0 } },
       { provide: HeldCalls, useValue: { waitingFor: (connector: string) => world.held[connector] } },
       {
         provide: Database,

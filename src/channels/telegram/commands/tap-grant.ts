@@ -68,7 +68,7 @@ export class TapGrantHandler implements ICommandHandler<TapGrantCommand> {
       const command = new MakeGrantCommand(
         card.approvalId,
         tap.offer,
-        { seconds, uses },
+        { seconds, uses, inDirectory: false },
         by,
         card.displayDigest,
       );
