@@ -5,12 +5,13 @@ module.exports = {
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
   // They start every program as a process of its own, or want the machine to themselves, or an installation:
-  // npm run test:e2e, test:chaos, test:load, test:claude, test:deploy.
+  // npm run test:e2e, test:chaos, test:load, test:agents, test:claude, test:deploy.
   testPathIgnorePatterns: [
     '/node_modules/',
     '<rootDir>/test/e2e/[^/]+$',
     '<rootDir>/test/chaos/',
     '<rootDir>/test/load/',
+    '<rootDir>/test/agents/',
     '<rootDir>/test/claude/',
     '<rootDir>/test/deploy/',
   ],
