@@ -48,7 +48,7 @@ export interface SnapshotRow extends ApprovalRow {
   display_digest: string | null;
 }
 
-/** The part of a request that the caller wrote, as it is stored: RFC 8785 text. */
+/** The part of a request that the caller wrote, as it is stored. */
 export type RequestText = Pick<
   ApprovalRequest,
   'agentId' | 'sessionId' | 'toolName' | 'toolInput' | 'toolUseId' | 'summary' | 'cwd' | 'metadata'
@@ -130,7 +130,7 @@ export type UnsignedRow = Pick<
 
 const TOOL_NAME = ',"toolName":';
 
-/** Reads the last but one member of a request, in RFC 8785 order. A string holds no quote without a backslash. */
+/** Reads the last but one member of a request: its own members are in RFC 8785 order. A string holds no quote without a backslash. */
 function toolNameOf(request: string): string {
   const end = request.slice(request.lastIndexOf(TOOL_NAME) + 1);
   return (JSON.parse(`{${end}`) as RequestText).toolName;

@@ -479,8 +479,8 @@ const OPEN = `(status = 'pending' or (status = 'approved'
     and coalesce(acknowledged, '') not in ('ran', 'failed')))`;
 
 /**
- * Parameters: session, key, two ends of the stored request, after id, connector; null ends: all that are pending. RFC
- * 8785 sorts the members, so the text ends with the name of the tool and the id of its use.
+ * Parameters: session, key, two ends of the stored request, after id, connector; null ends: all that are pending. The
+ * members of a request are sorted, so the text ends with the name of the tool and the id of its use.
  */
 export const FIND_OPEN_CALLS: Statement = {
   name: 'approval-find-open-calls',

@@ -39,7 +39,7 @@ export class ApprovalEntity {
   @Column('text', { name: 'session_id' })
   sessionId!: string;
 
-  /** The request as RFC 8785 text, exactly the text that is digested. */
+  /** The request as RFC 8785 text, except that the members of the tool's input stand in the agent's order. */
   @Column('text')
   request!: string;
 

@@ -47,7 +47,7 @@ type Forms = Partial<Record<keyof EnqueueBody, string>>;
 
 /** A request of an agent, built once where it comes in: each member is brought into its RFC 8785 form once. */
 export class NewRequest {
-  /** The stored text: the RFC 8785 form of the request. */
+  /** The stored text: RFC 8785 except for the order of members in the tool's input, which cards show as the agent wrote it. */
   readonly text: string;
   /** Length of the text, in UTF-8 bytes. */
   readonly bytes: number;
@@ -60,8 +60,9 @@ export class NewRequest {
     const { toolInput, toolName, cwd = 'null', toolUseId = 'null', summary = 'null' } = forms;
     const { agentId, sessionId, metadata = 'null' } = forms;
     const data = metadata === 'null' ? '{}' : metadata;
-    const asked = { agentId, cwd, metadata: data, sessionId, summary, toolInput, toolName, toolUseId };
-    this.text = canonicalObject(asked);
+    const asWritten = JSON.stringify(body.toolInput);
+    const asked = { agentId, cwd, metadata: data, sessionId, summary, toolName, toolUseId };
+    this.text = canonicalObject({ ...asked, toolInput: asWritten });
     this.bytes = Buffer.byteLength(this.text);
     this.inputDigest = `sha256:${sha256Hex(canonicalObject({ cwd, toolInput, toolName }))}`;
   }
