@@ -2,114 +2,134 @@ import { createHash } from 'node:crypto';
 import type { ApprovalRequest } from '../approvals/approval';
 import { cutText } from '../kernel/cut-text';
 import type { Steps } from '../kernel/steps';
+import type { ActionFile } from './action-file';
 import type { ActionPart } from './action-part';
 import { BLOCK_PREFIX, labelOf } from './action-parts';
 import { askerOf, CLAIMED_AGENT } from './asker';
 import { shortId } from './short-id';
 import { makeVisible, visibleLine } from './visible-text/visible-text';
 
-/** The complete action as a file, for when a message cannot hold it. */
-export interface ActionDocument {
-  readonly fileName: string;
-  readonly bytes: Buffer;
-  /** Lower-case hex. */
-  readonly sha256: string;
-}
-
-const UNITS_IN_A_STEP = 32 * 1024;
+/** About a millisecond of work. */
+const UNITS_IN_A_STEP = 128 * 1024;
 
 /**
  * UTF-8 text in two parts. The first is for reading, as a card shows it: every line of the action has a mark, so that
  * none can imitate a line of the document. The last line but one is JSON with the exact input for programs. Its
  * RFC 8785 form hashes to the input digest in the last line.
  *
- * @param text the action's parts, from `makeActionText`
+ * @param written the files that the action writes and that come beside the document, which then only names them
  */
-export function* makeActionDocument(request: ApprovalRequest, text: string): Steps<ActionDocument> {
+export function* makeActionDocument(
+  request: ApprovalRequest,
+  parts: readonly ActionPart[],
+  written: ReadonlyMap<ActionPart, ActionFile>,
+): Steps<ActionFile> {
   const { id, toolName, toolInput, cwd } = request;
   const metadata = yield* makeVisible(JSON.stringify(request.metadata), 'block');
   yield;
   const exact = yield* makeVisible(JSON.stringify({ cwd, toolInput, toolName }), 'json');
-  const texts = [
-    `Countersign: everything that request ${shortId(id)} asks for`,
-    '',
-    ...readingLines(request, text, metadata.shown),
-    '',
-    '=== Exact: one line of JSON, what cannot be seen written as JSON escapes, then the digest of its RFC 8785 form ===',
-    '',
-    exact.shown,
-    request.inputDigest,
-    '',
-  ];
-  const hash = createHash('sha256');
+  const { before, after } = readingLines(request, metadata.shown);
   const pieces: Buffer[] = [];
-  for (const piece of piecesOf(texts)) {
-    const bytes = Buffer.from(piece, 'utf8');
-    pieces.push(bytes);
-    hash.update(bytes);
-    if (piece.length >= UNITS_IN_A_STEP - 1) yield;
+  const write = function* (text: string, lineStart = ''): Steps<void> {
+    for (const piece of piecesOf(text)) {
+      pieces.push(encodeLines(piece, lineStart));
+      if (piece.length >= UNITS_IN_A_STEP - 1) yield;
+    }
+  };
+  yield* write(
+    [`Countersign: everything that request ${shortId(id)} asks for`, '', ...before, ''].join('\n'),
+  );
+  for (const part of parts) {
+    const { shown, layout } = part;
+    yield* write(labelOf(part));
+    const file = written.get(part);
+    // Nobody sees hidden characters in the file itself.
+    if (file && part.file?.content === shown)
+      yield* write(`: in the document ${file.fileName}, SHA-256 ${file.sha256}`);
+    else if (shown === '') yield* write(':');
+    else if (layout === 'line') yield* write(`: ${shown}`);
+    else {
+      yield* write(`:\n${BLOCK_PREFIX}`);
+      yield* write(shown, BLOCK_PREFIX);
+    }
+    yield* write('\n');
   }
-  return { fileName: `action-${shortId(id)}.txt`, bytes: Buffer.concat(pieces), sha256: hash.digest('hex') };
+  yield* write(
+    [
+      ...after,
+      '',
+      '=== Exact: one line of JSON, what cannot be seen written as JSON escapes, then the digest of its RFC 8785 form ===',
+      '',
+      '',
+    ].join('\n'),
+  );
+  yield* write(exact.shown);
+  yield* write(`\n${request.inputDigest}\n`);
+  const hash = createHash('sha256');
+  for (const piece of pieces) {
+    hash.update(piece);
+    if (piece.length >= UNITS_IN_A_STEP) yield;
+  }
+  const fileName = `action-${shortId(id)}.txt`;
+  return { fileName, bytes: Buffer.concat(pieces), sha256: hash.digest('hex'), isWhole: true };
 }
 
 /**
- * The complete request for reading: for the document, and for the messages that replace one.
+ * The complete request for reading, before and after the lines of the action: for the document, and for the messages
+ * that replace one.
  *
- * @param text the action's parts, from `makeActionText`
  * @param metadata in its visible form
  */
-export function readingLines(request: ApprovalRequest, text: string, metadata: string): string[] {
+export function readingLines(
+  request: ApprovalRequest,
+  metadata: string,
+): { before: readonly string[]; after: readonly string[] } {
   const { id, toolName, cwd } = request;
-  return [
-    '=== For reading: what cannot be seen is written \\u{hex}, n of it in a row \\u{hex×n}, a tab ⇥ ===',
-    '=== Every line of a text inside the action begins with │; a line without it is written by Countersign ===',
-    '',
-    `Tool: ${visibleLine(toolName)}`,
-    text,
-    `Directory: ${cwd === null ? '(none given)' : visibleLine(cwd)}`,
-    '',
-    `Request: ${id}`,
-    `Asked by: ${askerOf(request)}`,
-    `${CLAIMED_AGENT}: ${visibleLine(request.agentId)}`,
-    `Session: ${visibleLine(request.sessionId)}`,
-    ...(request.summary === null ? [] : [`Summary by the agent: ${visibleLine(request.summary)}`]),
-    `Metadata: ${metadata}`,
-  ];
+  return {
+    before: [
+      '=== For reading: what cannot be seen is written \\u{hex}, n of it in a row \\u{hex×n}, a tab ⇥ ===',
+      '=== Every line of a text inside the action begins with │; a line without it is written by Countersign ===',
+      '',
+      `Tool: ${visibleLine(toolName)}`,
+    ],
+    after: [
+      `Directory: ${cwd === null ? '(none given)' : visibleLine(cwd)}`,
+      '',
+      `Request: ${id}`,
+      `Asked by: ${askerOf(request)}`,
+      `${CLAIMED_AGENT}: ${visibleLine(request.agentId)}`,
+      `Session: ${visibleLine(request.sessionId)}`,
+      ...(request.summary === null ? [] : [`Summary by the agent: ${visibleLine(request.summary)}`]),
+      `Metadata: ${metadata}`,
+    ],
+  };
 }
 
-/** The whole action as lines of plain text, like `actionLines`, in steps. */
-export function* makeActionText(parts: readonly ActionPart[]): Steps<string> {
-  const pieces: string[] = [];
-  for (const part of parts) {
-    if (pieces.length > 0) pieces.push('\n');
-    pieces.push(labelOf(part));
-    if (part.shown === '') pieces.push(':');
-    else if (part.layout === 'line') pieces.push(': ', part.shown);
-    else {
-      pieces.push(`:\n${BLOCK_PREFIX}`);
-      for (let at = 0; at < part.shown.length; at += UNITS_IN_A_STEP) {
-        // Much faster than replaceAll, which creates a tree of tiny strings.
-        pieces.push(
-          part.shown
-            .slice(at, at + UNITS_IN_A_STEP)
-            .split('\n')
-            .join(`\n${BLOCK_PREFIX}`),
-        );
-        if (at > 0) yield;
-      }
-    }
+/** The text in bounded pieces. No piece ends within a surrogate pair. */
+function* piecesOf(text: string): Generator<string> {
+  if (text.length <= UNITS_IN_A_STEP) return yield text;
+  for (let at = 0; at < text.length;) {
+    const piece = cutText(text.slice(at, at + UNITS_IN_A_STEP + 1), UNITS_IN_A_STEP);
+    yield piece;
+    at += piece.length;
   }
-  return pieces.join('');
 }
 
-/** The texts as lines, in bounded pieces. No piece ends within a surrogate pair. */
-function* piecesOf(texts: readonly string[]): Generator<string> {
-  for (const [index, text] of texts.entries()) {
-    const line = index === 0 ? text : `\n${text}`;
-    for (let at = 0; at < line.length;) {
-      const piece = cutText(line.slice(at, at + UNITS_IN_A_STEP + 1), UNITS_IN_A_STEP);
-      yield piece;
-      at += piece.length;
-    }
+const LINE_END = 0x0a;
+
+/** The text in UTF-8, with `start` after every line end. A text in one piece would cost twice the time. */
+function encodeLines(text: string, start: string): Buffer {
+  const bytes = Buffer.from(text, 'utf8');
+  if (start === '') return bytes;
+  const mark = Buffer.from(start, 'utf8');
+  let ends = 0;
+  for (let at = bytes.indexOf(LINE_END); at !== -1; at = bytes.indexOf(LINE_END, at + 1)) ends += 1;
+  const marked = Buffer.allocUnsafe(bytes.length + ends * mark.length);
+  let to = 0;
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at] as number;
+    marked[to++] = byte;
+    if (byte === LINE_END) to += mark.copy(marked, to);
   }
+  return marked;
 }

@@ -18,8 +18,16 @@ export interface ActionPart {
   readonly endsInCrlf?: boolean;
   /** True for a text that the title and the foot of a card have already: the card repeats it with the details. */
   readonly isDetail?: boolean;
+  /** Set on the content of a file that the action writes. */
+  readonly file?: WrittenFile;
   /** Set on the text before an edit, which the part with the text after it follows. A card shows both as a diff. */
   readonly edit?: Edit;
+}
+
+/** A file that an action writes, for a document under its own name. */
+export interface WrittenFile {
+  readonly path: string;
+  readonly content: string;
 }
 
 /** One replacement of a text. */
@@ -31,6 +39,8 @@ export interface Edit {
 /** The edits of an action as one diff. */
 export interface DiffPart extends ActionPart {
   readonly rows: readonly DiffRow[];
+  /** The number of lines of the whole change, if unchanged lines are left out. */
+  readonly linesInAll?: number;
 }
 
 /** A line that begins with words of the card; the text after them must not pass for more of them. */
@@ -48,11 +58,13 @@ export interface KnownMember {
   readonly layout: 'line' | 'block';
   readonly language?: CodeLanguage;
   readonly isDetail?: boolean;
+  /** The path of the file that gets the text as its content. */
+  readonly path?: string;
 }
 
 /** A part that shows one text. */
 export function part(member: Omit<KnownMember, 'name'>, value: string): HiddenPart {
-  const { label, layout, language, isDetail } = member;
+  const { label, layout, language, isDetail, path } = member;
   const endsInCrlf = layout === 'block' && hasOnlyCrlf(value);
   return {
     label,
@@ -61,6 +73,7 @@ export function part(member: Omit<KnownMember, 'name'>, value: string): HiddenPa
     ...(endsInCrlf ? { endsInCrlf } : {}),
     ...(language ? { language } : {}),
     ...(isDetail ? { isDetail } : {}),
+    ...(path === undefined ? {} : { file: { path, content: value } }),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { ApprovalRequest } from '../approvals/approval';
 import { sha256Hex } from '../kernel/canonical-json';
 import { readingLines } from './action-document';
+import { actionLines } from './action-parts';
 import { cardContent } from './card-body';
 import { safeCut } from './excerpt';
 import { join, pre, words, type RichText } from './rich-text';
@@ -39,8 +40,9 @@ export function piecesNeeded(request: ApprovalRequest, limit: number): number {
 
 /** The same text as the first part of the document. */
 function completeText(request: ApprovalRequest, limit: number): string {
-  const { text, metadata } = cardContent(request, limit);
-  return readingLines(request, text, metadata ?? '{}').join('\n');
+  const { texts, metadata } = cardContent(request, limit);
+  const { before, after } = readingLines(request, metadata ?? '{}');
+  return [...before, ...actionLines(texts), ...after].join('\n');
 }
 
 interface Piece {

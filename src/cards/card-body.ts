@@ -1,25 +1,24 @@
 import type { ApprovalRequest } from '../approvals/approval';
 import { isQuestion } from '../kernel/question-tools';
 import { runAtOnce, runInTurns, type Steps } from '../kernel/steps';
-import { makeActionDocument, makeActionText, type ActionDocument } from './action-document';
+import { makeActionDocument } from './action-document';
+import { actionFile, type ActionFile } from './action-file';
 import type { ActionPart } from './action-part';
 import { makeActionParts } from './action-parts';
 import { askerOf, CLAIMED_AGENT } from './asker';
 import { diffParts } from './diff-parts';
-import { excerpt, type Excerpt } from './excerpt';
+import { fileNameOf } from './file-name';
 import type { Circumstances } from './known-agents/known-agent';
 import { knownTool, subagentOf, unguardedMode } from './known-agents/known-agents';
-import { bold, fold, join, pre, rich, words, type RichText } from './rich-text';
+import { bold, fold, join, rich, words, type RichText } from './rich-text';
 import { shorten } from './shorten';
-import { showParts, splitBlock } from './show-parts';
+import { nearestParts, showExcerpt, showParts } from './show-parts';
 import { toolTitle } from './titles';
 import { makeVisible, visibleLine } from './visible-text/visible-text';
 import { makeWarnings } from './warnings';
 
 /** Length of each field in a shortened card, in UTF-16 units. The action gets the rest. */
 const SHORT = { name: 100, directory: 240, prose: 300 } as const;
-/** Length of the words around a fold of an excerpt. */
-const ROOM_FOR_FOLDS = 40;
 
 /** A request as operators read it, computed once, since that is expensive for a large input. */
 export interface CardContent {
@@ -33,11 +32,10 @@ export interface CardContent {
   readonly warnings: readonly RichText[];
   /** The visible form of the metadata; null without any. */
   readonly metadata: string | null;
-  /** The visible parts as lines of plain text: for the document, and for an excerpt. */
-  readonly text: string;
-  readonly excerptText: string;
-  /** The document if a card can certainly not hold the whole action; null if the card may hold it. */
-  readonly document: ActionDocument | null;
+  /** The parts as the document has them, with both texts of every edit. */
+  readonly texts: readonly ActionPart[];
+  /** The documents if a card can certainly not hold the whole action; null if the card may hold it. */
+  readonly documents: readonly ActionFile[] | null;
 }
 
 export interface Surroundings {
@@ -52,8 +50,8 @@ export interface Surroundings {
   readonly closing: readonly RichText[];
   /** True for a card that nobody decides any more: the action is folded, too. */
   readonly isSettled: boolean;
-  /** The document with the whole action, if the card cannot hold it. */
-  readonly document: ActionDocument | null;
+  /** The files that come before the card: if it cannot hold the whole action, the last one has it. */
+  readonly files: readonly ActionFile[];
   /** Messages in place of a document, if the chat accepts no files. */
   readonly pieces?: SentPieces | null;
 }
@@ -93,13 +91,24 @@ function* makeCardContent(request: ApprovalRequest, limit: number): Steps<CardCo
   ];
   const given = Object.keys(metadata).length > 0 ? JSON.stringify(metadata) : null;
   const shown = given === null ? null : (yield* makeVisible(given, 'block')).shown;
-  const text = yield* makeActionText(texts);
-  const shownParts = parts.filter(({ isDetail }) => !isDetail);
-  const excerptText = shownParts.length === texts.length ? text : yield* makeActionText(shownParts);
   const isLong = [...parts, { shown: shown ?? '' }].some((each) => each.shown.length > limit);
-  const document = isLong ? yield* makeActionDocument(request, text) : null;
+  const documents = isLong ? yield* makeDocuments(request, texts) : null;
   const title = titleOf(request, { cwd, places });
-  return { request, limit, title, parts, warnings, metadata: shown, text, excerptText, document };
+  return { request, limit, title, parts, texts, warnings, metadata: shown, documents };
+}
+
+/** The file that the action writes, under its own name, then the document with the whole action. */
+export function* makeDocuments(
+  request: ApprovalRequest,
+  texts: readonly ActionPart[],
+): Steps<readonly ActionFile[]> {
+  const written = new Map<ActionPart, ActionFile>();
+  for (const part of texts) {
+    if (!part.file) continue;
+    written.set(part, actionFile(fileNameOf(part.file.path), Buffer.from(part.file.content, 'utf8')));
+    yield;
+  }
+  return [...written.values(), yield* makeActionDocument(request, texts, written)];
 }
 
 /** The effect of the request in words; of a tool that is not known the name. */
@@ -114,27 +123,28 @@ export function titleOf(
 
 /** The whole request in one message; undefined if it is too long. */
 export function completeBody(content: CardContent, surroundings: Surroundings): RichText | undefined {
-  if (content.document !== null) return undefined;
+  if (content.documents !== null) return undefined;
   const message = compose(content, surroundings, showParts(actionOf(content)), () => Infinity);
   return message.text.length <= content.limit ? message : undefined;
 }
 
 /** The request with shortened fields and, if needed, a shortened action; the card marks both. */
 export function shortenedBody(content: CardContent, surroundings: Surroundings): RichText {
-  const { limit, parts, excerptText: text } = content;
-  const draft = (action: readonly RichText[]): RichText =>
-    compose(content, surroundings, action, (length) => length);
-  const room = (action: readonly RichText[]): number => limit - draft(action).text.length;
-  if (parts.every(({ shown }) => shown.length <= limit)) {
-    const whole = draft(showParts(actionOf(content)));
+  const { limit } = content;
+  const action = actionOf(content);
+  const draft = (parts: readonly RichText[]): RichText =>
+    compose(content, surroundings, parts, (length) => length);
+  for (const parts of [action, nearestParts(action)]) {
+    if (parts.some(({ shown }) => shown.length > limit)) continue;
+    const whole = draft(showParts(parts));
     if (whole.text.length <= limit) return whole;
   }
-  const length = room(showExcerpt(text, { head: '', tail: '', leftOut: text.length })) - ROOM_FOR_FOLDS;
-  const message = draft(showExcerpt(text, excerpt(text, length)));
+  const length = limit - draft(showExcerpt(action, 0, limit)).text.length;
+  const message = draft(showExcerpt(action, length, limit));
   // The plain form adds marks to the lines, so it shows that much less of the text.
   const excess = message.plain.length - limit;
   if (excess <= 0) return message;
-  return { ...message, plain: draft(showExcerpt(text, excerpt(text, length - excess))).plain };
+  return { ...message, plain: draft(showExcerpt(action, length - excess, limit)).plain };
 }
 
 const actionOf = ({ parts }: CardContent): ActionPart[] => parts.filter(({ isDetail }) => !isDetail);
@@ -161,7 +171,7 @@ function compose(
     ...(cwd === null ? [] : [field('Directory', visibleLine(cwd), SHORT.directory)]),
     field('Session', visibleLine(sessionId), SHORT.name),
     ...(content.metadata === null ? [] : [field('Metadata', content.metadata, SHORT.prose)]),
-    ...(around.document ? [documentNote(around.document)] : []),
+    ...around.files.map(fileNote),
     ...(around.pieces ? [piecesNote(around.pieces)] : []),
     ...around.details,
   ];
@@ -177,27 +187,8 @@ function compose(
   );
 }
 
-function showExcerpt(whole: string, { head, tail, leftOut }: Excerpt): RichText[] {
-  const [open, folded] = splitBlock(head);
-  return [
-    rich`🔎 ${bold('Excerpt only')}: the action has ${whole.length} characters. It begins`,
-    ...(open.length === 0 ? [] : [pre(open.join('\n'))]),
-    fold(
-      join(
-        [
-          ...(folded.length === 0 ? [] : [rich`${bold('It goes on')}:`, pre(folded.join('\n'))]),
-          words(`… ${leftOut} characters left out … and it ends`),
-          // The cut may be within a line, so mark that the tail is not the beginning of one.
-          pre(`…${tail}`),
-        ],
-        '\n',
-      ),
-    ),
-  ];
-}
-
-function documentNote({ fileName, sha256 }: ActionDocument): RichText {
-  return rich`📄 ${bold('Complete in the document')} ${fileName}, SHA-256 ${sha256}`;
+function fileNote({ fileName, sha256, isWhole }: ActionFile): RichText {
+  return rich`📄 ${bold(isWhole ? 'Complete in the document' : 'In the document')} ${fileName}, SHA-256 ${sha256}`;
 }
 
 function piecesNote({ count, sha256 }: SentPieces): RichText {

@@ -9,10 +9,11 @@ import {
 } from '../approvals/approval';
 import { isQuestion } from '../kernel/question-tools';
 import { runAtOnce } from '../kernel/steps';
-import { makeActionDocument, type ActionDocument } from './action-document';
+import type { ActionFile } from './action-file';
 import {
   cardContent,
   completeBody,
+  makeDocuments,
   shortenedBody,
   type CardContent,
   type SentPieces,
@@ -28,9 +29,10 @@ import { pathOf } from './titles';
 import { visibleLine } from './visible-text/visible-text';
 import { who } from './who';
 
-/** A card for a decision. If it has a document, Approve may appear only after the upload. */
+/** A card for a decision. Approve may appear only after the upload of all its files. */
 export interface Card extends RichText {
-  readonly document: ActionDocument | null;
+  /** In the order in which they come before the card. */
+  readonly files: readonly ActionFile[];
 }
 
 interface CardOptions {
@@ -44,8 +46,8 @@ const MAX_REASON_LENGTH = 400;
 
 /**
  * The card of a pending approval, for a channel whose messages have at most `limit` UTF-16 units: the complete action or,
- * if that does not fit, its beginning and end and a document with the whole. The document depends only on the approval, so
- * it can be rendered again at any time.
+ * if that does not fit, its beginning and end and a document with the whole. The files depend only on the approval, so
+ * they can be rendered again at any time.
  *
  * @param options.earlier the requests of the session before this one, which a card shows if they fit
  * @param options.notices further lines for the operator
@@ -63,6 +65,7 @@ export function renderOutcome(
 ): RichText {
   const content = cardContent(approval, limit);
   const acknowledged = approval.acknowledged === null ? [] : [acknowledgement(approval.acknowledged)];
+  const { files } = pendingCard(content, { pieces });
   const surroundings: Surroundings = {
     heading: [...outcome(approval), content.title],
     notices: [],
@@ -70,21 +73,23 @@ export function renderOutcome(
     details: [],
     closing: [...acknowledged, footOf(approval), requestLine(approval)],
     isSettled: true,
-    document: pendingCard(content, { pieces }).document,
+    files,
     pieces,
   };
-  const complete = surroundings.document || pieces ? undefined : completeBody(content, surroundings);
+  const complete = files.length > 0 || pieces ? undefined : completeBody(content, surroundings);
   return complete ?? shortenedBody(content, surroundings);
 }
 
-/** Caption of a card's document. */
-export function renderDocumentCaption(approval: Approval, document: ActionDocument): RichText {
-  return rich`📄 Everything that request ${shortId(approval.id)} asks for. SHA-256 ${document.sha256}`;
+/** Caption of a card's file. */
+export function renderFileCaption(approval: Approval, { sha256, isWhole }: ActionFile): RichText {
+  const id = shortId(approval.id);
+  const what = isWhole ? rich`Everything that request ${id} asks for` : rich`Belongs to request ${id}`;
+  return rich`📄 ${what}. SHA-256 ${sha256}`;
 }
 
 function pendingCard(content: CardContent, { notices = [], pieces = null, earlier = [] }: CardOptions): Card {
   const { request } = content;
-  const surroundings: Omit<Surroundings, 'document'> = {
+  const surroundings: Omit<Surroundings, 'files'> = {
     heading: [content.title],
     notices: [...notices.map((notice) => words(`🚨 ${notice}`)), ...whereToAnswer(request)],
     reasons: verdictOf(request),
@@ -92,17 +97,16 @@ function pendingCard(content: CardContent, { notices = [], pieces = null, earlie
     closing: [footOf(request), expiry(request)],
     isSettled: false,
   };
-  if (pieces)
-    return { ...shortenedBody(content, { ...surroundings, document: null, pieces }), document: null };
-  const whole = { ...surroundings, document: null };
+  if (pieces) return { ...shortenedBody(content, { ...surroundings, files: [], pieces }), files: [] };
+  const whole = { ...surroundings, files: [] };
   const ledTo = renderEarlier(earlier);
   // The requests before it are left out sooner than a part of this one.
   const complete =
     completeBody(content, { ...whole, details: [...whole.details, ...ledTo] }) ??
     completeBody(content, whole);
-  if (complete) return { ...complete, document: null };
-  const document = content.document ?? runAtOnce(makeActionDocument(request, content.text));
-  return { ...shortenedBody(content, { ...surroundings, document }), document };
+  if (complete) return { ...complete, files: [] };
+  const files = content.documents ?? runAtOnce(makeDocuments(request, content.texts));
+  return { ...shortenedBody(content, { ...surroundings, files }), files };
 }
 
 const requestLine = ({ id }: ApprovalRequest): RichText => rich`${bold('Request')}: ${shortId(id)}`;

@@ -44,8 +44,11 @@ const BY_ENDING: ReadonlyMap<string, CodeLanguage> = new Map(
   LANGUAGES.flatMap(([language, endings]) => endings.split(' ').map((ending) => [ending, language] as const)),
 );
 
+/** Longer than every ending: a search in a long path would take quadratic time. */
+const MAX_ENDING_LENGTH = 32;
+
 /** The language of a file by the end of its name; undefined for an unknown one. */
 export function languageOf(path: string): CodeLanguage | undefined {
-  const ending = /[^./\\]*$/.exec(path)?.[0] ?? '';
+  const ending = /[^./\\]*$/.exec(path.slice(-MAX_ENDING_LENGTH))?.[0] ?? '';
   return BY_ENDING.get(ending.toLowerCase());
 }

@@ -2,8 +2,9 @@ import { sha256Hex } from '../kernel/canonical-json';
 
 /**
  * Digest of the text that an operator saw: `sha256:` and the hex SHA-256 of the UTF-8 form of the card's text, as the
- * Bot API holds it after entity parsing. If a document or further messages carry the action, the hashed text continues
- * with a newline and a hex SHA-256: of the document, or of the messages' texts in order, joined by newlines.
+ * Bot API holds it after entity parsing. If files or further messages carry a part of the action, the hashed text continues
+ * with a newline and a hex SHA-256: of the only file; of the hex SHA-256 of several files, or of the texts of messages,
+ * in order, joined by newlines.
  */
 export function displayDigest(text: string, wholeSha256?: string | null): string {
   return `sha256:${sha256Hex(wholeSha256 ? `${text}\n${wholeSha256}` : text)}`;

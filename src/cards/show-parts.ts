@@ -1,6 +1,7 @@
 import type { ActionPart, DiffPart } from './action-part';
-import { nameOfPart, noteOf } from './action-parts';
+import { blockLines, labelOf, nameOfPart, noteOf } from './action-parts';
 import type { CodeLanguage } from './code-language';
+import { excerpt, type Excerpt } from './excerpt';
 import { nearChanges, writeRows, type DiffRow } from './line-diff';
 import { bold, code, fold, join, pre, rich, words, type RichText } from './rich-text';
 
@@ -38,6 +39,82 @@ function showBlock(shown: string, language?: CodeLanguage): RichText[] {
   return [block(open), fold(rich`${bold(place)}:\n${block(folded)}`)];
 }
 
+/** Length of the words around a fold of an excerpt. */
+const ROOM_FOR_FOLDS = 40;
+
+/** The parts with the changes of a long diff only: a reader needs these first. */
+export function nearestParts(parts: readonly ActionPart[]): ActionPart[] {
+  return parts.map((part): ActionPart => {
+    if (!('rows' in part)) return part;
+    const rows = nearChanges((part as DiffPart).rows);
+    const nearest: DiffPart = { ...part, rows, shown: writeRows(rows), linesInAll: part.lines };
+    return nearest;
+  });
+}
+
+/**
+ * The parts with about `length` units of the longest one, from both ends; if the others are too long for a message, then
+ * as much of all of them.
+ *
+ * @param limit the length of a message
+ */
+export function showExcerpt(parts: readonly ActionPart[], length: number, limit: number): RichText[] {
+  const longest = parts.reduce((found, part) => (part.shown.length > found.shown.length ? part : found));
+  const total = parts.reduce((sum, { shown }) => sum + shown.length, 0);
+  const room = Math.max(0, length - ROOM_FOR_FOLDS);
+  if (longest.layout === 'block' && total - longest.shown.length <= limit / 4) {
+    const name = rich`${longest.isTheirLabel ? code(nameOfPart(longest)) : bold(nameOfPart(longest))}${words(noteOf(longest))}`;
+    return parts.flatMap((part) =>
+      part === longest
+        ? [
+            rich`${name}: 🔎 ${bold('Excerpt only')}, it has ${part.shown.length} characters. It begins`,
+            ...showEnds(excerpt(part.shown, room), part.language),
+          ]
+        : showPart(part),
+    );
+  }
+  // Enough of both ends for any excerpt; a part may be much longer.
+  const [front, back] = [parts, parts.toReversed()].map((ordered, end) => {
+    const pieces: string[] = [];
+    for (let at = 0, have = 0; at < ordered.length && have <= limit; at++) {
+      const part = ordered[at] as ActionPart;
+      const shown = end === 0 ? part.shown.slice(0, limit) : part.shown.slice(-limit);
+      const text =
+        part.layout === 'line'
+          ? `${labelOf(part)}: ${shown}`
+          : [`${labelOf(part)}:`, ...blockLines(shown)].join('\n');
+      pieces.push(text);
+      have += text.length;
+    }
+    return (end === 0 ? pieces : pieces.reverse()).join('\n');
+  }) as [string, string];
+  const { head } = excerpt(front, room);
+  const { tail } = excerpt(back, room);
+  return [
+    rich`🔎 ${bold('Excerpt only')}: the action has ${total} characters. It begins`,
+    ...showEnds({ head, tail, leftOut: Math.max(0, total - head.length - tail.length) }),
+  ];
+}
+
+function showEnds({ head, tail, leftOut }: Excerpt, language?: CodeLanguage): RichText[] {
+  const [open, folded] = splitBlock(head);
+  return [
+    ...(open.length === 0 ? [] : [colour(open.join('\n'), language)]),
+    fold(
+      join(
+        [
+          ...(open.length === 0 || folded.length === 0 ? [] : [rich`${bold('It goes on')}:`]),
+          ...(folded.length === 0 ? [] : [colour(folded.join('\n'), language)]),
+          words(`… ${leftOut} characters left out … and it ends`),
+          // The cut may be within a line, so mark that the tail is not the beginning of one.
+          pre(`…${tail}`, language),
+        ],
+        '\n',
+      ),
+    ),
+  ];
+}
+
 /** The first lines of a block, which stay open, and those to be folded; either may be empty. */
 export function splitBlock(shown: string): readonly [open: readonly string[], folded: readonly string[]] {
   const lines = shown.split('\n');
@@ -58,8 +135,13 @@ function countOpen(lines: readonly string[]): number {
 }
 
 /** Only what is near the changes is open; a fold has all lines if some are missing there. */
-function showDiff({ rows, shown }: DiffPart): RichText[] {
+function showDiff({ rows, shown, linesInAll }: DiffPart): RichText[] {
   if (shown === '') return [bold('Change (empty)')];
+  if (linesInAll !== undefined)
+    return [
+      rich`🔎 ${bold('Excerpt only')}: every change, but not every one of the ${linesInAll} lines`,
+      ...showBlock(shown, 'diff'),
+    ];
   const near = nearChanges(rows);
   const heights = near.map(([mark, text]) => (mark === '@' ? '' : ' ') + text);
   const open = countOpen(heights);

@@ -15,7 +15,7 @@ import { OUTCOMES, REQUESTS } from './cards.mjs';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const compiled = createRequire(join(ROOT, 'dist', 'src', 'index.js'));
-const { renderCard, renderDocumentCaption, renderOutcome } = compiled('./cards/card-text.js');
+const { renderCard, renderFileCaption, renderOutcome } = compiled('./cards/card-text.js');
 const { MAX_MESSAGE_LENGTH, writeButtons, writeText } = compiled('./channels/telegram/dialect.js');
 const { buttonsFor } = compiled('./channels/telegram/card-buttons.js');
 const { startSandbox } = compiled('./sandbox/sandbox-server.js');
@@ -78,8 +78,10 @@ async function picture(name, post) {
 for (const [name, request] of Object.entries(REQUESTS)) {
   const card = renderCard(request, MAX_MESSAGE_LENGTH);
   await picture(name, async () => {
-    if (card.document)
-      await upload('sendDocument', 'document', card.document, renderDocumentCaption(request, card.document));
+    for (const file of card.files) {
+      const [method, field] = file.isPhoto ? ['sendPhoto', 'photo'] : ['sendDocument', 'document'];
+      await upload(method, field, file, renderFileCaption(request, file));
+    }
     const buttons = writeButtons(buttonsFor(request, 'n'.repeat(22)), FORM);
     const text = writeText('text', card, FORM);
     await call('sendMessage', {

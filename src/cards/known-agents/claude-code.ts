@@ -69,7 +69,9 @@ const WRITE = acts({
   ),
   members: ({ file_path: path }) => [
     FILE,
-    block('content', 'Content', typeof path === 'string' ? languageOf(path) : undefined),
+    typeof path === 'string'
+      ? { ...block('content', 'Content', languageOf(path)), path }
+      : block('content', 'Content'),
   ],
   target: ({ file_path: path }) => textOf(path),
 });

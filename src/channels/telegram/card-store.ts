@@ -12,8 +12,10 @@ export interface Card extends ChatLane {
   readonly nonce: string;
   /** Null until Telegram's answer or a tap reveals it. */
   readonly messageId: string | null;
-  /** The uploaded document with the whole action, if the card alone cannot show it. */
+  /** The last of the uploaded files, once all of them are in the chat; null if the card alone shows the action. */
   readonly document: AttachedDocument | null;
+  /** Digest of the files that are in the chat. */
+  readonly filesSha256: string | null;
   /** The text messages in place of a document, once all of them are in the chat. */
   readonly pieces: SentPieces | null;
   /** Digests of the complete card, and of the card before its document is uploaded; known before it is sent. */
@@ -23,7 +25,7 @@ export interface Card extends ChatLane {
 
 export interface AttachedDocument {
   readonly messageId: string;
-  /** Lower-case hex. */
+  /** Digest of all files, lower-case hex. */
   readonly sha256: string;
 }
 
@@ -80,11 +82,14 @@ const NOT_SENT: Statement = {
   text: `update cards set sending_at = null where id = $1 and message_id is null`,
 };
 
-/** Clears `sending_at` of a card that is not in the chat: the card itself is sent in the next step. */
+/**
+ * Parameters: card, message of the last file or null, digest of the files so far. Clears `sending_at` of a card that is
+ * not in the chat: the next file or the card itself is sent in the next step.
+ */
 const ATTACHED: Statement = {
   name: 'card-attached',
   text: `
-  update cards set document_message_id = $2, document_sha256 = $3,
+  update cards set document_message_id = $2, document_sha256 = $3, documents_lost = 0,
     sending_at = case when message_id is null then null else sending_at end
   where id = $1`,
 };
@@ -224,6 +229,7 @@ const toCard = (row: CardRow): Card => ({
     row.document_message_id === null || row.document_sha256 === null
       ? null
       : { messageId: row.document_message_id, sha256: row.document_sha256 },
+  filesSha256: row.document_sha256,
   pieces:
     row.pieces === null || row.pieces_sha256 === null
       ? null
@@ -319,8 +325,9 @@ export class CardStore {
     await this.database.query(NOT_SENT, [card.id]);
   }
 
-  async attached(card: Card, document: AttachedDocument): Promise<void> {
-    await this.database.query(ATTACHED, [card.id, document.messageId, document.sha256]);
+  /** Records a further file in the chat. @param messageId null: more files follow */
+  async attached(card: Card, messageId: string | null, filesSha256: string): Promise<void> {
+    await this.database.query(ATTACHED, [card.id, messageId, filesSha256]);
   }
 
   /** Plans the action as text messages with these digests; pieces already in the chat are not sent again. */

@@ -13,6 +13,8 @@ export interface Button {
 export interface Attachment {
   readonly fileName: string;
   readonly bytes: Buffer;
+  /** True to send it as a picture if the chat takes it, else as a document. */
+  readonly isPhoto?: boolean;
 }
 
 export interface SendOptions {
@@ -52,7 +54,7 @@ export abstract class OperatorChat {
   abstract edit(chatId: string, messageId: string, message: RichText, options?: SendOptions): Promise<void>;
 
   /** @returns the message's id in the chat. */
-  abstract sendDocument(
+  abstract sendFile(
     lane: ChatLane,
     file: Attachment,
     caption: RichText,

@@ -11,7 +11,7 @@ import { pause } from '../../kernel/pause';
 import { joinCorrelation } from '../../logging/correlation';
 import { Log } from '../../logging/log';
 import { Tracing } from '../../tracing/tracing';
-import type { ActionDocument } from '../../cards/action-document';
+import { digestOfFiles, type ActionFile } from '../../cards/action-file';
 import { actionPieces, MAX_PIECES, piecesNeeded, type ActionPieces } from '../../cards/action-pieces';
 import { MayGrantQuery } from '../../approvals/queries/find-grant-offers';
 import { MoveChatCommand } from './commands/move-chat';
@@ -25,7 +25,7 @@ import { newNonce } from './operators/callback-data';
 import { prepareCard, type SentPieces } from '../../cards/card-body';
 import { CardStore, type Card, type CardPiece } from './card-store';
 import { renderAnnouncement } from '../../cards/announcement-text';
-import { renderCard, renderDocumentCaption, renderOutcome } from '../../cards/card-text';
+import { renderCard, renderFileCaption, renderOutcome } from '../../cards/card-text';
 import { sha256Hex } from '../../kernel/canonical-json';
 import { displayDigest } from '../../cards/display-digest';
 import { CardDelivered } from '../delivery-events';
@@ -48,6 +48,12 @@ function incompleteNotice(approval: Approval): string {
 const tooLongNotice = (needed: number): string =>
   `This chat takes no files, and the action would need ${needed} messages (at most ${MAX_PIECES} are sent). ` +
   'It cannot be approved here before the bot may send files in this chat. "countersign approvals" shows and decides it.';
+
+/** The number of first files that are in the chat. The card has the digest of these. */
+function countSent({ filesSha256 }: Card, files: readonly ActionFile[]): number {
+  if (filesSha256 === null) return 0;
+  return files.findIndex((_, i) => digestOfFiles(files.slice(0, i + 1)) === filesSha256) + 1;
+}
 
 /** The id that the refusal names for a group that became a supergroup; null: it names none. */
 const newChatOf = ({ cause }: DeliveryFailure): string | null =>
@@ -193,14 +199,17 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
     if (planned.length > 0) return this.showInPieces(approval, work, planned);
     const earlier = await this.queries.execute(new FindEarlierRequestsQuery(approval));
     const complete = renderCard(approval, MAX_MESSAGE_LENGTH, { earlier });
-    const { document } = complete;
-    const { card, lost } = await this.begin(approval, work, displayDigest(complete.text, document?.sha256));
+    const { files } = complete;
+    const carried = digestOfFiles(files);
+    const { card, lost } = await this.begin(approval, work, displayDigest(complete.text, carried));
     if (lost > 0) await this.checkBeforeResend(card, lost);
-    if (document === null || card.document?.sha256 === document.sha256) {
-      await this.showComplete(approval, work, card, complete, document?.sha256);
+    const sent = countSent(card, files);
+    const file = files[sent];
+    if (!file) {
+      await this.showComplete(approval, work, card, complete, carried);
       return true;
     }
-    const failed = await this.upload(card, approval, document, work);
+    const failed = await this.upload(card, approval, files.slice(0, sent + 1), file === files.at(-1), work);
     if (failed === null) {
       await this.outbox.goOn(work);
       return true;
@@ -223,14 +232,14 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
   /**
    * Sends the complete card with Approve and ends the work.
    *
-   * @param carried digest of the document or the messages with the action, if the card cannot hold it
+   * @param carried digest of the files or the messages that hold what the card cannot
    */
   private async showComplete(
     approval: Approval,
     work: ApprovalWork,
     card: Card,
     complete: RichText,
-    carried: string | undefined,
+    carried: string | null,
   ): Promise<void> {
     const grants = await this.queries.execute(new MayGrantQuery(approval));
     const buttons = buttonsFor(approval, card.nonce, { grants });
@@ -380,20 +389,24 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
   }
 
   /**
-   * Uploads the whole action before the card: Approve must not appear before operators can read everything.
+   * Uploads a file before the card: Approve must not appear before operators can see everything.
    *
-   * @returns the reason why the document is not in the chat; null if it is.
+   * @param files this file, after those that are in the chat
+   * @returns the reason why the file is not in the chat; null if it is.
    */
   private async upload(
     card: Card,
     approval: Approval,
-    document: ActionDocument,
+    files: readonly ActionFile[],
+    isLast: boolean,
     { slot, failedBefore: once }: ApprovalWork,
   ): Promise<DeliveryFailure | null> {
     try {
-      const caption = renderDocumentCaption(approval, document);
-      const messageId = await this.chat.sendDocument(card, document, caption, { slot, once });
-      await this.remember(() => this.cards.attached(card, { messageId, sha256: document.sha256 }));
+      const file = files.at(-1) as ActionFile;
+      const caption = renderFileCaption(approval, file);
+      const messageId = await this.chat.sendFile(card, file, caption, { slot, once });
+      const digest = digestOfFiles(files) as string;
+      await this.remember(() => this.cards.attached(card, isLast ? messageId : null, digest));
       return null;
     } catch (error) {
       if (!(error instanceof DeliveryFailure)) throw error;

@@ -8,7 +8,7 @@ import { Log } from '../../logging/log';
 import { CircuitBreakerService } from '../../resilience/circuit-breaker';
 import type { BotApiMethod, BotApiResult } from './bot-api/bot-api-answers';
 import { Dialect, fits, writeButtons, writeText, type Form } from './dialect';
-import { scopeOf } from './bot-api/failure-scope';
+import { isPhotoRefused, scopeOf } from './bot-api/failure-scope';
 import { TelegramApi, type Budgeted } from './bot-api/telegram-api';
 import { TelegramFailure } from './bot-api/telegram-failure';
 import { TelegramStatus } from './telegram-status';
@@ -134,16 +134,30 @@ export class TelegramChat extends OperatorChat {
     );
   }
 
-  async sendDocument(
+  async sendFile(
     lane: ChatLane,
-    { fileName, bytes }: Attachment,
+    { fileName, bytes, isPhoto = false }: Attachment,
     caption: RichText,
     { slot = null, once = false }: Pick<SendOptions, 'slot' | 'once'> = {},
   ): Promise<string> {
     const { chatId } = lane;
-    const payload = { chat_id: chatId, ...topicOf(lane), document: new File([bytes], fileName) };
+    const file = new File([bytes], fileName);
+    const payload = { chat_id: chatId, ...topicOf(lane) };
+    const how = { once, budget: { chatId, slot } };
     const sent = await this.deliver(
-      () => this.formatted('sendDocument', 'caption', caption, payload, { once, budget: { chatId, slot } }),
+      async () => {
+        if (isPhoto) {
+          try {
+            return await this.formatted('sendPhoto', 'caption', caption, { ...payload, photo: file }, how);
+          } catch (error) {
+            if (!isPhotoRefused(error)) throw error;
+            how.budget.slot = null;
+          }
+        }
+        // Telegram would turn an animation into a video of its own.
+        const document = { document: file, disable_content_type_detection: true };
+        return this.formatted('sendDocument', 'caption', caption, { ...payload, ...document }, how);
+      },
       { chatId },
     );
     return String(sent.message_id);

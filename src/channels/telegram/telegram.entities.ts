@@ -33,13 +33,15 @@ export class CardEntity {
   @Column('timestamptz', { name: 'sending_at', nullable: true })
   sendingAt!: Date | null;
 
+  /** Message of the last file, once all files are in the chat. */
   @Column('bigint', { name: 'document_message_id', nullable: true })
   documentMessageId!: string | null;
 
+  /** Digest of the files that are in the chat: of one file its own; of several, of their digests joined by newlines. */
   @Column('text', { name: 'document_sha256', nullable: true })
   documentSha256!: string | null;
 
-  /** Number of uploads of the document with an unknown outcome. */
+  /** Number of uploads of the next file with an unknown outcome. */
   @Column('integer', { name: 'documents_lost', default: 0 })
   documentsLost!: number;
 

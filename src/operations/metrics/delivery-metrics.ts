@@ -23,6 +23,7 @@ const TELEGRAM_METHODS = [
   'setMyCommands',
   'sendMessage',
   'sendDocument',
+  'sendPhoto',
   'editMessageText',
   'answerCallbackQuery',
   'other',

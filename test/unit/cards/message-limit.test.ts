@@ -14,7 +14,7 @@ it.each([
   await prepareCard(approval, 2_000);
   const card = renderCard(approval, limit);
   expect(card.text.length).toBeLessThanOrEqual(limit);
-  expect(card.document !== null).toBe(needsDocument);
+  expect(card.files.length > 0).toBe(needsDocument);
 });
 
 it('pieces of the action fill the messages of the channel', () => {

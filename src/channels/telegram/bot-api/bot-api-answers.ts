@@ -32,6 +32,7 @@ const RESULTS = {
   sendChatAction: done,
   sendMessage: message.extend({ text: z.string().optional() }),
   sendDocument: message,
+  sendPhoto: message,
   // True for a message that was sent by inline mode.
   editMessageText: z.union([message, done]),
 } satisfies Readonly<Record<string, z.ZodType>>;

@@ -1,5 +1,5 @@
 import type { FailureScope } from '../../channel';
-import type { TelegramFailure } from './telegram-failure';
+import { TelegramFailure } from './telegram-failure';
 
 /**
  * Refusals of a message that no chat would accept: too long, entities, button data, empty, too large. Any other refusal
@@ -11,6 +11,15 @@ const MESSAGE_FAULT =
 
 /** Refusals of a chat that accepts text but no files, or no files of this kind. */
 const FILES_REFUSED = /not enough rights to send (documents|media|files)|CHAT_SEND_(DOCS|MEDIA)_FORBIDDEN/i;
+
+/** Refusals of a file as a picture. The same file may come as a document. */
+const PHOTO_REFUSED =
+  /PHOTO_[A-Z_]+|IMAGE_PROCESS_FAILED|too big for a photo|not enough rights to send photos|CHAT_SEND_PHOTOS_FORBIDDEN/i;
+
+/** True if the chat or the server takes the file only as a document. */
+export function isPhotoRefused(error: unknown): boolean {
+  return error instanceof TelegramFailure && !error.outcomeUnknown && PHOTO_REFUSED.test(error.message);
+}
 
 /** The meaning of a failed call for retries. */
 export function scopeOf(failure: TelegramFailure): FailureScope {

@@ -3,7 +3,7 @@ import type { Classify } from '../../../resilience/retry-policy';
 import { TelegramFailure, type FailureReason } from './telegram-failure';
 
 /** Not idempotent: a repetition shows a second message. After a lost answer only the outbox may retry these. */
-const SHOWS_TWICE = new Set(['sendMessage', 'sendDocument']);
+const SHOWS_TWICE = new Set(['sendMessage', 'sendDocument', 'sendPhoto']);
 
 /**
  * Selects the failed attempts to retry within the call (telegram.md 5): the configured statuses, 429 not before
