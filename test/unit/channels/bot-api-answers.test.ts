@@ -114,6 +114,7 @@ describe('the result of a method', () => {
     sendChatAction: true,
     sendMessage: { message_id: 5, text: 'hello' },
     sendDocument: { message_id: 5 },
+    sendPhoto: { message_id: 5 },
     editMessageText: { message_id: 5 },
   };
   const methods = Object.keys(GOOD) as BotApiMethod[];

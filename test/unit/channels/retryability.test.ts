@@ -69,11 +69,14 @@ describe('telegram.md 5: what is tried again within a call', () => {
     expect(classify(fetchFailed('sendDocument', 'ECONNRESET'))).toEqual({ kind: 'final' });
   });
 
-  it.each(['sendMessage', 'sendDocument'])('a %s of unknown fate is not: it would show twice', (method) => {
-    expect(classify(system(method, 'ECONNRESET'))).toEqual({ kind: 'final' });
-    expect(classify(timeoutFailure(method))).toEqual({ kind: 'final' });
-    expect(classify(toTelegramFailure(method, NOT_JSON))).toEqual({ kind: 'final' });
-  });
+  it.each(['sendMessage', 'sendDocument', 'sendPhoto'])(
+    'a %s of unknown fate is not: it would show twice',
+    (method) => {
+      expect(classify(system(method, 'ECONNRESET'))).toEqual({ kind: 'final' });
+      expect(classify(timeoutFailure(method))).toEqual({ kind: 'final' });
+      expect(classify(toTelegramFailure(method, NOT_JSON))).toEqual({ kind: 'final' });
+    },
+  );
 
   it('an edit of unknown fate is: done twice, it shows once', () => {
     expect(classify(system('editMessageText', 'ECONNRESET'))).toEqual({ kind: 'transient' });
