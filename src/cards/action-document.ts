@@ -107,7 +107,6 @@ export function readingLines(
 
 /** The text in bounded pieces. No piece ends within a surrogate pair. */
 function* piecesOf(text: string): Generator<string> {
-  if (text.length <= UNITS_IN_A_STEP) return yield text;
   for (let at = 0; at < text.length;) {
     const piece = cutText(text.slice(at, at + UNITS_IN_A_STEP + 1), UNITS_IN_A_STEP);
     yield piece;
