@@ -3,7 +3,6 @@ import { Controller, Headers, HttpCode, Inject, Optional, Post, Res, type Type }
 import { ApiBearerAuth, ApiBody, ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import type { FastifyReply } from 'fastify';
-import { z } from 'zod';
 import type { Identity } from '../access/identity';
 import { CONFIG, type Config } from '../config/environment';
 import { Caller } from '../access/access.guard';
@@ -11,7 +10,6 @@ import { Allow } from '../http/allow';
 import { OpenAnswers } from '../access/open-answers';
 import { LARGE_BODY } from '../access/body-parser';
 import { UnreadAnswers } from '../http/unread-answers';
-import { parsed } from '../http/zod';
 import { Log } from '../logging/log';
 import type { Ending } from './answers';
 import { Heartbeats } from '../http/heartbeats';
@@ -20,22 +18,10 @@ import { eventOf, NO_DECISION, type HttpHook, type ReportTaker } from './http-ho
 import { OpenAnswer } from './open-answer';
 import { TerminalQuestions } from './terminal-questions';
 import { UnknownTools } from './unknown-tools';
+import { MAX_WAIT_SECONDS, waitSecondsIn } from './wait-header';
 
-const MAX_WAIT_SECONDS = 86_400;
 /** A report is answered after this time even if the database is slow: the agent does not need the result. */
 const REPORT_WITHIN_MS = 3_000;
-
-const waitHeader = z.object({
-  'Countersign-Wait-Seconds': z
-    .string()
-    .regex(/^\d{1,5}$/, 'must be a whole number of seconds')
-    .transform(Number)
-    .refine(
-      (seconds) => seconds >= 1 && seconds <= MAX_WAIT_SECONDS,
-      `must be from 1 to ${MAX_WAIT_SECONDS} seconds`,
-    )
-    .optional(),
-});
 
 const looseObject = { type: 'object', additionalProperties: true } as const;
 
@@ -127,10 +113,7 @@ export function hookController<Event>(hook: HttpHook<Event>): Type {
       if (effect === 'asks') await soon(this.questions.show(question, caller));
       if (effect === 'reads' || effect === 'asks') return null;
       if (effect === undefined) this.tools.notice(agent.name, toolName);
-      const { 'Countersign-Wait-Seconds': seconds = this.config.connector.hookDeadlineSeconds } = parsed(
-        waitHeader,
-        { 'Countersign-Wait-Seconds': wait },
-      );
+      const seconds = waitSecondsIn(wait) ?? this.config.connector.hookDeadlineSeconds;
       const permissionMode = agent.unguardedMode(metadata ?? {});
       if (permissionMode !== null) {
         const fields = { permissionMode, agentId, sessionId };

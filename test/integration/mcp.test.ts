@@ -486,9 +486,9 @@ const messagesIn = async (response: Response): Promise<unknown[]> =>
   );
 
 describe('the endpoint', () => {
-  it('offers the two tools', async () => {
+  it('offers its three tools', async () => {
     const { tools } = await client.listTools();
-    expect(tools.map(({ name }) => name)).toEqual(['approve', 'request_approval']);
+    expect(tools.map(({ name }) => name)).toEqual(['approve', 'request_approval', 'gate']);
   });
 
   it('needs an agent key', async () => {
@@ -669,6 +669,6 @@ describe('the endpoint', () => {
   it('serves a session that another replica began', async () => {
     const { sessionId } = await connect(here.url);
     const { client: moved } = await connect(there.url, sessionId);
-    expect((await moved.listTools()).tools).toHaveLength(2);
+    expect((await moved.listTools()).tools).toHaveLength(3);
   });
 });

@@ -10,6 +10,7 @@ export interface AgentVerdict {
 
 /** One way in which an agent asks for a shell command. */
 export interface AgentCalls {
+  readonly name: string;
   readonly connector: string;
   readonly path: string;
   /** The name that the agent has for its shell. */
@@ -30,6 +31,7 @@ const newSession = () => Promise.resolve(`session-${++calls}`);
 const asText = (value: unknown): string => (typeof value === 'string' ? value : '');
 
 const CLAUDE_CODE: AgentCalls = {
+  name: 'Claude Code’s hook',
   connector: 'hook',
   path: '/connectors/claude-code/hook',
   tool: 'Bash',
@@ -54,6 +56,7 @@ const CLAUDE_CODE: AgentCalls = {
 };
 
 const COPILOT: AgentCalls = {
+  name: 'Copilot CLI’s hook',
   connector: 'copilot',
   path: '/connectors/copilot/hook',
   tool: 'bash',
@@ -72,6 +75,7 @@ const COPILOT: AgentCalls = {
 };
 
 const APPROVE: AgentCalls = {
+  name: 'MCP approve',
   connector: 'mcp',
   path: '/connectors/mcp',
   tool: 'Bash',
@@ -94,8 +98,42 @@ const APPROVE: AgentCalls = {
   hasDeadline: false,
 };
 
+const GATE: AgentCalls = {
+  name: 'MCP gate',
+  connector: 'mcp',
+  path: '/connectors/mcp',
+  tool: 'Bash',
+  session: newSession,
+  body: (command, session) => ({
+    jsonrpc: '2.0',
+    id: ++calls,
+    method: 'tools/call',
+    params: {
+      name: 'gate',
+      arguments: {
+        session_id: session,
+        turn_id: 'turn-1',
+        tool_use_id: 'call_0',
+        tool_name: 'Bash',
+        tool_input: JSON.stringify({ command }),
+        cwd: '/srv/shop',
+        permission_mode: 'default',
+      },
+    },
+  }),
+  headers: () => ({ accept: 'application/json, text/event-stream' }),
+  read: ({ result }) => {
+    const { content, isError } = result as { content: readonly { text: string }[]; isError?: boolean };
+    // Codex and Claude Code run the tool after an error of their hook.
+    return isError === true
+      ? null
+      : CLAUDE_CODE.read(JSON.parse(content[0]?.text ?? '') as Record<string, unknown>);
+  },
+  hasDeadline: true,
+};
+
 /** Each way in which an agent asks over HTTP; a test compares them with the adapters. */
-export const AGENT_CALLS: readonly AgentCalls[] = [CLAUDE_CODE, COPILOT, APPROVE];
+export const AGENT_CALLS: readonly AgentCalls[] = [CLAUDE_CODE, COPILOT, APPROVE, GATE];
 
 export interface OpenCall {
   /** Rejects if the connection is lost. */

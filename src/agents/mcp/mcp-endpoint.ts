@@ -1,4 +1,4 @@
-import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { CommandBus, EventBus } from '@nestjs/cqrs';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js';
@@ -24,6 +24,7 @@ import { AlreadySettled, Expired, type Approval } from '../../approvals/approval
 import { CancelApprovalCommand } from '../../approvals/commands/cancel-approval';
 import { FinishedApprovals } from '../../approvals/finished-approvals';
 import type { ApprovalPage } from '../../approvals/queries/list-approvals';
+import { CONFIG, type Config } from '../../config/environment';
 import { presentedKey } from '../../access/access.guard';
 import { openEventStream } from '../../http/event-stream';
 import { Heartbeats } from '../../http/heartbeats';
@@ -36,21 +37,27 @@ import { BUILD } from '../../kernel/build';
 import { failure, type Ending } from '../answers';
 import { ConnectorAnswered } from '../connector-events';
 import { HeldCalls } from '../held-calls';
+import { waitSecondsIn } from '../wait-header';
 import { messagesOf, McpRefusal, SESSION_UNKNOWN } from './mcp-messages';
 import { isIssued, issueSession } from './mcp-session';
 import { APPROVAL_TOOLS, MCP_CONNECTOR, refusedCall, type ApprovalTool } from './mcp-tools';
 import { McpTransport, type Asked } from './mcp-transport';
 
 const SESSION_HEADER = 'mcp-session-id';
+const WAIT_HEADER = 'countersign-wait-seconds';
 const PAGE_SIZE = 200;
 /** Together with the ellipsis, the longest reason that the service accepts. */
 const MAX_REASON_LENGTH = 999;
 
 type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>;
 
-/** The JSON-RPC id of the call that made the request. */
-function requestIdOf({ metadata }: Approval): RequestId | undefined {
-  return (metadata.mcp as { requestId?: RequestId } | undefined)?.requestId;
+/** The JSON-RPC id of the call that made the request, if it was made in this MCP session. */
+function requestIdIn(session: string, { metadata, sessionId }: Approval): RequestId | undefined {
+  const { requestId, session: madeIn = sessionId } = (metadata.mcp ?? {}) as {
+    requestId?: RequestId;
+    session?: string;
+  };
+  return madeIn === session ? requestId : undefined;
 }
 
 /** The ids of the cancelled calls, each with the reason for the operators. */
@@ -112,6 +119,7 @@ export class McpEndpoint implements OnModuleInit {
     private readonly turns: KeyTurns,
     unread: UnreadAnswers,
     private readonly log: Log,
+    @Inject(CONFIG) private readonly config: Config,
   ) {
     this.transport = new McpTransport(unread);
   }
@@ -166,7 +174,8 @@ export class McpEndpoint implements OnModuleInit {
     const stream = openEventStream(reply);
     const { length: unanswered } = requests;
     const drop = dropOf(this.held, reply);
-    const exchange = { caller, session, gone, stream, unanswered, kept: unanswered, drop };
+    const wait = headers[WAIT_HEADER];
+    const exchange = { caller, session, gone, wait, stream, unanswered, kept: unanswered, drop };
     for (const each of requests) {
       const faults = faultsOfCall(each);
       if (faults === null) this.transport.receive(each, exchange);
@@ -183,6 +192,8 @@ export class McpEndpoint implements OnModuleInit {
 
   private async call(tool: ApprovalTool, extra: Extra): Promise<CallToolResult> {
     const asked = this.transport.asked(extra.requestId);
+    const undecided = tool.undecided?.(asked.arguments) ?? null;
+    if (undecided !== null) return undecided;
     const { stream } = asked.exchange;
     const stop = this.showProgress(extra, stream);
     const outcome = await this.calls.outcomeOf(this.ask(tool, asked));
@@ -196,9 +207,12 @@ export class McpEndpoint implements OnModuleInit {
   /** Does not await the answer, so that a call that waits keeps nothing of its arguments in memory. */
   private async ask(tool: ApprovalTool, asked: Asked): Promise<Ending> {
     const { id, exchange, drop } = asked;
-    const { caller, session, gone } = exchange;
+    const { caller, session, gone, wait } = exchange;
     const question = tool.question(asked.arguments, { name: caller.keyId, session, requestId: id });
-    return this.calls.ask(question, caller, { ms: Infinity, signal: gone, stored: drop });
+    const seconds = tool.hasDeadline
+      ? (waitSecondsIn(wait) ?? this.config.connector.hookDeadlineSeconds)
+      : Infinity;
+    return this.calls.ask(question, caller, { ms: seconds * 1000, signal: gone, stored: drop });
   }
 
   /**
@@ -256,7 +270,7 @@ export class McpEndpoint implements OnModuleInit {
   /** The ids of the cancelled calls' requests, each with its reason. */
   private async pendingOf(
     { keyId }: Identity,
-    sessionId: string,
+    session: string,
     cancellations: ReadonlyMap<RequestId, string>,
   ): Promise<Map<string, string>> {
     const found = new Map<string, string>();
@@ -265,14 +279,15 @@ export class McpEndpoint implements OnModuleInit {
       const page: ApprovalPage = await this.finished.list({
         keyId,
         agentId: null,
-        sessionId,
+        // The requests of `gate` have the session of the agent.
+        sessionId: null,
         connector: 'mcp',
         status: 'pending',
         beforeId,
         limit: PAGE_SIZE,
       });
       for (const approval of page.items) {
-        const requestId = requestIdOf(approval);
+        const requestId = requestIdIn(session, approval);
         const reason = requestId === undefined ? undefined : cancellations.get(requestId);
         if (reason !== undefined) found.set(approval.id, reason);
       }

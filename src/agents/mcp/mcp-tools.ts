@@ -4,9 +4,11 @@ import type { CallToolResult, RequestId, Tool } from '@modelcontextprotocol/sdk/
 import { z } from 'zod';
 import { jsonObjectSchema } from '../../approvals/approval-view';
 import { parsed } from '../../http/zod';
-import { DomainError } from '../../kernel/errors';
+import { CLAUDE_CODE } from '../../cards/known-agents/claude-code';
+import { DomainError, InvalidInput } from '../../kernel/errors';
 import type { JsonObject, JsonValue } from '../../kernel/json';
 import { isQuestion } from '../../kernel/question-tools';
+import { parseStrictJson, StrictJsonError } from '../../kernel/strict-json';
 import type { Connector } from '../adapter';
 import { QUESTION_ADVICE, type Answer, type Outcome } from '../answers';
 import type { Question } from '../held-calls';
@@ -26,6 +28,10 @@ export interface ApprovalTool {
   /** @throws InvalidInput naming every fault of the arguments. */
   readonly question: (args: unknown, caller: McpCaller) => Question;
   readonly result: (outcome: Outcome) => CallToolResult;
+  /** True if the caller goes on without an answer after some time, so that the answer must come before. */
+  readonly hasDeadline: boolean;
+  /** The result for a call that needs no decision; null for one that does. */
+  readonly undecided?: (args: unknown) => CallToolResult | null;
 }
 
 const label = z.string().min(1, 'must not be empty').max(200, 'must have at most 200 characters');
@@ -98,6 +104,102 @@ const approve: ApprovalTool = {
         : { behavior: 'deny', message: answer.message };
     return { content: text(JSON.stringify(decision)) };
   },
+  hasDeadline: false,
+};
+
+/** A hook may send the input as an object, as its JSON text, or as the plain text that the tool gets. */
+const gatedInput = z.union([jsonObjectSchema, z.string().transform(inputIn)], {
+  error: 'must be a JSON object or a string',
+});
+
+/** Arguments as the settings in docs/agents make the hook of an agent send them. */
+const gateSchema = z.object({
+  session_id: label,
+  turn_id: label.nullish(),
+  tool_use_id: label.nullish(),
+  tool_name: label,
+  tool_input: gatedInput,
+  cwd: z.string().min(1, 'must not be empty').max(4096, 'must have at most 4096 characters').nullish(),
+  permission_mode: label.nullish(),
+});
+
+/** @throws InvalidInput for JSON that has two readings. */
+function inputIn(written: string): JsonObject {
+  if (!isObject(written)) return { input: written };
+  try {
+    return parseStrictJson(written) as JsonObject;
+  } catch (error) {
+    if (!(error instanceof StrictJsonError)) throw error;
+    throw new InvalidInput([{ path: 'tool_input', message: error.message }]);
+  }
+}
+
+function isObject(text: string): boolean {
+  try {
+    return jsonObjectSchema.safeParse(JSON.parse(text)).success;
+  } catch {
+    return false;
+  }
+}
+
+/** Tool for hooks of the type `mcp_tool`. An agent that gets an error of the hook runs the tool, so it always decides. */
+const gate: ApprovalTool = {
+  definition: {
+    name: 'gate',
+    title: 'Gate for hooks',
+    description:
+      'For PreToolUse hooks of the type mcp_tool (Codex, Claude Code): asks human operators whether a tool may run, and waits.',
+    inputSchema: {
+      type: 'object',
+      properties: {
+        session_id: { type: 'string' },
+        turn_id: { type: 'string' },
+        tool_use_id: {
+          type: 'string',
+          description: 'The id of the tool use; a retry with it, in the same session, joins the request',
+        },
+        tool_name: { type: 'string', description: 'The tool that wants to run' },
+        tool_input: { type: ['object', 'string'], description: 'Its complete input' },
+        cwd: { type: 'string' },
+        permission_mode: { type: 'string' },
+      },
+      required: ['session_id', 'tool_name', 'tool_input'],
+    },
+  },
+  question(args, { name, session, requestId }) {
+    const {
+      session_id: sessionId,
+      turn_id: turnId = null,
+      tool_use_id: toolUseId = null,
+      tool_name: toolName,
+      tool_input: toolInput,
+      cwd,
+      permission_mode: permissionMode = null,
+    } = parsed(gateSchema, args);
+    return {
+      connector: MCP_CONNECTOR.connector,
+      body: {
+        ...{ agentId: name, sessionId, toolName, toolInput, toolUseId, cwd },
+        metadata: { mcp: { requestId, session }, gate: { permissionMode } },
+      },
+      // The card shows the mode, so another one makes it another question.
+      identity: { tool: 'gate', sessionId, turnId, toolUseId, permissionMode },
+    };
+  },
+  result({ answer: { allow, message } }) {
+    const decision = {
+      hookEventName: 'PreToolUse',
+      permissionDecision: allow ? 'allow' : 'deny',
+      permissionDecisionReason: message,
+    };
+    return { content: text(JSON.stringify({ hookSpecificOutput: decision })) };
+  },
+  hasDeadline: true,
+  undecided(args) {
+    const name = (args as { tool_name?: unknown } | null | undefined)?.tool_name;
+    const effect = typeof name === 'string' ? CLAUDE_CODE.tool(name)?.effect : undefined;
+    return effect === 'reads' || effect === 'asks' ? { content: text('{}') } : null;
+  },
 };
 
 const nullable = (type: string) => ({ type: [type, 'null'] });
@@ -169,10 +271,11 @@ const requestApproval: ApprovalTool = {
       },
     };
   },
+  hasDeadline: false,
 };
 
 export const APPROVAL_TOOLS: ReadonlyMap<string, ApprovalTool> = new Map(
-  [approve, requestApproval].map((tool) => [tool.definition.name, tool]),
+  [approve, requestApproval, gate].map((tool) => [tool.definition.name, tool]),
 );
 
 /** The answer to a call for which no request could be made. `tool`: null if unknown. */

@@ -19,6 +19,8 @@ export interface Exchange {
   /** Null: the POST has no valid session. */
   readonly session: string | null;
   readonly gone: AbortSignal;
+  /** The header `Countersign-Wait-Seconds`, as it was sent. */
+  readonly wait: string | string[] | undefined;
   readonly stream: FastifyReply['raw'];
   unanswered: number;
   /** Number of requests whose part of the body is in memory. */

@@ -35,7 +35,7 @@ export class McpController {
   @HttpCode(200)
   @Allow('agent')
   @RouteConfig(LARGE_BODY)
-  @ApiOperation({ summary: 'MCP over Streamable HTTP, with the tools approve and request_approval' })
+  @ApiOperation({ summary: 'MCP over Streamable HTTP, with the tools approve, request_approval and gate' })
   @ApiBody({ schema: { type: 'object', additionalProperties: true }, description: 'A JSON-RPC message' })
   @ApiOkResponse({ content: { 'text/event-stream': { schema: { type: 'string' } } } })
   async post(

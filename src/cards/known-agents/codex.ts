@@ -71,10 +71,16 @@ const APPLY_PATCH: KnownTool = {
   },
 };
 
+/** Modes in which Codex asks the person, or refuses, where its hook decided nothing. */
+const GUARDED_MODES: ReadonlySet<string> = new Set(['default', 'plan', 'dontAsk']);
+
 /** Codex names its tools like this. Its patches are diffs already. */
 export const CODEX: KnownAgent = {
   name: 'Codex',
   tool: (name) => (name === 'apply_patch' ? APPLY_PATCH : null),
-  unguardedMode: () => null,
+  unguardedMode({ gate }) {
+    const mode = (gate as JsonObject | null | undefined)?.permissionMode;
+    return typeof mode === 'string' && !GUARDED_MODES.has(mode) ? mode : null;
+  },
   subagent: () => null,
 };
