@@ -7,6 +7,7 @@ import { AuditCheckpointEntity, AuditSealEntity, UnsealedAuditRowEntity } from '
 import {
   CardEntity,
   CardPieceEntity,
+  CardReplyEntity,
   ChatMoveEntity,
   LaneEntity,
   SendSlotEntity,
@@ -38,6 +39,7 @@ export const ENTITIES: readonly Entity[] = [
   OutboxLaneEntity,
   CardEntity,
   CardPieceEntity,
+  CardReplyEntity,
   LeaseEntity,
   LaneEntity,
   LaneStateEntity,

@@ -172,6 +172,13 @@ export function possibleVerdicts(
   return request.connector === null ? ['rejected'] : [];
 }
 
+/** The words of the person who approved; null without any. */
+export function noteOf(approval: Approval): string | null {
+  if (approval.status !== 'approved') return null;
+  const { by, reason } = approval.decision;
+  return by.kind === 'person' ? reason : null;
+}
+
 export function isSettled(approval: Approval): approval is SettledApproval {
   return approval.status !== 'pending';
 }

@@ -1,9 +1,11 @@
 import {
+  noteOf,
   possibleVerdicts,
   unansweredReason,
   type Acknowledgement,
   type Approval,
   type ApprovalRequest,
+  type DecidedApproval,
   type EarlierRequest,
   type SettledApproval,
 } from '../approvals/approval';
@@ -22,12 +24,14 @@ import {
 import { renderEarlier } from './earlier-requests';
 import { knownTool } from './known-agents/known-agents';
 import { span, utc, utcMinute } from './moments';
+import { makesNoteReach } from './note-reach';
 import { bold, relativeTime, rich, words, type RichText } from './rich-text';
 import { shortId } from './short-id';
 import { shorten } from './shorten';
 import { pathOf } from './titles';
 import { visibleLine } from './visible-text/visible-text';
 import { who } from './who';
+import { NO_NOTE } from './words-text';
 
 /** A card for a decision. Approve may appear only after the upload of all its files. */
 export interface Card extends RichText {
@@ -160,11 +164,7 @@ function outcome(approval: SettledApproval): RichText[] {
   const at = utc(approval.settledAt);
   switch (approval.status) {
     case 'approved':
-      return [
-        rich`✅ ${bold('Approved')} by ${who(approval.decision.by)}`,
-        words(at),
-        ...reason(approval.decision.reason),
-      ];
+      return [rich`✅ ${bold('Approved')} by ${who(approval.decision.by)}`, words(at), ...note(approval)];
     case 'rejected':
       return [
         rich`❌ ${bold('Rejected')} by ${who(approval.decision.by)}`,
@@ -181,8 +181,15 @@ function outcome(approval: SettledApproval): RichText[] {
   }
 }
 
-function reason(text: string | null): RichText[] {
-  return text === null ? [] : [rich`${bold('Reason')}: ${shorten(visibleLine(text), MAX_REASON_LENGTH)}`];
+function reason(text: string | null, label = 'Reason'): RichText[] {
+  return text === null ? [] : [rich`${bold(label)}: ${shorten(visibleLine(text), MAX_REASON_LENGTH)}`];
+}
+
+/** The words of the person who approved, and whether the agent cannot read them. */
+function note(approval: DecidedApproval): RichText[] {
+  const text = noteOf(approval);
+  if (text === null) return reason(approval.decision.reason);
+  return [...reason(text, 'Note'), ...(makesNoteReach(approval) ? [] : [words(`⚠️ ${NO_NOTE}`)])];
 }
 
 /** States only what is known: a delivered answer does not mean that the tool ran. */

@@ -136,7 +136,7 @@ export function renderHelp(): RichText {
     [
       bold('Countersign asks you before an agent acts.'),
       'Each request is a card with the exact action. Approve lets it run, Reject does not; without an answer in time it does not run either.',
-      'To give a reason, reply to the card you rejected.',
+      'To say why, tap “Say why …”, or reply to the card in your own words: two buttons then reject with them, or approve with them as a note that the agent reads. You can also reply to the card after you rejected it.',
       'On cards, what cannot be seen is written \\u{hex}, n of it in a row \\u{hex×n}, and a tab ⇥.',
       '',
       '/pending – what waits for a decision',

@@ -17,6 +17,7 @@ export const TABLE_RIGHTS = {
   audit_seals: APPEND,
   audit_unsealed: TAKE,
   card_pieces: CHANGE,
+  card_replies: CHANGE,
   cards: CHANGE,
   chat_moves: CHANGE,
   decisions: CHANGE,

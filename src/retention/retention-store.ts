@@ -23,6 +23,8 @@ const REMOVE: Statement = {
     delete from cards using old where approval_id = old.id
   ), pieces_removed as (
     delete from card_pieces using old where approval_id = old.id
+  ), replies_removed as (
+    delete from card_replies using old where approval_id = old.id
   ), receipts_removed as (
     delete from receipts using old where approval_id = old.id
   ), decisions_removed as (

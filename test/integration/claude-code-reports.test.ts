@@ -7,7 +7,7 @@ import { callHook, permissionRequest, preToolUse, verdictOf, type HookCall } fro
 import { issueKey, keyIs } from '../support/keys';
 import { openTestApp, type OpenApp } from '../support/open-app';
 import { startSandboxProcess, type Program } from '../support/processes';
-import { buttonsOf, SandboxClient } from '../support/sandbox-client';
+import { decisionsOf, SandboxClient } from '../support/sandbox-client';
 import { until } from '../support/until';
 import { telegramEnvironment } from '../support/well-known';
 
@@ -439,7 +439,7 @@ describe('a question of the agent', () => {
 
   it('over REST can be rejected, which its caller is told, and not approved', async () => {
     const { body } = await api.enqueue({ toolName: 'AskUserQuestion', toolInput: { questions } });
-    expect(buttonsOf(await chat.card(body.id, 1))).toEqual(['❌ Reject']);
+    expect(decisionsOf(await chat.card(body.id, 1))).toEqual(['❌ Reject']);
     expect(await api.decide(body.id, 'approved')).toMatchObject({
       status: 409,
       body: { code: 'approval.not-decidable' },

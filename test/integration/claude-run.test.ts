@@ -56,6 +56,15 @@ it('runs what was approved, with exactly the approved input, tells the operators
   expect(file.text).not.toContain('test-agent-');
 });
 
+it('sends the note of an approval to the model before the tool runs', async () => {
+  const machine = new AgentMachine(url);
+  const run = machine.run({ calls: [bash('printf ran > noted')] });
+  await api.decide((await asked('printf ran > noted')).id, 'approved', 'only on staging');
+  await run.ended();
+  expect(run.messages).toEqual(['A note of bootstrap-operator, who approved Bash: only on staging']);
+  expect(machine.wrote('noted')).toBe('ran');
+});
+
 it('does not run what was rejected, and tells the model who said no and why', async () => {
   const machine = new AgentMachine(url);
   const run = machine.run({ calls: [bash('touch rejected')] });

@@ -63,7 +63,7 @@ it('a card offers scopes in words, below its two decisions', async () => {
   const { card } = await rig.shown(command('npm run test'));
   expect(card.buttons.map((row) => row.map(({ text }) => text))).toEqual([
     ['✅ Approve', '❌ Reject'],
-    ['⏱ Allow more …'],
+    ['⏱ Allow more …', '💬 Say why …'],
   ]);
   const offers = await offersOf(card);
   expect(offers.text).toContain('1. this exact action – covers none of the last 7 days');
@@ -114,7 +114,7 @@ it('settles the cards of the session that it covers', async () => {
 
 it('is not offered where nothing can be granted', async () => {
   const { card } = await rig.shown(command('python3 deploy.py'));
-  expect(buttonsOf(card)).toEqual(['✅ Approve', '❌ Reject']);
+  expect(buttonsOf(card)).toEqual(['✅ Approve', '❌ Reject', '💬 Say why …']);
 });
 
 it('is refused once the request was decided by somebody else', async () => {

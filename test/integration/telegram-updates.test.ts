@@ -1,4 +1,8 @@
-import { parseCallbackData, parseGrantTap } from '../../src/channels/telegram/operators/callback-data';
+import {
+  parseCallbackData,
+  parseGrantTap,
+  parseWordsTap,
+} from '../../src/channels/telegram/operators/callback-data';
 import { STEADY_MS } from '../../src/channels/telegram/telegram-status';
 import type { ApprovalJson } from '../support/api';
 import { decisionsOf, type ChatMessage } from '../support/sandbox-client';
@@ -270,7 +274,7 @@ describe('telegram.md 13: what a button carries', () => {
     const nonces = cards.flatMap((card) =>
       card.buttons.flat().map(({ data }) => {
         expect(Buffer.byteLength(data)).toBeLessThanOrEqual(64);
-        const tap = parseCallbackData(data) ?? parseGrantTap(data);
+        const tap = parseCallbackData(data) ?? parseGrantTap(data) ?? parseWordsTap(data);
         const nonce = tap && 'nonce' in tap ? tap.nonce : '';
         expect(Buffer.from(nonce, 'base64url')).toHaveLength(16);
         return nonce;

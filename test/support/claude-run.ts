@@ -31,7 +31,10 @@ export interface Script {
 interface Note {
   readonly args?: readonly string[];
   readonly env?: readonly string[];
-  readonly heard?: { readonly response?: { readonly response: Answer } };
+  readonly heard?: {
+    readonly response?: { readonly response: Answer };
+    readonly message?: { readonly content: string };
+  };
   readonly violation?: string;
 }
 
@@ -123,6 +126,11 @@ abstract class ObservedRun {
 
   get started(): Note {
     return this.notes[0] ?? {};
+  }
+
+  /** Messages to the model after the prompt, in order. */
+  get messages(): string[] {
+    return this.notes.flatMap(({ heard }) => (heard?.message ? [heard.message.content] : [])).slice(1);
   }
 
   /** Answers to the stand-in, in order. */

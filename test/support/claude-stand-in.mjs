@@ -85,10 +85,13 @@ function end(failed, result, code) {
   });
 }
 
+let playing;
+
 function hear(line) {
   const heard = JSON.parse(line);
   note({ atMs: Date.now(), heard });
-  if (heard.type === 'user') return void play();
+  // Later messages only stand beside the results of tools.
+  if (heard.type === 'user') return void (playing ??= play());
   const { subtype, request_id: requestId, response } = heard.response ?? {};
   const answer = open.get(requestId);
   if (heard.type !== 'control_response' || subtype !== 'success') violation('not a control response');

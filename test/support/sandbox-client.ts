@@ -34,9 +34,9 @@ export interface TapAnswer {
 
 export const buttonsOf = (message: ChatMessage): string[] => message.buttons.flat().map(({ text }) => text);
 
-/** The buttons that decide about one request: all but those of grants. */
+/** The buttons that decide about one request: all but those that lead to grants and reasons. */
 export const decisionsOf = (message: ChatMessage): string[] =>
-  buttonsOf(message).filter((text) => !text.includes('Allow more'));
+  buttonsOf(message).filter((text) => !/Allow more|Say why/.test(text));
 
 /** People at the sandbox's chat, and the sandbox's levers, through its control routes. */
 export class SandboxClient {

@@ -1,3 +1,4 @@
+import { CHANNELS } from '../../kernel/actor';
 import { visibleLine } from '../../cards/visible-text/visible-text';
 import { span } from '../../cards/moments';
 import { NOBODY_SAID_NO } from '../../agents/answers';
@@ -21,6 +22,14 @@ export function denialOf({ status, decision, reason, createdAt, expiresAt }: App
       return `Countersign: the service answered “${visibleLine(status)}”, which this version does not know. The tool did not run: upgrade countersign on the machine of the agent.`;
   }
 }
+
+/** Message to the model with the words of a person who approved; null without any. */
+export function noteWith({ toolName, decision }: Approval): string | null {
+  if (decision === null || decision.reason === null || !isChannel(decision.by.kind)) return null;
+  return `A note of ${decision.by.name}, who approved ${visibleLine(toolName)}: ${decision.reason}`;
+}
+
+const isChannel = (kind: string): boolean => CHANNELS.some((channel) => channel === kind);
 
 /** Message to the model if the request could not be made, or its answer did not arrive or verify. */
 export function failureOf(why: string): string {

@@ -5,8 +5,8 @@ import { QUESTION_ADVICE } from '../../agents/answers';
 import type { CountersignClient } from '../client';
 import type { Approval } from '../client/approval-wire';
 import { ServiceRefused, ServiceUnreachable } from '../client/service-errors';
-import { allowance, denial, type ToolCall } from './control-protocol';
-import { denialOf, failureOf } from './denials';
+import { allowance, denial, userMessage, type ToolCall } from './control-protocol';
+import { denialOf, failureOf, noteWith } from './denials';
 import type { Grants, PlacedCall } from './grants';
 import type { SessionFiles } from './session-files';
 
@@ -87,6 +87,9 @@ export class ToolGate {
     if (retracted) {
       this.settings.report({ kind: 'retracted', approval: verdict.approval, why: String(signal.reason) });
     } else if (verdict.allow) {
+      const note = noteWith(verdict.approval);
+      // An answer of this protocol has no room for it: the model reads it beside the tool's result.
+      if (note !== null) this.settings.reply(userMessage(note));
       this.settings.reply(allowance(requestId, call.toolInput));
       this.settings.report({ kind: 'allowed', approval: verdict.approval });
     } else {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Identity } from '../../access/identity';
 import { jsonObjectSchema } from '../../approvals/approval-view';
 import { parsed } from '../../http/zod';
+import { noteOf } from '../../approvals/approval';
 import type { Outcome } from '../answers';
 import type { Question } from '../held-calls';
 import { CONNECTOR } from './claude-code-events';
@@ -71,7 +72,10 @@ export function questionOf(payload: HookPayload, { keyId }: Identity): Question 
  * an approval only together with the approved input.
  */
 export function hookOutput(event: GatingEvent, { answer: { allow, message }, ending }: Outcome): object {
-  const updatedInput = allow && ending?.kind === 'settled' ? ending.approval.toolInput : null;
+  const approval = allow && ending?.kind === 'settled' ? ending.approval : null;
+  const updatedInput = approval && approval.toolInput;
+  // The model does not read the reason of a decision that allows.
+  const note = approval && noteOf(approval) !== null ? { additionalContext: message } : {};
   switch (event) {
     case 'PreToolUse':
       return {
@@ -80,6 +84,7 @@ export function hookOutput(event: GatingEvent, { answer: { allow, message }, end
           permissionDecision: updatedInput ? 'allow' : 'deny',
           permissionDecisionReason: message,
           ...(updatedInput && { updatedInput }),
+          ...note,
         },
       };
     case 'PermissionRequest':

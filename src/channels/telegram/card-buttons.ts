@@ -1,6 +1,11 @@
-import { possibleVerdicts, type Approval } from '../../approvals/approval';
+import { possibleVerdicts, type Approval, type Verdict } from '../../approvals/approval';
 import type { Button } from './operator-chat';
-import { callbackData, grantCallbackData } from './operators/callback-data';
+import {
+  callbackData,
+  grantCallbackData,
+  PRESET_REASONS,
+  wordsCallbackData,
+} from './operators/callback-data';
 
 const approve = (nonce: string): Button => ({
   text: '✅ Approve',
@@ -20,6 +25,12 @@ const allowMore = (nonce: string): Button => ({
   data: grantCallbackData({ kind: 'offers', nonce }),
 });
 
+/** Asks for the reasons with which the card may be rejected. */
+const sayWhy = (nonce: string): Button => ({
+  text: '💬 Say why …',
+  data: wordsCallbackData({ kind: 'reasons', nonce }),
+});
+
 interface Offered {
   readonly complete?: boolean;
   /** True if a grant may be made from the request. */
@@ -37,5 +48,25 @@ export function buttonsFor(
     ...(complete && possible.includes('approved') ? [approve(nonce)] : []),
     ...(possible.includes('rejected') ? [reject(nonce, complete)] : []),
     ...(complete && grants ? [allowMore(nonce)] : []),
+    ...(complete && possible.includes('rejected') ? [sayWhy(nonce)] : []),
+  ];
+}
+
+/** One button for each reason, below the message that offers them. */
+export function reasonButtons(nonce: string): Button[] {
+  const reasons = Object.entries(PRESET_REASONS) as [keyof typeof PRESET_REASONS, string][];
+  return reasons.map(([reason, text], row) => ({
+    text: `❌ ${text.charAt(0).toUpperCase()}${text.slice(1)}`,
+    data: wordsCallbackData({ kind: 'preset', nonce, reason }),
+    row,
+  }));
+}
+
+/** The buttons that send the words of a reply with a decision. */
+export function replyButtons(nonce: string): Button[] {
+  const send = (verdict: Verdict) => wordsCallbackData({ kind: 'reply', nonce, verdict });
+  return [
+    { text: '❌ Reject with this reason', data: send('rejected'), style: 'danger', row: 0 },
+    { text: '✅ Approve with this note', data: send('approved'), style: 'success', row: 1 },
   ];
 }

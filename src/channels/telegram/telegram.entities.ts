@@ -153,6 +153,30 @@ export class SendSlotEntity {
   shared!: boolean;
 }
 
+/** Words that an operator wrote in reply to a pending card, with the nonce of the buttons that send them. */
+@Entity('card_replies')
+export class CardReplyEntity {
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'pk_card_replies' })
+  nonce!: string;
+
+  @Index('ix_card_replies_approval')
+  @Column('uuid', { name: 'approval_id' })
+  approvalId!: string;
+
+  @Column('bigint', { name: 'card_id' })
+  cardId!: string;
+
+  /** The writer, who alone may send them. */
+  @Column('bigint', { name: 'user_id' })
+  userId!: string;
+
+  @Column('text')
+  words!: string;
+
+  @Column('timestamptz', { name: 'created_at' })
+  createdAt!: Date;
+}
+
 /** One button that confirms a stop of the policy. */
 @Entity('stop_confirmations')
 export class StopConfirmationEntity {

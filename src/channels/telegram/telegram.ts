@@ -1,4 +1,5 @@
 import type { ChannelPlug } from '../channel';
+import { CardReplyStore } from './card-reply-store';
 import { CardStore } from './card-store';
 import { ChatMoves } from './chat-moves';
 import { BringUpCardHandler } from './commands/bring-up-card';
@@ -8,6 +9,7 @@ import { OfferStopHandler } from './commands/offer-stop';
 import { ReplyToCardHandler } from './commands/reply-to-card';
 import { ReportGapHandler } from './commands/report-gap';
 import { TapCardHandler } from './commands/tap-card';
+import { TapWordsHandler } from './commands/tap-words';
 import { TapGrantHandler } from './commands/tap-grant';
 import { Destination } from './destination';
 import { CHANNEL } from './lane';
@@ -29,6 +31,8 @@ export const TELEGRAM: ChannelPlug = {
     CardStore,
     IsCardHandler,
     TapCardHandler,
+    CardReplyStore,
+    TapWordsHandler,
     ReplyToCardHandler,
     BringUpCardHandler,
     ReportGapHandler,

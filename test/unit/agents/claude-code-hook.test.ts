@@ -119,3 +119,27 @@ describe('the output', () => {
     );
   });
 });
+
+describe('the note of a person who approved', () => {
+  const outcomeOf = (reason: string | null, more: object = {}) => {
+    const approval = settled(anApproval(), 'approved', { reason, ...more });
+    return {
+      answer: { kind: 'approved', allow: true, message: `Approved by Alice: ${reason}` },
+      ending: { kind: 'settled', approval, hold: 0 },
+    } as const;
+  };
+  const contextOf = (...asked: Parameters<typeof hookOutput>) =>
+    (hookOutput(...asked) as { hookSpecificOutput: { additionalContext?: string } }).hookSpecificOutput
+      .additionalContext;
+
+  it('reaches the model of PreToolUse, which does not read the reason of an approval', () => {
+    expect(contextOf('PreToolUse', outcomeOf('only on staging'))).toBe('Approved by Alice: only on staging');
+    expect(contextOf('PreToolUse', outcomeOf(null))).toBeUndefined();
+  });
+
+  it('is left out where PermissionRequest has no member for it, and where a rule approved', () => {
+    expect(contextOf('PermissionRequest', outcomeOf('only on staging'))).toBeUndefined();
+    const by = { kind: 'policy', version: 'sha256:1', rule: 'tests' };
+    expect(contextOf('PreToolUse', outcomeOf('allowed', { by }))).toBeUndefined();
+  });
+});

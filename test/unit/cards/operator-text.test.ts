@@ -9,6 +9,7 @@ import {
   renderWarning,
   renderWhoami,
 } from '../../../src/cards/operator-text';
+import type { DecidedApproval } from '../../../src/approvals/approval';
 import { span, utc } from '../../../src/cards/moments';
 import type { RichText } from '../../../src/cards/rich-text';
 import { renderHtml } from '../../../src/channels/telegram/html';
@@ -133,8 +134,8 @@ describe('the other answers to commands', () => {
 describe('answers to taps', () => {
   it('tell the true outcome', () => {
     const pending = anApproval();
-    expect(decidedAnswer('approved')).toContain('Approved by you');
-    expect(decidedAnswer('rejected')).toContain('Rejected by you');
+    expect(decidedAnswer(settled(pending, 'approved') as DecidedApproval)).toContain('Approved by you');
+    expect(decidedAnswer(settled(pending, 'rejected') as DecidedApproval)).toContain('Rejected by you');
     expect(settledAnswer(settled(pending, 'approved'))).toBe(
       '✅ Already approved by Alice at 2026-08-01 12:03:10 UTC.',
     );

@@ -84,7 +84,8 @@ export async function findComplete(
   return isComplete(card) ? { ...card, messageId: card.messageId } : null;
 }
 
-function isComplete(card: Card): boolean {
+/** True if the chat holds the whole action. */
+export function isComplete(card: Card): boolean {
   return card.incompleteDigest === null || card.document !== null || card.pieces !== null;
 }
 

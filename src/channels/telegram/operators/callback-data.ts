@@ -82,6 +82,43 @@ export function parseGrantTap(data: string): GrantTap | null {
   return id === undefined ? null : { kind: 'revoke', id };
 }
 
+/** Reasons that one tap gives, by the letter in the data of their button; the agent reads these words. */
+export const PRESET_REASONS = {
+  n: 'not now',
+  s: 'ask for a smaller change',
+  d: 'wrong directory',
+  m: 'I will do it myself',
+} as const;
+
+/** A button that decides with words: the reasons of a card, one of them, or the words of a reply to the card. */
+export type WordsTap =
+  | { readonly kind: 'reasons'; readonly nonce: string }
+  | { readonly kind: 'preset'; readonly nonce: string; readonly reason: keyof typeof PRESET_REASONS }
+  /** `nonce`: of the reply. */
+  | { readonly kind: 'reply'; readonly nonce: string; readonly verdict: Verdict };
+
+const WORDS_FORMAT = /^1:(?:(w)|k([nsdm])|c([ar])):([A-Za-z0-9_-]{22})$/;
+
+export function wordsCallbackData(tap: WordsTap): string {
+  switch (tap.kind) {
+    case 'reasons':
+      return `${VERSION}:w:${tap.nonce}`;
+    case 'preset':
+      return `${VERSION}:k${tap.reason}:${tap.nonce}`;
+    case 'reply':
+      return `${VERSION}:c${tap.verdict === 'approved' ? 'a' : 'r'}:${tap.nonce}`;
+  }
+}
+
+/** Parses the data of a button that decides with words; null for other data. */
+export function parseWordsTap(data: string): WordsTap | null {
+  const [, reasons, reason, verdict, nonce] = WORDS_FORMAT.exec(data) ?? [];
+  if (nonce === undefined) return null;
+  if (reasons !== undefined) return { kind: 'reasons', nonce };
+  if (reason !== undefined) return { kind: 'preset', nonce, reason: reason as keyof typeof PRESET_REASONS };
+  return { kind: 'reply', nonce, verdict: verdict === 'a' ? 'approved' : 'rejected' };
+}
+
 export function newNonce(): string {
   return randomBytes(NONCE_BYTES).toString('base64url');
 }

@@ -25,6 +25,8 @@ import {
   renderToday,
   renderWhoami,
 } from '../../../cards/operator-text';
+import { renderReplyOffer } from '../../../cards/words-text';
+import { replyButtons } from '../card-buttons';
 import { GRANTS_SHOWN, renderGrants } from '../../../cards/grant-text';
 import { ListGrantsQuery } from '../../../policy/grants/list-grants';
 import { Destination } from '../destination';
@@ -188,7 +190,8 @@ export class OperatorUpdates {
   }
 
   /**
-   * Takes a reply to a card as the reason for a rejection (telegram.md 20). This handler must be the last: those after
+   * Takes a reply to a pending card as words that two buttons send with a decision, and a reply to a rejected one as its reason
+   * (telegram.md 20). This handler must be the last: those after
    * it would not receive any message.
    */
   @On('message')
@@ -203,10 +206,18 @@ export class OperatorUpdates {
     if (fault === null && sender.kind === 'operator') {
       const command = new ReplyToCardCommand(...card, sender.actor, reason ?? '');
       const result = await this.commands.execute(command);
-      this.log.event('info', 'telegram.reply', { user: sender.id, result }, 'an operator replied');
-      if (result === 'refused')
+      const { kind } = result;
+      this.log.event('info', 'telegram.reply', { user: sender.id, result: kind }, 'an operator replied');
+      if (kind === 'kept') {
+        const { nonce, approvalId } = result;
+        await this.answer(context, sender, async () => {
+          const { approval } = await this.finished.get(approvalId, 'everything', null);
+          return { message: renderReplyOffer(reason ?? '', approval), buttons: replyButtons(nonce) };
+        });
+      }
+      if (kind === 'refused')
         await this.answer(context, sender, () =>
-          plain(renderReasonRefused('only whoever rejected a request can say why, and once')),
+          plain(renderReasonRefused('the request has ended, and only whoever rejected it can say why, once')),
         );
     } else if (await this.queries.execute(new IsCardQuery(...card))) {
       await this.answer(context, sender, () => plain(renderReasonRefused(fault ?? 'it cannot be read')));

@@ -1,4 +1,4 @@
-import type { SettledApproval, Verdict } from '../../../approvals/approval';
+import type { DecidedApproval, SettledApproval } from '../../../approvals/approval';
 import { labelActor, type Actor } from '../../../kernel/actor';
 import { beginning } from '../../../cards/excerpt';
 import { utc } from '../../../cards/moments';
@@ -7,10 +7,22 @@ import { visibleLine } from '../../../cards/visible-text/visible-text';
 /** Keeps the whole answer, which is plain text, below Telegram's limit of 200 characters. */
 const MAX_NAME_LENGTH = 60;
 
-export function decidedAnswer(verdict: Verdict): string {
-  return verdict === 'approved'
-    ? '✅ Approved by you. The agent goes on.'
-    : '❌ Rejected by you. To give a reason, reply to the card.';
+export function decidedAnswer({ status, decision: { reason } }: DecidedApproval): string {
+  if (status === 'approved')
+    return reason === null ? '✅ Approved by you. The agent goes on.' : '✅ Approved by you, with your note.';
+  return reason === null
+    ? '❌ Rejected by you. To give a reason, reply to the card.'
+    : '❌ Rejected by you. The agent reads the reason.';
+}
+
+/** For a tap that asks for the reasons of a card. */
+export function reasonsOfferedAnswer(): string {
+  return '💬 Choose below the card, or reply to it. Nothing is decided yet.';
+}
+
+/** For a tap on the words of another operator. */
+export function wordsOfAnotherAnswer(): string {
+  return '❓ Nothing was decided: another operator wrote these words. Reply to the card yourself.';
 }
 
 /** The final outcome, for a tap that came after it. */

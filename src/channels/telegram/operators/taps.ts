@@ -9,6 +9,9 @@ import { isLockTimeout, isUnavailable } from '../../../database/database';
 import { ConfirmStopCommand, type StopResult } from '../commands/confirm-stop';
 import { TapCardCommand, type TapResult } from '../commands/tap-card';
 import { TapGrantCommand, type GrantResult } from '../commands/tap-grant';
+import { TapWordsCommand, type WordsResult } from '../commands/tap-words';
+import { reasonButtons } from '../card-buttons';
+import { renderReasonOffers, renderWordsSent } from '../../../cards/words-text';
 import { OperatorChat, type Button } from '../operator-chat';
 import { renderGranted, renderGrantOffers, renderRevoked } from '../../../cards/grant-text';
 import { renderStopConfirmed } from '../../../cards/operator-text';
@@ -23,6 +26,7 @@ import {
   grantsOfferedAnswer,
   notDecidableAnswer,
   notOperatorAnswer,
+  reasonsOfferedAnswer,
   revokedAnswer,
   settledAnswer,
   stillWorkingAnswer,
@@ -31,6 +35,7 @@ import {
   stopTooLateAnswer,
   tooManyAnswer,
   unknownButtonAnswer,
+  wordsOfAnotherAnswer,
 } from './tap-answers';
 import { Clock } from '../../../kernel/clock';
 import { currentCorrelationId, joinCorrelation } from '../../../logging/correlation';
@@ -38,7 +43,15 @@ import { pause } from '../../../kernel/pause';
 import { describeError } from '../../../kernel/describe-error';
 import { Log } from '../../../logging/log';
 import { Tracing } from '../../../tracing/tracing';
-import { grantCallbackData, GRANT_ENDS, parseGrantTap, parseStopTap, type GrantTap } from './callback-data';
+import {
+  grantCallbackData,
+  GRANT_ENDS,
+  parseGrantTap,
+  parseStopTap,
+  parseWordsTap,
+  type GrantTap,
+  type WordsTap,
+} from './callback-data';
 import { laneOf } from './lane-of';
 import { buttonDataOf } from './message-buttons';
 import { People } from './people';
@@ -67,7 +80,7 @@ interface Place {
   readonly messageId: string;
 }
 
-type Result = TapResult | StopResult | GrantResult;
+type Result = TapResult | StopResult | GrantResult | WordsResult;
 
 /** The result of a tap. */
 interface Outcome extends Told {
@@ -254,6 +267,12 @@ export class Taps implements BeforeApplicationShutdown {
         ? this.tapGrant(by, grant, message)
         : Promise.resolve({ kind: 'unknown-button' });
     }
+    const withWords = parseWordsTap(data);
+    if (withWords !== null) {
+      return buttons?.includes(data) === true
+        ? this.tapWords(by, withWords, message)
+        : Promise.resolve({ kind: 'unknown-button' });
+    }
     return this.commands.execute(new TapCardCommand(data, String(chat.id), String(id), buttons, by));
   }
 
@@ -282,6 +301,30 @@ export class Taps implements BeforeApplicationShutdown {
     return async () => {
       await this.chat.send(laneOf(message), renderGrantOffers(result.offers), options);
     };
+  }
+
+  /** Offers the reasons as a reply to the card; shows a decision in place of its offer. */
+  private async tapWords(by: Person, tap: WordsTap, message: NonNullable<TappedMessage>): Promise<Result> {
+    const chatId = String(message.chat.id);
+    const result = await this.commands.execute(new TapWordsCommand(tap, chatId, by));
+    if (result.kind === 'reasons-offered') {
+      const options = {
+        replyTo: result.cardMessageId,
+        buttons: reasonButtons(result.nonce),
+        isReply: true,
+      };
+      const offered = await this.replies.answerOperator(Number(by.id), async () => {
+        await this.chat.send(laneOf(message), renderReasonOffers(), options);
+      });
+      return offered ? result : { kind: 'too-many', retryAfterSeconds: 60 };
+    }
+    if (result.kind === 'decided')
+      await this.replies.answerOperator(Number(by.id), () =>
+        this.chat.edit(chatId, String(message.message_id), renderWordsSent(result.approval), {
+          isReply: true,
+        }),
+      );
+    return result;
   }
 
   private async confirmStop(by: Person, nonce: string, { chatId, messageId }: Place): Promise<StopResult> {
@@ -351,6 +394,7 @@ const SHOWN: ReadonlySet<Result['kind']> = new Set([
   'decided',
   'stopped',
   'grants-offered',
+  'reasons-offered',
   'granted',
   'revoked',
 ]);
@@ -393,7 +437,7 @@ function outcomeOf(result: Result): Told & Pick<Outcome, 'kind'> {
 function answerTo(result: Result): string {
   switch (result.kind) {
     case 'decided':
-      return decidedAnswer(result.approval.status);
+      return decidedAnswer(result.approval);
     case 'too-late':
       return isSettled(result.approval)
         ? settledAnswer(result.approval)
@@ -412,6 +456,10 @@ function answerTo(result: Result): string {
       return stopTooLateAnswer();
     case 'grants-offered':
       return grantsOfferedAnswer();
+    case 'reasons-offered':
+      return reasonsOfferedAnswer();
+    case 'words-of-another':
+      return wordsOfAnotherAnswer();
     case 'grants-none':
       return grantsNoneAnswer();
     case 'granted':
