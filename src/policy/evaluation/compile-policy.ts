@@ -4,18 +4,19 @@ import { listOf, type Policy, type Rule } from '../document/policy-schema';
 import { compileCondition } from '../matchers/condition';
 import { allOf, type Match } from '../matchers/match';
 import type { ResolvedPath } from '../matchers/resolve-path';
+import { isLiteral } from '../matchers/text-pattern';
 import type { CommandMatcher } from '../shell/command-matcher';
 import { compileMention, vocabularyOf, type Mention } from '../shell/mentions';
 import type { Vocabulary } from '../shell/token-index';
 import type { ToolShapes } from '../tool-shapes';
+import { clueOf, type Clue } from './clues';
 import { CHANGES, compileDirectories, compileMatch, compileNames } from './compile-match';
 import type { Facts } from './facts';
+import { ToolIndex } from './rule-index';
 
 /** Above this, a condition with a loop is a doubt: values and characters of input and metadata. */
 const MAX_LOOP_WEIGHT = 20_000;
 const RULES_IN_A_STEP = 50;
-/** Names of tools whose rules are remembered. */
-const MAX_TOOLS = 500;
 
 /** A command of a rule that allows, with the directories in which it does; null: in every directory. */
 export interface AllowedCommand {
@@ -31,10 +32,14 @@ export interface CompiledRule {
   readonly say: string | null;
   readonly class: string;
   readonly isForTool: (tool: string) => boolean;
+  /** The tools, if the rule names each; null: globs, or every tool. */
+  readonly tools: readonly string[] | null;
   /** Tests everything but the tool and, where the rule allows, the command. */
   readonly test: (facts: Facts, tokens: string[]) => Match;
   /** The words that a rule looks for that denies or asks; null if it looks for none. */
   readonly mention: Mention | null;
+  /** Terms without which it cannot match; null: only the test can tell. */
+  readonly clue: Clue | null;
   /** True if the time of its test may grow with the request, up to the limit of an evaluation. */
   readonly isCostly: boolean;
   /** The commands that the rule allows; null if it names none, or does not allow. */
@@ -53,7 +58,7 @@ export interface CompiledClass {
 
 /** A document ready for evaluation. */
 export class CompiledPolicy {
-  private readonly byTool = new Map<string, readonly CompiledRule[]>();
+  private readonly indexes: readonly ToolIndex<CompiledRule>[];
   /** The words that rules look for in commands. */
   readonly vocabulary: Vocabulary;
 
@@ -63,33 +68,38 @@ export class CompiledPolicy {
     readonly rules: readonly CompiledRule[],
     readonly classes: ReadonlyMap<string, CompiledClass>,
     readonly shapes: ToolShapes,
+    base: CompiledPolicy | null = null,
   ) {
-    this.vocabulary = vocabularyOf([CHANGES, ...rules.flatMap(({ mention }) => mention ?? [])]);
+    const own = RANKS.map(
+      ([decision, isCostly]) =>
+        new ToolIndex(rules.filter((rule) => rule.decision === decision && rule.isCostly === isCostly)),
+    );
+    this.indexes = [...(base?.indexes ?? []), ...own];
+    this.vocabulary =
+      base?.vocabulary ?? vocabularyOf([CHANGES, ...rules.flatMap(({ mention }) => mention ?? [])]);
   }
 
-  /** This policy with rules that are not of the document. */
+  /** This policy with rules that allow and are not of the document. */
   with(rules: readonly CompiledRule[]): CompiledPolicy {
-    return new CompiledPolicy(this.version, [...this.rules, ...rules], this.classes, this.shapes);
+    return new CompiledPolicy(this.version, rules, this.classes, this.shapes, this);
   }
 
   /**
-   * The rules that may concern a tool: those that deny first, then those that ask, the cheap ones first. So no text is long
-   * enough to hide a denial behind the limit that other rules reach.
+   * The rules that may match a request: those that deny first, then those that ask, the cheap ones first. So no text is
+   * long enough to hide a denial behind the limit that other rules reach.
    */
-  rulesFor(tool: string): readonly CompiledRule[] {
-    const known = this.byTool.get(tool);
-    if (known) return known;
-    const rules = this.rules.filter(({ isForTool }) => isForTool(tool)).toSorted((a, b) => rank(a) - rank(b));
-    // Agents choose the names of their tools, so the map must not grow with them.
-    if (this.byTool.size >= MAX_TOOLS) this.byTool.clear();
-    this.byTool.set(tool, rules);
-    return rules;
+  *candidates(facts: Facts): Iterable<CompiledRule> {
+    for (const index of this.indexes) yield* index.find(facts);
   }
 }
 
-const RANK = { deny: 0, ask: 2, allow: 4 } as const;
-
-const rank = ({ decision, isCostly }: CompiledRule): number => RANK[decision] + Number(isCostly);
+const RANKS = (['deny', 'ask', 'allow'] as const).flatMap(
+  (decision) =>
+    [
+      [decision, false],
+      [decision, true],
+    ] as const,
+);
 
 /** A document that `readPolicy` has accepted. */
 interface Accepted {
@@ -124,14 +134,17 @@ export function compileRule(rule: Rule, documentMode?: Policy['mode']): Compiled
   const use = decision === 'allow' ? 'prove' : 'catch';
   const matchers = compileMatch(match, use);
   if (when !== undefined) matchers.push(compileWhen(when));
+  const mention = use === 'catch' && match.command ? compileMention(match.command) : null;
   return {
     id,
     decision,
     isShadow: mode === 'shadow' || documentMode === 'shadow',
     say,
     class: rule.class ?? 'normal',
-    mention: use === 'catch' && match.command ? compileMention(match.command) : null,
+    mention,
+    clue: clueOf(match, mention),
     isCostly: [match.path, match.host, match.input, when].some((member) => member !== undefined),
+    tools: match.tool !== undefined && listOf(match.tool).every(isLiteral) ? listOf(match.tool) : null,
     isForTool: match.tool === undefined ? () => true : compileNames(match.tool),
     test: (facts, tokens) => {
       const matches: Match[] = [];

@@ -45,9 +45,8 @@ export function evaluate(policy: CompiledPolicy, request: PolicyRequest, now: Da
   try {
     const shape = policy.shapes.get(request.toolName) ?? null;
     const facts = new Facts(request, shape, now, policy.vocabulary);
-    const found = policy
-      .rulesFor(request.toolName)
-      .flatMap((rule) => findRule(rule, facts))
+    const found = Array.from(policy.candidates(facts), (rule) => findRule(rule, facts))
+      .flat()
       .toSorted((a, b) => (a.rule.id < b.rule.id ? -1 : 1));
     const enforced = found.filter(({ rule }) => !rule.isShadow);
     const ruling = rule(policy, enforced, facts);
@@ -62,6 +61,7 @@ export function evaluate(policy: CompiledPolicy, request: PolicyRequest, now: Da
 }
 
 function findRule(rule: CompiledRule, facts: Facts): Found[] {
+  if (!rule.isForTool(facts.request.toolName)) return [];
   const tokens: string[] = [];
   const match = testRule(rule, facts, tokens);
   return match === false ? [] : [{ rule, match, tokens }];

@@ -90,15 +90,22 @@ export function hostPatternFault(pattern: string): string | null {
   return null;
 }
 
+/** The host of a pattern, or the one of which it matches the subdomains; null: it matches every host. */
+export function hostPatternName(pattern: string): string | null {
+  if (pattern === '*') return null;
+  const { host = '' } = DOMAIN_OR_ADDRESS.exec(pattern)?.groups ?? {};
+  const parsed = parseUrl(`http://${host}`);
+  return parsed ? nameOf(parsed) : host;
+}
+
 /**
  * Compiles a pattern of hosts: `*.example.org` matches every subdomain and not the domain itself. Without a port, one
  * that proves matches the default port, one that catches matches every port.
  */
 export function compileHostPattern(pattern: string, use: 'prove' | 'catch'): HostPattern {
-  if (pattern === '*') return () => true;
-  const { wildcard, host = '', port } = DOMAIN_OR_ADDRESS.exec(pattern)?.groups ?? {};
-  const parsed = parseUrl(`http://${host}`);
-  const name = parsed ? nameOf(parsed) : host;
+  const name = hostPatternName(pattern);
+  if (name === null) return () => true;
+  const { wildcard, port } = DOMAIN_OR_ADDRESS.exec(pattern)?.groups ?? {};
   return (asked) => {
     if (port === undefined ? use === 'prove' && asked.port !== '' : !hasPort(asked, port.slice(1), use))
       return false;

@@ -59,6 +59,21 @@ export function compilePathPattern(pattern: string, use: PatternUse): PathPatter
   };
 }
 
+/** The segments with which every path begins that a pattern matches, or one that every such path has; in lower case. */
+export type FixedBeginning = { readonly segments: readonly string[] } | { readonly anywhere: string };
+
+/** Null if a pattern has no fixed segment, or depends on the working directory or on a home. */
+export function fixedBeginning(pattern: string): FixedBeginning | null {
+  const all = pattern.toLowerCase().split('/');
+  if (all[0] === HOME || all[0] === CWD) return null;
+  const wild = all.findIndex((segment) => !isFixed(segment));
+  if (wild !== 0) return { segments: wild < 0 ? all : all.slice(0, wild) };
+  const [longest] = all.filter(isFixed).toSorted((a, b) => b.length - a.length);
+  return longest === undefined ? null : { anywhere: longest };
+}
+
+const isFixed = (segment: string): boolean => !/[*?[{]/.test(segment);
+
 /**
  * Compiles a test for directories that contain what a pattern catches, such as `/srv` for `/srv/keys/**`. Behind a `**` it
  * does not look, since every directory may contain what follows.

@@ -30,8 +30,12 @@ export class ResolvedPath {
   }
 }
 
+/** A character that file systems may ignore, or unite with another. */
+const FOLDED = /[^\x21-\x7e]|:|\.(?:\/|$)/;
+
 /** The name that file systems take the path for: ignored characters removed, compatible characters united. */
 function foldPath(path: string): string {
+  if (!FOLDED.test(path)) return path;
   return path
     .replace(/\p{Default_Ignorable_Code_Point}/gu, '')
     .normalize('NFKC')

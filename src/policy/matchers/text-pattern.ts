@@ -8,6 +8,9 @@ const PART = /\*+|\?|\[[^\]]+\]|\{[^{}]*\}|[^*?[{]+|[^]/gu;
 /** True for a text without a character that globs read. */
 export const isLiteral = (pattern: string): boolean => !/[*?[{]/.test(pattern);
 
+/** The characters before the first that globs read. */
+export const literalBeginning = (pattern: string): string => /^[^*?[{]*/.exec(pattern)?.[0] ?? '';
+
 /**
  * Compiles a glob for names and texts, which have no segments: `*` matches any characters and `?` one, `/` and line ends
  * included. It goes through all ways to match at once, in time linear in the text.

@@ -34,7 +34,7 @@ export class Vocabulary {
   private readonly clusters: readonly { readonly token: string; readonly letters: Letters }[];
 
   constructor(tokens: Iterable<string>) {
-    this.tokens = new Set(Array.from(tokens, fold));
+    this.tokens = new Set(Array.from(tokens, foldToken));
     for (const token of this.tokens) this.digests[digestOf(token)] = 1;
     this.clusters = Array.from(this.tokens).flatMap((token) => {
       const letters = lettersOf(token, 0, token.length);
@@ -90,7 +90,7 @@ export function indexTokens(texts: readonly string[], vocabulary: Vocabulary): T
         return;
       }
       if (!vocabulary.mayHave(digest) || end - start > MAX_TOKEN_LENGTH) return;
-      const token = fold(text.slice(start, end));
+      const token = foldToken(text.slice(start, end));
       if (vocabulary.has(token)) add(token, end);
     });
     return { text, places, flags: null };
@@ -109,13 +109,14 @@ interface Part {
 export class TokenIndex {
   constructor(
     private readonly parts: readonly Part[],
-    private readonly all: ReadonlySet<string>,
+    /** The tokens that are there, as `foldToken` writes them. */
+    readonly tokens: ReadonlySet<string>,
   ) {}
 
   /** One of the tokens for each place of a sequence, in this order in one text. `spend` is told of each text. */
   find(sequence: readonly (readonly string[])[], spend: (steps: number) => void): FoundTokens | null {
     // Of most rules no token is there at all.
-    if (!sequence.every((choice) => choice.some((token) => this.all.has(fold(token))))) return null;
+    if (!sequence.every((choice) => choice.some((token) => this.tokens.has(foldToken(token))))) return null;
     for (const part of this.parts) {
       spend(1);
       const tokens: string[] = [];
@@ -139,7 +140,7 @@ function nearestAfter(
 ): { token: string; end: number } | null {
   let nearest: { token: string; end: number } | null = null;
   for (const token of choice) {
-    const end = firstAbove(places.get(fold(token)) ?? [], last);
+    const end = firstAbove(places.get(foldToken(token)) ?? [], last);
     if (end !== undefined && (nearest === null || end < nearest.end)) nearest = { token, end };
   }
   return nearest;
@@ -171,7 +172,7 @@ function flagsIn(text: string): { start: number; word: string }[] {
 }
 
 /** Some file systems do not distinguish `KUBECTL` from `kubectl`; the letters of flags mean different things. */
-function fold(token: string): string {
+export function foldToken(token: string): string {
   return token.startsWith('-') ? token : token.toLowerCase();
 }
 
