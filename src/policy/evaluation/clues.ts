@@ -127,6 +127,6 @@ function read<T>(facts: Facts, own: () => T | null): T | null {
 /** True if no text that is matched before a clue is too long for a glob, which would be a doubt. */
 function isOrdinary(facts: Facts): boolean {
   // The spellings of a directory that is too long cannot be read.
-  void facts.cwd?.spellings;
+  facts.cwd?.spellings;
   return LABEL_NAMES.every((label) => (LABELS[label](facts)?.length ?? 0) <= MAX_TEXT);
 }

@@ -61,7 +61,10 @@ class ClueIndex<Rule extends Indexed> {
     const { clue } = rule;
     if (clue === null) return void this.always.push(rule);
     push(this.all, clue.kind, rule);
-    if (clue.kind === 'path') return clue.values.forEach((value) => this.paths.add(value, rule));
+    if (clue.kind === 'path') {
+      clue.values.forEach((value) => this.paths.add(value, rule));
+      return;
+    }
     for (const value of clue.values) {
       if (clue.kind === 'word') push(this.words, value, rule);
       else if (clue.kind === 'host') push(this.hosts, value, rule);
@@ -115,7 +118,10 @@ class Paths<Rule> {
   private readonly anywhere = new Map<string, Rule[]>();
 
   add(beginning: FixedBeginning, rule: Rule): void {
-    if ('anywhere' in beginning) return push(this.anywhere, beginning.anywhere, rule);
+    if ('anywhere' in beginning) {
+      push(this.anywhere, beginning.anywhere, rule);
+      return;
+    }
     let directory = this.root;
     for (const segment of beginning.segments) {
       const child = directory.children.get(segment) ?? { rules: [], children: new Map() };
