@@ -126,7 +126,7 @@ function read<T>(facts: Facts, own: () => T | null): T | null {
 
 /** True if no text that is matched before a clue is too long for a glob, which would be a doubt. */
 function isOrdinary(facts: Facts): boolean {
-  // The spellings of a directory that is too long cannot be read.
-  facts.cwd?.spellings;
+  // Fails for a directory that is too long.
+  if (facts.cwd?.spellings.length === 0) return false;
   return LABEL_NAMES.every((label) => (LABELS[label](facts)?.length ?? 0) <= MAX_TEXT);
 }
