@@ -4,6 +4,7 @@ import { runAtOnce, type Steps } from '../kernel/steps';
 import { part, type ActionPart, type HiddenPart } from './action-part';
 import { beginning } from './excerpt';
 import { knownTool } from './known-agents/known-agents';
+import { seemingKind, type Media } from './media';
 import { makeVisible, visibleLine, type Visible } from './visible-text/visible-text';
 
 /** JSON of more values than this is one line: nobody reads so many, and indentation multiplies the size. */
@@ -24,10 +25,18 @@ export function actionParts(toolName: string, toolInput: JsonObject): ActionPart
   return runAtOnce(makeActionParts(toolName, toolInput));
 }
 
-/** Like {@link actionParts}, in steps for a large action. */
-export function* makeActionParts(toolName: string, toolInput: JsonObject): Steps<ActionPart[]> {
+/**
+ * Like {@link actionParts}, in steps for a large action.
+ *
+ * @param media collects the data in the input, for which a marker stands in the parts; without it, data is text
+ */
+export function* makeActionParts(
+  toolName: string,
+  toolInput: JsonObject,
+  media: Media | null = null,
+): Steps<ActionPart[]> {
   const parts: ActionPart[] = [];
-  for (const { value, ...rest } of hiddenParts(toolName, toolInput)) {
+  for (const { value, ...rest } of hiddenParts(toolName, toolInput, media)) {
     parts.push({ ...rest, ...(yield* makeTextVisible(value, rest.layout)) });
   }
   return parts;
@@ -48,7 +57,7 @@ function* makeTextVisible(value: HiddenPart['value'], layout: ActionPart['layout
   return { shown: lines.map(({ shown }) => shown).join('\n'), lines: lines.length, paintingMarks };
 }
 
-function hiddenParts(toolName: string, toolInput: JsonObject): HiddenPart[] {
+function hiddenParts(toolName: string, toolInput: JsonObject, media: Media | null): HiddenPart[] {
   const rest = new Map(Object.entries(toolInput));
   const parts: HiddenPart[] = [];
   const tool = knownTool(toolName);
@@ -61,19 +70,27 @@ function hiddenParts(toolName: string, toolInput: JsonObject): HiddenPart[] {
   const structure = tool?.structure?.(toolInput);
   for (const member of structure?.members ?? []) rest.delete(member);
   parts.push(...(structure?.parts ?? []));
-  return [...parts, ...jsonParts(rest, parts.length === 0 ? 'Input' : 'Other input')];
+  media?.look(rest.values());
+  const files = (media?.found ?? []).map(({ words }, i) =>
+    part({ label: `File ${i + 1}`, layout: 'line' }, words),
+  );
+  return [...parts, ...files, ...jsonParts(rest, parts.length === 0 ? 'Input' : 'Other input', media)];
 }
 
 /**
  * Members as JSON, in their order. A text of several lines is a block of its own, with its name as the label. With none
  * of the two there is an empty object.
  */
-function jsonParts(members: ReadonlyMap<string, JsonValue>, label: string): HiddenPart[] {
+function jsonParts(
+  members: ReadonlyMap<string, JsonValue>,
+  label: string,
+  media: Media | null,
+): HiddenPart[] {
   const parts: HiddenPart[] = [];
   let group: [string, JsonValue][] = [];
   let texts = 0;
   const endGroup = (): void => {
-    if (group.length > 0) parts.push(jsonPart(parts.length === 0 ? label : 'More input', group));
+    if (group.length > 0) parts.push(jsonPart(parts.length === 0 ? label : 'More input', group, media));
     group = [];
   };
   for (const [name, value] of members) {
@@ -87,19 +104,18 @@ function jsonParts(members: ReadonlyMap<string, JsonValue>, label: string): Hidd
     parts.push({ ...part({ label: JSON.stringify(name), layout: 'block' }, value), isTheirLabel: true });
   }
   endGroup();
-  return members.size === 0 && label === 'Input' ? [jsonPart(label, [])] : parts;
+  return members.size === 0 && label === 'Input' ? [jsonPart(label, [], media)] : parts;
 }
 
-function jsonPart(label: string, entries: readonly [string, JsonValue][]): HiddenPart {
+function jsonPart(label: string, entries: readonly [string, JsonValue][], media: Media | null): HiddenPart {
+  const write = (value: JsonValue, indent?: number): string =>
+    media ? media.stringify(value, indent) : JSON.stringify(value, null, indent);
   // fromEntries defines own members, so even one named __proto__ is kept.
   const members = Object.fromEntries(entries);
-  const short = JSON.stringify(members);
+  const short = write(members);
   if (short.length <= MAX_LINE_OF_JSON) return part({ label, layout: 'line' }, short);
   const isLarge = countValues(members) > MAX_INDENTED_VALUES;
-  return part(
-    { label, layout: 'block', language: 'json' },
-    isLarge ? short : JSON.stringify(members, null, 2),
-  );
+  return part({ label, layout: 'block', language: 'json' }, isLarge ? short : write(members, 2));
 }
 
 /** The beginning of the action in at most `length` units, for lists. It is not exact: do not decide from it. */
@@ -119,6 +135,8 @@ function abridge(object: JsonObject, units: number): { value: JsonObject; cut: b
   const take = (value: JsonValue): JsonValue => {
     left -= 1;
     if (typeof value === 'string') {
+      const kind = seemingKind(value);
+      if (kind !== null) return `⟦${kind}⟧`;
       const taken = cutText(value, Math.max(0, left));
       left -= value.length;
       return taken;

@@ -19,8 +19,12 @@ export interface ActionPieces {
   readonly sha256: string;
 }
 
-/** The action's messages, each of at most `limit` UTF-16 units; null if there would be too many: {@link piecesNeeded}. */
+/**
+ * The action's messages, each of at most `limit` UTF-16 units; null if there would be too many: {@link piecesNeeded}. Null
+ * also for data that is not text: a message cannot hold it.
+ */
 export function actionPieces(request: ApprovalRequest, limit: number): ActionPieces | null {
+  if (hasMedia(request, limit)) return null;
   const text = completeText(request, limit);
   const length = limit - FRAME_LENGTH;
   if (text.length > MAX_PIECES * length) return null;
@@ -31,6 +35,11 @@ export function actionPieces(request: ApprovalRequest, limit: number): ActionPie
     // The lines have marks already, and the text in the chat must be the signed one.
     .map((message) => ({ ...message, plain: message.text }));
   return { messages, sha256: sha256Hex(messages.map((message) => message.text).join('\n')) };
+}
+
+/** True for an action with data that only files can hold. */
+export function hasMedia(request: ApprovalRequest, limit: number): boolean {
+  return cardContent(request, limit).media.length > 0;
 }
 
 /** Approximate number of messages for the complete action. */

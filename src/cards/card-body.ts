@@ -13,6 +13,8 @@ import { knownTool, subagentOf, unguardedMode } from './known-agents/known-agent
 import { bold, fold, join, rich, words, type RichText } from './rich-text';
 import { shorten } from './shorten';
 import { nearestParts, showExcerpt, showParts } from './show-parts';
+import { Media, type Medium } from './media';
+import { shortId } from './short-id';
 import { toolTitle } from './titles';
 import { makeVisible, visibleLine } from './visible-text/visible-text';
 import { makeWarnings } from './warnings';
@@ -34,6 +36,8 @@ export interface CardContent {
   readonly metadata: string | null;
   /** The parts as the document has them, with both texts of every edit. */
   readonly texts: readonly ActionPart[];
+  /** The data in the input, for which a marker stands in the parts. */
+  readonly media: readonly Medium[];
   /** The documents if a card can certainly not hold the whole action; null if the card may hold it. */
   readonly documents: readonly ActionFile[] | null;
 }
@@ -81,11 +85,14 @@ export async function prepareCard(request: ApprovalRequest, limit: number): Prom
 
 function* makeCardContent(request: ApprovalRequest, limit: number): Steps<CardContent> {
   const { toolName, toolInput, metadata, cwd } = request;
-  const texts = yield* makeActionParts(toolName, toolInput);
+  const found = new Media(shortId(request.id));
+  const texts = yield* makeActionParts(toolName, toolInput, found);
+  const media = found.found;
   const { parts, places } = diffParts(texts);
   yield;
   const warnings = [
     ...dangerWarning(request),
+    ...media.flatMap(misnamedWarning),
     ...(yield* makeWarnings(request, texts)),
     ...modeWarning(request),
   ];
@@ -94,7 +101,7 @@ function* makeCardContent(request: ApprovalRequest, limit: number): Steps<CardCo
   const isLong = [...parts, { shown: shown ?? '' }].some((each) => each.shown.length > limit);
   const documents = isLong ? yield* makeDocuments(request, texts) : null;
   const title = titleOf(request, { cwd, places });
-  return { request, limit, title, parts, texts, warnings, metadata: shown, documents };
+  return { request, limit, title, parts, texts, media, warnings, metadata: shown, documents };
 }
 
 /** The file that the action writes, under its own name, then the document with the whole action. */
@@ -187,8 +194,9 @@ function compose(
   );
 }
 
-function fileNote({ fileName, sha256, isWhole }: ActionFile): RichText {
-  return rich`📄 ${bold(isWhole ? 'Complete in the document' : 'In the document')} ${fileName}, SHA-256 ${sha256}`;
+function fileNote({ fileName, sha256, isWhole, isPhoto }: ActionFile): RichText {
+  const place = isWhole ? 'Complete in the document' : isPhoto ? 'In the picture' : 'In the document';
+  return rich`${words(isPhoto ? '🖼' : '📄')} ${bold(place)} ${fileName}, SHA-256 ${sha256}`;
 }
 
 function piecesNote({ count, sha256 }: SentPieces): RichText {
@@ -200,6 +208,13 @@ function piecesNote({ count, sha256 }: SentPieces): RichText {
 function dangerWarning({ toolName, toolInput }: ApprovalRequest): RichText[] {
   const dangers = knownTool(toolName)?.dangers?.(toolInput) ?? [];
   return dangers.length === 0 ? [] : [rich`🚨 ${join(dangers, ' · ')}`];
+}
+
+/** A warning about data that is certainly not what the caller calls it. */
+function misnamedWarning({ misnamed, words: kind }: Medium, index: number): RichText[] {
+  if (misnamed === null) return [];
+  const heading = bold(`File ${index + 1} is not what it is called`);
+  return [rich`🚨 ${heading}: ${misnamed}, but the data is: ${words(kind)}`];
 }
 
 /** Warning if the permission mode may let the action run without an answer. */

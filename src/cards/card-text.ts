@@ -80,15 +80,16 @@ export function renderOutcome(
     files,
     pieces,
   };
-  const complete = files.length > 0 || pieces ? undefined : completeBody(content, surroundings);
+  const complete =
+    files.some(({ isWhole }) => isWhole) || pieces ? undefined : completeBody(content, surroundings);
   return complete ?? shortenedBody(content, surroundings);
 }
 
 /** Caption of a card's file. */
-export function renderFileCaption(approval: Approval, { sha256, isWhole }: ActionFile): RichText {
+export function renderFileCaption(approval: Approval, { sha256, isWhole, isPhoto }: ActionFile): RichText {
   const id = shortId(approval.id);
   const what = isWhole ? rich`Everything that request ${id} asks for` : rich`Belongs to request ${id}`;
-  return rich`📄 ${what}. SHA-256 ${sha256}`;
+  return rich`${words(isPhoto ? '🖼' : '📄')} ${what}. SHA-256 ${sha256}`;
 }
 
 function pendingCard(content: CardContent, { notices = [], pieces = null, earlier = [] }: CardOptions): Card {
@@ -102,14 +103,15 @@ function pendingCard(content: CardContent, { notices = [], pieces = null, earlie
     isSettled: false,
   };
   if (pieces) return { ...shortenedBody(content, { ...surroundings, files: [], pieces }), files: [] };
-  const whole = { ...surroundings, files: [] };
+  const whole = { ...surroundings, files: content.media };
   const ledTo = renderEarlier(earlier);
   // The requests before it are left out sooner than a part of this one.
   const complete =
     completeBody(content, { ...whole, details: [...whole.details, ...ledTo] }) ??
     completeBody(content, whole);
-  if (complete) return { ...complete, files: [] };
-  const files = content.documents ?? runAtOnce(makeDocuments(request, content.texts));
+  if (complete) return { ...complete, files: content.media };
+  const documents = content.documents ?? runAtOnce(makeDocuments(request, content.texts));
+  const files = [...content.media, ...documents];
   return { ...shortenedBody(content, { ...surroundings, files }), files };
 }
 

@@ -83,7 +83,8 @@ const settingsSchema = z.strictObject({
  * - `POST /sandbox/updates {bot?, inject?: [Update], duplicateLast?, reverse?, restartAt?: update_id}`
  * - `GET|POST /sandbox/limits` rate limits and timings (`settings.ts`)
  * - `GET /sandbox/faults`; in faults `containing`, `probability`, `description`, `body: "stall"|"drip"` (`faults.ts`)
- * - `GET /sandbox/documents/:fileId` the bytes of an uploaded file
+ * - `GET /sandbox/documents/:fileId` the bytes of an uploaded file, `GET /sandbox/photos/:fileId` a picture for the page
+ * - a message's `photo`: `{width, height}` if its document was sent as a picture
  * - `GET /sandbox/directory` chats, people, bots and their commands
  * - `DELETE /sandbox/calls`, `DELETE /sandbox/state` (reset to the initial state)
  *
@@ -183,6 +184,17 @@ export function controlRoutes(app: FastifyInstance, parts: BotApiParts, settings
       .type('application/octet-stream')
       .header('x-content-type-options', 'nosniff')
       .header('content-disposition', `attachment; filename*=UTF-8''${encodeURIComponent(document.fileName)}`)
+      .send(document.bytes);
+  });
+
+  app.get<{ Params: { fileId: string } }>('/sandbox/photos/:fileId', (request, reply) => {
+    const document = world.documents.get(request.params.fileId);
+    if (!document) throw new ControlError(404, 'no such picture');
+    const isPng = document.bytes[0] === 0x89;
+    return reply
+      .type(isPng ? 'image/png' : 'image/jpeg')
+      .header('x-content-type-options', 'nosniff')
+      .header('content-security-policy', "default-src 'none'; sandbox")
       .send(document.bytes);
   });
 

@@ -32,16 +32,17 @@ function textFields({ text, entities }: StoredMessage['content']): Record<string
   return { text, ...(entities.length > 0 ? { entities } : {}) };
 }
 
-function documentFields({ document, content }: StoredMessage): Record<string, unknown> {
+function documentFields({ document, photo, content }: StoredMessage): Record<string, unknown> {
   if (!document) return {};
+  const file = {
+    file_id: document.fileId,
+    file_unique_id: document.sha256.slice(0, 16),
+    file_size: document.bytes.length,
+  };
   return {
-    document: {
-      file_name: document.fileName,
-      mime_type: document.mimeType,
-      file_id: document.fileId,
-      file_unique_id: document.sha256.slice(0, 16),
-      file_size: document.bytes.length,
-    },
+    ...(photo
+      ? { photo: [{ ...file, ...photo }] }
+      : { document: { file_name: document.fileName, mime_type: document.mimeType, ...file } }),
     ...(content.text === '' ? {} : { caption: content.text }),
     ...(content.entities.length > 0 ? { caption_entities: content.entities } : {}),
   };
@@ -49,7 +50,7 @@ function documentFields({ document, content }: StoredMessage): Record<string, un
 
 /** The message as the control API and the page show it: `interface.md`, section Sandbox, and more. */
 export function toControl(message: StoredMessage): Record<string, unknown> {
-  const { document, content, keyboard } = message;
+  const { document, photo, content, keyboard } = message;
   return {
     messageId: message.messageId,
     chat: message.chatId,
@@ -72,6 +73,7 @@ export function toControl(message: StoredMessage): Record<string, unknown> {
           caption: content.text,
         }
       : null,
+    photo,
     edits: message.edits,
     date: message.date,
     editDate: message.editDate,

@@ -58,6 +58,12 @@ export interface StoredDocument {
   readonly sha256: string;
 }
 
+/** Size of a picture in pixels. */
+export interface PhotoSize {
+  readonly width: number;
+  readonly height: number;
+}
+
 /** One message of one chat; ids count per chat, as in a supergroup. */
 export interface StoredMessage {
   readonly messageId: number;
@@ -70,6 +76,8 @@ export interface StoredMessage {
   readonly replyTo: number | null;
   readonly threadId: number | null;
   readonly document: StoredDocument | null;
+  /** Set if the document was sent as a picture. */
+  readonly photo: PhotoSize | null;
   /** Fields of a service message, such as `migrate_to_chat_id`. */
   readonly service: Readonly<Record<string, unknown>> | null;
   /** The text, or the caption of a document. */

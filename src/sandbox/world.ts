@@ -6,7 +6,14 @@ import { isPrivate, newChat, toTelegramChat, type ChatState } from './chats';
 import { toTelegram } from './message-view';
 import type { UploadedFile } from './params';
 import type { Settings } from './settings';
-import type { FormattedText, InlineKeyboard, StoredDocument, StoredMessage, User } from './telegram-types';
+import type {
+  FormattedText,
+  InlineKeyboard,
+  PhotoSize,
+  StoredDocument,
+  StoredMessage,
+  User,
+} from './telegram-types';
 
 /** The chat and the people the page starts with. */
 export const FIRST_GROUP = -1001;
@@ -39,6 +46,7 @@ export interface NewMessage {
   readonly replyTo?: number | null;
   readonly threadId?: number | null;
   readonly document?: StoredDocument | null;
+  readonly photo?: PhotoSize | null;
   readonly service?: Readonly<Record<string, unknown>> | null;
 }
 
@@ -125,6 +133,7 @@ export class World extends EventEmitter<WorldEvents> {
       replyTo: message.replyTo ?? null,
       threadId: message.threadId ?? null,
       document: message.document ?? null,
+      photo: message.photo ?? null,
       service: message.service ?? null,
       content: message.content,
       keyboard: message.keyboard ?? null,

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { aPng } from '../support/pictures';
 import { FakeClock } from '../support/fake-clock';
 import {
   Driver,
@@ -452,6 +453,36 @@ describe('documents', () => {
     [{ document: new File(['x'], 'a'), caption: 'x'.repeat(1025) }, 'message caption is too long'],
   ])('refuses %j', async (params, words) => {
     expect(await sandbox().badRequest('sendDocument', { chat_id: GROUP, ...params })).toBe(words);
+  });
+
+  it('shows a picture by its size, and hands it out for the page', async () => {
+    const png = aPng(30, 20);
+    const message = await sandbox().call<{ photo: unknown[] }>('sendPhoto', {
+      chat_id: GROUP,
+      photo: new File([png], 'chart.png'),
+      caption: 'a chart',
+    });
+    expect(message).toMatchObject({
+      photo: [{ width: 30, height: 20, file_size: png.length }],
+      caption: 'a chart',
+    });
+    const [stored] = await sandbox().messages();
+    expect(stored).toMatchObject({ photo: { width: 30, height: 20 }, document: { fileName: 'chart.png' } });
+    const shown = await fetch(`${sandbox().url}/sandbox/photos/${stored?.document?.fileId}`);
+    expect(shown.headers.get('content-type')).toBe('image/png');
+    expect(Buffer.from(await shown.arrayBuffer())).toEqual(png);
+  });
+
+  it.each([
+    [{}, 'there is no photo in the request'],
+    [{ photo: new File(['no picture'], 'a.png') }, 'IMAGE_PROCESS_FAILED'],
+    [{ photo: new File([aPng(9_000, 1_001)], 'a.png') }, 'PHOTO_INVALID_DIMENSIONS'],
+    [{ photo: new File([aPng(1, 21)], 'a.png') }, 'PHOTO_INVALID_DIMENSIONS'],
+    [{ photo: new File([Buffer.alloc(10 * 1024 * 1024 + 1)], 'a.png') }, /is too big for a photo$/],
+  ])('refuses the picture %j', async (params, words) => {
+    expect(await sandbox().badRequest('sendPhoto', { chat_id: GROUP, ...params })).toEqual(
+      typeof words === 'string' ? words : expect.stringMatching(words),
+    );
   });
 
   it('does not know other files', async () => {

@@ -12,7 +12,13 @@ import { joinCorrelation } from '../../logging/correlation';
 import { Log } from '../../logging/log';
 import { Tracing } from '../../tracing/tracing';
 import { digestOfFiles, type ActionFile } from '../../cards/action-file';
-import { actionPieces, MAX_PIECES, piecesNeeded, type ActionPieces } from '../../cards/action-pieces';
+import {
+  actionPieces,
+  hasMedia,
+  MAX_PIECES,
+  piecesNeeded,
+  type ActionPieces,
+} from '../../cards/action-pieces';
 import { MayGrantQuery } from '../../approvals/queries/find-grant-offers';
 import { MoveChatCommand } from './commands/move-chat';
 import { ChatMoves } from './chat-moves';
@@ -45,9 +51,15 @@ function incompleteNotice(approval: Approval): string {
   return `The complete action could not be attached yet.${approvable ? ' Approve appears once it is.' : ''}`;
 }
 
-const tooLongNotice = (needed: number): string =>
-  `This chat takes no files, and the action would need ${needed} messages (at most ${MAX_PIECES} are sent). ` +
-  'It cannot be approved here before the bot may send files in this chat. "countersign approvals" shows and decides it.';
+function withoutFilesNotice(approval: Approval): string {
+  const reason = hasMedia(approval, MAX_MESSAGE_LENGTH)
+    ? 'the action has data that only a file can hold'
+    : `the action would need ${piecesNeeded(approval, MAX_MESSAGE_LENGTH)} messages (at most ${MAX_PIECES} are sent)`;
+  return (
+    `This chat takes no files, and ${reason}. It cannot be approved here before the bot may send files in this chat. ` +
+    '"countersign approvals" shows and decides it.'
+  );
+}
 
 /** The number of first files that are in the chat. The card has the digest of these. */
 function countSent({ filesSha256 }: Card, files: readonly ActionFile[]): number {
@@ -270,12 +282,7 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
     const fields = { approvalId: approval.id, chatId: card.chatId, error: refusal.message };
     if (pieces === null) {
       this.log.event('warn', 'escalation.files-refused', fields, 'the action can be rejected only');
-      await this.showIncomplete(
-        approval,
-        work,
-        card,
-        tooLongNotice(piecesNeeded(approval, MAX_MESSAGE_LENGTH)),
-      );
+      await this.showIncomplete(approval, work, card, withoutFilesNotice(approval));
       throw refusal;
     }
     this.log.event('info', 'escalation.files-refused', fields, 'the action is sent as text messages');

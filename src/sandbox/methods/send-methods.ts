@@ -4,7 +4,8 @@ import { readInlineKeyboard } from '../inline-keyboard';
 import { toTelegram } from '../message-view';
 import { isRecord, Params } from '../params';
 import { LARGEST_UPLOAD_BYTES } from '../request-body';
-import type { StoredDocument } from '../telegram-types';
+import type { PhotoSize, StoredDocument } from '../telegram-types';
+import { LARGEST_PHOTO_BYTES, photoSize } from '../photo-size';
 import { countAgainstLimits, writableChat, writableTopic } from './access';
 import { succeeded, type Call, type Method, type Success } from './call';
 import { readCaption, readText } from './text-parameter';
@@ -16,18 +17,33 @@ export const sendMessage: Method = (call) => {
 
 export const sendDocument: Method = (call) => {
   const caption = readCaption(call);
-  const document = readDocument(call);
+  const document = readFile(call, 'document');
   return post(call, { content: caption, document });
+};
+
+/** Unlike Telegram, the sandbox keeps the picture as it is, and takes PNG and JPEG only. */
+export const sendPhoto: Method = (call) => {
+  const caption = readCaption(call);
+  const document = readFile(call, 'photo');
+  if (document.bytes.length > LARGEST_PHOTO_BYTES)
+    throw badRequest(`file of size ${document.bytes.length} bytes is too big for a photo`);
+  return post(call, { content: caption, document, photo: photoSize(document.bytes) });
 };
 
 function post(
   call: Call,
-  what: { content: ReturnType<typeof readText>; document: StoredDocument | null },
+  what: {
+    content: ReturnType<typeof readText>;
+    document: StoredDocument | null;
+    photo?: PhotoSize | null;
+  },
 ): Success {
   const { world, bot } = call;
   const keyboard = readInlineKeyboard(call);
   const chat = writableChat(call);
-  if (what.document && !chat.documents) throw badRequest('not enough rights to send documents to the chat');
+  if (what.document && !chat.documents) {
+    throw badRequest(`not enough rights to send ${what.photo ? 'photos' : 'documents'} to the chat`);
+  }
   const replyTo = repliedMessage(call, chat);
   const threadId = writableTopic(call, chat, replyTo);
   countAgainstLimits(call, chat);
@@ -52,16 +68,16 @@ function repliedMessage({ world, params }: Call, chat: ChatState): number | null
   throw badRequest('message to be replied not found');
 }
 
-function readDocument({ world, params }: Call): StoredDocument {
-  const named = params.string('document');
+function readFile({ world, params }: Call, name: 'document' | 'photo'): StoredDocument {
+  const named = params.string(name);
   const attached = named?.startsWith('attach://') ? named.slice('attach://'.length) : undefined;
-  const file = params.files.get(attached ?? 'document');
+  const file = params.files.get(attached ?? name);
   if (file) {
     if (file.bytes.length === 0) throw badRequest('file must be non-empty');
     if (file.bytes.length > LARGEST_UPLOAD_BYTES) throw new BotApiError(413, 'Request Entity Too Large');
     return world.keep(file);
   }
-  if (named === undefined || named === '') throw badRequest('there is no document in the request');
+  if (named === undefined || named === '') throw badRequest(`there is no ${name} in the request`);
   const known = world.documents.get(named);
   // The sandbox does not download files, so a URL is refused too.
   if (!known) throw badRequest('wrong file identifier/HTTP URL specified');

@@ -81,7 +81,7 @@ function bubble(message, name, isBot, own, context) {
     };
     content.append(el('a', props, ...quote(replied, store)));
   }
-  if (message.document) content.append(attachment(message.document));
+  if (message.document) content.append(message.photo ? photo(message) : attachment(message.document));
   if (message.text !== '')
     content.append(
       el('div', { class: 'text', id: textId(message), dir: 'auto' }, richText(message, onCommand)),
@@ -111,6 +111,16 @@ function meta(message) {
       ? null
       : el('span', { class: 'edited', title: `last edited ${timeOfDay(message.editDate)}`, text: 'edited' });
   return el('div', { class: 'meta' }, edited, sent);
+}
+
+/** A picture in the width of its message; the space is kept free while it loads. */
+function photo({ document, photo: { width, height } }) {
+  const source = `/sandbox/photos/${encodeURIComponent(document.fileId)}`;
+  return el(
+    'a',
+    { class: 'photo', href: source, target: '_blank', title: `SHA-256 ${document.sha256}` },
+    el('img', { src: source, width, height, alt: document.fileName }),
+  );
 }
 
 function attachment({ fileName, size, sha256, fileId }) {
