@@ -5,6 +5,7 @@ import { runCommandLine } from './command-line';
 runCommandLine('countersign-agent', 'Human approval gateway for AI agents: the agent’s side', {
   approvals: async () => (await import('./commands/approvals.js')).approvalsCommand(),
   connect: async () => (await import('./commands/connect.js')).connectCommand(),
+  hook: async () => (await import('./commands/hook.js')).hookCommand(),
   receipt: async () => (await import('./commands/receipt.js')).receiptCommand(),
   run: async () => (await import('./commands/run.js')).runCommand(),
 });

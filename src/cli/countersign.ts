@@ -9,6 +9,7 @@ runCommandLine('countersign', 'Human approval gateway for AI agents', {
   demo: async () => (await import('./commands/programs.js')).demoCommand(),
   doctor: async () => (await import('./commands/doctor.js')).doctorCommand(),
   grants: async () => (await import('./commands/grants.js')).grantsCommand(),
+  hook: async () => (await import('./commands/hook.js')).hookCommand(),
   keys: async () => (await import('./commands/keys.js')).keysCommand(),
   migrate: async () => (await import('./commands/programs.js')).migrateCommand(),
   policy: async () => (await import('./commands/policy.js')).policyCommand(),

@@ -1,12 +1,12 @@
 import { headersIn } from './audit-stream';
 import { SECRETS } from './settings';
 
-/** The key with which our commands call a service; the service itself does not use it. */
-const CALLER_KEY = 'COUNTERSIGN_KEY';
+/** The key with which our commands call a service, and its name for hooks of Gemini CLI; the service uses neither. */
+const CALLER_KEYS = ['COUNTERSIGN_KEY', 'GEMINI_CLI_COUNTERSIGN_KEY'];
 
 /** Texts of an environment that must not be logged: the secrets, and the parts of them that work alone. */
 export function secretsIn(env: Readonly<Partial<Record<string, unknown>>>): string[] {
-  return [...SECRETS, CALLER_KEY].flatMap((name) => {
+  return [...SECRETS, ...CALLER_KEYS].flatMap((name) => {
     const value = env[name];
     if (typeof value !== 'string' || value === '') return [];
     if (name === 'TELEGRAM_BOT_TOKEN') return [value, value.slice(value.indexOf(':') + 1)];
@@ -38,6 +38,6 @@ function decodedOr(text: string): string {
  * The environment for a program that is not ours: without our secrets, and without the paths of files that hold them.
  */
 export function withoutSecrets(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const ours = new Set([...SECRETS, CALLER_KEY].flatMap((name) => [name, `${name}_FILE`]));
+  const ours = new Set([...SECRETS, ...CALLER_KEYS].flatMap((name) => [name, `${name}_FILE`]));
   return Object.fromEntries(Object.entries(env).filter(([name]) => !ours.has(name)));
 }

@@ -14,7 +14,7 @@ const ROOMS = [
   // Words and rules that the service and the agent's side share.
   /^src\/(agents\/answers|approvals\/approval)\.ts$/,
   // Of the programs, the commands that the entry names and what these print with.
-  /^src\/cli\/(countersign-agent|command-line|commands\/(approvals|connect|receipt|run)|file-trouble|key-set-file|output|public-answer|service-options|service-url)\.ts$/,
+  /^src\/cli\/(countersign-agent|command-line|commands\/(approvals|connect|hook|receipt|run)|file-trouble|key-set-file|output|public-answer|service-options|service-url)\.ts$/,
   /^src\/cli\/(approvals|run)\//,
 ];
 const PACKAGES = ['canonicalize', 'commander', 'jose', 'zod'];
