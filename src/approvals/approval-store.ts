@@ -58,6 +58,9 @@ export interface NewGrant {
   readonly actor: Actor;
 }
 
+/** A grant of one use, for the action of a request that has ended. */
+export type LateGrant = Omit<NewGrant, 'maxUses' | 'actor'>;
+
 /** A pending request that a new grant answers. */
 export type CoveredApproval = DecidedApproval & { readonly receipt: string };
 
@@ -202,6 +205,18 @@ export abstract class ApprovalStore {
     grant: NewGrant,
     covered: readonly CoveredApproval[],
   ): Promise<readonly string[]>;
+
+  /**
+   * Makes a grant of one use from a request that expired or whose key cancelled it.
+   *
+   * @returns null if the request is another by now, another policy version is active, the rules are stopped, or the key has
+   * too many open grants
+   */
+  abstract grantLate(
+    from: Pick<Approval, 'id' | 'toolName'>,
+    by: Person,
+    grant: LateGrant,
+  ): Promise<{ readonly id: string; readonly expiresAt: Date } | 'same-owner' | 'granted-before' | null>;
 
   /**
    * Checks whether the keys that ask and decide have the same owner, and audits the refusal then.

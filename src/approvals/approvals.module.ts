@@ -10,6 +10,7 @@ import { DepartFromApprovalHandler } from './commands/depart-from-approval';
 import { EnqueueApprovalHandler } from './commands/enqueue-approval';
 import { ExplainRejectionHandler } from './commands/explain-rejection';
 import { MakeGrantHandler } from './commands/make-grant';
+import { MakeLateGrantHandler } from './commands/make-late-grant';
 import { JoinApprovalHandler } from './commands/join-approval';
 import { SignEndingsHandler } from './commands/sign-endings';
 import { SignReceiptsHandler } from './commands/sign-receipts';
@@ -26,7 +27,7 @@ import { GrantsController } from './grants.controller';
 import { PostgresApprovalStore } from './postgres-approval-store';
 import { PostgresRequestHistory } from './postgres-request-history';
 import { AwaitSettlementHandler } from './queries/await-settlement';
-import { FindGrantOffersHandler, MayGrantHandler } from './queries/find-grant-offers';
+import { FindGrantOffersHandler, MayGrantHandler, MayGrantLateHandler } from './queries/find-grant-offers';
 import { FindEarlierRequestsHandler } from './queries/find-earlier-requests';
 import { FindOpenCallsHandler } from './queries/find-open-calls';
 import { GetApprovalHandler, GetApprovalStateHandler } from './queries/get-approval';
@@ -47,8 +48,10 @@ import { TimeoutSweeper } from './timeout-sweeper';
     EnqueueApprovalHandler,
     DecideApprovalHandler,
     MakeGrantHandler,
+    MakeLateGrantHandler,
     FindGrantOffersHandler,
     MayGrantHandler,
+    MayGrantLateHandler,
     CancelApprovalHandler,
     ExplainRejectionHandler,
     AcknowledgeApprovalHandler,

@@ -10,6 +10,12 @@ import {
   STILL_PENDING,
 } from './approval-statements';
 
+/** The active version is the one of this parameter, and nobody has stopped the rules. */
+const RULED_BY = (version: string) =>
+  `exists (select from policy_state where active_version is not distinct from ${version}::text and stopped_at is null)`;
+
+const HAS_ROOM = `(select count(*) from grants g where g.key_id = approvals.key_id and ${IS_OPEN}) < ${MAX_OPEN_OF_KEY}`;
+
 /** A grant of a directory has no session, so that an earlier version, which knows no directories, never uses it. */
 const SESSION_UNLESS = (cwd: string) => `case when ${cwd}::text is null then session_id else '' end`;
 
@@ -32,8 +38,7 @@ export const GRANT: Statement = {
     where id = $1 and ${STILL_PENDING} and expires_at > now() and not (${SAME_OWNER})
       and $7::timestamptz between now() - make_interval(secs => ${READ_AT_MOST_SECONDS_AGO}) and now()
       and ($9::boolean or ${SHOWN} is not distinct from $10::text)
-      and exists (select from policy_state where active_version is not distinct from $17::text and stopped_at is null)
-      and (select count(*) from grants g where g.key_id = approvals.key_id and ${IS_OPEN}) < ${MAX_OPEN_OF_KEY}
+      and ${RULED_BY('$17')} and ${HAS_ROOM}
     for update
   ), answers as (
     select id, $3::text as kind, $4::text as by_id, $5::text as by_name, $8::text as receipt from main
@@ -69,4 +74,45 @@ export const GRANT: Statement = {
     from ended
     on conflict do nothing
   ), ${AFTERMATH('$6')}`,
+};
+
+/**
+ * Makes a grant of one use from a request that ended without a decision, at most one from each. No row: it may not be made.
+ *
+ * Parameters: id, lanes, actor kind, actor id, actor name; then of the grant: id, scope, words, tool, seconds, policy version,
+ * directory; then the news for the operators without the key.
+ */
+export const GRANT_LATE: Statement = {
+  name: 'approval-grant-late',
+  withinMs: PERSON_WAITS_MS,
+  text: `
+  with main as materialized (
+    select id, correlation_id, key_id, session_id, ${SAME_OWNER} as is_own from approvals
+    where id = $1 and (status = 'expired' or (status = 'cancelled' and settled_by_kind = 'api' and settled_by_id = key_id))
+      and ${RULED_BY('$11')} and ${HAS_ROOM}
+  ), made as (
+    insert into grants (id, approval_id, key_id, session_id, cwd, tool, scope, words, policy_version, made_by_kind,
+      made_by_id, made_by_name, made_at, expires_at, max_uses, uses)
+    select $6, id, key_id, ${SESSION_UNLESS('$12')}, $12, $9, $7, $8, $11, $3, $4, $5, date_trunc('milliseconds', now()),
+      date_trunc('milliseconds', now()) + make_interval(secs => $10::float8), 1, 0
+    from main where not is_own
+    on conflict (approval_id) do nothing
+    returning id, approval_id, key_id, made_at, expires_at, max_uses, words
+  ), made_audited as (
+    insert into audit_log (at, type, actor, approval_id, data)
+    select made_at, 'grant.made', $3 || ':' || $4, approval_id, json_build_object('grant', id,
+      'scope', words, 'expiresAt', expires_at, 'maxUses', max_uses, 'late', true)::text
+    from made
+  ), refused as (
+    insert into audit_log (at, type, actor, approval_id, correlation_id, data)
+    select date_trunc('milliseconds', now()), 'approval.decision-refused', $3 || ':' || $4, id, correlation_id,
+      json_build_object('reason', 'same-owner', 'decision', 'approved')::text
+    from main where is_own
+  ), announced as (${announce({
+    of: 'made',
+    lanes: '$2',
+    news: `$13::jsonb || jsonb_build_object('keyId', key_id)`,
+  })}
+  )
+  select is_own, (select expires_at from made) as expires_at from main`,
 };

@@ -9,7 +9,8 @@ import { ListGrantsQuery } from '../policy/grants/list-grants';
 import { RevokeGrantCommand } from '../policy/grants/revoke-grant';
 import { IdParamDto } from './approval-inputs';
 import { ApprovalRefusalFilter } from './approval-refusal.filter';
-import { MakeGrantCommand } from './commands/make-grant';
+import { MakeGrantCommand, type MadeGrant } from './commands/make-grant';
+import { MakeLateGrantCommand } from './commands/make-late-grant';
 import { GrantBodyDto, GrantListView, GrantOffersView, grantViewOf, MadeGrantView } from './grant-views';
 import { FindGrantOffersQuery } from './queries/find-grant-offers';
 
@@ -50,8 +51,17 @@ export class GrantsController {
     const made = await this.commands.execute(
       new MakeGrantCommand(approvalId, offer, bounds, actorOf(caller)),
     );
-    const { id, scope, expiresAt, usesLeft, by } = made;
-    return { id, scope, expiresAt: expiresAt.toISOString(), usesLeft, by: nameActor(by) };
+    return viewOf(made);
+  }
+
+  @Post('approvals/:id/late-grant')
+  @Allow('operator')
+  @ApiOperation({
+    summary: 'Allow one repetition of a request that expired, or whose agent left, within the last hour',
+  })
+  @ApiCreatedResponse({ type: MadeGrantView })
+  async makeLate(@Param() { id }: IdParamDto, @Caller() caller: Identity) {
+    return viewOf(await this.commands.execute(new MakeLateGrantCommand(id, actorOf(caller))));
   }
 
   @Delete('grants/:id')
@@ -61,4 +71,8 @@ export class GrantsController {
   async revoke(@Param() { id }: IdParamDto, @Caller() caller: Identity): Promise<void> {
     await this.commands.execute(new RevokeGrantCommand(id, actorOf(caller)));
   }
+}
+
+function viewOf({ id, scope, expiresAt, usesLeft, by }: Omit<MadeGrant, 'approval'>) {
+  return { id, scope, expiresAt: expiresAt.toISOString(), usesLeft, by: nameActor(by) };
 }

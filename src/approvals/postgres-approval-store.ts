@@ -78,6 +78,7 @@ import {
   type Look,
   type CoveredApproval,
   type LateAttempt,
+  type LateGrant,
   type NewGrant,
   type NewApproval,
   type OpenCallFilter,
@@ -89,7 +90,7 @@ import {
 } from './approval-store';
 import { EnqueueBatches } from './enqueue-batches';
 import type { Enqueued, Stored } from './new-request';
-import { GRANT } from './grant-statements';
+import { GRANT, GRANT_LATE } from './grant-statements';
 import { PendingHeadroom, type Amount } from './pending-headroom';
 import { ReadShares } from './read-shares';
 import { NEW_IDS, STORE_RULED } from './ruled-statements';
@@ -358,6 +359,35 @@ export class PostgresApprovalStore extends ApprovalStore {
       grant.cwd === null ? null : toColumnText(grant.cwd),
     ]);
     return rows.map(({ id }) => id);
+  }
+
+  async grantLate(from: Pick<Approval, 'id' | 'toolName'>, by: Person, grant: LateGrant) {
+    const news: Omit<News & { event: 'grant-made' }, 'keyId'> = {
+      event: 'grant-made',
+      by,
+      scope: grant.words,
+      seconds: grant.seconds,
+      maxUses: 1,
+      cwd: grant.cwd === null ? null : toColumnText(grant.cwd),
+    };
+    const [row] = await this.database.query<{ is_own: boolean; expires_at: Date | null }>(GRANT_LATE, [
+      from.id,
+      this.lanes.current,
+      by.channel,
+      by.id,
+      by.name,
+      grant.id,
+      JSON.stringify(grant.scope),
+      grant.words,
+      toColumnText(from.toolName),
+      grant.seconds,
+      grant.policyVersion,
+      news.cwd,
+      JSON.stringify(news),
+    ]);
+    if (!row) return null;
+    if (row.is_own) return 'same-owner';
+    return row.expires_at === null ? 'granted-before' : { id: grant.id, expiresAt: row.expires_at };
   }
 
   async refuseSameOwner(id: string, by: Person, verdict: Verdict): Promise<boolean> {

@@ -33,6 +33,20 @@ export function renderGrantOffers(
   );
 }
 
+/** The offers of a request that has ended. */
+export const renderOffersEnded = (): RichText => words('⏱ Not offered any more: the request has ended.');
+
+/** The offer to an operator whose approval came too late. */
+export function renderLateOffer(): RichText {
+  return join(
+    [
+      rich`⏱ ${bold('Allow it once, if the agent asks again?')}`,
+      'Nobody waits for this approval any more. The next request for exactly this action within an hour is then approved, once.',
+    ],
+    '\n',
+  );
+}
+
 const coverage = (covered: number): string =>
   covered === 0 ? 'covers none of the last 7 days' : `would have covered ${covered} of the last 7 days`;
 
@@ -46,7 +60,7 @@ interface Made {
 
 /** The offers, once a grant was made from them. */
 export function renderGranted({ scope, by, expiresAt, usesLeft }: Made): RichText {
-  const uses = usesLeft === null ? '' : `, ${usesLeft} uses left`;
+  const uses = usesLeft === null ? '' : `, ${usesLeft} use${usesLeft === 1 ? '' : 's'} left`;
   return join(
     [
       rich`⏱ ${bold('Granted')}: ${scopeOf(scope)}`,

@@ -25,6 +25,7 @@ import { AddDigestState1795464000026 } from '../../migrations/1795464000026-AddD
 import { FillAuditQueuePlainly1795464000029 } from '../../migrations/1795464000029-FillAuditQueuePlainly';
 import { AddGrants1795464000032 } from '../../migrations/1795464000032-AddGrants';
 import { BindGrants1795464000034 } from '../../migrations/1795464000034-BindGrants';
+import { RememberOffers1795464000035 } from '../../migrations/1795464000035-RememberOffers';
 import { AddCardReplies1795464000038 } from '../../migrations/1795464000038-AddCardReplies';
 import { AddTopics1795464000012 } from '../../migrations/1795464000012-AddTopics';
 import { AddCardPieces1795464000013 } from '../../migrations/1795464000013-AddCardPieces';
@@ -117,6 +118,7 @@ export function createDataSource(
       FillAuditQueuePlainly1795464000029,
       AddGrants1795464000032,
       BindGrants1795464000034,
+      RememberOffers1795464000035,
       AddCardReplies1795464000038,
     ],
     migrationsTransactionMode: 'all',

@@ -54,6 +54,19 @@ it('offers, makes, lists and revokes a grant, with the ids that it shows', async
   expect((await asOperator('list')).out).toContain('No grant is open.');
 });
 
+it('makes a grant for a directory, and one of one use from a request that its agent left', async () => {
+  const { id } = await asked('npm run build');
+  expect((await asOperator('make', shortId(id), '--offer', '1', '--cwd')).code).toBe(0);
+  expect((await asOperator('list')).out).toMatch(/ this exact action +\S+ +\/srv\/shop +Bash /);
+  const left = await asked('npm run docs');
+  await api.call('agent', 'POST', `/api/approvals/${left.id}/cancel`, {});
+  const made = await asOperator('late', shortId(left.id));
+  expect([made.code, made.out]).toEqual([
+    0,
+    expect.stringMatching(/^Granted: this exact action, until .* UTC, 1 use left \(/),
+  ]);
+});
+
 it('says where nothing is offered, and exits with 1 for a grant that is not there', async () => {
   const { id } = await asked('python3 deploy.py');
   expect((await asOperator('offers', shortId(id))).out).toContain('Nothing is offered');

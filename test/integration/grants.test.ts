@@ -1,7 +1,7 @@
 import { readReceipt } from '../../src/receipts/verify-receipt';
 import { Api, type ApprovalJson } from '../support/api';
 import { createTestDatabase, type TestDatabase } from '../support/database';
-import { issueKey } from '../support/keys';
+import { issueKey, keyIs } from '../support/keys';
 import { openTestApp, type OpenApp } from '../support/open-app';
 import { until } from '../support/until';
 import { AGENT_KEY } from '../support/well-known';
@@ -267,6 +267,80 @@ describe('for a directory', () => {
   });
 });
 
+describe('from a request that ended before anybody decided', () => {
+  const allowOnce = (id: string) => asOperator('POST', `/api/approvals/${id}/late-grant`);
+  const expire = (id: string) =>
+    database.query(`update approvals set expires_at = now() where id = $1`, [id]);
+
+  it('answers exactly its action once, within an hour, in any session of its directory', async () => {
+    const { id } = await ask('npm run test');
+    await expire(id);
+    const { status, body } = await allowOnce(id);
+    expect([status, body]).toEqual([
+      201,
+      expect.objectContaining({ scope: 'this exact action', usesLeft: 1 }),
+    ]);
+    expect((await ask('npm run lint')).status).toBe('pending');
+    expect((await ask('npm run test', { cwd: '/srv/other' })).status).toBe('pending');
+    expect((await ask('npm run test', { sessionId: 'resumed' })).status).toBe('approved');
+    expect((await ask('npm run test', { sessionId: 'resumed' })).status).toBe('pending');
+    expect((await api.get(id)).body.status).toBe('expired');
+    const [row] = await database.query(
+      `select extract(epoch from expires_at - made_at)::int as seconds from grants`,
+    );
+    expect(row).toEqual({ seconds: 3600 });
+  });
+
+  it('is made at most once from one request, however many ask for it at once', async () => {
+    const { id } = await ask('npm run test');
+    await api.call('agent', 'POST', `/api/approvals/${id}/cancel`, {});
+    const made = await Promise.all([1, 2, 3, 4].map(() => allowOnce(id)));
+    expect(made.map(({ status }) => status).toSorted()).toEqual([201, 409, 409, 409]);
+    expect(await openGrants()).toHaveLength(1);
+  });
+
+  it.each<[string, (id: string) => Promise<unknown>]>([
+    ['that waits', () => Promise.resolve()],
+    [
+      'that was approved',
+      (id) => asOperator('POST', `/api/approvals/${id}/decision`, { decision: 'approved' }),
+    ],
+    [
+      'that was rejected',
+      (id) => asOperator('POST', `/api/approvals/${id}/decision`, { decision: 'rejected' }),
+    ],
+    ['that an operator cancelled', (id) => asOperator('POST', `/api/approvals/${id}/cancel`, {})],
+    [
+      'that ended more than an hour ago',
+      async (id) => {
+        await expire(id);
+        await api.get(id);
+        await database.query(`update approvals set settled_at = settled_at - interval '61 minutes'`);
+      },
+    ],
+  ])('is refused for one %s', async (_, end) => {
+    const { id } = await ask('npm run test');
+    await end(id);
+    expect(await allowOnce(id)).toMatchObject({ status: 409, body: { code: 'grant.not-permitted' } });
+    expect(await openGrants()).toEqual([]);
+  });
+
+  it('is refused for what has no scopes, and to the owner of the key that asked', async () => {
+    const { id } = await ask('python3 deploy.py');
+    await expire(id);
+    expect((await allowOnce(id)).status).toBe(409);
+    const key = await issueKey(database, 'agent', 'olgas-agent', 'olga');
+    await keyIs(true, app.url, key);
+    const theirs = new Api(app.url, { agent: key, operator: key });
+    const asked = await theirs.enqueue({ toolInput: { command: 'npm run test' }, cwd: '/srv/shop' });
+    await expire(asked.body.id);
+    expect(await allowOnce(asked.body.id)).toMatchObject({
+      status: 403,
+      body: { code: 'access.same-owner' },
+    });
+  });
+});
+
 describe('ends also where a replica of an earlier version', () => {
   it('stores the rejection', async () => {
     await grant((await ask('npm run test')).id, 'npm run test');
@@ -354,6 +428,7 @@ it('belongs to operators: an agent neither sees nor makes one', async () => {
     ['GET', `/api/approvals/${id}/grant-offers`],
     ['GET', '/api/grants'],
     ['POST', '/api/grants'],
+    ['POST', `/api/approvals/${id}/late-grant`],
     ['DELETE', `/api/grants/${id}`],
   ] as const) {
     expect((await api.call('agent', method, path)).status).toBe(403);

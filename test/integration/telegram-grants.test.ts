@@ -128,6 +128,58 @@ it('is refused once the request was decided by somebody else', async () => {
   expect(await rig.database.query('select 1 from grants')).toEqual([]);
 });
 
+it('loses its buttons once the request was decided, whoever asked for the offers', async () => {
+  const { card } = await rig.shown(command('npm run test'));
+  const first = await offersOf(card);
+  await rig.chat.press(card.messageId, ALLOW_MORE, PAUL);
+  const second = await rig.chat.find(
+    'the offers for Paul',
+    ({ messageId, replyTo }) => replyTo === card.messageId && messageId !== first.messageId,
+  );
+  await rig.chat.press(card.messageId, 'Approve');
+  for (const offers of [first, second])
+    expect((await rig.closed(offers)).text).toContain('Not offered any more');
+});
+
+describe('an approval that comes too late', () => {
+  /** The message that a late tap on the buttons of the card is answered with. */
+  async function late(
+    end: (id: string) => Promise<unknown>,
+  ): Promise<{ card: ChatMessage; offer: ChatMessage }> {
+    const { approval, card } = await rig.shown(command('npm run test'));
+    // The card keeps its buttons for a while.
+    await rig.chat.fault({ method: 'editMessageText', delayMs: 3_000 });
+    await end(approval.id);
+    const answer = await rig.chat.press(card.messageId, 'Approve');
+    expect(answer).toMatchObject({ showAlert: true });
+    return { card, offer: await replyTo(card.messageId) };
+  }
+
+  it('is made a grant of one use by a second tap, for whichever session asks in that directory', async () => {
+    const { offer } = await late((id) =>
+      rig.api.call('agent', 'POST', `/api/approvals/${id}/cancel`, { reason: 'the agent hung up' }),
+    );
+    expect(offer.text).toContain('Allow it once, if the agent asks again?');
+    expect((await rig.chat.press(offer.messageId, 'Allow it once'))?.text).toContain('Allowed once by you');
+    await rig.chat.find(
+      'the grant in place of the offer',
+      ({ messageId, text }) => messageId === offer.messageId && text.includes('1 use left'),
+    );
+    const again = command('npm run test', { sessionId: 'resumed' });
+    expect((await rig.asked(again)).decision?.by).toMatchObject({ kind: 'grant' });
+    expect((await rig.asked(again)).status).toBe('pending');
+  });
+
+  it('is not offered for what an operator cancelled', async () => {
+    const { approval, card } = await rig.shown(command('npm run test'));
+    await rig.chat.fault({ method: 'editMessageText', delayMs: 3_000 });
+    await rig.api.call('operator', 'POST', `/api/approvals/${approval.id}/cancel`, {});
+    await rig.chat.press(card.messageId, 'Approve');
+    await rig.closed(card);
+    expect((await rig.chat.messages()).filter(({ replyTo }) => replyTo === card.messageId)).toEqual([]);
+  });
+});
+
 it('takes no button from another message, and none that was not offered', async () => {
   const { approval, card } = await rig.shown(command('npm run test'));
   const other = await rig.shown(command('npm run lint'));

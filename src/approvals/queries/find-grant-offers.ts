@@ -1,6 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Inject } from '@nestjs/common';
 import { Query, QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
+import { nameActor } from '../../kernel/actor';
+import { Clock } from '../../kernel/clock';
 import { ActivePolicy } from '../../policy/active-policy';
 import { findOffers, type Offer } from '../../policy/grants/offers';
 import { compileScope } from '../../policy/grants/scope';
@@ -16,6 +18,9 @@ const COVERED_DAYS = 7;
 const MAX_HISTORY = 500;
 /** Evaluations in one turn of the event loop, of which each takes about 50 µs. */
 const IN_A_TURN = 50;
+
+/** A decision that comes this long after the end of its request may still allow a repetition. */
+const LATE_WITHIN_MS = 3_600_000;
 
 /** A scope that may be granted, with the number of requests of the last 7 days that it would have covered. */
 export interface GrantOffer extends Offer {
@@ -36,6 +41,13 @@ export class MayGrantQuery extends Query<boolean> {
   }
 }
 
+/** True if an operator may allow one repetition of a request that ended before anybody decided. */
+export class MayGrantLateQuery extends Query<boolean> {
+  constructor(readonly approval: Approval) {
+    super();
+  }
+}
+
 @QueryHandler(MayGrantQuery)
 export class MayGrantHandler implements IQueryHandler<MayGrantQuery> {
   constructor(
@@ -48,9 +60,38 @@ export class MayGrantHandler implements IQueryHandler<MayGrantQuery> {
   }
 }
 
+@QueryHandler(MayGrantLateQuery)
+export class MayGrantLateHandler implements IQueryHandler<MayGrantLateQuery> {
+  constructor(
+    readonly policy: ActivePolicy,
+    @Inject(AGENT_TOOLS) readonly shapes: ToolShapes,
+    private readonly clock: Clock,
+  ) {}
+
+  execute({ approval }: MayGrantLateQuery): Promise<boolean> {
+    return Promise.resolve(findLateOffer(approval, this.clock.now(), this) !== null);
+  }
+}
+
+/** The exact action of a request that ended lately before anybody decided: it expired, or the key that asked cancelled it. */
+export function findLateOffer(
+  approval: Approval,
+  now: Date,
+  { policy, shapes }: { policy: ActivePolicy; shapes: ToolShapes },
+): Offer | null {
+  const isUnanswered =
+    approval.status === 'expired' ||
+    (approval.status === 'cancelled' && nameActor(approval.by).id === approval.keyId);
+  if (!isUnanswered || now.getTime() - approval.settledAt.getTime() > LATE_WITHIN_MS) return null;
+  return scopesOf(approval, policy, shapes).find(({ scope }) => scope.kind === 'exact') ?? null;
+}
+
 function offersOf(approval: Approval, policy: ActivePolicy, shapes: ToolShapes): Offer[] {
-  if (approval.status !== 'pending' || !possibleVerdicts(approval).includes('approved')) return [];
-  if (!policy.mayGrant(approval.policy)) return [];
+  return approval.status === 'pending' ? scopesOf(approval, policy, shapes) : [];
+}
+
+function scopesOf(approval: Approval, policy: ActivePolicy, shapes: ToolShapes): Offer[] {
+  if (!possibleVerdicts(approval).includes('approved') || !policy.mayGrant(approval.policy)) return [];
   const request = policyRequestOf(approval, approval, approval.connector);
   return findOffers(request, approval.inputDigest, shapes);
 }

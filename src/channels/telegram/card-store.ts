@@ -21,6 +21,8 @@ export interface Card extends ChatLane {
   /** Digests of the complete card, and of the card before its document is uploaded; known before it is sent. */
   readonly displayDigest: string | null;
   readonly incompleteDigest: string | null;
+  /** The messages that offer grants from it and still have buttons. */
+  readonly offerMessageIds: readonly string[];
 }
 
 export interface AttachedDocument {
@@ -51,10 +53,11 @@ interface CardRow {
   pieces_sha256: string | null;
   display_digest: string | null;
   incomplete_digest: string | null;
+  offer_message_ids: string[] | null;
 }
 
 const CARD = `id, approval_id, chat_id, thread_id, nonce, message_id, document_message_id, document_sha256,
-  pieces, pieces_sha256, display_digest, incomplete_digest`;
+  pieces, pieces_sha256, display_digest, incomplete_digest, offer_message_ids`;
 
 /**
  * Parameters: approval, chat, nonce for a new one, display digest, topic, number of pieces, their digest. A card whose
@@ -236,12 +239,32 @@ const toCard = (row: CardRow): Card => ({
       : { count: row.pieces, sha256: row.pieces_sha256 },
   displayDigest: row.display_digest,
   incompleteDigest: row.incomplete_digest,
+  offerMessageIds: row.offer_message_ids ?? [],
 });
 
-/** The message shows the outcome, or no longer exists. */
+/** Parameters: card, messages with offers that lost their buttons with it. The message shows the outcome, or no longer exists. */
 const CLOSED: Statement = {
   name: 'card-closed',
-  text: `update cards set closed_at = now() where id = $1`,
+  text: `
+  update cards set closed_at = now(),
+    offer_message_ids = array(select id from unnest(offer_message_ids) as id where id <> all($2::bigint[]))
+  where id = $1`,
+};
+
+/** Parameters: nonce, message. */
+const OFFERED: Statement = {
+  name: 'card-offered',
+  withinMs: PERSON_WAITS_MS,
+  text: `
+  update cards set offer_message_ids = array_append(offer_message_ids, $2::bigint) where nonce = $1
+  returning closed_at is not null as is_closed`,
+};
+
+/** Parameters: nonce, message. */
+const TAKE_OFFERS: Statement = {
+  name: 'card-take-offers',
+  withinMs: PERSON_WAITS_MS,
+  text: `update cards set offer_message_ids = array_remove(offer_message_ids, $2::bigint) where nonce = $1`,
 };
 
 const FIND_BY_MESSAGE: Statement = {
@@ -387,8 +410,20 @@ export class CardStore {
     return row ? toCard(row) : null;
   }
 
+  /** The card shows the outcome, and its messages with offers have no buttons any more. */
   async closed(card: Card): Promise<void> {
-    await this.database.query(CLOSED, [card.id]);
+    await this.database.query(CLOSED, [card.id, card.offerMessageIds]);
+  }
+
+  /** Remembers a message that offers grants from the card. @returns false if the card shows the outcome already */
+  async offered(nonce: string, messageId: string): Promise<boolean> {
+    const [row] = await this.database.query<{ is_closed: boolean }>(OFFERED, [nonce, messageId]);
+    return row?.is_closed === false;
+  }
+
+  /** Forgets a message with offers: the tap on it will show its own result there. */
+  async takeOffers(nonce: string, messageId: string): Promise<void> {
+    await this.database.query(TAKE_OFFERS, [nonce, messageId]);
   }
 
   async findByMessage(chatId: string, messageId: string): Promise<Card | null> {

@@ -32,6 +32,7 @@ import { prepareCard, type SentPieces } from '../../cards/card-body';
 import { CardStore, type Card, type CardPiece } from './card-store';
 import { renderAnnouncement } from '../../cards/announcement-text';
 import { renderCard, renderFileCaption, renderOutcome } from '../../cards/card-text';
+import { renderOffersEnded } from '../../cards/grant-text';
 import { sha256Hex } from '../../kernel/canonical-json';
 import { displayDigest } from '../../cards/display-digest';
 import { CardDelivered } from '../delivery-events';
@@ -463,6 +464,8 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
               once,
             },
           );
+          for (const offers of card.offerMessageIds)
+            await this.chat.edit(card.chatId, offers, renderOffersEnded(), { slot: null, once });
           await this.cards.closed(card);
           took ||= card.chatId === parseLane(work.lane).chatId;
         } catch (error) {

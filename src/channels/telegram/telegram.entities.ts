@@ -60,6 +60,10 @@ export class CardEntity {
   @Column('text', { name: 'incomplete_digest', nullable: true })
   incompleteDigest!: string | null;
 
+  /** The messages that offer grants from the card and still have buttons. */
+  @Column('bigint', { name: 'offer_message_ids', array: true, nullable: true })
+  offerMessageIds!: string[] | null;
+
   @Column('timestamptz', { name: 'created_at' })
   createdAt!: Date;
 

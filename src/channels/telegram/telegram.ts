@@ -10,6 +10,7 @@ import { ReplyToCardHandler } from './commands/reply-to-card';
 import { ReportGapHandler } from './commands/report-gap';
 import { TapCardHandler } from './commands/tap-card';
 import { TapWordsHandler } from './commands/tap-words';
+import { RememberOffersHandler } from './commands/remember-offers';
 import { TapGrantHandler } from './commands/tap-grant';
 import { Destination } from './destination';
 import { CHANNEL } from './lane';
@@ -40,6 +41,7 @@ export const TELEGRAM: ChannelPlug = {
     StopConfirmationStore,
     OfferStopHandler,
     ConfirmStopHandler,
+    RememberOffersHandler,
     TapGrantHandler,
   ],
 };

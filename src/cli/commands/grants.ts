@@ -44,7 +44,7 @@ export function grantsCommand(): Command {
   const remote = (name: string, description: string) =>
     withServiceOptions(new Command(name).description(description));
   return new Command('grants')
-    .description('Grants: list, offers, make, revoke')
+    .description('Grants: list, offers, make, late, revoke')
     .addCommand(remote('list', 'The grants that may still be used, newest first').action(list))
     .addCommand(
       remote('offers', 'The grants that may be made from a pending request, narrowest first')
@@ -59,6 +59,11 @@ export function grantsCommand(): Command {
         .option('--uses <n>', 'at most so many uses', uses)
         .option('--cwd', 'for every session in the directory of the request, not for its session alone')
         .action(make),
+    )
+    .addCommand(
+      remote('late', 'Allow one repetition of a request that expired, or whose agent left, in the last hour')
+        .argument('<id>', 'short or full id of the request')
+        .action(makeLate),
     )
     .addCommand(
       remote('revoke', 'End a grant on all replicas')
@@ -120,13 +125,21 @@ function make(id: string, options: MakeOptions): Promise<void> {
     const place = options.cwd ? 'cwd' : 'session';
     const body = { approvalId: approval.id, offer, seconds: options.for, uses: options.uses, place };
     const made = await callService(door, { method: 'POST', path: '/api/grants', body }, madeSchema);
-    const left = made.usesLeft === null ? '' : `, ${made.usesLeft} uses left`;
-    show(
-      made,
-      [`Granted: ${made.scope}, until ${utc(new Date(made.expiresAt))}${left} (${made.id})`],
-      options,
-    );
+    showMade(made, options);
   });
+}
+
+function makeLate(id: string, options: ServiceOptions): Promise<void> {
+  return about(options, async (client) => {
+    const approval = await findApproval(client, id);
+    const path = `/api/approvals/${approval.id}/late-grant`;
+    showMade(await callService(doorOf(options), { method: 'POST', path }, madeSchema), options);
+  });
+}
+
+function showMade(made: z.infer<typeof madeSchema>, options: ServiceOptions): void {
+  const left = made.usesLeft === null ? '' : `, ${made.usesLeft} use${made.usesLeft === 1 ? '' : 's'} left`;
+  show(made, [`Granted: ${made.scope}, until ${utc(new Date(made.expiresAt))}${left} (${made.id})`], options);
 }
 
 function revoke(id: string, options: ServiceOptions): Promise<void> {

@@ -1,4 +1,4 @@
-import type { CommandBus } from '@nestjs/cqrs';
+import type { CommandBus, QueryBus } from '@nestjs/cqrs';
 import type { RefusalLog } from '../../../src/audit/refusal-log';
 import type { Config } from '../../../src/config/environment';
 import type { Destination } from '../../../src/channels/telegram/destination';
@@ -47,6 +47,7 @@ function tapping() {
   const refusals = { recordFlood: () => new Promise<void>(() => undefined) } as unknown as RefusalLog;
   const taps = new Taps(
     commands,
+    { execute: () => Promise.resolve(false) } as unknown as QueryBus,
     api,
     chat,
     new People({ isIn: () => true } as unknown as Destination, config),

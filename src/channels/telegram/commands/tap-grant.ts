@@ -1,6 +1,7 @@
 import { Command, CommandBus, CommandHandler, QueryBus, type ICommandHandler } from '@nestjs/cqrs';
 import type { DecidedApproval } from '../../../approvals/approval';
 import { MakeGrantCommand, type MadeGrant } from '../../../approvals/commands/make-grant';
+import { MakeLateGrantCommand } from '../../../approvals/commands/make-late-grant';
 import { FindGrantOffersQuery, type GrantOffer } from '../../../approvals/queries/find-grant-offers';
 import type { Person } from '../../../kernel/actor';
 import { DomainError } from '../../../kernel/errors';
@@ -21,6 +22,7 @@ export type GrantResult =
   /** Nothing is offered any more: a rule asks by now, or the request has ended. */
   | { readonly kind: 'grants-none' }
   | { readonly kind: 'granted'; readonly approval: DecidedApproval; readonly made: MadeGrant }
+  | { readonly kind: 'granted-once'; readonly made: Omit<MadeGrant, 'approval'> }
   | { readonly kind: 'revoked'; readonly id: string }
   /** It had ended before. */
   | { readonly kind: 'revoked-before' }
@@ -31,6 +33,7 @@ export class TapGrantCommand extends Command<GrantResult> {
   constructor(
     readonly tap: GrantTap,
     readonly chatId: string,
+    readonly messageId: string,
     readonly by: Person,
   ) {
     super();
@@ -45,26 +48,31 @@ export class TapGrantHandler implements ICommandHandler<TapGrantCommand> {
     private readonly queries: QueryBus,
   ) {}
 
-  execute({ tap, chatId, by }: TapGrantCommand): Promise<GrantResult> {
-    return tap.kind === 'revoke' ? this.revoke(tap.id, by) : this.answerCard(tap, chatId, by);
+  execute({ tap, chatId, messageId, by }: TapGrantCommand): Promise<GrantResult> {
+    return tap.kind === 'revoke' ? this.revoke(tap.id, by) : this.answerCard(tap, { chatId, messageId }, by);
   }
 
   private async answerCard(
     tap: Exclude<GrantTap, { kind: 'revoke' }>,
-    chatId: string,
+    { chatId, messageId }: { readonly chatId: string; readonly messageId: string },
     by: Person,
   ): Promise<GrantResult> {
     const card = await findComplete(this.cards, tap.nonce, chatId);
     if (!card) return { kind: 'unknown-button' };
     if (tap.kind === 'offers') {
       const offers = await this.queries.execute(new FindGrantOffersQuery(card.approvalId));
-      const { nonce, messageId } = card;
+      const { nonce } = card;
       return offers.length === 0
         ? { kind: 'grants-none' }
-        : { kind: 'grants-offered', offers, nonce, cardMessageId: messageId };
+        : { kind: 'grants-offered', offers, nonce, cardMessageId: card.messageId };
     }
-    const { seconds, uses } = GRANT_ENDS[tap.end];
     try {
+      if (tap.kind === 'once') {
+        const late = await this.commands.execute(new MakeLateGrantCommand(card.approvalId, by));
+        return { kind: 'granted-once', made: late };
+      }
+      await this.cards.takeOffers(tap.nonce, messageId);
+      const { seconds, uses } = GRANT_ENDS[tap.end];
       const command = new MakeGrantCommand(
         card.approvalId,
         tap.offer,
@@ -77,7 +85,9 @@ export class TapGrantHandler implements ICommandHandler<TapGrantCommand> {
     } catch (error) {
       if (error instanceof DomainError && error.code === 'grant.not-permitted')
         return { kind: 'grants-none' };
-      return refusalOf(error);
+      const refusal = refusalOf(error);
+      if (refusal.kind === 'too-many') await this.cards.offered(tap.nonce, messageId);
+      return refusal;
     }
   }
 

@@ -45,9 +45,10 @@ export const GRANT_ENDS = {
   u: { seconds: 8 * 3600, uses: 20, words: '20 uses' },
 } as const;
 
-/** A button of grants: the offers of a card, one of them with its end, or the end of a grant. */
+/** A button of grants: the offers of a card, one of them with its end, one repetition of its action, or the end of a grant. */
 export type GrantTap =
   | { readonly kind: 'offers'; readonly nonce: string }
+  | { readonly kind: 'once'; readonly nonce: string }
   | {
       readonly kind: 'make';
       readonly nonce: string;
@@ -56,7 +57,7 @@ export type GrantTap =
     }
   | { readonly kind: 'revoke'; readonly id: string };
 
-const OFFERS_FORMAT = /^1:g:([A-Za-z0-9_-]{22})$/;
+const OFFERS_FORMAT = /^1:([go]):([A-Za-z0-9_-]{22})$/;
 const MAKE_FORMAT = /^1:m:([A-Za-z0-9_-]{22}):([0-9a-f]{12}):([hdu])$/;
 const REVOKE_FORMAT = /^1:v:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
 
@@ -64,6 +65,8 @@ export function grantCallbackData(tap: GrantTap): string {
   switch (tap.kind) {
     case 'offers':
       return `${VERSION}:g:${tap.nonce}`;
+    case 'once':
+      return `${VERSION}:o:${tap.nonce}`;
     case 'make':
       return `${VERSION}:m:${tap.nonce}:${tap.offer}:${tap.end}`;
     case 'revoke':
@@ -73,8 +76,8 @@ export function grantCallbackData(tap: GrantTap): string {
 
 /** Parses the data of a button of grants; null for other data. */
 export function parseGrantTap(data: string): GrantTap | null {
-  const [, asked] = OFFERS_FORMAT.exec(data) ?? [];
-  if (asked !== undefined) return { kind: 'offers', nonce: asked };
+  const [, letter, asked] = OFFERS_FORMAT.exec(data) ?? [];
+  if (asked !== undefined) return { kind: letter === 'g' ? 'offers' : 'once', nonce: asked };
   const [, nonce, offer, end] = MAKE_FORMAT.exec(data) ?? [];
   if (nonce !== undefined && offer !== undefined)
     return { kind: 'make', nonce, offer, end: end as keyof typeof GRANT_ENDS };

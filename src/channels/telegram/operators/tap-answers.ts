@@ -110,11 +110,16 @@ export function grantsOfferedAnswer(): string {
 }
 
 export function grantsNoneAnswer(): string {
-  return '⏱ Nothing was granted: no grant can be made from this request any more. Decide it alone.';
+  return '⏱ Nothing was granted: no grant can be made from this request any more.';
 }
 
 export function grantedAnswer(expiresAt: Date): string {
   return `✅ Approved by you, and the next ones like it until ${utc(expiresAt)}.`;
+}
+
+/** For a late approval that was made a grant of one use. */
+export function grantedOnceAnswer(expiresAt: Date): string {
+  return `✅ Allowed once by you, if the agent asks for exactly this again until ${utc(expiresAt)}.`;
 }
 
 /** `isNew`: false if the grant had ended before. */

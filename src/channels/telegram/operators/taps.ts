@@ -1,19 +1,27 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
-import { CommandBus } from '@nestjs/cqrs';
+import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import type { CallbackQuery } from 'telegraf/types';
-import { isSettled } from '../../../approvals/approval';
+import { isSettled, type Approval } from '../../../approvals/approval';
+import { MayGrantLateQuery } from '../../../approvals/queries/find-grant-offers';
 import type { Person } from '../../../kernel/actor';
 import { RefusalLog } from '../../../audit/refusal-log';
 import { isLockTimeout, isUnavailable } from '../../../database/database';
 import { ConfirmStopCommand, type StopResult } from '../commands/confirm-stop';
 import { TapCardCommand, type TapResult } from '../commands/tap-card';
+import { RememberOffersCommand } from '../commands/remember-offers';
 import { TapGrantCommand, type GrantResult } from '../commands/tap-grant';
 import { TapWordsCommand, type WordsResult } from '../commands/tap-words';
 import { reasonButtons } from '../card-buttons';
 import { renderReasonOffers, renderWordsSent } from '../../../cards/words-text';
 import { OperatorChat, type Button } from '../operator-chat';
-import { renderGranted, renderGrantOffers, renderRevoked } from '../../../cards/grant-text';
+import {
+  renderGranted,
+  renderGrantOffers,
+  renderLateOffer,
+  renderOffersEnded,
+  renderRevoked,
+} from '../../../cards/grant-text';
 import { renderStopConfirmed } from '../../../cards/operator-text';
 import { words, type RichText } from '../../../cards/rich-text';
 import {
@@ -22,6 +30,7 @@ import {
   expiredAnswer,
   failedAnswer,
   grantedAnswer,
+  grantedOnceAnswer,
   grantsNoneAnswer,
   grantsOfferedAnswer,
   notDecidableAnswer,
@@ -46,6 +55,7 @@ import { Tracing } from '../../../tracing/tracing';
 import {
   grantCallbackData,
   GRANT_ENDS,
+  parseCallbackData,
   parseGrantTap,
   parseStopTap,
   parseWordsTap,
@@ -108,6 +118,7 @@ export class Taps implements BeforeApplicationShutdown {
 
   constructor(
     private readonly commands: CommandBus,
+    private readonly queries: QueryBus,
     private readonly api: TelegramApi,
     private readonly chat: OperatorChat,
     private readonly people: People,
@@ -236,8 +247,8 @@ export class Taps implements BeforeApplicationShutdown {
       ? await this.untilAvailable(deciding, () => this.tap(by, data, message, botId))
       : { kind: 'unknown-button' };
     if (result.kind === 'unknown-button') await this.untilAvailable(deciding, this.refuse(from.id, message));
-    else if (result.kind === 'revoked')
-      this.log.event('info', 'telegram.tap', { user: from.id, result: result.kind }, 'an operator revoked');
+    else if (result.kind === 'revoked' || result.kind === 'granted-once')
+      this.log.event('info', 'telegram.tap', { user: from.id, result: result.kind }, 'an operator tapped');
     else if (result.kind === 'stopped' || result.kind === 'stopped-before')
       this.log.event('warn', 'telegram.tap', { user: from.id, result: result.kind }, 'an operator stopped');
     // The rate limiter itself records an exceeded limit, once a minute.
@@ -251,7 +262,12 @@ export class Taps implements BeforeApplicationShutdown {
     return { ...outcomeOf(result), onCard: true, traceparent };
   }
 
-  private tap(by: Person, data: string, message: NonNullable<TappedMessage>, botId: number): Promise<Result> {
+  private async tap(
+    by: Person,
+    data: string,
+    message: NonNullable<TappedMessage>,
+    botId: number,
+  ): Promise<Result> {
     const { chat, message_id: id } = message;
     const buttons = buttonDataOf(message, botId);
     const nonce = parseStopTap(data);
@@ -259,28 +275,52 @@ export class Taps implements BeforeApplicationShutdown {
       const place = { chatId: String(chat.id), messageId: String(id) };
       return buttons?.includes(data) === true
         ? this.confirmStop(by, nonce, place)
-        : Promise.resolve({ kind: 'unknown-button' });
+        : { kind: 'unknown-button' };
     }
     const grant = parseGrantTap(data);
     if (grant !== null) {
       return buttons?.includes(data) === true
         ? this.tapGrant(by, grant, message)
-        : Promise.resolve({ kind: 'unknown-button' });
+        : { kind: 'unknown-button' };
     }
     const withWords = parseWordsTap(data);
     if (withWords !== null) {
       return buttons?.includes(data) === true
         ? this.tapWords(by, withWords, message)
-        : Promise.resolve({ kind: 'unknown-button' });
+        : { kind: 'unknown-button' };
     }
-    return this.commands.execute(new TapCardCommand(data, String(chat.id), String(id), buttons, by));
+    const result = await this.commands.execute(
+      new TapCardCommand(data, String(chat.id), String(id), buttons, by),
+    );
+    const card = parseCallbackData(data);
+    if (card?.verdict === 'approved' && result.kind === 'too-late')
+      await this.offerOnce(by, result.approval, card.nonce, message);
+    return result;
+  }
+
+  /** Offers one repetition to an operator who approved what its agent no longer waits for. */
+  private async offerOnce(
+    by: Person,
+    approval: Approval,
+    nonce: string,
+    message: NonNullable<TappedMessage>,
+  ): Promise<void> {
+    if (!(await this.queries.execute(new MayGrantLateQuery(approval)))) return;
+    const data = grantCallbackData({ kind: 'once', nonce });
+    const buttons: Button[] = [{ text: '⏱ Allow it once', data, style: 'success' }];
+    const options = { replyTo: String(message.message_id), buttons, isReply: true };
+    await this.replies.answerOperator(Number(by.id), async () => {
+      await this.chat.send(laneOf(message), renderLateOffer(), options);
+    });
   }
 
   /** Shows the result in the chat: the offers as a reply to the card, the grant in place of the offers. */
   private async tapGrant(by: Person, tap: GrantTap, message: NonNullable<TappedMessage>): Promise<Result> {
     const chatId = String(message.chat.id);
-    const result = await this.commands.execute(new TapGrantCommand(tap, chatId, by));
-    const reply = this.replyToGrant(by, result, message);
+    const result = await this.commands.execute(
+      new TapGrantCommand(tap, chatId, String(message.message_id), by),
+    );
+    const reply = this.replyToGrant(by, tap, result, message);
     if (reply === null || (await this.replies.answerOperator(Number(by.id), reply))) return result;
     // The offers are all that this tap does. A grant that was made or ended counts without its message.
     return result.kind === 'grants-offered' ? { kind: 'too-many', retryAfterSeconds: 60 } : result;
@@ -288,18 +328,23 @@ export class Taps implements BeforeApplicationShutdown {
 
   private replyToGrant(
     by: Person,
+    tap: GrantTap,
     result: GrantResult,
     message: NonNullable<TappedMessage>,
   ): (() => Promise<void>) | null {
     const edit = (text: RichText, buttons: readonly Button[] = []) =>
       this.chat.edit(String(message.chat.id), String(message.message_id), text, { buttons, isReply: true });
-    if (result.kind === 'granted')
+    if (result.kind === 'granted' || result.kind === 'granted-once')
       return () => edit(renderGranted(result.made), [revokeButton(result.made.id)]);
     if (result.kind === 'revoked') return () => edit(renderRevoked(result.id, by));
+    if (tap.kind === 'make' && (result.kind === 'too-late' || result.kind === 'grants-none'))
+      return () => edit(renderOffersEnded());
     if (result.kind !== 'grants-offered') return null;
     const options = { replyTo: result.cardMessageId, buttons: offerButtons(result), isReply: true };
     return async () => {
-      await this.chat.send(laneOf(message), renderGrantOffers(result.offers), options);
+      const sent = await this.chat.send(laneOf(message), renderGrantOffers(result.offers), options);
+      if (await this.commands.execute(new RememberOffersCommand(result.nonce, sent.messageId))) return;
+      await this.chat.edit(String(message.chat.id), sent.messageId, renderOffersEnded(), { isReply: true });
     };
   }
 
@@ -396,6 +441,7 @@ const SHOWN: ReadonlySet<Result['kind']> = new Set([
   'grants-offered',
   'reasons-offered',
   'granted',
+  'granted-once',
   'revoked',
 ]);
 
@@ -464,6 +510,8 @@ function answerTo(result: Result): string {
       return grantsNoneAnswer();
     case 'granted':
       return grantedAnswer(result.made.expiresAt);
+    case 'granted-once':
+      return grantedOnceAnswer(result.made.expiresAt);
     case 'revoked':
       return revokedAnswer(true);
     case 'revoked-before':
