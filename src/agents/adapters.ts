@@ -1,5 +1,6 @@
 import type { ToolShapes } from '../policy/tool-shapes';
 import type { AgentAdapter } from './adapter';
+import { ACP_TOOL_SHAPES } from './acp/acp-tools';
 import { CLAUDE_CODE } from './claude-code/claude-code';
 import { COPILOT } from './copilot/copilot';
 import { CURSOR_TOOL_SHAPES } from './cursor/cursor-tools';
@@ -12,6 +13,7 @@ export const ADAPTERS: readonly AgentAdapter[] = [MCP, CLAUDE_CODE, COPILOT];
 /** The tools of every agent as a policy reads them. */
 export const TOOL_SHAPES: ToolShapes = new Map([
   ...ADAPTERS.flatMap(({ tools }) => [...tools]),
+  ...ACP_TOOL_SHAPES,
   ...CURSOR_TOOL_SHAPES,
   ...GEMINI_TOOL_SHAPES,
 ]);

@@ -3,6 +3,7 @@ import 'reflect-metadata';
 import { runCommandLine } from './command-line';
 
 runCommandLine('countersign', 'Human approval gateway for AI agents', {
+  'acp-proxy': async () => (await import('./commands/acp-proxy.js')).acpProxyCommand(),
   approvals: async () => (await import('./commands/approvals.js')).approvalsCommand(),
   audit: async () => (await import('./commands/audit.js')).auditCommand(),
   connect: async () => (await import('./commands/connect.js')).connectCommand(),

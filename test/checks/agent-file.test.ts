@@ -14,10 +14,10 @@ const ROOMS = [
   // Words and rules that the service and the agent's side share.
   /^src\/(agents\/answers|approvals\/approval)\.ts$/,
   // Of the programs, the commands that the entry names and what these print with.
-  /^src\/cli\/(countersign-agent|command-line|commands\/(approvals|connect|hook|receipt|run)|file-trouble|key-set-file|output|public-answer|service-options|service-url)\.ts$/,
+  /^src\/cli\/(countersign-agent|command-line|commands\/(acp-proxy|approvals|connect|hook|receipt|run)|file-trouble|key-set-file|output|public-answer|service-options|service-url)\.ts$/,
   /^src\/cli\/(approvals|run)\//,
 ];
-const PACKAGES = ['canonicalize', 'commander', 'jose', 'zod'];
+const PACKAGES = ['@agentclientprotocol/sdk', 'canonicalize', 'commander', 'jose', 'zod'];
 const MAX_BYTES = 1_000_000;
 
 interface Metafile {
@@ -45,7 +45,9 @@ describe('the program for agents', () => {
   });
 
   it('holds few libraries, each with its licence', () => {
-    const packages = new Set(modules.flatMap((path) => /^node_modules\/([^/]+)/.exec(path)?.[1] ?? []));
+    const packages = new Set(
+      modules.flatMap((path) => /^node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? []),
+    );
     expect([...packages].toSorted()).toEqual(PACKAGES);
     const text = readFileSync(AGENT_FILE, 'utf8');
     for (const name of ['countersign', ...PACKAGES]) expect(text).toContain(`\n// ${name}\n//\n`);

@@ -1,11 +1,14 @@
 import { inputDigest } from '../../kernel/canonical-json';
+import type { JsonObject } from '../../kernel/json';
 import type { Approval } from '../client/approval-wire';
 import type { CountersignClient } from '../client';
 import type { ToolCall } from './control-protocol';
 
-/** A call with the directory in which it would run. */
+/** A call with the directory in which it would run, and the agent's words about it, which nothing is decided by. */
 export interface PlacedCall extends ToolCall {
   readonly cwd: string;
+  readonly summary?: string;
+  readonly metadata?: JsonObject;
 }
 
 /**

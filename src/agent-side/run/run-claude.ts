@@ -1,7 +1,9 @@
 import { inputDigest, type BoundInput } from '../../kernel/canonical-json';
+import { linesOf } from '../../kernel/lines';
 import type { CountersignClient } from '../client';
-import { ClaudeProcess } from './claude-process';
+import { AgentProcess } from './agent-process';
 import {
+  allowance,
   claudeArguments,
   denial,
   parseLine,
@@ -10,9 +12,9 @@ import {
   type PermissionDenial,
 } from './control-protocol';
 import { failureOf } from './denials';
-import { Grants } from './grants';
+import { Grants, type PlacedCall } from './grants';
 import type { SessionFiles } from './session-files';
-import { ToolGate, type GateEvent } from './tool-gate';
+import { ToolGate, type GateAnswer, type GateEvent } from './tool-gate';
 
 export interface RunSettings {
   readonly client: CountersignClient;
@@ -42,7 +44,7 @@ export type RunEvent =
 export class ClaudeRun {
   private gate: ToolGate | null = null;
   private sessionId: string | null = null;
-  private child: ClaudeProcess | null = null;
+  private child: AgentProcess | null = null;
   private kept: Promise<void> = Promise.resolve();
   private path: string | null = null;
   private grants = Grants.none;
@@ -52,7 +54,7 @@ export class ClaudeRun {
 
   /**
    * @returns Claude Code's exit code, as in a shell.
-   * @throws ClaudeMissing, and the client's errors if the requests of an earlier run cannot be read.
+   * @throws AgentMissing, and the client's errors if the requests of an earlier run cannot be read.
    */
   async toItsEnd(): Promise<number> {
     const { client, agentId, resume, claude, cwd, env, prompt } = this.settings;
@@ -61,7 +63,10 @@ export class ClaudeRun {
       if (this.grants.size > 0) this.settings.report({ kind: 'grants', count: this.grants.size });
     }
     const args = claudeArguments(resume);
-    const child = await ClaudeProcess.start({ file: claude, args, cwd, env }, (line) => this.hear(line));
+    const missing = `Claude Code cannot be started as "${claude}". Install it (npm install -g @anthropic-ai/claude-code), or say with --claude where it is`;
+    const child = await AgentProcess.start({ file: claude, args, cwd, env, missing }, async (output) => {
+      for await (const line of linesOf(output)) this.hear(line);
+    });
     this.child = child;
     child.write(userMessage(prompt));
     const exitCode = await child.ended.finally(async () => {
@@ -90,7 +95,7 @@ export class ClaudeRun {
         this.begin(said.sessionId);
         break;
       case 'asks':
-        if (this.gate) this.gate.ask(said.requestId, said.call);
+        if (this.gate) this.gate.ask(said.requestId, { ...said.call, cwd: this.settings.cwd });
         else this.child?.write(denial(said.requestId, failureOf('the session has no id')));
         break;
       case 'unaskable':
@@ -112,21 +117,18 @@ export class ClaudeRun {
   private begin(sessionId: string): void {
     if (this.gate) return;
     this.sessionId = sessionId;
-    const { client, sessions, agentId, cwd, timeoutSeconds, report } = this.settings;
+    const { client, sessions, agentId, timeoutSeconds, report } = this.settings;
     this.kept = this.keep(sessionId);
-    const reply = (line: string): void => this.child?.write(line);
     const { grants } = this;
-    this.gate = new ToolGate({
-      client,
-      sessions,
-      agentId,
-      sessionId,
-      cwd,
-      timeoutSeconds,
-      grants,
-      reply,
-      report,
-    });
+    const reply = (requestId: string, answer: GateAnswer, { toolInput }: PlacedCall): void => {
+      if (answer.kind === 'allowed') {
+        // An answer of this protocol has no room for a note: the model reads it beside the tool's result.
+        if (answer.note !== null) this.child?.write(userMessage(answer.note));
+        this.child?.write(allowance(requestId, toolInput));
+      }
+      if (answer.kind === 'denied') this.child?.write(denial(requestId, answer.message));
+    };
+    this.gate = new ToolGate({ client, sessions, agentId, sessionId, timeoutSeconds, grants, reply, report });
   }
 
   /** Writes the data for `--resume`; also at the beginning, in case the run is killed. */

@@ -1,13 +1,14 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 
-const SESSION_ID = /^[A-Za-z0-9_-]{1,128}$/;
+/** An id that serves as the name of a file. */
+const FILE_NAME = /^[A-Za-z0-9_-]{1,128}$/;
 
 const sessionFile = z.object({
   version: z.literal(1),
-  sessionId: z.string().regex(SESSION_ID),
+  sessionId: z.string(),
   agentId: z.string(),
   cwd: z.string(),
   /** Calls that Claude Code reported as denied at the end of the last run, with the reasons. */
@@ -75,8 +76,11 @@ export class SessionFiles {
   }
 
   private pathOf(sessionId: string): string {
-    if (!SESSION_ID.test(sessionId)) throw new SessionUnknown(`"${sessionId}" cannot be the id of a session`);
-    return join(this.directory, `${sessionId}.json`);
+    // An agent may choose any id, even one that is a path.
+    const name = FILE_NAME.test(sessionId)
+      ? sessionId
+      : `sha256-${createHash('sha256').update(sessionId).digest('hex')}`;
+    return join(this.directory, `${name}.json`);
   }
 }
 

@@ -5,7 +5,6 @@ import { QUESTION_ADVICE } from '../../agents/answers';
 import type { CountersignClient } from '../client';
 import type { Approval } from '../client/approval-wire';
 import { ServiceRefused, ServiceUnreachable } from '../client/service-errors';
-import { allowance, denial, userMessage, type ToolCall } from './control-protocol';
 import { denialOf, failureOf, noteWith } from './denials';
 import type { Grants, PlacedCall } from './grants';
 import type { SessionFiles } from './session-files';
@@ -15,14 +14,18 @@ export interface GateSettings {
   readonly sessions: SessionFiles;
   readonly agentId: string;
   readonly sessionId: string;
-  /** Working directory of every tool. */
-  readonly cwd: string;
   readonly timeoutSeconds: number | undefined;
   readonly grants: Grants;
-  /** Sends a line to Claude Code. */
-  readonly reply: (line: string) => void;
+  /** Answers the agent in its protocol. Called once for every call. */
+  readonly reply: (requestId: string, answer: GateAnswer, call: PlacedCall) => void;
   readonly report: (event: GateEvent) => void;
 }
+
+/** The answer to a call, with a person's note to the model; `retracted` if the agent no longer wants one. */
+export type GateAnswer =
+  | { readonly kind: 'allowed'; readonly note: string | null }
+  | { readonly kind: 'denied'; readonly message: string }
+  | { readonly kind: 'retracted' };
 
 /** Event to report at the terminal. */
 export type GateEvent =
@@ -58,7 +61,7 @@ export class ToolGate {
   constructor(private readonly settings: GateSettings) {}
 
   /** Answers asynchronously. Denies two open calls with the same id, since an answer could reach the wrong one. */
-  ask(requestId: string, call: ToolCall): void {
+  ask(requestId: string, call: PlacedCall): void {
     if (this.open.has(requestId)) {
       this.retract(requestId, SAME_ID);
       this.deny(requestId, call, failureOf(SAME_ID));
@@ -66,10 +69,10 @@ export class ToolGate {
     }
     const stop = new AbortController();
     this.open.set(requestId, stop);
-    this.follow(this.answer(requestId, { ...call, cwd: this.settings.cwd }, stop.signal));
+    this.follow(this.answer(requestId, call, stop.signal));
   }
 
-  /** Cancels the request of a call that the agent no longer wants, without an answer. */
+  /** Cancels the request of a call that the agent no longer wants. */
   retract(requestId: string, why = 'the agent took the call back'): void {
     this.open.get(requestId)?.abort(why);
   }
@@ -85,12 +88,10 @@ export class ToolGate {
     const retracted = signal.aborted;
     this.open.delete(requestId);
     if (retracted) {
+      this.settings.reply(requestId, { kind: 'retracted' }, call);
       this.settings.report({ kind: 'retracted', approval: verdict.approval, why: String(signal.reason) });
     } else if (verdict.allow) {
-      const note = noteWith(verdict.approval);
-      // An answer of this protocol has no room for it: the model reads it beside the tool's result.
-      if (note !== null) this.settings.reply(userMessage(note));
-      this.settings.reply(allowance(requestId, call.toolInput));
+      this.settings.reply(requestId, { kind: 'allowed', note: noteWith(verdict.approval) }, call);
       this.settings.report({ kind: 'allowed', approval: verdict.approval });
     } else {
       this.deny(requestId, call, verdict.message);
@@ -101,9 +102,10 @@ export class ToolGate {
     }
   }
 
-  private deny(requestId: string, { toolName, toolUseId }: ToolCall, message: string): void {
+  private deny(requestId: string, call: PlacedCall, message: string): void {
+    const { toolName, toolUseId } = call;
     if (toolUseId !== null) this.denials.set(toolUseId, message);
-    this.settings.reply(denial(requestId, message));
+    this.settings.reply(requestId, { kind: 'denied', message }, call);
     this.settings.report({ kind: 'denied', toolName, message });
   }
 
@@ -125,9 +127,11 @@ export class ToolGate {
 
   private async enqueue(call: PlacedCall, signal: AbortSignal): Promise<Approval> {
     const { client, agentId, sessionId, timeoutSeconds } = this.settings;
-    const { toolName, toolInput, toolUseId, cwd } = call;
+    const { toolName, toolInput, toolUseId, cwd, summary, metadata } = call;
     const ask = {
       ...{ agentId, sessionId, toolName, toolInput, cwd },
+      ...(summary === undefined ? {} : { summary }),
+      ...(metadata === undefined ? {} : { metadata }),
       ...(toolUseId === null ? {} : { toolUseId }),
       ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }),
     };

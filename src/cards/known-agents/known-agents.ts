@@ -1,4 +1,5 @@
 import type { JsonObject } from '../../kernel/json';
+import { ACP } from './acp';
 import { CLAUDE_CODE } from './claude-code';
 import { CODEX } from './codex';
 import { COPILOT } from './copilot';
@@ -7,7 +8,7 @@ import { GEMINI } from './gemini';
 import type { KnownAgent, KnownTool } from './known-agent';
 
 /** Every agent whose tools cards know. Where two have a tool of the same name, the first counts. */
-const KNOWN_AGENTS: readonly KnownAgent[] = [CLAUDE_CODE, CODEX, COPILOT, CURSOR, GEMINI];
+const KNOWN_AGENTS: readonly KnownAgent[] = [CLAUDE_CODE, CODEX, COPILOT, CURSOR, GEMINI, ACP];
 
 /** Null for a tool of no agent; a caller of the REST API may use the names of an agent's tools. */
 export function knownTool(toolName: string): KnownTool | null {

@@ -1,45 +1,56 @@
-import { realpathSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { withoutSecrets } from '../../config/secrets';
-import type { CountersignClient } from '../../agent-side/client';
-import { ServiceRefused } from '../../agent-side/client/service-errors';
 import { ClaudeRun } from '../../agent-side/run/run-claude';
 import { SessionFiles, type SessionFile } from '../../agent-side/run/session-files';
 import { readable } from '../../agent-side/run/transcript';
 import { printable } from '../output';
 import { requireNoHook } from '../run/claude-settings';
+import { requireAgent, seconds, sessionOf, SIGNALS, workingDirectory } from '../run/start';
 import { eventLine } from '../run/terminal';
 import { stateDirectory } from '../run/state-directory';
-import { clientFor, unknownKey, withServiceOptions, type ServiceOptions } from '../service-options';
+import { clientFor, withServiceOptions, type ServiceOptions } from '../service-options';
 
-/** Signals that the command forwards to Claude Code. */
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
-
-interface RunOptions extends ServiceOptions {
+export interface RunOptions extends ServiceOptions {
   readonly agent: string;
   readonly cwd?: string;
   readonly resume?: string;
   readonly timeout?: number;
   readonly claude: string;
+  readonly acp?: boolean;
+  readonly prompt?: string;
 }
 
-/** `countersign run`: runs Claude Code and asks for approval of every tool call. */
+/** `countersign run`: runs Claude Code or, with `--acp`, another agent, and asks for approval of every tool call. */
 export function runCommand(): Command {
   return withServiceOptions(
-    new Command('run').description('Run Claude Code with every tool under approval'),
-    'print Claude Code’s stream as it is',
+    new Command('run').description(
+      'Run Claude Code, or an agent that speaks ACP, with its tools under approval',
+    ),
+    'print the agent’s stream as it is',
   )
     .requiredOption('--agent <id>', 'what operators see as the agent (required)')
     .option('--cwd <dir>', 'where it works; default here, or where the resumed session did')
     .option('--resume <session>', 'go on with a session, and ask again for what was denied')
     .option('--timeout <seconds>', 'how long operators have for each call; default as the service', seconds)
     .option('--claude <path>', 'the Claude Code program', 'claude')
-    .argument('[prompt...]', 'what it shall do; may be left out with --resume')
+    .option('--acp', 'start the command after -- as an agent that speaks the Agent Client Protocol')
+    .option('--prompt <text>', 'with --acp: what it shall do; without it, each line of the input is a prompt')
+    .argument(
+      '[prompt...]',
+      'what it shall do; may be left out with --resume; with --acp, the agent’s command',
+    )
     .action(run);
 }
 
 async function run(words: readonly string[], options: RunOptions): Promise<void> {
+  if (options.prompt !== undefined && options.acp !== true) throw new Error('--prompt goes with --acp');
+  if (options.acp !== true) return runClaude(words, options);
+  const { runAcp } = await import('../run/acp.js');
+  await runAcp(words, options);
+}
+
+async function runClaude(words: readonly string[], options: RunOptions): Promise<void> {
   const client = clientFor(options);
   const sessions = new SessionFiles(stateDirectory());
   const session =
@@ -71,13 +82,6 @@ async function run(words: readonly string[], options: RunOptions): Promise<void>
   process.exitCode = await claude.toItsEnd();
 }
 
-/** @throws SessionUnknown, or Error if the session belongs to another agent. */
-async function sessionOf(sessions: SessionFiles, id: string, agentId: string): Promise<SessionFile> {
-  const session = await sessions.read(id);
-  if (session.agentId === agentId) return session;
-  throw new Error(`session ${id} is of agent ${session.agentId}, not of ${agentId}`);
-}
-
 /** Default prompt for a resumed session. */
 function askAgain({ denials }: SessionFile): string {
   if (denials.length === 0) return 'Go on.';
@@ -89,32 +93,7 @@ function askAgain({ denials }: SessionFile): string {
   ].join('\n');
 }
 
-/** The path without symbolic links, as operators read it. @throws Error if it is not a directory. */
-function workingDirectory(path: string): string {
-  const cwd = resolve(path);
-  if (statSync(cwd, { throwIfNoEntry: false })?.isDirectory() === true) return realpathSync(cwd);
-  throw new Error(`--cwd ${path}: there is no such directory`);
-}
-
-/** Checks the API key now rather than at the first tool call. @throws Error, and the client's errors. */
-async function requireAgent(client: CountersignClient, agentId: string): Promise<void> {
-  try {
-    await client.list({ agentId, limit: 1 });
-  } catch (error) {
-    if (error instanceof ServiceRefused && error.status === 401) {
-      throw unknownKey();
-    }
-    throw error;
-  }
-}
-
 function childEnvironment(): NodeJS.ProcessEnv {
   // With this variable every command runs in the directory that the operators see.
   return { ...withoutSecrets(process.env), CLAUDE_BASH_MAINTAIN_PROJECT_WORKING_DIR: '1' };
-}
-
-function seconds(text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= 1) return value;
-  throw new InvalidArgumentError('It must be a whole number of seconds, at least 1.');
 }

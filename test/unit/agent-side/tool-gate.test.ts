@@ -15,13 +15,12 @@ async function askWith(error: Error): Promise<{ readonly reply: string; readonly
       sessions: {} as unknown as SessionFiles,
       agentId: 'a',
       sessionId: randomUUID(),
-      cwd: '/',
       timeoutSeconds: undefined,
       grants: { take: () => undefined } as unknown as Grants,
-      reply: answer,
+      reply: (_id, given) => answer(given.kind === 'denied' ? `deny ${given.message}` : given.kind),
       report: (event) => events.push(event),
     });
-    gate.ask('1', { toolName: 'Bash', toolInput: {}, toolUseId: null });
+    gate.ask('1', { toolName: 'Bash', toolInput: {}, toolUseId: null, cwd: '/' });
   });
   return { reply, events };
 }

@@ -2,56 +2,60 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { linesOf } from '../../kernel/lines';
 
-/** Time for Claude Code and its children to end after a signal. */
+/** Time for an agent and its children to end after a signal. */
 const END_WITHIN_MS = 10_000;
 const LAST_WORDS_WITHIN_MS = 1_000;
 
-export interface ClaudeSettings {
+export interface AgentProgram {
   readonly file: string;
   readonly args: readonly string[];
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
+  /** The error message if the program cannot be started. */
+  readonly missing: string;
 }
 
-/** Claude Code cannot be started. */
-export class ClaudeMissing extends Error {
-  override readonly name = 'ClaudeMissing';
+/** The agent's program cannot be started. */
+export class AgentMissing extends Error {
+  override readonly name = 'AgentMissing';
 }
 
 /**
- * Claude Code as a child in its own process group. Ctrl-C at the terminal reaches only this process, so Claude Code
- * receives each forwarded signal once.
+ * An agent as a child in its own process group. Ctrl-C at the terminal reaches only this process, so the agent receives
+ * each forwarded signal once.
  */
-export class ClaudeProcess {
+export class AgentProcess {
   private killer: NodeJS.Timeout | undefined;
 
   private constructor(
     private readonly child: ChildProcess,
     /**
      * The exit code as in a shell: 128 plus the signal's number if a signal ended the process. Rejects with the error of
-     * `onLine`.
+     * `read`.
      */
     readonly ended: Promise<number>,
   ) {}
 
-  /** @throws ClaudeMissing if the program cannot be started. */
+  /**
+   * @param read reads the agent's output to its end
+   * @throws AgentMissing if the program cannot be started.
+   */
   static async start(
-    { file, args, cwd, env }: ClaudeSettings,
-    onLine: (line: string) => void,
-  ): Promise<ClaudeProcess> {
+    { file, args, cwd, env, missing }: AgentProgram,
+    read: (output: AsyncIterable<Buffer>) => Promise<void>,
+  ): Promise<AgentProcess> {
     const child = spawn(file, args, { cwd, env, detached: true, stdio: ['pipe', 'pipe', 'inherit'] });
     // Ignore write errors: the child has ended, and its exit event reports that.
     child.stdin.on('error', () => undefined);
-    const read = readLines(child.stdout, onLine);
+    const output = readToEnd(child.stdout, read);
     // Nobody gates an agent whose lines are not read.
-    read.catch(() => killGroupOf(child));
+    output.catch(() => killGroupOf(child));
     const ended = new Promise<number>((done, fail) => {
       child.once('exit', (code, signal) => {
         const exitCode = code ?? 128 + (signal === null ? 0 : constants.signals[signal]);
         // The child's own children may keep its output open; do not wait for them.
-        void Promise.race([read, sleep(LAST_WORDS_WITHIN_MS, null, { ref: false })]).then(
+        void Promise.race([output, sleep(LAST_WORDS_WITHIN_MS, null, { ref: false })]).then(
           () => done(exitCode),
           fail,
         );
@@ -60,20 +64,29 @@ export class ClaudeProcess {
     try {
       await once(child, 'spawn');
     } catch (cause) {
-      throw new ClaudeMissing(
-        `Claude Code cannot be started as "${file}". Install it (npm install -g @anthropic-ai/claude-code), or say with --claude where it is`,
-        { cause },
-      );
+      throw new AgentMissing(missing, { cause });
     }
-    return new ClaudeProcess(child, ended);
+    return new AgentProcess(child, ended);
   }
 
   /** Writes a line of JSON; as escapes, its line separators do not end it for any reader. */
   write(line: string): void {
-    this.child.stdin?.write(`${line.replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029')}\n`);
+    this.pass(`${line.replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029')}\n`);
   }
 
-  /** Closes Claude Code's input: it ends when it has finished its work. */
+  /** Writes bytes unchanged. @returns false if the agent reads more slowly than that. */
+  pass(bytes: Uint8Array | string): boolean {
+    return this.child.stdin?.write(bytes) ?? false;
+  }
+
+  /** Resolves when the agent has read what was written, or has ended. */
+  async drained(): Promise<void> {
+    const { stdin } = this.child;
+    if (!stdin?.writableNeedDrain) return;
+    await Promise.race([once(stdin, 'drain'), once(stdin, 'close'), this.ended]);
+  }
+
+  /** Closes the agent's input: it ends when it has finished its work. */
   finish(): void {
     this.child.stdin?.end();
   }
@@ -100,9 +113,12 @@ function killGroupOf({ pid }: ChildProcess): void {
   }
 }
 
-async function readLines(stream: AsyncIterable<Buffer>, onLine: (line: string) => void): Promise<void> {
+async function readToEnd(
+  output: AsyncIterable<Buffer>,
+  read: (output: AsyncIterable<Buffer>) => Promise<void>,
+): Promise<void> {
   try {
-    for await (const line of linesOf(stream)) onLine(line);
+    await read(output);
   } catch (error) {
     // The output of a program that did not start is closed without an end.
     if ((error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;

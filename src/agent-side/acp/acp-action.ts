@@ -1,0 +1,147 @@
+import { resolve } from 'node:path';
+import { z } from 'zod';
+import { ACP_TOOLS } from '../../kernel/acp-tools';
+import type { JsonObject, JsonValue } from '../../kernel/json';
+import type { SentToolCall } from './permission-request';
+
+/** The action that operators decide on and that the receipt is bound to. */
+export interface AcpAction {
+  readonly toolName: string;
+  readonly toolInput: JsonObject;
+  readonly cwd: string;
+}
+
+interface Diff {
+  readonly path: string;
+  /** Left out for a new file. */
+  readonly oldText?: string;
+  readonly newText: string;
+}
+
+const diffSchema = z.looseObject({
+  type: z.literal('diff'),
+  path: z.string(),
+  oldText: z.string().nullish(),
+  newText: z.string(),
+});
+
+/** Names under which agents send the path of an edited file once more. */
+const PATH_MEMBERS = new Set(['path', 'filePath', 'filepath', 'file_path', 'fileName', 'file_name']);
+/** Names under which they send the texts of the edit once more. */
+const TEXT_MEMBERS = new Set(
+  `content diff patch new_string newString newText new_str old_string oldString oldText old_str file_text
+   replace_all replaceAll`
+    .trim()
+    .split(/\s+/),
+);
+
+const isObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/**
+ * The call as the protocol defines it: the question updates what was announced before, member by member. Members of the
+ * raw input that the question leaves out are taken from the announcement.
+ */
+export function mergeCalls(announced: SentToolCall | undefined, asked: SentToolCall): SentToolCall {
+  if (announced === undefined) return asked;
+  const rawInput =
+    isObject(announced.rawInput) && isObject(asked.rawInput)
+      ? { ...announced.rawInput, ...asked.rawInput }
+      : (asked.rawInput ?? announced.rawInput);
+  return {
+    ...{ toolCallId: asked.toolCallId, rawInput },
+    ...{ title: asked.title ?? announced.title, kind: asked.kind ?? announced.kind },
+    ...{ name: asked.name ?? announced.name, content: asked.content ?? announced.content },
+    locations: asked.locations ?? announced.locations,
+  };
+}
+
+/**
+ * Makes the action of a call: its raw input, its diffs and its locations. Its title and its kind do not name an action; a
+ * kind only keeps a call from being taken for a command or a fetch.
+ *
+ * @returns null if the agent did not send the action
+ */
+export function actionOf(call: SentToolCall, sessionCwd: string): AcpAction | null {
+  // Zod has checked these; the values come from JSON.
+  const raw = (call.rawInput ?? null) as JsonValue;
+  const all = (call.content ?? []) as JsonValue[];
+  const locations = (call.locations ?? []) as JsonValue[];
+  const diffs = all.flatMap((entry) => diffOf(entry) ?? []);
+  const content = all.filter((entry) => diffOf(entry) === null);
+  if (diffs.length === 0 && !isAction(raw)) return null;
+  const rest = { raw, content, locations };
+  return (
+    edit(diffs, rest, sessionCwd) ??
+    (diffs.length > 0 ? null : (command(call, rest, sessionCwd) ?? fetch(call, rest, sessionCwd))) ?? {
+      toolName: ACP_TOOLS.other,
+      toolInput: {
+        ...(raw === null ? {} : { rawInput: raw }),
+        ...ifAny('diffs', diffs as unknown as JsonValue[]),
+        ...ifAny('content', content),
+        ...ifAny('locations', locations),
+      },
+      cwd: sessionCwd,
+    }
+  );
+}
+
+interface Rest {
+  readonly raw: JsonValue;
+  readonly content: readonly JsonValue[];
+  readonly locations: readonly JsonValue[];
+}
+
+/** One file with its text before and after, where everything else that was sent is about that change. */
+function edit(diffs: readonly Diff[], { raw, content, locations }: Rest, cwd: string): AcpAction | null {
+  const [diff, ...others] = diffs;
+  if (!diff || others.length > 0 || content.length > 0) return null;
+  const isSame = (path: JsonValue | undefined): boolean =>
+    typeof path === 'string' && resolve(cwd, path) === resolve(cwd, diff.path);
+  if (!locations.every((location) => isObject(location) && isSame(location.path))) return null;
+  const members = raw === null ? {} : raw;
+  if (!isObject(members)) return null;
+  const repeats = Object.entries(members).every(([name, value]) =>
+    PATH_MEMBERS.has(name) ? isSame(value) : TEXT_MEMBERS.has(name),
+  );
+  if (!repeats) return null;
+  const toolInput = { ...diff, ...(Object.keys(members).length === 0 ? {} : { rawInput: members }) };
+  return { toolName: ACP_TOOLS.edit, toolInput: toolInput, cwd };
+}
+
+function command(
+  call: SentToolCall,
+  { raw, content, locations }: Rest,
+  sessionCwd: string,
+): AcpAction | null {
+  if (call.kind !== 'execute' || content.length > 0 || !isObject(raw) || typeof raw.command !== 'string')
+    return null;
+  const within = [raw.cwd, raw.workdir].filter((directory) => directory !== undefined);
+  if (within.length > 1 || !within.every((directory) => typeof directory === 'string')) return null;
+  const cwd = resolve(sessionCwd, within[0] ?? '');
+  if (!locations.every((place) => isObject(place) && place.path === cwd)) return null;
+  return { toolName: ACP_TOOLS.execute, toolInput: raw, cwd };
+}
+
+function fetch(call: SentToolCall, { raw, content, locations }: Rest, cwd: string): AcpAction | null {
+  if (call.kind !== 'fetch' || content.length + locations.length > 0) return null;
+  if (!isObject(raw) || typeof raw.url !== 'string') return null;
+  return { toolName: ACP_TOOLS.fetch, toolInput: raw, cwd };
+}
+
+function diffOf(entry: JsonValue): Diff | null {
+  const { data } = diffSchema.safeParse(entry);
+  if (!data) return null;
+  const { path, oldText, newText } = data;
+  return { path, ...(typeof oldText === 'string' ? { oldText } : {}), newText };
+}
+
+/** True for a value that says more than nothing. */
+function isAction(raw: JsonValue): boolean {
+  if (raw === null || raw === '') return false;
+  return typeof raw !== 'object' || Object.keys(raw).length > 0;
+}
+
+function ifAny(name: string, list: readonly JsonValue[]): JsonObject {
+  return list.length === 0 ? {} : { [name]: [...list] };
+}

@@ -1,0 +1,406 @@
+import { z } from 'zod';
+import type { JsonObject } from '../../kernel/json';
+import { parseStrictJson, StrictJsonError } from '../../kernel/strict-json';
+import { beginning } from '../../cards/excerpt';
+import type { CountersignClient } from '../client';
+import { Grants, type PlacedCall } from '../run/grants';
+import type { SessionFiles } from '../run/session-files';
+import { ToolGate, type GateAnswer, type GateEvent } from '../run/tool-gate';
+import { actionOf, mergeCalls } from './acp-action';
+import { AnnouncedCalls } from './announced-calls';
+import {
+  permissionSchema,
+  toolCallSchema,
+  verdictOptions,
+  type SentToolCall,
+  type VerdictOptions,
+} from './permission-request';
+
+export interface WireSettings {
+  readonly client: CountersignClient;
+  readonly sessions: SessionFiles;
+  readonly agentId: string;
+  readonly timeoutSeconds: number | undefined;
+  /** Writes one message to the agent. */
+  readonly toAgent: (message: object) => void;
+  readonly report: (event: GateEvent) => void;
+}
+
+/** The version of the protocol whose questions this version understands. */
+export const ACP_VERSION = 1;
+
+/**
+ * Requests by which an agent acts through its client without a question. The client's offer of them is withdrawn, so that
+ * the agent acts itself and asks before it does.
+ */
+const UNASKED: ReadonlySet<string> = new Set(['fs/write_text_file', 'terminal/create']);
+
+/** Requests of the client that go on with a session of an earlier connection. */
+const LOADING: ReadonlySet<string> = new Set(['session/load', 'session/resume']);
+
+const METHOD_NOT_FOUND = -32601;
+const INVALID_REQUEST = -32600;
+
+/** Time for an agent to announce a call that its question does not describe. */
+const ANNOUNCED_WITHIN_MS = 5_000;
+/** The longest summary that the service takes. */
+const MAX_SUMMARY = 500;
+
+const SAME_ID = 'the agent gave two questions the same id';
+
+type RequestId = string | number;
+
+const idSchema = z.union([z.string(), z.number()]);
+interface Message {
+  readonly id?: unknown;
+  readonly method?: unknown;
+  readonly params?: unknown;
+  readonly result?: unknown;
+}
+
+const inSession = z.looseObject({ sessionId: z.string() });
+const placed = z.looseObject({ cwd: z.string(), sessionId: z.string().optional() });
+const cancelSchema = z.looseObject({ requestId: idSchema });
+const initialized = z.looseObject({ protocolVersion: z.number() });
+const updateSchema = z.looseObject({
+  sessionId: z.string(),
+  update: z.looseObject({ sessionUpdate: z.enum(['tool_call', 'tool_call_update']) }).and(toolCallSchema),
+});
+
+/** A question of the agent that has no answer yet. */
+interface OpenQuestion {
+  /** The id as JSON, since `1` and `"1"` are two ids. */
+  readonly key: string;
+  readonly id: RequestId;
+  /** The name at the gate: an agent may use an id again. */
+  readonly name: string;
+  readonly sessionId: string;
+  readonly options: VerdictOptions;
+  readonly stop: AbortController;
+}
+
+interface Session {
+  readonly cwd: string;
+  readonly gate: Promise<ToolGate>;
+}
+
+/**
+ * The wire between an ACP client and its agent. It answers the agent's permission requests itself, as the operators decide,
+ * and passes everything else on.
+ *
+ * Two things more, since an agent could act by them without a question: it withdraws the client's offer to write files and
+ * to run commands, and it refuses a version of the protocol that it does not know.
+ */
+export class AcpWire {
+  private readonly opened = new Map<string, Session>();
+  /** The directories of sessions that are being opened, by the client's request. */
+  private readonly opening = new Map<string, string>();
+  /** By the key. */
+  private readonly open = new Map<string, OpenQuestion>();
+  /** By the name. */
+  private readonly asked = new Map<string, OpenQuestion>();
+  private questions = 0;
+  private readonly gates: Promise<ToolGate>[] = [];
+  private readonly announced = new AnnouncedCalls();
+  private initializing: string | null = null;
+
+  constructor(private readonly settings: WireSettings) {}
+
+  /**
+   * Handles a line of the agent.
+   *
+   * @returns false if it is answered here, so the client must not get it
+   * @throws Error for a version of the protocol that is not known
+   */
+  isForClient(line: Buffer): boolean {
+    const text = line.toString('utf8');
+    const json = jsonOf(text);
+    if (Array.isArray(json)) {
+      // ACP has no batches. In one, a question could reach the client.
+      this.fail(null, INVALID_REQUEST, 'batches are not supported');
+      return false;
+    }
+    const message = messageIn(json);
+    return message === null || !this.takesOver(message, text);
+  }
+
+  /**
+   * Handles a line of the client and passes it on, the client's capabilities without those that agents use unasked.
+   *
+   * @returns the value of `pass`
+   */
+  fromClient<T>(line: Buffer, pass: (line: Buffer) => T): T {
+    const message = messageIn(jsonOf(line.toString('utf8')));
+    const key = message?.id === undefined ? null : JSON.stringify(message.id);
+    if (message?.method === 'initialize') {
+      this.initializing = key;
+      return pass(withoutUnasked(message, line));
+    }
+    const passed = pass(line);
+    if (typeof message?.method === 'string') this.follow(message.method, key, message.params);
+    return passed;
+  }
+
+  /** Learns of sessions and turns from the client's requests. */
+  private follow(method: string, key: string | null, params: unknown): void {
+    const session = inSession.safeParse(params).data;
+    const place = placed.safeParse(params).data;
+    if (key !== null && place) this.opening.set(key, place.cwd);
+    if (!session) return;
+    // A session that is loaded may ask before the answer. It may use what an earlier run has left.
+    if (place && LOADING.has(method)) this.begin(session.sessionId, place.cwd, true);
+    if (method === 'session/prompt') this.announced.forget(session.sessionId);
+    if (method === 'session/cancel') this.retractAll(session.sessionId, 'the turn was cancelled');
+    if (method === 'session/close') this.retractAll(session.sessionId, 'the session was closed');
+  }
+
+  /** Cancels all that is open after the agent or the client has ended. Resolves when each cancellation ended. */
+  async close(why: string): Promise<void> {
+    this.retractAll(null, why);
+    await Promise.allSettled(this.gates.map(async (gate) => (await gate).close(why)));
+  }
+
+  /** True for a message of the agent that the client must not get. */
+  private takesOver(message: Message, text: string): boolean {
+    const { id, method, params, result } = message;
+    if (typeof method !== 'string') {
+      if (id !== undefined) this.notice(JSON.stringify(id), result);
+      return false;
+    }
+    if (method === 'session/request_permission') {
+      const { data } = idSchema.safeParse(id);
+      if (data === undefined) this.trouble('the agent asked without an id, so it cannot be answered');
+      else this.question(data, params, text);
+      return true;
+    }
+    if (method === '$/cancel_request') {
+      const { data } = cancelSchema.safeParse(params);
+      const key = JSON.stringify(data?.requestId);
+      if (!this.open.has(key)) return false;
+      this.retract(key, 'the agent took the call back');
+      return true;
+    }
+    if (UNASKED.has(method)) {
+      const { data } = idSchema.safeParse(id);
+      this.fail(data ?? null, METHOD_NOT_FOUND, `${method} is not offered: it would run without a question`);
+      return true;
+    }
+    if (method === 'session/update') {
+      const { data } = updateSchema.safeParse(params);
+      if (data && isStrict(text)) {
+        const { sessionUpdate, ...call } = data.update;
+        this.announced.add(data.sessionId, call, sessionUpdate === 'tool_call');
+      }
+    }
+    return false;
+  }
+
+  /** Reads the agent's answers to the client for the version of the protocol and for new sessions. */
+  private notice(key: string, result: unknown): void {
+    if (key === this.initializing) {
+      this.initializing = null;
+      const version = initialized.safeParse(result).data?.protocolVersion;
+      if (version !== undefined && version !== ACP_VERSION)
+        throw new Error(
+          `the agent speaks ACP ${version}; this version of countersign knows ACP ${ACP_VERSION}`,
+        );
+    }
+    const cwd = this.opening.get(key);
+    this.opening.delete(key);
+    const session = inSession.safeParse(result).data;
+    if (cwd !== undefined && session) this.begin(session.sessionId, cwd, false);
+  }
+
+  /** @param isLoaded true for a session of an earlier connection. Some agents number new sessions from 1 each time. */
+  private begin(sessionId: string, cwd: string, isLoaded: boolean): void {
+    if (this.opened.get(sessionId)?.cwd === cwd) return;
+    const gate = this.makeGate(sessionId, cwd, isLoaded);
+    // A gate that cannot be made fails the questions that wait for it.
+    gate.catch(() => undefined);
+    this.gates.push(gate);
+    this.opened.set(sessionId, { cwd, gate });
+  }
+
+  private async makeGate(sessionId: string, cwd: string, isLoaded: boolean): Promise<ToolGate> {
+    const { client, agentId, sessions, timeoutSeconds, report } = this.settings;
+    await sessions.write({ version: 1, sessionId, agentId, cwd, denials: [] });
+    const grants = isLoaded ? await this.grantsOf(sessionId) : Grants.none;
+    const reply = (name: string, { kind }: GateAnswer): void => {
+      const question = this.asked.get(name);
+      this.asked.delete(name);
+      if (question) this.settle(question, kind === 'allowed');
+    };
+    return new ToolGate({ client, sessions, agentId, sessionId, timeoutSeconds, grants, reply, report });
+  }
+
+  private async grantsOf(sessionId: string): Promise<Grants> {
+    try {
+      return await Grants.of(this.settings.client, this.settings.agentId, sessionId);
+    } catch (error) {
+      this.trouble(`earlier requests of the session cannot be read, so all are new: ${String(error)}`);
+      return Grants.none;
+    }
+  }
+
+  private question(id: RequestId, params: unknown, text: string): void {
+    const key = JSON.stringify(id);
+    if (this.open.has(key)) {
+      this.retract(key, SAME_ID);
+      this.answer(id, null);
+      this.trouble(SAME_ID);
+      return;
+    }
+    const { data } = permissionSchema.safeParse(params);
+    if (!data) {
+      this.answer(id, null);
+      this.trouble('the agent asked in a form that is not known');
+      return;
+    }
+    const { sessionId } = data;
+    const name = String((this.questions += 1));
+    const options = verdictOptions(data.options);
+    const question = { key, id, name, sessionId, options, stop: new AbortController() };
+    this.open.set(key, question);
+    this.ask(question, data.toolCall, text).catch((error: unknown) => {
+      this.trouble(`an unexpected error: ${String(error)}`);
+      this.settle(question, false);
+    });
+  }
+
+  private async ask(question: OpenQuestion, asked: SentToolCall, text: string): Promise<void> {
+    const { sessionId, options, stop, name } = question;
+    const session = this.opened.get(sessionId);
+    const obstacle = !isStrict(text)
+      ? 'The call is ambiguous: two readers may understand it differently.'
+      : options.allow === null
+        ? 'The agent offers no single way to allow this call once.'
+        : null;
+    if (obstacle !== null || !session) {
+      this.refuse(question, asked, obstacle ?? 'The session is not known.');
+      return;
+    }
+    const call = await this.described(sessionId, asked, stop.signal, session.cwd);
+    const gate = await session.gate;
+    // The question was answered as cancelled meanwhile.
+    if (isAborted(stop.signal)) return;
+    if (call === null) {
+      this.refuse(question, asked, 'The agent does not say what the call would do, except in its title.');
+      return;
+    }
+    this.asked.set(name, question);
+    gate.ask(name, call);
+  }
+
+  private refuse(question: OpenQuestion, { title, toolCallId }: SentToolCall, message: string): void {
+    this.settle(question, false);
+    this.settings.report({ kind: 'denied', toolName: title ?? toolCallId, message });
+  }
+
+  /** The action of a call with the agent's words about it; null if the agent does not send the action in time. */
+  private async described(
+    sessionId: string,
+    asked: SentToolCall,
+    stop: AbortSignal,
+    cwd: string,
+  ): Promise<PlacedCall | null> {
+    const { toolCallId } = asked;
+    const late = AbortSignal.any([stop, AbortSignal.timeout(ANNOUNCED_WITHIN_MS)]);
+    for (;;) {
+      const call = mergeCalls(this.announced.find(sessionId, toolCallId), asked);
+      const action = actionOf(call, cwd);
+      if (action !== null) {
+        const { title, kind, name } = call;
+        const acp: JsonObject = { ...(kind ? { kind } : {}), ...(name ? { name } : {}) };
+        return {
+          ...action,
+          toolUseId: toolCallId,
+          ...(title ? { summary: beginning(title, MAX_SUMMARY) } : {}),
+          metadata: { acp },
+        };
+      }
+      if (late.aborted) return null;
+      await this.announced.next(sessionId, toolCallId, late);
+    }
+  }
+
+  private retractAll(sessionId: string | null, why: string): void {
+    for (const [key, question] of this.open)
+      if (sessionId === null || question.sessionId === sessionId) this.retract(key, why);
+  }
+
+  /** Answers at once, and has the request cancelled. */
+  private retract(key: string, why: string): void {
+    const question = this.open.get(key);
+    if (!question) return;
+    this.open.delete(key);
+    question.stop.abort();
+    this.answer(question.id, null);
+    for (const gate of this.gates)
+      void gate.then(
+        (made) => made.retract(question.name, why),
+        () => undefined,
+      );
+  }
+
+  /** Answers an open question by the option for once. Does nothing for one that was answered as cancelled. */
+  private settle(question: OpenQuestion, isAllowed: boolean): void {
+    if (question.stop.signal.aborted || !this.open.delete(question.key)) return;
+    this.answer(question.id, isAllowed ? question.options.allow : question.options.reject);
+  }
+
+  /** @param optionId null: cancelled */
+  private answer(id: RequestId, optionId: string | null): void {
+    const outcome = optionId === null ? { outcome: 'cancelled' } : { outcome: 'selected', optionId };
+    this.settings.toAgent({ jsonrpc: '2.0', id, result: { outcome } });
+  }
+
+  private fail(id: RequestId | null, code: number, message: string): void {
+    this.settings.toAgent({ jsonrpc: '2.0', id, error: { code, message } });
+  }
+
+  private trouble(message: string): void {
+    this.settings.report({ kind: 'trouble', message });
+  }
+}
+
+/** The client's first message with only those capabilities that no agent acts by. */
+function withoutUnasked(message: Message, line: Buffer): Buffer {
+  const params = z
+    .looseObject({ clientCapabilities: z.looseObject({ fs: z.looseObject({}).optional() }) })
+    .safeParse(message.params).data;
+  if (!params) return line;
+  const { fs, ...others } = params.clientCapabilities;
+  if (fs?.writeTextFile !== true && others.terminal !== true) return line;
+  const clientCapabilities = {
+    ...others,
+    ...(fs ? { fs: { ...fs, writeTextFile: false } } : {}),
+    terminal: false,
+  };
+  return Buffer.from(`${JSON.stringify({ ...message, params: { ...params, clientCapabilities } })}\n`);
+}
+
+/** A function, since the compiler takes the state of a signal for constant. */
+const isAborted = (signal: AbortSignal): boolean => signal.aborted;
+
+function isStrict(text: string): boolean {
+  try {
+    parseStrictJson(text);
+    return true;
+  } catch (error) {
+    if (error instanceof StrictJsonError) return false;
+    throw error;
+  }
+}
+
+/** Without a schema, which would let through a message that it does not expect. */
+function messageIn(json: unknown): Message | null {
+  return typeof json === 'object' && json !== null ? json : null;
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined; // not a message
+  }
+}

@@ -1,0 +1,108 @@
+import { actionOf, mergeCalls } from '../../../src/agent-side/acp/acp-action';
+import type { SentToolCall } from '../../../src/agent-side/acp/permission-request';
+
+const CWD = '/srv/shop';
+
+const call = (more: Partial<SentToolCall>): SentToolCall => ({ toolCallId: 'c', ...more });
+const nameOf = (more: Partial<SentToolCall>): string | undefined => actionOf(call(more), CWD)?.toolName;
+const diff = (path: string, oldText: string | null = 'a') => ({ type: 'diff', path, oldText, newText: 'b' });
+
+describe('the name of a call', () => {
+  it.each<[string, Partial<SentToolCall>, string | undefined]>([
+    ['a command', { kind: 'execute', rawInput: { command: 'ls' } }, 'acp_execute'],
+    ['a command of a tool that does not execute', { kind: 'other', rawInput: { command: 'ls' } }, 'acp_call'],
+    ['a command without a kind', { rawInput: { command: 'ls' } }, 'acp_call'],
+    ['a command that is no text', { kind: 'execute', rawInput: { command: ['ls'] } }, 'acp_call'],
+    [
+      'a command with further content',
+      { kind: 'execute', rawInput: { command: 'ls' }, content: [{}] },
+      'acp_call',
+    ],
+    [
+      'a command that concerns other places',
+      { kind: 'execute', rawInput: { command: 'ls' }, locations: [{ path: '/etc' }] },
+      'acp_call',
+    ],
+    [
+      'two directories',
+      { kind: 'execute', rawInput: { command: 'ls', cwd: '/', workdir: '/x' } },
+      'acp_call',
+    ],
+    ['an address', { kind: 'fetch', rawInput: { url: 'https://x.example' } }, 'acp_fetch'],
+    ['an address of a tool that does not fetch', { rawInput: { url: 'https://x.example' } }, 'acp_call'],
+    ['one diff', { content: [diff('a.ts')] }, 'acp_edit'],
+    [
+      'one diff, its path twice',
+      { content: [diff('a.ts')], rawInput: { filepath: `${CWD}/a.ts` } },
+      'acp_edit',
+    ],
+    [
+      'one diff and another path',
+      { content: [diff('a.ts')], rawInput: { filepath: '/etc/passwd' } },
+      'acp_call',
+    ],
+    [
+      'one diff and another place',
+      { content: [diff('a.ts')], locations: [{ path: '/etc/passwd' }] },
+      'acp_call',
+    ],
+    ['one diff and an unknown member', { content: [diff('a.ts')], rawInput: { mode: '0777' } }, 'acp_call'],
+    ['one diff and further content', { content: [diff('a.ts'), {}] }, 'acp_call'],
+    ['two diffs', { content: [diff('a.ts'), diff('b.ts')] }, 'acp_call'],
+    [
+      'a diff beside a command',
+      { kind: 'execute', rawInput: { command: 'ls' }, content: [diff('a')] },
+      'acp_call',
+    ],
+    ['a raw input that is a text', { rawInput: 'ls' }, 'acp_call'],
+    ['only a title', { title: 'rm -rf /', kind: 'execute' }, undefined],
+    ['only places', { locations: [{ path: '/etc' }] }, undefined],
+    ['an empty raw input', { rawInput: {}, content: [{ type: 'content' }] }, undefined],
+    ['a diff without a new text', { content: [{ type: 'diff', path: 'a' }] }, undefined],
+  ])('%s', (_name, more, expected) => {
+    expect(nameOf(more)).toBe(expected);
+  });
+});
+
+it('a command runs in the directory of its input, relative to that of the session', () => {
+  const rawInput = { command: 'ls', workdir: '../other' };
+  expect(actionOf(call({ kind: 'execute', rawInput }), CWD)).toEqual({
+    toolName: 'acp_execute',
+    toolInput: rawInput,
+    cwd: '/srv/other',
+  });
+});
+
+it('a new file has no text before', () => {
+  expect(actionOf(call({ content: [diff('a.ts', null)] }), CWD)?.toolInput).toEqual({
+    path: 'a.ts',
+    newText: 'b',
+  });
+});
+
+it('the general call keeps everything that was sent, except its words', () => {
+  const sent = {
+    rawInput: { a: 1 },
+    content: [diff('a'), diff('b'), { type: 'x' }],
+    locations: [{ path: '/a' }],
+  };
+  expect(actionOf(call({ title: 'Harmless', kind: 'read', ...sent }), CWD)?.toolInput).toEqual({
+    rawInput: { a: 1 },
+    diffs: [
+      { path: 'a', oldText: 'a', newText: 'b' },
+      { path: 'b', oldText: 'a', newText: 'b' },
+    ],
+    content: [{ type: 'x' }],
+    locations: [{ path: '/a' }],
+  });
+});
+
+it('a question overrules its announcement, member by member', () => {
+  const announced = call({ kind: 'execute', title: 'A', rawInput: { command: 'ls', cwd: '/x' } });
+  const asked = call({ rawInput: { command: 'rm x' }, title: 'B' });
+  expect(mergeCalls(announced, asked)).toMatchObject({
+    kind: 'execute',
+    title: 'B',
+    rawInput: { command: 'rm x', cwd: '/x' },
+  });
+});
