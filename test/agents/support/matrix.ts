@@ -36,6 +36,8 @@ export interface Way {
   readonly shellTool: string;
   /** The call of the model by which it runs a command. */
   readonly shell: (command: string) => Block;
+  /** The reader of the reasons of a denial; the model by default. Not every protocol has a place for them. */
+  readonly readsReasons?: 'terminal';
   /** Starts the agent without a person at a terminal. */
   readonly start: (place: Place) => Program;
 }
@@ -173,6 +175,8 @@ export const BROKEN: readonly (readonly [string, RequestListener])[] = [
 /** The tests that every way must pass. `scene` is read when a test runs. */
 export function testGate(way: Way, scene: () => Scene): void {
   const run = (command: string) => way.shell(command);
+  const reasons = ({ program, results }: AtWork): string =>
+    (way.readsReasons === 'terminal' ? program.errors : results).join('\n');
 
   it('runs a command after Approve is tapped, and not before', async () => {
     const agent = scene().start(way, [[run('printf ran > allowed')]]);
@@ -192,7 +196,7 @@ export function testGate(way: Way, scene: () => Scene): void {
     );
     await agent.program.ended;
     expect(agent.wrote('rejected')).toBeNull();
-    expect(agent.results.join('\n')).toContain('not on a Friday');
+    expect(reasons(agent)).toContain('not on a Friday');
   });
 
   it('does not run what nobody answered in time; the model reads that nobody said no', async () => {
@@ -201,7 +205,7 @@ export function testGate(way: Way, scene: () => Scene): void {
     await scene().asked('printf ran > unanswered');
     await agent.program.ended;
     expect(agent.wrote('unanswered')).toBeNull();
-    expect(agent.results.join('\n')).toMatch(/nobody (has )?(answered|decided).*nobody said no/is);
+    expect(reasons(agent)).toMatch(/nobody (has )?(answered|decided).*nobody said no/is);
   });
 
   it('does not run what was asked of a service that is killed', async () => {
@@ -296,7 +300,7 @@ rules:
     await scene().grant((await scene().asked(granted)).id);
     await agent.program.ended;
     expect([agent.wrote('by-rule'), agent.wrote('denied'), agent.wrote('granted')]).toEqual(['', null, '']);
-    expect(agent.results.join('\n')).toContain('Touch no such file.');
+    expect(reasons(agent)).toContain('Touch no such file.');
     const kinds = (await scene().requestsFor(granted)).map(({ decision }) => decision?.by.kind);
     expect(kinds).toEqual(['grant', 'api']);
   });
