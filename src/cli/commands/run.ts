@@ -6,20 +6,10 @@ import { SessionFiles, type SessionFile } from '../../agent-side/run/session-fil
 import { readable } from '../../agent-side/run/transcript';
 import { printable } from '../output';
 import { requireNoHook } from '../run/claude-settings';
-import { requireAgent, seconds, sessionOf, SIGNALS, workingDirectory } from '../run/start';
+import { requireAgent, seconds, sessionOf, SIGNALS, workingDirectory, type RunOptions } from '../run/start';
 import { eventLine } from '../run/terminal';
 import { stateDirectory } from '../run/state-directory';
-import { clientFor, withServiceOptions, type ServiceOptions } from '../service-options';
-
-export interface RunOptions extends ServiceOptions {
-  readonly agent: string;
-  readonly cwd?: string;
-  readonly resume?: string;
-  readonly timeout?: number;
-  readonly claude: string;
-  readonly acp?: boolean;
-  readonly prompt?: string;
-}
+import { clientFor, withServiceOptions } from '../service-options';
 
 /** `countersign run`: runs Claude Code or, with `--acp`, another agent, and asks for approval of every tool call. */
 export function runCommand(): Command {

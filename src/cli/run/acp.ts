@@ -5,10 +5,9 @@ import { profileFor } from '../../agent-side/acp/profiles';
 import { AcpRun } from '../../agent-side/acp/run-acp';
 import { SessionFiles } from '../../agent-side/run/session-files';
 import type { GateEvent } from '../../agent-side/run/tool-gate';
-import type { RunOptions } from '../commands/run';
 import { printable } from '../output';
 import { clientFor } from '../service-options';
-import { requireAgent, sessionOf, SIGNALS, workingDirectory } from './start';
+import { requireAgent, sessionOf, SIGNALS, workingDirectory, type RunOptions } from './start';
 import { stateDirectory } from './state-directory';
 import { eventLine } from './terminal';
 

@@ -4,7 +4,18 @@ import { InvalidArgumentError } from 'commander';
 import type { CountersignClient } from '../../agent-side/client';
 import { ServiceRefused } from '../../agent-side/client/service-errors';
 import type { SessionFile, SessionFiles } from '../../agent-side/run/session-files';
-import { unknownKey } from '../service-options';
+import { unknownKey, type ServiceOptions } from '../service-options';
+
+/** The options of `countersign run`. */
+export interface RunOptions extends ServiceOptions {
+  readonly agent: string;
+  readonly cwd?: string;
+  readonly resume?: string;
+  readonly timeout?: number;
+  readonly claude: string;
+  readonly acp?: boolean;
+  readonly prompt?: string;
+}
 
 /** Signals that the commands forward to the agent. */
 export const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
