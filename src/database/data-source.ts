@@ -24,6 +24,7 @@ import { AddStopConfirmations1795464000025 } from '../../migrations/179546400002
 import { AddDigestState1795464000026 } from '../../migrations/1795464000026-AddDigestState';
 import { FillAuditQueuePlainly1795464000029 } from '../../migrations/1795464000029-FillAuditQueuePlainly';
 import { AddGrants1795464000032 } from '../../migrations/1795464000032-AddGrants';
+import { AddPolicyVersionOfReplicas1795464000033 } from '../../migrations/1795464000033-AddPolicyVersionOfReplicas';
 import { BindGrants1795464000034 } from '../../migrations/1795464000034-BindGrants';
 import { RememberOffers1795464000035 } from '../../migrations/1795464000035-RememberOffers';
 import { AddCardReplies1795464000038 } from '../../migrations/1795464000038-AddCardReplies';
@@ -117,6 +118,7 @@ export function createDataSource(
       AddDigestState1795464000026,
       FillAuditQueuePlainly1795464000029,
       AddGrants1795464000032,
+      AddPolicyVersionOfReplicas1795464000033,
       BindGrants1795464000034,
       RememberOffers1795464000035,
       AddCardReplies1795464000038,

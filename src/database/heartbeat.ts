@@ -17,7 +17,7 @@ const FAILURES_UNTIL_DOWN = 3;
 /** Age at which rows of killed replicas are removed, by any beat; it skips rows that another beat removes. */
 const FORGOTTEN_AFTER = `interval '1 day'`;
 
-/** Parameters: replica, version, policy level. */
+/** Parameters: replica, version, policy level, policy version. */
 const BEAT: Statement = {
   name: 'replica-beat',
   withinMs: WITHIN_MS,
@@ -26,9 +26,13 @@ const BEAT: Statement = {
     delete from replicas where id in (
       select id from replicas where seen_at < now() - ${FORGOTTEN_AFTER} and id <> $1 for update skip locked)
   )
-  insert into replicas (id, version, policy_level, started_at, seen_at) values ($1, $2, $3, now(), now())
-  on conflict (id) do update set seen_at = now()`,
+  insert into replicas (id, version, policy_level, policy_version, started_at, seen_at)
+  values ($1, $2, $3, $4, now(), now())
+  on conflict (id) do update set seen_at = now(), policy_version = excluded.policy_version`,
 };
+
+/** Written by a replica without a policy; one of a build that writes no version leaves null. */
+const NO_POLICY = 'none';
 
 const LEAVE: Statement = {
   name: 'replica-leave',
@@ -82,6 +86,8 @@ export class Heartbeat implements OnApplicationBootstrap, BeforeApplicationShutd
   private failures = 0;
   private reason: string | null = 'no heartbeat was written yet';
   private lastSchema: SchemaState | null = null;
+  /** The policy version that this replica enforces; null: none. The next beat reports it. */
+  policyVersion: string | null = null;
 
   constructor(
     private readonly location: DatabaseLocation,
@@ -133,7 +139,7 @@ export class Heartbeat implements OnApplicationBootstrap, BeforeApplicationShutd
   private async beat(database: Database): Promise<void> {
     const { replica, version, policyLevel, migrations } = this.identity;
     try {
-      await database.query(BEAT, [replica, version, policyLevel]);
+      await database.query(BEAT, [replica, version, policyLevel, this.policyVersion ?? NO_POLICY]);
       this.succeed();
     } catch (error) {
       this.fail(error);

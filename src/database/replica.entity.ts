@@ -16,6 +16,10 @@ export class ReplicaEntity {
   @Column('integer', { name: 'policy_level', nullable: true })
   policyLevel!: number | null;
 
+  /** The policy version that it enforces, or `none`; null: a version that reports none. */
+  @Column('text', { name: 'policy_version', nullable: true })
+  policyVersion!: string | null;
+
   /** Time of its last heartbeat, by the database's clock. */
   @Column('timestamptz', { name: 'seen_at' })
   seenAt!: Date;

@@ -6,6 +6,7 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { EventBus } from '@nestjs/cqrs';
+import { Heartbeat } from '../database/heartbeat';
 import { NotificationListener } from '../database/notification-listener';
 import { Clock } from '../kernel/clock';
 import type { PolicyVerdict } from '../kernel/policy-verdict';
@@ -62,6 +63,7 @@ export class ActivePolicy implements OnModuleInit, OnApplicationBootstrap, Befor
     private readonly store: PolicyStore,
     private readonly file: PolicyFile,
     private readonly listener: NotificationListener,
+    private readonly heartbeat: Heartbeat,
     private readonly grants: OpenGrants,
     @Inject(AGENT_TOOLS) private readonly shapes: ToolShapes,
     private readonly events: EventBus,
@@ -174,6 +176,7 @@ export class ActivePolicy implements OnModuleInit, OnApplicationBootstrap, Befor
     this.stop = stopped;
     if (version === this.version) return;
     this.current = version === null ? null : await this.compile(version);
+    this.heartbeat.policyVersion = version;
     this.extended = new WeakMap();
     this.log.event('info', 'policy.active', { version }, 'this replica enforces another policy version');
   }

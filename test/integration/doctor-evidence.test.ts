@@ -237,6 +237,26 @@ describe('the doctor’s look at the policy', () => {
       finding('error', /^the replica old runs version 0.0.1/, /upgrade it/),
     );
   });
+
+  it.each([
+    ['that enforces an older version', 'sha256:old', '10 seconds', 1],
+    ['that enforces none', 'none', '10 seconds', 1],
+    ['whose heartbeat came with the change', 'sha256:old', '1 second', 0],
+    ['of a build that reports no version', null, '10 seconds', 0],
+  ])('names a live replica %s', async (_what, reported, seenAfter, count) => {
+    await apply({ version: 1, rules }, 1);
+    await database.query(`update policy_activations set at = now()`);
+    await database.query('delete from replicas');
+    await database.query(
+      `insert into replicas (id, version, policy_level, policy_version, started_at, seen_at)
+       values ('late', '0.1.0', 99, $1, now(), now() + $2::interval)`,
+      [reported, seenAfter],
+    );
+    const { findings } = await diagnose('policy');
+    expect(findings).toHaveLength(count);
+    if (count > 0)
+      expect(findings).toMatchObject(finding('error', /^the replica late still enforces/, /restart it/));
+  });
 });
 
 describe('the doctor’s look at the signing key', () => {

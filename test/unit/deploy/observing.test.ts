@@ -62,6 +62,7 @@ it('has a dashboard with a question in every panel, and each panel once', () => 
       'Queue',
       'Time to decision',
       'Outcomes',
+      'Policy',
       'Telegram',
       'Circuit breaker',
       'Saturation',

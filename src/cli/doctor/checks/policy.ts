@@ -44,6 +44,16 @@ const OLDER_REPLICAS = {
   where seen_at > now() - interval '10 seconds' and coalesce(policy_level, 0) < $1 order by id`,
 };
 
+/** Live replicas whose heartbeat still reports another version, well after a poll must have found the active one. */
+const LAGGING_REPLICAS = {
+  name: 'doctor-policy-lagging-replicas',
+  text: `
+  select r.id, policy_version as version from replicas r cross join policy_state
+  where seen_at > now() - interval '10 seconds' and policy_version <> active_version
+    and seen_at > (select max(at) from policy_activations) + interval '3 seconds'
+  order by r.id`,
+};
+
 interface State extends Record<string, unknown> {
   readonly version: string | null;
   readonly stoppedBy: string | null;
@@ -123,6 +133,14 @@ export const policyCheck: Check = {
         error(
           `the replica ${replica.id} runs version ${replica.version}, which knows less of the policy than this one`,
           'upgrade it: until then, no document that needs more is applied',
+        ),
+      );
+    }
+    for (const replica of await database.query<{ id: string; version: string }>(LAGGING_REPLICAS, [])) {
+      findings.push(
+        error(
+          `the replica ${replica.id} still enforces ${replica.version}, not the active policy ${version}`,
+          'see "policy.unreadable" in its log, and restart it: until then, every request to it that a rule allows fails',
         ),
       );
     }
