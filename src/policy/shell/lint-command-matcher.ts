@@ -19,12 +19,29 @@ export function lintCommandMatcher(
   return [...(usage === 'allow' ? lintAllow(matcher) : lintElsewhere(matcher, usage))];
 }
 
+/** Joined flags such as `-rf`; longer words may be one flag, such as `-exec` of find. */
+const JOINED_FLAGS = /^-[A-Za-z]{2,3}$/;
+
+function joined(token: string, path: (string | number)[]): CommandFinding {
+  const letters = [...token.slice(1)];
+  return {
+    path,
+    message: `${token} is found where the flags are joined, not as ${letters.map((letter) => `-${letter}`).join(' ')} nor by their long names.`,
+    fix: 'Mention one flag in a sequence of its own, and its long name in another: [rm, -r] and [rm, --recursive] find every spelling of rm -rf.',
+    severity: 'warning',
+    iKnow: null,
+  };
+}
+
 function* lintElsewhere(matcher: CommandMatcher, usage: 'deny' | 'ask'): Generator<CommandFinding> {
   const { argv, mentions, flags } = matcher;
   if (argv === undefined && mentions === undefined)
     yield error(['argv'], 'This matcher names no command.', 'Add argv or mentions.');
   if (flags !== undefined && argv === undefined)
     yield error(['flags'], 'Flags without argv belong to no command.', 'Add argv.');
+  for (const [at, sequence] of (mentions ?? []).entries())
+    for (const [place, token] of sequence.entries())
+      if (JOINED_FLAGS.test(token)) yield joined(token, ['mentions', at, place]);
   for (const member of ['operands', 'writes'] as const)
     if (matcher[member] !== undefined)
       yield error(

@@ -259,4 +259,25 @@ describe.each(['deny', 'ask'] as const)('a rule that says %s', (usage) => {
   ])('cannot have %j', (matcher, member) => {
     expect(findings(matcher, usage)).toMatchObject([{ path: [member], severity: 'error', iKnow: null }]);
   });
+
+  it.each(['-rf', '-xdf'])('is warned that the mention %s misses flags apart and long names', (token) => {
+    expect(findings({ mentions: [['sudo'], ['rm', token]] }, usage)).toMatchObject([
+      { path: ['mentions', 1, 1], severity: 'warning', fix: expect.stringContaining('[rm, -r]') as string },
+    ]);
+  });
+
+  it('may mention one flag, or a long one with one dash', () => {
+    expect(
+      findings(
+        {
+          mentions: [
+            ['rm', '-r'],
+            ['find', '-exec'],
+            ['rm', '--recursive'],
+          ],
+        },
+        usage,
+      ),
+    ).toEqual([]);
+  });
 });
