@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '../config/environment';
 import { ConfigurationError } from '../config/faults';
@@ -10,6 +10,7 @@ import { renderFindings } from './check/render-findings';
 import { policyChange } from './compare/policy-change';
 import { wideningOf } from './compare/widening';
 import type { Policy } from './document/policy-schema';
+import { readDocumentFile } from './document/document-file';
 import { readStored, type ReadPolicy } from './document/read-policy';
 import { POLICY_LEVEL } from './policy-level';
 import { PolicyStore } from './policy-store';
@@ -82,7 +83,9 @@ function refuseWidening(current: Policy | null, next: Policy, file: string): voi
 
 function readText(file: string): string {
   try {
-    return readFileSync(file, 'utf8');
+    // The opening of a pipe would wait for a writer.
+    if (statSync(file).isFIFO()) throw new Error('it is a pipe');
+    return readDocumentFile(file);
   } catch (error) {
     throw fault(file, `cannot be read: ${describeError(error)}`);
   }

@@ -55,6 +55,17 @@ it('is applied at the start, once for any number of replicas', async () => {
   expect((await call(first, 'GET')).body).toMatchObject({ source: ONE, by: 'file' });
 });
 
+it.each([
+  ['half written', ONE.slice(0, -9)],
+  ['not UTF-8', Buffer.from('version: 1\nrules: [] # für\n', 'latin1')],
+  ['empty', ''],
+])('stops the start where it is %s, and changes nothing', async (_what, content) => {
+  await start(ONE);
+  writeFileSync(file, content);
+  await expect(openTestApp(database.url, { POLICY_FILE: file })).rejects.toThrow(`POLICY_FILE: ${file}`);
+  expect(await activations()).toEqual(['file']);
+});
+
 it('a replica with an older file reverts nothing', async () => {
   await start(ONE);
   const newer = await start(TWO);

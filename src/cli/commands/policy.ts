@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { stringify } from 'yaml';
@@ -6,6 +6,7 @@ import { checkPolicy } from '../../policy/check/check-policy';
 import { renderFindings } from '../../policy/check/render-findings';
 import { diffPolicies } from '../../policy/compare/diff';
 import { wideningOf } from '../../policy/compare/widening';
+import { readDocumentFile } from '../../policy/document/document-file';
 import { readPolicy, type ReadPolicy } from '../../policy/document/read-policy';
 import { UnreadableDocument } from '../../policy/document/source';
 import { importPolicy, writeImported } from '../../policy/import/import-policy';
@@ -20,8 +21,6 @@ import {
 } from '../policy/policy-service';
 import { complain, Findings, progressBar, show, table } from '../output';
 import { doorOf, withServiceOptions, type ServiceOptions } from '../service-options';
-
-const readDocument = (file: string): string => readFileSync(file === '-' ? 0 : file, 'utf8');
 
 const short = (version: string): string => version.slice(0, 'sha256:'.length + 12);
 
@@ -171,7 +170,7 @@ function init(
 async function check(file: string, options: LocalOptions): Promise<void> {
   // Loaded lazily: the adapters bring much of the service.
   const { TOOL_SHAPES } = await import('../../agents/adapters.js');
-  const text = readDocument(file);
+  const text = readDocumentFile(file);
   const { ok, findings } = checkPolicy(text, TOOL_SHAPES);
   if (options.json === true) show({ ok, findings }, [], options);
   else process.stdout.write(renderFindings(findings, text, file));
@@ -181,7 +180,7 @@ async function check(file: string, options: LocalOptions): Promise<void> {
 async function test(file: string, options: ServiceOptions & { readonly since: string }): Promise<void> {
   const bar = progressBar('requests', options);
   const result = await serviceOf(options)
-    .test(readDocument(file), options.since, bar?.show ?? null)
+    .test(readDocumentFile(file), options.since, bar?.show ?? null)
     .finally(() => bar?.clear());
   const { requests, allow, deny, ask, byRule, regressions } = result;
   const rules = Object.entries(byRule).toSorted(([, a], [, b]) => b - a);
@@ -216,7 +215,7 @@ const VERSION = /^(sha256:)?[0-9a-f]{4,64}$/;
 
 /** Reads a file or, if there is none of this name, a version of the service. */
 async function readEither(name: string, options: ServiceOptions): Promise<ReadPolicy['policy']> {
-  if (!VERSION.test(name) || existsSync(name)) return readText(readDocument(name), name).policy;
+  if (!VERSION.test(name) || existsSync(name)) return readText(readDocumentFile(name), name).policy;
   const service = serviceOf(options);
   const { source } = await service.version(await wholeVersion(service, name));
   return readText(source, name).policy;
@@ -254,7 +253,7 @@ function importRules(
   file: string,
   options: LocalOptions & { readonly agentKey: string; readonly root: string },
 ): void {
-  const text = readDocument(file);
+  const text = readDocumentFile(file);
   try {
     const imported = importPolicy(text, { key: options.agentKey, root: resolve(options.root) });
     show(imported, writeImported(imported).trimEnd().split('\n'), options);
@@ -289,7 +288,7 @@ async function showPolicy(version: string | undefined, options: ServiceOptions):
 
 async function apply(file: string, options: ChangeOptions & { readonly propose?: boolean }): Promise<void> {
   const service = serviceOf(options);
-  const document = readDocument(file);
+  const document = readDocumentFile(file);
   const { version } = await service.active();
   if (options.propose === true) {
     const proposal = await service.propose(document, version, options);
