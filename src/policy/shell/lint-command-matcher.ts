@@ -23,10 +23,10 @@ export function lintCommandMatcher(
 const JOINED_FLAGS = /^-[A-Za-z]{2,3}$/;
 
 function joined(token: string, path: (string | number)[]): CommandFinding {
-  const letters = [...token.slice(1)];
+  const apart = Array.from(token.slice(1), (letter) => `-${letter}`).join(' ');
   return {
     path,
-    message: `${token} is found where the flags are joined, not as ${letters.map((letter) => `-${letter}`).join(' ')} nor by their long names.`,
+    message: `${token} is found where the flags are joined, not as ${apart} nor by their long names.`,
     fix: 'Mention one flag in a sequence of its own, and its long name in another: [rm, -r] and [rm, --recursive] find every spelling of rm -rf.',
     severity: 'warning',
     iKnow: null,
