@@ -109,6 +109,13 @@ export function readSource(text: string): PolicySource {
       fix: 'Say the same with fewer rules: lists and globs match many values.',
     });
   }
+  const control = CONTROL.exec(text);
+  if (control) {
+    throw refusal(text, linesOf(text), control.index, control.index + 1, {
+      message: 'The document has a control character here.',
+      fix: 'Remove it; write it as an escape in quotes where a value needs it.',
+    });
+  }
   const lines = new LineCounter();
   const document = parse(text, lines);
   const faults = [...document.errors, ...document.warnings];
@@ -124,6 +131,15 @@ export function readSource(text: string): PolicySource {
     );
   }
   return new Reader(text, lines, document).read();
+}
+
+/** A character that YAML does not allow; PostgreSQL stores no text with NUL. */
+const CONTROL = /(?![\t\n\r])\p{Cc}/u;
+
+function linesOf(text: string): LineCounter {
+  const lines = new LineCounter();
+  for (let at = 0; at >= 0; at = text.indexOf('\n', at) + 1 || -1) lines.addNewLine(at);
+  return lines;
 }
 
 const FIXES: Readonly<Record<string, string>> = {

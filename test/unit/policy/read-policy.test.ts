@@ -204,6 +204,14 @@ describe('properties that a later version enforces', () => {
     ]);
   });
 
+  it.each([
+    ['NUL in a comment', 'version: 1\nrules: [] # a\0b\n', '2:14'],
+    ['an escape sequence', 'version: 1\n\u001b[2Krules: []\n', '2:1'],
+    ['a control character in a value', 'version: 1\nmode: "shadow\u0085"\nrules: []\n', '2:14'],
+  ])('refuses %s, which no store and no terminal may get', (_what, text, place) => {
+    expect(refusalOf(text)).toEqual([`${place} The document has a control character here.`]);
+  });
+
   it('accepts what it enforces', () => {
     const classes = {
       normal: { grants: true },
