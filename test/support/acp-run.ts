@@ -81,11 +81,12 @@ export class AcpMachine {
     script: AcpScript,
     args: readonly string[] = [],
     more: Readonly<Record<string, string>> = {},
+    command: readonly string[] = [STAND_IN],
   ): CliAcpRun {
     const { log, env } = this.prepare(script);
     const own = ['run', '--acp', '--agent', 'acp-runner', '--cwd', this.work];
     const environment = { COUNTERSIGN_URL: this.url, XDG_STATE_HOME: this.state, ...env, ...more };
-    return new CliAcpRun(log, startCli([...own, ...args, '--', STAND_IN], environment, this.work));
+    return new CliAcpRun(log, startCli([...own, ...args, '--', ...command], environment, this.work));
   }
 
   /** The effect on disk: what the tools wrote; null when they did not. */
