@@ -128,7 +128,8 @@ function encodeLines(text: string, start: string): Buffer {
   for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at] as number;
     marked[to++] = byte;
-    if (byte === LINE_END) to += mark.copy(marked, to);
+    if (byte !== LINE_END) continue;
+    for (let nth = 0; nth < mark.length; nth++) marked[to++] = mark[nth] as number;
   }
   return marked;
 }

@@ -41,6 +41,8 @@ const PAYMENTS = lines(30, (i) =>
   i === 4 ? 'mode: test' : i === 24 ? 'retries: 3' : `setting_${i}: ${i % 5 === 0 ? 'off' : 'on'}`,
 );
 
+const PRICES = lines(160, (i) => `  { name: 'product ${i}', price: ${2000 + i}, currency: 'eur' },`);
+
 const WEBHOOK = `import { createHmac, timingSafeEqual } from 'node:crypto';
 
 /** True if Stripe signed the body. */
@@ -141,6 +143,17 @@ export const REQUESTS = {
     file_path: '/home/dev/shop/src/countries.ts',
     content: `export const COUNTRIES = [\n${lines(180, (i) => `  { code: 'C${i}', name: 'Country number ${i}', vat: ${i % 25} },`)}\n];\n`,
   }),
+  'edit-a-long-text': aRequest('Edit', {
+    file_path: '/home/dev/shop/src/prices.ts',
+    old_string: PRICES,
+    new_string: PRICES.replace('product 57', 'product 057').replace('2057,', '1057,'),
+  }),
+  'change-a-cell': aRequest('NotebookEdit', {
+    notebook_path: '/home/dev/shop/analysis/revenue.ipynb',
+    cell_id: '7',
+    edit_mode: 'replace',
+    new_source: "orders = load('orders')\norders.groupby('country').total.sum().plot.bar()",
+  }),
   'delete-a-cell': aRequest('NotebookEdit', {
     notebook_path: '/home/dev/shop/analysis/revenue.ipynb',
     cell_id: '7',
@@ -186,6 +199,20 @@ export const REQUESTS = {
     ],
   }),
 };
+
+/** Requests with data: a picture, and a program that is called one. */
+export const withData = (picture) => ({
+  'picture-by-mcp': aRequest('mcp__slack__post_message', {
+    channel: '#shop',
+    text: 'Revenue of this week',
+    attachments: [{ type: 'image', data: picture.toString('base64'), mimeType: 'image/png' }],
+  }),
+  'data-by-mcp': aRequest('mcp__drive__upload', {
+    folder: 'invoices',
+    name: 'invoice.png',
+    content: `data:image/png;base64,${Buffer.concat([Buffer.from('4d5a9000', 'hex'), Buffer.alloc(6_000, 7)]).toString('base64')}`,
+  }),
+});
 
 const by = { kind: 'person', channel: 'telegram', id: '1', name: 'Olivia' };
 const ended = (request, changes) => ({

@@ -445,7 +445,8 @@ const SHOWN: ReadonlySet<Result['kind']> = new Set([
   'revoked',
 ]);
 
-function offerButtons({ offers, nonce }: Extract<GrantResult, { kind: 'grants-offered' }>): Button[] {
+/** One row of buttons for each scope, with the times for which it may be granted. */
+export function offerButtons({ offers, nonce }: Extract<GrantResult, { kind: 'grants-offered' }>): Button[] {
   const ends = Object.entries(GRANT_ENDS) as [keyof typeof GRANT_ENDS, { readonly words: string }][];
   return offers.flatMap(({ id: offer }, nth) =>
     ends.map(([end, { words: length }]) => ({
