@@ -4,7 +4,6 @@ import { KeyTurns } from '../access/key-turns';
 import { ADAPTERS } from './adapters';
 import { CallsNeverFail } from './calls-never-fail';
 import { HeldCalls } from './held-calls';
-import { TerminalQuestions } from './terminal-questions';
 import { UnknownTools } from './unknown-tools';
 
 @Module({
@@ -14,8 +13,7 @@ import { UnknownTools } from './unknown-tools';
     CallsNeverFail,
     FinishedApprovals,
     HeldCalls,
-    { provide: KeyTurns, useFactory: () => new KeyTurns('reports, questions and cancellations') },
-    TerminalQuestions,
+    { provide: KeyTurns, useFactory: () => new KeyTurns('reports and cancellations') },
     UnknownTools,
   ],
   exports: [HeldCalls],

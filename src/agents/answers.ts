@@ -57,6 +57,7 @@ function settledMessage(approval: SettledApproval): string {
     case 'rejected': {
       const { by, reason } = approval.decision;
       const verdict = approval.status === 'approved' ? 'Approved' : 'Rejected';
+      if (approval.decision.answers && reason === null) return `Answered by ${labelActor(by)}.`;
       return `${verdict} by ${labelActor(by)}${reason === null ? ', without a reason.' : `: ${reason}`}`;
     }
     case 'expired':

@@ -10,13 +10,14 @@ import { Allow } from '../http/allow';
 import { OpenAnswers } from '../access/open-answers';
 import { LARGE_BODY } from '../access/body-parser';
 import { UnreadAnswers } from '../http/unread-answers';
+import { describeError } from '../kernel/describe-error';
+import { questionsOf } from '../kernel/questions';
 import { Log } from '../logging/log';
 import type { Ending } from './answers';
 import { Heartbeats } from '../http/heartbeats';
 import { HeldCalls } from './held-calls';
 import { eventOf, NO_DECISION, type HttpHook, type ReportTaker } from './http-hook';
 import { OpenAnswer } from './open-answer';
-import { TerminalQuestions } from './terminal-questions';
 import { UnknownTools } from './unknown-tools';
 import { MAX_WAIT_SECONDS, waitSecondsIn } from './wait-header';
 
@@ -50,7 +51,6 @@ export function hookController<Event>(hook: HttpHook<Event>): Type {
   class HookController {
     constructor(
       private readonly calls: HeldCalls,
-      private readonly questions: TerminalQuestions,
       private readonly tools: UnknownTools,
       private readonly heartbeats: Heartbeats,
       private readonly held: OpenAnswers,
@@ -109,18 +109,31 @@ export function hookController<Event>(hook: HttpHook<Event>): Type {
       const question = hook.question(reply.request.body, caller);
       const { toolName, metadata, agentId, sessionId } = question.body;
       const effect = agent.tool(toolName)?.effect;
+      const asks = effect === 'asks';
       // No decision, never an approval: the agent applies its own rules and asks where these do.
-      if (effect === 'asks') await soon(this.questions.show(question, caller));
-      if (effect === 'reads' || effect === 'asks') return null;
+      if (effect === 'reads' || (asks && questionsOf(question.body) === null)) return null;
       if (effect === undefined) this.tools.notice(agent.name, toolName);
       const seconds = waitSecondsIn(wait) ?? this.config.connector.hookDeadlineSeconds;
       const permissionMode = agent.unguardedMode(metadata ?? {});
-      if (permissionMode !== null) {
+      if (permissionMode !== null && !asks) {
         const fields = { permissionMode, agentId, sessionId };
         this.log.event('warn', 'connector.unguarded-mode', fields, 'a failed hook would let this tool run');
       }
       const stored = () => this.held.dropBody(reply);
-      return this.calls.ask(question, caller, { ms: seconds * 1000, signal, stored });
+      const ending = this.calls.ask(question, caller, { ms: seconds * 1000, signal, stored });
+      return asks ? this.orAtTerminal(ending) : ending;
+    }
+
+    /** A question without an answer is left to the person at the terminal, whom the agent asks then. */
+    private async orAtTerminal(asked: Promise<Ending>): Promise<Ending | null> {
+      try {
+        const ending = await asked;
+        return ending.kind === 'settled' && 'decision' in ending.approval ? ending : null;
+      } catch (error) {
+        const fields = { error: describeError(error) };
+        this.log.event('warn', 'connector.question-not-shown', fields, 'operators do not see a question');
+        return null;
+      }
     }
   }
   // The OpenAPI document names operations by their class.

@@ -1,7 +1,7 @@
 import { createZodDto } from 'nestjs-zod';
 import { z } from 'zod';
 import { ACKNOWLEDGEMENTS } from './approval';
-import { jsonObjectSchema } from './approval-view';
+import { answersSchema, jsonObjectSchema } from './approval-view';
 
 /** Longest wait of one call, in seconds: under the 60 s at which common proxies give up. */
 export const MAX_WAIT_SECONDS = 55;
@@ -36,7 +36,13 @@ export class EnqueueBodyDto extends createZodDto(
 ) {}
 
 export class DecisionBodyDto extends createZodDto(
-  z.strictObject({ decision: z.enum(['approved', 'rejected'], 'must be approved or rejected'), reason }),
+  z.strictObject({
+    decision: z.enum(['approved', 'rejected'], 'must be approved or rejected'),
+    reason,
+    answers: answersSchema.nullish().meta({
+      description: 'Answers to a question, by its text: labels of options, or own words. They approve it.',
+    }),
+  }),
 ) {}
 
 export class CancelBodyDto extends createZodDto(z.strictObject({ reason }).default({})) {}

@@ -1,5 +1,6 @@
 import { parseColumnText } from '../database/column-text';
 import type { JsonObject } from '../kernel/json';
+import type { Answers } from '../kernel/questions';
 import type { PolicyVerdict } from '../kernel/policy-verdict';
 import type { Shown } from '../receipts/receipts';
 import {
@@ -34,6 +35,8 @@ export interface ApprovalRow {
   settled_by_id: string | null;
   settled_by_name: string | null;
   reason: string | null;
+  /** JSON; null without any. */
+  answers: string | null;
   acknowledged: Acknowledgement | null;
   /** Null while there is none; absent where the statement does not select it. */
   receipt?: string | null;
@@ -82,13 +85,16 @@ export function toApproval(row: ApprovalRow): Approval {
   switch (row.status) {
     case 'approved':
     case 'rejected':
-      return { ...ending, status: row.status, decision: { by, reason } };
+      return { ...ending, status: row.status, decision: { by, reason, ...answersOf(row) } };
     case 'cancelled':
       return { ...ending, status: row.status, by, reason };
     case 'expired':
       return { ...ending, status: row.status, by, reason: unansweredReason(request) };
   }
 }
+
+const answersOf = ({ answers }: ApprovalRow) =>
+  answers === null ? {} : { answers: JSON.parse(answers) as Answers };
 
 function toSettled(row: ApprovalRow): SettledApproval {
   const approval = toApproval(row);

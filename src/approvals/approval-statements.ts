@@ -12,7 +12,7 @@ const IDS_PER_NOTIFY = 200;
 const approvalWith = (
   request: string,
 ) => `id, status, key_id, owner, connector, ${request}, input_digest, correlation_id, traceparent, created_at, expires_at,
-  settled_at, settled_by_kind, settled_by_id, settled_by_name, reason, acknowledged, policy`;
+  settled_at, settled_by_kind, settled_by_id, settled_by_name, reason, answers, acknowledged, policy`;
 const APPROVAL = approvalWith('request');
 
 /** JavaScript dates hold milliseconds; the stored time must equal the shown one. */
@@ -38,7 +38,7 @@ const GATHERING = `make_interval(secs => case
 const SETTLEMENT = `id, correlation_id, traceparent, created_at, settled_at`;
 
 /** Columns of a settled row that its aftermath needs. */
-export const ENDED = `${SETTLEMENT}, status, settled_by_kind, settled_by_id, settled_by_name, reason, input_digest`;
+export const ENDED = `${SETTLEMENT}, status, settled_by_kind, settled_by_id, settled_by_name, reason, answers, input_digest`;
 
 /**
  * The work that follows an `ended` list of settled rows, in one transaction: audit row, outcome edit, wake-up. It also
@@ -48,7 +48,10 @@ export const AFTERMATH = (lanes: string) => `
   audited as (
     insert into audit_log (at, type, actor, approval_id, correlation_id, data)
     select settled_at, 'approval.' || status, settled_by_kind || ':' || settled_by_id, id, correlation_id,
-      json_build_object('name', settled_by_name, 'reason', ${REASON}, 'inputDigest', input_digest)::text
+      case when answers is null
+        then json_build_object('name', settled_by_name, 'reason', ${REASON}, 'inputDigest', input_digest)
+        else json_build_object('name', settled_by_name, 'reason', ${REASON}, 'inputDigest', input_digest,
+          'answers', answers::json) end::text
     from ended
   ), outcome as (${requeueOutcomes({ of: 'ended', lanes, urgency: 'outcome', delay: GATHERING })}
   ), unsent as (${withdrawCards('ended')}
@@ -157,7 +160,7 @@ export const SHOWN = SHOWN_DIGEST('approvals.id');
 /**
  * Parameters: id, status, actor kind, actor id, actor name, reason, lanes, the database's time, receipt; then whether
  * the receipt names the card that was tapped, and otherwise the digest that it has for the card in the chat. A trigger
- * ends the grants of a rejection.
+ * ends the grants of a rejection. The last parameter: the answers, as JSON.
  */
 export const SETTLE: Statement = {
   name: 'approval-settle',
@@ -165,7 +168,7 @@ export const SETTLE: Statement = {
   text: `
   with ended as (
     update approvals set status = $2, settled_at = $8, settled_by_kind = $3, settled_by_id = $4,
-      settled_by_name = $5, reason = $6
+      settled_by_name = $5, reason = $6, answers = $12
     where id = $1 and ${STILL_PENDING} and expires_at > now() and not (${SAME_OWNER})
       and $8::timestamptz between now() - make_interval(secs => ${READ_AT_MOST_SECONDS_AGO}) and now()
       and ($10::boolean or ${SHOWN} is not distinct from $11::text)

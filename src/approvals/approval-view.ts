@@ -2,6 +2,7 @@ import { createZodDto } from 'nestjs-zod';
 import { z } from 'zod';
 import type { JsonObject } from '../kernel/json';
 import { POLICY_DECISIONS, type PolicyVerdict } from '../kernel/policy-verdict';
+import type { Answers } from '../kernel/questions';
 import { nullableText } from '../kernel/nullable-text';
 import { ACKNOWLEDGEMENTS, isSettled, type Approval } from './approval';
 import { ACTOR_KINDS, nameActor } from '../kernel/actor';
@@ -14,6 +15,14 @@ export const jsonObjectSchema = z
     'must be a JSON object',
   )
   .meta({ type: 'object', additionalProperties: true }) as unknown as z.ZodType<JsonObject, JsonObject>;
+
+/** Answers as a caller sends and reads them; the questions of the request say which are valid. */
+export const answersSchema = z.record(z.string(), z.array(z.string()));
+
+const answersViewOf = (answers: Answers | undefined) =>
+  answers && {
+    answers: Object.fromEntries(Object.entries(answers).map(([question, given]) => [question, [...given]])),
+  };
 
 const actor = z.strictObject({ kind: z.enum(ACTOR_KINDS), id: z.string(), name: z.string() });
 
@@ -35,7 +44,15 @@ export const approvalViewSchema = z.strictObject({
   createdAt: z.iso.datetime(),
   expiresAt: z.iso.datetime(),
   settledAt: z.iso.datetime().nullable(),
-  decision: z.strictObject({ by: actor, reason: nullableText('Reason of the operator.') }).nullable(),
+  decision: z
+    .strictObject({
+      by: actor,
+      reason: nullableText('Reason of the operator.'),
+      answers: answersSchema
+        .optional()
+        .meta({ description: 'Answers by the text of their question; missing where none was answered.' }),
+    })
+    .nullable(),
   reason: nullableText('Reason of a cancellation.'),
   acknowledged: z.enum(ACKNOWLEDGEMENTS).nullable(),
   receipt: nullableText('Compact JWS, once settled.'),
@@ -94,7 +111,11 @@ export function viewOf(approval: Approval): z.infer<typeof approvalViewSchema> {
     settledAt: settled?.settledAt.toISOString() ?? null,
     decision:
       'decision' in approval
-        ? { by: nameActor(approval.decision.by), reason: approval.decision.reason }
+        ? {
+            by: nameActor(approval.decision.by),
+            reason: approval.decision.reason,
+            ...answersViewOf(approval.decision.answers),
+          }
         : null,
     reason: 'reason' in approval ? approval.reason : null,
     acknowledged: settled?.acknowledged ?? null,

@@ -88,6 +88,10 @@ export class ApprovalEntity {
   @Column('text', { nullable: true })
   reason!: string | null;
 
+  /** JSON of the answers to a question; null: it was not one, or nobody answered. */
+  @Column('text', { nullable: true })
+  answers!: string | null;
+
   @Column('text', { nullable: true })
   acknowledged!: string | null;
 

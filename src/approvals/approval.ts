@@ -1,8 +1,9 @@
 import { TIMEOUT_ACTOR, type Actor, type Asker, type Person } from '../kernel/actor';
-import { DomainError } from '../kernel/errors';
+import { DomainError, InvalidInput } from '../kernel/errors';
 import type { JsonObject } from '../kernel/json';
 import type { PolicyVerdict } from '../kernel/policy-verdict';
 import { isQuestion } from '../kernel/question-tools';
+import { answersDigest, faultOf, questionsOf, withAnswers, type Answers } from '../kernel/questions';
 
 export type Verdict = 'approved' | 'rejected';
 
@@ -26,6 +27,8 @@ export type Departure = number;
 export interface Decision {
   readonly by: Actor;
   readonly reason: string | null;
+  /** Missing where no question was answered. */
+  readonly answers?: Answers;
 }
 
 /** The request as the agent asked it; immutable. */
@@ -155,21 +158,28 @@ export class NotDecidable extends ApprovalRefusal {
   ) {
     const why =
       verdict === 'approved'
-        ? 'An approval does not answer a question'
+        ? 'An approval without answers does not answer a question'
         : 'The agent asks at its terminal and waits for nothing else';
     super('approval.not-decidable', `${why}; answer it at the terminal where the agent runs.`);
   }
 }
 
 /**
- * The verdicts that an operator can give. A question cannot be approved: the agent would read that nobody answered it.
- * A question that came by a connector is asked at the terminal, so no caller waits for a rejection either.
+ * The verdicts that an operator can give without answers. A question cannot be approved so: the agent would read that nobody
+ * answered it. One of an unknown form that came by a connector is asked at the terminal, so no caller waits for a rejection
+ * either.
  */
 export function possibleVerdicts(
-  request: Pick<ApprovalRequest, 'toolName' | 'connector'>,
+  request: Pick<ApprovalRequest, 'toolName' | 'toolInput' | 'connector'>,
 ): readonly Verdict[] {
   if (!isQuestion(request)) return ['approved', 'rejected'];
-  return request.connector === null ? ['rejected'] : [];
+  return request.connector === null || questionsOf(request) !== null ? ['rejected'] : [];
+}
+
+/** The input with which the approved tool may run: that of a question has its answers. */
+export function inputOf(approval: Approval): JsonObject {
+  const answers = approval.status === 'approved' ? approval.decision.answers : undefined;
+  return answers ? withAnswers(approval.toolInput, answers) : approval.toolInput;
 }
 
 /** The words of the person who approved; null without any. */
@@ -188,10 +198,11 @@ function isPerson(actor: Actor, { channel, id }: Person): boolean {
 }
 
 /**
- * Applies an operator's verdict. Idempotent for the same verdict by the same operator.
+ * Applies an operator's verdict. Idempotent for the same verdict, with the same answers, by the same operator.
  *
+ * @param answers to the questions of the request, which approve it; null: none
  * @throws AlreadySettled after another ending, Expired from `expiresAt` on, NotDecidable when the verdict would have no
- * effect.
+ * effect, InvalidInput for answers that do not fit the questions.
  */
 export function decide(
   approval: Approval,
@@ -199,21 +210,38 @@ export function decide(
   verdict: Verdict,
   reason: string | null,
   now: Date,
+  answers: Answers | null = null,
 ): DecidedApproval {
   if (isSettled(approval)) {
-    if (approval.status === verdict && isPerson(approval.decision.by, by)) return approval;
+    if (approval.status === verdict && isPerson(approval.decision.by, by) && hasAnswers(approval, answers))
+      return approval;
     throw new AlreadySettled(approval);
   }
   if (now >= approval.expiresAt) throw new Expired(approval);
-  if (!possibleVerdicts(approval).includes(verdict)) throw new NotDecidable(approval, verdict);
+  if (answers !== null) checkAnswers(approval, verdict, answers);
+  else if (!possibleVerdicts(approval).includes(verdict)) throw new NotDecidable(approval, verdict);
   return {
     ...approval,
     status: verdict,
     settledAt: now,
     receipt: null,
-    decision: { by, reason },
+    decision: { by, reason, ...(answers && { answers }) },
     acknowledged: null,
   };
+}
+
+function hasAnswers({ decision }: DecidedApproval, answers: Answers | null): boolean {
+  if (answers === null) return true;
+  return decision.answers !== undefined && answersDigest(decision.answers) === answersDigest(answers);
+}
+
+function checkAnswers(approval: Approval, verdict: Verdict, answers: Answers): void {
+  const questions = questionsOf(approval);
+  const fault =
+    questions === null || verdict === 'rejected'
+      ? 'belongs to the approval of a question only'
+      : faultOf(answers, questions);
+  if (fault !== null) throw new InvalidInput([{ path: 'answers', message: fault }]);
 }
 
 /**

@@ -210,11 +210,13 @@ export class ApprovalsController {
   @ApiOkResponse({ type: ApprovalView })
   async decide(
     @Param() { id }: IdParamDto,
-    @Body() { decision, reason }: DecisionBodyDto,
+    @Body() { decision, reason, answers }: DecisionBodyDto,
     @Caller() caller: Identity,
   ) {
     return viewOf(
-      await this.commands.execute(new DecideApprovalCommand(id, actorOf(caller), decision, reason ?? null)),
+      await this.commands.execute(
+        new DecideApprovalCommand(id, actorOf(caller), decision, reason ?? null, null, answers ?? null),
+      ),
     );
   }
 

@@ -309,7 +309,7 @@ export class PostgresApprovalStore extends ApprovalStore {
   }
 
   async settle(approval: DecidedApproval, shown: ShownCard): Promise<boolean> {
-    const { reason } = approval.decision;
+    const { reason, answers } = approval.decision;
     const by = nameActor(approval.decision.by);
     const rows = await this.change(approval.id, SETTLE, [
       approval.id,
@@ -323,6 +323,7 @@ export class PostgresApprovalStore extends ApprovalStore {
       approval.receipt,
       shown.tapped,
       shown.digest,
+      answers ? JSON.stringify(answers) : null,
     ]);
     return rows.length > 0;
   }

@@ -9,6 +9,7 @@ import {
   type EarlierRequest,
   type SettledApproval,
 } from '../approvals/approval';
+import { questionsOf } from '../kernel/questions';
 import { isQuestion } from '../kernel/question-tools';
 import { runAtOnce } from '../kernel/steps';
 import type { ActionFile } from './action-file';
@@ -21,6 +22,7 @@ import {
   type SentPieces,
   type Surroundings,
 } from './card-body';
+import { howToAnswer, renderAnswers } from './question-text';
 import { renderEarlier } from './earlier-requests';
 import { knownTool } from './known-agents/known-agents';
 import { span, utc, utcMinute } from './moments';
@@ -127,6 +129,8 @@ function footOf({ toolName, toolInput, cwd }: ApprovalRequest): RichText {
 
 function whereToAnswer(request: ApprovalRequest): RichText[] {
   if (!isQuestion(request)) return [];
+  const questions = questionsOf(request);
+  if (questions) return [howToAnswer(questions)];
   const terminal = rich`ℹ️ ${bold('Answer it at the terminal')} where the agent runs; it cannot be answered here`;
   return possibleVerdicts(request).length === 0 ? [terminal] : [rich`${terminal}, only rejected`];
 }
@@ -166,7 +170,12 @@ function outcome(approval: SettledApproval): RichText[] {
   const at = utc(approval.settledAt);
   switch (approval.status) {
     case 'approved':
-      return [rich`✅ ${bold('Approved')} by ${who(approval.decision.by)}`, words(at), ...note(approval)];
+      return [
+        rich`✅ ${bold(approval.decision.answers ? 'Answered' : 'Approved')} by ${who(approval.decision.by)}`,
+        words(at),
+        ...(approval.decision.answers ? renderAnswers(approval.decision.answers) : []),
+        ...note(approval),
+      ];
     case 'rejected':
       return [
         rich`❌ ${bold('Rejected')} by ${who(approval.decision.by)}`,

@@ -1,4 +1,6 @@
 import type { ApprovalRequest, DecidedApproval } from '../approvals/approval';
+import { answersIn, questionsOf } from '../kernel/questions';
+import { renderAnswers } from './question-text';
 import { bold, join, rich, words, type RichText } from './rich-text';
 import { shorten } from './shorten';
 import { makesNoteReach } from './note-reach';
@@ -26,16 +28,21 @@ export function renderReasonOffers(): RichText {
 /** The words of an operator who replied to a card, above the buttons that send them. */
 export function renderReplyOffer(text: string, request: ApprovalRequest): RichText {
   return join(
-    [
-      rich`💬 ${bold('Nothing is decided yet.')} Your words: ${shown(text)}`,
-      ...(makesNoteReach(request) ? [] : [NO_NOTE]),
-    ],
+    [rich`💬 ${bold('Nothing is decided yet.')} Your words: ${shown(text)}`, ...hintsFor(text, request)],
     '\n',
   );
 }
 
-/** The message of the words, once they are sent. */
-export function renderWordsSent({ status, decision: { by, reason } }: DecidedApproval): RichText {
+function hintsFor(text: string, request: ApprovalRequest): string[] {
+  const questions = questionsOf(request);
+  if (questions === null) return makesNoteReach(request) ? [] : [NO_NOTE];
+  if (answersIn(text, questions) !== null) return [];
+  return [`To answer ${questions.length} questions, reply with ${questions.length} lines, one for each.`];
+}
+
+/** The message of the words or answers, once they are sent. */
+export function renderWordsSent({ status, decision: { by, reason, answers } }: DecidedApproval): RichText {
+  if (answers) return join([rich`✅ Answered by ${who(by)}`, ...renderAnswers(answers)], '\n');
   const verdict = status === 'approved' ? '✅ Approved' : '❌ Rejected';
   return rich`${words(verdict)} by ${who(by)}: ${shown(reason ?? '')}`;
 }

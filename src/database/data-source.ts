@@ -28,6 +28,7 @@ import { AddPolicyVersionOfReplicas1795464000033 } from '../../migrations/179546
 import { BindGrants1795464000034 } from '../../migrations/1795464000034-BindGrants';
 import { RememberOffers1795464000035 } from '../../migrations/1795464000035-RememberOffers';
 import { AddCardReplies1795464000038 } from '../../migrations/1795464000038-AddCardReplies';
+import { AddAnswers1795464000039 } from '../../migrations/1795464000039-AddAnswers';
 import { AddTopics1795464000012 } from '../../migrations/1795464000012-AddTopics';
 import { AddCardPieces1795464000013 } from '../../migrations/1795464000013-AddCardPieces';
 
@@ -122,6 +123,7 @@ export function createDataSource(
       BindGrants1795464000034,
       RememberOffers1795464000035,
       AddCardReplies1795464000038,
+      AddAnswers1795464000039,
     ],
     migrationsTransactionMode: 'all',
     applicationName: 'countersign',

@@ -2,7 +2,7 @@ export const POLICY_DECISIONS = ['allow', 'deny', 'ask'] as const;
 
 export type PolicyDecision = (typeof POLICY_DECISIONS)[number];
 
-/** The reasons of a doubt. `stopped`: a person has suspended the rules that allow. */
+/** The reasons of a doubt. `stopped`: a person has suspended the rules that allow; `question`: a rule has no answer. */
 export const DOUBT_REASONS = [
   'command',
   'path',
@@ -12,6 +12,7 @@ export const DOUBT_REASONS = [
   'limit',
   'error',
   'stopped',
+  'question',
 ] as const;
 
 export type DoubtReason = (typeof DOUBT_REASONS)[number];

@@ -9,6 +9,7 @@ import { EventBus } from '@nestjs/cqrs';
 import { Heartbeat } from '../database/heartbeat';
 import { NotificationListener } from '../database/notification-listener';
 import { Clock } from '../kernel/clock';
+import { isQuestion } from '../kernel/question-tools';
 import type { PolicyVerdict } from '../kernel/policy-verdict';
 import { singleFlight } from '../kernel/single-flight';
 import { runInTurns } from '../kernel/steps';
@@ -114,13 +115,14 @@ export class ActivePolicy implements OnModuleInit, OnApplicationBootstrap, Befor
     const startedAt = this.clock.monotonicMs();
     const judged = this.evaluate(request);
     const verdict = judged?.verdict ?? null;
-    const grant = this.mayGrant(verdict)
-      ? (this.grants
-          .of(request, inputDigest)
-          .find(
-            ({ policyVersion, rules }) => policyVersion === this.version && this.allows(rules, request),
-          ) ?? null)
-      : null;
+    const grant =
+      this.mayGrant(verdict) && !isQuestion(request)
+        ? (this.grants
+            .of(request, inputDigest)
+            .find(
+              ({ policyVersion, rules }) => policyVersion === this.version && this.allows(rules, request),
+            ) ?? null)
+        : null;
     if (verdict === null && grant === null) return ASKED;
     const seconds = (this.clock.monotonicMs() - startedAt) / 1000;
     this.events.publish(judgedOf(verdict, grant, seconds));
@@ -134,13 +136,19 @@ export class ActivePolicy implements OnModuleInit, OnApplicationBootstrap, Befor
     if (this.current === null) return null;
     const { shadow, ...ruling } = evaluate(this.current, request, this.clock.now());
     const { version } = ruling;
-    const allowed = this.stopped !== null && ruling.decision === 'allow';
+    const asked = ruling.decision === 'allow' ? this.askedInstead(request) : null;
     const verdict = {
-      ...(allowed ? SUSPENDED : verdictOf(ruling)),
+      ...(asked ?? verdictOf(ruling)),
       version,
       shadow: shadow && verdictOf(shadow),
     };
     return { verdict, timeoutMs: ruling.timeoutMs };
+  }
+
+  /** The verdict in place of a rule that allows; null: the rule counts. */
+  private askedInstead(request: PolicyRequest): typeof SUSPENDED | null {
+    if (this.stopped !== null) return SUSPENDED;
+    return isQuestion(request) ? UNANSWERED : null;
   }
 
   /**
@@ -208,6 +216,12 @@ const SUSPENDED: Omit<PolicyVerdict, 'version' | 'shadow'> = {
   tokens: [],
   say: null,
   doubt: { reason: 'stopped', words: 'a person has stopped the rules that allow' },
+};
+
+/** No rule has the answer to a question. */
+const UNANSWERED: typeof SUSPENDED = {
+  ...SUSPENDED,
+  doubt: { reason: 'question', words: 'a rule cannot answer a question' },
 };
 
 function verdictOf({

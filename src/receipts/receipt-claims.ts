@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ACTOR_KINDS, nameActor, type Actor, type Asker, type NamedActor } from '../kernel/actor';
+import { answersDigest, type Answers } from '../kernel/questions';
 import type { PolicyVerdict } from '../kernel/policy-verdict';
 
 /** The header's `typ`, so that no other signed document passes for a receipt. */
@@ -52,6 +53,8 @@ const version2 = version1.extend({
   grantId: z.uuid().optional(),
   /** The person who made that grant. */
   grantedBy: decider(ACTOR_KINDS).optional(),
+  /** Digest of the answers to a question; missing where none was answered. */
+  answersDigest: digest.optional(),
   bindingVersion: z.literal(2),
 });
 
@@ -79,7 +82,7 @@ export interface ReceiptSubject extends Asker {
   /** The verdict of the policy; null: none was active. */
   readonly policy: Pick<PolicyVerdict, 'version' | 'rules'> | null;
   /** Missing when nobody decided. */
-  readonly decision?: { readonly by: Actor };
+  readonly decision?: { readonly by: Actor; readonly answers?: Answers };
   /** The grant that approved it. */
   readonly grant?: { readonly id: string; readonly by: NamedActor };
 }
@@ -114,6 +117,7 @@ export function receiptClaims(
     keyOwner: owner,
     policyVersion: policy?.version ?? null,
     rules: [...(policy?.rules ?? [])],
+    ...(approval.decision?.answers && { answersDigest: answersDigest(approval.decision.answers) }),
     ...(grant && { grantId: grant.id, grantedBy: grant.by }),
   };
 }

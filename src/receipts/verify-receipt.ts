@@ -1,5 +1,6 @@
 import type { ZodError } from 'zod';
 import { inputDigest, type BoundInput } from '../kernel/canonical-json';
+import { answersDigest, type Answers } from '../kernel/questions';
 import type { KeySet } from './key-set';
 import { RECEIPT_TYPE, receiptClaimsSchema, type ReceiptClaims } from './receipt-claims';
 import { SignatureRefused, verifySignature } from './verify-signature';
@@ -14,6 +15,8 @@ export interface ExpectedUse {
   readonly sessionId: string;
   /** The exact call that would run; its digest is computed here. */
   readonly action: BoundInput;
+  /** The answers with which it would run; missing without any. */
+  readonly answers?: Answers;
 }
 
 /** The receipt does not allow the expected action. The tool must not run. */
@@ -75,6 +78,7 @@ export async function verifyReceipt(
     [claims.sessionId !== expected.sessionId, 'it is for another session'],
     [claims.toolName !== expected.action.toolName, 'it is for another tool'],
     [claims.inputDigest !== inputDigest(expected.action), 'it is for another action'],
+    [answersIn(claims) !== expectedAnswers(expected), 'it is for other answers'],
     [claims.nbf > nowSeconds + CLOCK_TOLERANCE_SECONDS, 'it is not valid yet'],
     [claims.exp <= nowSeconds, 'it is too old to be acted on'],
   ];
@@ -82,6 +86,12 @@ export async function verifyReceipt(
   if (fault !== undefined) throw new ReceiptRefused(`The receipt is refused: ${fault}.`);
   return claims;
 }
+
+const answersIn = (claims: ReceiptClaims): string | null =>
+  ('answersDigest' in claims ? claims.answersDigest : undefined) ?? null;
+
+const expectedAnswers = ({ answers }: ExpectedUse): string | null =>
+  answers ? answersDigest(answers) : null;
 
 /** Remembers used receipts, for as long as they could be presented again. */
 export class UsedReceipts {

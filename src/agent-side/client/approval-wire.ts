@@ -40,7 +40,14 @@ export const approvalSchema = z.looseObject({
   createdAt: z.iso.datetime(),
   expiresAt: z.iso.datetime(),
   settledAt: z.iso.datetime().nullable(),
-  decision: z.object({ by: actor, reason: z.string().nullable() }).nullable(),
+  decision: z
+    .object({
+      by: actor,
+      reason: z.string().nullable(),
+      /** Of a question; missing without any. */
+      answers: z.record(z.string(), z.array(z.string())).optional(),
+    })
+    .nullable(),
   reason: z.string().nullable(),
   acknowledged: z.string().nullable(),
   receipt: z.string().nullable(),

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { questionsOf, withAnswers } from '../../kernel/questions';
 import { isQuestion } from '../../kernel/question-tools';
 import { ReceiptRefused } from '../../receipts/verify-receipt';
 import { QUESTION_ADVICE } from '../../agents/answers';
@@ -91,7 +92,10 @@ export class ToolGate {
       this.settings.reply(requestId, { kind: 'retracted' }, call);
       this.settings.report({ kind: 'retracted', approval: verdict.approval, why: String(signal.reason) });
     } else if (verdict.allow) {
-      this.settings.reply(requestId, { kind: 'allowed', note: noteWith(verdict.approval) }, call);
+      const answers = verdict.approval.decision?.answers;
+      const input = answers ? withAnswers(call.toolInput, answers) : call.toolInput;
+      const reply = { kind: 'allowed', note: noteWith(verdict.approval) } as const;
+      this.settings.reply(requestId, reply, { ...call, toolInput: input });
       this.settings.report({ kind: 'allowed', approval: verdict.approval });
     } else {
       this.deny(requestId, call, verdict.message);
@@ -111,8 +115,8 @@ export class ToolGate {
 
   /** Never rejects: every failure is a denial. */
   private async verdictOn(call: PlacedCall, signal: AbortSignal): Promise<Verdict> {
-    // Operators cannot answer a question in a form that reaches the agent.
-    if (isQuestion(call)) return { allow: false, approval: null, message: failureOf(QUESTION_ADVICE) };
+    if (isQuestion(call) && questionsOf(call) === null)
+      return { allow: false, approval: null, message: failureOf(QUESTION_ADVICE) };
     try {
       for (let left = this.settings.grants.take(call); left; left = this.settings.grants.take(call)) {
         this.settings.report({ kind: 'joined', approval: left });
@@ -163,7 +167,9 @@ export class ToolGate {
     }
     if (settled.status !== 'approved') return { allow: false, approval: settled, message: denialOf(settled) };
     try {
-      await client.verify(settled, { agentId, sessionId, action: call }, { signal });
+      const answers = settled.decision?.answers;
+      const use = { agentId, sessionId, action: call, ...(answers && { answers }) };
+      await client.verify(settled, use, { signal });
     } catch (error) {
       if (!signal.aborted) throw error;
     }

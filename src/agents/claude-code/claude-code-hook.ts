@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Identity } from '../../access/identity';
 import { jsonObjectSchema } from '../../approvals/approval-view';
 import { parsed } from '../../http/zod';
-import { noteOf } from '../../approvals/approval';
+import { inputOf, noteOf } from '../../approvals/approval';
 import type { Outcome } from '../answers';
 import type { Question } from '../held-calls';
 import { CONNECTOR } from './claude-code-events';
@@ -73,7 +73,7 @@ export function questionOf(payload: HookPayload, { keyId }: Identity): Question 
  */
 export function hookOutput(event: GatingEvent, { answer: { allow, message }, ending }: Outcome): object {
   const approval = allow && ending?.kind === 'settled' ? ending.approval : null;
-  const updatedInput = approval && approval.toolInput;
+  const updatedInput = approval && inputOf(approval);
   // The model does not read the reason of a decision that allows.
   const note = approval && noteOf(approval) !== null ? { additionalContext: message } : {};
   switch (event) {

@@ -2,11 +2,13 @@ import { labelActor } from '../../kernel/actor';
 import { randomUUID } from 'node:crypto';
 import type { CallToolResult, RequestId, Tool } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
+import { inputOf } from '../../approvals/approval';
 import { jsonObjectSchema } from '../../approvals/approval-view';
 import { parsed } from '../../http/zod';
 import { CLAUDE_CODE } from '../../cards/known-agents/claude-code';
 import { DomainError, InvalidInput } from '../../kernel/errors';
 import type { JsonObject, JsonValue } from '../../kernel/json';
+import { questionsOf } from '../../kernel/questions';
 import { isQuestion } from '../../kernel/question-tools';
 import { parseStrictJson, StrictJsonError } from '../../kernel/strict-json';
 import type { Connector } from '../adapter';
@@ -80,7 +82,8 @@ const approve: ApprovalTool = {
   },
   question(args, { name, session, requestId }) {
     const { tool_name: toolName, input: toolInput, tool_use_id: toolUseId } = parsed(permissionSchema, args);
-    if (isQuestion({ toolName })) throw new DomainError('approval.not-decidable', QUESTION_ADVICE);
+    if (isQuestion({ toolName }) && questionsOf({ toolName, toolInput }) === null)
+      throw new DomainError('approval.not-decidable', QUESTION_ADVICE);
     return {
       connector: MCP_CONNECTOR.connector,
       body: {
@@ -100,7 +103,7 @@ const approve: ApprovalTool = {
   result({ answer, ending }) {
     const decision =
       answer.allow && ending?.kind === 'settled'
-        ? { behavior: 'allow', updatedInput: ending.approval.toolInput }
+        ? { behavior: 'allow', updatedInput: inputOf(ending.approval) }
         : { behavior: 'deny', message: answer.message };
     return { content: text(JSON.stringify(decision)) };
   },

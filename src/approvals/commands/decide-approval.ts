@@ -1,5 +1,6 @@
 import { Command, CommandHandler, EventBus, type ICommandHandler } from '@nestjs/cqrs';
 import { decide, type DecidedApproval, type Verdict } from '../approval';
+import type { Answers } from '../../kernel/questions';
 import type { Person } from '../../kernel/actor';
 import { ApprovalSettled } from '../approval-events';
 import { ApprovalStore, type Snapshot } from '../approval-store';
@@ -12,7 +13,7 @@ import { judge } from './late-attempt';
 /**
  * Applies an operator's verdict. Authorise the operator before sending it.
  *
- * Rejects with AlreadySettled, Expired, NotDecidable, RateLimited, or DomainError `approval.not-found`,
+ * Rejects with AlreadySettled, Expired, NotDecidable, InvalidInput, RateLimited, or DomainError `approval.not-found`,
  * `receipt.unavailable`; and with `access.same-owner` when the operator's key and the one that asked belong to the same
  * owner.
  */
@@ -24,6 +25,8 @@ export class DecideApprovalCommand extends Command<DecidedApproval> {
     readonly reason: string | null,
     /** Digest of the card that was tapped; null: of the card in the chat, if there is one. */
     readonly displayDigest: string | null = null,
+    /** Answers to the questions of the request, which approve it. */
+    readonly answers: Answers | null = null,
   ) {
     super();
   }
@@ -47,9 +50,9 @@ export class DecideApprovalHandler implements ICommandHandler<DecideApprovalComm
 
   /** @returns null if the request has changed since it was seen, or that was too long ago: it must be read again. */
   private async decideAs(seen: Snapshot, command: DecideApprovalCommand): Promise<DecidedApproval | null> {
-    const { id, by, verdict, reason, displayDigest: tapped } = command;
+    const { id, by, verdict, reason, displayDigest: tapped, answers } = command;
     const unsigned = await judge(
-      () => decide(seen.approval, by, verdict, reason, seen.now),
+      () => decide(seen.approval, by, verdict, reason, seen.now, answers),
       { id, by, attempt: verdict },
       { store: this.store, limits: this.limits },
     );

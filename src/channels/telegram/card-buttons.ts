@@ -1,5 +1,13 @@
-import { possibleVerdicts, type Approval, type Verdict } from '../../approvals/approval';
+import {
+  possibleVerdicts,
+  type Approval,
+  type ApprovalRequest,
+  type Verdict,
+} from '../../approvals/approval';
+import { answersIn, questionsOf, type AskedQuestion } from '../../kernel/questions';
+import { labelOf } from '../../cards/question-text';
 import type { Button } from './operator-chat';
+import { answerCallbackData } from './operators/answer-data';
 import {
   callbackData,
   grantCallbackData,
@@ -43,6 +51,8 @@ export function buttonsFor(
   nonce: string,
   { complete = true, grants = false }: Offered = {},
 ): Button[] {
+  const questions = complete ? questionsOf(approval) : null;
+  if (questions) return inRows([...answerButtons(questions, nonce), reject(nonce), sayWhy(nonce)]);
   const possible = possibleVerdicts(approval);
   return [
     ...(complete && possible.includes('approved') ? [approve(nonce)] : []),
@@ -50,6 +60,55 @@ export function buttonsFor(
     ...(complete && grants ? [allowMore(nonce)] : []),
     ...(complete && possible.includes('rejected') ? [sayWhy(nonce)] : []),
   ];
+}
+
+/** The options of a lone question; else the button that opens a sheet for the answers. */
+function answerButtons(questions: readonly AskedQuestion[], nonce: string): Button[] {
+  const [question] = questions;
+  if (question && questions.length === 1 && !question.isMultiple)
+    return question.options.map((label, option) => ({
+      text: `${option + 1} · ${labelOf(label)}`,
+      data: answerCallbackData({ kind: 'option', nonce, option }),
+    }));
+  const chosen = questions.map(() => 0);
+  const canChoose = questions.every(({ options }) => options.length > 0);
+  return canChoose
+    ? [{ text: '✍️ Answer …', data: answerCallbackData({ kind: 'open', nonce, chosen }), style: 'success' }]
+    : [];
+}
+
+/** Each button in a row of its own, but the last two, which share one. */
+const inRows = (buttons: readonly Button[]): Button[] =>
+  buttons.map((button, nth) => ({ ...button, row: Math.min(nth, buttons.length - 2) }));
+
+/** The options of all questions, marked where they are chosen, and the button that sends them. */
+export function sheetButtons(
+  questions: readonly AskedQuestion[],
+  chosen: readonly number[],
+  nonce: string,
+): Button[] {
+  const options = questions.flatMap(({ options: labels, isMultiple }, i) =>
+    labels.map((label, option): Button => {
+      const bit = 1 << option;
+      const now = chosen[i] ?? 0;
+      const next = isMultiple ? now ^ bit : bit;
+      return {
+        text: `${(now & bit) === 0 ? '▫️' : '✅'} ${questions.length === 1 ? '' : `${i + 1} · `}${labelOf(label)}`,
+        data: answerCallbackData({
+          kind: 'choose',
+          nonce,
+          chosen: chosen.map((bits, n) => (n === i ? next : bits)),
+        }),
+      };
+    }),
+  );
+  const send: Button = {
+    text: '📨 Send answers',
+    data: answerCallbackData({ kind: 'send', nonce, chosen }),
+    style: 'success',
+  };
+  const isComplete = chosen.every((bits) => bits !== 0);
+  return [...options, ...(isComplete ? [send] : [])].map((button, row) => ({ ...button, row }));
 }
 
 /** One button for each reason, below the message that offers them. */
@@ -62,9 +121,17 @@ export function reasonButtons(nonce: string): Button[] {
   }));
 }
 
-/** The buttons that send the words of a reply with a decision. */
-export function replyButtons(nonce: string): Button[] {
+/** The buttons that send the words of a reply: as an answer if they are one, else with a decision. */
+export function replyButtons(request: ApprovalRequest, text: string, nonce: string): Button[] {
   const send = (verdict: Verdict) => wordsCallbackData({ kind: 'reply', nonce, verdict });
+  const questions = questionsOf(request);
+  if (questions)
+    return [
+      ...(answersIn(text, questions)
+        ? [{ text: '💬 Answer with this', data: send('approved'), style: 'success' as const, row: 0 }]
+        : []),
+      { text: '❌ Reject with this reason', data: send('rejected'), style: 'danger', row: 1 },
+    ];
   return [
     { text: '❌ Reject with this reason', data: send('rejected'), style: 'danger', row: 0 },
     { text: '✅ Approve with this note', data: send('approved'), style: 'success', row: 1 },

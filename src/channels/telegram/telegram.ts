@@ -9,6 +9,7 @@ import { OfferStopHandler } from './commands/offer-stop';
 import { ReplyToCardHandler } from './commands/reply-to-card';
 import { ReportGapHandler } from './commands/report-gap';
 import { TapCardHandler } from './commands/tap-card';
+import { TapAnswerHandler } from './commands/tap-answer';
 import { TapWordsHandler } from './commands/tap-words';
 import { RememberOffersHandler } from './commands/remember-offers';
 import { TapGrantHandler } from './commands/tap-grant';
@@ -34,6 +35,7 @@ export const TELEGRAM: ChannelPlug = {
     TapCardHandler,
     CardReplyStore,
     TapWordsHandler,
+    TapAnswerHandler,
     ReplyToCardHandler,
     BringUpCardHandler,
     ReportGapHandler,

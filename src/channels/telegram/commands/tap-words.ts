@@ -1,6 +1,8 @@
-import { Command, CommandBus, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { Command, CommandBus, CommandHandler, QueryBus, type ICommandHandler } from '@nestjs/cqrs';
 import type { DecidedApproval, Verdict } from '../../../approvals/approval';
 import { DecideApprovalCommand } from '../../../approvals/commands/decide-approval';
+import { GetApprovalQuery } from '../../../approvals/queries/get-approval';
+import { answersIn, questionsOf, type Answers } from '../../../kernel/questions';
 import type { Person } from '../../../kernel/actor';
 import { CardReplyStore } from '../card-reply-store';
 import { CardStore } from '../card-store';
@@ -32,6 +34,7 @@ export class TapWordsHandler implements ICommandHandler<TapWordsCommand> {
   constructor(
     private readonly cards: CardStore,
     private readonly replies: CardReplyStore,
+    private readonly queries: QueryBus,
     private readonly commands: CommandBus,
   ) {}
 
@@ -53,17 +56,22 @@ export class TapWordsHandler implements ICommandHandler<TapWordsCommand> {
     const card = reply && (await findComplete(this.cards, reply.cardNonce, chatId));
     if (!card) return { kind: 'unknown-button' };
     if (reply.userId !== by.id) return { kind: 'words-of-another' };
-    return this.decide(card, by, verdict, reply.words);
+    const { approval } = await this.queries.execute(new GetApprovalQuery(card.approvalId, 'everything'));
+    const questions = questionsOf(approval);
+    if (!questions || verdict === 'rejected') return this.decide(card, by, verdict, reply.words);
+    const answers = answersIn(reply.words, questions);
+    return answers ? this.decide(card, by, verdict, null, answers) : { kind: 'unknown-button' };
   }
 
   private async decide(
     { approvalId, displayDigest }: { readonly approvalId: string; readonly displayDigest: string | null },
     by: Person,
     verdict: Verdict,
-    reason: string,
+    reason: string | null,
+    answers: Answers | null = null,
   ): Promise<WordsResult> {
     try {
-      const command = new DecideApprovalCommand(approvalId, by, verdict, reason, displayDigest);
+      const command = new DecideApprovalCommand(approvalId, by, verdict, reason, displayDigest, answers);
       return { kind: 'decided', approval: await this.commands.execute(command) };
     } catch (error) {
       return refusalOf(error);

@@ -212,7 +212,11 @@ export class OperatorUpdates {
         const { nonce, approvalId } = result;
         await this.answer(context, sender, async () => {
           const { approval } = await this.finished.get(approvalId, 'everything', null);
-          return { message: renderReplyOffer(reason ?? '', approval), buttons: replyButtons(nonce) };
+          const said = reason ?? '';
+          return {
+            message: renderReplyOffer(said, approval),
+            buttons: replyButtons(approval, said, nonce),
+          };
         });
       }
       if (kind === 'refused')

@@ -7,7 +7,8 @@ import { visibleLine } from '../../../cards/visible-text/visible-text';
 /** Keeps the whole answer, which is plain text, below Telegram's limit of 200 characters. */
 const MAX_NAME_LENGTH = 60;
 
-export function decidedAnswer({ status, decision: { reason } }: DecidedApproval): string {
+export function decidedAnswer({ status, decision: { reason, answers } }: DecidedApproval): string {
+  if (answers) return '✅ Answered by you. The agent goes on.';
   if (status === 'approved')
     return reason === null ? '✅ Approved by you. The agent goes on.' : '✅ Approved by you, with your note.';
   return reason === null
@@ -20,6 +21,11 @@ export function reasonsOfferedAnswer(): string {
   return '💬 Choose below the card, or reply to it. Nothing is decided yet.';
 }
 
+/** For a tap that changes the answers on their sheet. */
+export function answersOfferedAnswer(): string {
+  return '✍️ Choose below the card. Nothing is sent yet.';
+}
+
 /** For a tap on the words of another operator. */
 export function wordsOfAnotherAnswer(): string {
   return '❓ Nothing was decided: another operator wrote these words. Reply to the card yourself.';
@@ -30,7 +36,7 @@ export function settledAnswer(approval: SettledApproval): string {
   const at = utc(approval.settledAt);
   switch (approval.status) {
     case 'approved':
-      return `✅ Already approved by ${nameOf(approval.decision.by)} at ${at}.`;
+      return `✅ Already ${approval.decision.answers ? 'answered' : 'approved'} by ${nameOf(approval.decision.by)} at ${at}.`;
     case 'rejected':
       return `❌ Already rejected by ${nameOf(approval.decision.by)} at ${at}.`;
     case 'cancelled':

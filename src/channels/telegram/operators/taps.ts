@@ -12,7 +12,9 @@ import { TapCardCommand, type TapResult } from '../commands/tap-card';
 import { RememberOffersCommand } from '../commands/remember-offers';
 import { TapGrantCommand, type GrantResult } from '../commands/tap-grant';
 import { TapWordsCommand, type WordsResult } from '../commands/tap-words';
-import { reasonButtons } from '../card-buttons';
+import { TapAnswerCommand, labelsOf, type AnswerResult } from '../commands/tap-answer';
+import { reasonButtons, sheetButtons } from '../card-buttons';
+import { renderAnswerSheet } from '../../../cards/question-text';
 import { renderReasonOffers, renderWordsSent } from '../../../cards/words-text';
 import { OperatorChat, type Button } from '../operator-chat';
 import {
@@ -24,8 +26,10 @@ import {
 } from '../../../cards/grant-text';
 import { renderStopConfirmed } from '../../../cards/operator-text';
 import { words, type RichText } from '../../../cards/rich-text';
+import { parseAnswerTap, type AnswerTap } from './answer-data';
 import {
   anonymousAnswer,
+  answersOfferedAnswer,
   decidedAnswer,
   expiredAnswer,
   failedAnswer,
@@ -90,7 +94,7 @@ interface Place {
   readonly messageId: string;
 }
 
-type Result = TapResult | StopResult | GrantResult | WordsResult;
+type Result = TapResult | StopResult | GrantResult | WordsResult | AnswerResult;
 
 /** The result of a tap. */
 interface Outcome extends Told {
@@ -289,6 +293,12 @@ export class Taps implements BeforeApplicationShutdown {
         ? this.tapWords(by, withWords, message)
         : { kind: 'unknown-button' };
     }
+    const answer = parseAnswerTap(data);
+    if (answer !== null) {
+      return buttons?.includes(data) === true
+        ? this.tapAnswer(by, answer, message)
+        : { kind: 'unknown-button' };
+    }
     const result = await this.commands.execute(
       new TapCardCommand(data, String(chat.id), String(id), buttons, by),
     );
@@ -372,6 +382,28 @@ export class Taps implements BeforeApplicationShutdown {
     return result;
   }
 
+  /** Shows the sheet for the answers as a reply to the card, and the answers in its place. The card itself is not touched. */
+  private async tapAnswer(by: Person, tap: AnswerTap, message: NonNullable<TappedMessage>): Promise<Result> {
+    const chatId = String(message.chat.id);
+    const result = await this.commands.execute(new TapAnswerCommand(tap, chatId, by));
+    const edit = (text: RichText, buttons: readonly Button[] = []) =>
+      this.chat.edit(chatId, String(message.message_id), text, { buttons, isReply: true });
+    if (result.kind === 'answers-offered') {
+      const { questions, chosen, nonce, cardMessageId, isNew } = result;
+      const sheet = renderAnswerSheet(questions, labelsOf(questions, chosen));
+      const buttons = sheetButtons(questions, chosen, nonce);
+      const options = { replyTo: cardMessageId, buttons, isReply: true };
+      const shown = await this.replies.answerOperator(Number(by.id), async () => {
+        if (isNew) await this.chat.send(laneOf(message), sheet, options);
+        else await edit(sheet, buttons);
+      });
+      return shown ? result : { kind: 'too-many', retryAfterSeconds: 60 };
+    }
+    if (result.kind === 'decided' && tap.kind === 'send')
+      await this.replies.answerOperator(Number(by.id), () => edit(renderWordsSent(result.approval)));
+    return result;
+  }
+
   private async confirmStop(by: Person, nonce: string, { chatId, messageId }: Place): Promise<StopResult> {
     const result = await this.commands.execute(new ConfirmStopCommand(nonce, chatId, by));
     const text = renderStopResult(result, by);
@@ -440,6 +472,7 @@ const SHOWN: ReadonlySet<Result['kind']> = new Set([
   'stopped',
   'grants-offered',
   'reasons-offered',
+  'answers-offered',
   'granted',
   'granted-once',
   'revoked',
@@ -503,6 +536,8 @@ function answerTo(result: Result): string {
       return stopTooLateAnswer();
     case 'grants-offered':
       return grantsOfferedAnswer();
+    case 'answers-offered':
+      return answersOfferedAnswer();
     case 'reasons-offered':
       return reasonsOfferedAnswer();
     case 'words-of-another':
