@@ -68,14 +68,17 @@ export class RealAgent {
   program: Program | null = null;
   /** Tool results as the model received them. */
   results: readonly string[] = [];
+  /** The calls of the model after its first turn. */
+  said: readonly string[] = [];
 
   constructor(private readonly asking: Asking) {}
 
   /** Starts Claude Code; the model plays these turns. */
   start(turns: readonly (readonly Block[])[]): Program {
     const { way, serviceUrl, model, timeoutSeconds, args = [], env: more = {} } = this.asking;
-    const { url, results } = model.play(turns);
+    const { url, results, said } = model.play(turns);
     this.results = results;
+    this.said = said;
     const claude = process.env.TEST_CLAUDE ?? '';
     const env = {
       ...claudeEnvironment(this.home, url),

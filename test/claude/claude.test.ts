@@ -238,7 +238,7 @@ rules:
       await agent.program?.kill();
     });
 
-    it('a question is shown without buttons, and closes when it is answered there', async () => {
+    it('a question is answered from the card, and not put to the person there', async () => {
       const agent = agentFor('hook');
       const options = ['Red', 'Blue'].map((label) => ({ label, description: `Paint it ${label}` }));
       const questions = [{ question: 'Which colour?', header: 'Colour', multiSelect: false, options }];
@@ -251,13 +251,70 @@ rules:
         async () => (await requestsOf('AskUserQuestion'))[0],
         ASKS_WITHIN_MS,
       );
-      expect((await stage.chat.card(id, 0)).text).toContain('Paint it Blue');
+      const card = await stage.chat.card(id, 3);
+      expect(card.text).toContain('Paint it Blue');
+      await stage.chat.press(card.messageId, '2 · Blue');
+      await until('the model goes on', () => agent.results.length > 0, ASKS_WITHIN_MS);
+      expect(agent.results.join()).toContain('"Which colour?"="Blue"');
+      expect(await requestsOf('AskUserQuestion')).toHaveLength(1);
+      await acknowledged(id, 'ran');
+      await agent.program?.kill();
+    });
+
+    it('a question that comes by PermissionRequest is put to both, and closes when it is answered there', async () => {
+      const agent = agentFor('hook');
+      const options = ['Cat', 'Dog'].map((label) => ({ label, description: `Buy a ${label}` }));
+      const questions = [{ question: 'Which pet?', header: 'Pet', multiSelect: false, options }];
+      agent.startAtTerminal(['PermissionRequest'], [[{ tool: 'AskUserQuestion', input: { questions } }]]);
+      const { id } = await until(
+        'the question',
+        async () =>
+          (await requestsOf('AskUserQuestion')).find(({ status, toolInput }) => {
+            return status === 'pending' && JSON.stringify(toolInput).includes('Which pet?');
+          }),
+        ASKS_WITHIN_MS,
+      );
+      await stage.chat.card(id, 3);
       await agent.pressUntil('1', 'the answer', () => agent.results.length > 0);
-      expect(agent.results.join()).toContain('Red');
+      expect(agent.results.join()).toContain('Cat');
       await until('the end', async () => (await stage.api.get(id)).body.status === 'cancelled');
       expect((await stage.api.get(id)).body.reason).toBe('answered at the terminal');
-      expect(await requestsOf('AskUserQuestion')).toHaveLength(1);
       await agent.program?.kill();
+    });
+  });
+
+  describe.each(['run', 'mcp'] as const)('a question by %s', (way) => {
+    it('is answered with own words and several options, and the model reads them', async () => {
+      const agent = agentFor(way);
+      const options = ['Apple', 'Pear'].map((label) => ({ label, description: `A ${label}` }));
+      const questions = [
+        { question: `Which name, ${way}?`, header: 'Name', multiSelect: false, options },
+        { question: 'Which fruits?', header: 'Fruits', multiSelect: true, options },
+      ];
+      const program = agent.start([[{ tool: 'AskUserQuestion', input: { questions } }]]);
+      const { id } = await until(
+        'the question',
+        async () =>
+          (await requestsOf('AskUserQuestion')).find(({ toolInput }) =>
+            JSON.stringify(toolInput).includes(`Which name, ${way}?`),
+          ),
+        ASKS_WITHIN_MS,
+      );
+      await stage.api.answer(id, { [`Which name, ${way}?`]: ['Quince'], 'Which fruits?': ['Apple', 'Pear'] });
+      await program.ended;
+      expect(agent.results.join()).toMatch(/"="Quince".*"Which fruits\?"="Apple, Pear"/);
+    });
+  });
+
+  describe.each(['run', 'hook'] as const)('the note of an approval by %s', (way) => {
+    it('reaches the model', async () => {
+      const agent = agentFor(way);
+      const command = `printf noted > noted-${way}`;
+      const program = agent.start([[bash(command)]]);
+      await stage.api.decide((await asked(command)).id, 'approved', 'only on staging');
+      await program.ended;
+      expect(agent.wrote(`noted-${way}`)).toBe('noted');
+      expect(agent.said.join()).toContain('only on staging');
     });
   });
 

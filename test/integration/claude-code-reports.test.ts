@@ -3,11 +3,18 @@ import { parseConfig } from '../../src/config/environment';
 import { Api, type ApprovalJson } from '../support/api';
 import { serviceEnvironment } from '../support/app';
 import { createTestDatabase, type TestDatabase } from '../support/database';
-import { callHook, permissionRequest, preToolUse, verdictOf, type HookCall } from '../support/hook-client';
+import {
+  callHook,
+  permissionRequest,
+  preToolUse,
+  verdictOf,
+  type HookAnswer,
+  type HookCall,
+} from '../support/hook-client';
 import { issueKey, keyIs } from '../support/keys';
 import { openTestApp, type OpenApp } from '../support/open-app';
 import { startSandboxProcess, type Program } from '../support/processes';
-import { decisionsOf, SandboxClient } from '../support/sandbox-client';
+import { SandboxClient } from '../support/sandbox-client';
 import { until } from '../support/until';
 import { telegramEnvironment } from '../support/well-known';
 
@@ -386,64 +393,92 @@ describe('a question of the agent', () => {
   const ask = (more: Payload = {}): Payload =>
     preToolUse({ tool_name: 'AskUserQuestion', tool_input: { questions }, ...more });
 
-  /** The hook is answered at once, and the question is shown. */
-  async function shown(payload: Payload): Promise<ApprovalJson> {
-    await send(payload);
-    return until('the question', async () => (await requestsOf(payload.session_id))[0]);
-  }
+  const answersFrom = (answer: HookAnswer) =>
+    (answer.hookSpecificOutput as { updatedInput?: { answers?: unknown } } | undefined)?.updatedInput
+      ?.answers;
 
-  it('is shown with its options, has no buttons, and says where to answer; the agent is not held', async () => {
-    const payload = ask(inSession());
-    const { id } = await shown(payload);
-    const card = await chat.card(id, 0);
-    for (const text of [
-      'asks a question',
-      'Which database?',
-      'PostgreSQL',
-      'One file',
-      'Answer it at the terminal',
-    ])
+  it('waits for the operators, and gets the answer in the form of the tool', async () => {
+    const { call, request } = await asked(ask(inSession()));
+    const card = await chat.card(request.id, 3);
+    for (const text of ['asks a question', 'Which database?', 'PostgreSQL', 'One file', 'Tap an answer'])
       expect(card.text).toContain(text);
+    await chat.press(card.messageId, '2 · SQLite');
+    const answer = await call.answer;
+    expect(answer).toMatchObject({
+      hookSpecificOutput: { permissionDecision: 'allow', updatedInput: { questions } },
+    });
+    expect(answersFrom(answer)).toEqual({ 'Which database?': 'SQLite' });
+    await acknowledgedAs(request.id, 'answered');
+  });
+
+  it('by PermissionRequest gets it in the form of that event', async () => {
+    const { call, request } = await asked(
+      ask({ ...inSession(), hook_event_name: 'PermissionRequest', tool_use_id: undefined }),
+    );
+    await api.answer(request.id, { 'Which database?': ['one of our own'] });
+    expect(await call.answer).toMatchObject({
+      hookSpecificOutput: {
+        decision: {
+          behavior: 'allow',
+          updatedInput: { questions, answers: { 'Which database?': 'one of our own' } },
+        },
+      },
+    });
+  });
+
+  it('that an operator rejects is denied, and the model reads why', async () => {
+    const { call, request } = await asked(ask(inSession()));
+    await api.decide(request.id, 'rejected', 'decide yourself');
+    expect(verdictOf(await call.answer)).toMatchObject({
+      allow: false,
+      message: expect.stringContaining('decide yourself') as string,
+    });
+  });
+
+  it('that nobody answers in time is left to the terminal, and closes when it is answered there', async () => {
+    const payload = ask(inSession());
+    await send(payload, { 'Countersign-Wait-Seconds': '1' });
+    const [request] = await requestsOf(payload.session_id);
+    const id = request?.id ?? '';
     await send(
       report('PostToolUse', payload, { tool_input: { questions, answers: { 'Which database?': 'SQLite' } } }),
     );
     expect(await settledAs(id, 'cancelled')).toMatchObject({ reason: 'answered at the terminal' });
   });
 
-  it('is decided by nobody, whoever asks for it, and the attempt is on record', async () => {
-    const { id } = await shown(ask(inSession()));
-    for (const decision of ['approved', 'rejected'] as const) {
-      expect(await api.decide(id, decision)).toMatchObject({
-        status: 409,
-        body: { code: 'approval.not-decidable', approval: { status: 'pending' } },
-      });
-    }
-    expect(
-      (await auditOf(id, 'approval.decision-refused')).map(({ data }) => JSON.parse(data) as object),
-    ).toEqual([
-      { reason: 'not-decidable', decision: 'approved' },
-      { reason: 'not-decidable', decision: 'rejected' },
-    ]);
+  it('of an unknown form is left to the terminal at once, and asks nobody', async () => {
+    const payload = ask({ ...inSession(), tool_input: { questions: [] } });
+    await send(payload);
+    expect(await requestsOf(payload.session_id)).toEqual([]);
   });
 
-  it('that comes by both events is shown once, and anew when it is asked again', async () => {
-    const session = inSession();
-    const { id } = await shown(ask(session));
-    await send({ ...ask(session), hook_event_name: 'PermissionRequest', tool_use_id: undefined });
-    await send({ ...session, hook_event_name: 'Stop' });
-    await settledAs(id, 'cancelled');
-    expect(await requestsOf(session.session_id)).toHaveLength(1);
-    await send(ask(session));
-    await until('the second question', async () => (await requestsOf(session.session_id)).length === 2);
-  });
-
-  it('over REST can be rejected, which its caller is told, and not approved', async () => {
-    const { body } = await api.enqueue({ toolName: 'AskUserQuestion', toolInput: { questions } });
-    expect(decisionsOf(await chat.card(body.id, 1))).toEqual(['❌ Reject']);
-    expect(await api.decide(body.id, 'approved')).toMatchObject({
-      status: 409,
-      body: { code: 'approval.not-decidable' },
+  it('is not answered by a rule that allows everything, and denied by one that denies it', async () => {
+    const admin = { authorization: `Bearer ${await issueKey(database, 'admin', 'maria', 'maria')}` };
+    const apply = async (decision: string) => {
+      const url = `${app.url}/api/policy`;
+      const { version } = (await (await fetch(url, { headers: admin })).json()) as { version: string | null };
+      const replaces = version === null ? { 'if-none-match': '*' } : { 'if-match': version };
+      const headers = { ...admin, 'content-type': 'application/yaml', ...replaces };
+      const rule = `{ id: questions, decision: ${decision}, match: { key: "*", tool: AskUserQuestion } }`;
+      const body = `version: 1\nrules:\n  - ${rule}\n`;
+      expect((await fetch(url, { method: 'PUT', headers, body })).status).toBe(200);
+    };
+    await until(
+      'the key works',
+      async () => (await fetch(`${app.url}/api/policy`, { headers: admin })).status === 200,
+    );
+    await apply('allow');
+    const { call, request } = await asked(ask(inSession()));
+    expect(request).toMatchObject({
+      status: 'pending',
+      policy: { decision: 'ask', doubt: 'a rule cannot answer a question' },
     });
-    expect((await api.decide(body.id, 'rejected', 'PostgreSQL')).status).toBe(200);
+    await api.answer(request.id, { 'Which database?': ['SQLite'] });
+    await call.answer;
+    await apply('deny');
+    const denied = await callHook(app.url, ask(inSession()));
+    expect(verdictOf(await denied.answer)).toMatchObject({ allow: false });
+    await database.query(`delete from policy_activations`);
+    await database.query(`update policy_state set active_version = null`);
   });
 });

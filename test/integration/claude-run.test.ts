@@ -74,15 +74,30 @@ it('does not run what was rejected, and tells the model who said no and why', as
   expect(run.answers[0]?.message).toMatch(/^Rejected by .*not on a Friday/);
 });
 
-it('denies a question at once, which an approval would not answer, and asks nobody', async () => {
+it('asks a question, and sends the answer in the form of the tool', async () => {
   const machine = new AgentMachine(url);
-  const input = { questions: [{ question: 'Which?', header: 'Which', multiSelect: false, options: [] }] };
+  const options = [{ label: 'Red', description: 'A colour' }];
+  const input = { questions: [{ question: 'Which?', header: 'Which', multiSelect: false, options }] };
+  const run = machine.run({ calls: [{ tool: 'AskUserQuestion', input: { ...input, command: 'true' } }] });
+  const { id } = await asked('true');
+  expect((await api.answer(id, { 'Which?': ['my own'] })).status).toBe(200);
+  await run.ended();
+  expect(run.answers).toEqual([
+    { behavior: 'allow', updatedInput: { ...input, command: 'true', answers: { 'Which?': 'my own' } } },
+  ]);
+});
+
+it('denies a question of an unknown form at once, which nobody could answer, and asks nobody', async () => {
+  const machine = new AgentMachine(url);
+  const input = { questions: [] };
   const run = machine.run({ calls: [{ tool: 'AskUserQuestion', input }] });
   expect(await run.ended()).toBe(0);
   expect(run.answers).toEqual([
     { behavior: 'deny', message: expect.stringContaining('write it in your reply') as string },
   ]);
-  expect((await api.list('limit=50')).map(({ toolName }) => toolName)).not.toContain('AskUserQuestion');
+  expect((await api.list('limit=50&status=rejected')).map(({ toolName }) => toolName)).not.toContain(
+    'AskUserQuestion',
+  );
 });
 
 it('asks anew for a call that has the ids and the action of an earlier one', async () => {

@@ -111,7 +111,18 @@ describe('approve', () => {
     });
   });
 
-  it('denies a question, which an approval would not answer, says where to ask it, and asks nobody', async () => {
+  it('answers with the input of a question and the answers of the operator', async () => {
+    const options = [{ label: 'Red', description: 'A colour' }];
+    const input = { questions: [{ question: 'Which?', header: 'Which', multiSelect: false, options }] };
+    const { result, request } = await calling('approve', permission({ tool_name: 'AskUserQuestion', input }));
+    await api.answer(request.id, { 'Which?': ['Red'] });
+    expect(decisionOf(await result)).toEqual({
+      behavior: 'allow',
+      updatedInput: { ...input, answers: { 'Which?': 'Red' } },
+    });
+  });
+
+  it('denies a question of an unknown form, which nobody could answer, says where to ask it, and asks nobody', async () => {
     const args = permission({ tool_name: 'AskUserQuestion', input: { questions: [] } });
     const result = (await client.callTool({ name: 'approve', arguments: args })) as CallToolResult;
     expect(decisionOf(result)).toEqual({
@@ -120,7 +131,7 @@ describe('approve', () => {
     });
     const path = '/api/approvals?limit=200';
     const { body } = await api.call<{ items: ApprovalJson[] }>('agent', 'GET', path);
-    expect(body.items.map(({ toolName }) => toolName)).not.toContain('AskUserQuestion');
+    expect(body.items.map(({ toolInput }) => toolInput)).not.toContainEqual({ questions: [] });
   });
 
   it('after a lost connection joins the request of the same tool use in the same session, at another replica', async () => {

@@ -91,6 +91,10 @@ export class Api {
     });
   }
 
+  answer(id: string, answers: Readonly<Record<string, readonly string[]>>): Promise<Answer<ApprovalJson>> {
+    return this.call('operator', 'POST', `/api/approvals/${id}/decision`, { decision: 'approved', answers });
+  }
+
   acknowledge(id: string, outcome: Acknowledgement): Promise<Answer<ApprovalJson>> {
     return this.call('agent', 'POST', `/api/approvals/${id}/ack`, { outcome });
   }

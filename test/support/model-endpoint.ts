@@ -9,12 +9,19 @@ interface Play {
   readonly turns: readonly (readonly Block[])[];
   next: number;
   readonly results: string[];
+  /** The bodies of the calls after the first turn. */
+  readonly said: string[];
 }
 
 /** The model of a real agent, scripted: it plays turns, whatever it is told, and keeps the results of tools. */
 export interface ModelEndpoint {
   /** @returns the base URL under which these turns are played, without `/v1`, and what tools returned so far. */
-  play(turns: readonly (readonly Block[])[]): { readonly url: string; readonly results: readonly string[] };
+  play(turns: readonly (readonly Block[])[]): {
+    readonly url: string;
+    readonly results: readonly string[];
+    /** The bodies of the calls after the first turn. */
+    readonly said: readonly string[];
+  };
   close(): Promise<void>;
 }
 
@@ -31,6 +38,7 @@ export async function startModelEndpoint(): Promise<ModelEndpoint> {
       // Without tools it is asked for a title or the like.
       const turn = hasTools ? (play.turns[play.next++] ?? [{ text: 'Done.' }]) : [{ text: 'A title' }];
       if (hasTools) play.results.push(...results);
+      if (hasTools && play.next > 1) play.said.push(JSON.stringify(body));
       dialect.write(turn, model, response);
     });
   });
@@ -39,9 +47,9 @@ export async function startModelEndpoint(): Promise<ModelEndpoint> {
   return {
     play: (turns) => {
       const name = `play${plays.size}`;
-      const play: Play = { turns, next: 0, results: [] };
+      const play: Play = { turns, next: 0, results: [], said: [] };
       plays.set(name, play);
-      return { url: `${base}/${name}`, results: play.results };
+      return { url: `${base}/${name}`, results: play.results, said: play.said };
     },
     close: () => {
       server.closeAllConnections();

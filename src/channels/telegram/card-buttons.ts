@@ -125,15 +125,13 @@ export function reasonButtons(nonce: string): Button[] {
 export function replyButtons(request: ApprovalRequest, text: string, nonce: string): Button[] {
   const send = (verdict: Verdict) => wordsCallbackData({ kind: 'reply', nonce, verdict });
   const questions = questionsOf(request);
-  if (questions)
-    return [
-      ...(answersIn(text, questions)
-        ? [{ text: '💬 Answer with this', data: send('approved'), style: 'success' as const, row: 0 }]
-        : []),
-      { text: '❌ Reject with this reason', data: send('rejected'), style: 'danger', row: 1 },
-    ];
-  return [
-    { text: '❌ Reject with this reason', data: send('rejected'), style: 'danger', row: 0 },
-    { text: '✅ Approve with this note', data: send('approved'), style: 'success', row: 1 },
-  ];
+  const rejection: Button = { text: '❌ Reject with this reason', data: send('rejected'), style: 'danger' };
+  const approval: Button = {
+    text: questions ? '💬 Answer with this' : '✅ Approve with this note',
+    data: send('approved'),
+    style: 'success',
+  };
+  const isAnswer = questions !== null && answersIn(text, questions) !== null;
+  const buttons = questions ? [...(isAnswer ? [approval] : []), rejection] : [rejection, approval];
+  return buttons.map((button, row) => ({ ...button, row }));
 }

@@ -9,12 +9,13 @@ import {
   expire,
   NotDecidable,
   NotSettled,
+  inputOf,
   possibleVerdicts,
   unansweredReason,
   type Approval,
 } from '../../../src/approvals/approval';
 import { TIMEOUT_ACTOR, type Person } from '../../../src/kernel/actor';
-import type { DomainError } from '../../../src/kernel/errors';
+import { InvalidInput, type DomainError } from '../../../src/kernel/errors';
 
 const OLIVIA: Person = { kind: 'person', channel: 'telegram', id: '1', name: 'Olivia' };
 const OTTO: Person = { kind: 'person', channel: 'telegram', id: '2', name: 'Otto' };
@@ -210,20 +211,45 @@ describe('acknowledging', () => {
 });
 
 describe('a question', () => {
-  const question: Approval = { ...pending, toolName: 'AskUserQuestion' };
-  const atTerminal: Approval = { ...question, connector: 'hook' };
+  const options = [{ label: 'Red' }, { label: 'Blue' }];
+  const toolInput = { questions: [{ question: 'Which?', options }] };
+  const question: Approval = { ...pending, toolName: 'AskUserQuestion', toolInput };
+  const unknownForm: Approval = { ...question, toolInput: {} };
+  const atTerminal: Approval = { ...unknownForm, connector: 'hook' };
+  const RED = { 'Which?': ['Red'] };
 
-  it('cannot be approved, and rejected only where somebody waits for that', () => {
+  it('is approved by answers only, and can be rejected', () => {
     expect(possibleVerdicts(pending)).toEqual(['approved', 'rejected']);
     expect(possibleVerdicts(question)).toEqual(['rejected']);
-    expect(possibleVerdicts(atTerminal)).toEqual([]);
-    for (const [asked, verdict] of [
-      [question, 'approved'],
-      [atTerminal, 'approved'],
-      [atTerminal, 'rejected'],
-    ] as const)
-      expect(thrownBy(() => decide(asked, OLIVIA, verdict, null, at(-1)))).toBeInstanceOf(NotDecidable);
+    expect(thrownBy(() => decide(question, OLIVIA, 'approved', null, at(-1)))).toBeInstanceOf(NotDecidable);
+    const answered = decide(question, OLIVIA, 'approved', null, at(-1), RED);
+    expect(answered).toMatchObject({ status: 'approved', decision: { answers: RED } });
+    expect(inputOf(answered)).toEqual({ ...toolInput, answers: { 'Which?': 'Red' } });
+    expect(decide(answered, OLIVIA, 'approved', null, at(-1), RED)).toBe(answered);
+    for (const answers of [{ 'Which?': ['Blue'] }, {}])
+      expect(thrownBy(() => decide(answered, OLIVIA, 'approved', null, at(-1), answers))).toBeInstanceOf(
+        AlreadySettled,
+      );
     expect(decide(question, OLIVIA, 'rejected', null, at(-1)).status).toBe('rejected');
+  });
+
+  it('takes no answers that do not fit, nor does another call', () => {
+    for (const [asked, verdict, answers] of [
+      [question, 'approved', { 'What?': ['Red'] }],
+      [question, 'rejected', RED],
+      [pending, 'approved', RED],
+      [unknownForm, 'approved', RED],
+    ] as const)
+      expect(thrownBy(() => decide(asked, OLIVIA, verdict, null, at(-1), answers))).toBeInstanceOf(
+        InvalidInput,
+      );
+  });
+
+  it('of an unknown form cannot be approved, and rejected only where somebody waits for that', () => {
+    expect(possibleVerdicts(unknownForm)).toEqual(['rejected']);
+    expect(possibleVerdicts(atTerminal)).toEqual([]);
+    for (const verdict of ['approved', 'rejected'] as const)
+      expect(thrownBy(() => decide(atTerminal, OLIVIA, verdict, null, at(-1)))).toBeInstanceOf(NotDecidable);
   });
 
   it('can be taken back, and its time can run out', () => {
