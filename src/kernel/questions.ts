@@ -78,8 +78,7 @@ export function withAnswers(toolInput: JsonObject, answers: Answers): JsonObject
 }
 
 /** `sha256:` and the hex SHA-256 of the RFC 8785 form of the answers. */
-export const answersDigest = (answers: Answers): string =>
-  `sha256:${sha256Hex(canonicalize(answers as JsonObject))}`;
+export const answersDigest = (answers: Answers): string => `sha256:${sha256Hex(canonicalize(answers))}`;
 
 /** A person's own words as the answers: one line for each question; null if the lines are not as many. */
 export function answersIn(words: string, questions: readonly AskedQuestion[]): Answers | null {
