@@ -164,6 +164,49 @@ rules:
     });
   });
 
+  describe('by hook, with a grant', () => {
+    it('two taps on a card answer four more calls of the kind; another kind asks, and after Revoke the same', async () => {
+      const agent = agentFor('hook');
+      const names = ['1', '2', '3', '4', '5'];
+      const write = (name: string): Block => ({
+        tool: 'Write',
+        input: { file_path: join(agent.work, 'notes', name), content: name },
+      });
+      const pendingWrite = (name: string): Promise<ApprovalJson> =>
+        until(
+          `a request for ${name}`,
+          async () =>
+            (await stage.api.list('status=pending')).find(
+              ({ toolInput }) => toolInput.file_path === join(agent.work, 'notes', name),
+            ),
+          ASKS_WITHIN_MS,
+        );
+      const program = agent.start([
+        ...names.map((name) => [write(name)]),
+        [bash('mkdir of-another-kind')],
+        [write('revoked')],
+      ]);
+      const { chat } = stage;
+      const { messageId } = await chat.card((await pendingWrite('1')).id);
+      await chat.press(messageId, 'Allow more');
+      const offers = await chat.find('the offers', ({ replyTo }) => replyTo === messageId);
+      const [, number = 'none'] = /^(\d)\. Write below .*notes/m.exec(offers.text) ?? [];
+      await chat.press(offers.messageId, `${number} · 1 h`);
+
+      const { id } = await asked('mkdir of-another-kind');
+      expect(names.map((name) => agent.wrote(join('notes', name)))).toEqual(names);
+      const granted = (await requestsOf('Write')).filter(({ decision }) => decision?.by.kind === 'grant');
+      expect(granted).toHaveLength(4);
+      for (const use of granted) expect(await chat.cardsOf(use.id)).toEqual([]);
+
+      await chat.press(offers.messageId, 'Revoke');
+      await tap(id, 'Approve');
+      await tap((await pendingWrite('revoked')).id, 'Reject');
+      await program.ended;
+      expect(agent.wrote(join('notes', 'revoked'))).toBeNull();
+    });
+  });
+
   describe('by hook, what becomes of an approval', () => {
     it('is that the tool failed, when Claude Code says so', async () => {
       const program = agentFor('hook').start([[bash('exit 3 # fails')]]);

@@ -2,6 +2,7 @@ import { Api, type ApprovalJson } from '../../support/api';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 import { issueKey } from '../../support/keys';
 import { openTestApp, type OpenApp } from '../../support/open-app';
+import { until } from '../../support/until';
 
 /** security.md 24: a grant ends, whatever races with it on three replicas, and is never used once too often. */
 
@@ -80,6 +81,22 @@ describe('security 24: grants end', () => {
     [
       'a rejection in its session',
       async () => apiOf(2).decide((await ask(2, 'rm -rf build')).id, 'rejected'),
+    ],
+    [
+      'the end of its session',
+      async (id) => {
+        const end = {
+          hook_event_name: 'SessionEnd',
+          session_id: 'session-1',
+          cwd: '/srv/shop',
+          reason: 'exit',
+        };
+        await apiOf(1).call('agent', 'POST', '/connectors/claude-code/hook', end);
+        await until('the report is handled', async () => {
+          const open = await database.query('select from grants where id = $1 and revoked_at is null', [id]);
+          return open.length === 0;
+        });
+      },
     ],
     [
       'another version of the policy',
