@@ -12,6 +12,7 @@ import {
   LaneEntity,
   SendSlotEntity,
   StopConfirmationEntity,
+  TurnEntity,
 } from './channels/telegram/telegram.entities';
 import type { Entity } from './database/data-source';
 import { LeaseEntity } from './database/lease.entity';
@@ -46,6 +47,7 @@ export const ENTITIES: readonly Entity[] = [
   ChatMoveEntity,
   SendSlotEntity,
   StopConfirmationEntity,
+  TurnEntity,
   ApiKeyEntity,
   SigningKeyEntity,
   ReceiptEntity,

@@ -1,4 +1,4 @@
-import type { Acknowledgement, ApprovalRequest, SettledApproval, Settlement } from './approval';
+import type { Acknowledgement, ApprovalRequest, SettledApproval, Settlement, Verdict } from './approval';
 
 /**
  * A request was stored. Published in memory only: subscribers may wake, count and log, but must not do durable work.
@@ -13,6 +13,14 @@ export class ApprovalEnqueued {
 export class ApprovalSettled {
   /** @param approval the whole approval, where this replica has it. */
   constructor(readonly approval: Settlement | SettledApproval) {}
+}
+
+/** One tap of a person decided several requests on this replica. In memory only, as above. */
+export class TurnDecided {
+  constructor(
+    readonly verdict: Verdict,
+    readonly calls: number,
+  ) {}
 }
 
 /** This replica recorded the agent's acknowledgement. In memory only, as above. */

@@ -43,15 +43,17 @@ export const ENDED = `${SETTLEMENT}, status, settled_by_kind, settled_by_id, set
 /**
  * The work that follows an `ended` list of settled rows, in one transaction: audit row, outcome edit, wake-up. It also
  * deletes a card that was not sent yet, unless a replica is sending it at this moment.
+ *
+ * @param audited further members of the audit row: names and expressions, each after a comma.
  */
-export const AFTERMATH = (lanes: string) => `
+export const AFTERMATH = (lanes: string, audited = '') => `
   audited as (
     insert into audit_log (at, type, actor, approval_id, correlation_id, data)
     select settled_at, 'approval.' || status, settled_by_kind || ':' || settled_by_id, id, correlation_id,
       case when answers is null
-        then json_build_object('name', settled_by_name, 'reason', ${REASON}, 'inputDigest', input_digest)
+        then json_build_object('name', settled_by_name, 'reason', ${REASON}, 'inputDigest', input_digest${audited})
         else json_build_object('name', settled_by_name, 'reason', ${REASON}, 'inputDigest', input_digest,
-          'answers', answers::json) end::text
+          'answers', answers::json${audited}) end::text
     from ended
   ), outcome as (${requeueOutcomes({ of: 'ended', lanes, urgency: 'outcome', delay: GATHERING })}
   ), unsent as (${withdrawCards('ended')}
@@ -180,6 +182,37 @@ export const SETTLE: Statement = {
     select id, settled_by_kind, settled_by_id, settled_by_name, status, reason, $11, settled_at from ended
     on conflict do nothing
   ), ${AFTERMATH('$7')}`,
+};
+
+/**
+ * Settles the requests of a turn by one tap. Parameters: ids, status, actor kind, actor id, actor name, their receipts, lanes,
+ * the database's time, the digests of their cards; then the digest of the turn, and how many calls its message showed. Each
+ * is settled that still waits and whose card in the chat is the one that was shown. A trigger ends the grants of a rejection.
+ *
+ * Locks in the order of the ids, so that two of these statements cannot deadlock.
+ */
+export const SETTLE_TURN: Statement = {
+  name: 'approval-settle-turn',
+  withinMs: PERSON_WAITS_MS,
+  text: `
+  with call as materialized (
+    select approvals.id as call_id, receipt, display_digest
+    from unnest($1::uuid[], $6::text[], $9::text[]) as shown (id, receipt, display_digest) join approvals using (id)
+    where ${STILL_PENDING} and expires_at > now() and not (${SAME_OWNER})
+      and $8::timestamptz between now() - make_interval(secs => ${READ_AT_MOST_SECONDS_AGO}) and now()
+      and ${SHOWN} is not distinct from display_digest
+    order by approvals.id for update of approvals
+  ), ended as (
+    update approvals set status = $2, settled_at = $8, settled_by_kind = $3, settled_by_id = $4, settled_by_name = $5
+    from call where id = call_id and ${STILL_PENDING}
+    returning ${ENDED}, receipt, display_digest
+  ), signed as (
+    insert into receipts (approval_id, jws) select id, receipt from ended on conflict (approval_id) do nothing
+  ), decided as (
+    insert into decisions (approval_id, by_kind, by_id, by_name, verdict, reason, display_digest, decided_at)
+    select id, settled_by_kind, settled_by_id, settled_by_name, status, reason, display_digest, settled_at from ended
+    on conflict do nothing
+  ), ${AFTERMATH('$7', `, 'turn', json_build_object('digest', $10::text, 'calls', $11::int)`)}`,
 };
 
 /**

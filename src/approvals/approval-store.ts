@@ -72,6 +72,15 @@ export interface ShownCard {
   readonly tapped: boolean;
 }
 
+/** The decisions of one tap about a turn. */
+export interface TurnDecisions {
+  /** Digest over all calls that the message showed. */
+  readonly digest: string;
+  readonly calls: number;
+  /** One verdict of one person, at one time, each with its receipt and the digest of its card. */
+  readonly decisions: readonly (DecidedApproval & { readonly displayDigest: string })[];
+}
+
 /** An approval, read at the database's `now`. */
 export interface Snapshot {
   readonly approval: Approval;
@@ -192,6 +201,13 @@ export abstract class ApprovalStore {
    * keys that ask and decide have the same owner
    */
   abstract settle(decided: DecidedApproval, shown: ShownCard): Promise<boolean>;
+
+  /**
+   * Settles several pending requests as one tap decided, each with its receipt, before its `expiresAt`.
+   *
+   * @returns the ids of all that were settled; the others have changed since they were read, or that was too long ago
+   */
+  abstract settleTurn(turn: TurnDecisions): Promise<readonly string[]>;
 
   /**
    * Settles a pending request as approved, makes a grant from it, and settles what the grant covers in its session.

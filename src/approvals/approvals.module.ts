@@ -6,6 +6,7 @@ import { ApprovalsController } from './approvals.controller';
 import { AcknowledgeApprovalHandler } from './commands/acknowledge-approval';
 import { CancelApprovalHandler } from './commands/cancel-approval';
 import { DecideApprovalHandler } from './commands/decide-approval';
+import { DecideTurnHandler } from './commands/decide-turn';
 import { DepartFromApprovalHandler } from './commands/depart-from-approval';
 import { EnqueueApprovalHandler } from './commands/enqueue-approval';
 import { ExplainRejectionHandler } from './commands/explain-rejection';
@@ -32,6 +33,7 @@ import { FindEarlierRequestsHandler } from './queries/find-earlier-requests';
 import { FindOpenCallsHandler } from './queries/find-open-calls';
 import { GetApprovalHandler, GetApprovalStateHandler } from './queries/get-approval';
 import { ListApprovalsHandler } from './queries/list-approvals';
+import { MayDecideTogetherHandler } from './queries/may-decide-together';
 import { LookForDueHandler } from './queries/look-for-due';
 import { SummarizePendingHandler } from './queries/summarize-pending';
 import { SettlementFeed } from './settlement-feed';
@@ -47,11 +49,13 @@ import { TimeoutSweeper } from './timeout-sweeper';
     { provide: ApprovalStore, useClass: PostgresApprovalStore },
     EnqueueApprovalHandler,
     DecideApprovalHandler,
+    DecideTurnHandler,
     MakeGrantHandler,
     MakeLateGrantHandler,
     FindGrantOffersHandler,
     MayGrantHandler,
     MayGrantLateHandler,
+    MayDecideTogetherHandler,
     CancelApprovalHandler,
     ExplainRejectionHandler,
     AcknowledgeApprovalHandler,

@@ -62,6 +62,7 @@ import {
   REFUSE_SAME_OWNER,
   RELEASE,
   SETTLE,
+  SETTLE_TURN,
   SIGNED,
   STATE,
   FIND_EARLIER,
@@ -86,6 +87,7 @@ import {
   type RuledApproval,
   type ShownCard,
   type Snapshot,
+  type TurnDecisions,
   type Unjudged,
 } from './approval-store';
 import { EnqueueBatches } from './enqueue-batches';
@@ -326,6 +328,26 @@ export class PostgresApprovalStore extends ApprovalStore {
       answers ? JSON.stringify(answers) : null,
     ]);
     return rows.length > 0;
+  }
+
+  async settleTurn({ digest, calls, decisions }: TurnDecisions): Promise<readonly string[]> {
+    const [first] = decisions;
+    if (!first) return [];
+    const by = nameActor(first.decision.by);
+    const rows = await this.database.query<{ id: string }>(SETTLE_TURN, [
+      decisions.map(({ id }) => id),
+      first.status,
+      by.kind,
+      by.id,
+      by.name,
+      decisions.map(({ receipt }) => receipt),
+      this.lanes.current,
+      first.settledAt,
+      decisions.map(({ displayDigest }) => displayDigest),
+      digest,
+      calls,
+    ]);
+    return rows.map(({ id }) => id);
   }
 
   async grant(

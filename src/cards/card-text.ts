@@ -160,7 +160,7 @@ const IN_SHADOW = {
  * The relative time uses the client's own clock. If a client cannot show one, it shows the fallback, which must stay
  * true without edits. So the fallback counts from the request, not from now.
  */
-function expiry({ createdAt, expiresAt }: ApprovalRequest): RichText {
+export function expiry({ createdAt, expiresAt }: ApprovalRequest): RichText {
   const fallback = `${span(createdAt.getTime(), expiresAt.getTime())} after the request`;
   const minute = words(utcMinute(expiresAt, createdAt));
   return rich`⏳ ${minute} (${relativeTime(expiresAt, fallback)})`;

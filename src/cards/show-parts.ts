@@ -12,20 +12,37 @@ const LINE_LENGTH = 36;
 
 /** The parts of an action as pieces of a card, each of whole lines. Long blocks end in a fold. */
 export function showParts(parts: readonly ActionPart[]): RichText[] {
-  return parts.flatMap((part, i) => {
-    if ('rows' in part) return showDiff(part as DiffPart);
-    // The title above has named it, and one line cannot pass for further lines of the card.
-    const needsNoLabel = i === 0 && part.layout === 'block' && part.lines === 1 && part.shown !== '';
-    return needsNoLabel && !part.isTheirLabel ? showBlock(part.shown, part.language) : showPart(part);
+  return showEach(parts, { diff: showDiff, block: showBlock });
+}
+
+/** The same pieces with nothing folded, for a message that folds each action as a whole. */
+export function showWhole(parts: readonly ActionPart[]): RichText[] {
+  return showEach(parts, {
+    diff: ({ shown }) => [shown === '' ? bold('Change (empty)') : colour(shown, 'diff')],
+    block: (shown, language) => [colour(shown, language)],
   });
 }
 
-function showPart(part: ActionPart): RichText[] {
+interface Ways {
+  readonly diff: (part: DiffPart) => RichText[];
+  readonly block: (shown: string, language: CodeLanguage | undefined) => RichText[];
+}
+
+function showEach(parts: readonly ActionPart[], ways: Ways): RichText[] {
+  return parts.flatMap((part, i) => {
+    if ('rows' in part) return ways.diff(part as DiffPart);
+    // The title above has named it, and one line cannot pass for further lines of the card.
+    const needsNoLabel = i === 0 && part.layout === 'block' && part.lines === 1 && part.shown !== '';
+    return needsNoLabel && !part.isTheirLabel ? ways.block(part.shown, part.language) : showPart(part, ways);
+  });
+}
+
+function showPart(part: ActionPart, { block }: Ways): RichText[] {
   const name = nameOfPart(part);
   const label = rich`${part.isTheirLabel ? code(name) : bold(name)}${words(noteOf(part))}`;
   if (part.shown === '') return [label];
   if (part.layout === 'line') return [rich`${label}: ${part.shown}`];
-  return [rich`${label}:`, ...showBlock(part.shown, part.language)];
+  return [rich`${label}:`, ...block(part.shown, part.language)];
 }
 
 /** A text as a block; the lines beyond the first ones are folded. */

@@ -27,6 +27,7 @@ import { AddGrants1795464000032 } from '../../migrations/1795464000032-AddGrants
 import { AddPolicyVersionOfReplicas1795464000033 } from '../../migrations/1795464000033-AddPolicyVersionOfReplicas';
 import { BindGrants1795464000034 } from '../../migrations/1795464000034-BindGrants';
 import { RememberOffers1795464000035 } from '../../migrations/1795464000035-RememberOffers';
+import { AddTurns1795464000036 } from '../../migrations/1795464000036-AddTurns';
 import { AddCardReplies1795464000038 } from '../../migrations/1795464000038-AddCardReplies';
 import { AddAnswers1795464000039 } from '../../migrations/1795464000039-AddAnswers';
 import { AddTopics1795464000012 } from '../../migrations/1795464000012-AddTopics';
@@ -122,6 +123,7 @@ export function createDataSource(
       AddPolicyVersionOfReplicas1795464000033,
       BindGrants1795464000034,
       RememberOffers1795464000035,
+      AddTurns1795464000036,
       AddCardReplies1795464000038,
       AddAnswers1795464000039,
     ],

@@ -37,6 +37,7 @@ export const TABLE_RIGHTS = {
   send_slots: CHANGE,
   signing_keys: CHANGE,
   stop_confirmations: CHANGE,
+  turns: CHANGE,
 } satisfies Record<string, readonly string[]>;
 
 /** Tables to which the service only appends. */

@@ -32,11 +32,16 @@ export interface Gap {
   readonly toMs: number;
 }
 
-/** Work for a whole lane: the digest of unsent cards, or a notice: news, or that taps may be lost. */
+/** The turns around this request: those to be made, and the summaries to be sent or brought up to date. */
+export interface TurnsOf {
+  readonly turnsOf: string;
+}
+
+/** Work for a whole lane: the digest of unsent cards, or a notice: news, that taps may be lost, or summaries of turns. */
 export type LaneWork = Leased &
   (
     | { readonly kind: 'digest'; readonly data: { readonly unsent: number } }
-    | { readonly kind: 'notice'; readonly data: Gap | Announcement }
+    | { readonly kind: 'notice'; readonly data: Gap | Announcement | TurnsOf }
   );
 
 export type Work = ApprovalWork | LaneWork;
@@ -187,11 +192,12 @@ const DEMOTE: Statement = {
   text: `update outbox set urgency = ${URGENCY.failing} where id = $1 and lease_token = $2`,
 };
 
-/** Parameters: id, lease token. A step is done; the next one may follow at once, as its first attempt. */
+/** Parameters: id, lease token, wait in seconds. A step is done; the next one follows as its first attempt. */
 const GO_ON: Statement = {
   name: 'outbox-go-on',
   text: `
-  update outbox set available_at = now(), lease_token = lease_token + 1, attempts = 0, last_error = null
+  update outbox set available_at = now() + make_interval(secs => $3::float8), lease_token = lease_token + 1, attempts = 0,
+    last_error = null
   where id = $1 and lease_token = $2`,
 };
 
@@ -359,9 +365,9 @@ export class OutboxStore {
     await this.database.query(DEMOTE, [id, leaseToken]);
   }
 
-  /** Requeues the work after a successful step; the next step may follow at once. */
-  async goOn({ id, leaseToken }: Work): Promise<void> {
-    await this.database.query(GO_ON, [id, leaseToken]);
+  /** Requeues the work after a successful step; the next step may follow after the wait, by default at once. */
+  async goOn({ id, leaseToken }: Work, waitMs = 0): Promise<void> {
+    await this.database.query(GO_ON, [id, leaseToken, waitMs / 1000]);
   }
 
   /** Makes the work a dead letter, which stays visible and can be replayed. */

@@ -7,6 +7,8 @@ export const URGENCY = {
   card: 0,
   outcome: 1,
   warning: 2,
+  /** The summary of a turn: it must delay no card. */
+  summary: 2,
   /** The last line of an outcome: that the agent has the answer. */
   acknowledgement: 2,
   /** A message that failed while its channel answered: behind everything else, however many of them there are. */
@@ -66,6 +68,18 @@ export const announce = ({
     select 'notice', lane, ${URGENCY[urgency]}, now(), now(),
       (${news} || jsonb_build_object('atMs', (extract(epoch from now()) * 1000)::bigint))::text
     from ${of} cross join unnest(${lanes}::text[]) as lane`;
+
+/**
+ * Enqueues or requeues the work on turns for each row of the list, with the columns `approval_id`, `lane`, and `due_at`.
+ *
+ * @param urgency `outcome`: the summary shows what was decided from it
+ */
+export const requeueTurns = (of: string, urgency: 'summary' | 'outcome' = 'summary'): string => `
+    insert into outbox (approval_id, kind, lane, urgency, created_at, available_at, data)
+    select distinct on (approval_id, lane) approval_id, 'notice', lane, ${URGENCY[urgency]}, now(), due_at,
+      json_build_object('turnsOf', approval_id)::text
+    from ${of}
+    ${AGAIN}`;
 
 /** Deletes the cards of the approvals that were not sent, except those that a replica is sending at this moment. */
 export const withdrawCards = (of: string): string => `

@@ -163,6 +163,15 @@ export class ActivePolicy implements OnModuleInit, OnApplicationBootstrap, Befor
     return isNormal && this.current?.classes.get(name)?.grants === true;
   }
 
+  /**
+   * True if a person may decide a request with this verdict together with others, by one tap: its class demands no more, in the
+   * version that judged it.
+   */
+  mayDecideTogether(verdict: PolicyVerdict | null): boolean {
+    if ((verdict?.version ?? null) !== this.version) return false;
+    return verdict === null || this.current?.classes.get(verdict.class ?? 'normal')?.together === true;
+  }
+
   /** True if the active policy would allow the request with these rules of a grant. */
   allows(rules: readonly CompiledRule[], request: PolicyRequest): boolean {
     const known = this.extended.get(rules) ?? (this.current ?? this.none).with(rules);

@@ -21,6 +21,8 @@ const REMOVE: Statement = {
     delete from approvals using old where approvals.id = old.id
   ), cards_removed as (
     delete from cards using old where approval_id = old.id
+  ), turns_removed as (
+    delete from turns using old where approval_id = old.id
   ), pieces_removed as (
     delete from card_pieces using old where approval_id = old.id
   ), replies_removed as (

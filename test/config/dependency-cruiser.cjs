@@ -79,7 +79,7 @@ module.exports = {
         pathNot: [
           '^src/kernel/',
           '^src/config/environment\\.ts$',
-          '^src/approvals/(approval|approval-events|approval-store|finished-approvals|grant-actor|new-request|policy-request-of|receipts-of|settlement-feed)\\.ts$',
+          '^src/approvals/(approval|approval-events|approval-store|finished-approvals|grant-actor|new-request|policy-request-of|receipts-of|settlement-feed|turns)\\.ts$',
           '^src/access/rate-limits\\.ts$',
           '^src/approvals/(commands|queries)/',
           '^src/tracing/tracing\\.ts$',

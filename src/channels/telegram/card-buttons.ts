@@ -12,6 +12,8 @@ import {
   callbackData,
   grantCallbackData,
   PRESET_REASONS,
+  shortDigest,
+  turnCallbackData,
   wordsCallbackData,
 } from './operators/callback-data';
 
@@ -134,4 +136,13 @@ export function replyButtons(request: ApprovalRequest, text: string, nonce: stri
   const isAnswer = questions !== null && answersIn(text, questions) !== null;
   const buttons = questions ? [...(isAnswer ? [approval] : []), rejection] : [rejection, approval];
   return buttons.map((button, row) => ({ ...button, row }));
+}
+
+/** Decide about all calls that the summary of a turn shows, as the digest names them. */
+export function turnButtons(nonce: string, digest: string, calls: number): Button[] {
+  const data = (verdict: Verdict) => turnCallbackData({ verdict, nonce, calls: shortDigest(digest) });
+  return [
+    { text: `✅ Approve all ${calls}`, data: data('approved'), style: 'success' },
+    { text: `❌ Reject all ${calls}`, data: data('rejected'), style: 'danger' },
+  ];
 }

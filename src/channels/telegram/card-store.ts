@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Database, PERSON_WAITS_MS, type Query, type Statement } from '../../database/database';
-import { AGAIN, URGENCY } from '../../outbox/outbox-work';
+import { AGAIN, requeueTurns, URGENCY } from '../../outbox/outbox-work';
+import { TURN_MS } from '../../approvals/turns';
 import { formatLane, LANE_OF_CARD, type ChatLane } from './lane';
 import type { SentPieces } from '../../cards/card-body';
 import type { ApprovalWork } from '../../outbox/outbox-store';
@@ -159,8 +160,24 @@ const SHOWN: Statement = {
   text: `update cards set message_id = $2 where id = $1`,
 };
 
+const TURN = `interval '${TURN_MS} ms'`;
+
+/** Requests of a key next to one that are searched for its siblings, on each side. */
+const SIBLINGS_SEARCHED = 50;
+
+/** Pending requests of the session of the row `approval`, asked so shortly before or after it that they may be one turn. */
+const SIBLINGS = `
+    select near.id from (
+      (select * from approvals b where b.key_id = approval.key_id and b.id < approval.id order by b.id desc limit ${SIBLINGS_SEARCHED})
+      union all
+      (select * from approvals b where b.key_id = approval.key_id and b.id > approval.id order by b.id limit ${SIBLINGS_SEARCHED})
+    ) as near
+    where near.session_id = approval.session_id and near.status = 'pending'
+      and near.created_at > approval.created_at - ${TURN} and near.created_at < approval.created_at + ${TURN}`;
+
 /**
- * Parameters: card, message, work, lease token, warning lead in seconds.
+ * Parameters: card, message, work, lease token, warning lead in seconds. If the request has siblings, enqueues the work on
+ * their turn, for the time when no more can join it: once for all, under the first of them.
  *
  * The share lock orders this against a settlement: either that sees the message id, or this sees the new status.
  */
@@ -168,7 +185,7 @@ const SENT: Statement = {
   name: 'card-sent',
   text: `
   with approval as (
-    select a.id, a.status, a.created_at, a.expires_at from approvals a
+    select a.id, a.status, a.created_at, a.expires_at, a.key_id, a.session_id from approvals a
     where a.id = (select approval_id from cards where id = $1) for share
   ), card as (
     update cards set message_id = $2, sent_at = now() where id = $1 returning ${LANE_OF_CARD} as lane
@@ -183,6 +200,11 @@ const SENT: Statement = {
     from approval, card
     where status = 'pending' and $5 > 0 and expires_at - created_at >= make_interval(secs => 2 * $5)
     ${AGAIN}
+  ), in_turn as (
+    select least(approval.id, sibling.id) as approval_id, lane, greatest(now(), created_at + ${TURN}) as due_at
+    from approval cross join card cross join lateral (${SIBLINGS} order by near.id limit 1) as sibling
+    where status = 'pending'
+  ), turn as (${requeueTurns('in_turn')}
   )
   select 1`,
 };
@@ -242,13 +264,22 @@ const toCard = (row: CardRow): Card => ({
   offerMessageIds: row.offer_message_ids ?? [],
 });
 
-/** Parameters: card, messages with offers that lost their buttons with it. The message shows the outcome, or no longer exists. */
+/**
+ * Parameters: card, messages with offers that lost their buttons with it. The message shows the outcome, or no longer exists.
+ * Requeues the summary of its turn, which shows it as well.
+ */
 const CLOSED: Statement = {
   name: 'card-closed',
   text: `
-  update cards set closed_at = now(),
-    offer_message_ids = array(select id from unnest(offer_message_ids) as id where id <> all($2::bigint[]))
-  where id = $1`,
+  with closed as (
+    update cards set closed_at = now(),
+      offer_message_ids = array(select id from unnest(offer_message_ids) as id where id <> all($2::bigint[]))
+    where id = $1 returning turn_id
+  ), open as (
+    select turns.approval_id, ${LANE_OF_CARD} as lane, now() as due_at from closed join turns on turns.id = turn_id
+    where sends > 0 and turns.closed_at is null
+  )
+  ${requeueTurns('open')}`,
 };
 
 /** Parameters: nonce, message. */

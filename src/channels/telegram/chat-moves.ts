@@ -18,6 +18,8 @@ const FOLLOW: Statement = {
     update chat_moves set to_chat_id = $2 where to_chat_id = $1
   ), closed as (
     update cards set closed_at = now() where chat_id = $1 and closed_at is null
+  ), turns_closed as (
+    update turns set closed_at = now() where chat_id = $1 and closed_at is null
   )
   ${movePlace({ from: '$3', to: '$4' })}`,
 };

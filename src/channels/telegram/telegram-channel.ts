@@ -5,9 +5,7 @@ import { FinishedApprovals } from '../../approvals/finished-approvals';
 import { FindEarlierRequestsQuery } from '../../approvals/queries/find-earlier-requests';
 import { SummarizePendingQuery } from '../../approvals/queries/summarize-pending';
 import { CONFIG, type Config } from '../../config/environment';
-import { isUnavailable } from '../../database/database';
 import { Clock } from '../../kernel/clock';
-import { pause } from '../../kernel/pause';
 import { joinCorrelation } from '../../logging/correlation';
 import { Log } from '../../logging/log';
 import { Tracing } from '../../tracing/tracing';
@@ -39,13 +37,19 @@ import { CardDelivered } from '../delivery-events';
 import { Channel, DeliveryFailure, type Missed } from '../channel';
 import type { RichText } from '../../cards/rich-text';
 import { OperatorChat, type Button } from './operator-chat';
+import { remember } from './remember';
+import { TurnSummaries } from './turn-summaries';
 import { renderDigest, renderGapNotice, renderWarning } from '../../cards/operator-text';
-import { OutboxStore, type ApprovalWork, type LaneWork, type Work } from '../../outbox/outbox-store';
+import {
+  OutboxStore,
+  type ApprovalWork,
+  type LaneWork,
+  type TurnsOf,
+  type Work,
+} from '../../outbox/outbox-store';
 
 /** A send whose answer was lost is retried once; further losses must not flood the chat (telegram.md 6). */
 const MAX_LOST_SENDS = 2;
-/** Wait before the retry of a write that records a completed call. */
-const REMEMBER_AGAIN_MS = 500;
 
 function incompleteNotice(approval: Approval): string {
   const approvable = possibleVerdicts(approval).includes('approved');
@@ -86,6 +90,7 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
     private readonly commands: CommandBus,
     private readonly queries: QueryBus,
     private readonly finished: FinishedApprovals,
+    private readonly summaries: TurnSummaries,
     private readonly events: EventBus,
     private readonly clock: Clock,
     private readonly log: Log,
@@ -140,7 +145,8 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
 
   private async tell(work: Work): Promise<boolean> {
     if ('data' in work) {
-      await this.tellChat(work);
+      if ('turnsOf' in work.data) return this.summaries.deliver(work, work.data.turnsOf);
+      await this.tellChat(work, work.data);
       await this.outbox.finish(work);
       return true;
     }
@@ -155,10 +161,10 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
     );
   }
 
-  private async tellChat(work: LaneWork): Promise<void> {
-    if (work.kind === 'digest') return this.say(work, renderDigest(work.data.unsent));
-    if ('event' in work.data) return this.say(work, renderAnnouncement(work.data));
-    const { fromMs, toMs } = work.data;
+  private async tellChat(work: LaneWork, data: Exclude<LaneWork['data'], TurnsOf>): Promise<void> {
+    if ('unsent' in data) return this.say(work, renderDigest(data.unsent));
+    if ('event' in data) return this.say(work, renderAnnouncement(data));
+    const { fromMs, toMs } = data;
     const { pending } = await this.queries.execute(new SummarizePendingQuery());
     await this.say(work, renderGapNotice(new Date(fromMs), new Date(toMs), pending));
   }
@@ -178,16 +184,8 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
     }
   }
 
-  /** Retries the write while the database is unavailable; otherwise the completed call would be repeated. */
-  private async remember<T>(store: () => Promise<T>): Promise<T> {
-    for (;;) {
-      try {
-        return await store();
-      } catch (error) {
-        if (!isUnavailable(error) || this.stop.signal.aborted) throw error;
-        await pause(REMEMBER_AGAIN_MS, this.stop.signal);
-      }
-    }
+  private remember<T>(store: () => Promise<T>): Promise<T> {
+    return remember(store, this.stop.signal);
   }
 
   private tellOf(approval: Approval, work: ApprovalWork): Promise<boolean> {

@@ -1,4 +1,4 @@
-import { Column, Entity, Index, PrimaryColumn, PrimaryGeneratedColumn, Unique } from 'typeorm';
+import { Check, Column, Entity, Index, PrimaryColumn, PrimaryGeneratedColumn, Unique } from 'typeorm';
 
 /** One attempt to show an approval to the operators; its message id is unknown until Telegram answers. */
 @Entity('cards')
@@ -6,6 +6,7 @@ import { Column, Entity, Index, PrimaryColumn, PrimaryGeneratedColumn, Unique } 
 @Index('ix_cards_approval', ['approvalId'])
 @Index('ix_cards_message', ['chatId', 'messageId'])
 @Index('ix_cards_open', ['approvalId'], { where: 'closed_at is null' })
+@Index('ix_cards_turn', ['turnId'], { where: 'turn_id is not null' })
 export class CardEntity {
   @PrimaryGeneratedColumn('identity', {
     type: 'bigint',
@@ -71,6 +72,66 @@ export class CardEntity {
   sentAt!: Date | null;
 
   /** Time at which the message was edited to show the outcome. */
+  @Column('timestamptz', { name: 'closed_at', nullable: true })
+  closedAt!: Date | null;
+
+  /** The turn that its call is part of; null: of none. */
+  @Column('bigint', { name: 'turn_id', nullable: true })
+  turnId!: string | null;
+
+  /** Its number in the turn, from 1. */
+  @Column('integer', { name: 'turn_number', nullable: true })
+  turnNumber!: number | null;
+
+  /** True while the buttons of the turn's summary decide about it. */
+  @Column('boolean', { name: 'in_turn', default: false })
+  inTurn!: boolean;
+}
+
+/** Several calls of a session, and the message that summarises them. */
+@Entity('turns')
+@Unique('uq_turns_nonce', ['nonce'])
+@Check('ck_turns_sends', 'sends between 0 and 2')
+@Index('ix_turns_approval', ['approvalId'])
+@Index('ix_turns_message', ['chatId', 'messageId'])
+@Index('ix_turns_open', ['chatId'], { where: 'closed_at is null' })
+export class TurnEntity {
+  @PrimaryGeneratedColumn('identity', {
+    type: 'bigint',
+    generatedIdentity: 'ALWAYS',
+    primaryKeyConstraintName: 'pk_turns',
+  })
+  id!: string;
+
+  /** Its first call. */
+  @Column('uuid', { name: 'approval_id' })
+  approvalId!: string;
+
+  @Column('bigint', { name: 'chat_id' })
+  chatId!: string;
+
+  @Column('bigint', { name: 'thread_id', default: 0 })
+  threadId!: string;
+
+  @Column('text')
+  nonce!: string;
+
+  /** Null until Telegram's answer or a tap reveals it. */
+  @Column('bigint', { name: 'message_id', nullable: true })
+  messageId!: string | null;
+
+  /** Sends that did not certainly fail. */
+  @Column('integer', { default: 0 })
+  sends!: number;
+
+  /** Digest of the text and buttons that the message certainly shows, lower-case hex; null: unknown. */
+  @Column('text', { nullable: true })
+  shown!: string | null;
+
+  @Column('timestamptz', { name: 'created_at' })
+  createdAt!: Date;
+
+  /** Time at which nothing was left to show. */
   @Column('timestamptz', { name: 'closed_at', nullable: true })
   closedAt!: Date | null;
 }

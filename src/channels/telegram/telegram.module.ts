@@ -2,6 +2,7 @@ import { Global, Module, type DynamicModule } from '@nestjs/common';
 import { FinishedApprovals } from '../../approvals/finished-approvals';
 import { TelegrafModule } from 'nestjs-telegraf';
 import type { Config } from '../../config/environment';
+import { OutboxModule } from '../../outbox/outbox.module';
 import { OperatorChat } from './operator-chat';
 import { ResilienceModule } from '../../resilience/resilience.module';
 import { OperatorUpdates } from './operators/operator-updates';
@@ -13,6 +14,7 @@ import { TelegramApi } from './bot-api/telegram-api';
 import { TelegramChat } from './telegram-chat';
 import { TelegramStatus } from './telegram-status';
 import { TelegramWatch } from './telegram-watch';
+import { TurnSummaries } from './turn-summaries';
 import { UpdateHandler } from './updates/update-handler';
 import { UpdatePoller } from './updates/update-poller';
 import { WebhookEndpoint } from './updates/webhook-endpoint';
@@ -26,6 +28,7 @@ export class TelegramModule {
     return {
       module: TelegramModule,
       imports: [
+        OutboxModule,
         ResilienceModule.forPeer(breaker, showsTelegramUnwell),
         TelegrafModule.forRoot({
           token: telegram.token,
@@ -40,13 +43,14 @@ export class TelegramModule {
         { provide: OperatorChat, useClass: TelegramChat },
         People,
         Replies,
+        TurnSummaries,
         Taps,
         OperatorUpdates,
         TelegramWatch,
         UpdateHandler,
         telegram.webhook === null ? UpdatePoller : WebhookEndpoint,
       ],
-      exports: [OperatorChat],
+      exports: [OperatorChat, TurnSummaries],
     };
   }
 }

@@ -13,6 +13,7 @@ import { TapAnswerHandler } from './commands/tap-answer';
 import { TapWordsHandler } from './commands/tap-words';
 import { RememberOffersHandler } from './commands/remember-offers';
 import { TapGrantHandler } from './commands/tap-grant';
+import { TapTurnHandler } from './commands/tap-turn';
 import { Destination } from './destination';
 import { CHANNEL } from './lane';
 import { IsCardHandler } from './queries/is-card';
@@ -20,6 +21,7 @@ import { SendBudget } from './send-budget';
 import { StopConfirmationStore } from './stop-confirmation-store';
 import { TelegramCarrier } from './telegram-carrier';
 import { TelegramChannel } from './telegram-channel';
+import { TurnStore } from './turn-store';
 
 export const TELEGRAM: ChannelPlug = {
   name: CHANNEL,
@@ -45,5 +47,7 @@ export const TELEGRAM: ChannelPlug = {
     ConfirmStopHandler,
     RememberOffersHandler,
     TapGrantHandler,
+    TurnStore,
+    TapTurnHandler,
   ],
 };

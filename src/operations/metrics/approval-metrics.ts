@@ -2,8 +2,13 @@ import { ADAPTERS } from '../../agents/adapters';
 import { ANSWER_KINDS } from '../../agents/answers';
 import { ConnectorAnswered } from '../../agents/connector-events';
 import { HeldCalls } from '../../agents/held-calls';
-import { ACKNOWLEDGEMENTS, type ApprovalStatus } from '../../approvals/approval';
-import { ApprovalAcknowledged, ApprovalEnqueued, ApprovalSettled } from '../../approvals/approval-events';
+import { ACKNOWLEDGEMENTS, type ApprovalStatus, type Verdict } from '../../approvals/approval';
+import {
+  ApprovalAcknowledged,
+  ApprovalEnqueued,
+  ApprovalSettled,
+  TurnDecided,
+} from '../../approvals/approval-events';
 import { SettlementFeed } from '../../approvals/settlement-feed';
 import { TimeoutSweeper } from '../../approvals/timeout-sweeper';
 import { AttemptRefused, REFUSAL_REASONS } from '../../audit/refusal-events';
@@ -23,6 +28,8 @@ const FINAL_STATUSES = [
   'expired',
   'cancelled',
 ] as const satisfies readonly ApprovalStatus[];
+
+const VERDICTS = ['approved', 'rejected'] as const satisfies readonly Verdict[];
 
 const REFUSING_CHANNELS = ['telegram', 'api'] as const;
 
@@ -109,6 +116,19 @@ export const APPROVAL_METRICS: readonly Metric[] = [
     observes: ApprovalSettled,
     series: decisionChannel,
     value: decisionSeconds,
+  }),
+  counter({
+    name: 'escalation_turns_decided_total',
+    help: 'Taps that decided the calls of a turn together, by the decision.',
+    labels: { decision: VERDICTS },
+    counts: TurnDecided,
+    series: ({ verdict }) => ({ decision: verdict }),
+  }),
+  counter({
+    name: 'escalation_turn_taps_saved_total',
+    help: 'Taps that the decision of turns saved: their calls but one of each.',
+    counts: TurnDecided,
+    amount: ({ calls }) => calls - 1,
   }),
   counter({
     name: 'escalation_initializations_total',

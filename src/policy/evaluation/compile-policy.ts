@@ -54,6 +54,8 @@ export interface CompiledClass {
   readonly timeoutMs: number | null;
   /** True if a person may answer the next requests together with this one. */
   readonly grants: boolean;
+  /** True if a person may decide about it together with others, by one tap. */
+  readonly together: boolean;
 }
 
 /** A document ready for evaluation. */
@@ -121,11 +123,20 @@ export function* compileInSteps({ policy, version }: Accepted, shapes: ToolShape
   const rules = compiled.toSorted((a, b) => (a.id < b.id ? -1 : 1));
   const classes = ['normal', 'critical', ...Object.keys(policy.classes ?? {})].map(
     (name): [string, CompiledClass] => {
-      const { timeout, grants = name === 'normal' } = policy.classes?.[name] ?? {};
-      return [name, { timeoutMs: timeout === undefined ? null : durationMs(timeout), grants }];
+      const { timeout, grants = name === 'normal', ...demands } = policy.classes?.[name] ?? {};
+      const timeoutMs = timeout === undefined ? null : durationMs(timeout);
+      return [name, { timeoutMs, grants, together: demandsOneTap(demands) }];
     },
   );
   return new CompiledPolicy(version, rules, new Map(classes), shapes);
+}
+
+/** The demands of a class that one tap meets. */
+const ONE_TAP: Readonly<Record<string, unknown>> = { approvals: 1, via: 'any' };
+
+/** False for every other demand, so that a new one excludes its class until somebody has thought about it. */
+function demandsOneTap(demands: object): boolean {
+  return Object.entries(demands).every(([name, value]) => value === undefined || value === ONE_TAP[name]);
 }
 
 /** Compiles one rule, for its cases too. `documentMode`: the mode of the document. */

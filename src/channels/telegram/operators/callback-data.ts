@@ -122,6 +122,29 @@ export function parseWordsTap(data: string): WordsTap | null {
   return { kind: 'reply', nonce, verdict: verdict === 'a' ? 'approved' : 'rejected' };
 }
 
+/** A button of the summary of a turn, about all calls that it shows. */
+export interface TurnTap {
+  readonly verdict: Verdict;
+  readonly nonce: string;
+  /** {@link shortDigest} of the calls. */
+  readonly calls: string;
+}
+
+const TURN_FORMAT = /^1:([tn]):([A-Za-z0-9_-]{22}):([0-9a-f]{32})$/;
+
+/** The first 128 bits of a digest, as hex: callback data holds no more. */
+export const shortDigest = (digest: string): string => digest.replace(/^sha256:/, '').slice(0, 32);
+
+export const turnCallbackData = ({ verdict, nonce, calls }: TurnTap): string =>
+  `${VERSION}:${verdict === 'approved' ? 't' : 'n'}:${nonce}:${calls}`;
+
+/** Parses the data of a button of a turn; null for other data. */
+export function parseTurnTap(data: string): TurnTap | null {
+  const [, action, nonce, calls] = TURN_FORMAT.exec(data) ?? [];
+  if (nonce === undefined || calls === undefined) return null;
+  return { verdict: action === 't' ? 'approved' : 'rejected', nonce, calls };
+}
+
 export function newNonce(): string {
   return randomBytes(NONCE_BYTES).toString('base64url');
 }

@@ -132,3 +132,21 @@ export function grantedOnceAnswer(expiresAt: Date): string {
 export function revokedAnswer(isNew: boolean): string {
   return isNew ? '🚫 Revoked by you. Everything like it asks again.' : '🚫 This grant had ended already.';
 }
+
+/** For a tap that decided calls of a turn; `others`: the number of those that it could not decide. */
+export function turnDecidedAnswer(verdict: Verdict, calls: number, others: number): string {
+  const rest = others === 0 ? '' : ` Not ${others} of them: ended before, or to be decided on a card.`;
+  return verdict === 'approved'
+    ? `✅ ${calls} approved by you.${rest || ' The agent goes on.'}`
+    : `❌ ${calls} rejected by you.${rest} To give one reason for all, reply to this message.`;
+}
+
+/** For a tap on a summary that shows other calls by now. */
+export function turnOutdatedAnswer(): string {
+  return '🔄 Nothing was decided: this message has changed. Read it again, then tap.';
+}
+
+/** For a tap on a summary whose calls have all ended. */
+export function turnOverAnswer(): string {
+  return '⌛ Nothing was decided: none of these calls can be decided here any more. Their cards say why.';
+}

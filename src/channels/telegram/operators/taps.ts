@@ -16,6 +16,7 @@ import { TapAnswerCommand, labelsOf, type AnswerResult } from '../commands/tap-a
 import { reasonButtons, sheetButtons } from '../card-buttons';
 import { renderAnswerSheet } from '../../../cards/question-text';
 import { renderReasonOffers, renderWordsSent } from '../../../cards/words-text';
+import { TapTurnCommand, type TurnResult } from '../commands/tap-turn';
 import { OperatorChat, type Button } from '../operator-chat';
 import {
   renderGranted,
@@ -47,6 +48,9 @@ import {
   stoppedAnswer,
   stopTooLateAnswer,
   tooManyAnswer,
+  turnDecidedAnswer,
+  turnOutdatedAnswer,
+  turnOverAnswer,
   unknownButtonAnswer,
   wordsOfAnotherAnswer,
 } from './tap-answers';
@@ -62,6 +66,7 @@ import {
   parseCallbackData,
   parseGrantTap,
   parseStopTap,
+  parseTurnTap,
   parseWordsTap,
   type GrantTap,
   type WordsTap,
@@ -94,7 +99,7 @@ interface Place {
   readonly messageId: string;
 }
 
-type Result = TapResult | StopResult | GrantResult | WordsResult | AnswerResult;
+type Result = TapResult | StopResult | GrantResult | WordsResult | AnswerResult | TurnResult;
 
 /** The result of a tap. */
 interface Outcome extends Told {
@@ -103,6 +108,8 @@ interface Outcome extends Told {
   readonly onCard: boolean;
   readonly traceparent: string | null;
 }
+
+type DecidedTurnResult = Extract<TurnResult, { kind: 'turn-decided' }>;
 
 interface Deciding {
   readonly outcome: Promise<Outcome>;
@@ -250,7 +257,9 @@ export class Taps implements BeforeApplicationShutdown {
     const result: Result = message
       ? await this.untilAvailable(deciding, () => this.tap(by, data, message, botId))
       : { kind: 'unknown-button' };
-    if (result.kind === 'unknown-button') await this.untilAvailable(deciding, this.refuse(from.id, message));
+    if (result.kind === 'unknown-button' || result.kind === 'turn-outdated')
+      await this.untilAvailable(deciding, this.refuse(result.kind, from.id, message));
+    else if (result.kind === 'turn-decided') this.logTurn(from.id, result);
     else if (result.kind === 'revoked' || result.kind === 'granted-once')
       this.log.event('info', 'telegram.tap', { user: from.id, result: result.kind }, 'an operator tapped');
     else if (result.kind === 'stopped' || result.kind === 'stopped-before')
@@ -264,6 +273,11 @@ export class Taps implements BeforeApplicationShutdown {
     const fields = { user: from.id, result: result.kind, approvalId, status };
     this.log.event('info', 'telegram.tap', fields, 'an operator tapped');
     return { ...outcomeOf(result), onCard: true, traceparent };
+  }
+
+  private logTurn(user: number, { kind, verdict, approvalIds, others }: DecidedTurnResult): void {
+    const fields = { user, result: kind, verdict, approvalIds, others };
+    this.log.event('info', 'telegram.tap', fields, 'an operator decided the calls of a turn by one tap');
   }
 
   private async tap(
@@ -298,6 +312,11 @@ export class Taps implements BeforeApplicationShutdown {
       return buttons?.includes(data) === true
         ? this.tapAnswer(by, answer, message)
         : { kind: 'unknown-button' };
+    }
+    const turn = parseTurnTap(data);
+    if (turn !== null) {
+      const isOffered = buttons?.includes(data) === true;
+      return this.commands.execute(new TapTurnCommand(turn, String(chat.id), String(id), isOffered, by));
     }
     const result = await this.commands.execute(
       new TapCardCommand(data, String(chat.id), String(id), buttons, by),
@@ -438,8 +457,8 @@ export class Taps implements BeforeApplicationShutdown {
     };
   }
 
-  private refuse(userId: number, message: TappedMessage): () => Promise<void> {
-    const refusal = this.refusalOf('unknown-button', userId, message);
+  private refuse(result: string, userId: number, message: TappedMessage): () => Promise<void> {
+    const refusal = this.refusalOf(result, userId, message);
     return () => this.refusals.record({ type: 'telegram.tap-refused', ...refusal });
   }
 
@@ -476,6 +495,7 @@ const SHOWN: ReadonlySet<Result['kind']> = new Set([
   'granted',
   'granted-once',
   'revoked',
+  'turn-decided',
 ]);
 
 /** One row of buttons for each scope, with the times for which it may be granted. */
@@ -548,6 +568,12 @@ function answerTo(result: Result): string {
       return grantedAnswer(result.made.expiresAt);
     case 'granted-once':
       return grantedOnceAnswer(result.made.expiresAt);
+    case 'turn-decided':
+      return turnDecidedAnswer(result.verdict, result.approvalIds.length, result.others);
+    case 'turn-outdated':
+      return turnOutdatedAnswer();
+    case 'turn-over':
+      return turnOverAnswer();
     case 'revoked':
       return revokedAnswer(true);
     case 'revoked-before':

@@ -1,7 +1,8 @@
 import { Query, QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
 import { CardStore } from '../card-store';
+import { TurnStore } from '../turn-store';
 
-/** True if the message is a card of this service. */
+/** True if the message is a card of this service, or the summary of a turn. */
 export class IsCardQuery extends Query<boolean> {
   constructor(
     readonly chatId: string,
@@ -13,9 +14,13 @@ export class IsCardQuery extends Query<boolean> {
 
 @QueryHandler(IsCardQuery)
 export class IsCardHandler implements IQueryHandler<IsCardQuery> {
-  constructor(private readonly cards: CardStore) {}
+  constructor(
+    private readonly cards: CardStore,
+    private readonly turns: TurnStore,
+  ) {}
 
   async execute({ chatId, messageId }: IsCardQuery): Promise<boolean> {
-    return (await this.cards.findByMessage(chatId, messageId)) !== null;
+    const card = await this.cards.findByMessage(chatId, messageId);
+    return card !== null || (await this.turns.findByMessage(chatId, messageId)) !== null;
   }
 }

@@ -1,0 +1,25 @@
+import { Query, QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
+import { isQuestion } from '../../kernel/question-tools';
+import { ActivePolicy } from '../../policy/active-policy';
+import { possibleVerdicts, type Approval } from '../approval';
+
+/** True if one tap may approve or reject the request together with others. */
+export class MayDecideTogetherQuery extends Query<boolean> {
+  constructor(readonly approval: Approval) {
+    super();
+  }
+}
+
+@QueryHandler(MayDecideTogetherQuery)
+export class MayDecideTogetherHandler implements IQueryHandler<MayDecideTogetherQuery> {
+  constructor(private readonly policy: ActivePolicy) {}
+
+  execute({ approval }: MayDecideTogetherQuery): Promise<boolean> {
+    return Promise.resolve(
+      approval.status === 'pending' &&
+        !isQuestion(approval) &&
+        possibleVerdicts(approval).length === 2 &&
+        this.policy.mayDecideTogether(approval.policy),
+    );
+  }
+}
