@@ -18,6 +18,8 @@ export interface TurnCall {
 
 const MAX_NAME_LENGTH = 60;
 const MAX_PLACE_LENGTH = 100;
+/** The card has all of the digest. */
+const SHOWN_OF_DIGEST = 12;
 
 /** Telegram formats at most 100 pieces of a message; the rest would lose the formats that keep texts of callers apart. */
 const MAX_FORMATS = 95;
@@ -28,29 +30,44 @@ const SIGNS = { approved: '✅', rejected: '❌', expired: '⌛', cancelled: '�
 interface Row extends TurnCall {
   readonly content: CardContent;
   readonly action: RichText | null;
+  readonly warnings: readonly RichText[];
 }
+
+const WARNINGS_ELSEWHERE: readonly RichText[] = [rich`🚨 ${bold('Read the warnings on its card')}`];
 
 /**
  * The summary of a turn: each call with its number, its effect in words, and its action. Where the actions do not fit together,
- * the longest are left to their documents and cards, which stand in the chat before it.
+ * the longest are left to their documents and cards, which stand in the chat before it; then the warnings, too.
  */
 export function renderTurn(calls: readonly TurnCall[], limit: number): RichText {
   let rows = calls.map((call): Row => {
     const content = cardContent(call.approval, limit);
     // Without a document the card holds it, so it may fit here.
     const fits = isPending(call) && content.document === null;
-    return { ...call, content, action: fits ? join(showWhole(content.parts), '\n') : null };
+    const { warnings } = content;
+    return { ...call, content, action: fits ? wholeAction(content) : null, warnings };
   });
   for (;;) {
     const message = compose(rows);
     const longest = Math.max(...rows.map(lengthOf));
     const fits = message.text.length <= limit && countFormats(message.spans) <= MAX_FORMATS;
-    if (fits || longest < 0) return message;
+    if (fits) return message;
+    if (longest < 0) return compose(rows.map(leaveWarnings));
     rows = rows.map((row) => (lengthOf(row) === longest ? { ...row, action: null } : row));
   }
 }
 
+/** First what a card shows, then what the title has already; a fold shows only its first lines. */
+function wholeAction({ parts }: CardContent): RichText {
+  const details = parts.filter(({ isDetail }) => isDetail);
+  const action = parts.filter(({ isDetail }) => !isDetail);
+  return join([...showWhole(action), ...showWhole(details)], '\n');
+}
+
 const isPending = ({ approval }: TurnCall): boolean => approval.status === 'pending';
+
+const leaveWarnings = (row: Row): Row =>
+  row.warnings.length === 0 ? row : { ...row, warnings: WARNINGS_ELSEWHERE };
 
 const lengthOf = ({ action }: Row): number => action?.text.length ?? -1;
 
@@ -74,11 +91,11 @@ function headingOf(all: number, pending: number): RichText {
 }
 
 function waitingLines(row: Row, needsPlace: boolean): RichText[] {
-  const { number, content, action, approval } = row;
+  const { number, content, action, approval, warnings } = row;
   const place = needsPlace && approval.cwd !== null ? [placeOf(approval.cwd)] : [];
   return [
     rich`${bold(`${number}.`)} ${content.title}`,
-    ...content.warnings,
+    ...warnings,
     ...(action === null ? [elsewhere(row), ...place] : [fold(join([action, ...place], '\n'))]),
   ];
 }
@@ -87,7 +104,7 @@ function waitingLines(row: Row, needsPlace: boolean): RichText[] {
 function elsewhere({ documentSha256 }: TurnCall): RichText {
   return documentSha256 === null
     ? words('📄 Complete on its card above')
-    : rich`📄 Complete in its document above, SHA-256 ${documentSha256}`;
+    : rich`📄 Complete in its document above, SHA-256 ${documentSha256.slice(0, SHOWN_OF_DIGEST)}${words('…')}`;
 }
 
 function endedLine({ number, approval, content: { title } }: Row): RichText {

@@ -235,3 +235,25 @@ export const OUTCOMES = {
   }),
   expired: ended(REQUESTS.run, { status: 'expired', by: { kind: 'system', cause: 'timeout' }, reason: null }),
 };
+
+const TURN = [
+  REQUESTS.run,
+  REQUESTS.edit,
+  aRequest('Bash', { command: 'git diff --stat && npm run lint', description: 'Check the change' }),
+  REQUESTS['write-a-large-file'],
+];
+
+/** The calls of summaries. */
+export const TURNS = {
+  turn: TURN,
+  'turn-in-part': TURN.map((request, i) =>
+    i === 0
+      ? ended(request, { status: 'approved', decision: { by, reason: null } })
+      : i === 2
+        ? ended(request, { status: 'rejected', decision: { by, reason: null } })
+        : request,
+  ),
+  'turn-decided': TURN.map((request) =>
+    ended(request, { status: 'approved', decision: { by, reason: null } }),
+  ),
+};

@@ -11,17 +11,18 @@ import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
-import { OUTCOMES, REQUESTS, withData } from './cards.mjs';
+import { OUTCOMES, REQUESTS, TURNS, withData } from './cards.mjs';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const compiled = createRequire(join(ROOT, 'dist', 'src', 'index.js'));
 const { renderCard, renderFileCaption, renderOutcome } = compiled('./cards/card-text.js');
 const { MAX_MESSAGE_LENGTH, writeButtons, writeText } = compiled('./channels/telegram/dialect.js');
-const { buttonsFor, reasonButtons, replyButtons } = compiled('./channels/telegram/card-buttons.js');
+const { buttonsFor, reasonButtons, replyButtons, turnButtons } = compiled('./channels/telegram/card-buttons.js');
 const { offerButtons, revokeButton } = compiled('./channels/telegram/operators/taps.js');
 const { renderGranted, renderGrantOffers } = compiled('./cards/grant-text.js');
 const { renderReasonOffers, renderReplyOffer } = compiled('./cards/words-text.js');
 const { isQuestion } = compiled('./kernel/question-tools.js');
+const { renderTurn } = compiled('./cards/turn-text.js');
 const { startSandbox } = compiled('./sandbox/sandbox-server.js');
 
 const PHONE = { width: 390, height: 844 };
@@ -132,5 +133,15 @@ await picture('grant-offers', () =>
   send(renderGrantOffers(OFFERS), offerButtons({ kind: 'grants-offered', offers: OFFERS, nonce: NONCE })),
 );
 await picture('granted', () => send(renderGranted(GRANTED), [revokeButton('0'.repeat(32))]));
+for (const [name, approvals] of Object.entries(TURNS)) {
+  const calls = approvals.map((approval, i) => ({
+    number: i + 1,
+    approval,
+    hasFiles: renderCard(approval, MAX_MESSAGE_LENGTH).files.length > 0,
+  }));
+  const pending = approvals.filter(({ status }) => status === 'pending').length;
+  const buttons = pending < 2 ? [] : turnButtons(NONCE, `sha256:${'0'.repeat(64)}`, pending);
+  await picture(name, () => send(renderTurn(calls, MAX_MESSAGE_LENGTH), buttons));
+}
 await browser.close();
 await sandbox.close();

@@ -193,7 +193,9 @@ const command = (
 
 const enqueue = (chat: string): Command =>
   command(`enqueue(${chat})`, async (model, real) => {
-    const { value, at } = await timed(model, async () => storeOf(real, chat).store.enqueue(newApproval()));
+    // Each in its own session, so that no two of them are a turn.
+    const request = newApproval({ sessionId: `session-${model.approvals.length}` });
+    const { value, at } = await timed(model, async () => storeOf(real, chat).store.enqueue(request));
     model.approvals.push({ id: value.approval.id, chat, pending: true, hasCard: false });
     model.add('card', value.approval.id, chat, at);
   });

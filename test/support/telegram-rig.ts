@@ -138,7 +138,8 @@ export class TelegramRig {
   async worked(approval?: Pick<ApprovalJson, 'id'>): Promise<void> {
     await until('the outbox is worked off', async () => {
       const rows = await this.database.query(
-        `select 1 from outbox where dead_at is null and kind <> 'warning' and ($1::uuid is null or approval_id = $1)`,
+        `select 1 from outbox where dead_at is null and kind <> 'warning'
+           and ($1::uuid is null or (approval_id = $1 and kind <> 'notice'))`,
         [approval?.id ?? null],
       );
       return rows.length === 0;
@@ -166,9 +167,11 @@ export class TelegramRig {
     );
   }
 
+  /** The work for the request alone. */
   outboxOf({ id }: Pick<ApprovalJson, 'id'>): Promise<OutboxRow[]> {
     return this.database.query(
-      `select kind, chat_id, attempts, dead_at is not null as dead, last_error from outbox where approval_id = $1`,
+      `select kind, chat_id, attempts, dead_at is not null as dead, last_error from outbox
+       where approval_id = $1 and kind <> 'notice'`,
       [id],
     );
   }
