@@ -12,6 +12,7 @@ export class AddTurns1795464000036 implements MigrationInterface {
         nonce text not null constraint uq_turns_nonce unique,
         message_id bigint,
         sends integer not null default 0 constraint ck_turns_sends check (sends between 0 and 2),
+        sending_at timestamptz,
         shown text,
         created_at timestamptz not null,
         closed_at timestamptz)`);

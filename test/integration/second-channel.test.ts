@@ -32,9 +32,7 @@ async function asked(): Promise<string> {
 it('shows each approval and its outcome beside Telegram', async () => {
   const id = await asked();
   await isShown(`card ${id}`);
-  expect(
-    await rig.database.query("select 1 from outbox where approval_id = $1 and kind <> 'notice'", [id]),
-  ).toEqual([]);
+  await rig.worked({ id });
   await rig.api.decide(id, 'approved');
   await rig.chat.card(id, 0);
   await isShown(`outcome ${id}`);

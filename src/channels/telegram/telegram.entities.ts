@@ -124,6 +124,10 @@ export class TurnEntity {
   @Column('integer', { default: 0 })
   sends!: number;
 
+  /** Set before a call that shows it, and cleared when the call has ended. */
+  @Column('timestamptz', { name: 'sending_at', nullable: true })
+  sendingAt!: Date | null;
+
   /** Digest of the text and buttons that the message certainly shows, lower-case hex; null: unknown. */
   @Column('text', { nullable: true })
   shown!: string | null;

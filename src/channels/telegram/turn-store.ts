@@ -55,8 +55,8 @@ const WAITING: Statement = {
 };
 
 /**
- * Parameters: cards in their order, first call, chat, topic, nonce. Makes no turn if one of the cards is in another one by now,
- * or shows an outcome.
+ * Parameters: cards in their order, first call, chat, topic, nonce, lane. Makes no turn if one of the cards is in another one by now,
+ * or shows an outcome. The work on the new turn is under its first call, so that no two replicas send one summary.
  */
 const MAKE: Statement = {
   name: 'turn-make',
@@ -66,24 +66,22 @@ const MAKE: Statement = {
     where turn_id is null and closed_at is null order by id for update of cards
   ), made as (
     insert into turns (approval_id, chat_id, thread_id, nonce, created_at)
-    select $2, $3, $4, $5, now() where (select count(*) from open) = cardinality($1) returning id
+    select $2, $3, $4, $5, now() where (select count(*) from open) = cardinality($1)
+    returning id, approval_id, $6::text as lane, now() as due_at
+  ), joined as (
+    update cards set turn_id = made.id, turn_number = place, in_turn = true from open, made where cards.id = card_id
   )
-  update cards set turn_id = made.id, turn_number = place, in_turn = true from open, made where cards.id = card_id`,
+  ${requeueTurns('made')}`,
 };
 
 const TURN = `turns.id, turns.chat_id as "chatId", turns.thread_id as "threadId", turns.nonce, turns.message_id as "messageId", turns.sends,
   turns.shown`;
 
-/** Parameters: a request, chat. Its turn if that is open, and those of its session without a message. */
+/** Parameters: first call, chat. */
 const OPEN: Statement = {
   name: 'turn-open',
   text: `
-  select ${TURN} from turns join approvals first on first.id = turns.approval_id
-  where chat_id = $2 and closed_at is null and (
-    turns.id = any(array(select turn_id from cards where approval_id = $1 and turn_id is not null))
-    or (message_id is null
-      and (first.key_id, first.session_id) = (select key_id, session_id from approvals where id = $1)))
-  order by turns.id`,
+  select ${TURN} from turns where approval_id = $1 and chat_id = $2 and closed_at is null order by id desc limit 1`,
 };
 
 const CALLS: Statement = {
@@ -95,26 +93,39 @@ const CALLS: Statement = {
   from cards where turn_id = $1 order by turn_number`,
 };
 
-/** Parameters: turn, its cards about which the buttons decide. The message does not certainly show it yet. */
+/** A call to Telegram has ended by then, with its retries. */
+const SENDING = `interval '30 s'`;
+
+/**
+ * Parameters: turn, its cards about which the buttons decide. The message does not certainly show it yet. Begins no send while
+ * another one is under way: the work on a turn may be requeued meanwhile.
+ */
 const BEGIN: Statement = {
   name: 'turn-begin',
   text: `
   with begun as (
-    update turns set sends = sends + case when message_id is null then 1 else 0 end, shown = null where id = $1
+    update turns set sends = sends + case when message_id is null then 1 else 0 end, sending_at = now(), shown = null
+    where id = $1 and (message_id is not null or sending_at is null or sending_at < now() - ${SENDING})
+    returning id
+  ), decidable as (
+    update cards set in_turn = cards.id = any($2::bigint[]) from begun where turn_id = begun.id
   )
-  update cards set in_turn = id = any($2::bigint[]) where turn_id = $1`,
+  select id from begun`,
 };
 
-const NOT_SENT: Statement = {
-  name: 'turn-not-sent',
-  text: `update turns set sends = sends - 1 where id = $1 and message_id is null and sends > 0`,
+/** Parameters: turn, whether the message was certainly not sent. */
+const FAILED: Statement = {
+  name: 'turn-failed',
+  text: `
+  update turns set sending_at = null, sends = sends - case when $2::boolean and message_id is null then 1 else 0 end
+  where id = $1`,
 };
 
 /** Parameters: turn, message, digest of what it shows, whether there is nothing more to show. */
 const SHOWS: Statement = {
   name: 'turn-shows',
   text: `
-  update turns set message_id = coalesce(message_id, $2), shown = $3, closed_at = case when $4::boolean then now() end
+  update turns set message_id = coalesce(message_id, $2), sending_at = null, shown = $3, closed_at = case when $4::boolean then now() end
   where id = $1`,
 };
 
@@ -171,18 +182,14 @@ export class TurnStore {
   }
 
   /** Makes a turn of these cards, or none if another replica made one of them. */
-  async make(
-    cardIds: readonly string[],
-    firstId: string,
-    { chatId, threadId }: ChatLane,
-    nonce: string,
-  ): Promise<void> {
-    await this.database.query(MAKE, [cardIds, firstId, chatId, threadId, nonce]);
+  async make(cardIds: readonly string[], firstId: string, lane: ChatLane, nonce: string): Promise<void> {
+    const { chatId, threadId } = lane;
+    await this.database.query(MAKE, [cardIds, firstId, chatId, threadId, nonce, formatLane(lane)]);
   }
 
-  /** The request's turn while it is open, and the turns of its session that have no message yet. */
-  open(approvalId: string, chatId: string): Promise<Turn[]> {
-    return this.database.query<TurnRow>(OPEN, [approvalId, chatId]);
+  /** The turn that begins with the request, while there is something to show. */
+  async open(firstId: string, chatId: string): Promise<Turn | null> {
+    return (await this.database.query<TurnRow>(OPEN, [firstId, chatId]))[0] ?? null;
   }
 
   /** In the order of their numbers. */
@@ -190,14 +197,18 @@ export class TurnStore {
     return this.database.query<CallOfTurn & Record<string, unknown>>(CALLS, [turnId]);
   }
 
-  /** Stores the calls about which the next version of the message decides, before it is sent or edited. */
-  async begin(turnId: string, cardIds: readonly string[]): Promise<void> {
-    await this.database.query(BEGIN, [turnId, cardIds]);
+  /**
+   * Stores the calls about which the next version of the message decides, before it is sent or edited.
+   *
+   * @returns false if the message is being sent
+   */
+  async begin(turnId: string, cardIds: readonly string[]): Promise<boolean> {
+    return (await this.database.query(BEGIN, [turnId, cardIds])).length > 0;
   }
 
-  /** The message was certainly not sent. */
-  async notSent(turnId: string): Promise<void> {
-    await this.database.query(NOT_SENT, [turnId]);
+  /** The call has failed. `isCertain`: the message was certainly not sent. */
+  async failed(turnId: string, isCertain: boolean): Promise<void> {
+    await this.database.query(FAILED, [turnId, isCertain]);
   }
 
   async shows(turnId: string, messageId: string, shown: string, isLast: boolean): Promise<void> {

@@ -22,6 +22,9 @@ import { TurnStore, type CallOfTurn, type CardOfWaiting, type Turn } from './tur
 /** Wait for cards of a turn that are due and not sent yet. */
 const CARDS_WAIT_MS = 500;
 
+/** Wait for another send of the same summary. */
+const BUSY_WAIT_MS = 1_000;
+
 /** A send whose answer was lost is retried once: the cards decide without it. */
 const MAX_SENDS = 2;
 
@@ -53,21 +56,18 @@ export class TurnSummaries implements BeforeApplicationShutdown {
   }
 
   /**
-   * Makes the turns around a request, then sends or edits at most one message; the next one takes its own room.
+   * Makes turns of the requests around this one, or sends or edits the summary of the turn that begins with it.
    *
    * @returns true if the lane accepted a message
    */
   async deliver(work: LaneWork, approvalId: string): Promise<boolean> {
     const lane = parseLane(work.lane);
-    const isWaiting = await this.plan(approvalId, lane);
-    for (const turn of await this.turns.open(approvalId, lane.chatId)) {
-      if (!(await this.show(turn, work))) continue;
-      await this.outbox.goOn(work);
-      return true;
-    }
-    if (isWaiting) await this.outbox.goOn(work, CARDS_WAIT_MS);
+    const turn = await this.turns.open(approvalId, lane.chatId);
+    const shown = turn === null ? 'nothing-new' : await this.show(turn, work);
+    if (shown === 'busy') await this.outbox.goOn(work, BUSY_WAIT_MS);
+    else if (await this.plan(approvalId, lane)) await this.outbox.goOn(work, CARDS_WAIT_MS);
     else await this.outbox.finish(work);
-    return false;
+    return shown === 'sent';
   }
 
   /** @returns true if cards of a turn are still to be sent */
@@ -94,8 +94,7 @@ export class TurnSummaries implements BeforeApplicationShutdown {
     return judged.flat();
   }
 
-  /** @returns true if it made a call */
-  private async show(turn: Turn, work: LaneWork): Promise<boolean> {
+  private async show(turn: Turn, work: LaneWork): Promise<'sent' | 'nothing-new' | 'busy'> {
     const calls = await this.turns.calls(turn.id);
     const approvals = await this.read(calls);
     const pending = calls.filter(({ approvalId }) => approvals.get(approvalId)?.status === 'pending');
@@ -103,16 +102,16 @@ export class TurnSummaries implements BeforeApplicationShutdown {
     const version = isOver ? null : this.versionOf(turn, calls, pending, approvals);
     if (version === null || version.digest === turn.shown) {
       if (isOver || pending.length === 0) await this.turns.close(turn.id);
-      return false;
+      return 'nothing-new';
     }
-    await this.remember(() => this.turns.begin(turn.id, version.cardIds));
+    if (!(await this.remember(() => this.turns.begin(turn.id, version.cardIds)))) return 'busy';
     const messageId = await this.put(turn, version, work);
     await this.remember(() => this.turns.shows(turn.id, messageId, version.digest, pending.length === 0));
     if (turn.messageId === null) {
       const fields = { calls: version.cardIds.length, messageId };
       this.log.event('info', 'escalation.turn-shown', fields, 'the summary of a turn is in the chat');
     }
-    return true;
+    return 'sent';
   }
 
   private async read(calls: readonly CallOfTurn[]): Promise<ReadonlyMap<string, Approval>> {
@@ -156,15 +155,13 @@ export class TurnSummaries implements BeforeApplicationShutdown {
     { slot, failedBefore: once }: LaneWork,
   ): Promise<string> {
     const options = { buttons, slot, once };
-    if (turn.messageId !== null) {
+    try {
+      if (turn.messageId === null) return (await this.chat.send(turn, text, options)).messageId;
       await this.chat.edit(turn.chatId, turn.messageId, text, options);
       return turn.messageId;
-    }
-    try {
-      return (await this.chat.send(turn, text, options)).messageId;
     } catch (error) {
       const isUnknown = error instanceof DeliveryFailure && error.scope === 'unknown';
-      if (!isUnknown) await this.remember(() => this.turns.notSent(turn.id));
+      await this.remember(() => this.turns.failed(turn.id, !isUnknown));
       throw error;
     }
   }
