@@ -12,7 +12,7 @@ const LINE_LENGTH = 36;
 
 /** The parts of an action as pieces of a card, each of whole lines. Long blocks end in a fold. */
 export function showParts(parts: readonly ActionPart[]): RichText[] {
-  return showEach(parts, { diff: showDiff, block: showBlock });
+  return showEach(parts, FOLDED);
 }
 
 /** The same pieces with nothing folded, for a message that folds each action as a whole. */
@@ -27,6 +27,8 @@ interface Ways {
   readonly diff: (part: DiffPart) => RichText[];
   readonly block: (shown: string, language: CodeLanguage | undefined) => RichText[];
 }
+
+const FOLDED: Ways = { diff: showDiff, block: showBlock };
 
 function showEach(parts: readonly ActionPart[], ways: Ways): RichText[] {
   return parts.flatMap((part, i) => {
@@ -87,7 +89,7 @@ export function showExcerpt(parts: readonly ActionPart[], length: number, limit:
             rich`${name}: 🔎 ${bold('Excerpt only')}, it has ${part.shown.length} characters. It begins`,
             ...showEnds(excerpt(part.shown, room), part.language),
           ]
-        : showPart(part),
+        : showPart(part, FOLDED),
     );
   }
   // Enough of both ends for any excerpt; a part may be much longer.

@@ -12,14 +12,12 @@ import { visibleLine } from './visible-text/visible-text';
 export interface TurnCall {
   readonly number: number;
   readonly approval: Approval;
-  /** SHA-256 of the document with the whole action; null: its card holds it. */
-  readonly documentSha256: string | null;
+  /** True if files before its card hold what the card cannot. */
+  readonly hasFiles: boolean;
 }
 
 const MAX_NAME_LENGTH = 60;
 const MAX_PLACE_LENGTH = 100;
-/** The card has all of the digest. */
-const SHOWN_OF_DIGEST = 12;
 
 /** Telegram formats at most 100 pieces of a message; the rest would lose the formats that keep texts of callers apart. */
 const MAX_FORMATS = 95;
@@ -43,7 +41,7 @@ export function renderTurn(calls: readonly TurnCall[], limit: number): RichText 
   let rows = calls.map((call): Row => {
     const content = cardContent(call.approval, limit);
     // Without a document the card holds it, so it may fit here.
-    const fits = isPending(call) && content.document === null;
+    const fits = isPending(call) && content.documents === null;
     const { warnings } = content;
     return { ...call, content, action: fits ? wholeAction(content) : null, warnings };
   });
@@ -101,10 +99,8 @@ function waitingLines(row: Row, needsPlace: boolean): RichText[] {
 }
 
 /** The place of the complete action, which does not fit here. */
-function elsewhere({ documentSha256 }: TurnCall): RichText {
-  return documentSha256 === null
-    ? words('📄 Complete on its card above')
-    : rich`📄 Complete in its document above, SHA-256 ${documentSha256.slice(0, SHOWN_OF_DIGEST)}${words('…')}`;
+function elsewhere({ hasFiles }: TurnCall): RichText {
+  return words(`📄 Complete ${hasFiles ? 'in its document' : 'on its card'} above`);
 }
 
 function endedLine({ number, approval, content: { title } }: Row): RichText {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { ApprovalJson, Api } from './api';
 import type { TestDatabase } from './database';
 import { buttonsOf, type ChatMessage, type SandboxClient } from './sandbox-client';
@@ -28,8 +29,9 @@ export async function ask(api: Api, count: number): Promise<string[]> {
   return ids;
 }
 
+/** Asks in a session of its own, so that no two requests are a turn. */
 export async function asked(api: Api, more: Record<string, unknown> = {}): Promise<ApprovalJson> {
-  const { status, body } = await api.enqueue(more);
+  const { status, body } = await api.enqueue({ sessionId: randomUUID(), ...more });
   if (status !== 201) throw new Error(`asking was answered with ${status}`);
   return body;
 }

@@ -23,8 +23,8 @@ export interface CallOfTurn {
   /** From 1; it stays when others are decided. */
   readonly number: number;
   readonly displayDigest: string;
-  /** SHA-256 of the document with the whole action; null: the card holds it. */
-  readonly documentSha256: string | null;
+  /** True if files before the card hold what the card cannot. */
+  readonly hasFiles: boolean;
   /** True if the buttons of the summary decide about it. */
   readonly inTurn: boolean;
 }
@@ -89,7 +89,7 @@ const CALLS: Statement = {
   withinMs: PERSON_WAITS_MS,
   text: `
   select id as "cardId", approval_id as "approvalId", turn_number as number, display_digest as "displayDigest",
-    document_sha256 as "documentSha256", in_turn as "inTurn"
+    document_sha256 is not null as "hasFiles", in_turn as "inTurn"
   from cards where turn_id = $1 order by turn_number`,
 };
 

@@ -9,7 +9,7 @@ const LIMIT = 4096;
 
 const turn = (...approvals: Approval[]) =>
   renderTurn(
-    approvals.map((approval, i) => ({ number: i + 1, approval, documentSha256: null })),
+    approvals.map((approval, i) => ({ number: i + 1, approval, hasFiles: false })),
     LIMIT,
   );
 
@@ -68,12 +68,12 @@ it('names the document of an action that no message holds', () => {
   const large = run('z'.repeat(10_000));
   const { text } = renderTurn(
     [
-      { number: 1, approval: large, documentSha256: 'ab'.repeat(32) },
-      { number: 2, approval: run('ls'), documentSha256: null },
+      { number: 1, approval: large, hasFiles: true },
+      { number: 2, approval: run('ls'), hasFiles: false },
     ],
     LIMIT,
   );
-  expect(text).toContain('Complete in its document above, SHA-256 abababababab…');
+  expect(text).toContain('Complete in its document above');
 });
 
 it('shows the outcome of each call that has ended', () => {
