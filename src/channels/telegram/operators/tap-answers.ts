@@ -1,4 +1,4 @@
-import type { DecidedApproval, SettledApproval } from '../../../approvals/approval';
+import type { DecidedApproval, SettledApproval, Verdict } from '../../../approvals/approval';
 import { labelActor, type Actor } from '../../../kernel/actor';
 import { beginning } from '../../../cards/excerpt';
 import { utc } from '../../../cards/moments';
