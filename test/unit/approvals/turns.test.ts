@@ -47,7 +47,11 @@ it('leaves out a call whose card cannot be sent', () => {
 
 it('never has more calls in a turn than a person can read on one message', () => {
   const calls = Array.from({ length: 25 }, (_, i) => call(String(i).padStart(2, '0'), i));
-  expect(planTurns(calls).turns.map(({ length }) => length)).toEqual([MAX_CALLS_OF_TURN, MAX_CALLS_OF_TURN, 5]);
+  expect(planTurns(calls).turns.map(({ length }) => length)).toEqual([
+    MAX_CALLS_OF_TURN,
+    MAX_CALLS_OF_TURN,
+    5,
+  ]);
 });
 
 it('puts no call in two turns, and none that was not shown, whatever arrives', () => {
