@@ -17,7 +17,9 @@ const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const compiled = createRequire(join(ROOT, 'dist', 'src', 'index.js'));
 const { renderCard, renderFileCaption, renderOutcome } = compiled('./cards/card-text.js');
 const { MAX_MESSAGE_LENGTH, writeButtons, writeText } = compiled('./channels/telegram/dialect.js');
-const { buttonsFor, reasonButtons, replyButtons, turnButtons } = compiled('./channels/telegram/card-buttons.js');
+const { buttonsFor, reasonButtons, replyButtons, turnButtons } = compiled(
+  './channels/telegram/card-buttons.js',
+);
 const { offerButtons, revokeButton } = compiled('./channels/telegram/operators/taps.js');
 const { renderGranted, renderGrantOffers } = compiled('./cards/grant-text.js');
 const { renderReasonOffers, renderReplyOffer } = compiled('./cards/words-text.js');
