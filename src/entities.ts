@@ -18,6 +18,7 @@ import type { Entity } from './database/data-source';
 import { LeaseEntity } from './database/lease.entity';
 import { ReplicaEntity } from './database/replica.entity';
 import { LaneStateEntity, OutboxEntity, OutboxLaneEntity } from './outbox/outbox.entities';
+import { PersonEntity } from './people/people.entities';
 import { GrantEntity } from './policy/grants/grant.entity';
 import {
   PolicyActivationEntity,
@@ -52,6 +53,7 @@ export const ENTITIES: readonly Entity[] = [
   SigningKeyEntity,
   ReceiptEntity,
   ReplicaEntity,
+  PersonEntity,
   PolicyVersionEntity,
   PolicyActivationEntity,
   PolicyStateEntity,

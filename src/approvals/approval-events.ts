@@ -1,3 +1,4 @@
+import type { Person } from '../kernel/actor';
 import type { Acknowledgement, ApprovalRequest, SettledApproval, Settlement, Verdict } from './approval';
 
 /**
@@ -20,6 +21,15 @@ export class TurnDecided {
   constructor(
     readonly verdict: Verdict,
     readonly calls: number,
+  ) {}
+}
+
+/** This replica recorded a decision of a request that needs more people. In memory only, as above. */
+export class DecisionCounted {
+  constructor(
+    readonly approvalId: string,
+    readonly verdict: Verdict,
+    readonly by: Person,
   ) {}
 }
 

@@ -5,7 +5,7 @@ import { currentCorrelationId } from '../logging/correlation';
 import { Log } from '../logging/log';
 import { Tracing } from '../tracing/tracing';
 import type { Settlement } from './approval';
-import { ApprovalEnqueued, ApprovalSettled } from './approval-events';
+import { ApprovalEnqueued, ApprovalSettled, DecisionCounted } from './approval-events';
 
 /** Logs and traces the beginning and the end of every approval, under the correlation id of the request that asked. */
 @Injectable()
@@ -20,6 +20,7 @@ export class ApprovalLog implements OnModuleInit {
     this.events.subscribe((event) => {
       if (event instanceof ApprovalEnqueued) this.enqueued(event.approval);
       else if (event instanceof ApprovalSettled) this.settled(event.approval);
+      else if (event instanceof DecisionCounted) this.counted(event);
     });
   }
 
@@ -27,6 +28,11 @@ export class ApprovalLog implements OnModuleInit {
     const { correlationId, keyId, agentId, toolName } = asked;
     const fields = { correlationId, approvalId, keyId, agentId, toolName };
     this.log.event('info', 'approval.enqueued', fields, 'an agent asks for approval');
+  }
+
+  private counted({ approvalId, verdict, by }: DecisionCounted): void {
+    const fields = { approvalId, verdict, by: `${by.channel}:${by.id}` };
+    this.log.event('info', 'approval.counted', fields, 'a person decided, and more people must');
   }
 
   private settled(approval: Settlement): void {

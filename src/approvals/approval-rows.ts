@@ -2,6 +2,7 @@ import { parseColumnText } from '../database/column-text';
 import type { JsonObject } from '../kernel/json';
 import type { Answers } from '../kernel/questions';
 import type { PolicyVerdict } from '../kernel/policy-verdict';
+import type { PersonsDecision, Requirement } from '../kernel/requirement';
 import type { Shown } from '../receipts/receipts';
 import {
   isSettled,
@@ -42,7 +43,26 @@ export interface ApprovalRow {
   receipt?: string | null;
   /** JSON of the policy's verdict. */
   policy: string | null;
+  required: Requirement | null;
+  /** Null or absent: people have decided nothing. */
+  decisions?: readonly DecisionRow[] | null;
 }
+
+/** A row of `decisions` as JSON. */
+interface DecisionRow extends Pick<PersonsDecision, 'person' | 'verdict' | 'displayDigest'> {
+  kind: NamedActor['kind'];
+  id: string;
+  name: string;
+  reason: string | null;
+  at: string;
+}
+
+const toPersonsDecision = ({ kind, id, name, reason, at, ...same }: DecisionRow): PersonsDecision => ({
+  ...same,
+  by: { kind, id, name },
+  reason: reason === null ? null : parseColumnText(reason),
+  at: new Date(at),
+});
 
 export interface SnapshotRow extends ApprovalRow {
   now: Date;
@@ -74,14 +94,22 @@ export function toApproval(row: ApprovalRow): Approval {
     createdAt: row.created_at,
     expiresAt: row.expires_at,
     policy: toVerdict(row.policy),
+    required: row.required,
   };
-  if (row.status === 'pending') return { ...request, status: 'pending' };
+  const decisions = (row.decisions ?? []).map(toPersonsDecision);
+  if (row.status === 'pending') return { ...request, decisions, status: 'pending' };
   const { settled_at: settledAt, settled_by_kind: kind, settled_by_id: id } = row;
   if (settledAt === null || kind === null || id === null)
     throw new Error(`approval ${row.id} is half settled`);
   const by = readActor({ kind, id, name: row.settled_by_name ?? id });
   const reason = row.reason === null ? null : parseColumnText(row.reason);
-  const ending = { ...request, settledAt, receipt: row.receipt ?? null, acknowledged: row.acknowledged };
+  const ending = {
+    ...request,
+    decisions,
+    settledAt,
+    receipt: row.receipt ?? null,
+    acknowledged: row.acknowledged,
+  };
   switch (row.status) {
     case 'approved':
     case 'rejected':

@@ -1,6 +1,7 @@
 import { PERSON_WAITS_MS, type Statement } from '../database/database';
 import { enqueueCards, requeueOutcomes, withdrawCards } from '../outbox/outbox-work';
 import { SHOWN_DIGEST } from '../outbox/shown';
+import { ELIGIBLE_PERSON, MAY_DECIDE } from '../people/eligible';
 import { isPresent } from '../database/replica-presence';
 
 /** PostgreSQL channel that notifies every replica of settled approvals: ids, comma separated. */
@@ -12,7 +13,7 @@ const IDS_PER_NOTIFY = 200;
 const approvalWith = (
   request: string,
 ) => `id, status, key_id, owner, connector, ${request}, input_digest, correlation_id, traceparent, created_at, expires_at,
-  settled_at, settled_by_kind, settled_by_id, settled_by_name, reason, answers, acknowledged, policy`;
+  settled_at, settled_by_kind, settled_by_id, settled_by_name, reason, answers, acknowledged, policy, required`;
 const APPROVAL = approvalWith('request');
 
 /** JavaScript dates hold milliseconds; the stored time must equal the shown one. */
@@ -70,7 +71,7 @@ export const AFTERMATH = (lanes: string, audited = '') => `
  */
 const ADMITTED = `, counted as materialized (
     select key_id, pending, pending_bytes
-    from unnest((select $16::text[])) as k (key_id) cross join lateral (
+    from unnest((select $17::text[])) as k (key_id) cross join lateral (
       select count(*) as pending, coalesce(sum(octet_length(request)), 0) as pending_bytes
       from approvals a where a.key_id = k.key_id and a.status = 'pending') as own
   ), admitted as (
@@ -82,7 +83,7 @@ const ADMITTED = `, counted as materialized (
           select from approvals a where a.key_id = i.key_id and a.idempotency_key = i.idempotency_key) as is_new
         from input as i left join counted using (key_id)) as compared
       window own as (partition by key_id order by place)) as numbered
-    where pending is null or (pending + nth <= $17::bigint and pending_bytes + bytes <= $18::float8)
+    where pending is null or (pending + nth <= $18::bigint and pending_bytes + bytes <= $19::float8)
   )`;
 
 const enqueue = (name: string, counts: boolean): Statement => ({
@@ -91,20 +92,20 @@ const enqueue = (name: string, counts: boolean): Statement => ({
   with input as materialized (
     select *, uuid_v7(${NOW}) as id
     from unnest((select $1::text[]), $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[],
-      $9::float8[], $10::text[], $11::text[], $12::integer[], $13::text[], $14::text[]) with ordinality
+      $9::float8[], $10::text[], $11::text[], $12::integer[], $13::text[], $14::text[], $15::text[]) with ordinality
       as t (key_id, agent_id, session_id, request, input_digest, correlation_id, idempotency_key, body_digest,
-        seconds, traceparent, owner, holder, connector, policy, place)
+        seconds, traceparent, owner, holder, connector, policy, required, place)
   )${counts ? ADMITTED : ''}, new as (
     insert into approvals (id, key_id, agent_id, session_id, request, input_digest, correlation_id,
-      idempotency_key, body_digest, traceparent, owner, holder, connector, policy, created_at, expires_at)
+      idempotency_key, body_digest, traceparent, owner, holder, connector, policy, required, created_at, expires_at)
     select id, key_id, agent_id, session_id, request, input_digest, correlation_id, idempotency_key, body_digest,
-      traceparent, owner, holder, connector, policy, ${NOW}, ${NOW} + make_interval(secs => seconds)
+      traceparent, owner, holder, connector, policy, required::jsonb, ${NOW}, ${NOW} + make_interval(secs => seconds)
     from ${counts ? 'admitted' : 'input'} order by key_id, idempotency_key
     on conflict (key_id, idempotency_key) where idempotency_key is not null do nothing
     returning id, created_at, expires_at
   ), stored as (
     select place, key_id, correlation_id, input_digest, new.* from new join input using (id)
-  ), card as (${enqueueCards({ of: 'stored', lanes: '$15', order: 'place' })}
+  ), card as (${enqueueCards({ of: 'stored', lanes: '$16', order: 'place' })}
   ), audited as (
     insert into audit_log (at, type, actor, approval_id, correlation_id, data)
     select created_at, 'approval.enqueued', 'api:' || key_id, id, correlation_id,
@@ -124,7 +125,7 @@ const enqueue = (name: string, counts: boolean): Statement => ({
 /**
  * Inserts many requests at once, which surely have room. Parameters, each an array with a value for each request: key,
  * agent, session, request, digest, correlation, idempotency key, body digest, seconds, traceparent, owner of the key,
- * replica where the caller waits, connector, the policy's verdict; then lanes.
+ * replica where the caller waits, connector, the policy's verdict, the required decisions; then lanes.
  *
  * Inserts in the order of the idempotency keys, so that two replicas with the same keys cannot deadlock.
  */
@@ -159,10 +160,38 @@ export const READ_AT_MOST_SECONDS_AGO = 5;
 /** Digest of the card that shows the approval. */
 export const SHOWN = SHOWN_DIGEST('approvals.id');
 
+/** The other accounts that gave the verdict $2 and still may: `kind:id`. */
+const OTHERS = `(select coalesce(array_agg(by_kind || ':' || by_id order by by_kind, by_id), '{}') from decisions
+      where approval_id = approvals.id and verdict = $2 and (by_kind, by_id) <> ($3::text, $4::text)
+        and ${ELIGIBLE_PERSON('by_kind', 'by_id')} is not null)`;
+
+/** The number of people who gave the verdict $2 and still may, with the actor $3:$4. */
+const PEOPLE = `(select count(distinct ${ELIGIBLE_PERSON('kind', 'by_id')}) from (
+        select by_kind, by_id from decisions where approval_id = approvals.id and verdict = $2
+        union select $3::text, $4::text) as given (kind, by_id))`;
+
+const NEEDED = `coalesce((required ->> case $2::text when 'approved' then 'approvals' else 'rejections' end)::integer, 1)`;
+
+/** Upserts the decision of the actor; what one person says later, by whatever account, replaces the earlier. */
+const DECIDE = (from: string, columns: string) => `
+    insert into decisions (approval_id, by_kind, by_id, by_name, verdict, reason, display_digest, decided_at)
+    select ${columns} from ${from}
+    on conflict (approval_id, by_kind, by_id) do update set by_name = excluded.by_name, verdict = excluded.verdict,
+      reason = excluded.reason, display_digest = excluded.display_digest, decided_at = excluded.decided_at`;
+
+/**
+ * Locks a request for which several people decide. Two who decide at the same time would each miss the other's row, since
+ * the snapshot of a statement is older than its wait for the lock. Parameters: id.
+ */
+export const LOCK: Statement = {
+  name: 'approval-lock',
+  text: `select from approvals where id = $1 for update`,
+};
+
 /**
  * Parameters: id, status, actor kind, actor id, actor name, reason, lanes, the database's time, receipt; then whether
- * the receipt names the card that was tapped, and otherwise the digest that it has for the card in the chat. A trigger
- * ends the grants of a rejection. The last parameter: the answers, as JSON.
+ * the receipt names the card that was tapped, and otherwise the digest that it has for the card in the chat; then the other
+ * accounts that the receipt names. A trigger ends the grants of a rejection. The last parameter: the answers, as JSON.
  */
 export const SETTLE: Statement = {
   name: 'approval-settle',
@@ -170,17 +199,16 @@ export const SETTLE: Statement = {
   text: `
   with ended as (
     update approvals set status = $2, settled_at = $8, settled_by_kind = $3, settled_by_id = $4,
-      settled_by_name = $5, reason = $6, answers = $12
+      settled_by_name = $5, reason = $6, answers = $13
     where id = $1 and ${STILL_PENDING} and expires_at > now() and not (${SAME_OWNER})
       and $8::timestamptz between now() - make_interval(secs => ${READ_AT_MOST_SECONDS_AGO}) and now()
       and ($10::boolean or ${SHOWN} is not distinct from $11::text)
+      and ${MAY_DECIDE('$3', '$4')}
+      and (required is null or (${OTHERS} = $12::text[] and ${PEOPLE} >= ${NEEDED}))
     returning ${ENDED}
   ), signed as (
     insert into receipts (approval_id, jws) select id, $9 from ended on conflict (approval_id) do nothing
-  ), decided as (
-    insert into decisions (approval_id, by_kind, by_id, by_name, verdict, reason, display_digest, decided_at)
-    select id, settled_by_kind, settled_by_id, settled_by_name, status, reason, $11, settled_at from ended
-    on conflict do nothing
+  ), decided as (${DECIDE('ended', 'id, settled_by_kind, settled_by_id, settled_by_name, status, reason, $11, settled_at')}
   ), ${AFTERMATH('$7')}`,
 };
 
@@ -199,6 +227,7 @@ export const SETTLE_TURN: Statement = {
     select approvals.id as call_id, receipt, display_digest
     from unnest($1::uuid[], $6::text[], $9::text[]) as shown (id, receipt, display_digest) join approvals using (id)
     where ${STILL_PENDING} and expires_at > now() and not (${SAME_OWNER})
+      and required is null and ${MAY_DECIDE('$3', '$4')}
       and $8::timestamptz between now() - make_interval(secs => ${READ_AT_MOST_SECONDS_AGO}) and now()
       and ${SHOWN} is not distinct from display_digest
     order by approvals.id for update of approvals
@@ -213,6 +242,55 @@ export const SETTLE_TURN: Statement = {
     select id, settled_by_kind, settled_by_id, settled_by_name, status, reason, display_digest, settled_at from ended
     on conflict do nothing
   ), ${AFTERMATH('$7', `, 'turn', json_build_object('digest', $10::text, 'calls', $11::int)`)}`,
+};
+
+/**
+ * Records a decision that does not settle its request yet, and shows it on the cards. Runs after {@link LOCK} in its
+ * transaction. Parameters: id, verdict, actor kind, actor id, actor name, reason, lanes, digest of the card.
+ */
+export const COUNT: Statement = {
+  name: 'approval-count',
+  text: `
+  with counted as (
+    select id, correlation_id, input_digest, ${NOW} as at, ${ELIGIBLE_PERSON('$3', '$4')} as person from approvals
+    where id = $1 and ${STILL_PENDING} and expires_at > now() and not (${SAME_OWNER}) and required is not null
+      and ${ELIGIBLE_PERSON('$3', '$4')} is not null and ${PEOPLE} < ${NEEDED}
+      and not exists (select from decisions where approval_id = approvals.id and verdict = $2
+        and ${ELIGIBLE_PERSON('by_kind', 'by_id')} = ${ELIGIBLE_PERSON('$3', '$4')})
+  ), replaced as (
+    delete from decisions using counted join approvals using (id)
+    where approval_id = counted.id and (by_kind, by_id) <> ($3::text, $4::text)
+      and ${ELIGIBLE_PERSON('by_kind', 'by_id')} = person
+  ), decided as (${DECIDE('counted', 'id, $3, $4, $5, $2, $6, $8, at')}
+  ), audited as (
+    insert into audit_log (at, type, actor, approval_id, correlation_id, data)
+    select at, 'approval.counted', $3 || ':' || $4, id, correlation_id, json_build_object('decision', $2::text,
+      'person', person, 'name', $5::text, 'reason', ('"' || $6 || '"')::json, 'inputDigest', input_digest)::text
+    from counted
+  ), shown as (${requeueOutcomes({ of: 'counted', lanes: '$7', urgency: 'outcome' })}
+  )
+  select id from counted`,
+};
+
+/** Parameters: id, actor kind, actor id, lanes. */
+export const TAKE_BACK: Statement = {
+  name: 'approval-take-back',
+  text: `
+  with gone as (
+    delete from decisions using approvals
+    where approval_id = $1 and approvals.id = $1 and ${STILL_PENDING} and expires_at > now() and required is not null
+      and ${ELIGIBLE_PERSON('by_kind', 'by_id')} = ${ELIGIBLE_PERSON('$2', '$3')}
+    returning approvals.id, correlation_id, verdict
+  ), audited as (
+    insert into audit_log (at, type, actor, approval_id, correlation_id, data)
+    select ${NOW}, 'approval.taken-back', $2 || ':' || $3, id, correlation_id,
+      json_build_object('decision', verdict)::text
+    from gone
+  ), taken as (
+    select distinct id from gone
+  ), shown as (${requeueOutcomes({ of: 'taken', lanes: '$4', urgency: 'outcome' })}
+  )
+  select id from taken`,
 };
 
 /**
@@ -281,22 +359,27 @@ export const DEPART: Statement = {
 };
 
 /**
- * Parameters: id, status, actor kind, actor id. Returns the id if the same owner is why nothing was settled, and audits
- * the refusal.
+ * Explains why a decision about a pending request neither settled it nor counts, and audits a refusal: `same-owner`,
+ * `not-eligible`, or `counted` if this person has given this verdict before. Parameters: id, status, actor kind, actor id.
  */
-export const REFUSE_SAME_OWNER: Statement = {
-  name: 'approval-refuse-same-owner',
+export const EXPLAIN_REFUSAL: Statement = {
+  name: 'approval-explain-refusal',
   withinMs: PERSON_WAITS_MS,
   text: `
-  with refused as (
-    select id, correlation_id from approvals where id = $1 and ${STILL_PENDING} and ${SAME_OWNER}
+  with asked as (
+    select id, correlation_id, case
+      when ${SAME_OWNER} then 'same-owner'
+      when not ${MAY_DECIDE('$3', '$4')} then 'not-eligible'
+      when exists (select from decisions where approval_id = approvals.id and verdict = $2
+        and ${ELIGIBLE_PERSON('by_kind', 'by_id')} = ${ELIGIBLE_PERSON('$3', '$4')}) then 'counted' end as why
+    from approvals where id = $1 and ${STILL_PENDING}
   ), audited as (
     insert into audit_log (at, type, actor, approval_id, correlation_id, data)
     select ${NOW}, 'approval.decision-refused', $3 || ':' || $4, id, correlation_id,
-      json_build_object('reason', 'same-owner', 'decision', $2::text)::text
-    from refused
+      json_build_object('reason', why, 'decision', $2::text)::text
+    from asked where why in ('same-owner', 'not-eligible')
   )
-  select id from refused`,
+  select why from asked`,
 };
 
 /** Parameters: id, actor kind, actor id, the attempted ending, the reason of the refusal. */
@@ -458,7 +541,14 @@ export const STATE: Statement = {
   text: `select key_id, status, acknowledged, octet_length(request) as bytes, ${ENDS_IN_MS} from approvals where id = $2`,
 };
 
-const snapshotWith = (approval: string) => `${approval}, now() as now,
+/** Only for requests that people decide. For those that need several, with the people for whom they count. */
+const DECISIONS = `case when required is not null or settled_by_kind in ('telegram', 'console', 'api') then (
+    select json_agg(json_build_object('kind', by_kind, 'id', by_id, 'name', by_name, 'verdict', verdict, 'reason', reason,
+      'at', decided_at, 'displayDigest', display_digest, 'person', case when required is not null
+        then ${ELIGIBLE_PERSON('by_kind', 'by_id')} end) order by decided_at, by_kind, by_id)
+    from decisions where approval_id = approvals.id) end as decisions`;
+
+const snapshotWith = (approval: string) => `${approval}, now() as now, ${DECISIONS},
   case when status <> 'pending' then ${RECEIPT} end as receipt, ${ENDS_IN_MS}`;
 const SNAPSHOT = snapshotWith(APPROVAL);
 

@@ -13,6 +13,7 @@ import type {
   Verdict,
 } from './approval';
 import type { Actor, Asker, Person } from '../kernel/actor';
+import type { PersonsDecision, Requirement } from '../kernel/requirement';
 import type { Scope } from '../policy/grants/scope';
 import type { PolicyVerdict } from '../kernel/policy-verdict';
 import type { Enqueued, NewRequest, RuledEnding } from './new-request';
@@ -34,6 +35,8 @@ export interface Unjudged extends Asker, Pick<NewRequest, 'text' | 'bytes' | 'in
 export interface NewApproval extends Unjudged {
   /** Null: no policy is active. */
   readonly verdict: PolicyVerdict | null;
+  /** Null: one decision of any operator. */
+  readonly required: Requirement | null;
 }
 
 /** A request that a rule or a grant answers: its verdict, and how its receipt is signed. */
@@ -79,6 +82,15 @@ export interface TurnDecisions {
   readonly calls: number;
   /** One verdict of one person, at one time, each with its receipt and the digest of its card. */
   readonly decisions: readonly (DecidedApproval & { readonly displayDigest: string })[];
+}
+
+/** `counted`: this person has given this verdict before, and it counts. */
+export type DecisionRefusal = 'same-owner' | 'not-eligible' | 'counted';
+
+/** The words of a decision, and the digest of the card that the person saw. */
+export interface Words {
+  readonly reason: string | null;
+  readonly displayDigest: string | null;
 }
 
 /** An approval, read at the database's `now`. */
@@ -197,10 +209,25 @@ export abstract class ApprovalStore {
   /**
    * Settles a pending request as decided, with its receipt, before `expiresAt`.
    *
-   * @returns false if the request or its card changed since it was read, that was too long ago, the time is up, or the
-   * keys that ask and decide have the same owner
+   * @param others the decisions of other people that count together with this one
+   * @returns false if the request, its card or its decisions changed since it was read, that was too long ago, the time is
+   * up, or this person may not decide it
    */
-  abstract settle(decided: DecidedApproval, shown: ShownCard): Promise<boolean>;
+  abstract settle(
+    decided: DecidedApproval,
+    shown: ShownCard,
+    others: readonly PersonsDecision[],
+  ): Promise<boolean>;
+
+  /**
+   * Records a decision of a pending request that needs more people.
+   *
+   * @returns false if it would settle the request, this person has decided so before or may not decide it, or the time is up
+   */
+  abstract count(id: string, by: Person, verdict: Verdict, words: Words): Promise<boolean>;
+
+  /** Takes back what this person decided about a request that is still pending. @returns true if there was anything. */
+  abstract takeBack(id: string, by: Person): Promise<boolean>;
 
   /**
    * Settles several pending requests as one tap decided, each with its receipt, before its `expiresAt`.
@@ -232,14 +259,20 @@ export abstract class ApprovalStore {
     from: Pick<Approval, 'id' | 'toolName'>,
     by: Person,
     grant: LateGrant,
-  ): Promise<{ readonly id: string; readonly expiresAt: Date } | 'same-owner' | 'granted-before' | null>;
+  ): Promise<
+    | { readonly id: string; readonly expiresAt: Date }
+    | 'same-owner'
+    | 'not-eligible'
+    | 'granted-before'
+    | null
+  >;
 
   /**
-   * Checks whether the keys that ask and decide have the same owner, and audits the refusal then.
+   * Explains why a decision neither settled a pending request nor counts, and audits a refusal.
    *
-   * @returns true if they have, so that this decision must be refused
+   * @returns null if nothing stands in its way any more
    */
-  abstract refuseSameOwner(id: string, by: Person, verdict: Verdict): Promise<boolean>;
+  abstract explainRefusal(id: string, by: Person, verdict: Verdict): Promise<DecisionRefusal | null>;
 
   /**
    * Attaches a returning caller to a request that has no waiter, before `expiresAt`.

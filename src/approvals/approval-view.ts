@@ -5,6 +5,7 @@ import { POLICY_DECISIONS, type PolicyVerdict } from '../kernel/policy-verdict';
 import type { Answers } from '../kernel/questions';
 import { nullableText } from '../kernel/nullable-text';
 import { ACKNOWLEDGEMENTS, isSettled, type Approval } from './approval';
+import type { PersonsDecision, Requirement } from '../kernel/requirement';
 import { ACTOR_KINDS, nameActor } from '../kernel/actor';
 
 /** A JSON object, passed through without a copy and without dropping keys: the digest must cover the sent input. */
@@ -71,7 +72,36 @@ export const approvalViewSchema = z.strictObject({
     })
     .nullable()
     .meta({ description: 'Verdict of the policy; null: none was active.' }),
+  required: z
+    .strictObject({
+      approvals: z.int().meta({ description: 'Number of different people who must approve.' }),
+      rejections: z.int().meta({ description: 'Number of different people whose rejection ends it.' }),
+      from: z
+        .array(z.string())
+        .nullable()
+        .meta({ description: 'Groups whose members decide; null: every operator.' }),
+      via: z.enum(['any']),
+    })
+    .meta({ description: 'The decisions that it needs.' }),
+  decisions: z
+    .array(
+      z.strictObject({
+        by: actor,
+        verdict: z.enum(['approved', 'rejected']),
+        reason: nullableText('Reason of this person.'),
+        at: z.iso.datetime(),
+        via: z.enum(ACTOR_KINDS),
+        displayDigest: nullableText('Digest of the card that this person saw.'),
+      }),
+    )
+    .meta({ description: 'The decisions of people, the earliest first.' }),
 });
+
+const ONE_OF_ANY: Requirement = { approvals: 1, rejections: 1, from: null };
+
+function decisionViewOf({ by, verdict, reason, at, displayDigest }: PersonsDecision) {
+  return { by, verdict, reason, at: at.toISOString(), via: by.kind, displayDigest };
+}
 
 function policyViewOf({ version, decision, rules, class: name, doubt, tokens, shadow }: PolicyVerdict) {
   const inShadow = shadow && { decision: shadow.decision, rules: [...shadow.rules] };
@@ -84,6 +114,10 @@ function policyViewOf({ version, decision, rules, class: name, doubt, tokens, sh
     tokens: [...tokens],
     shadow: inShadow,
   };
+}
+
+function requirementViewOf({ approvals, rejections, from }: Requirement) {
+  return { approvals, rejections, from: from && [...from], via: 'any' as const };
 }
 
 /** An approval in API answers. */
@@ -121,6 +155,8 @@ export function viewOf(approval: Approval): z.infer<typeof approvalViewSchema> {
     acknowledged: settled?.acknowledged ?? null,
     receipt: settled?.receipt ?? null,
     policy: approval.policy && policyViewOf(approval.policy),
+    required: requirementViewOf(approval.required ?? ONE_OF_ANY),
+    decisions: approval.decisions.map(decisionViewOf),
   };
 }
 

@@ -1,4 +1,5 @@
 import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import type { Requirement } from '../kernel/requirement';
 
 /** The row of an approval; `approval-rows.ts` converts it to the domain's union. */
 @Entity('approvals')
@@ -98,6 +99,10 @@ export class ApprovalEntity {
   /** The verdict of the policy, as JSON; null: no policy was active. */
   @Column('text', { nullable: true })
   policy!: string | null;
+
+  /** The `Requirement`; null: one approval by any operator. */
+  @Column('jsonb', { nullable: true })
+  required!: Requirement | null;
 
   /** The number of the caller that waits or waited last. The caller that asked has number 0. */
   @Column('integer', { default: 0 })

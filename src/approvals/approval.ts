@@ -2,6 +2,7 @@ import { TIMEOUT_ACTOR, type Actor, type Asker, type Person } from '../kernel/ac
 import { DomainError, InvalidInput } from '../kernel/errors';
 import type { JsonObject } from '../kernel/json';
 import type { PolicyVerdict } from '../kernel/policy-verdict';
+import type { PersonsDecision, Requirement } from '../kernel/requirement';
 import { isQuestion } from '../kernel/question-tools';
 import { answersDigest, faultOf, questionsOf, withAnswers, type Answers } from '../kernel/questions';
 
@@ -57,6 +58,8 @@ export interface ApprovalRequest extends Asker {
   readonly expiresAt: Date;
   /** The verdict of the policy when it was asked; null: no policy was active. */
   readonly policy: PolicyVerdict | null;
+  /** The decisions that it needs; null: one of any operator. */
+  readonly required: Requirement | null;
 }
 
 /** A request of the same session before another one, and its state. */
@@ -77,8 +80,10 @@ interface Ending {
 }
 
 /** A union of states, so that the types exclude impossible rows. */
-export type Approval = ApprovalRequest &
-  (
+export type Approval = ApprovalRequest & {
+  /** The decisions of people, in the order of their times. */
+  readonly decisions: readonly PersonsDecision[];
+} & (
     | { readonly status: 'pending' }
     | (Ending & { readonly status: Verdict; readonly decision: Decision })
     | (Ending & {
@@ -87,6 +92,8 @@ export type Approval = ApprovalRequest &
         readonly reason: string | null;
       })
   );
+
+export type PendingApproval = Extract<Approval, { status: 'pending' }>;
 
 export type SettledApproval = Exclude<Approval, { status: 'pending' }>;
 
@@ -242,6 +249,26 @@ function checkAnswers(approval: Approval, verdict: Verdict, answers: Answers): v
       ? 'belongs to the approval of a question only'
       : faultOf(answers, questions);
   if (fault !== null) throw new InvalidInput([{ path: 'answers', message: fault }]);
+}
+
+/**
+ * The decisions of other people that settle the request together with this one; null: it needs more people.
+ *
+ * Two accounts of one person look like two people here. The statement that settles counts people.
+ */
+export function completedBy(
+  { required, decisions }: Approval,
+  { channel, id }: Person,
+  verdict: Verdict,
+): readonly PersonsDecision[] | null {
+  if (required === null) return [];
+  const others = decisions.filter(
+    ({ by, person, verdict: own }) =>
+      own === verdict && person !== null && !(by.kind === channel && by.id === id),
+  );
+  const people = new Set(others.map(({ person }) => person));
+  const needed = verdict === 'approved' ? required.approvals : required.rejections;
+  return people.size + 1 >= needed ? others : null;
 }
 
 /**

@@ -1,6 +1,7 @@
 import {
   Body,
   Controller,
+  Delete,
   Get,
   HttpCode,
   HttpException,
@@ -51,9 +52,12 @@ import { ApprovalStream } from './approval-stream';
 import { AcknowledgeApprovalCommand } from './commands/acknowledge-approval';
 import { CancelApprovalCommand } from './commands/cancel-approval';
 import { DecideApprovalCommand } from './commands/decide-approval';
+import { TakeBackDecisionCommand } from './commands/take-back-decision';
 import { EnqueueApprovalCommand } from './commands/enqueue-approval';
 import { AwaitSettlementQuery } from './queries/await-settlement';
 import { FinishedApprovals } from './finished-approvals';
+import { ActivePolicy } from '../policy/active-policy';
+import { deciderOf } from './decider';
 import { NewRequest } from './new-request';
 import type { Viewer } from './queries/viewer';
 
@@ -93,6 +97,7 @@ export class ApprovalsController {
     private readonly finished: FinishedApprovals,
     private readonly stream: ApprovalStream,
     private readonly open: OpenAnswers,
+    private readonly policy: ActivePolicy,
   ) {}
 
   @Post()
@@ -215,9 +220,26 @@ export class ApprovalsController {
   ) {
     return viewOf(
       await this.commands.execute(
-        new DecideApprovalCommand(id, actorOf(caller), decision, reason ?? null, null, answers ?? null),
+        new DecideApprovalCommand(
+          id,
+          deciderOf(caller, this.policy.people),
+          decision,
+          reason ?? null,
+          null,
+          answers ?? null,
+        ),
       ),
     );
+  }
+
+  @Delete(':id/decision')
+  @HttpCode(200)
+  @Allow('operator')
+  @ApiOperation({ summary: 'Take back a decision, while more people must decide' })
+  @ApiOkResponse({ type: ApprovalView })
+  async takeBack(@Param() { id }: IdParamDto, @Caller() caller: Identity) {
+    const by = deciderOf(caller, this.policy.people);
+    return viewOf(await this.commands.execute(new TakeBackDecisionCommand(id, by)));
   }
 
   @Post(':id/cancel')

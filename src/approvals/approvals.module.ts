@@ -7,6 +7,7 @@ import { AcknowledgeApprovalHandler } from './commands/acknowledge-approval';
 import { CancelApprovalHandler } from './commands/cancel-approval';
 import { DecideApprovalHandler } from './commands/decide-approval';
 import { DecideTurnHandler } from './commands/decide-turn';
+import { TakeBackDecisionHandler } from './commands/take-back-decision';
 import { DepartFromApprovalHandler } from './commands/depart-from-approval';
 import { EnqueueApprovalHandler } from './commands/enqueue-approval';
 import { ExplainRejectionHandler } from './commands/explain-rejection';
@@ -50,6 +51,7 @@ import { TimeoutSweeper } from './timeout-sweeper';
     EnqueueApprovalHandler,
     DecideApprovalHandler,
     DecideTurnHandler,
+    TakeBackDecisionHandler,
     MakeGrantHandler,
     MakeLateGrantHandler,
     FindGrantOffersHandler,

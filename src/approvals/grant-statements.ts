@@ -1,5 +1,6 @@
 import { PERSON_WAITS_MS, type Statement } from '../database/database';
 import { announce } from '../outbox/outbox-work';
+import { MAY_DECIDE } from '../people/eligible';
 import { IS_OPEN, MAX_OPEN_OF_KEY } from '../policy/grants/grant-store';
 import {
   AFTERMATH,
@@ -39,6 +40,7 @@ export const GRANT: Statement = {
       and $7::timestamptz between now() - make_interval(secs => ${READ_AT_MOST_SECONDS_AGO}) and now()
       and ($9::boolean or ${SHOWN} is not distinct from $10::text)
       and ${RULED_BY('$17')} and ${HAS_ROOM}
+      and required is null and ${MAY_DECIDE('$3', '$4')}
     for update
   ), answers as (
     select id, $3::text as kind, $4::text as by_id, $5::text as by_name, $8::text as receipt from main
@@ -87,15 +89,16 @@ export const GRANT_LATE: Statement = {
   withinMs: PERSON_WAITS_MS,
   text: `
   with main as materialized (
-    select id, correlation_id, key_id, session_id, ${SAME_OWNER} as is_own from approvals
+    select id, correlation_id, key_id, session_id, case when ${SAME_OWNER} then 'same-owner'
+      when not ${MAY_DECIDE('$3', '$4')} then 'not-eligible' end as refusal from approvals
     where id = $1 and (status = 'expired' or (status = 'cancelled' and settled_by_kind = 'api' and settled_by_id = key_id))
-      and ${RULED_BY('$11')} and ${HAS_ROOM}
+      and required is null and ${RULED_BY('$11')} and ${HAS_ROOM}
   ), made as (
     insert into grants (id, approval_id, key_id, session_id, cwd, tool, scope, words, policy_version, made_by_kind,
       made_by_id, made_by_name, made_at, expires_at, max_uses, uses)
     select $6, id, key_id, ${SESSION_UNLESS('$12')}, $12, $9, $7, $8, $11, $3, $4, $5, date_trunc('milliseconds', now()),
       date_trunc('milliseconds', now()) + make_interval(secs => $10::float8), 1, 0
-    from main where not is_own
+    from main where refusal is null
     on conflict (approval_id) do nothing
     returning id, approval_id, key_id, made_at, expires_at, max_uses, words
   ), made_audited as (
@@ -106,13 +109,13 @@ export const GRANT_LATE: Statement = {
   ), refused as (
     insert into audit_log (at, type, actor, approval_id, correlation_id, data)
     select date_trunc('milliseconds', now()), 'approval.decision-refused', $3 || ':' || $4, id, correlation_id,
-      json_build_object('reason', 'same-owner', 'decision', 'approved')::text
-    from main where is_own
+      json_build_object('reason', refusal, 'decision', 'approved')::text
+    from main where refusal is not null
   ), announced as (${announce({
     of: 'made',
     lanes: '$2',
     news: `$13::jsonb || jsonb_build_object('keyId', key_id)`,
   })}
   )
-  select is_own, (select expires_at from made) as expires_at from main`,
+  select refusal, (select expires_at from made) as expires_at from main`,
 };

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { canonicalize, canonicalObject, sha256Hex } from '../kernel/canonical-json';
 import type { Asker } from '../kernel/actor';
+import type { Requirement } from '../kernel/requirement';
 import type { PolicyVerdict } from '../kernel/policy-verdict';
 import type { JsonObject } from '../kernel/json';
 import type { Approval, ApprovalRequest, DecidedApproval } from './approval';
@@ -39,6 +40,7 @@ export interface Enqueued {
   readonly replayed: boolean;
   /** Null: no policy was active, or the request is a replay. */
   readonly verdict: PolicyVerdict | null;
+  readonly required: Requirement | null;
   /** Set if a rule answered it. */
   readonly ending: RuledEnding | null;
 }
@@ -87,12 +89,17 @@ export class NewRequest {
   }
 
   /** The approval that a request by REST is once it is stored. */
-  stored(asker: Asker, { approval, ending, verdict }: Enqueued): Approval {
-    const pending = this.pending(asker, approval, verdict);
+  stored(asker: Asker, { approval, ending, verdict, required }: Enqueued): Approval {
+    const pending = this.pending(asker, approval, verdict, required);
     return ending ? { ...pending, ...ending } : pending;
   }
 
-  private pending({ keyId, owner }: Asker, stored: Stored, policy: PolicyVerdict | null): Approval {
+  private pending(
+    { keyId, owner }: Asker,
+    stored: Stored,
+    policy: PolicyVerdict | null,
+    required: Requirement | null,
+  ): Approval {
     const {
       agentId,
       sessionId,
@@ -123,6 +130,8 @@ export class NewRequest {
       createdAt,
       expiresAt,
       policy,
+      required,
+      decisions: [],
       status: 'pending',
     };
   }

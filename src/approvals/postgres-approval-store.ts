@@ -2,8 +2,16 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { QueryResultRow } from 'pg';
 import { CONFIG, type Config } from '../config/environment';
 import { toColumnText } from '../database/column-text';
-import { Database, isLockTimeout, isUnavailable, type Statement } from '../database/database';
+import {
+  Database,
+  isLockTimeout,
+  isUnavailable,
+  PERSON_WAITS_MS,
+  type Query,
+  type Statement,
+} from '../database/database';
 import { Lanes } from '../outbox/lanes';
+import type { PersonsDecision } from '../kernel/requirement';
 import type { Shown } from '../receipts/receipts';
 import { ReplicaPresence } from '../database/replica-presence';
 import { Turns } from '../database/turns';
@@ -44,10 +52,12 @@ import {
 import {
   ACKNOWLEDGE,
   CANCEL,
+  COUNT,
   DEPART,
   ENQUEUE,
   ENQUEUE_COUNTED,
   EXPLAIN,
+  EXPLAIN_REFUSAL,
   EXPIRE_DUE,
   EXPIRE_OVERDUE,
   EXPIRE_OVERDUE_AND_FREE,
@@ -57,9 +67,9 @@ import {
   FIND_OPEN_CALLS,
   JOIN,
   LIST,
+  LOCK,
   LOOK_FOR_DUE,
   NOTE_LATE,
-  REFUSE_SAME_OWNER,
   RELEASE,
   SETTLE,
   SETTLE_TURN,
@@ -68,6 +78,7 @@ import {
   FIND_EARLIER,
   SUMMARIZE_PENDING,
   TAKE,
+  TAKE_BACK,
   UNSIGNED,
 } from './approval-statements';
 import {
@@ -75,6 +86,7 @@ import {
   type ApprovalFilter,
   type ApprovalState,
   type ApprovalsFound,
+  type DecisionRefusal,
   type DueLook,
   type Look,
   type CoveredApproval,
@@ -89,6 +101,7 @@ import {
   type Snapshot,
   type TurnDecisions,
   type Unjudged,
+  type Words,
 } from './approval-store';
 import { EnqueueBatches } from './enqueue-batches';
 import type { Enqueued, Stored } from './new-request';
@@ -177,13 +190,20 @@ export class PostgresApprovalStore extends ApprovalStore {
     const stored = await this.enqueues.add(request);
     return typeof stored === 'string'
       ? this.earlier(request, stored)
-      : { approval: stored, replayed: false, verdict: request.verdict, ending: null };
+      : {
+          approval: stored,
+          replayed: false,
+          verdict: request.verdict,
+          required: request.required,
+          ending: null,
+        };
   }
 
   async enqueueRuled(request: RuledApproval): Promise<Enqueued | null> {
     const stored = await this.ruled.add(request);
     if (stored === 'stale') return null;
-    if (stored !== 'asked-before') return { ...stored, replayed: false, verdict: request.verdict };
+    if (stored !== 'asked-before')
+      return { ...stored, replayed: false, verdict: request.verdict, required: null };
     return (await this.replay(request)) ?? this.enqueueRuled(request);
   }
 
@@ -251,6 +271,7 @@ export class PostgresApprovalStore extends ApprovalStore {
     const values = [
       ...this.columnsOf(requests),
       requests.map(({ verdict }) => verdict && JSON.stringify(verdict)),
+      requests.map(({ required }) => required && JSON.stringify(required)),
       this.lanes.current,
     ];
     const rows = await (counted.length === 0
@@ -307,13 +328,17 @@ export class PostgresApprovalStore extends ApprovalStore {
         'This Idempotency-Key was used with another body; use a new key for a new request.',
       );
     }
-    return { approval: toStored(earlier), replayed: true, verdict: null, ending: null };
+    return { approval: toStored(earlier), replayed: true, verdict: null, required: null, ending: null };
   }
 
-  async settle(approval: DecidedApproval, shown: ShownCard): Promise<boolean> {
+  async settle(
+    approval: DecidedApproval,
+    shown: ShownCard,
+    others: readonly PersonsDecision[],
+  ): Promise<boolean> {
     const { reason, answers } = approval.decision;
     const by = nameActor(approval.decision.by);
-    const rows = await this.change(approval.id, SETTLE, [
+    const values = [
       approval.id,
       approval.status,
       by.kind,
@@ -325,8 +350,12 @@ export class PostgresApprovalStore extends ApprovalStore {
       approval.receipt,
       shown.tapped,
       shown.digest,
+      others.map(({ by: { kind, id } }) => `${kind}:${id}`).toSorted(),
       answers ? JSON.stringify(answers) : null,
-    ]);
+    ];
+    const rows = await (approval.required === null
+      ? this.change(approval.id, SETTLE, values)
+      : this.changeLocked(approval.id, SETTLE, values));
     return rows.length > 0;
   }
 
@@ -348,6 +377,16 @@ export class PostgresApprovalStore extends ApprovalStore {
       calls,
     ]);
     return rows.map(({ id }) => id);
+  }
+
+  async count(id: string, by: Person, verdict: Verdict, { reason, displayDigest }: Words): Promise<boolean> {
+    const text = reason === null ? null : toColumnText(reason);
+    const values = [id, verdict, by.channel, by.id, by.name, text, this.lanes.current, displayDigest];
+    return (await this.changeLocked(id, COUNT, values)).length > 0;
+  }
+
+  async takeBack(id: string, by: Person): Promise<boolean> {
+    return (await this.changeLocked(id, TAKE_BACK, [id, by.channel, by.id, this.lanes.current])).length > 0;
   }
 
   async grant(
@@ -393,7 +432,10 @@ export class PostgresApprovalStore extends ApprovalStore {
       maxUses: 1,
       cwd: grant.cwd === null ? null : toColumnText(grant.cwd),
     };
-    const [row] = await this.database.query<{ is_own: boolean; expires_at: Date | null }>(GRANT_LATE, [
+    const [row] = await this.database.query<{
+      refusal: 'same-owner' | 'not-eligible' | null;
+      expires_at: Date | null;
+    }>(GRANT_LATE, [
       from.id,
       this.lanes.current,
       by.channel,
@@ -409,12 +451,18 @@ export class PostgresApprovalStore extends ApprovalStore {
       JSON.stringify(news),
     ]);
     if (!row) return null;
-    if (row.is_own) return 'same-owner';
+    if (row.refusal) return row.refusal;
     return row.expires_at === null ? 'granted-before' : { id: grant.id, expiresAt: row.expires_at };
   }
 
-  async refuseSameOwner(id: string, by: Person, verdict: Verdict): Promise<boolean> {
-    return (await this.database.query(REFUSE_SAME_OWNER, [id, verdict, by.channel, by.id])).length > 0;
+  async explainRefusal(id: string, by: Person, verdict: Verdict): Promise<DecisionRefusal | null> {
+    const [row] = await this.database.query<{ why: DecisionRefusal | null }>(EXPLAIN_REFUSAL, [
+      id,
+      verdict,
+      by.channel,
+      by.id,
+    ]);
+    return row?.why ?? null;
   }
 
   async join(id: string): Promise<Hold | null> {
@@ -505,6 +553,19 @@ export class PostgresApprovalStore extends ApprovalStore {
     values: readonly unknown[],
   ): Promise<Row[]> {
     return this.turns.take(id, () => this.database.query<Row>(statement, values));
+  }
+
+  /** Runs a statement whose snapshot must be younger than its lock. */
+  private changeLocked<Row extends QueryResultRow>(
+    id: string,
+    statement: Statement,
+    values: readonly unknown[],
+  ): Promise<Row[]> {
+    const work = async (query: Query) => {
+      await query(LOCK, [id]);
+      return query<Row>(statement, values);
+    };
+    return this.turns.take(id, () => this.database.transaction(work, PERSON_WAITS_MS));
   }
 
   find(

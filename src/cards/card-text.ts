@@ -10,6 +10,8 @@ import {
   type SettledApproval,
 } from '../approvals/approval';
 import { questionsOf } from '../kernel/questions';
+import { nameActor, readActor } from '../kernel/actor';
+import type { Requirement } from '../kernel/requirement';
 import { isQuestion } from '../kernel/question-tools';
 import { runAtOnce } from '../kernel/steps';
 import type { ActionFile } from './action-file';
@@ -136,7 +138,19 @@ function whereToAnswer(request: ApprovalRequest): RichText[] {
 }
 
 /** The reason why a person is asked, where the policy has one, and what a rule in shadow mode would have done. */
-function verdictOf({ policy }: ApprovalRequest): RichText[] {
+function verdictOf({ policy, required }: ApprovalRequest): RichText[] {
+  return [...policyOf(policy), ...(required === null ? [] : [needed(required)])];
+}
+
+function needed({ approvals, rejections, from }: Requirement): RichText {
+  const groups = from === null ? words('') : rich` of ${words(from.join(' or '))}`;
+  const noes = rejections === 1 ? words('') : rich`, ${words(String(rejections))} to reject it`;
+  return rich`🗳 ${bold('Needs')}: ${words(people(approvals))}${groups}${noes}`;
+}
+
+const people = (count: number): string => (count === 1 ? 'one person' : `${count} people`);
+
+function policyOf(policy: ApprovalRequest['policy']): RichText[] {
   if (policy === null) return [];
   const { rules, class: name, doubt, shadow } = policy;
   const short = (text: string) => shorten(visibleLine(text), MAX_REASON_LENGTH);
@@ -172,6 +186,7 @@ function outcome(approval: SettledApproval): RichText[] {
     case 'approved':
       return [
         rich`✅ ${bold(approval.decision.answers ? 'Answered' : 'Approved')} by ${who(approval.decision.by)}`,
+        ...together(approval),
         words(at),
         ...(approval.decision.answers ? renderAnswers(approval.decision.answers) : []),
         ...note(approval),
@@ -179,6 +194,7 @@ function outcome(approval: SettledApproval): RichText[] {
     case 'rejected':
       return [
         rich`❌ ${bold('Rejected')} by ${who(approval.decision.by)}`,
+        ...together(approval),
         words(at),
         ...reason(approval.decision.reason),
       ];
@@ -190,6 +206,15 @@ function outcome(approval: SettledApproval): RichText[] {
       return [rich`⌛ ${bold('Expired')}: ${words(unanswered)}`, words(at), ...reason(more)];
     }
   }
+}
+
+/** The people who decided before the last one, where several had to. */
+function together({ required, decisions, status, decision }: DecidedApproval): RichText[] {
+  if (required === null) return [];
+  const last = nameActor(decision.by);
+  return decisions
+    .filter(({ verdict, by }) => verdict === status && !(by.kind === last.kind && by.id === last.id))
+    .map(({ by }) => rich`and by ${who(readActor(by))}`);
 }
 
 function reason(text: string | null, label = 'Reason'): RichText[] {

@@ -30,6 +30,7 @@ import { RememberOffers1795464000035 } from '../../migrations/1795464000035-Reme
 import { AddTurns1795464000036 } from '../../migrations/1795464000036-AddTurns';
 import { AddCardReplies1795464000038 } from '../../migrations/1795464000038-AddCardReplies';
 import { AddAnswers1795464000039 } from '../../migrations/1795464000039-AddAnswers';
+import { AddPeople1795464000045 } from '../../migrations/1795464000045-AddPeople';
 import { AddTopics1795464000012 } from '../../migrations/1795464000012-AddTopics';
 import { AddCardPieces1795464000013 } from '../../migrations/1795464000013-AddCardPieces';
 
@@ -126,6 +127,7 @@ export function createDataSource(
       AddTurns1795464000036,
       AddCardReplies1795464000038,
       AddAnswers1795464000039,
+      AddPeople1795464000045,
     ],
     migrationsTransactionMode: 'all',
     applicationName: 'countersign',

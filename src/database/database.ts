@@ -177,10 +177,11 @@ export class Database {
   /**
    * Runs several statements in one transaction, and retries all of them when PostgreSQL asks for it.
    *
+   * @param withinMs maximum wait of its caller; without it, the limit of the pool for each statement
    * @throws DomainError `database.unavailable` when PostgreSQL cannot be reached or cannot serve.
    */
-  async transaction<T>(work: (query: Query) => Promise<T>): Promise<T> {
-    return this.withConnection(new Deadline(undefined), (on) =>
+  async transaction<T>(work: (query: Query) => Promise<T>, withinMs?: number): Promise<T> {
+    return this.withConnection(new Deadline(withinMs), (on) =>
       inTransaction(on, () => work((statement, values) => run(on, statement, values))),
     );
   }

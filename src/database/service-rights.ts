@@ -28,6 +28,7 @@ export const TABLE_RIGHTS = {
   leases: CHANGE,
   outbox: CHANGE,
   outbox_lanes: CHANGE,
+  people: IMMUTABLE,
   policy_activations: IMMUTABLE,
   policy_proposals: CHANGE,
   policy_state: CHANGE,

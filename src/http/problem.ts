@@ -31,6 +31,7 @@ const HTTP_STATUS = {
   'policy.unfinished': 503,
   'grant.not-permitted': 409,
   'grant.not-found': 404,
+  'quorum.not-eligible': 403,
   'database.unavailable': 503,
   'telegram.unavailable': 503,
   'receipt.unavailable': 503,

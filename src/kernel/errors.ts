@@ -20,6 +20,7 @@ export type DomainCode =
   | 'policy.unfinished'
   | 'grant.not-permitted'
   | 'grant.not-found'
+  | 'quorum.not-eligible'
   | 'receipt.unavailable'
   | 'audit.checkpoint-unwritable'
   | 'access.unauthenticated'

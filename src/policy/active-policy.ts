@@ -11,6 +11,8 @@ import { NotificationListener } from '../database/notification-listener';
 import { Clock } from '../kernel/clock';
 import { isQuestion } from '../kernel/question-tools';
 import type { PolicyVerdict } from '../kernel/policy-verdict';
+import type { Requirement } from '../kernel/requirement';
+import type { Roster } from '../people/roster';
 import { singleFlight } from '../kernel/single-flight';
 import { runInTurns } from '../kernel/steps';
 import { FailureLog } from '../logging/failure-log';
@@ -39,11 +41,13 @@ export interface Judgement {
   readonly verdict: PolicyVerdict | null;
   /** Null: the timeout of the installation. */
   readonly timeoutMs: number | null;
+  /** The decisions that the request needs; null: one of any operator. */
+  readonly required: Requirement | null;
   /** The grant that answers the request; null: the verdict counts. */
   readonly grant: OpenGrant | null;
 }
 
-const ASKED: Judgement = { verdict: null, timeoutMs: null, grant: null };
+const ASKED: Judgement = { verdict: null, timeoutMs: null, required: null, grant: null };
 
 /**
  * Holds the active policy of this replica, compiled. A stale version harms nothing: the statement that stores an answer of
@@ -109,6 +113,11 @@ export class ActivePolicy implements OnModuleInit, OnApplicationBootstrap, Befor
     return this.stop;
   }
 
+  /** The people whom the active version names; null: the operators of the installation decide. */
+  get people(): Roster | null {
+    return this.current?.people ?? null;
+  }
+
   /** Judges a request that will be stored. */
   async judge(request: PolicyRequest, inputDigest: string): Promise<Judgement> {
     if (this.grants.reading) await this.grants.reading;
@@ -126,7 +135,12 @@ export class ActivePolicy implements OnModuleInit, OnApplicationBootstrap, Befor
     if (verdict === null && grant === null) return ASKED;
     const seconds = (this.clock.monotonicMs() - startedAt) / 1000;
     this.events.publish(judgedOf(verdict, grant, seconds));
-    return { verdict, timeoutMs: judged?.timeoutMs ?? null, grant };
+    return {
+      verdict,
+      timeoutMs: judged?.timeoutMs ?? null,
+      required: this.current?.classes.get(verdict?.class ?? '')?.required ?? null,
+      grant,
+    };
   }
 
   /** Evaluates a request without grants and without a trace; null: no policy is active. */
@@ -195,7 +209,13 @@ export class ActivePolicy implements OnModuleInit, OnApplicationBootstrap, Befor
     this.current = version === null ? null : await this.compile(version);
     this.heartbeat.policyVersion = version;
     this.extended = new WeakMap();
-    this.log.event('info', 'policy.active', { version }, 'this replica enforces another policy version');
+    const people = this.people?.size ?? null;
+    this.log.event(
+      'info',
+      'policy.active',
+      { version, people },
+      'this replica enforces another policy version',
+    );
   }
 
   private logStop(stopped: PolicyState['stopped']): void {

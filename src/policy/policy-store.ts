@@ -80,6 +80,12 @@ const APPLY: Statement = {
   ), kept as (
     insert into policy_versions (version, document, source, created_at) select $2, $3, $4, at from activated
     on conflict (version) do nothing
+  ), named as (
+    insert into people (version, name, telegram, groups)
+    select $2, key, (value ->> 'telegram')::bigint,
+      array(select json_array_elements_text(coalesce(value -> 'groups', '[]')))
+    from activated, json_each(coalesce($3::json -> 'people', '{}'))
+    on conflict do nothing
   ), recorded as (
     insert into policy_activations (version, cause, actor, at) select $2, $5, $6, at from activated
   ), audited as (

@@ -55,6 +55,17 @@ const version2 = version1.extend({
   grantedBy: decider(ACTOR_KINDS).optional(),
   /** Digest of the answers to a question; missing where none was answered. */
   answersDigest: digest.optional(),
+  /** The people who decided so, where several had to. */
+  decisions: z
+    .array(
+      z.strictObject({
+        by: decider(ACTOR_KINDS),
+        /** Time in seconds since 1970. */
+        at: seconds,
+        displayDigest: digest.nullable(),
+      }),
+    )
+    .optional(),
   bindingVersion: z.literal(2),
 });
 
@@ -70,6 +81,13 @@ export const receiptClaimsSchema = z
 /** The claims of a receipt (security.md). */
 export type ReceiptClaims = z.infer<typeof receiptClaimsSchema>;
 
+/** One of several decisions that settled an approval together. */
+export interface CountedDecision {
+  readonly by: NamedActor;
+  readonly at: Date;
+  readonly displayDigest: string | null;
+}
+
 /** A settled approval, as far as its receipt tells of it. */
 export interface ReceiptSubject extends Asker {
   readonly id: string;
@@ -83,6 +101,8 @@ export interface ReceiptSubject extends Asker {
   readonly policy: Pick<PolicyVerdict, 'version' | 'rules'> | null;
   /** Missing when nobody decided. */
   readonly decision?: { readonly by: Actor; readonly answers?: Answers };
+  /** The decisions of people that count, where several had to decide. */
+  readonly counted?: readonly CountedDecision[];
   /** The grant that approved it. */
   readonly grant?: { readonly id: string; readonly by: NamedActor };
 }
@@ -93,8 +113,20 @@ export function receiptClaims(
   displayDigest: string | null,
   jti: string,
 ): z.infer<typeof version2> {
-  const { id, keyId, owner, agentId, sessionId, toolName, inputDigest, status, settledAt, policy, grant } =
-    approval;
+  const {
+    id,
+    keyId,
+    owner,
+    agentId,
+    sessionId,
+    toolName,
+    inputDigest,
+    status,
+    settledAt,
+    policy,
+    grant,
+    counted,
+  } = approval;
   const iat = Math.floor(settledAt.getTime() / 1000);
   const by = approval.decision?.by ?? null;
   return {
@@ -118,6 +150,11 @@ export function receiptClaims(
     policyVersion: policy?.version ?? null,
     rules: [...(policy?.rules ?? [])],
     ...(approval.decision?.answers && { answersDigest: answersDigest(approval.decision.answers) }),
+    ...(counted && { decisions: counted.map(decisionClaims) }),
     ...(grant && { grantId: grant.id, grantedBy: grant.by }),
   };
+}
+
+function decisionClaims({ by, at, displayDigest }: CountedDecision) {
+  return { by, at: Math.floor(at.getTime() / 1000), displayDigest };
 }

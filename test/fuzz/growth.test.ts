@@ -161,6 +161,8 @@ function onWire(given: string): ApprovalOnWire {
     acknowledged: null,
     receipt: null,
     policy: null,
+    required: null,
+    decisions: [],
   };
 }
 

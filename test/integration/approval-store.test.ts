@@ -7,12 +7,12 @@ import {
   DEPART,
   EXPIRE_DUE,
   EXPIRE_OVERDUE,
+  EXPLAIN_REFUSAL,
   FIND,
   JOIN,
   LIST,
   LOOK,
   LOOK_FOR_DUE,
-  REFUSE_SAME_OWNER,
   SETTLE,
 } from '../../src/approvals/approval-statements';
 import type { DecidedApproval } from '../../src/approvals/approval';
@@ -327,7 +327,7 @@ describe('idempotency', () => {
     const { approval } = await replica.store.enqueue(asked('settled', 'body'));
     await settle(approval.id, 'approved');
     const again = await replica.store.enqueue(asked('settled', 'body'));
-    expect(again).toEqual({ replayed: true, approval, verdict: null, ending: null });
+    expect(again).toEqual({ replayed: true, approval, verdict: null, required: null, ending: null });
   });
 
   it('answers a replay even when the key has as much pending as it may', async () => {
@@ -528,7 +528,7 @@ describe('settling', () => {
         ]);
         return status === 'cancelled'
           ? database.query(CANCEL.text, [id, ...by, null, null, []])
-          : database.query(SETTLE.text, [id, status, ...by, null, [], now, 'a.b.c', true, null]);
+          : database.query(SETTLE.text, [id, status, ...by, null, [], now, 'a.b.c', true, null, [], null]);
       };
       const late = await settleWhenLeft('0');
       const inTime = await settleWhenLeft('1 microsecond');
@@ -547,7 +547,21 @@ describe('settling', () => {
           `select now() + $1::interval as at`,
           [moment],
         );
-        const values = [id, 'approved', 'api', 'olivia', 'Olivia', null, [], at, 'a.b.c', true, null];
+        const values = [
+          id,
+          'approved',
+          'api',
+          'olivia',
+          'Olivia',
+          null,
+          [],
+          at,
+          'a.b.c',
+          true,
+          null,
+          [],
+          null,
+        ];
         return database.query(SETTLE.text, values);
       };
       expect(await settleAt(away)).toEqual([]);
@@ -950,7 +964,7 @@ describe('where the statistics are from when little was pending', () => {
     return [...new Set(indexes)];
   }
 
-  it.each([SETTLE, CANCEL, JOIN, DEPART, REFUSE_SAME_OWNER, EXPIRE_OVERDUE])(
+  it.each([SETTLE, CANCEL, JOIN, DEPART, EXPLAIN_REFUSAL, EXPIRE_OVERDUE])(
     '$name finds a request by its id',
     async (statement) => {
       expect(await indexesOf(statement)).toEqual(['pk_approvals']);

@@ -95,6 +95,7 @@ export function newApproval(more: Partial<NewApproval & EnqueueBody> = {}): NewA
     held: false,
     connector: null,
     verdict: null,
+    required: null,
     ...row,
   };
 }

@@ -1,6 +1,7 @@
 import type { EventBus } from '@nestjs/cqrs';
 import type { RateLimits } from '../../access/rate-limits';
 import type { Person } from '../../kernel/actor';
+import type { Verdict } from '../approval';
 import { DomainError } from '../../kernel/errors';
 import type { Receipts } from '../../receipts/receipts';
 import { ApprovalSettled } from '../approval-events';
@@ -48,10 +49,35 @@ export async function findDecidable(
   return findAnswerable('everything', from);
 }
 
+/**
+ * Explains a decision that was not stored. @returns null if the request must be read again.
+ *
+ * @throws DomainError `access.same-owner`, `quorum.not-eligible`
+ */
+export async function explainRefusal(
+  { approval: { id, required } }: Snapshot,
+  { by, verdict }: { by: Person; verdict: Verdict },
+  store: ApprovalStore,
+): Promise<'counted' | null> {
+  const why = await store.explainRefusal(id, by, verdict);
+  if (why === 'same-owner') throw sameOwner();
+  if (why === 'not-eligible') throw notEligible(required?.from ?? null);
+  return why;
+}
+
 /** The keys that ask and decide have the same owner. */
 export function sameOwner(): DomainError {
   return new DomainError(
     'access.same-owner',
     'The key that asked and this one belong to the same owner; somebody else must decide.',
+  );
+}
+
+/** The policy lets other people decide. `groups`: of which; null: everybody whom it names. */
+export function notEligible(groups: readonly string[] | null): DomainError {
+  const those = groups ? ` in ${groups.join(' or ')}` : '';
+  return new DomainError(
+    'quorum.not-eligible',
+    `The policy lets other people decide this: those it names${those}, and not the one who asked.`,
   );
 }

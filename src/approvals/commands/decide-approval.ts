@@ -1,10 +1,10 @@
 import { Command, CommandHandler, EventBus, type ICommandHandler } from '@nestjs/cqrs';
-import { decide, type DecidedApproval, type Verdict } from '../approval';
+import { completedBy, decide, type DecidedApproval, type PendingApproval, type Verdict } from '../approval';
+import { nameActor, type Person } from '../../kernel/actor';
+import { DecisionCounted, ApprovalSettled } from '../approval-events';
 import type { Answers } from '../../kernel/questions';
-import type { Person } from '../../kernel/actor';
-import { ApprovalSettled } from '../approval-events';
 import { ApprovalStore, type Snapshot } from '../approval-store';
-import { decideCounted, findDecidable, sameOwner } from './decidable';
+import { decideCounted, explainRefusal, findDecidable } from './decidable';
 import { Receipts } from '../../receipts/receipts';
 import { RateLimits } from '../../access/rate-limits';
 import { SettlementFeed } from '../settlement-feed';
@@ -13,11 +13,13 @@ import { judge } from './late-attempt';
 /**
  * Applies an operator's verdict. Authorise the operator before sending it.
  *
+ * Answers with the settled approval or, where more people must decide, with the pending one and its decisions.
+ *
  * Rejects with AlreadySettled, Expired, NotDecidable, InvalidInput, RateLimited, or DomainError `approval.not-found`,
- * `receipt.unavailable`; and with `access.same-owner` when the operator's key and the one that asked belong to the same
- * owner.
+ * `receipt.unavailable`; with `access.same-owner` when the operator's key and the one that asked belong to the same
+ * owner; and with `quorum.not-eligible` when the policy lets other people decide.
  */
-export class DecideApprovalCommand extends Command<DecidedApproval> {
+export class DecideApprovalCommand extends Command<DecidedApproval | PendingApproval> {
   constructor(
     readonly id: string,
     readonly by: Person,
@@ -42,14 +44,17 @@ export class DecideApprovalHandler implements ICommandHandler<DecideApprovalComm
     readonly events: EventBus,
   ) {}
 
-  execute(command: DecideApprovalCommand): Promise<DecidedApproval> {
+  execute(command: DecideApprovalCommand): Promise<DecidedApproval | PendingApproval> {
     return decideCounted(this.limits, command.by, async () =>
       this.decideAs(await findDecidable(command.id, this), command),
     );
   }
 
   /** @returns null if the request has changed since it was seen, or that was too long ago: it must be read again. */
-  private async decideAs(seen: Snapshot, command: DecideApprovalCommand): Promise<DecidedApproval | null> {
+  private async decideAs(
+    seen: Snapshot,
+    command: DecideApprovalCommand,
+  ): Promise<DecidedApproval | PendingApproval | null> {
     const { id, by, verdict, reason, displayDigest: tapped, answers } = command;
     const unsigned = await judge(
       () => decide(seen.approval, by, verdict, reason, seen.now, answers),
@@ -58,15 +63,55 @@ export class DecideApprovalHandler implements ICommandHandler<DecideApprovalComm
     );
     if (unsigned === seen.approval) return unsigned; // The same verdict by the same operator, again.
     const shown = { digest: tapped ?? seen.displayDigest, tapped: tapped !== null };
-    const receipt = await this.receipts.sign({ approval: unsigned, displayDigest: shown.digest });
-    const decided = { ...unsigned, receipt };
-    if (await this.store.settle(decided, shown)) {
+    const others = completedBy(seen.approval, by, verdict);
+    if (others === null) return this.count(seen, command, shown.digest);
+    const own = {
+      by: nameActor(by),
+      person: null,
+      verdict,
+      reason,
+      at: seen.now,
+      displayDigest: shown.digest,
+    };
+    const complete = { ...unsigned, decisions: [...others, own] };
+    const receipt = await this.receipts.sign({
+      approval: { ...complete, ...(seen.approval.required && { counted: complete.decisions }) },
+      displayDigest: shown.digest,
+    });
+    const decided = { ...complete, receipt };
+    if (await this.store.settle(decided, shown, others)) {
       // Waiters are answered first; log, metrics and the operator's own answer come after.
       this.feed.answer(decided);
       this.events.publish(new ApprovalSettled(decided));
       return decided;
     }
-    if (await this.store.refuseSameOwner(id, by, verdict)) throw sameOwner();
-    return null;
+    return this.explain(seen, command);
+  }
+
+  /** Records the decision; more people must decide. */
+  private async count(
+    seen: Snapshot,
+    command: DecideApprovalCommand,
+    displayDigest: string | null,
+  ): Promise<DecidedApproval | PendingApproval | null> {
+    const { id, by, verdict, reason } = command;
+    if (!(await this.store.count(id, by, verdict, { reason, displayDigest })))
+      return this.explain(seen, command);
+    this.events.publish(new DecisionCounted(id, verdict, by));
+    return this.pending(id);
+  }
+
+  private async explain(
+    seen: Snapshot,
+    command: DecideApprovalCommand,
+  ): Promise<DecidedApproval | PendingApproval | null> {
+    const why = await explainRefusal(seen, command, this.store);
+    return why === 'counted' ? this.pending(command.id) : null;
+  }
+
+  /** @returns null if it has settled meanwhile. */
+  private async pending(id: string): Promise<PendingApproval | null> {
+    const { approval } = await findDecidable(id, this);
+    return approval.status === 'pending' ? approval : null;
   }
 }

@@ -2,6 +2,7 @@ import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, EventBus, type ICommandHandler } from '@nestjs/cqrs';
 import { CONFIG, type Config } from '../../config/environment';
 import { DomainError, InvalidInput } from '../../kernel/errors';
+import { isQuestion } from '../../kernel/question-tools';
 import { Tracing } from '../../tracing/tracing';
 import type { Actor, Asker } from '../../kernel/actor';
 import type { PolicyVerdict } from '../../kernel/policy-verdict';
@@ -77,17 +78,20 @@ export class EnqueueApprovalHandler implements ICommandHandler<EnqueueApprovalCo
         policyRequestOf(request.body, asker, connector),
         request.inputDigest,
       );
-      const { verdict, timeoutMs, grant } = judged;
+      const { verdict, timeoutMs, required, grant } = judged;
       if (grant === null && (verdict === null || verdict.decision === 'ask'))
         return this.store.enqueue({
           ...unjudged,
           timeoutSeconds: within(unjudged.timeoutSeconds, timeoutMs),
           verdict,
+          // An answer cannot be composed of two.
+          required: isQuestion(request.body) ? null : required,
         });
       const ending = (id: string, settledAt: Date) => this.sign(command, judged, id, settledAt);
       const ruled = await this.store.enqueueRuled({
         ...unjudged,
         verdict,
+        required: null,
         grantId: grant?.id ?? null,
         ending,
       });

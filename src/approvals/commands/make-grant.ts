@@ -17,7 +17,7 @@ import { ApprovalStore, type CoveredApproval, type NewGrant, type Snapshot } fro
 import { grantActor } from '../grant-actor';
 import { policyRequestOf } from '../policy-request-of';
 import { SettlementFeed } from '../settlement-feed';
-import { decideCounted, findDecidable, sameOwner } from './decidable';
+import { decideCounted, findDecidable, explainRefusal } from './decidable';
 import { judge } from './late-attempt';
 
 /** Pending requests of the session that a new grant may settle at once; later ones use it when they are asked again. */
@@ -108,7 +108,7 @@ export class MakeGrantHandler implements ICommandHandler<MakeGrantCommand> {
     const approval = { ...unsigned, receipt };
     const settled = new Set(await this.store.grant(approval, shown, grant, covered));
     if (settled.size === 0) {
-      if (await this.store.refuseSameOwner(id, by, 'approved')) throw sameOwner();
+      await explainRefusal(seen, { by, verdict: 'approved' }, this.store);
       await this.policy.refresh();
       return null;
     }

@@ -10,7 +10,7 @@ import { AGENT_TOOLS, type ToolShapes } from '../../policy/tool-shapes';
 import { Receipts } from '../../receipts/receipts';
 import { ApprovalStore, type Snapshot } from '../approval-store';
 import { findLateOffer } from '../queries/find-grant-offers';
-import { decideCounted, findDecidable, sameOwner } from './decidable';
+import { decideCounted, findDecidable, notEligible, sameOwner } from './decidable';
 import type { MadeGrant } from './make-grant';
 
 /** The life of a grant from a request that ended without a decision, in seconds. */
@@ -66,6 +66,7 @@ export class MakeLateGrantHandler implements ICommandHandler<MakeLateGrantComman
       cwd,
     });
     if (made === 'same-owner') throw sameOwner();
+    if (made === 'not-eligible') throw notEligible(null);
     if (made === 'granted-before')
       throw new DomainError('grant.not-permitted', 'A grant was made from this request before.');
     await Promise.all([this.policy.refresh(), this.grants.refresh()]);

@@ -8,17 +8,22 @@ import { answersIn, questionsOf, type AskedQuestion } from '../../kernel/questio
 import { labelOf } from '../../cards/question-text';
 import type { Button } from './operator-chat';
 import { answerCallbackData } from './operators/answer-data';
+import { beginning } from '../../cards/excerpt';
 import {
   callbackData,
   grantCallbackData,
   PRESET_REASONS,
   shortDigest,
   turnCallbackData,
+  takeBackCallbackData,
   wordsCallbackData,
 } from './operators/callback-data';
 
-const approve = (nonce: string): Button => ({
-  text: '✅ Approve',
+/** Telegram cuts longer texts of buttons on a phone. */
+const MAX_NAMES = 30;
+
+const approve = (nonce: string, progress: string): Button => ({
+  text: `✅ Approve${progress}`,
   data: callbackData({ verdict: 'approved', nonce, complete: true }),
   style: 'success',
 });
@@ -28,6 +33,21 @@ const reject = (nonce: string, complete = true): Button => ({
   data: callbackData({ verdict: 'rejected', nonce, complete }),
   style: 'danger',
 });
+
+const takeBack = (nonce: string): Button => ({
+  text: '↩️ Take mine back',
+  data: takeBackCallbackData(nonce),
+});
+
+/** The people who have approved so far, where several must: ` (1 of 2: olivia)`. */
+function progressOf({ required, decisions }: Approval): string {
+  if (required === null || required.approvals === 1) return '';
+  const names = decisions.flatMap(({ verdict, person }) =>
+    verdict === 'approved' && person !== null ? person : [],
+  );
+  const who = names.length === 0 ? '' : `: ${beginning(names.join(', '), MAX_NAMES)}`;
+  return ` (${names.length} of ${required.approvals}${who})`;
+}
 
 /** Asks for the grants that may be made from the card. */
 const allowMore = (nonce: string): Button => ({
@@ -57,10 +77,11 @@ export function buttonsFor(
   if (questions) return inRows([...answerButtons(questions, nonce), reject(nonce), sayWhy(nonce)]);
   const possible = possibleVerdicts(approval);
   return [
-    ...(complete && possible.includes('approved') ? [approve(nonce)] : []),
+    ...(complete && possible.includes('approved') ? [approve(nonce, progressOf(approval))] : []),
     ...(possible.includes('rejected') ? [reject(nonce, complete)] : []),
     ...(complete && grants ? [allowMore(nonce)] : []),
     ...(complete && possible.includes('rejected') ? [sayWhy(nonce)] : []),
+    ...(approval.required !== null && approval.decisions.length > 0 ? [takeBack(nonce)] : []),
   ];
 }
 

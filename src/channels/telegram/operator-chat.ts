@@ -53,6 +53,14 @@ export abstract class OperatorChat {
   /** Replaces text and buttons. Succeeds also if the message is unchanged or no longer exists. */
   abstract edit(chatId: string, messageId: string, message: RichText, options?: SendOptions): Promise<void>;
 
+  /** Replaces the buttons and leaves the text. Succeeds also if the message is unchanged or no longer exists. */
+  abstract editButtons(
+    chatId: string,
+    messageId: string,
+    buttons: readonly Button[],
+    options?: Pick<SendOptions, 'slot' | 'once'>,
+  ): Promise<void>;
+
   /** @returns the message's id in the chat. */
   abstract sendFile(
     lane: ChatLane,

@@ -25,6 +25,7 @@ import { MAX_MESSAGE_LENGTH } from './dialect';
 import { Destination } from './destination';
 import { formatLane, parseLane } from './lane';
 import { buttonsFor } from './card-buttons';
+import { isComplete } from './commands/tap-card';
 import { newNonce } from './operators/callback-data';
 import { prepareCard, type SentPieces } from '../../cards/card-body';
 import { CardStore, type Card, type CardPiece } from './card-store';
@@ -445,38 +446,38 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
     }
   }
 
+  /** Shows the ending on every card; while more people must decide, the progress on its buttons. */
   private async showOutcome(approval: Approval, work: ApprovalWork): Promise<boolean> {
     let took = false;
-    if (isSettled(approval)) {
-      let slot: string | null = work.slot;
-      let failed: { card: Card; error: DeliveryFailure } | null = null;
-      for (const card of await this.cards.delivered(approval.id)) {
-        try {
-          const once = work.failedBefore;
-          await this.chat.edit(
-            card.chatId,
-            card.messageId,
-            renderOutcome(approval, MAX_MESSAGE_LENGTH, card.pieces),
-            {
-              slot,
-              once,
-            },
-          );
+    let slot: string | null = work.slot;
+    let failed: { card: Card; error: DeliveryFailure } | null = null;
+    for (const card of await this.cards.delivered(approval.id)) {
+      const options = { slot, once: work.failedBefore };
+      try {
+        if (isSettled(approval)) {
+          const outcome = renderOutcome(approval, MAX_MESSAGE_LENGTH, card.pieces);
+          await this.chat.edit(card.chatId, card.messageId, outcome, options);
           for (const offers of card.offerMessageIds)
-            await this.chat.edit(card.chatId, offers, renderOffersEnded(), { slot: null, once });
+            await this.chat.edit(card.chatId, offers, renderOffersEnded(), {
+              slot: null,
+              once: work.failedBefore,
+            });
           await this.cards.closed(card);
-          took ||= card.chatId === parseLane(work.lane).chatId;
-        } catch (error) {
-          // A copy in an unreachable chat must not block the update of the others.
-          if (!(error instanceof DeliveryFailure) || !this.chat.reachable) throw error;
-          failed ??= { card, error };
-        }
-        slot = null;
+        } else if (approval.required !== null) {
+          const buttons = buttonsFor(approval, card.nonce, { complete: isComplete(card) });
+          await this.chat.editButtons(card.chatId, card.messageId, buttons, options);
+        } else break;
+        took ||= card.chatId === parseLane(work.lane).chatId;
+      } catch (error) {
+        // A copy in an unreachable chat must not block the update of the others.
+        if (!(error instanceof DeliveryFailure) || !this.chat.reachable) throw error;
+        failed ??= { card, error };
       }
-      if (failed) {
-        await this.retryIn(failed.card, work, failed.error);
-        return took;
-      }
+      slot = null;
+    }
+    if (failed) {
+      await this.retryIn(failed.card, work, failed.error);
+      return took;
     }
     await this.outbox.finish(work);
     return took;

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { RichText } from '../../cards/rich-text';
 import { DeliveryFailure, type FailureScope } from '../channel';
-import { OperatorChat, type Attachment, type SendOptions, type Sent } from './operator-chat';
+import { OperatorChat, type Attachment, type Button, type SendOptions, type Sent } from './operator-chat';
 import { topicOf, type ChatLane } from './lane';
 import { Destination } from './destination';
 import { Log } from '../../logging/log';
@@ -111,27 +111,45 @@ export class TelegramChat extends OperatorChat {
   async edit(chatId: string, messageId: string, message: RichText, options: SendOptions = {}): Promise<void> {
     const { buttons = [], slot = null, isReply } = options;
     const payload = { chat_id: chatId, message_id: Number(messageId) };
+    const writing = { ...options, buttons, budget: { chatId, slot } };
     await this.deliver(
-      async () => {
-        try {
-          await this.text('editMessageText', message, payload, {
-            ...options,
-            buttons,
-            budget: { chatId, slot },
-          });
-        } catch (error) {
-          if (isGone(error))
-            this.log.event(
-              'info',
-              'telegram.message-gone',
-              { messageId },
-              'the message cannot be edited any more',
-            );
-          else if (!(error instanceof TelegramFailure && error.isNotModified)) throw error;
-        }
-      },
+      () => this.change(messageId, () => this.text('editMessageText', message, payload, writing)),
       { isReply, chatId, isEdit: true },
     );
+  }
+
+  async editButtons(
+    chatId: string,
+    messageId: string,
+    buttons: readonly Button[],
+    { slot = null, once = false }: Pick<SendOptions, 'slot' | 'once'> = {},
+  ): Promise<void> {
+    const payload = {
+      chat_id: chatId,
+      message_id: Number(messageId),
+      reply_markup: writeButtons(buttons, this.dialect.form),
+    };
+    const options = { budget: { chatId, slot }, retry: !once };
+    await this.deliver(
+      () => this.change(messageId, () => this.api.call('editMessageReplyMarkup', payload, options)),
+      { chatId, isEdit: true },
+    );
+  }
+
+  /** Runs an edit; a message that is gone or has this form already is fine. */
+  private async change(messageId: string, edit: () => Promise<unknown>): Promise<void> {
+    try {
+      await edit();
+    } catch (error) {
+      if (isGone(error))
+        this.log.event(
+          'info',
+          'telegram.message-gone',
+          { messageId },
+          'the message cannot be edited any more',
+        );
+      else if (!(error instanceof TelegramFailure && error.isNotModified)) throw error;
+    }
   }
 
   async sendFile(

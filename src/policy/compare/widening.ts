@@ -51,9 +51,10 @@ function propertiesOf({ classes }: Policy, name: string): ClassProperties {
 
 /** True if every property is the same or gives less. */
 function isTighterOrSame(before: ClassProperties, next: ClassProperties): boolean {
-  const { timeout: old, grants: granted, ...othersBefore } = before;
-  const { timeout, grants, ...others } = next;
+  const { timeout: old, grants: granted, approvals: few = 1, ...othersBefore } = before;
+  const { timeout, grants, approvals = 1, ...others } = next;
   if (grants === true && granted === false) return false;
+  if (approvals < few) return false;
   if (!isSame(othersBefore, others)) return false;
   // The timeout of the installation is not known here, so one that comes or goes is not known to be shorter.
   if (old === undefined || timeout === undefined) return old === timeout;
@@ -65,6 +66,7 @@ function otherReasons(before: Policy, next: Policy): string[] {
   if ((before.mode ?? 'enforce') !== (next.mode ?? 'enforce'))
     reasons.push(`mode is ${next.mode ?? 'enforce'} now`);
   if ((before.changes?.widening ?? 1) !== (next.changes?.widening ?? 1)) reasons.push('changes is changed');
+  if (!isSame(before.people ?? null, next.people ?? null)) reasons.push('people is changed');
   return reasons;
 }
 

@@ -17,13 +17,22 @@ export function crossFaults(policy: Policy): Fault[] {
       ...conditionFaults(rule, at),
     ];
   });
-  return [...ruleFaults, ...classFaults(policy)];
+  return [...ruleFaults, ...classFaults(policy), ...peopleFaults(policy), ...quorumFaults(policy)];
 }
 
 /** Grants answer only what no rule asks about, and that is of the class normal. */
 function classFaults({ classes = {} }: Policy): Fault[] {
-  return Object.entries(classes).flatMap(([name, { grants }]) =>
-    grants === true && name !== 'normal'
+  return Object.entries(classes).flatMap(([name, { grants, approvals = 1, rejections = 1, from }]) => {
+    if (grants !== true) return [];
+    if (name === 'normal' && (approvals > 1 || rejections > 1 || from !== undefined))
+      return [
+        error(
+          ['classes', name, 'grants'],
+          'A grant is the word of one person, and this class needs several or certain ones.',
+          'Remove `grants`.',
+        ),
+      ];
+    return name !== 'normal'
       ? [
           error(
             ['classes', name, 'grants'],
@@ -31,9 +40,64 @@ function classFaults({ classes = {} }: Policy): Fault[] {
             'Remove `grants`, or the rules that ask with this class.',
           ),
         ]
-      : [],
-  );
+      : [];
+  });
 }
+
+function peopleFaults({ people = {} }: Policy): Fault[] {
+  const owners = new Map<number, string>();
+  return Object.entries(people).flatMap(([name, { telegram }]) => {
+    if (telegram === undefined) return [];
+    const first = owners.get(telegram);
+    if (first === undefined) {
+      owners.set(telegram, name);
+      return [];
+    }
+    return [
+      error(
+        ['people', name, 'telegram'],
+        `${first} has this Telegram id already, and one account is one person.`,
+        'Remove one of the two.',
+      ),
+    ];
+  });
+}
+
+/** A class must be decidable: by people whom the policy names, and as many as it asks for. */
+function quorumFaults({ classes = {}, people }: Policy): Fault[] {
+  return Object.entries(classes).flatMap(([name, { approvals = 1, rejections = 1, from }]) => {
+    const at = (member: string): Fault['path'] => ['classes', name, member];
+    const member = from === undefined ? (approvals > 1 ? 'approvals' : 'rejections') : 'from';
+    if (from === undefined && approvals === 1 && rejections === 1) return [];
+    if (people === undefined)
+      return [
+        error(
+          at(member),
+          `\`${member}\` counts people, and the document names none.`,
+          'Add `people` with their Telegram ids and groups.',
+        ),
+      ];
+    const members = new Map(listOf(from).map((group) => [group, membersOf(group, people)]));
+    const empty = [...members].filter(([, names]) => names.length === 0);
+    if (empty.length > 0)
+      return empty.map(([group]) =>
+        error(at('from'), `Nobody is in the group "${group}".`, 'Correct the group, or add it to a person.'),
+      );
+    const eligible = from === undefined ? Object.keys(people) : [...new Set([...members.values()].flat())];
+    const needed = Math.max(approvals, rejections);
+    if (eligible.length >= needed) return [];
+    return [
+      error(
+        at(approvals >= rejections ? 'approvals' : 'rejections'),
+        `Only ${eligible.length} of \`people\` may decide it: ${eligible.join(', ')}.`,
+        `Name at least ${needed} people, or ask for fewer.`,
+      ),
+    ];
+  });
+}
+
+const membersOf = (group: string, people: NonNullable<Policy['people']>): string[] =>
+  Object.keys(people).filter((name) => people[name]?.groups?.includes(group));
 
 type At = (...path: (string | number)[]) => (string | number)[];
 

@@ -8,6 +8,7 @@ import { unenforced } from './unenforced';
 const MAX_RULES = 2_000;
 const MAX_LIST = 100;
 const MAX_CLASSES = 50;
+const MAX_PEOPLE = 1_000;
 
 const words = (property: string) => {
   const { message } = unenforced(property);
@@ -99,11 +100,25 @@ const timeout = z.string().refine((value) => {
   return ms !== null && ms >= 10_000 && ms <= 7 * 24 * 3_600_000;
 }, 'must be a duration from 10s to 168h, such as 30m');
 
+const count = z.int('must be a whole number').min(1, 'must be at least 1').max(20, 'must be at most 20');
+
 const classSchema = z.strictObject({
-  approvals: z.literal(1, words('approvals: 2')).optional(),
+  approvals: count.optional().describe('Number of different people who must approve'),
+  from: oneOrMany(name).optional().describe('Groups whose members decide; without it, everybody of `people`'),
+  rejections: count.optional().describe('Number of different people whose rejection ends it'),
   timeout: timeout.optional(),
   grants: z.boolean().optional().describe('Whether a person may answer the next requests together with one'),
   via: z.literal('any', words('via')).optional(),
+});
+
+const personSchema = z.strictObject({
+  telegram: z
+    .int('must be the numeric id of a Telegram user')
+    .min(1, 'must be the numeric id of a Telegram user')
+    .optional()
+    .describe('Numeric id of the Telegram user'),
+  groups: z.array(name).max(MAX_LIST, `must have at most ${MAX_LIST}`).optional(),
+  email: z.email('must be an e-mail address').optional(),
 });
 
 /** The shape of a policy document. `readPolicy` also checks what concerns several members. */
@@ -118,6 +133,12 @@ export const policySchema = z.strictObject({
       `must have at most ${MAX_CLASSES} classes`,
     )
     .optional(),
+  people: z
+    .record(name, personSchema)
+    .refine((people) => Object.keys(people).length > 0, 'must not be empty')
+    .refine((people) => Object.keys(people).length <= MAX_PEOPLE, `must have at most ${MAX_PEOPLE} people`)
+    .optional()
+    .describe('Who may decide: by Telegram, or with an operator key whose owner has this name'),
   changes: z
     .strictObject({ widening: z.union([z.literal(1), z.literal(2)], { error: 'must be 1 or 2' }).optional() })
     .optional()

@@ -1,6 +1,8 @@
 import { runAtOnce, type Steps } from '../../kernel/steps';
 import { durationMs } from '../document/duration';
-import { listOf, type Policy, type Rule } from '../document/policy-schema';
+import type { Requirement } from '../../kernel/requirement';
+import { Roster } from '../../people/roster';
+import { listOf, type ClassProperties, type Policy, type Rule } from '../document/policy-schema';
 import { compileCondition } from '../matchers/condition';
 import { allOf, type Match } from '../matchers/match';
 import type { ResolvedPath } from '../matchers/resolve-path';
@@ -48,7 +50,7 @@ export interface CompiledRule {
   readonly isWhole: boolean;
 }
 
-/** The properties that this version enforces of a class, beside one approval by any operator. */
+/** The properties of a class. */
 export interface CompiledClass {
   /** Null: the timeout of the installation. */
   readonly timeoutMs: number | null;
@@ -56,6 +58,8 @@ export interface CompiledClass {
   readonly grants: boolean;
   /** True if a person may decide about it together with others, by one tap. */
   readonly together: boolean;
+  /** Null: one approval by any operator, or by anybody whom the document names. */
+  readonly required: Requirement | null;
 }
 
 /** A document ready for evaluation. */
@@ -70,6 +74,8 @@ export class CompiledPolicy {
     readonly rules: readonly CompiledRule[],
     readonly classes: ReadonlyMap<string, CompiledClass>,
     readonly shapes: ToolShapes,
+    /** Null: the document names nobody, and the operators of the installation decide. */
+    readonly people: Roster | null = null,
     base: CompiledPolicy | null = null,
   ) {
     const own = RANKS.map(
@@ -83,7 +89,7 @@ export class CompiledPolicy {
 
   /** This policy with rules that allow and are not of the document. */
   with(rules: readonly CompiledRule[]): CompiledPolicy {
-    return new CompiledPolicy(this.version, rules, this.classes, this.shapes, this);
+    return new CompiledPolicy(this.version, rules, this.classes, this.shapes, this.people, this);
   }
 
   /**
@@ -123,12 +129,24 @@ export function* compileInSteps({ policy, version }: Accepted, shapes: ToolShape
   const rules = compiled.toSorted((a, b) => (a.id < b.id ? -1 : 1));
   const classes = ['normal', 'critical', ...Object.keys(policy.classes ?? {})].map(
     (name): [string, CompiledClass] => {
-      const { timeout, grants = name === 'normal', ...demands } = policy.classes?.[name] ?? {};
+      const properties = policy.classes?.[name] ?? {};
+      const { timeout, grants = name === 'normal', ...demands } = properties;
+      const required = requirementOf(properties);
       const timeoutMs = timeout === undefined ? null : durationMs(timeout);
-      return [name, { timeoutMs, grants, together: demandsOneTap(demands) }];
+      // A grant is the word of one person.
+      return [
+        name,
+        { timeoutMs, grants: grants && required === null, together: demandsOneTap(demands), required },
+      ];
     },
   );
-  return new CompiledPolicy(version, rules, new Map(classes), shapes);
+  const people = policy.people ? new Roster(policy.people) : null;
+  return new CompiledPolicy(version, rules, new Map(classes), shapes, people);
+}
+
+function requirementOf({ approvals = 1, rejections = 1, from }: ClassProperties): Requirement | null {
+  if (approvals === 1 && rejections === 1 && from === undefined) return null;
+  return { approvals, rejections, from: from === undefined ? null : listOf(from) };
 }
 
 /** The demands of a class that one tap meets. */

@@ -126,17 +126,18 @@ function ask(
   return {
     decision: 'ask',
     ...evidence(asks),
-    class: [...names].toSorted(compareClasses)[0] ?? 'normal',
+    class: [...names].toSorted(strictestFirst(policy))[0] ?? 'normal',
     timeoutMs: timeouts.length === 0 ? null : Math.min(...timeouts),
     say: null,
     doubt,
   };
 }
 
-/** Critical first, normal last, and the others by name between them. */
-function compareClasses(a: string, b: string): number {
+/** The most approvals first; among equals critical first, normal last, and the others by name between them. */
+function strictestFirst({ classes }: CompiledPolicy): (a: string, b: string) => number {
+  const approvals = (name: string) => classes.get(name)?.required?.approvals ?? 1;
   const rank = (name: string) => (name === 'critical' ? 0 : name === 'normal' ? 2 : 1);
-  return rank(a) - rank(b) || (a < b ? -1 : 1);
+  return (a, b) => approvals(b) - approvals(a) || rank(a) - rank(b) || (a < b ? -1 : 1);
 }
 
 /** Allows what is proven; asks for everything else, with the reason if a rule was meant to allow. */

@@ -15,6 +15,7 @@ const pending = {
   status: 'pending',
   createdAt: new Date(0),
   expiresAt: new Date(60_000),
+  decisions: [],
 } as unknown as Approval;
 const settled = {
   ...pending,

@@ -40,6 +40,8 @@ const pending: Approval = {
   metadata: {},
   connector: null,
   policy: null,
+  required: null,
+  decisions: [],
   inputDigest: 'sha256:00',
   correlationId: 'test',
   traceparent: null,

@@ -7,6 +7,7 @@ import type { FinishedApprovals } from '../../../src/approvals/finished-approval
 import type { ApprovalStream } from '../../../src/approvals/approval-stream';
 import { ApprovalsController } from '../../../src/approvals/approvals.controller';
 import type { OpenAnswers } from '../../../src/access/open-answers';
+import type { ActivePolicy } from '../../../src/policy/active-policy';
 
 it('an answer is not written for a caller that hung up while it waited', async () => {
   const raw = { destroyed: false };
@@ -30,6 +31,7 @@ it('an answer is not written for a caller that hung up while it waited', async (
     { get: () => Promise.resolve(pending) } as unknown as FinishedApprovals,
     nothing as ApprovalStream,
     open as unknown as OpenAnswers,
+    nothing as ActivePolicy,
   );
   const caller: Identity = { keyId: 'k', owner: null, role: 'agent', standing: new Standing() };
   const reply = { raw } as unknown as FastifyReply;

@@ -27,6 +27,8 @@ export function anApproval(changes: Partial<ApprovalRequest> = {}): Approval {
     metadata: {},
     connector: null,
     policy: null,
+    required: null,
+    decisions: [],
     inputDigest: `sha256:${'0'.repeat(64)}`,
     correlationId: 'correlation-1',
     traceparent: null,

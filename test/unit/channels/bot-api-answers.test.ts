@@ -116,6 +116,7 @@ describe('the result of a method', () => {
     sendDocument: { message_id: 5 },
     sendPhoto: { message_id: 5 },
     editMessageText: { message_id: 5 },
+    editMessageReplyMarkup: { message_id: 5 },
   };
   const methods = Object.keys(GOOD) as BotApiMethod[];
 

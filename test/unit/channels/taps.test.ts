@@ -11,6 +11,7 @@ import { People } from '../../../src/channels/telegram/operators/people';
 import { Replies } from '../../../src/channels/telegram/operators/replies';
 import { Taps, type DataQuery } from '../../../src/channels/telegram/operators/taps';
 import type { TelegramApi } from '../../../src/channels/telegram/bot-api/telegram-api';
+import type { ActivePolicy } from '../../../src/policy/active-policy';
 import type { Tracing } from '../../../src/tracing/tracing';
 import { FakeClock } from '../../support/fake-clock';
 import { until } from '../../support/until';
@@ -50,7 +51,7 @@ function tapping() {
     { execute: () => Promise.resolve(false) } as unknown as QueryBus,
     api,
     chat,
-    new People({ isIn: () => true } as unknown as Destination, config),
+    new People({ isIn: () => true } as unknown as Destination, { people: null } as ActivePolicy, config),
     new Replies(refusals, log, { groupMinute: 20 } as unknown as SendBudget),
     refusals,
     clock,

@@ -53,6 +53,8 @@ const asked = {
   metadata: {},
   connector: null,
   policy: null,
+  required: null,
+  decisions: [],
   inputDigest: 'sha256:0',
   correlationId: 'correlation',
   traceparent: null,

@@ -108,7 +108,7 @@ describe('shape', () => {
     const schema = JSON.stringify(policyJsonSchema());
     for (const member of ['decision', 'command', 'i-know', 'except', 'widening'])
       expect(schema).toContain(`"${member}"`);
-    expect(schema).not.toContain('"people"');
+    expect(schema).not.toContain('"rota"');
   });
 });
 
@@ -177,14 +177,58 @@ describe('when', () => {
   });
 });
 
+describe('people', () => {
+  const people = {
+    olivia: { telegram: 4711, groups: ['sre', 'leads'], email: 'olivia@example.org' },
+    sam: { telegram: 4712, groups: ['sre'] },
+    maria: { groups: ['leads'] },
+  };
+
+  it.each([
+    ['two of everybody', { approvals: 2 }],
+    ['two of a group', { approvals: 2, from: 'sre' }],
+    ['any two of two groups together', { approvals: 3, from: ['sre', 'leads'] }],
+    ['several rejections', { rejections: 2 }],
+  ])('accepts a class for %s', (_, critical) => {
+    expect(refusalOfRule({}, { people, classes: { critical } })).toEqual([]);
+  });
+
+  it.each([
+    ['nobody is named', { classes: { critical: { approvals: 2 } } }, 'the document names none'],
+    ['a group is empty', { people, classes: { critical: { from: 'ops' } } }, 'Nobody is in the group "ops"'],
+    [
+      'there are too few',
+      { people, classes: { critical: { approvals: 3, from: 'sre' } } },
+      'Only 2 of `people` may decide it: olivia, sam',
+    ],
+    [
+      'there are too few to reject',
+      { people, classes: { critical: { rejections: 4 } } },
+      'Only 3 of `people` may decide it',
+    ],
+    [
+      'an account is of two people',
+      { people: { ...people, rita: { telegram: 4711 } } },
+      'olivia has this Telegram id already',
+    ],
+    ['the list is empty', { people: {} }, '`people` must not be empty'],
+    ['an id is not one of a user', { people: { rita: { telegram: -100 } } }, 'numeric id of a Telegram user'],
+    ['a name is not lower case', { people: { Rita: {} } }, 'must be lower case letters'],
+    [
+      'grants would be the word of one',
+      { people, classes: { normal: { approvals: 2, grants: true } } },
+      'A grant is the word of one person',
+    ],
+  ])('refuses it if %s', (_, others, words) => {
+    expect(refusalOfRule({}, others)).toEqual([expect.stringContaining(words)]);
+  });
+});
+
 describe('properties that a later version enforces', () => {
   it.each([
-    ['people', { people: {} }],
     ['destinations', { destinations: {} }],
     ['rota', { rota: {} }],
     ['chains', { chains: {} }],
-    ['approvals: 2', { classes: { critical: { approvals: 2 } } }],
-    ['from', { classes: { critical: { from: ['sre'] } } }],
     ['via', { classes: { critical: { via: 'console' } } }],
     ['chain', { classes: { critical: { chain: 'critical' } } }],
     ['reason', { classes: { critical: { reason: 'required' } } }],
@@ -192,7 +236,7 @@ describe('properties that a later version enforces', () => {
     expect(refusalOfRule({}, others)).toEqual([
       expect.stringMatching(
         new RegExp(
-          `\`${property}\` is not enforced by this version\\. This version enforces one approval by any operator`,
+          `\`${property}\` is not enforced by this version\\. This version enforces people, groups, approvals`,
         ),
       ),
     ]);

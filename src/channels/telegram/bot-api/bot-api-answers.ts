@@ -35,6 +35,7 @@ const RESULTS = {
   sendPhoto: message,
   // True for a message that was sent by inline mode.
   editMessageText: z.union([message, done]),
+  editMessageReplyMarkup: z.union([message, done]),
 } satisfies Readonly<Record<string, z.ZodType>>;
 
 export type BotApiMethod = keyof typeof RESULTS;

@@ -1,12 +1,11 @@
 import { Command, CommandBus, CommandHandler, QueryBus, type ICommandHandler } from '@nestjs/cqrs';
-import type { DecidedApproval } from '../../../approvals/approval';
 import { DecideApprovalCommand } from '../../../approvals/commands/decide-approval';
 import { GetApprovalQuery } from '../../../approvals/queries/get-approval';
 import type { Person } from '../../../kernel/actor';
 import { questionsOf, type Answers, type AskedQuestion } from '../../../kernel/questions';
 import { CardStore } from '../card-store';
 import type { AnswerTap } from '../operators/answer-data';
-import { findComplete, refusalOf, type TapRefusal } from './tap-card';
+import { findComplete, refusalOf, resultOf, type DecisionResult, type TapRefusal } from './tap-card';
 
 /** Result of a tap on a button that answers. */
 export type AnswerResult =
@@ -19,7 +18,7 @@ export type AnswerResult =
       readonly cardMessageId: string;
       readonly isNew: boolean;
     }
-  | { readonly kind: 'decided'; readonly approval: DecidedApproval }
+  | DecisionResult
   | TapRefusal;
 
 /** An authorised operator tapped a button that answers, which its own message shows. */
@@ -67,7 +66,7 @@ export class TapAnswerHandler implements ICommandHandler<TapAnswerCommand> {
         card.displayDigest,
         answers,
       );
-      return { kind: 'decided', approval: await this.commands.execute(command) };
+      return resultOf(await this.commands.execute(command));
     } catch (error) {
       return refusalOf(error);
     }

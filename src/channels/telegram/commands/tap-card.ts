@@ -5,20 +5,34 @@ import {
   NotDecidable,
   type Approval,
   type DecidedApproval,
+  type PendingApproval,
 } from '../../../approvals/approval';
 import type { Person } from '../../../kernel/actor';
 import { DecideApprovalCommand } from '../../../approvals/commands/decide-approval';
-import { RateLimited } from '../../../kernel/errors';
-import { parseCallbackData, type Tap } from '../operators/callback-data';
+import { TakeBackDecisionCommand } from '../../../approvals/commands/take-back-decision';
+import { DomainError, RateLimited } from '../../../kernel/errors';
+import { parseCallbackData, parseTakeBackTap, type Tap } from '../operators/callback-data';
 import { CardStore, type Card } from '../card-store';
 
-/** Result of a tap, for the answer to the operator. */
-export type TapResult = { readonly kind: 'decided'; readonly approval: DecidedApproval } | TapRefusal;
+/** Result of a decision, for the answer to the operator. */
+export type DecisionResult =
+  | { readonly kind: 'decided'; readonly approval: DecidedApproval }
+  /** More people must decide. */
+  | { readonly kind: 'counted'; readonly approval: PendingApproval };
+
+/** Result of a tap on a card. */
+export type TapResult =
+  | DecisionResult
+  /** This person has no decision any more. */
+  | { readonly kind: 'taken-back'; readonly approval: PendingApproval }
+  | TapRefusal;
 
 /** A tap that decided nothing. */
 export type TapRefusal =
   /** The approval was settled before the tap; `approval` is its current state. */
   | { readonly kind: 'too-late'; readonly approval: Approval }
+  /** The policy lets other people decide this. */
+  | { readonly kind: 'not-eligible' }
   /** The operator exceeded the rate limit. */
   | { readonly kind: 'too-many'; readonly retryAfterSeconds: number }
   /** An earlier version offered the button; the verdict would not reach the agent. */
@@ -47,21 +61,37 @@ export class TapCardHandler implements ICommandHandler<TapCardCommand> {
     private readonly commands: CommandBus,
   ) {}
 
-  async execute({ callbackData, chatId, messageId, buttons, by }: TapCardCommand): Promise<TapResult> {
+  async execute(command: TapCardCommand): Promise<TapResult> {
+    try {
+      return await this.tap(command);
+    } catch (error) {
+      return refusalOf(error);
+    }
+  }
+
+  private async tap({ callbackData, chatId, messageId, buttons, by }: TapCardCommand): Promise<TapResult> {
+    const taken = parseTakeBackTap(callbackData);
+    if (taken !== null) {
+      const card = await this.cards.findByNonce(taken);
+      if (card?.chatId !== chatId || card.messageId !== messageId) return { kind: 'unknown-button' };
+      const approval = await this.commands.execute(new TakeBackDecisionCommand(card.approvalId, by));
+      return { kind: 'taken-back', approval };
+    }
     const tap = parseCallbackData(callbackData);
     const card = tap && (await this.cards.findByNonce(tap.nonce));
     if (!tap || card?.chatId !== chatId || (card.messageId ?? messageId) !== messageId)
       return { kind: 'unknown-button' };
     if (!mayBeOffered(tap, card, buttons?.includes(callbackData) ?? null)) return { kind: 'unknown-button' };
     if (card.messageId === null) await this.cards.adopt(card, messageId);
-    try {
-      const digest = tap.complete ? card.displayDigest : card.incompleteDigest;
-      const command = new DecideApprovalCommand(card.approvalId, by, tap.verdict, null, digest);
-      return { kind: 'decided', approval: await this.commands.execute(command) };
-    } catch (error) {
-      return refusalOf(error);
-    }
+    const digest = tap.complete ? card.displayDigest : card.incompleteDigest;
+    const command = new DecideApprovalCommand(card.approvalId, by, tap.verdict, null, digest);
+    return resultOf(await this.commands.execute(command));
   }
+}
+
+/** The result of a decision: `counted` while more people must decide. */
+export function resultOf(approval: DecidedApproval | PendingApproval): DecisionResult {
+  return approval.status === 'pending' ? { kind: 'counted', approval } : { kind: 'decided', approval };
 }
 
 /** @throws the error, if it does not say why the tap decided nothing */
@@ -69,6 +99,7 @@ export function refusalOf(error: unknown): TapRefusal {
   if (error instanceof AlreadySettled || error instanceof Expired)
     return { kind: 'too-late', approval: error.approval };
   if (error instanceof NotDecidable) return { kind: 'not-decidable' };
+  if (error instanceof DomainError && error.code === 'quorum.not-eligible') return { kind: 'not-eligible' };
   if (error instanceof RateLimited) return { kind: 'too-many', retryAfterSeconds: error.retryAfterSeconds };
   throw error;
 }

@@ -1,5 +1,5 @@
 import { Command, CommandBus, CommandHandler, QueryBus, type ICommandHandler } from '@nestjs/cqrs';
-import type { DecidedApproval, Verdict } from '../../../approvals/approval';
+import type { Verdict } from '../../../approvals/approval';
 import { DecideApprovalCommand } from '../../../approvals/commands/decide-approval';
 import { GetApprovalQuery } from '../../../approvals/queries/get-approval';
 import { answersIn, questionsOf, type Answers } from '../../../kernel/questions';
@@ -7,13 +7,13 @@ import type { Person } from '../../../kernel/actor';
 import { CardReplyStore } from '../card-reply-store';
 import { CardStore } from '../card-store';
 import { PRESET_REASONS, type WordsTap } from '../operators/callback-data';
-import { findComplete, refusalOf, type TapRefusal } from './tap-card';
+import { findComplete, refusalOf, resultOf, type DecisionResult, type TapRefusal } from './tap-card';
 
 /** Result of a tap on a button that decides with words. */
 export type WordsResult =
   /** `nonce` and `cardMessageId`: of the card that the reasons reject. */
   | { readonly kind: 'reasons-offered'; readonly nonce: string; readonly cardMessageId: string }
-  | { readonly kind: 'decided'; readonly approval: DecidedApproval }
+  | DecisionResult
   /** Another person wrote the words. */
   | { readonly kind: 'words-of-another' }
   | TapRefusal;
@@ -72,7 +72,7 @@ export class TapWordsHandler implements ICommandHandler<TapWordsCommand> {
   ): Promise<WordsResult> {
     try {
       const command = new DecideApprovalCommand(approvalId, by, verdict, reason, displayDigest, answers);
-      return { kind: 'decided', approval: await this.commands.execute(command) };
+      return resultOf(await this.commands.execute(command));
     } catch (error) {
       return refusalOf(error);
     }

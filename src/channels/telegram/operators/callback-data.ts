@@ -38,6 +38,13 @@ export const stopCallbackData = (nonce: string): string => `${VERSION}:h:${nonce
 /** The nonce of the button that confirms a stop; null for other data. */
 export const parseStopTap = (data: string): string | null => STOP_FORMAT.exec(data)?.[1] ?? null;
 
+const TAKE_BACK_FORMAT = /^1:b:([A-Za-z0-9_-]{22})$/;
+
+export const takeBackCallbackData = (nonce: string): string => `${VERSION}:b:${nonce}`;
+
+/** The nonce of the card whose decision its person takes back; null for other data. */
+export const parseTakeBackTap = (data: string): string | null => TAKE_BACK_FORMAT.exec(data)?.[1] ?? null;
+
 /** The ends of a grant, by the letter in the data of its button. */
 export const GRANT_ENDS = {
   h: { seconds: 3600, uses: null, words: '1 h' },

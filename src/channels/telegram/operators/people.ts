@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Actor, Person } from '../../../kernel/actor';
 import { CONFIG, telegramOf, type Config } from '../../../config/environment';
+import { ActivePolicy } from '../../../policy/active-policy';
 import { Destination } from '../destination';
 
 /**
@@ -37,6 +38,7 @@ export class People {
 
   constructor(
     private readonly destination: Destination,
+    private readonly policy: ActivePolicy,
     @Inject(CONFIG) config: Config,
   ) {
     this.operators = new Map(telegramOf(config).operators.map(({ id, name }) => [id, name]));
@@ -45,11 +47,13 @@ export class People {
   /** Identifies an operator only by the numeric id: names can be changed, and chats are shared. */
   operatorOf(userId: number): Person | null {
     const id = String(userId);
-    const name = this.operators.get(id);
-    return name === undefined ? null : { kind: 'person', channel: 'telegram', id, name };
+    const { people } = this.policy;
+    // Whoever a policy names decides instead of the operators of the configuration.
+    const name = people ? people.ofTelegram(userId) : this.operators.get(id);
+    return name === undefined || name === null ? null : { kind: 'person', channel: 'telegram', id, name };
   }
 
-  /** The actor with the name from the configuration, if it is an operator. */
+  /** The actor with the name from the policy or the configuration, if it is an operator. */
   nameOf(actor: Actor): Actor {
     const isOperator = actor.kind === 'person' && actor.channel === 'telegram';
     return (isOperator ? this.operatorOf(Number(actor.id)) : null) ?? actor;

@@ -1,4 +1,4 @@
-import type { DecidedApproval, SettledApproval, Verdict } from '../../../approvals/approval';
+import type { DecidedApproval, PendingApproval, SettledApproval, Verdict } from '../../../approvals/approval';
 import { labelActor, type Actor } from '../../../kernel/actor';
 import { beginning } from '../../../cards/excerpt';
 import { utc } from '../../../cards/moments';
@@ -29,6 +29,24 @@ export function answersOfferedAnswer(): string {
 /** For a tap on the words of another operator. */
 export function wordsOfAnotherAnswer(): string {
   return '❓ Nothing was decided: another operator wrote these words. Reply to the card yourself.';
+}
+
+/** For a decision that needs more people. */
+export function countedAnswer({ required, decisions }: PendingApproval): string {
+  const count = (verdict: Verdict) =>
+    new Set(
+      decisions.flatMap((each) => (each.verdict === verdict && each.person !== null ? each.person : [])),
+    ).size;
+  return `🗳 Counted: ${count('approved')} of ${required?.approvals ?? 1} approvals, ${count('rejected')} of ${required?.rejections ?? 1} rejections. The agent waits.`;
+}
+
+export function takenBackAnswer(): string {
+  return '↩️ Taken back: you have no decision here any more. The agent waits.';
+}
+
+/** For a person who may not decide this request. */
+export function notEligibleAnswer(): string {
+  return '🚫 Nothing was decided: the policy lets other people decide this, and never the one who asked.';
 }
 
 /** The final outcome, for a tap that came after it. */

@@ -31,6 +31,7 @@ import { parseAnswerTap, type AnswerTap } from './answer-data';
 import {
   anonymousAnswer,
   answersOfferedAnswer,
+  countedAnswer,
   decidedAnswer,
   expiredAnswer,
   failedAnswer,
@@ -39,6 +40,7 @@ import {
   grantsNoneAnswer,
   grantsOfferedAnswer,
   notDecidableAnswer,
+  notEligibleAnswer,
   notOperatorAnswer,
   reasonsOfferedAnswer,
   revokedAnswer,
@@ -47,6 +49,7 @@ import {
   stopOfAnotherAnswer,
   stoppedAnswer,
   stopTooLateAnswer,
+  takenBackAnswer,
   tooManyAnswer,
   turnDecidedAnswer,
   turnOutdatedAnswer,
@@ -488,6 +491,8 @@ export class Taps implements BeforeApplicationShutdown {
 /** Results that a message in the chat shows as well. */
 const SHOWN: ReadonlySet<Result['kind']> = new Set([
   'decided',
+  'counted',
+  'taken-back',
   'stopped',
   'grants-offered',
   'reasons-offered',
@@ -538,6 +543,12 @@ function answerTo(result: Result): string {
   switch (result.kind) {
     case 'decided':
       return decidedAnswer(result.approval);
+    case 'counted':
+      return countedAnswer(result.approval);
+    case 'taken-back':
+      return takenBackAnswer();
+    case 'not-eligible':
+      return notEligibleAnswer();
     case 'too-late':
       return isSettled(result.approval)
         ? settledAnswer(result.approval)

@@ -1,0 +1,33 @@
+/** One person as the policy document names them. */
+export interface Member {
+  readonly telegram?: number | undefined;
+  readonly groups?: readonly string[] | undefined;
+}
+
+/** The people of one policy version, found by what authenticates them. */
+export class Roster {
+  private readonly byTelegram: ReadonlyMap<number, string>;
+
+  constructor(private readonly members: Readonly<Record<string, Member>>) {
+    this.byTelegram = new Map(
+      Object.entries(members).flatMap(([name, { telegram }]) =>
+        telegram === undefined ? [] : [[telegram, name] as const],
+      ),
+    );
+  }
+
+  get size(): number {
+    return Object.keys(this.members).length;
+  }
+
+  /** Name of the person with this Telegram id; null: the policy names nobody with it. */
+  ofTelegram(id: number): string | null {
+    return this.byTelegram.get(id) ?? null;
+  }
+
+  /** Name of the person who owns a key, compared without case and surrounding space; null: nobody. */
+  ofOwner(owner: string | null): string | null {
+    const name = owner?.trim().toLowerCase() ?? '';
+    return Object.hasOwn(this.members, name) ? name : null;
+  }
+}

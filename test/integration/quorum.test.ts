@@ -1,0 +1,246 @@
+import { readReceipt } from '../../src/receipts/verify-receipt';
+import { Api, requestBody, type Answer, type ApprovalJson } from '../support/api';
+import { createTestDatabase, type TestDatabase } from '../support/database';
+import { issueKey, revokeKey } from '../support/keys';
+import { openTestApp, type OpenApp } from '../support/open-app';
+import { until } from '../support/until';
+
+const POLICY = `
+version: 1
+people:
+  olivia: { telegram: 4711, groups: [sre, leads] }
+  sam: { telegram: 4712, groups: [sre] }
+  rita: { groups: [leads] }
+  tom: { groups: [interns] }
+rules:
+  - id: production
+    decision: ask
+    match: { tool: [Bash], command: { mentions: [[terraform, apply]] } }
+    class: critical
+classes:
+  critical: { approvals: 2, from: [sre, leads] }
+`;
+
+let database: TestDatabase;
+let app: OpenApp;
+let api: Api;
+let admin: string;
+let keys: Readonly<Record<'olivia' | 'oliviaToo' | 'sam' | 'rita' | 'tom' | 'nobody', string>>;
+
+beforeEach(async () => {
+  database = await createTestDatabase();
+  admin = await issueKey(database, 'admin', 'maria', 'maria');
+  keys = {
+    olivia: await issueKey(database, 'operator', 'olivia-laptop', 'Olivia'),
+    oliviaToo: await issueKey(database, 'operator', 'olivia-phone', ' olivia '),
+    sam: await issueKey(database, 'operator', 'sam-laptop', 'sam'),
+    rita: await issueKey(database, 'operator', 'rita-laptop', 'rita'),
+    tom: await issueKey(database, 'operator', 'tom-laptop', 'tom'),
+    nobody: await issueKey(database, 'operator', 'old-script'),
+  };
+  app = await openTestApp(database.url);
+  api = new Api(app.url);
+});
+afterEach(async () => {
+  await app.close();
+  await database.drop();
+});
+
+let active: string | null = null;
+beforeEach(() => (active = null));
+
+async function apply(document: string): Promise<void> {
+  const response = await fetch(`${app.url}/api/policy`, {
+    method: 'PUT',
+    headers: {
+      authorization: `Bearer ${admin}`,
+      'content-type': 'application/yaml',
+      ...(active === null ? { 'if-none-match': '*' } : { 'if-match': active }),
+    },
+    body: document,
+  });
+  const body = (await response.json()) as { version?: string };
+  expect(response.status).toBe(200);
+  active = body.version ?? null;
+}
+
+const as = (key: string) => ({ authorization: `Bearer ${key}` });
+
+const decide = (key: string, id: string, decision = 'approved'): Promise<Answer<ApprovalJson>> =>
+  api.call(null, 'POST', `/api/approvals/${id}/decision`, { decision }, as(key));
+
+const takeBack = (key: string, id: string): Promise<Answer<ApprovalJson>> =>
+  api.call(null, 'DELETE', `/api/approvals/${id}/decision`, undefined, as(key));
+
+async function asked(more: Record<string, unknown> = {}): Promise<string> {
+  const { body } = await api.enqueue({ toolInput: { command: 'terraform apply' }, cwd: '/srv', ...more });
+  expect(body).toMatchObject({ status: 'pending', policy: { class: 'critical' } });
+  return body.id;
+}
+
+const audited = async (id: string) =>
+  (
+    await database.query<{ line: string }>(
+      `select type || ' ' || actor as line from audit_log where approval_id = $1 order by seq`,
+      [id],
+    )
+  ).map(({ line }) => line);
+
+describe('a class that needs two people', () => {
+  beforeEach(() => apply(POLICY));
+
+  it('is approved by two different people, and its receipt and answers name both', async () => {
+    const id = await asked();
+    const first = await decide(keys.olivia, id);
+    expect(first.status).toBe(200);
+    expect(first.body).toMatchObject({
+      status: 'pending',
+      decision: null,
+      required: { approvals: 2, rejections: 1, from: ['sre', 'leads'], via: 'any' },
+      decisions: [
+        { by: { kind: 'api', id: 'olivia-laptop', name: 'olivia' }, verdict: 'approved', via: 'api' },
+      ],
+    });
+    const second = await decide(keys.sam, id);
+    expect(second.body).toMatchObject({
+      status: 'approved',
+      decision: { by: { kind: 'api', id: 'sam-laptop', name: 'sam' } },
+      decisions: [{ by: { name: 'olivia' } }, { by: { name: 'sam' } }],
+    });
+    expect((await api.get(id)).body).toEqual(second.body);
+    const { body: published } = await api.call<{ keys: [] }>(null, 'GET', '/.well-known/jwks.json');
+    expect(await readReceipt(second.body.receipt as string, published)).toMatchObject({
+      status: 'approved',
+      decidedBy: { name: 'sam' },
+      decisions: [{ by: { name: 'olivia' } }, { by: { name: 'sam' } }],
+    });
+    expect(await audited(id)).toEqual([
+      'approval.enqueued api:bootstrap-agent',
+      'approval.counted api:olivia-laptop',
+      'approval.approved api:sam-laptop',
+    ]);
+  });
+
+  it('counts one person once, by whatever key', async () => {
+    const id = await asked();
+    await decide(keys.olivia, id);
+    for (const key of [keys.olivia, keys.oliviaToo]) {
+      const { status, body } = await decide(key, id);
+      expect([status, body.status, (body.decisions as unknown[]).length]).toEqual([200, 'pending', 1]);
+    }
+  });
+
+  it('refuses people whom it does not name, and audits the refusal', async () => {
+    const id = await asked();
+    for (const key of [keys.tom, keys.nobody]) {
+      const { status, body } = await decide(key, id);
+      expect([status, body.code]).toEqual([403, 'quorum.not-eligible']);
+    }
+    expect((await audited(id)).slice(1)).toEqual([
+      'approval.decision-refused api:tom-laptop',
+      'approval.decision-refused api:old-script',
+    ]);
+  });
+
+  it('does not count the one whose own key asked', async () => {
+    const agent = await issueKey(database, 'agent', 'sams-agent', 'SAM');
+    const body = requestBody({ toolInput: { command: 'terraform apply' }, cwd: '/srv' });
+    const { id } = await until('the new key is taken', async () => {
+      const answer = await api.call(null, 'POST', '/api/approvals', body, as(agent));
+      return answer.status === 201 ? answer.body : null;
+    });
+    const { status, body: refused } = await decide(keys.sam, id);
+    expect([status, refused.code]).toEqual([403, 'access.same-owner']);
+    await decide(keys.olivia, id);
+    expect((await decide(keys.rita, id)).body.status).toBe('approved');
+  });
+
+  it('ends with the first rejection, also of somebody who had approved', async () => {
+    const id = await asked();
+    await decide(keys.olivia, id);
+    expect((await decide(keys.olivia, id, 'rejected')).body).toMatchObject({
+      status: 'rejected',
+      decision: { by: { name: 'olivia' } },
+      decisions: [{ verdict: 'rejected' }],
+    });
+  });
+
+  it('counts no more what was taken back', async () => {
+    const id = await asked();
+    await decide(keys.olivia, id);
+    expect((await takeBack(keys.oliviaToo, id)).body).toMatchObject({ status: 'pending', decisions: [] });
+    expect((await decide(keys.sam, id)).body.status).toBe('pending');
+    expect((await decide(keys.rita, id)).body).toMatchObject({
+      status: 'approved',
+      decisions: [{ by: { name: 'sam' } }, { by: { name: 'rita' } }],
+    });
+    const late = await takeBack(keys.sam, id);
+    expect([late.status, late.body.code]).toEqual([409, 'approval.already-settled']);
+    expect(await audited(id)).toContain('approval.taken-back api:olivia-phone');
+  });
+
+  it('counts nobody who may no longer decide when it settles', async () => {
+    const id = await asked();
+    await decide(keys.olivia, id);
+    await apply(POLICY.replace('[sre, leads] }\n  sam', '[interns] }\n  sam'));
+    expect((await decide(keys.sam, id)).body.status).toBe('pending');
+    const other = await asked();
+    await decide(keys.sam, other);
+    await revokeKey(database, 'sam-laptop');
+    expect((await decide(keys.rita, other)).body.status).toBe('pending');
+  });
+
+  it('has no grants, and lets no replica of an older version approve it alone', async () => {
+    const id = await asked();
+    const offers = await api.call<{ offers: unknown[] }>(
+      null,
+      'GET',
+      `/api/approvals/${id}/grant-offers`,
+      undefined,
+      as(keys.sam),
+    );
+    expect(offers.body.offers).toEqual([]);
+    const settle = `update approvals set status = 'approved', settled_at = now(), settled_by_kind = 'api',
+      settled_by_id = 'sam-laptop', settled_by_name = 'sam' where id = $1`;
+    await expect(database.query(settle, [id])).rejects.toThrow('has 1 of the required approvals');
+    await decide(keys.olivia, id);
+    await database.query(settle, [id]);
+  });
+});
+
+it('a class can ask for several rejections', async () => {
+  await apply(POLICY.replace('approvals: 2', 'approvals: 2, rejections: 2'));
+  const id = await asked();
+  expect((await decide(keys.olivia, id, 'rejected')).body.status).toBe('pending');
+  expect((await decide(keys.sam, id)).body.status).toBe('pending');
+  expect((await decide(keys.rita, id, 'rejected')).body).toMatchObject({
+    status: 'rejected',
+    decisions: [{ by: { name: 'olivia' } }, { by: { name: 'rita' } }],
+  });
+});
+
+it('people of the policy decide what needs one person, and nobody else does', async () => {
+  await apply(POLICY);
+  const { body } = await api.enqueue({ toolInput: { command: 'make' }, cwd: '/srv' });
+  expect(body).toMatchObject({ status: 'pending', policy: { class: 'normal' }, required: { approvals: 1 } });
+  const refused = await decide(keys.nobody, body.id);
+  expect([refused.status, refused.body.code]).toEqual([403, 'quorum.not-eligible']);
+  expect((await decide(keys.tom, body.id)).body).toMatchObject({ status: 'approved' });
+});
+
+it('two who approve at the same moment settle it once, whatever the order', async () => {
+  await apply(POLICY);
+  for (let round = 0; round < 20; round++) {
+    const id = await asked();
+    const answers = await Promise.all([
+      decide(keys.olivia, id),
+      decide(keys.sam, id),
+      decide(keys.oliviaToo, id),
+    ]);
+    // Of the two accounts of one person, the one that was not counted may come too late.
+    expect(answers[1].status).toBe(200);
+    expect([200, 409]).toEqual(expect.arrayContaining(answers.map(({ status }) => status)));
+    const { body } = await api.get(id);
+    expect([body.status, (body.decisions as unknown[]).length]).toEqual(['approved', 2]);
+  }
+});
