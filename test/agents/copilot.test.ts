@@ -57,7 +57,7 @@ describeAgent('copilot', ({ program }) => {
       const [, answer] = BROKEN.find(([name]) => name === what) ?? [];
       if (!answer) throw new Error(`there is no answer ${what}`);
       await withStranger(answer, async (serviceUrl) => {
-        const agent = scene.start(byHook('--allow-all-tools'), [[shell('printf ran > broken')]], {
+        const agent = await scene.start(byHook('--allow-all-tools'), [[shell('printf ran > broken')]], {
           serviceUrl,
         });
         await agent.program.ended;
@@ -67,10 +67,12 @@ describeAgent('copilot', ({ program }) => {
 
     it('does not run what was rejected, nor what was asked with a wrong key', async () => {
       const way = byHook('--allow-all-tools');
-      const rejected = scene.start(way, [[shell('printf ran > rejected-all')]]);
+      const rejected = await scene.start(way, [[shell('printf ran > rejected-all')]]);
       await scene.api.decide((await scene.asked('printf ran > rejected-all')).id, 'rejected');
       await rejected.program.ended;
-      const stranger = scene.start(way, [[shell('printf ran > stranger')]], { key: 'wrong'.repeat(10) });
+      const stranger = await scene.start(way, [[shell('printf ran > stranger')]], {
+        key: 'wrong'.repeat(10),
+      });
       await stranger.program.ended;
       expect([rejected.wrote('rejected-all'), stranger.wrote('stranger')]).toEqual([null, null]);
     });

@@ -39,23 +39,33 @@ export interface Way {
   /** The reader of the reasons of a denial; the model by default. Not every protocol has a place for them. */
   readonly readsReasons?: 'terminal';
   /** Starts the agent without a person at a terminal. */
-  readonly start: (place: Place) => Program;
+  readonly start: (place: Place) => Program | Promise<Program>;
+  /** True if the agent runs the tool where its gate failed, as its page says. */
+  readonly failsOpen?: boolean;
 }
 
 /** An agent at work, and its effects. */
 export class AtWork {
-  readonly home = temporaryDirectory('countersign-home-');
-  readonly work = temporaryDirectory('countersign-work-');
-  readonly program: Program;
-  /** Tool results as the model received them. */
-  readonly results: readonly string[];
+  private constructor(
+    readonly home: string,
+    readonly work: string,
+    readonly program: Program,
+    /** Tool results as the model received them. */
+    readonly results: readonly string[],
+  ) {}
 
-  constructor(way: Way, model: ModelEndpoint, turns: readonly (readonly Block[])[], more: Partial<Place>) {
+  static async begin(
+    way: Way,
+    model: ModelEndpoint,
+    turns: readonly (readonly Block[])[],
+    more: Partial<Place>,
+  ): Promise<AtWork> {
     const { url, results } = model.play(turns);
-    this.results = results;
-    const { home, work } = this;
+    const home = temporaryDirectory('countersign-home-');
+    const work = temporaryDirectory('countersign-work-');
     const place = { serviceUrl: '', key: AGENT_KEY, waitSeconds: 1800, ...more };
-    this.program = way.start({ home, work, modelUrl: url, ...place });
+    const program = await way.start({ home, work, modelUrl: url, ...place });
+    return new AtWork(home, work, program, results);
   }
 
   /** The content of a file that a command wrote; null if there is none. */
@@ -93,8 +103,8 @@ export class Scene {
     await this.model.close();
   }
 
-  start(way: Way, turns: readonly (readonly Block[])[], more: Partial<Place> = {}): AtWork {
-    return new AtWork(way, this.model, turns, { serviceUrl: this.stage.service.url, ...more });
+  start(way: Way, turns: readonly (readonly Block[])[], more: Partial<Place> = {}): Promise<AtWork> {
+    return AtWork.begin(way, this.model, turns, { serviceUrl: this.stage.service.url, ...more });
   }
 
   async requestsFor(text: string): Promise<ApprovalJson[]> {
@@ -177,9 +187,11 @@ export function testGate(way: Way, scene: () => Scene): void {
   const run = (command: string) => way.shell(command);
   const reasons = ({ program, results }: AtWork): string =>
     (way.readsReasons === 'terminal' ? program.errors : results).join('\n');
+  const failed = way.failsOpen === true ? 'ran' : null;
+  const doesWhat = failed === null ? 'does not run' : 'runs';
 
   it('runs a command after Approve is tapped, and not before', async () => {
-    const agent = scene().start(way, [[run('printf ran > allowed')]]);
+    const agent = await scene().start(way, [[run('printf ran > allowed')]]);
     const { id } = await scene().asked('printf ran > allowed');
     expect(agent.wrote('allowed')).toBeNull();
     await scene().tap(id, 'Approve');
@@ -188,7 +200,7 @@ export function testGate(way: Way, scene: () => Scene): void {
   });
 
   it('does not run what was rejected; the model reads the reason', async () => {
-    const agent = scene().start(way, [[run('printf ran > rejected')]]);
+    const agent = await scene().start(way, [[run('printf ran > rejected')]]);
     await scene().api.decide(
       (await scene().asked('printf ran > rejected')).id,
       'rejected',
@@ -201,53 +213,53 @@ export function testGate(way: Way, scene: () => Scene): void {
 
   it('does not run what nobody answered in time; the model reads that nobody said no', async () => {
     const waitSeconds = SHORT_WAIT_SECONDS;
-    const agent = scene().start(way, [[run('printf ran > unanswered')]], { waitSeconds });
+    const agent = await scene().start(way, [[run('printf ran > unanswered')]], { waitSeconds });
     await scene().asked('printf ran > unanswered');
     await agent.program.ended;
     expect(agent.wrote('unanswered')).toBeNull();
     expect(reasons(agent)).toMatch(/nobody (has )?(answered|decided).*nobody said no/is);
   });
 
-  it('does not run what was asked of a service that is killed', async () => {
+  it(`${doesWhat} what was asked of a service that is killed`, async () => {
     const waitSeconds = SHORT_WAIT_SECONDS;
-    const agent = scene().start(way, [[run('printf ran > orphaned')]], { waitSeconds });
+    const agent = await scene().start(way, [[run('printf ran > orphaned')]], { waitSeconds });
     await scene().asked('printf ran > orphaned');
     await scene().withoutService(() => agent.program.ended);
-    expect(agent.wrote('orphaned')).toBeNull();
+    expect(agent.wrote('orphaned')).toBe(failed);
     expect(processesOf(agent.work)).toEqual([]);
   });
 
-  it('does not run anything with a wrong key', async () => {
-    const agent = scene().start(way, [[run('printf ran > stranger')]], { key: 'wrong'.repeat(10) });
+  it(`${doesWhat} a command with a wrong key`, async () => {
+    const agent = await scene().start(way, [[run('printf ran > stranger')]], { key: 'wrong'.repeat(10) });
     await agent.program.ended;
-    expect(agent.wrote('stranger')).toBeNull();
+    expect(agent.wrote('stranger')).toBe(failed);
   });
 
   it('does not run what was asked with a key that is revoked meanwhile', async () => {
     const { database, service } = scene().stage;
     const key = await issueKey(database, 'agent', `revoked-${Date.now()}`);
     await keyIs(true, service.url, key);
-    const agent = scene().start(way, [[run('printf ran > revoked')]], { key });
+    const agent = await scene().start(way, [[run('printf ran > revoked')]], { key });
     const { requestedBy } = await scene().asked('printf ran > revoked');
     await revokeKey(database, (requestedBy as { key: string }).key);
     await agent.program.ended;
     expect(agent.wrote('revoked')).toBeNull();
   });
 
-  it.each(BROKEN)('does not run anything when the service answers with %s', async (_what, answer) => {
+  it.each(BROKEN)(`${doesWhat} a command when the service answers with %s`, async (_what, answer) => {
     await withStranger(answer, async (serviceUrl) => {
-      const agent = scene().start(way, [[run('printf ran > broken')]], {
+      const agent = await scene().start(way, [[run('printf ran > broken')]], {
         serviceUrl,
         waitSeconds: SHORT_WAIT_SECONDS,
       });
       await agent.program.ended;
-      expect(agent.wrote('broken')).toBeNull();
+      expect(agent.wrote('broken')).toBe(failed);
     });
   });
 
   it('keeps calls of one turn apart, also equal ones', async () => {
     const turn = ['printf 1 >> one', 'printf 2 >> two', 'printf 1 >> one'].map(run);
-    const agent = scene().start(way, [turn]);
+    const agent = await scene().start(way, [turn]);
     // Some agents ask for all calls at once, others for the next one after an answer.
     const verdicts = new Map([
       ['printf 1 >> one', ['approved', 'rejected'] as const],
@@ -278,7 +290,7 @@ export function testGate(way: Way, scene: () => Scene): void {
   it('runs a 20 kB command with invisible characters byte for byte, once somebody approved it', async () => {
     const hostile = `a\u200b\u202eb\u{e0041}${'x'.repeat(20_000)}$(touch injected)`;
     const command = `printf %s '${hostile}' > hostile`;
-    const agent = scene().start(way, [[run(command)]]);
+    const agent = await scene().start(way, [[run(command)]]);
     await scene().tap((await scene().asked(command)).id, 'Approve');
     await agent.program.ended;
     expect([agent.wrote('hostile'), agent.wrote('injected')]).toEqual([hostile, null]);
@@ -291,7 +303,7 @@ rules:
   - { id: denied, decision: deny, match: { command: { mentions: [[touch, denied]] } }, say: Touch no such file. }
 `);
     const granted = 'cp by-rule granted';
-    const agent = scene().start(way, [
+    const agent = await scene().start(way, [
       [run('touch by-rule')],
       [run('touch denied')],
       [run(granted)],
