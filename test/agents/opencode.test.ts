@@ -65,7 +65,7 @@ describeAgent('opencode', ({ program }) => {
       permission: allow,
       agent: { mine: { mode: 'primary', permission: allow }, build: { permission: allow } },
     });
-    const agent = scene.start(way, [[shell('printf ran > user-allows')]]);
+    const agent = await scene.start(way, [[shell('printf ran > user-allows')]]);
     await scene.api.decide((await scene.asked('printf ran > user-allows')).id, 'rejected');
     await agent.program.ended;
     expect(agent.wrote('user-allows')).toBeNull();
@@ -73,7 +73,7 @@ describeAgent('opencode', ({ program }) => {
 
   it('asks for an edit with its diff, and writes what was approved', async () => {
     const input = { filePath: 'edited.txt', content: 'new\n' };
-    const agent = scene.start(byAcp(), [[{ tool: 'write', input }]]);
+    const agent = await scene.start(byAcp(), [[{ tool: 'write', input }]]);
     const { id, toolName, toolInput } = await scene.asked('new\n');
     expect(toolName).toBe('acp_edit');
     expect(toolInput).toMatchObject({ path: join(agent.work, 'edited.txt'), newText: 'new\n' });
