@@ -24,9 +24,9 @@ export class AddPeople1795464000045 implements MigrationInterface {
       create function eligible_person(asker_owner text, required jsonb, by_kind text, by_id text) returns text
       language sql stable set search_path = pg_catalog, pg_temp as $$
         select name from ${schema}.policy_state join ${schema}.people on version = active_version
-        where case by_kind
-            when 'telegram' then telegram::text = by_id
-            when 'api' then name = (select lower(btrim(owner)) from ${schema}.api_keys k
+        where case
+            when by_kind = 'telegram' then telegram::text = by_id
+            when by_kind in ('api', 'console') then name = (select lower(btrim(owner)) from ${schema}.api_keys k
               where k.name = by_id and k.role = 'operator' and k.revoked_at is null)
           end
           and name is distinct from lower(btrim(asker_owner))

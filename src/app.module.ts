@@ -13,6 +13,7 @@ import { ENTITIES } from './entities';
 import { DatabaseModule } from './database/database.module';
 import { AgentFileModule } from './operations/agent-file/agent-file.module';
 import { DiagnosticsModule } from './operations/diagnostics/diagnostics.module';
+import { ConsoleModule } from './channels/console/console.module';
 import { ChannelsModule } from './channels/channels.module';
 import { HealthModule } from './operations/health/health.module';
 import { HttpModule } from './http/http.module';
@@ -46,6 +47,7 @@ export class AppModule {
         ConnectorsModule,
         TelegramModule.with(config),
         ChannelsModule.with(config),
+        ConsoleModule.with(config),
         RetentionModule,
         HealthModule,
         MetricsModule.create(config),

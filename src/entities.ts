@@ -1,4 +1,5 @@
 import { ApiKeyEntity } from './access/api-key.entity';
+import { ConsoleLinkEntity, ConsoleSessionEntity } from './access/sessions/session.entities';
 import { ApprovalEntity } from './approvals/approval.entity';
 import { DecisionEntity } from './approvals/decision.entity';
 import { DigestStateEntity } from './approvals/digest/digest-state.entity';
@@ -50,6 +51,8 @@ export const ENTITIES: readonly Entity[] = [
   StopConfirmationEntity,
   TurnEntity,
   ApiKeyEntity,
+  ConsoleSessionEntity,
+  ConsoleLinkEntity,
   SigningKeyEntity,
   ReceiptEntity,
   ReplicaEntity,

@@ -11,7 +11,9 @@ import { AUDIENCE, type Audience } from '../http/allow';
 import type { Identity } from './identity';
 import { Gatekeeper } from './gatekeeper';
 import { KeyRing } from './key-ring';
+import { Sessions } from './sessions/sessions';
 import { CONFIG, type Config } from '../config/environment';
+import { DomainError } from '../kernel/errors';
 
 const rolesIn = (audience: readonly Audience[] = []): Audience[] =>
   audience.filter((each) => each !== 'scraper');
@@ -40,12 +42,13 @@ type Call = FastifyRequest & Identified;
 
 const attemptOf = ({ method, routeOptions }: Call) => ({ method, route: routeOptions.url ?? '' });
 
-/** Checks bearer key, identity and role; denies by default. */
+/** Checks the bearer key or the console's session, identity and role; denies by default. */
 @Injectable()
 export class AccessGuard implements CanActivate {
   constructor(
     private readonly reflector: Reflector,
     private readonly keys: KeyRing,
+    private readonly sessions: Sessions,
     private readonly gatekeeper: Gatekeeper,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
@@ -60,10 +63,19 @@ export class AccessGuard implements CanActivate {
     if (roles?.includes('scraper') && (this.config.metrics.public || this.config.http.loopback)) return true;
     const call = context.switchToHttp().getRequest<Call>();
     const key = presentedKey(call);
-    const identity = key === null ? null : this.keys.identify(key);
+    const identity = key === null ? this.identifySession(call) : this.keys.identify(key);
     return identity instanceof Promise
       ? identity.then((found) => this.admit(call, found, roles))
       : this.admit(call, identity, roles);
+  }
+
+  /** A program sends no cookie, and waits for nothing here. */
+  private identifySession(call: Call): Identity | null | Promise<Identity | null> {
+    if (!this.sessions.isPresented(call)) return null;
+    return this.sessions.identify(call).catch((error: unknown) => {
+      if (!(error instanceof DomainError) || error.code !== 'access.cross-site') throw error;
+      return this.gatekeeper.turnAwayStranger(call.ip, attemptOf(call), error);
+    });
   }
 
   private admit(
@@ -73,7 +85,8 @@ export class AccessGuard implements CanActivate {
   ): boolean | Promise<never> {
     if (!identity) {
       const advice = 'Send a valid API key: "Authorization: Bearer KEY".';
-      return this.gatekeeper.turnAwayStranger(call.ip, attemptOf(call), advice);
+      const refusal = new DomainError('access.unauthenticated', advice);
+      return this.gatekeeper.turnAwayStranger(call.ip, attemptOf(call), refusal);
     }
     if (!roles?.includes(identity.role)) {
       const { id } = (call.params ?? {}) as { id?: unknown };

@@ -14,6 +14,8 @@ import { KeyStore } from './key-store';
 import { OpenAnswers } from './open-answers';
 import { OpenBodies } from './open-bodies';
 import { ProcessRateLimits } from './process-rate-limits';
+import { SessionStore } from './sessions/session-store';
+import { Sessions } from './sessions/sessions';
 
 /** Global: every controller needs authentication. */
 @Global()
@@ -27,6 +29,8 @@ import { ProcessRateLimits } from './process-rate-limits';
       useFactory: (store: KeyStore, clock: Clock, log: Log, config: Config) =>
         KeyRing.open(store, clock, log, config),
     },
+    SessionStore,
+    Sessions,
     RefusalLog,
     Gatekeeper,
     { provide: RateLimits, useClass: ProcessRateLimits },
@@ -35,6 +39,6 @@ import { ProcessRateLimits } from './process-rate-limits';
     HostCheck,
     BodyParser,
   ],
-  exports: [KeyRing, RefusalLog, Gatekeeper, RateLimits, OpenAnswers],
+  exports: [KeyRing, Sessions, RefusalLog, Gatekeeper, RateLimits, OpenAnswers],
 })
 export class AccessModule {}

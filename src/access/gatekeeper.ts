@@ -27,14 +27,14 @@ export class Gatekeeper {
   /**
    * Refuses an unknown caller: one audit row a source and minute.
    *
-   * @throws DomainError `access.unauthenticated` always; RateLimited above the limit of refusals.
+   * @throws `reason` always; RateLimited above the limit of refusals.
    */
-  async turnAwayStranger(address: string, { method, route }: Attempt, message: string): Promise<never> {
+  async turnAwayStranger(address: string, { method, route }: Attempt, reason: DomainError): Promise<never> {
     const actor = `ip:${sourceOf(address)}`;
     const refusal = { type: 'access.unauthenticated', actor, data: { method, route } } as const;
     await this.refusals.recordFlood({ ...refusal, approvalId: null, correlationId: currentCorrelationId() });
     await take(this.refused, actor, 'attempts without a valid key');
-    throw new DomainError('access.unauthenticated', message);
+    throw reason;
   }
 
   /**

@@ -28,10 +28,14 @@ function nameIn(host: string): string | null {
   return HOST.test(host) && URL.canParse(url) ? new URL(url).hostname.replace(/^\[|\]$|\.$/g, '') : null;
 }
 
-function hostsOf({ http, telegram }: Config): ReadonlySet<string> | null {
+function hostsOf({ http, telegram, console }: Config): ReadonlySet<string> | null {
   if (http.publicHosts === null && !http.loopback) return null;
   const webhook = telegram?.webhook ? [nameIn(new URL(telegram.webhook.url).host)] : [];
-  return new Set([http.host, ...(http.publicHosts ?? []), ...webhook].filter((name) => name !== null));
+  const url = console?.url ?? null;
+  const page = url === null ? [] : [nameIn(new URL(url).host)];
+  return new Set(
+    [http.host, ...(http.publicHosts ?? []), ...webhook, ...page].filter((name) => name !== null),
+  );
 }
 
 /**

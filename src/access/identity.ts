@@ -1,4 +1,4 @@
-import type { Asker, Person } from '../kernel/actor';
+import type { Asker, Channel, Person } from '../kernel/actor';
 import type { Role } from '../http/role';
 import type { Standing } from './standing';
 
@@ -7,9 +7,14 @@ export interface Identity extends Asker {
   /** The key's name, which is never reused. */
   readonly keyId: string;
   readonly role: Role;
+  /** `console` for a session that stands for the key. */
+  readonly channel: Channel;
   readonly standing: Standing;
 }
 
-export function actorOf({ keyId }: Pick<Identity, 'keyId'>): Person {
-  return { kind: 'person', channel: 'api', id: keyId, name: keyId };
+export function actorOf({
+  keyId,
+  channel = 'api',
+}: Pick<Identity, 'keyId'> & Partial<Pick<Identity, 'channel'>>): Person {
+  return { kind: 'person', channel, id: keyId, name: keyId };
 }

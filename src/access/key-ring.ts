@@ -94,7 +94,15 @@ export class KeyRing implements OnApplicationBootstrap, BeforeApplicationShutdow
    * @throws DomainError `database.unavailable`, as a rejection, when the table cannot be read.
    */
   identify(key: string): Identity | null | Promise<Identity | null> {
-    const digest = base64Of(key);
+    return this.identifyBase64(base64Of(key));
+  }
+
+  /** Like {@link identify}, by the key's SHA-256. */
+  identifyDigest(digest: Buffer): Identity | null | Promise<Identity | null> {
+    return this.identifyBase64(digest.toString('base64'));
+  }
+
+  private identifyBase64(digest: string): Identity | null | Promise<Identity | null> {
     const bootstrap = this.bootstrap.get(digest);
     if (bootstrap) return bootstrap;
     return this.isFresh() ? this.find(digest) : this.ensureFresh().then(() => this.find(digest));
@@ -108,7 +116,7 @@ export class KeyRing implements OnApplicationBootstrap, BeforeApplicationShutdow
 
   private admit(key: string, role: Role): void {
     const keyId = `${BOOTSTRAP_PREFIX}${role}`;
-    this.bootstrap.set(base64Of(key), { keyId, owner: null, role, standing: new Standing() });
+    this.bootstrap.set(base64Of(key), { keyId, owner: null, role, channel: 'api', standing: new Standing() });
   }
 
   private isFresh(): boolean {
@@ -161,7 +169,7 @@ export class KeyRing implements OnApplicationBootstrap, BeforeApplicationShutdow
     if (before && isSame(before.key, key)) return before;
     const { name, role, owner } = key;
     const standing = new Standing(() => this.ensureFresh());
-    return { key, identity: { keyId: name, owner, role, standing } };
+    return { key, identity: { keyId: name, owner, role, channel: 'api', standing } };
   }
 
   /** Writes the last use of keys. Best effort: a failed write is retried with the next one. */

@@ -148,7 +148,7 @@ export const FIND_BY_IDEMPOTENCY_KEY: Statement = {
  * True if the deciding key and the asking key have the same owner. Keys without an owner are not compared. $3 and $4: kind
  * and id of the actor.
  */
-export const SAME_OWNER = `$3 = 'api' and exists (
+export const SAME_OWNER = `$3 in ('api', 'console') and exists (
       select from api_keys as asker join api_keys as decider on lower(decider.owner) = lower(asker.owner)
       where asker.name = approvals.key_id and decider.name = $4)`;
 
@@ -637,6 +637,12 @@ export const FIND_EARLIER: Statement = {
   where session_id = $3
   order by id desc
   limit 3`,
+};
+
+/** Parameter: the number of ids. The requests that end first come first. */
+export const FIND_PENDING: Statement = {
+  name: 'approval-find-pending',
+  text: `select id from approvals where status = 'pending' and expires_at > now() order by expires_at, id limit $1`,
 };
 
 export const SUMMARIZE_PENDING: Statement = {

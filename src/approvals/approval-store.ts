@@ -376,6 +376,9 @@ export abstract class ApprovalStore {
     request: Pick<ApprovalRequest, 'id' | 'keyId' | 'sessionId'>,
   ): Promise<EarlierRequest[]>;
 
+  /** Ids of requests that can still be decided; those that end first come first. */
+  abstract pendingIds(limit: number): Promise<string[]>;
+
   /** Summarizes the requests that can still be decided. */
   abstract summarizePending(): Promise<PendingSummary>;
 }

@@ -31,6 +31,7 @@ import { PostgresRequestHistory } from './postgres-request-history';
 import { AwaitSettlementHandler } from './queries/await-settlement';
 import { FindGrantOffersHandler, MayGrantHandler, MayGrantLateHandler } from './queries/find-grant-offers';
 import { FindEarlierRequestsHandler } from './queries/find-earlier-requests';
+import { FindPendingHandler } from './queries/find-pending';
 import { FindOpenCallsHandler } from './queries/find-open-calls';
 import { GetApprovalHandler, GetApprovalStateHandler } from './queries/get-approval';
 import { ListApprovalsHandler } from './queries/list-approvals';
@@ -66,6 +67,7 @@ import { TimeoutSweeper } from './timeout-sweeper';
     DepartFromApprovalHandler,
     FindEarlierRequestsHandler,
     FindOpenCallsHandler,
+    FindPendingHandler,
     GetApprovalHandler,
     GetApprovalStateHandler,
     ListApprovalsHandler,

@@ -76,6 +76,7 @@ import {
   SIGNED,
   STATE,
   FIND_EARLIER,
+  FIND_PENDING,
   SUMMARIZE_PENDING,
   TAKE,
   TAKE_BACK,
@@ -620,6 +621,11 @@ export class PostgresApprovalStore extends ApprovalStore {
       ...state,
       request: request === null ? null : (JSON.parse(request) as RequestText),
     }));
+  }
+
+  async pendingIds(limit: number): Promise<string[]> {
+    const rows = await this.database.query<{ id: string }>(FIND_PENDING, [limit]);
+    return rows.map(({ id }) => id);
   }
 
   async summarizePending(): Promise<PendingSummary> {

@@ -6,6 +6,7 @@ import type { ServiceDoor } from '../agent-side/client/service-call';
 import { defaultDataDirectory } from '../config/data-directory';
 import { labelActor, readActor, type NamedActor } from '../kernel/actor';
 import { DemoAgent, type AskedApproval } from './demo/agent';
+import { consoleLink } from './demo/console-link';
 import { grantLikeIt } from './demo/grant';
 import { DEMO_POLICY } from './demo/policy';
 import { Program, requireFreePort } from './demo/programs';
@@ -229,7 +230,7 @@ async function playWithPerson(stage: Stage): Promise<void> {
   await playRules(stage, run);
   for (const step of TOOL_CALLS) {
     const approval = await askFor(agent, step, run);
-    say('', 'waiting for you: tap Approve or Reject on the chat page');
+    say('', 'waiting for you: tap Approve or Reject on the chat page, or decide in the console');
     say('agent', outcomeOf(await agent.settled(approval.id)));
   }
   await playGrant(stage, run);
@@ -241,7 +242,7 @@ async function play(started: Stoppable[], interrupted: AbortSignal, auto: boolea
   console.log('Starting PostgreSQL, the Telegram sandbox and the service …');
   const stage = await setTheStage(started, ports, interrupted);
   console.log(
-    `\n  Chat page   ${stage.sandboxUrl}/\n  API docs    ${stage.serviceUrl}/api/docs\n  Health      ${stage.serviceUrl}/health\n  Rules       ${stage.policyFile}\n`,
+    `\n  Chat page   ${stage.sandboxUrl}/\n  Console     ${await consoleLink(stage.operator)}\n  API docs    ${stage.serviceUrl}/api/docs\n  Health      ${stage.serviceUrl}/health\n  Rules       ${stage.policyFile}\n`,
   );
   if (auto) return playAlone(stage);
   await playWithPerson(stage);

@@ -1,5 +1,6 @@
 import { approvalSettingsOf } from './approvals';
 import { auditStreamOf } from './audit-stream';
+import { consoleSettingsOf } from './console';
 import { ConfigurationError, crossFaults, unknownNames, withSecretFiles } from './faults';
 import { listeningOf } from './listening';
 import { operationOf } from './operation';
@@ -13,6 +14,7 @@ function configurationOf(env: Environment, terminal: boolean) {
   const { log, ...operation } = operationOf(env, terminal);
   return {
     ...listeningOf(env),
+    ...consoleSettingsOf(env),
     ...storageOf(env),
     ...telegramSettingsOf(env),
     ...approvalSettingsOf(env),

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { isLoopback } from './listening';
 import { environmentSchema, SECRETS, type Environment } from './settings';
 
 /** Prefixes of Countersign's variables: an unknown variable with one of them is a typing error. */
@@ -13,6 +14,7 @@ const OUR_PREFIXES = [
   'AUDIT_',
   'POLICY_',
   'DIGEST_',
+  'CONSOLE_',
 ];
 
 /** Reports all faults of the environment at once, one line each, each with the variable's name. */
@@ -104,6 +106,8 @@ export function crossFaults(values: Record<string, string>): string[] {
   if (isSet('DATABASE_MIGRATION_URL') && !isSet('DATABASE_URL')) {
     faults.push('DATABASE_URL: required when DATABASE_MIGRATION_URL is set; both name the same database');
   }
+  if (env.CONSOLE_ENABLED === true && !isSet('CONSOLE_URL') && !isLoopback(env.HOST ?? ''))
+    faults.push('CONSOLE_URL: required when CONSOLE_ENABLED is true and HOST is not a loopback address');
   if (env.METRICS_PORT !== undefined && env.METRICS_PORT !== 0 && env.METRICS_PORT === env.PORT) {
     faults.push('METRICS_PORT: must differ from PORT; it is a listener of its own');
   }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { APPROVALS, CONNECTORS, LIMITS } from './approvals';
 import { AUDIT_STREAM } from './audit-stream';
+import { CONSOLE } from './console';
 import { LISTENING } from './listening';
 import { OPERATION } from './operation';
 import type { SettingFacts } from './setting';
@@ -11,6 +12,7 @@ import { DELIVERY, TELEGRAM } from './telegram';
 /** All settings, in the order of docs/configuration.md, which a test compares with them, as .env.example. */
 export const SECTIONS = [
   LISTENING,
+  CONSOLE,
   DATABASE,
   KEYS,
   TELEGRAM,
@@ -25,6 +27,7 @@ export const SECTIONS = [
 
 export const environmentSchema = z.object({
   ...LISTENING.settings,
+  ...CONSOLE.settings,
   ...DATABASE.settings,
   ...KEYS.settings,
   ...TELEGRAM.settings,

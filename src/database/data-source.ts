@@ -30,6 +30,8 @@ import { RememberOffers1795464000035 } from '../../migrations/1795464000035-Reme
 import { AddTurns1795464000036 } from '../../migrations/1795464000036-AddTurns';
 import { AddCardReplies1795464000038 } from '../../migrations/1795464000038-AddCardReplies';
 import { AddAnswers1795464000039 } from '../../migrations/1795464000039-AddAnswers';
+
+import { AddConsoleSessions1795464000043 } from '../../migrations/1795464000043-AddConsoleSessions';
 import { AddPeople1795464000045 } from '../../migrations/1795464000045-AddPeople';
 import { AddTopics1795464000012 } from '../../migrations/1795464000012-AddTopics';
 import { AddCardPieces1795464000013 } from '../../migrations/1795464000013-AddCardPieces';
@@ -127,6 +129,7 @@ export function createDataSource(
       AddTurns1795464000036,
       AddCardReplies1795464000038,
       AddAnswers1795464000039,
+      AddConsoleSessions1795464000043,
       AddPeople1795464000045,
     ],
     migrationsTransactionMode: 'all',

@@ -20,6 +20,8 @@ export const TABLE_RIGHTS = {
   card_replies: CHANGE,
   cards: CHANGE,
   chat_moves: CHANGE,
+  console_links: CHANGE,
+  console_sessions: CHANGE,
   decisions: CHANGE,
   digest_state: CHANGE,
   grants: CHANGE,

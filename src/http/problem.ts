@@ -12,6 +12,7 @@ const HTTP_STATUS = {
   'request.no-room': 503,
   'access.unauthenticated': 401,
   'access.forbidden': 403,
+  'access.cross-site': 403,
   'access.same-owner': 403,
   'access.rate-limited': 429,
   'approval.not-found': 404,

@@ -16,7 +16,7 @@ const COUNTED_FROM_BYTES = 16 * 1024;
 
 interface Unread {
   readonly answer: ServerResponse;
-  /** The key that was presented. Only answers without a secret are as large without a valid one. */
+  /** The key or session that was presented. Only answers without a secret are as large without a valid one. */
   readonly sender: string;
   readonly bytes: number;
   readonly release: () => void;
@@ -72,7 +72,7 @@ export class UnreadAnswers {
     // A caller that has gone closes no second time.
     if (text.length < COUNTED_FROM_BYTES || answer.destroyed) return () => undefined;
     const bytes = Buffer.byteLength(text);
-    const sender = answer.req.headers.authorization ?? '';
+    const sender = answer.req.headers.authorization ?? answer.req.headers.cookie ?? '';
     const release = () => {
       answer.off('close', release);
       if (this.oldestFirst.delete(unread)) this.count(unread, -bytes);

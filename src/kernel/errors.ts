@@ -25,6 +25,7 @@ export type DomainCode =
   | 'audit.checkpoint-unwritable'
   | 'access.unauthenticated'
   | 'access.forbidden'
+  | 'access.cross-site'
   | 'access.same-owner'
   | 'access.rate-limited'
   | 'database.unavailable'

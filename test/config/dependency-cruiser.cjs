@@ -177,7 +177,7 @@ module.exports = {
       name: 'no-dev-dependencies-in-the-product',
       severity: 'error',
       // These build, and never run in an installation.
-      from: { path: '^(src|migrations)/', pathNot: '^src/cli/(bundle-agent|prepack)\\.mjs$' },
+      from: { path: '^(src|migrations)/', pathNot: '^src/cli/(bundle-agent|bundle-console|prepack)\\.mjs$' },
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['npm', 'type-only'] },
     },
   ],
@@ -185,7 +185,7 @@ module.exports = {
     doNotFollow: { path: 'node_modules' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
-    exclude: { path: '^src/sandbox/page/' },
+    exclude: { path: '^src/(sandbox|channels/console)/page/' },
     enhancedResolveOptions: {
       exportsFields: ['exports'],
       conditionNames: ['import', 'require', 'node', 'default', 'types'],

@@ -54,6 +54,17 @@ export default tseslint.config(
     },
   },
   {
+    // The page of the console runs in a browser, and has settings of its own.
+    files: ['src/channels/console/page/**'],
+    languageOptions: {
+      parserOptions: { project: './src/channels/console/page/tsconfig.json' },
+    },
+    rules: {
+      // A text of a template is for a person; numbers and the like are welcome.
+      '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: { attributes: false } }],
+    },
+  },
+  {
     files: ['src/cli/**', 'src/sandbox/main.ts', 'src/database/migrate.ts', 'test/**'],
     rules: { 'no-console': 'off' },
   },

@@ -34,6 +34,7 @@ describe('the tarball', () => {
     const expected = [
       /^(package\.json|README\.md|LICENSE)$/,
       /^dist\/agent\/countersign-agent\.cjs$/,
+      /^dist\/console\/(index\.html|icon\.svg|licences\.txt|[\w-]+\.(mjs|css))$/,
       /^dist\/migrations\/\d+-\w+\.js$/,
       /^dist\/node_modules\/(LICENSES|libraries\.js|(@?[\w-]+\/)+[\w-]+\.js)$/,
       /^dist\/src\/.+\.js$/,
@@ -119,7 +120,7 @@ describe('installed globally by an ordinary user, in an empty directory and envi
     const env = { PORT: String(await freePort()) };
     const service = newcomer.start([countersign, 'serve', '--port', env.PORT]);
     await decideAndExamine(countersign, env, data);
-    for (const path of ['/api/docs/swagger-ui-bundle.js', '/agent/manifest.json'])
+    for (const path of ['/api/docs/swagger-ui-bundle.js', '/agent/manifest.json', '/console'])
       expect((await fetch(`http://127.0.0.1:${env.PORT}${path}`)).status).toBe(200);
     await stopped(service);
   });

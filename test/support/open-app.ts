@@ -48,7 +48,7 @@ export async function openTestApp(databaseUrl: string, more: Record<string, stri
   );
   attachHooks(app);
   serveApiDocs(app);
-  await app.listen(0, '127.0.0.1');
+  await app.listen(config.http.port, '127.0.0.1');
   const get = <T>(part: Type<T> | Abstract<T>): T => app.get<T>(part, { strict: false });
   return {
     url: await app.getUrl(),

@@ -15,7 +15,8 @@ beforeAll(async () => {
 afterEach(() => responses.splice(0));
 afterAll(() => new Promise((resolve) => server.close(resolve)));
 
-const holderOf = (standing: Standing) => ({ keyId: 'k', owner: null, role: 'agent', standing }) as const;
+const holderOf = (standing: Standing) =>
+  ({ keyId: 'k', owner: null, role: 'agent', channel: 'api', standing }) as const;
 const replyTo = (response: ServerResponse) => ({ raw: response }) as unknown as FastifyReply;
 
 async function call(): Promise<{ response: ServerResponse; hangUp: () => void }> {

@@ -3,7 +3,7 @@ import { Gatekeeper } from '../../../src/access/gatekeeper';
 import { ProcessRateLimits } from '../../../src/access/process-rate-limits';
 import type { RefusalLog } from '../../../src/audit/refusal-log';
 import { parseConfig } from '../../../src/config/environment';
-import type { RateLimited } from '../../../src/kernel/errors';
+import { DomainError, type RateLimited } from '../../../src/kernel/errors';
 
 const recordFlood = jest.fn(() => Promise.resolve(true));
 const refusals = { recordFlood } as unknown as RefusalLog;
@@ -59,7 +59,11 @@ it('attempts without a valid key are answered as such 600 times a minute from on
   const gate = new Gatekeeper(refusals);
   const attempt = (address: string) =>
     gate
-      .turnAwayStranger(address, { method: 'GET', route: '/' }, 'no')
+      .turnAwayStranger(
+        address,
+        { method: 'GET', route: '/' },
+        new DomainError('access.unauthenticated', 'no'),
+      )
       .catch((error: unknown) => (error as RateLimited).code);
   for (let n = 0; n < 600; n++) expect(await attempt('192.0.2.1')).toBe('access.unauthenticated');
   expect(await attempt('192.0.2.1')).toBe('access.rate-limited');

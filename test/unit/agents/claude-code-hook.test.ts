@@ -10,7 +10,13 @@ import { InvalidInput } from '../../../src/kernel/errors';
 import { anApproval, settled } from '../cards/approval-samples';
 import { permissionRequest, preToolUse } from '../../support/hook-client';
 
-const caller = { keyId: 'ci', owner: null, role: 'agent', standing: new Standing() } as const;
+const caller = {
+  keyId: 'ci',
+  owner: null,
+  role: 'agent',
+  channel: 'api' as const,
+  standing: new Standing(),
+} as const;
 const gatingEventOf = (body: unknown) =>
   eventOf({ eventMember: 'hook_event_name', gating: gatingEventNamed }, body);
 const questionFor = (payload: unknown) => questionOf(parseHook(payload), caller);

@@ -52,7 +52,7 @@ function stream(awaiting: () => Promise<Approval | null>, standing = new Standin
     getHeaders: () => ({}),
   } as unknown as FastifyReply;
   const log = createLog({ level: 'info', format: 'json' }, { write: (line) => void logged.push(line) });
-  const caller = { keyId: 'k', owner: null, role: 'agent', standing } as const;
+  const caller = { keyId: 'k', owner: null, role: 'agent', channel: 'api' as const, standing } as const;
   const unread = { write: (out: Raw, text: string) => out.write(text) } as unknown as UnreadAnswers;
   const events = new ApprovalStream(
     queries,

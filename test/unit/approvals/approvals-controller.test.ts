@@ -33,7 +33,13 @@ it('an answer is not written for a caller that hung up while it waited', async (
     open as unknown as OpenAnswers,
     nothing as ActivePolicy,
   );
-  const caller: Identity = { keyId: 'k', owner: null, role: 'agent', standing: new Standing() };
+  const caller: Identity = {
+    keyId: 'k',
+    owner: null,
+    role: 'agent',
+    channel: 'api',
+    standing: new Standing(),
+  };
   const reply = { raw } as unknown as FastifyReply;
   await expect(controller.get({ id: 'x' }, { wait: 1 }, caller, reply)).rejects.toThrow('hung up');
 });

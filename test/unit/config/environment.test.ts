@@ -36,6 +36,7 @@ describe('defaults', () => {
         bodyLimitBytes: 4_194_304,
         maxWaitingPerKey: 1000,
       },
+      console: { url: null },
       dataDir: '.data',
       database: { url: null, migrationUrl: null, poolSize: 10 },
       keys: { agent: null, operator: null },
@@ -58,6 +59,7 @@ describe('defaults', () => {
         sweepBatchSize: 500,
         warningSeconds: 5 * 60,
         maxPendingPerAgent: 1000,
+        grantUsesPerMinute: 30,
         maxPendingBytesPerAgent: 67_108_864,
         retentionDays: 90,
       },
@@ -579,5 +581,32 @@ describe('secrets', () => {
     )) {
       expect(texts).toContain(`secret-of-${name}`);
     }
+  });
+});
+
+describe('the console', () => {
+  it.each([
+    ['on with a loopback HOST', {}, { url: null }],
+    ['off beyond loopback', { HOST: '0.0.0.0' }, null],
+    [
+      'on with its address',
+      { HOST: '0.0.0.0', CONSOLE_URL: 'https://c.example.com/' },
+      { url: 'https://c.example.com' },
+    ],
+    ['off if it is switched off', { CONSOLE_ENABLED: 'false' }, null],
+  ])('is %s', (_, env: Record<string, string>, expected) => {
+    expect(parseConfig(env).console).toEqual(expected);
+  });
+
+  it.each([
+    ['http beyond loopback', { CONSOLE_URL: 'http://c.example.com' }],
+    ['a path', { CONSOLE_URL: 'https://c.example.com/approvals' }],
+    ['no address where it needs one', { HOST: '0.0.0.0', CONSOLE_ENABLED: 'true' }],
+  ])('refuses %s', (_, env: Record<string, string>) => {
+    expect(namesOf(env)).toEqual(['CONSOLE_URL']);
+  });
+
+  it('refuses an unknown variable with its prefix', () => {
+    expect(namesOf({ CONSOLE_PORT: '1' })).toEqual(['CONSOLE_PORT']);
   });
 });

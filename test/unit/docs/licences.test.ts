@@ -10,7 +10,7 @@ interface LockedPackage {
 const PERMISSIVE = new Set([
   ...['0BSD', 'Apache-2.0', 'BSD-2-Clause', 'BSD-3-Clause', 'BlueOak-1.0.0', 'ISC', 'MIT', 'Python-2.0'],
 ]);
-const ONLY_IN_DEVELOPMENT = new Set(['CC-BY-4.0', 'Unlicense']);
+const ONLY_IN_DEVELOPMENT = new Set(['CC-BY-4.0', 'MPL-2.0', 'Unlicense']);
 
 const lock = readFileSync(join(__dirname, '../../../package-lock.json'), 'utf8');
 const packages = Object.entries((JSON.parse(lock) as { packages: Record<string, LockedPackage> }).packages);

@@ -12,7 +12,7 @@ import { Gatekeeper } from '../../../access/gatekeeper';
 import { CONFIG, telegramOf, type Config } from '../../../config/environment';
 import { ANY_NUMBERS } from '../../../access/body-parser';
 import { pause } from '../../../kernel/pause';
-import { InvalidInput } from '../../../kernel/errors';
+import { DomainError, InvalidInput } from '../../../kernel/errors';
 import { Log } from '../../../logging/log';
 import { ALLOWED_UPDATES } from './allowed-updates';
 import { retryStep } from '../retry-step';
@@ -71,7 +71,7 @@ export class WebhookEndpoint implements OnModuleInit, OnApplicationBootstrap, Be
           await this.gatekeeper.turnAwayStranger(
             request.ip,
             attempt,
-            'The webhook secret is missing or wrong.',
+            new DomainError('access.unauthenticated', 'The webhook secret is missing or wrong.'),
           );
         },
       },

@@ -1,0 +1,34 @@
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+
+/** One sign-in at the console; only the browser has its token. */
+@Entity('console_sessions')
+export class ConsoleSessionEntity {
+  /** SHA-256 of the token. */
+  @PrimaryColumn('bytea', { primaryKeyConstraintName: 'pk_console_sessions' })
+  digest!: Buffer;
+
+  /** SHA-256 of the API key for which the session stands. */
+  @Column('bytea', { name: 'key_digest' })
+  keyDigest!: Buffer;
+
+  @Column('timestamptz', { name: 'created_at' })
+  createdAt!: Date;
+
+  /** Accurate to a minute. */
+  @Column('timestamptz', { name: 'used_at' })
+  usedAt!: Date;
+}
+
+/** One link that signs in, until it is used. */
+@Entity('console_links')
+export class ConsoleLinkEntity {
+  /** SHA-256 of the token in the link. */
+  @PrimaryColumn('bytea', { primaryKeyConstraintName: 'pk_console_links' })
+  digest!: Buffer;
+
+  @Column('bytea', { name: 'key_digest' })
+  keyDigest!: Buffer;
+
+  @Column('timestamptz', { name: 'expires_at' })
+  expiresAt!: Date;
+}

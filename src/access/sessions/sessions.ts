@@ -1,0 +1,156 @@
+import { randomBytes } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { CONFIG, type Config } from '../../config/environment';
+import { DomainError } from '../../kernel/errors';
+import { digestOf } from '../api-key';
+import type { Identity } from '../identity';
+import { KeyRing } from '../key-ring';
+import { perMinute, take } from '../process-rate-limits';
+import { sourceOf } from '../source';
+import { Standing } from '../standing';
+import { consoleOriginOf, isSecure, isSentByConsole } from './console-origin';
+import { readSessionCookie, writeSessionCookie } from './session-cookie';
+import { SessionStore } from './session-store';
+
+/** 256 bits, as in a key. */
+const TOKEN_BYTES = 32;
+/** Tries of one source within a minute that do not sign in. */
+const FAILURES_PER_MINUTE = 20;
+
+const READING = new Set(['GET', 'HEAD']);
+
+type Call = Pick<FastifyRequest, 'headers' | 'ip' | 'method'>;
+
+const newToken = (): string => randomBytes(TOKEN_BYTES).toString('base64url');
+
+const notFromConsole = () =>
+  new DomainError(
+    'access.cross-site',
+    'With a session of the console, only its own page may send this. Programs use an API key.',
+  );
+
+/** Ends with the key for which the session stands; a check asks whether the session itself has ended. */
+class SessionStanding extends Standing {
+  constructor(
+    private readonly key: Standing,
+    private readonly isLive: () => Promise<boolean>,
+  ) {
+    super();
+  }
+
+  override watch(call: AbortController): void {
+    this.key.watch(call);
+  }
+
+  override release(call: AbortController): void {
+    this.key.release(call);
+  }
+
+  override async confirm(): Promise<void> {
+    await this.key.confirm();
+    if (!(await this.isLive()))
+      throw new DomainError('access.unauthenticated', 'This session has ended; sign in again.');
+  }
+}
+
+/**
+ * The sessions of browsers at the console. A session is another way to be the holder of an API key: it has its role and
+ * its owner, and ends with it. Nothing of it is kept in memory, so each replica knows at once what ended.
+ */
+@Injectable()
+export class Sessions {
+  private readonly attempts = perMinute(FAILURES_PER_MINUTE);
+
+  constructor(
+    private readonly store: SessionStore,
+    private readonly keys: KeyRing,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {}
+
+  /** True if the request has a session's cookie and is addressed to the console. */
+  isPresented(call: Call): boolean {
+    return this.tokenOf(call) !== null;
+  }
+
+  /**
+   * Finds the holder of the request's session; null: there is none, or it has ended.
+   *
+   * @throws DomainError `access.cross-site` for a change that another page sends, `database.unavailable`
+   */
+  async identify(call: Call): Promise<Identity | null> {
+    const token = this.tokenOf(call);
+    if (token === null) return null;
+    if (!READING.has(call.method)) this.requireConsole(call);
+    const digest = digestOf(token);
+    const keyDigest = await this.store.find(digest, true);
+    const identity = keyDigest && (await this.keys.identifyDigest(keyDigest));
+    if (identity?.role !== 'operator') return null;
+    const isLive = async () => (await this.store.find(digest, false)) !== null;
+    return { ...identity, channel: 'console', standing: new SessionStanding(identity.standing, isLive) };
+  }
+
+  /**
+   * Exchanges an operator's key for a session.
+   *
+   * @returns the `Set-Cookie` header; null: the key is not valid for the console
+   * @throws DomainError `access.cross-site`; RateLimited
+   */
+  async signIn(call: Call, key: string): Promise<string | null> {
+    await this.countAttempt(call);
+    return this.open(call, digestOf(key));
+  }
+
+  /** Like {@link signIn}, with a link's token, which is used up. */
+  async signInByLink(call: Call, link: string): Promise<string | null> {
+    await this.countAttempt(call);
+    const keyDigest = await this.store.useLink(digestOf(link));
+    return keyDigest && this.open(call, keyDigest);
+  }
+
+  /** Makes a token that signs in once, within 15 minutes, as the holder of the key. */
+  async makeLink(key: string, { keyId }: Identity): Promise<string> {
+    const token = newToken();
+    await this.store.addLink({ digest: digestOf(token), keyDigest: digestOf(key), actor: `api:${keyId}` });
+    return token;
+  }
+
+  /** Ends the request's session, if it has one. @returns the `Set-Cookie` header that removes the cookie */
+  async signOut(call: Call): Promise<string> {
+    const origin = this.requireConsole(call);
+    const token = this.tokenOf(call);
+    const keyDigest = token && (await this.store.find(digestOf(token), false));
+    if (token && keyDigest) {
+      const { keyId = 'unknown' } = (await this.keys.identifyDigest(keyDigest)) ?? {};
+      await this.store.close({ digest: digestOf(token), keyDigest, actor: `console:${keyId}` });
+    }
+    return writeSessionCookie(null, isSecure(origin));
+  }
+
+  private async open(call: Call, keyDigest: Buffer): Promise<string | null> {
+    const origin = this.requireConsole(call);
+    const identity = await this.keys.identifyDigest(keyDigest);
+    if (identity?.role !== 'operator') return null;
+    // Always a new one: a token that the browser brought may be known to somebody else.
+    const token = newToken();
+    await this.store.open({ digest: digestOf(token), keyDigest, actor: `console:${identity.keyId}` });
+    await this.attempts.reward(sourceOf(call.ip), 1);
+    return writeSessionCookie(token, isSecure(origin));
+  }
+
+  private async countAttempt(call: Call): Promise<void> {
+    this.requireConsole(call);
+    await take(this.attempts, sourceOf(call.ip), 'attempts to sign in');
+  }
+
+  private requireConsole(call: Call): string {
+    const origin = consoleOriginOf(call, this.config);
+    if (origin === null || !isSentByConsole(call, origin)) throw notFromConsole();
+    return origin;
+  }
+
+  private tokenOf(call: Call): string | null {
+    const origin = consoleOriginOf(call, this.config);
+    return origin === null ? null : readSessionCookie(call.headers.cookie, isSecure(origin));
+  }
+}

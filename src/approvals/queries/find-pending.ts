@@ -1,0 +1,18 @@
+import { Query, QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
+import { ApprovalStore } from '../approval-store';
+
+/** Finds the ids of requests that can still be decided; those that end first come first. */
+export class FindPendingQuery extends Query<string[]> {
+  constructor(readonly limit: number) {
+    super();
+  }
+}
+
+@QueryHandler(FindPendingQuery)
+export class FindPendingHandler implements IQueryHandler<FindPendingQuery> {
+  constructor(private readonly store: ApprovalStore) {}
+
+  execute({ limit }: FindPendingQuery): Promise<string[]> {
+    return this.store.pendingIds(limit);
+  }
+}

@@ -1,0 +1,26 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { FinishedApprovals } from '../../approvals/finished-approvals';
+import type { Config } from '../../config/environment';
+import { ActionController } from './action.controller';
+import { EventsController } from './events.controller';
+import { InboxFeed } from './inbox-feed';
+import { PageController } from './page.controller';
+import { SessionController } from './session.controller';
+
+/** The console in a browser: its page, its sessions, and the events and texts that it shows. */
+@Module({})
+export class ConsoleModule {
+  /** Events and texts are part of the API, and always served. */
+  static with({ console }: Config): DynamicModule {
+    return {
+      module: ConsoleModule,
+      // The page takes every other address below /console, so it comes last.
+      controllers: [
+        ActionController,
+        EventsController,
+        ...(console ? [SessionController, PageController] : []),
+      ],
+      providers: [FinishedApprovals, InboxFeed],
+    };
+  }
+}

@@ -1,0 +1,67 @@
+import { Controller, Get, Headers, Res } from '@nestjs/common';
+import {
+  ApiBearerAuth,
+  ApiExtraModels,
+  ApiHeader,
+  ApiOkResponse,
+  ApiOperation,
+  ApiTags,
+} from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { Caller } from '../../access/access.guard';
+import type { Identity } from '../../access/identity';
+import { OpenAnswers } from '../../access/open-answers';
+import { Allow } from '../../http/allow';
+import { openEventStream } from '../../http/event-stream';
+import { Heartbeats } from '../../http/heartbeats';
+import { UnreadAnswers } from '../../http/unread-answers';
+import { InboxFeed } from './inbox-feed';
+import { InboxItemView } from './inbox-item';
+
+/** The events of the inbox, for consoles. */
+@ApiTags('console')
+@ApiBearerAuth()
+@Controller('api/events')
+@Allow('operator')
+export class EventsController {
+  constructor(
+    private readonly feed: InboxFeed,
+    private readonly open: OpenAnswers,
+    private readonly heartbeats: Heartbeats,
+    private readonly unread: UnreadAnswers,
+  ) {}
+
+  @Get()
+  @ApiOperation({
+    summary: 'The pending requests and every change of them, as server-sent events',
+    description:
+      'First `inbox` with all `items` (at most 1000, those that end first), then `asked` and `settled`. A reconnect with ' +
+      '`Last-Event-ID` gets what it missed, or `inbox` again. A request that a rule answers was never pending, and is not here.',
+  })
+  @ApiHeader({ name: 'Last-Event-ID', required: false })
+  @ApiExtraModels(InboxItemView)
+  @ApiOkResponse({ content: { 'text/event-stream': { schema: { type: 'string' } } } })
+  async follow(
+    @Headers('last-event-id') lastId: string | undefined,
+    @Caller() caller: Identity,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const gone = await this.open.hold(reply, caller);
+    const out = openEventStream(reply);
+    const stopListening = this.feed.listen(({ event, data }, id) => {
+      this.unread.write(out, `id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+    }, lastId ?? null);
+    // The console learns that its session has ended by the end of the stream.
+    const stopBeating = this.heartbeats.start(() => {
+      out.write(': live\n\n');
+      caller.standing.confirm().catch(() => out.end());
+    });
+    const end = () => {
+      stopListening();
+      stopBeating();
+      out.end();
+    };
+    if (gone.aborted) end();
+    else gone.addEventListener('abort', end, { once: true });
+  }
+}

@@ -1,0 +1,136 @@
+import {
+  QueryCache,
+  QueryClient,
+  QueryClientProvider,
+  useQuery,
+  useQueryClient,
+} from '@tanstack/react-query';
+import { createRootRoute, createRoute, createRouter, RouterProvider } from '@tanstack/react-router';
+import { useEffect, useMemo, useState } from 'react';
+import { api, bodyOf, isSignedOut, Refusal } from './api';
+import { GrantsView } from './grants-view';
+import { HistoryView, readFilter } from './history-view';
+import { InboxStream } from './inbox';
+import { InboxView } from './inbox-view';
+import { Failure, Loading } from './notes';
+import { Shell } from './shell';
+import { SignIn } from './sign-in';
+import { StreamContext } from './stream-context';
+import { SystemView } from './system-view';
+
+const SESSION = ['session'];
+const STALE_MS = 30_000;
+
+const root = createRootRoute({ component: Shell });
+const inbox = createRoute({
+  getParentRoute: () => root,
+  path: '/',
+  component: () => <InboxView id={null} />,
+});
+const request = createRoute({
+  getParentRoute: () => root,
+  path: '/requests/$id',
+  component: function Request() {
+    return <InboxView id={request.useParams().id} />;
+  },
+});
+const history = createRoute({
+  getParentRoute: () => root,
+  path: '/history',
+  validateSearch: readFilter,
+  component: function History() {
+    return <HistoryView filter={history.useSearch()} />;
+  },
+});
+const grants = createRoute({ getParentRoute: () => root, path: '/grants', component: GrantsView });
+const system = createRoute({ getParentRoute: () => root, path: '/system', component: SystemView });
+
+const router = createRouter({
+  routeTree: root.addChildren([inbox, request, history, grants, system]),
+  basepath: '/console',
+  defaultNotFoundComponent: () => <InboxView id={null} />,
+});
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router;
+  }
+}
+
+const client: QueryClient = new QueryClient({
+  queryCache: new QueryCache({
+    onError: (error) => {
+      if (isSignedOut(error)) void client.invalidateQueries({ queryKey: SESSION });
+    },
+  }),
+  defaultOptions: {
+    queries: {
+      staleTime: STALE_MS,
+      retry: (failures, error) => failures < 2 && !(error instanceof Refusal && error.status < 500),
+    },
+  },
+});
+
+/** The token of a sign-in link; it leaves the address at once, so that nobody copies it. */
+function takeLink(): string | null {
+  const link = /^#link=([\w-]+)$/.exec(location.hash)?.[1] ?? null;
+  if (link !== null) window.history.replaceState(null, '', location.pathname);
+  return link;
+}
+
+const link = takeLink();
+/** Used once, also where React renders twice. */
+let linkSignIn: Promise<unknown> | null = null;
+const useLink = () =>
+  (linkSignIn ??= link === null ? Promise.resolve() : api.POST('/console/session', { body: { link } }));
+
+function Session() {
+  const queries = useQueryClient();
+  const [linkFault, setLinkFault] = useState<string | null>(null);
+  const session = useQuery({
+    queryKey: SESSION,
+    queryFn: async () => {
+      await useLink().catch((error: unknown) =>
+        setLinkFault(error instanceof Error ? error.message : String(error)),
+      );
+      return bodyOf(api.GET('/console/session'));
+    },
+    staleTime: Infinity,
+    refetchOnWindowFocus: 'always',
+  });
+  const stream = useMemo(
+    () => new InboxStream(() => void queries.invalidateQueries({ queryKey: SESSION })),
+    [queries],
+  );
+  const operator = session.data?.operator ?? null;
+  const isSignedIn = operator !== null;
+  useEffect(() => {
+    if (!isSignedIn) return;
+    stream.open();
+    return () => stream.close();
+  }, [stream, isSignedIn]);
+  if (session.data === undefined)
+    return session.error ? (
+      <main className="alone">
+        <Failure error={session.error} retry={() => void session.refetch()} />
+      </main>
+    ) : (
+      <main className="alone">
+        <Loading />
+      </main>
+    );
+  if (operator === null) return <SignIn fault={linkFault} onSignedIn={() => void session.refetch()} />;
+  return (
+    <StreamContext value={stream}>
+      <RouterProvider router={router} />
+    </StreamContext>
+  );
+}
+
+export function App() {
+  return (
+    <QueryClientProvider client={client}>
+      <Session />
+    </QueryClientProvider>
+  );
+}

@@ -1,0 +1,99 @@
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useRef } from 'react';
+import { api, bodyOf, type Verdict } from './api';
+import { TEXTS } from './texts';
+import { useKeys } from './use-keys';
+
+const T = TEXTS.request;
+
+/** Approve, reject and grant. The keys only go to a button: Enter then decides, so that no slip decides. */
+export function DecisionBar({ id, verdicts }: { id: string; verdicts: readonly Verdict[] }) {
+  const queries = useQueryClient();
+  const reason = useRef<HTMLInputElement>(null);
+  const approve = useRef<HTMLButtonElement>(null);
+  const reject = useRef<HTMLButtonElement>(null);
+  const refresh = () =>
+    queries.invalidateQueries({
+      predicate: ({ queryKey }) => queryKey[1] === id || queryKey[0] === 'history',
+    });
+  const decide = useMutation({
+    mutationFn: (decision: Verdict) =>
+      bodyOf(
+        api.POST('/api/approvals/{id}/decision', {
+          params: { path: { id } },
+          body: { decision, reason: reason.current?.value.trim() || null },
+        }),
+      ),
+    onSettled: refresh,
+  });
+  const offers = useQuery({
+    queryKey: ['offers', id],
+    queryFn: () => bodyOf(api.GET('/api/approvals/{id}/grant-offers', { params: { path: { id } } })),
+    retry: false,
+  });
+  const grant = useMutation({
+    mutationFn: (offer: string) => bodyOf(api.POST('/api/grants', { body: { approvalId: id, offer } })),
+    onSettled: refresh,
+  });
+  useKeys((key) => {
+    if (key === 'a') approve.current?.focus();
+    else if (key === 'r') reject.current?.focus();
+    else return false;
+    return true;
+  });
+  const isBusy = decide.isPending || grant.isPending;
+  const fault = decide.error ?? grant.error;
+  return (
+    <div className="decision">
+      {!verdicts.includes('approved') && <p className="hint">{T.onlyReject}</p>}
+      {fault && (
+        <p className="fault" role="alert">
+          {fault.message}
+        </p>
+      )}
+      {(offers.data?.offers.length ?? 0) > 0 && (
+        <details>
+          <summary>{T.more}</summary>
+          <p className="hint">{T.moreNote}</p>
+          <ul>
+            {offers.data?.offers.map(({ id: offer, scope }) => (
+              <li key={offer}>
+                <button type="button" disabled={isBusy} onClick={() => grant.mutate(offer)}>
+                  {scope}
+                </button>
+              </li>
+            ))}
+          </ul>
+        </details>
+      )}
+      <div className="decide">
+        <label htmlFor="reason">{T.reason}</label>
+        <input id="reason" ref={reason} maxLength={1000} placeholder={T.reasonHint} autoComplete="off" />
+        {verdicts.includes('rejected') && (
+          <button
+            ref={reject}
+            type="button"
+            className="reject"
+            aria-keyshortcuts="r"
+            disabled={isBusy}
+            onClick={() => decide.mutate('rejected')}
+          >
+            {T.reject}
+          </button>
+        )}
+        {verdicts.includes('approved') && (
+          <button
+            ref={approve}
+            type="button"
+            className="approve"
+            aria-keyshortcuts="a"
+            disabled={isBusy}
+            onClick={() => decide.mutate('approved')}
+          >
+            {T.approve}
+          </button>
+        )}
+      </div>
+    </div>
+  );
+}

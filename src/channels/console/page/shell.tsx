@@ -1,0 +1,120 @@
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { Link, Outlet, useNavigate } from '@tanstack/react-router';
+import { useEffect, useRef, type RefObject } from 'react';
+import { api } from './api';
+import { TEXTS } from './texts';
+import { useKeys } from './use-keys';
+import { useStream } from './stream-context';
+
+const VIEWS = [
+  ['/', TEXTS.views.inbox, 'M4 13l3-8h10l3 8v6H4zM4 13h5l1.5 2.5h3L15 13h5'],
+  ['/history', TEXTS.views.history, 'M12 7v5l3.5 2M4.6 9A8 8 0 1 1 4 12M4 5v4h4'],
+  ['/grants', TEXTS.views.grants, 'M12 3l7 3v5c0 5-3 8-7 10-4-2-7-5-7-10V6zM9 12l2 2 4-4'],
+  ['/system', TEXTS.views.system, 'M3 12h4l3-7 4 14 3-7h4'],
+] as const;
+
+function Connection() {
+  const { state } = useStream();
+  const words = { live: TEXTS.live, connecting: TEXTS.connecting, offline: TEXTS.offline }[state];
+  return (
+    <span className={`connection ${state}`} role="status">
+      <span aria-hidden="true" className="dot" />
+      {words}
+    </span>
+  );
+}
+
+function KeyboardHelp({ dialog }: { dialog: RefObject<HTMLDialogElement | null> }) {
+  return (
+    <dialog ref={dialog} aria-labelledby="keys-title">
+      <h2 id="keys-title">{TEXTS.keys.title}</h2>
+      <dl className="keys">
+        {TEXTS.keys.list.map(([key, does]) => (
+          <div key={key}>
+            <dt>
+              <kbd>{key}</kbd>
+            </dt>
+            <dd>{does}</dd>
+          </div>
+        ))}
+      </dl>
+      <form method="dialog">
+        <button type="submit">{TEXTS.keys.close}</button>
+      </form>
+    </dialog>
+  );
+}
+
+/** The frame of every view. */
+export function Shell() {
+  const inbox = useStream();
+  const navigate = useNavigate();
+  const queries = useQueryClient();
+  const help = useRef<HTMLDialogElement>(null);
+  const signOut = useMutation({
+    mutationFn: () => api.DELETE('/console/session'),
+    onSettled: () => queries.resetQueries(),
+  });
+  const count = inbox.items?.length ?? 0;
+  useEffect(() => {
+    document.title = count > 0 ? `(${count}) ${TEXTS.product}` : TEXTS.product;
+  }, [count]);
+  useKeys((key) => {
+    if (key === '?') help.current?.showModal();
+    else if (key === '/')
+      void navigate({ to: '/history' }).then(() => document.getElementById('agent')?.focus());
+    else return false;
+    return true;
+  });
+  return (
+    <div className="shell">
+      <a className="skip" href="#content">
+        {TEXTS.skip}
+      </a>
+      <header>
+        <Link to="/" className="brand">
+          <img src="/console/assets/icon.svg" alt="" width="28" height="28" />
+          <span>{TEXTS.product}</span>
+        </Link>
+        <nav aria-label={TEXTS.navigation}>
+          {VIEWS.map(([to, name, path]) => (
+            <Link key={to} to={to} activeOptions={{ exact: true }}>
+              <svg viewBox="0 0 24 24" aria-hidden="true">
+                <path d={path} />
+              </svg>
+              <span>{name}</span>
+              {to === '/' && count > 0 && (
+                <span className="count" aria-label={TEXTS.inbox.waiting(count)}>
+                  {count}
+                </span>
+              )}
+            </Link>
+          ))}
+        </nav>
+        <div className="corner">
+          <Connection />
+          <button
+            type="button"
+            className="quiet wide-only"
+            title={TEXTS.inbox.shortcuts}
+            onClick={() => help.current?.showModal()}
+          >
+            <kbd>?</kbd>
+          </button>
+          <button type="button" className="quiet" onClick={() => signOut.mutate()}>
+            {TEXTS.signOut}
+          </button>
+        </div>
+      </header>
+      {inbox.state === 'offline' && (
+        <p className="banner" role="alert">
+          {TEXTS.offlineNote}
+        </p>
+      )}
+      <main id="content" tabIndex={-1}>
+        <Outlet />
+      </main>
+      <KeyboardHelp dialog={help} />
+    </div>
+  );
+}

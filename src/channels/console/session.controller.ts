@@ -1,0 +1,118 @@
+import { Body, Controller, Delete, Get, HttpCode, Post, Req, Res } from '@nestjs/common';
+import {
+  ApiCreatedResponse,
+  ApiNoContentResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiTags,
+} from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { createZodDto } from 'nestjs-zod';
+import { z } from 'zod';
+import { Caller, presentedKey } from '../../access/access.guard';
+import { Gatekeeper } from '../../access/gatekeeper';
+import type { Identity } from '../../access/identity';
+import { Sessions } from '../../access/sessions/sessions';
+import { Allow } from '../../http/allow';
+import { DomainError, InvalidInput } from '../../kernel/errors';
+import { nullableText } from '../../kernel/nullable-text';
+
+class SignInDto extends createZodDto(
+  z.strictObject({
+    key: z.string().min(1, 'must not be empty').max(500, 'must have at most 500 characters').optional(),
+    link: z
+      .string()
+      .regex(/^[\w-]{43}$/, 'must be the token of a sign-in link')
+      .optional(),
+  }),
+) {}
+
+class SessionView extends createZodDto(
+  z.strictObject({
+    operator: z
+      .strictObject({ key: z.string(), owner: nullableText('Owner of the key.') })
+      .nullable()
+      .meta({ description: 'Holder of the session; null: not signed in.' }),
+  }),
+) {}
+
+class LinkView extends createZodDto(z.strictObject({ token: z.string() })) {}
+
+const REFUSED = {
+  key: 'This is not a valid operator key. Make one with "countersign keys add --role operator --name NAME".',
+  link: 'This link was used or is too old. Ask for a new one, or sign in with an operator key.',
+};
+
+/** Sign-in at the console: an operator's API key, pasted once, or a link that works once. */
+@ApiTags('console')
+@Controller('console')
+export class SessionController {
+  constructor(
+    private readonly sessions: Sessions,
+    private readonly gatekeeper: Gatekeeper,
+  ) {}
+
+  @Post('session')
+  @HttpCode(204)
+  @Allow('anyone')
+  @ApiOperation({ summary: 'Sign in: exchange an operator key, or a link’s token, for a session cookie' })
+  @ApiNoContentResponse()
+  async signIn(
+    @Body() { key, link }: SignInDto,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<void> {
+    const attempt = { method: 'POST', route: '/console/session' };
+    const refuse = (error: unknown) => {
+      if (!(error instanceof DomainError) || error.code !== 'access.cross-site') throw error;
+      return this.gatekeeper.turnAwayStranger(request.ip, attempt, error);
+    };
+    if ((key === undefined) === (link === undefined))
+      throw new InvalidInput([{ path: '', message: 'give either key or link' }]);
+    const cookie = await (
+      key === undefined ? this.sessions.signInByLink(request, link ?? '') : this.sessions.signIn(request, key)
+    ).catch(refuse);
+    if (cookie !== null) return void reply.header('set-cookie', cookie);
+    const reason = new DomainError('access.unauthenticated', key === undefined ? REFUSED.link : REFUSED.key);
+    await this.gatekeeper.turnAwayStranger(request.ip, attempt, reason);
+  }
+
+  @Get('session')
+  @Allow('anyone')
+  @ApiOperation({ summary: 'The holder of this browser’s session' })
+  @ApiOkResponse({ type: SessionView })
+  async read(@Req() request: FastifyRequest) {
+    const identity = await this.sessions.identify(request);
+    return { operator: identity && { key: identity.keyId, owner: identity.owner } };
+  }
+
+  @Delete('session')
+  @HttpCode(204)
+  @Allow('anyone')
+  @ApiOperation({ summary: 'Sign out' })
+  @ApiNoContentResponse()
+  async signOut(
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<void> {
+    void reply.header('set-cookie', await this.sessions.signOut(request));
+  }
+
+  @Post('links')
+  @HttpCode(201)
+  @Allow('operator')
+  @ApiOperation({
+    summary: 'Make a link that signs in at the console, once and within 15 minutes',
+    description: 'Needs the API key itself, and not a session. The page is `/console/#link=TOKEN`.',
+  })
+  @ApiCreatedResponse({ type: LinkView })
+  async makeLink(@Req() request: FastifyRequest, @Caller() caller: Identity) {
+    const key = presentedKey(request);
+    if (key === null)
+      throw new DomainError(
+        'access.forbidden',
+        'A session makes no further sign-in: send the API key itself.',
+      );
+    return { token: await this.sessions.makeLink(key, caller) };
+  }
+}

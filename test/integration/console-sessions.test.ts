@@ -1,0 +1,282 @@
+import { request as httpRequest } from 'node:http';
+import { newKey, digestOf } from '../../src/access/api-key';
+import { KeyStore } from '../../src/access/key-store';
+import type { ApprovalJson } from '../support/api';
+import { ownService } from '../support/own-service';
+import { AGENT_KEY, OPERATOR_KEY } from '../support/well-known';
+import { until } from '../support/until';
+
+const service = ownService();
+
+interface Sent {
+  readonly method?: string;
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+}
+
+interface Got {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly text: string;
+}
+
+/** One call with any header, also those that fetch does not let a caller set. */
+function send({ method = 'GET', path, headers = {}, body }: Sent): Promise<Got> {
+  const { hostname, port } = new URL(service.app.url);
+  const text = body === undefined ? undefined : JSON.stringify(body);
+  return new Promise((resolve, reject) => {
+    const call = httpRequest(
+      {
+        hostname,
+        port,
+        path,
+        method,
+        headers: { ...(text === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+      },
+      (answer) => {
+        let received = '';
+        answer.on('data', (chunk: Buffer) => (received += chunk.toString()));
+        answer.on('end', () =>
+          resolve({ status: answer.statusCode ?? 0, headers: answer.headers, text: received }),
+        );
+      },
+    );
+    call.on('error', reject);
+    call.end(text);
+  });
+}
+
+/** The headers that the console's page sends. */
+const own = () => ({ 'x-countersign-console': '1', origin: service.app.url });
+
+const cookieOf = ({ headers }: Got): string => (headers['set-cookie']?.[0] ?? '').split(';')[0] ?? '';
+
+const codeOf = ({ text }: Got): unknown => (JSON.parse(text) as { code: string }).code;
+
+const signIn = (body: object = { key: OPERATOR_KEY }, headers: Record<string, string> = own()) =>
+  send({ method: 'POST', path: '/console/session', body, headers });
+
+const list = (cookie: string, headers: Record<string, string> = {}) =>
+  send({ path: '/api/approvals', headers: { cookie, ...headers } });
+
+const decide = async (cookie: string, headers: Record<string, string>) => {
+  const { body } = await service.api.enqueue();
+  const path = `/api/approvals/${body.id}/decision`;
+  return send({ method: 'POST', path, body: { decision: 'approved' }, headers: { cookie, ...headers } });
+};
+
+const audited = (type: string) =>
+  service.database.query<{ actor: string }>('select actor from audit_log where type = $1', [type]);
+
+it('an operator key opens a session, which does what the key may do and is recorded as the console', async () => {
+  const opened = await signIn();
+  expect(opened).toMatchObject({ status: 204, text: '' });
+  expect(opened.headers['set-cookie']).toEqual([
+    expect.stringMatching(/^countersign=[\w-]{43}; HttpOnly; SameSite=Strict; Path=\/; Max-Age=43200$/),
+  ]);
+  const cookie = cookieOf(opened);
+  expect((await list(cookie)).status).toBe(200);
+  const decided = JSON.parse((await decide(cookie, own())).text) as ApprovalJson;
+  expect(decided).toMatchObject({
+    status: 'approved',
+    decision: { by: { kind: 'console', id: 'bootstrap-operator' } },
+  });
+  expect(await audited('console.signed-in')).toContainEqual({ actor: 'console:bootstrap-operator' });
+});
+
+it('the database has only digests of the session', async () => {
+  const token = cookieOf(await signIn()).split('=')[1] ?? '';
+  const rows = await service.database.query('select digest from console_sessions where digest = $1', [
+    digestOf(token),
+  ]);
+  expect(rows).toHaveLength(1);
+});
+
+it.each([
+  ['an agent key', AGENT_KEY],
+  ['an unknown key', 'cso_unknown-unknown-unknown-unknown-unknown'],
+])('%s opens none', async (_, key) => {
+  const refused = await signIn({ key });
+  expect(refused.status).toBe(401);
+  expect(refused.headers['set-cookie']).toBeUndefined();
+});
+
+it('each sign-in has a new token, whatever cookie the browser brought', async () => {
+  const brought = cookieOf(await signIn());
+  const opened = await signIn({ key: OPERATOR_KEY }, { ...own(), cookie: brought });
+  expect(cookieOf(opened)).not.toBe(brought);
+});
+
+describe('a change with a session', () => {
+  let cookie: string;
+  beforeAll(async () => {
+    cookie = cookieOf(await signIn());
+  });
+
+  it.each([
+    ['without the header of the page', () => ({ origin: service.app.url })],
+    ['from another origin', () => ({ ...own(), origin: 'https://evil.example' })],
+    ['from another port of this machine', () => ({ ...own(), origin: 'http://127.0.0.1:8081' })],
+    ['from a page without an origin', () => ({ ...own(), origin: 'null' })],
+    [
+      'from another site, without an origin',
+      () => ({ 'x-countersign-console': '1', 'sec-fetch-site': 'same-site' }),
+    ],
+    ['that does not say where it comes from', () => ({ 'x-countersign-console': '1' })],
+  ])('is refused %s', async (_, headers: () => Record<string, string>) => {
+    const refused = await decide(cookie, headers());
+    expect(refused.status).toBe(403);
+    expect(codeOf(refused)).toBe('access.cross-site');
+    const signedIn = await signIn({ key: OPERATOR_KEY }, headers());
+    expect(signedIn.status).toBe(403);
+  });
+
+  it('is accepted from the same origin as the browser says it', async () => {
+    const headers = { 'x-countersign-console': '1', 'sec-fetch-site': 'same-origin' };
+    expect((await decide(cookie, headers)).status).toBe(200);
+  });
+
+  it('is nothing under a name that another page has pointed here', async () => {
+    const host = 'evil.example';
+    const headers = { ...own(), host, origin: `http://${host}` };
+    expect((await list(cookie, { host })).status).toBe(421);
+    expect((await decide(cookie, headers)).status).toBe(421);
+    expect((await signIn({ key: OPERATOR_KEY }, headers)).status).toBe(421);
+    expect((await send({ path: '/console', headers: { host } })).status).toBe(421);
+  });
+
+  it('needs no such header with an API key', async () => {
+    const { body } = await service.api.enqueue();
+    expect((await service.api.decide(body.id, 'approved')).status).toBe(200);
+  });
+});
+
+describe('a session ends', () => {
+  it('12 hours after the sign-in, by the time of the database', async () => {
+    const cookie = cookieOf(await signIn());
+    await service.database.query(`update console_sessions set created_at = created_at - interval '12 hours'`);
+    expect((await list(cookie)).status).toBe(401);
+  });
+
+  it('30 minutes after its last use', async () => {
+    const cookie = cookieOf(await signIn());
+    const wait = (minutes: number) =>
+      service.database.query(`update console_sessions set used_at = now() - make_interval(mins => $1)`, [
+        minutes,
+      ]);
+    await wait(29);
+    expect((await list(cookie)).status).toBe(200);
+    await wait(29);
+    expect((await list(cookie)).status).toBe(200);
+    await wait(30);
+    expect((await list(cookie)).status).toBe(401);
+  });
+
+  it('when its person signs out, and is removed', async () => {
+    const cookie = cookieOf(await signIn());
+    const out = await send({ method: 'DELETE', path: '/console/session', headers: { ...own(), cookie } });
+    expect(out).toMatchObject({ status: 204 });
+    expect(out.headers['set-cookie']?.[0]).toContain('countersign=; ');
+    expect((await list(cookie)).status).toBe(401);
+    expect(await audited('console.signed-out')).toHaveLength(1);
+  });
+
+  it('with its key, and so does what it has open', async () => {
+    const store = service.app.get(KeyStore);
+    const key = newKey('operator');
+    await store.add({ name: 'leaver', role: 'operator', owner: null, digest: digestOf(key) }, 'test');
+    const cookie = await until('the key counts', async () => {
+      const opened = await signIn({ key });
+      return opened.status === 204 ? cookieOf(opened) : null;
+    });
+    const { hostname, port } = new URL(service.app.url);
+    const ended = new Promise<void>((resolve) => {
+      httpRequest({ hostname, port, path: '/api/events', headers: { cookie } }, (answer) => {
+        answer.resume().once('end', resolve);
+        void store.revoke('leaver', 'test');
+      }).end();
+    });
+    await ended;
+    expect((await list(cookie)).status).toBe(401);
+  });
+});
+
+describe('a link', () => {
+  const make = async () => {
+    const { body } = await service.api.call<{ token: string }>('operator', 'POST', '/console/links');
+    return body.token;
+  };
+
+  it('signs in once', async () => {
+    const link = await make();
+    expect((await signIn({ link })).status).toBe(204);
+    expect((await signIn({ link })).status).toBe(401);
+  });
+
+  it('signs one of two people in who use it at the same time', async () => {
+    const link = await make();
+    const statuses = (await Promise.all([signIn({ link }), signIn({ link })])).map(({ status }) => status);
+    expect(statuses.sort()).toEqual([204, 401]);
+  });
+
+  it('is valid for 15 minutes', async () => {
+    const link = await make();
+    await service.database.query(`update console_links set expires_at = expires_at - interval '15 minutes'`);
+    expect((await signIn({ link })).status).toBe(401);
+  });
+
+  it('is made with the key itself, not with a session, and by no agent', async () => {
+    const cookie = cookieOf(await signIn());
+    const refused = await send({ method: 'POST', path: '/console/links', headers: { ...own(), cookie } });
+    expect(refused.status).toBe(403);
+    expect((await service.api.call('agent', 'POST', '/console/links')).status).toBe(403);
+  });
+});
+
+describe('limits', () => {
+  const limited = ownService();
+
+  it('failed attempts to sign in are limited', async () => {
+    const headers = {
+      'content-type': 'application/json',
+      'x-countersign-console': '1',
+      origin: limited.app.url,
+    };
+    const attempt = async () => {
+      const body = JSON.stringify({ key: 'wrong' });
+      const { status } = await fetch(`${limited.app.url}/console/session`, { method: 'POST', headers, body });
+      return status;
+    };
+    const statuses: number[] = [];
+    for (let n = 0; n < 21; n++) statuses.push(await attempt());
+    expect(new Set(statuses.slice(0, 20))).toEqual(new Set([401]));
+    expect(statuses[20]).toBe(429);
+  });
+});
+
+describe('behind a proxy with TLS', () => {
+  const behind = ownService({ CONSOLE_URL: 'https://countersign.example.com' });
+
+  it('the cookie is for that host alone, and only over HTTPS', async () => {
+    const { hostname, port } = new URL(behind.app.url);
+    const host = 'countersign.example.com';
+    const headers = {
+      host,
+      origin: `https://${host}`,
+      'x-countersign-console': '1',
+      'content-type': 'application/json',
+    };
+    const cookies = await new Promise<readonly string[] | undefined>((resolve, reject) => {
+      const call = httpRequest(
+        { hostname, port, method: 'POST', path: '/console/session', headers },
+        (answer) => resolve(answer.resume().headers['set-cookie']),
+      );
+      call.on('error', reject);
+      call.end(JSON.stringify({ key: OPERATOR_KEY }));
+    });
+    expect(cookies).toEqual([
+      expect.stringMatching(/^__Host-countersign=[\w-]{43}; HttpOnly; SameSite=Strict; Path=\/; .*; Secure$/),
+    ]);
+  });
+});
