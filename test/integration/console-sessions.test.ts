@@ -146,6 +146,11 @@ describe('a change with a session', () => {
     expect((await send({ path: '/console', headers: { host } })).status).toBe(421);
   });
 
+  it('is nothing under a Host that is no address, also with a key', async () => {
+    const headers = { host: 'localhost:99999', authorization: `Bearer ${OPERATOR_KEY}` };
+    expect((await send({ path: '/console', headers })).status).toBe(421);
+  });
+
   it('needs no such header with an API key', async () => {
     const { body } = await service.api.enqueue();
     expect((await service.api.decide(body.id, 'approved')).status).toBe(200);

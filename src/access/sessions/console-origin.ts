@@ -17,8 +17,9 @@ export function consoleOriginOf(
 ): string | null {
   if (console === null) return null;
   if (console.url !== null && new URL(console.url).host === host.toLowerCase()) return console.url;
-  if (!http.loopback || !/^(\[::1\]|[\w.-]+)(:\d+)?$/.test(host)) return null;
-  const { hostname, origin } = new URL(`http://${host}`);
+  const address = `http://${host}`;
+  if (!http.loopback || !/^(\[::1\]|[\w.-]+)(:\d+)?$/.test(host) || !URL.canParse(address)) return null;
+  const { hostname, origin } = new URL(address);
   return isLoopback(hostname.replace(/^\[|\]$/g, '')) ? origin : null;
 }
 

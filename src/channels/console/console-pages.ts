@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
@@ -22,7 +22,8 @@ export interface PageFile {
   readonly etag: string;
 }
 
-const manifestPath = () => require.resolve('#console-page/index.html');
+/** Throws if the page is not built: a file that does not exist cannot be resolved. */
+const indexPath = () => require.resolve('#console-page/index.html');
 
 async function readPageFile(path: string): Promise<PageFile> {
   const plain = readFileSync(path);
@@ -34,13 +35,22 @@ async function readPageFile(path: string): Promise<PageFile> {
   };
 }
 
+/** The folder of the built page; null: it is not built. */
+function pageFolder(locate: () => string): string | null {
+  try {
+    return dirname(locate());
+  } catch {
+    return null;
+  }
+}
+
 /**
  * Reads the built page, by the names of its files. They are few, and stay in memory, so that no address names a path.
  * Empty if the page is not built.
  */
-export async function readPageFiles(locate = manifestPath): Promise<ReadonlyMap<string, PageFile>> {
-  const folder = dirname(locate());
-  if (!existsSync(folder)) return new Map();
+export async function readPageFiles(locate = indexPath): Promise<ReadonlyMap<string, PageFile>> {
+  const folder = pageFolder(locate);
+  if (folder === null) return new Map();
   const names = readdirSync(folder).filter((name) => !name.startsWith('.'));
   return new Map(
     await Promise.all(names.map(async (name) => [name, await readPageFile(join(folder, name))] as const)),

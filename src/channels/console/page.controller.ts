@@ -64,10 +64,16 @@ export class PageController {
 
   /** Reads once; again after a failure, since somebody may have built it meanwhile. */
   private read(): Promise<ReadonlyMap<string, PageFile>> {
-    this.files ??= readPageFiles().then((files) => {
-      if (files.size === 0) this.files = null;
-      return files;
-    });
+    this.files ??= readPageFiles().then(
+      (files) => {
+        if (files.size === 0) this.files = null;
+        return files;
+      },
+      (error: unknown) => {
+        this.files = null;
+        throw error;
+      },
+    );
     return this.files;
   }
 
