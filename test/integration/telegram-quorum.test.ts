@@ -1,7 +1,9 @@
+import { Api } from '../support/api';
+import { buttonsOf as textsOf } from '../support/sandbox-client';
 import { TelegramRig } from '../support/telegram-rig';
 import { until } from '../support/until';
-import { issueKey } from '../support/keys';
-import { OPERATOR_ID, STRANGER_ID } from '../support/well-known';
+import { issueKey, keyIs } from '../support/keys';
+import { OPERATOR_ID, OPERATOR_KEY, STRANGER_ID } from '../support/well-known';
 
 const PAUL = 3;
 const POLICY = `
@@ -87,4 +89,30 @@ it('a person takes an approval back, and somebody of another group decides nothi
   const rejected = await rig.chat.press(card.messageId, 'Reject', PAUL);
   expect(rejected?.text).toContain('Rejected by you');
   expect((await rig.api.get(approval.id)).body.status).toBe('rejected');
+});
+
+it('a tap for all calls of a turn decides nothing for the one whose own agent asks, and says why', async () => {
+  const agent = await issueKey(rig.database, 'agent', 'ritas-agent', 'Rita');
+  await keyIs(true, rig.app.url, agent);
+  const ritas = new Api(rig.app.url, { agent, operator: OPERATOR_KEY });
+  const asked = await Promise.all(
+    ['npm run test', 'npm run lint'].map((command) =>
+      ritas.enqueue({ toolInput: { command }, cwd: '/srv/shop', sessionId: 'ritas' }),
+    ),
+  );
+  const ids = asked.map(({ body }) => body.id);
+  const summary = await rig.chat.find('the summary', (message) =>
+    textsOf(message).includes('✅ Approve all 2'),
+  );
+  const refused = await rig.chat.press(summary.messageId, 'Approve all 2', STRANGER_ID);
+  expect(refused).toMatchObject({ showAlert: true, text: expect.stringContaining('other people') as string });
+  const audited = await rig.database.query(
+    `select 1 from audit_log where approval_id = any($1::uuid[]) and actor = $2
+       and type = 'approval.decision-refused' and data::jsonb ->> 'reason' = 'not-eligible'`,
+    [ids, `telegram:${STRANGER_ID}`],
+  );
+  expect(audited).toHaveLength(2);
+  for (const id of ids) expect((await ritas.get(id)).body.status).toBe('pending');
+  const decided = await rig.chat.press(summary.messageId, 'Approve all 2', PAUL);
+  expect(decided?.text).toContain('2 approved by you');
 });

@@ -21,8 +21,10 @@ import { decideCounted, findDecidable } from './decidable';
 export interface DecidedTurn {
   /** Has this verdict of this person, from this tap or an earlier one. */
   readonly decided: readonly DecidedApproval[];
-  /** Ended otherwise, or must be decided alone. */
+  /** Ended otherwise, must be decided alone, or may not be decided by this person. */
   readonly refused: readonly Approval[];
+  /** True if this person may not decide one of them. */
+  readonly isBarred: boolean;
 }
 
 /**
@@ -70,15 +72,30 @@ export class DecideTurnHandler implements ICommandHandler<DecideTurnCommand> {
     );
     const open = judged.flatMap((each) => (each.kind === 'open' ? [each] : []));
     const settled = await this.settle(open, command);
-    if (open.length > 0 && settled.length === 0) return null;
+    const missed = open.filter(({ call }) => !settled.some(({ id }) => id === call.id));
+    const isBarred = await this.explain(missed, command);
+    if (open.length > 0 && settled.length === 0 && !isBarred) return null;
     const before = judged.flatMap((each) => (each.kind === 'decided-before' ? [each.decided] : []));
     const refused = await this.refuse(judged, command, settled.length > 0);
-    const missed = open.filter(({ call }) => !settled.some(({ id }) => id === call.id));
     const changed = await Promise.all(missed.map(({ call }) => findDecidable(call.id, this)));
     return {
       decided: [...settled, ...before],
       refused: [...refused, ...changed.map(({ approval }) => approval)],
+      isBarred,
     };
+  }
+
+  /** Audits those that this person may not decide. @returns true if there is one */
+  private async explain(
+    missed: readonly { readonly call: ShownCall }[],
+    { by, verdict }: DecideTurnCommand,
+  ): Promise<boolean> {
+    let isBarred = false;
+    for (const { call } of missed) {
+      const why = await this.store.explainRefusal(call.id, by, verdict);
+      isBarred ||= why === 'same-owner' || why === 'not-eligible';
+    }
+    return isBarred;
   }
 
   private judge(call: ShownCall, seen: Snapshot, { by, verdict }: DecideTurnCommand): Judged {

@@ -20,6 +20,8 @@ export type TurnResult =
   | { readonly kind: 'turn-outdated' }
   /** All of them had ended. */
   | { readonly kind: 'turn-over' }
+  /** The policy lets other people decide them. */
+  | { readonly kind: 'not-eligible' }
   | { readonly kind: 'too-many'; readonly retryAfterSeconds: number }
   | { readonly kind: 'unknown-button' };
 
@@ -69,8 +71,10 @@ export class TapTurnHandler implements ICommandHandler<TapTurnCommand> {
 
   private async decide(calls: DecideTurnCommand['calls'], verdict: Verdict, by: Person): Promise<TurnResult> {
     try {
-      const { decided, refused } = await this.commands.execute(new DecideTurnCommand(calls, by, verdict));
-      if (decided.length === 0) return { kind: 'turn-over' };
+      const { decided, refused, isBarred } = await this.commands.execute(
+        new DecideTurnCommand(calls, by, verdict),
+      );
+      if (decided.length === 0) return { kind: isBarred ? 'not-eligible' : 'turn-over' };
       const approvalIds = decided.map(({ id }) => id);
       return { kind: 'turn-decided', verdict, approvalIds, others: refused.length };
     } catch (error) {
