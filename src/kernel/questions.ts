@@ -7,6 +7,9 @@ import { isQuestion } from './question-tools';
 const MAX_QUESTIONS = 6;
 const MAX_OPTIONS = 12;
 
+/** Longest text of a question or an option, in UTF-16 units; of a form with longer ones, none is read. */
+const MAX_TEXT_LENGTH = 1000;
+
 /** Longest text of one answer, in UTF-16 units, as for a reason. */
 export const MAX_ANSWER_LENGTH = 1000;
 
@@ -15,9 +18,9 @@ const schema = z.object({
   questions: z
     .array(
       z.object({
-        question: z.string().min(1),
+        question: z.string().min(1).max(MAX_TEXT_LENGTH),
         multiSelect: z.boolean().default(false),
-        options: z.array(z.object({ label: z.string().min(1) })).max(MAX_OPTIONS),
+        options: z.array(z.object({ label: z.string().min(1).max(MAX_TEXT_LENGTH) })).max(MAX_OPTIONS),
       }),
     )
     .min(1)

@@ -35,6 +35,8 @@ describe('the questions of a call', () => {
       [{ ...colour, options: [option('Red'), option('Red')] }],
       [{ ...colour, question: '' }],
       [{ ...colour, question: '__proto__' }],
+      [{ ...colour, question: 'x'.repeat(1001) }],
+      [{ ...colour, options: [option('x'.repeat(1001))] }],
       Array.from({ length: 7 }, (_, i) => ({ ...colour, question: `${i}?` })),
       [{ ...colour, options: Array.from({ length: 13 }, (_, i) => option(`${i}`)) }],
     ])
