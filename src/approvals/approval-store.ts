@@ -250,7 +250,7 @@ export abstract class ApprovalStore {
   ): Promise<readonly string[]>;
 
   /**
-   * Makes a grant of one use from a request that expired or whose key cancelled it.
+   * Makes a grant of one use from a request that expired or whose key cancelled it. Finds the one that this person made before.
    *
    * @returns null if the request is another by now, another policy version is active, the rules are stopped, or the key has
    * too many open grants
@@ -260,7 +260,7 @@ export abstract class ApprovalStore {
     by: Person,
     grant: LateGrant,
   ): Promise<
-    | { readonly id: string; readonly expiresAt: Date }
+    | { readonly id: string; readonly expiresAt: Date; readonly usesLeft: number | null }
     | 'same-owner'
     | 'not-eligible'
     | 'granted-before'
@@ -272,7 +272,11 @@ export abstract class ApprovalStore {
    *
    * @returns null if nothing stands in its way any more
    */
-  abstract explainRefusal(id: string, by: Person, verdict: Verdict): Promise<DecisionRefusal | null>;
+  abstract explainRefusal(
+    id: string,
+    by: Person,
+    attempt: Verdict | 'taken-back',
+  ): Promise<DecisionRefusal | null>;
 
   /**
    * Attaches a returning caller to a request that has no waiter, before `expiresAt`.

@@ -2,15 +2,17 @@ import { Body, Controller, Delete, Get, HttpCode, Param, Post, UseFilters } from
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { ApiBearerAuth, ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { Caller } from '../access/access.guard';
-import { actorOf, type Identity } from '../access/identity';
+import type { Identity } from '../access/identity';
 import { Allow } from '../http/allow';
 import { nameActor } from '../kernel/actor';
+import { ActivePolicy } from '../policy/active-policy';
 import { ListGrantsQuery } from '../policy/grants/list-grants';
 import { RevokeGrantCommand } from '../policy/grants/revoke-grant';
 import { IdParamDto } from './approval-inputs';
 import { ApprovalRefusalFilter } from './approval-refusal.filter';
 import { MakeGrantCommand, type MadeGrant } from './commands/make-grant';
 import { MakeLateGrantCommand } from './commands/make-late-grant';
+import { deciderOf } from './decider';
 import { GrantBodyDto, GrantListView, GrantOffersView, grantViewOf, MadeGrantView } from './grant-views';
 import { FindGrantOffersQuery } from './queries/find-grant-offers';
 
@@ -22,6 +24,7 @@ export class GrantsController {
   constructor(
     private readonly commands: CommandBus,
     private readonly queries: QueryBus,
+    private readonly policy: ActivePolicy,
   ) {}
 
   @Get('approvals/:id/grant-offers')
@@ -49,7 +52,7 @@ export class GrantsController {
     const { approvalId, offer, seconds, uses = null, place } = body;
     const bounds = { seconds, uses, inDirectory: place === 'cwd' };
     const made = await this.commands.execute(
-      new MakeGrantCommand(approvalId, offer, bounds, actorOf(caller)),
+      new MakeGrantCommand(approvalId, offer, bounds, deciderOf(caller, this.policy.people)),
     );
     return viewOf(made);
   }
@@ -61,7 +64,9 @@ export class GrantsController {
   })
   @ApiCreatedResponse({ type: MadeGrantView })
   async makeLate(@Param() { id }: IdParamDto, @Caller() caller: Identity) {
-    return viewOf(await this.commands.execute(new MakeLateGrantCommand(id, actorOf(caller))));
+    return viewOf(
+      await this.commands.execute(new MakeLateGrantCommand(id, deciderOf(caller, this.policy.people))),
+    );
   }
 
   @Delete('grants/:id')
@@ -69,7 +74,7 @@ export class GrantsController {
   @Allow('operator')
   @ApiOperation({ summary: 'End a grant on all replicas' })
   async revoke(@Param() { id }: IdParamDto, @Caller() caller: Identity): Promise<void> {
-    await this.commands.execute(new RevokeGrantCommand(id, actorOf(caller)));
+    await this.commands.execute(new RevokeGrantCommand(id, deciderOf(caller, this.policy.people)));
   }
 }
 

@@ -435,7 +435,9 @@ export class PostgresApprovalStore extends ApprovalStore {
     };
     const [row] = await this.database.query<{
       refusal: 'same-owner' | 'not-eligible' | null;
+      id: string | null;
       expires_at: Date | null;
+      uses_left: number | null;
     }>(GRANT_LATE, [
       from.id,
       this.lanes.current,
@@ -453,13 +455,18 @@ export class PostgresApprovalStore extends ApprovalStore {
     ]);
     if (!row) return null;
     if (row.refusal) return row.refusal;
-    return row.expires_at === null ? 'granted-before' : { id: grant.id, expiresAt: row.expires_at };
+    const { id, expires_at: expiresAt, uses_left: usesLeft } = row;
+    return id === null || expiresAt === null ? 'granted-before' : { id, expiresAt, usesLeft };
   }
 
-  async explainRefusal(id: string, by: Person, verdict: Verdict): Promise<DecisionRefusal | null> {
+  async explainRefusal(
+    id: string,
+    by: Person,
+    attempt: Verdict | 'taken-back',
+  ): Promise<DecisionRefusal | null> {
     const [row] = await this.database.query<{ why: DecisionRefusal | null }>(EXPLAIN_REFUSAL, [
       id,
-      verdict,
+      attempt,
       by.channel,
       by.id,
     ]);

@@ -1,3 +1,4 @@
+import { Client } from 'pg';
 import { readReceipt } from '../../src/receipts/verify-receipt';
 import { Api, type ApprovalJson } from '../support/api';
 import { createTestDatabase, type TestDatabase } from '../support/database';
@@ -295,8 +296,50 @@ describe('from a request that ended before anybody decided', () => {
     const { id } = await ask('npm run test');
     await api.call('agent', 'POST', `/api/approvals/${id}/cancel`, {});
     const made = await Promise.all([1, 2, 3, 4].map(() => allowOnce(id)));
-    expect(made.map(({ status }) => status).toSorted()).toEqual([201, 409, 409, 409]);
+    expect(made.map(({ status }) => status)).toEqual([201, 201, 201, 201]);
+    expect(new Set(made.map(({ body }) => (body as { id: string }).id)).size).toBe(1);
     expect(await openGrants()).toHaveLength(1);
+    const audited = await database.query(`select 1 from audit_log where type = 'grant.made'`);
+    expect(audited).toHaveLength(1);
+  });
+
+  it('is told again to its maker, whose answer may have been lost, and refused to everybody else', async () => {
+    const { id } = await ask('npm run test');
+    await expire(id);
+    const first = await allowOnce(id);
+    expect(await allowOnce(id)).toMatchObject({ status: 201, body: first.body });
+    const key = await issueKey(database, 'operator', 'paul');
+    await keyIs(true, app.url, key);
+    const pauls = new Api(app.url, { agent: AGENT_KEY, operator: key });
+    const path = `/api/approvals/${id}/late-grant`;
+    expect(await pauls.call('operator', 'POST', path)).toMatchObject({
+      status: 409,
+      body: { code: 'grant.not-permitted' },
+    });
+    await asOperator('DELETE', `/api/grants/${(first.body as { id: string }).id}`);
+    expect((await allowOnce(id)).status).toBe(409);
+  });
+
+  it('is refused while the key has all its open grants, except to the maker who asks again', async () => {
+    const { id } = await ask('npm run test');
+    const other = await ask('npm run lint');
+    await expire(id);
+    await expire(other.id);
+    expect((await allowOnce(id)).status).toBe(201);
+    await Promise.all(Array.from({ length: 49 }, (_, nth) => ask(`npm run test-${nth}`)));
+    await database.query(
+      `insert into grants (id, approval_id, key_id, session_id, tool, scope, words, policy_version, made_by_kind,
+         made_by_id, made_by_name, made_at, expires_at, max_uses, uses)
+       select gen_random_uuid(), a.id, a.key_id, a.session_id, g.tool, g.scope, g.words, g.policy_version, g.made_by_kind,
+         g.made_by_id, g.made_by_name, g.made_at, g.expires_at, null, 0
+       from grants g cross join approvals a where a.id not in ($1, $2)`,
+      [id, other.id],
+    );
+    expect(await allowOnce(other.id)).toMatchObject({
+      status: 409,
+      body: { code: 'grant.not-permitted', detail: expect.stringContaining('50 open grants') as string },
+    });
+    expect((await allowOnce(id)).status).toBe(201);
   });
 
   it.each<[string, (id: string) => Promise<unknown>]>([
@@ -433,4 +476,28 @@ it('belongs to operators: an agent neither sees nor makes one', async () => {
   ] as const) {
     expect((await api.call('agent', method, path)).status).toBe(403);
   }
+});
+
+it('locks what it settles in the order of the ids, as other decisions do', async () => {
+  const asked = [await ask('npm run test'), await ask('npm run test')];
+  const [first = '', second = ''] = asked.map(({ id }) => id).toSorted();
+  const bystander = new Client({ connectionString: database.url });
+  await bystander.connect();
+  try {
+    await bystander.query('begin');
+    await bystander.query('select 1 from approvals where id = $1 for update', [first]);
+    const granted = grant(second, 'npm run test');
+    await until('the grant waits for the first', async () => {
+      const waiting = await database.query(
+        `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+      );
+      return waiting.length > 0;
+    });
+    await bystander.query('select 1 from approvals where id = $1 for update nowait', [second]);
+    await bystander.query('commit');
+    expect((await granted).status).toBe(201);
+  } finally {
+    await bystander.end();
+  }
+  for (const id of [first, second]) expect((await api.get(id)).body.status).toBe('approved');
 });

@@ -179,6 +179,16 @@ describe('a class that needs two people', () => {
     expect(await audited(id)).toContain('approval.taken-back api:olivia-phone');
   });
 
+  it('refuses a taking back by people whom it does not name, and audits that', async () => {
+    const id = await asked();
+    await decide(keys.olivia, id);
+    const refused = await takeBack(keys.tom, id);
+    expect([refused.status, refused.body.code]).toEqual([403, 'quorum.not-eligible']);
+    expect((await audited(id)).slice(2)).toEqual(['approval.decision-refused api:tom-laptop']);
+    // Somebody who may decide and has not keeps no decision.
+    expect((await takeBack(keys.sam, id)).body).toMatchObject({ status: 'pending', decisions: [{}] });
+  });
+
   it('counts nobody who may no longer decide when it settles', async () => {
     const id = await asked();
     await decide(keys.olivia, id);
@@ -226,6 +236,27 @@ it('people of the policy decide what needs one person, and nobody else does', as
   const refused = await decide(keys.nobody, body.id);
   expect([refused.status, refused.body.code]).toEqual([403, 'quorum.not-eligible']);
   expect((await decide(keys.tom, body.id)).body).toMatchObject({ status: 'approved' });
+});
+
+it('people of the policy make grants under their own name', async () => {
+  await apply(POLICY);
+  const { body } = await api.enqueue({ toolInput: { command: 'npm run test' }, cwd: '/srv' });
+  const path = `/api/approvals/${body.id}/grant-offers`;
+  const { body: found } = await api.call<{ offers: { id: string }[] }>(
+    null,
+    'GET',
+    path,
+    undefined,
+    as(keys.sam),
+  );
+  const made = await api.call<Record<string, unknown>>(
+    null,
+    'POST',
+    '/api/grants',
+    { approvalId: body.id, offer: found.offers[0]?.id },
+    as(keys.sam),
+  );
+  expect(made.body.by).toEqual({ kind: 'api', id: 'sam-laptop', name: 'sam' });
 });
 
 it('two who approve at the same moment settle it once, whatever the order', async () => {

@@ -50,13 +50,13 @@ export async function findDecidable(
 }
 
 /**
- * Explains a decision that was not stored. @returns null if the request must be read again.
+ * Explains a decision that was not stored, or not taken back. @returns null if the request must be read again.
  *
  * @throws DomainError `access.same-owner`, `quorum.not-eligible`
  */
 export async function explainRefusal(
   { approval: { id, required } }: Snapshot,
-  { by, verdict }: { by: Person; verdict: Verdict },
+  { by, verdict }: { by: Person; verdict: Verdict | 'taken-back' },
   store: ApprovalStore,
 ): Promise<'counted' | null> {
   const why = await store.explainRefusal(id, by, verdict);

@@ -131,12 +131,7 @@ export class MakeGrantHandler implements ICommandHandler<MakeGrantCommand> {
         'A rule asks about this request, its class has no grants, or the policy has changed since: decide it alone.',
       );
     }
-    if (this.grants.ofKey(approval.keyId) >= MAX_OPEN_OF_KEY) {
-      throw new DomainError(
-        'grant.not-permitted',
-        `This key has ${MAX_OPEN_OF_KEY} open grants; revoke those that are not needed.`,
-      );
-    }
+    checkRoom(this.grants, approval.keyId);
     const request = policyRequestOf(approval, approval, approval.connector);
     const offer = findOffers(request, approval.inputDigest, this.shapes).find((each) => each.id === id);
     if (offer) return offer;
@@ -193,6 +188,15 @@ export class MakeGrantHandler implements ICommandHandler<MakeGrantCommand> {
       }),
     );
   }
+}
+
+/** @throws DomainError `grant.not-permitted` if the key may have no more open grants */
+export function checkRoom(grants: OpenGrants, keyId: string): void {
+  if (grants.ofKey(keyId) < MAX_OPEN_OF_KEY) return;
+  throw new DomainError(
+    'grant.not-permitted',
+    `This key has ${MAX_OPEN_OF_KEY} open grants; revoke those that are not needed.`,
+  );
 }
 
 function directoryOf({ cwd }: Approval): string {

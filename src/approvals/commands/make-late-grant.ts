@@ -11,14 +11,14 @@ import { Receipts } from '../../receipts/receipts';
 import { ApprovalStore, type Snapshot } from '../approval-store';
 import { findLateOffer } from '../queries/find-grant-offers';
 import { decideCounted, findDecidable, notEligible, sameOwner } from './decidable';
-import type { MadeGrant } from './make-grant';
+import { checkRoom, type MadeGrant } from './make-grant';
 
 /** The life of a grant from a request that ended without a decision, in seconds. */
 export const LATE_GRANT_SECONDS = 3600;
 
 /**
  * Allows one repetition of exactly the action of a request that ended before anybody decided: it expired, or its agent left.
- * Authorise the operator before sending it.
+ * Authorise the operator before sending it. Idempotent for one person, until the grant is revoked.
  *
  * Rejects as MakeGrantCommand does.
  */
@@ -70,6 +70,7 @@ export class MakeLateGrantHandler implements ICommandHandler<MakeLateGrantComman
     if (made === 'granted-before')
       throw new DomainError('grant.not-permitted', 'A grant was made from this request before.');
     await Promise.all([this.policy.refresh(), this.grants.refresh()]);
-    return made && { id: made.id, scope: offer.words, expiresAt: made.expiresAt, usesLeft: 1, by };
+    if (made === null) checkRoom(this.grants, approval.keyId);
+    return made && { ...made, scope: offer.words, by };
   }
 }

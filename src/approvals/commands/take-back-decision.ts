@@ -2,14 +2,14 @@ import { Command, CommandHandler, EventBus, type ICommandHandler } from '@nestjs
 import { AlreadySettled, isSettled, type PendingApproval } from '../approval';
 import type { Person } from '../../kernel/actor';
 import { ApprovalStore } from '../approval-store';
-import { findDecidable } from './decidable';
+import { explainRefusal, findDecidable } from './decidable';
 import { Receipts } from '../../receipts/receipts';
 
 /**
  * Takes back what a person decided about a request that needs more people. Idempotent: a person without a decision keeps
  * none.
  *
- * Rejects with AlreadySettled, or DomainError `approval.not-found`.
+ * Rejects with AlreadySettled, or DomainError `approval.not-found`, `access.same-owner`, `quorum.not-eligible`.
  */
 export class TakeBackDecisionCommand extends Command<PendingApproval> {
   constructor(
@@ -29,9 +29,10 @@ export class TakeBackDecisionHandler implements ICommandHandler<TakeBackDecision
   ) {}
 
   async execute({ id, by }: TakeBackDecisionCommand): Promise<PendingApproval> {
-    await this.store.takeBack(id, by);
-    const { approval } = await findDecidable(id, this);
-    if (isSettled(approval)) throw new AlreadySettled(approval);
-    return approval;
+    const isChanged = await this.store.takeBack(id, by);
+    const seen = await findDecidable(id, this);
+    if (isSettled(seen.approval)) throw new AlreadySettled(seen.approval);
+    if (!isChanged) await explainRefusal(seen, { by, verdict: 'taken-back' }, this.store);
+    return seen.approval;
   }
 }
