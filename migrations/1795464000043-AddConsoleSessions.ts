@@ -7,6 +7,7 @@ export class AddConsoleSessions1795464000043 implements MigrationInterface {
       create table console_sessions (
         digest bytea constraint pk_console_sessions primary key,
         key_digest bytea not null,
+        page_digest bytea not null,
         created_at timestamptz not null,
         used_at timestamptz not null)`);
     await runner.query(`

@@ -176,13 +176,30 @@ const EDIT = {
     await page.getByLabel('Operator key').waitFor();
   });
 
-  it('a link signs in at once, leaves no trace in the address, and works once', async () => {
+  it('a link signs in by a click, leaves no trace in the address, and works once', async () => {
+    await database.query('delete from console_sessions');
     const { body } = await api.call<{ token: string }>('operator', 'POST', '/console/links');
     const page = await person.page(`/console#link=${body.token}`);
-    await page.getByText('Nothing waits for you').waitFor();
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor();
     expect(page.url()).not.toContain(body.token);
+    expect(await sessions()).toEqual([]);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByTitle('Signed in as bootstrap-operator').waitFor();
     const late = await person.page(`/console#link=${body.token}`);
+    await late.getByRole('button', { name: 'Sign in' }).click();
     await late.getByRole('alert').getByText('This link was used or is too old').waitFor();
+  });
+
+  it('a second tab goes on with the session of the first, and “Sign out everywhere” ends both', async () => {
+    await database.query('delete from console_sessions');
+    const first = await person.signedIn();
+    const second = await first.context().newPage();
+    await second.goto(`${app.url}/console/system`);
+    await second.getByRole('button', { name: 'Sign out everywhere' }).click();
+    await second.getByLabel('Operator key').waitFor();
+    expect(await sessions()).toEqual([]);
+    await first.getByRole('link', { name: 'History' }).click();
+    await first.getByLabel('Operator key').waitFor();
   });
 
   it('a form of another port decides nothing, although the browser sends the cookie', async () => {

@@ -47,10 +47,12 @@ function send({ method = 'GET', path, headers = {}, body }: Sent): Promise<Got> 
   });
 }
 
-/** The headers that the console's page sends. */
-const own = () => ({ 'x-countersign-console': '1', origin: service.app.url });
+/** The headers that the console's page sends; before the sign-in it has no secret. */
+const own = (secret = '1') => ({ 'x-countersign-console': secret, origin: service.app.url });
 
 const cookieOf = ({ headers }: Got): string => (headers['set-cookie']?.[0] ?? '').split(';')[0] ?? '';
+
+const secretOf = ({ headers }: Got): string => String(headers['x-countersign-console']);
 
 const codeOf = ({ text }: Got): unknown => (JSON.parse(text) as { code: string }).code;
 
@@ -77,7 +79,7 @@ it('an operator key opens a session, which does what the key may do and is recor
   ]);
   const cookie = cookieOf(opened);
   expect((await list(cookie)).status).toBe(200);
-  const decided = JSON.parse((await decide(cookie, own())).text) as ApprovalJson;
+  const decided = JSON.parse((await decide(cookie, own(secretOf(opened)))).text) as ApprovalJson;
   expect(decided).toMatchObject({
     status: 'approved',
     decision: { by: { kind: 'console', id: 'bootstrap-operator' } },
@@ -86,10 +88,12 @@ it('an operator key opens a session, which does what the key may do and is recor
 });
 
 it('the database has only digests of the session', async () => {
-  const token = cookieOf(await signIn()).split('=')[1] ?? '';
-  const rows = await service.database.query('select digest from console_sessions where digest = $1', [
-    digestOf(token),
-  ]);
+  const opened = await signIn();
+  const token = cookieOf(opened).split('=')[1] ?? '';
+  const rows = await service.database.query(
+    'select digest from console_sessions where digest = $1 and page_digest = $2',
+    [digestOf(token), digestOf(secretOf(opened))],
+  );
   expect(rows).toHaveLength(1);
 });
 
@@ -106,24 +110,37 @@ it('each sign-in has a new token, whatever cookie the browser brought', async ()
   const brought = cookieOf(await signIn());
   const opened = await signIn({ key: OPERATOR_KEY }, { ...own(), cookie: brought });
   expect(cookieOf(opened)).not.toBe(brought);
+  expect((await list(brought)).status).toBe(401);
+});
+
+it('a key has at most 20 sessions: the one that was used least recently ends', async () => {
+  await service.database.query('delete from console_sessions');
+  const first = cookieOf(await signIn());
+  await service.database.query(`update console_sessions set used_at = used_at - interval '10 seconds'`);
+  for (let n = 0; n < 20; n++) await signIn();
+  expect(await service.database.query('select 1 from console_sessions')).toHaveLength(20);
+  expect((await list(first)).status).toBe(401);
 });
 
 describe('a change with a session', () => {
   let cookie: string;
+  let secret: string;
   beforeAll(async () => {
-    cookie = cookieOf(await signIn());
+    const opened = await signIn();
+    cookie = cookieOf(opened);
+    secret = secretOf(opened);
   });
 
   it.each([
     ['without the header of the page', () => ({ origin: service.app.url })],
-    ['from another origin', () => ({ ...own(), origin: 'https://evil.example' })],
-    ['from another port of this machine', () => ({ ...own(), origin: 'http://127.0.0.1:8081' })],
-    ['from a page without an origin', () => ({ ...own(), origin: 'null' })],
+    ['from another origin', () => ({ ...own(secret), origin: 'https://evil.example' })],
+    ['from another port of this machine', () => ({ ...own(secret), origin: 'http://127.0.0.1:8081' })],
+    ['from a page without an origin', () => ({ ...own(secret), origin: 'null' })],
     [
       'from another site, without an origin',
-      () => ({ 'x-countersign-console': '1', 'sec-fetch-site': 'same-site' }),
+      () => ({ 'x-countersign-console': secret, 'sec-fetch-site': 'same-site' }),
     ],
-    ['that does not say where it comes from', () => ({ 'x-countersign-console': '1' })],
+    ['that does not say where it comes from', () => ({ 'x-countersign-console': secret })],
   ])('is refused %s', async (_, headers: () => Record<string, string>) => {
     const refused = await decide(cookie, headers());
     expect(refused.status).toBe(403);
@@ -132,8 +149,31 @@ describe('a change with a session', () => {
     expect(signedIn.status).toBe(403);
   });
 
+  it.each([
+    ['without the secret of its page', () => '1'],
+    ['with a secret of another session', async () => secretOf(await signIn())],
+  ])(
+    'is refused %s: a cookie reaches every port of a host, and an origin can be forged',
+    async (_, other) => {
+      const headers = own(await other());
+      const refused = await decide(cookie, headers);
+      expect(refused.status).toBe(403);
+      expect(codeOf(refused)).toBe('access.cross-site');
+      for (const path of ['/console/session', '/console/sessions'])
+        expect((await send({ method: 'DELETE', path, headers: { ...headers, cookie } })).status).toBe(403);
+      expect((await list(cookie)).status).toBe(200);
+    },
+  );
+
+  it('needs the secret so that the page counts as signed in', async () => {
+    const read = async (headers: Record<string, string>) =>
+      JSON.parse((await send({ path: '/console/session', headers: { cookie, ...headers } })).text) as unknown;
+    expect(await read(own())).toEqual({ operator: null });
+    expect(await read(own(secret))).toEqual({ operator: { key: 'bootstrap-operator', owner: null } });
+  });
+
   it('is accepted from the same origin as the browser says it', async () => {
-    const headers = { 'x-countersign-console': '1', 'sec-fetch-site': 'same-origin' };
+    const headers = { 'x-countersign-console': secret, 'sec-fetch-site': 'same-origin' };
     expect((await decide(cookie, headers)).status).toBe(200);
   });
 
@@ -179,12 +219,23 @@ describe('a session ends', () => {
   });
 
   it('when its person signs out, and is removed', async () => {
-    const cookie = cookieOf(await signIn());
-    const out = await send({ method: 'DELETE', path: '/console/session', headers: { ...own(), cookie } });
+    const opened = await signIn();
+    const other = cookieOf(await signIn());
+    const headers = { ...own(secretOf(opened)), cookie: cookieOf(opened) };
+    const out = await send({ method: 'DELETE', path: '/console/session', headers });
     expect(out).toMatchObject({ status: 204 });
     expect(out.headers['set-cookie']?.[0]).toContain('countersign=; ');
-    expect((await list(cookie)).status).toBe(401);
+    expect((await list(cookieOf(opened))).status).toBe(401);
+    expect((await list(other)).status).toBe(200);
     expect(await audited('console.signed-out')).toHaveLength(1);
+  });
+
+  it('when its person signs out everywhere', async () => {
+    const other = cookieOf(await signIn());
+    const opened = await signIn();
+    const headers = { ...own(secretOf(opened)), cookie: cookieOf(opened) };
+    expect((await send({ method: 'DELETE', path: '/console/sessions', headers })).status).toBe(204);
+    for (const cookie of [other, cookieOf(opened)]) expect((await list(cookie)).status).toBe(401);
   });
 
   it('with its key, and so does what it has open', async () => {
@@ -232,8 +283,9 @@ describe('a link', () => {
   });
 
   it('is made with the key itself, not with a session, and by no agent', async () => {
-    const cookie = cookieOf(await signIn());
-    const refused = await send({ method: 'POST', path: '/console/links', headers: { ...own(), cookie } });
+    const opened = await signIn();
+    const headers = { ...own(secretOf(opened)), cookie: cookieOf(opened) };
+    const refused = await send({ method: 'POST', path: '/console/links', headers });
     expect(refused.status).toBe(403);
     expect((await service.api.call('agent', 'POST', '/console/links')).status).toBe(403);
   });
@@ -242,14 +294,14 @@ describe('a link', () => {
 describe('limits', () => {
   const limited = ownService();
 
-  it('failed attempts to sign in are limited', async () => {
+  it('failed attempts to sign in are limited, and keep out nobody with a valid key', async () => {
     const headers = {
       'content-type': 'application/json',
       'x-countersign-console': '1',
       origin: limited.app.url,
     };
-    const attempt = async () => {
-      const body = JSON.stringify({ key: 'wrong' });
+    const attempt = async (key = 'wrong') => {
+      const body = JSON.stringify({ key });
       const { status } = await fetch(`${limited.app.url}/console/session`, { method: 'POST', headers, body });
       return status;
     };
@@ -257,6 +309,8 @@ describe('limits', () => {
     for (let n = 0; n < 21; n++) statuses.push(await attempt());
     expect(new Set(statuses.slice(0, 20))).toEqual(new Set([401]));
     expect(statuses[20]).toBe(429);
+    expect(await attempt(OPERATOR_KEY)).toBe(204);
+    expect(await attempt()).toBe(429);
   });
 });
 

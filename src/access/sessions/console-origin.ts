@@ -2,7 +2,11 @@ import type { FastifyRequest } from 'fastify';
 import type { Config } from '../../config/environment';
 import { isLoopback } from '../../config/listening';
 
-/** Sent by the console's own page with every call: a form or a link of another page cannot send it. */
+/**
+ * Sent by the console's own page with every call: a form or a link of another page cannot send it. With a session it has the
+ * secret that the page got at the sign-in. The cookie alone proves nothing without HTTPS: browsers send it to every port of
+ * a host, and whoever has it can forge an origin.
+ */
 export const CONSOLE_HEADER = 'x-countersign-console';
 
 type Headers = Pick<FastifyRequest, 'headers'>;

@@ -11,14 +11,25 @@ const audited = (type: string, from: string) => `
   insert into audit_log (at, type, actor, correlation_id, data)
   select ${NOW}, '${type}', $3, $4, '{}' from ${from}`;
 
-/** Parameters: digest of the session, digest of the key, actor, correlation id. Removes ended sessions. */
+/** Sessions of one key; the one that was used least recently makes room. */
+const MAX_PER_KEY = 20;
+
+/**
+ * Parameters: digest of the session, digest of the key, actor, correlation id, digest of the page's secret, digest of the
+ * session that the browser brought. Removes that one and ended sessions.
+ */
 const OPEN: Statement = {
   name: 'session-open',
   withinMs: PERSON_WAITS_MS,
   text: `
-  with ended as (delete from console_sessions where not (${LIVE})),
+  with ended as (
+    delete from console_sessions where not (${LIVE}) or digest = $6::bytea or digest in (
+      select digest from console_sessions where key_digest = $2 order by used_at desc, created_at desc
+      offset ${MAX_PER_KEY - 1})
+  ),
   opened as (
-    insert into console_sessions (digest, key_digest, created_at, used_at) values ($1, $2, ${NOW}, ${NOW})
+    insert into console_sessions (digest, key_digest, page_digest, created_at, used_at)
+    values ($1, $2, $5, ${NOW}, ${NOW})
     returning digest
   )
   ${audited('console.signed-in', 'opened')}`,
@@ -36,15 +47,17 @@ const FIND: Statement = {
     update console_sessions set used_at = ${NOW}
     where digest = $1 and $2 and used_at < now() - interval '1 minute' and ${LIVE}
   )
-  select key_digest as "keyDigest" from console_sessions where digest = $1 and ${LIVE}`,
+  select key_digest as "keyDigest", page_digest as "pageDigest" from console_sessions where digest = $1 and ${LIVE}`,
 };
 
-/** Parameters: digest of the session, unused, actor, correlation id. */
+/** Parameters: digest of the session, digest of the key, actor, correlation id, whether all sessions of the key end. */
 const CLOSE: Statement = {
   name: 'session-close',
   withinMs: PERSON_WAITS_MS,
   text: `
-  with closed as (delete from console_sessions where digest = $1 and key_digest = $2 returning digest)
+  with closed as (
+    delete from console_sessions where key_digest = $2 and ($5 or digest = $1) returning digest
+  )
   ${audited('console.signed-out', 'closed')}`,
 };
 
@@ -76,6 +89,12 @@ export interface SignIn {
   readonly actor: string;
 }
 
+/** A session as it is stored; digests of its key and of the secret of its page. */
+export interface StoredSession {
+  readonly keyDigest: Buffer;
+  readonly pageDigest: Buffer;
+}
+
 const valuesOf = ({ digest, keyDigest, actor }: SignIn) => [
   digest,
   keyDigest,
@@ -88,18 +107,20 @@ const valuesOf = ({ digest, keyDigest, actor }: SignIn) => [
 export class SessionStore {
   constructor(private readonly database: Database) {}
 
-  async open(signIn: SignIn): Promise<void> {
-    await this.database.query(OPEN, valuesOf(signIn));
+  /** @param brought digest of the session that the browser had before, which ends */
+  async open(signIn: SignIn, pageDigest: Buffer, brought: Buffer | null): Promise<void> {
+    await this.database.query(OPEN, [...valuesOf(signIn), pageDigest, brought]);
   }
 
-  async close(signIn: SignIn): Promise<void> {
-    await this.database.query(CLOSE, valuesOf(signIn));
+  /** @param isEverywhere ends all sessions of the key */
+  async close(signIn: SignIn, isEverywhere: boolean): Promise<void> {
+    await this.database.query(CLOSE, [...valuesOf(signIn), isEverywhere]);
   }
 
-  /** @returns the digest of the session's key; null: there is no such session, or it has ended */
-  async find(digest: Buffer, isUse: boolean): Promise<Buffer | null> {
-    const [found] = await this.database.query<{ keyDigest: Buffer }>(FIND, [digest, isUse]);
-    return found?.keyDigest ?? null;
+  /** @returns null: there is no such session, or it has ended */
+  async find(digest: Buffer, isUse: boolean): Promise<StoredSession | null> {
+    const [found] = await this.database.query<StoredSession>(FIND, [digest, isUse]);
+    return found ?? null;
   }
 
   async addLink(link: SignIn): Promise<void> {

@@ -1,6 +1,6 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
-/** One sign-in at the console; only the browser has its token. */
+/** One sign-in at the console; only the browser has its token, and only the page the secret. */
 @Entity('console_sessions')
 export class ConsoleSessionEntity {
   /** SHA-256 of the token. */
@@ -10,6 +10,10 @@ export class ConsoleSessionEntity {
   /** SHA-256 of the API key for which the session stands. */
   @Column('bytea', { name: 'key_digest' })
   keyDigest!: Buffer;
+
+  /** SHA-256 of the secret that the page sends with every change. */
+  @Column('bytea', { name: 'page_digest' })
+  pageDigest!: Buffer;
 
   @Column('timestamptz', { name: 'created_at' })
   createdAt!: Date;

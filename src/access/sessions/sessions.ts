@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { CONFIG, type Config } from '../../config/environment';
@@ -9,9 +9,9 @@ import { KeyRing } from '../key-ring';
 import { perMinute, take } from '../process-rate-limits';
 import { sourceOf } from '../source';
 import { Standing } from '../standing';
-import { consoleOriginOf, isSecure, isSentByConsole } from './console-origin';
+import { CONSOLE_HEADER, consoleOriginOf, isSecure, isSentByConsole } from './console-origin';
 import { readSessionCookie, writeSessionCookie } from './session-cookie';
-import { SessionStore } from './session-store';
+import { SessionStore, type StoredSession } from './session-store';
 
 /** 256 bits, as in a key. */
 const TOKEN_BYTES = 32;
@@ -27,8 +27,20 @@ const newToken = (): string => randomBytes(TOKEN_BYTES).toString('base64url');
 const notFromConsole = () =>
   new DomainError(
     'access.cross-site',
-    'With a session of the console, only its own page may send this. Programs use an API key.',
+    'With a session of the console, only its own page may send this; sign in again there. Programs use an API key.',
   );
+
+/** True if the request has the secret of the session's page. */
+function isFromPage({ headers }: Call, { pageDigest }: StoredSession): boolean {
+  const secret = headers[CONSOLE_HEADER];
+  return typeof secret === 'string' && timingSafeEqual(digestOf(secret), pageDigest);
+}
+
+/** For the answer to a sign-in: the `Set-Cookie` header, and the secret for the page. */
+export interface OpenedSession {
+  readonly cookie: string;
+  readonly pageSecret: string;
+}
 
 /** Ends with the key for which the session stands; a check asks whether the session itself has ended. */
 class SessionStanding extends Standing {
@@ -81,31 +93,40 @@ export class Sessions {
   async identify(call: Call): Promise<Identity | null> {
     const token = this.tokenOf(call);
     if (token === null) return null;
-    if (!READING.has(call.method)) this.requireConsole(call);
+    const isReading = READING.has(call.method);
+    if (!isReading) this.requireConsole(call);
     const digest = digestOf(token);
-    const keyDigest = await this.store.find(digest, true);
-    const identity = keyDigest && (await this.keys.identifyDigest(keyDigest));
+    const found = await this.store.find(digest, true);
+    if (found && !isReading && !isFromPage(call, found)) throw notFromConsole();
+    const identity = found && (await this.keys.identifyDigest(found.keyDigest));
     if (identity?.role !== 'operator') return null;
     const isLive = async () => (await this.store.find(digest, false)) !== null;
     return { ...identity, channel: 'console', standing: new SessionStanding(identity.standing, isLive) };
   }
 
+  /** Like {@link identify}, for a page that asks if it can go on: null also without the secret. */
+  async identifyPage(call: Call): Promise<Identity | null> {
+    const token = this.tokenOf(call);
+    const found = token && (await this.store.find(digestOf(token), false));
+    return found && isFromPage(call, found) ? this.identify(call) : null;
+  }
+
   /**
-   * Exchanges an operator's key for a session.
+   * Exchanges an operator's key for a session. Only failures count against the limit: a valid key always signs in.
    *
-   * @returns the `Set-Cookie` header; null: the key is not valid for the console
+   * @returns null: the key is not valid for the console
    * @throws DomainError `access.cross-site`; RateLimited
    */
-  async signIn(call: Call, key: string): Promise<string | null> {
-    await this.countAttempt(call);
-    return this.open(call, digestOf(key));
+  async signIn(call: Call, key: string): Promise<OpenedSession | null> {
+    this.requireConsole(call);
+    return (await this.open(call, digestOf(key))) ?? this.countFailure(call);
   }
 
   /** Like {@link signIn}, with a link's token, which is used up. */
-  async signInByLink(call: Call, link: string): Promise<string | null> {
-    await this.countAttempt(call);
+  async signInByLink(call: Call, link: string): Promise<OpenedSession | null> {
+    this.requireConsole(call);
     const keyDigest = await this.store.useLink(digestOf(link));
-    return keyDigest && this.open(call, keyDigest);
+    return (keyDigest && (await this.open(call, keyDigest))) ?? this.countFailure(call);
   }
 
   /** Makes a token that signs in once, within 15 minutes, as the holder of the key. */
@@ -115,32 +136,42 @@ export class Sessions {
     return token;
   }
 
-  /** Ends the request's session, if it has one. @returns the `Set-Cookie` header that removes the cookie */
-  async signOut(call: Call): Promise<string> {
+  /**
+   * Ends the request's session, if it has one.
+   *
+   * @param isEverywhere ends all sessions of its key
+   * @returns the `Set-Cookie` header that removes the cookie
+   */
+  async signOut(call: Call, isEverywhere: boolean): Promise<string> {
     const origin = this.requireConsole(call);
     const token = this.tokenOf(call);
-    const keyDigest = token && (await this.store.find(digestOf(token), false));
-    if (token && keyDigest) {
+    const found = token && (await this.store.find(digestOf(token), false));
+    if (token && found) {
+      if (!isFromPage(call, found)) throw notFromConsole();
+      const { keyDigest } = found;
       const { keyId = 'unknown' } = (await this.keys.identifyDigest(keyDigest)) ?? {};
-      await this.store.close({ digest: digestOf(token), keyDigest, actor: `console:${keyId}` });
+      await this.store.close({ digest: digestOf(token), keyDigest, actor: `console:${keyId}` }, isEverywhere);
     }
     return writeSessionCookie(null, isSecure(origin));
   }
 
-  private async open(call: Call, keyDigest: Buffer): Promise<string | null> {
+  private async open(call: Call, keyDigest: Buffer): Promise<OpenedSession | null> {
     const origin = this.requireConsole(call);
     const identity = await this.keys.identifyDigest(keyDigest);
     if (identity?.role !== 'operator') return null;
     // Always a new one: a token that the browser brought may be known to somebody else.
     const token = newToken();
-    await this.store.open({ digest: digestOf(token), keyDigest, actor: `console:${identity.keyId}` });
-    await this.attempts.reward(sourceOf(call.ip), 1);
-    return writeSessionCookie(token, isSecure(origin));
+    const pageSecret = newToken();
+    const brought = this.tokenOf(call);
+    const signIn = { digest: digestOf(token), keyDigest, actor: `console:${identity.keyId}` };
+    await this.store.open(signIn, digestOf(pageSecret), brought === null ? null : digestOf(brought));
+    return { cookie: writeSessionCookie(token, isSecure(origin)), pageSecret };
   }
 
-  private async countAttempt(call: Call): Promise<void> {
-    this.requireConsole(call);
+  /** @throws RateLimited */
+  private async countFailure(call: Call): Promise<null> {
     await take(this.attempts, sourceOf(call.ip), 'attempts to sign in');
+    return null;
   }
 
   private requireConsole(call: Call): string {

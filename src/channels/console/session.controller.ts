@@ -12,6 +12,7 @@ import { z } from 'zod';
 import { Caller, presentedKey } from '../../access/access.guard';
 import { Gatekeeper } from '../../access/gatekeeper';
 import type { Identity } from '../../access/identity';
+import { CONSOLE_HEADER } from '../../access/sessions/console-origin';
 import { Sessions } from '../../access/sessions/sessions';
 import { Allow } from '../../http/allow';
 import { DomainError, InvalidInput } from '../../kernel/errors';
@@ -43,6 +44,11 @@ const REFUSED = {
   link: 'This link was used or is too old. Ask for a new one, or sign in with an operator key.',
 };
 
+const SECRET = {
+  schema: { type: 'string' },
+  description: 'Secret of the page. With the session, every call but GET and HEAD needs it in this header.',
+} as const;
+
 /** Sign-in at the console: an operator's API key, pasted once, or a link that works once. */
 @ApiTags('console')
 @Controller('console')
@@ -56,7 +62,7 @@ export class SessionController {
   @HttpCode(204)
   @Allow('anyone')
   @ApiOperation({ summary: 'Sign in: exchange an operator key, or a link’s token, for a session cookie' })
-  @ApiNoContentResponse()
+  @ApiNoContentResponse({ headers: { [CONSOLE_HEADER]: SECRET } })
   async signIn(
     @Body() { key, link }: SignInDto,
     @Req() request: FastifyRequest,
@@ -69,20 +75,21 @@ export class SessionController {
     };
     if ((key === undefined) === (link === undefined))
       throw new InvalidInput([{ path: '', message: 'give either key or link' }]);
-    const cookie = await (
+    const opened = await (
       key === undefined ? this.sessions.signInByLink(request, link ?? '') : this.sessions.signIn(request, key)
     ).catch(refuse);
-    if (cookie !== null) return void reply.header('set-cookie', cookie);
+    if (opened !== null)
+      return void reply.header('set-cookie', opened.cookie).header(CONSOLE_HEADER, opened.pageSecret);
     const reason = new DomainError('access.unauthenticated', key === undefined ? REFUSED.link : REFUSED.key);
     await this.gatekeeper.turnAwayStranger(request.ip, attempt, reason);
   }
 
   @Get('session')
   @Allow('anyone')
-  @ApiOperation({ summary: 'The holder of this browser’s session' })
+  @ApiOperation({ summary: 'The holder of this page’s session' })
   @ApiOkResponse({ type: SessionView })
   async read(@Req() request: FastifyRequest) {
-    const identity = await this.sessions.identify(request);
+    const identity = await this.sessions.identifyPage(request);
     return { operator: identity && { key: identity.keyId, owner: identity.owner } };
   }
 
@@ -91,11 +98,17 @@ export class SessionController {
   @Allow('anyone')
   @ApiOperation({ summary: 'Sign out' })
   @ApiNoContentResponse()
-  async signOut(
-    @Req() request: FastifyRequest,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<void> {
-    void reply.header('set-cookie', await this.sessions.signOut(request));
+  signOut(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply) {
+    return this.end(request, reply, false);
+  }
+
+  @Delete('sessions')
+  @HttpCode(204)
+  @Allow('anyone')
+  @ApiOperation({ summary: 'Sign out everywhere: end all sessions of the key' })
+  @ApiNoContentResponse()
+  signOutEverywhere(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply) {
+    return this.end(request, reply, true);
   }
 
   @Post('links')
@@ -114,5 +127,9 @@ export class SessionController {
         'A session makes no further sign-in: send the API key itself.',
       );
     return { token: await this.sessions.makeLink(key, caller) };
+  }
+
+  private async end(request: FastifyRequest, reply: FastifyReply, isEverywhere: boolean): Promise<void> {
+    void reply.header('set-cookie', await this.sessions.signOut(request, isEverywhere));
   }
 }

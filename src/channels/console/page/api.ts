@@ -1,5 +1,6 @@
 import createClient, { type Middleware } from 'openapi-fetch';
 import type { components, paths } from 'console-api';
+import { pageSecret } from './page-secret';
 
 type Schemas = components['schemas'];
 
@@ -28,8 +29,15 @@ interface Problem {
   readonly code?: string;
 }
 
-/** A page of another site cannot send this header, so the service knows that a change comes from here. */
-const HEADER = { 'X-Countersign-Console': '1' };
+/** Another page cannot send this header, and does not know the secret, so the service knows that a change comes from here. */
+export const CONSOLE_HEADER = 'X-Countersign-Console';
+
+const sendSecret: Middleware = {
+  onRequest({ request }) {
+    request.headers.set(CONSOLE_HEADER, pageSecret() ?? 'none');
+    return request;
+  },
+};
 
 const throwRefusals: Middleware = {
   async onResponse({ response }) {
@@ -40,8 +48,8 @@ const throwRefusals: Middleware = {
   },
 };
 
-export const api = createClient<paths>({ baseUrl: location.origin, headers: HEADER });
-api.use(throwRefusals);
+export const api = createClient<paths>({ baseUrl: location.origin });
+api.use(sendSecret, throwRefusals);
 
 /** The body of an answer; a refusal was thrown before. */
 export async function bodyOf<T>(call: Promise<{ data?: T }>): Promise<T> {

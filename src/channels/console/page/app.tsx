@@ -6,16 +6,17 @@ import {
   useQueryClient,
 } from '@tanstack/react-query';
 import { createRootRoute, createRoute, createRouter, RouterProvider } from '@tanstack/react-router';
-import { useEffect, useMemo, useState } from 'react';
+import { useEffect, useMemo } from 'react';
 import { api, bodyOf, isSignedOut, Refusal } from './api';
 import { GrantsView } from './grants-view';
 import { HistoryView, readFilter } from './history-view';
 import { InboxStream } from './inbox';
 import { InboxView } from './inbox-view';
 import { Failure, Loading } from './notes';
+import { borrowPageSecret } from './page-secret';
 import { Shell } from './shell';
 import { SignIn } from './sign-in';
-import { StreamContext } from './stream-context';
+import { OperatorContext, StreamContext } from './stream-context';
 import { SystemView } from './system-view';
 
 const SESSION = ['session'];
@@ -79,20 +80,13 @@ function takeLink(): string | null {
 }
 
 const link = takeLink();
-/** Used once, also where React renders twice. */
-let linkSignIn: Promise<unknown> | null = null;
-const useLink = () =>
-  (linkSignIn ??= link === null ? Promise.resolve() : api.POST('/console/session', { body: { link } }));
 
 function Session() {
   const queries = useQueryClient();
-  const [linkFault, setLinkFault] = useState<string | null>(null);
   const session = useQuery({
     queryKey: SESSION,
     queryFn: async () => {
-      await useLink().catch((error: unknown) =>
-        setLinkFault(error instanceof Error ? error.message : String(error)),
-      );
+      await borrowPageSecret();
       return bodyOf(api.GET('/console/session'));
     },
     staleTime: Infinity,
@@ -119,11 +113,13 @@ function Session() {
         <Loading />
       </main>
     );
-  if (operator === null) return <SignIn fault={linkFault} onSignedIn={() => void session.refetch()} />;
+  if (operator === null) return <SignIn link={link} onSignedIn={() => void session.refetch()} />;
   return (
-    <StreamContext value={stream}>
-      <RouterProvider router={router} />
-    </StreamContext>
+    <OperatorContext value={operator.owner ?? operator.key}>
+      <StreamContext value={stream}>
+        <RouterProvider router={router} />
+      </StreamContext>
+    </OperatorContext>
   );
 }
 

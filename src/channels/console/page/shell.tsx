@@ -1,10 +1,9 @@
-import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { Link, Outlet, useNavigate } from '@tanstack/react-router';
 import { useEffect, useRef, type RefObject } from 'react';
-import { api } from './api';
 import { TEXTS } from './texts';
 import { useKeys } from './use-keys';
-import { useStream } from './stream-context';
+import { useSignOut } from './use-sign-out';
+import { useOperator, useStream } from './stream-context';
 
 const VIEWS = [
   ['/', TEXTS.views.inbox, 'M4 13l3-8h10l3 8v6H4zM4 13h5l1.5 2.5h3L15 13h5'],
@@ -49,12 +48,9 @@ function KeyboardHelp({ dialog }: { dialog: RefObject<HTMLDialogElement | null> 
 export function Shell() {
   const inbox = useStream();
   const navigate = useNavigate();
-  const queries = useQueryClient();
+  const operator = useOperator();
   const help = useRef<HTMLDialogElement>(null);
-  const signOut = useMutation({
-    mutationFn: () => api.DELETE('/console/session'),
-    onSettled: () => queries.resetQueries(),
-  });
+  const signOut = useSignOut();
   const count = inbox.items?.length ?? 0;
   useEffect(() => {
     document.title = count > 0 ? `(${count}) ${TEXTS.product}` : TEXTS.product;
@@ -101,7 +97,10 @@ export function Shell() {
           >
             <kbd>?</kbd>
           </button>
-          <button type="button" className="quiet" onClick={() => signOut.mutate()}>
+          <span className="operator" title={TEXTS.signedInAs(operator)}>
+            {operator}
+          </span>
+          <button type="button" className="quiet" onClick={() => signOut.mutate('here')}>
             {TEXTS.signOut}
           </button>
         </div>

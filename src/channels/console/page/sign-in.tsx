@@ -1,15 +1,41 @@
 import { useMutation } from '@tanstack/react-query';
-import { api } from './api';
+import { useState } from 'react';
+import { api, CONSOLE_HEADER } from './api';
+import { keepPageSecret } from './page-secret';
 import { TEXTS } from './texts';
 
 const T = TEXTS.signIn;
 
-export function SignIn({ fault, onSignedIn }: { fault: string | null; onSignedIn: () => void }) {
+/** @param link token of a sign-in link; it signs in by a click, since the person may not have meant to */
+export function SignIn({ link, onSignedIn }: { link: string | null; onSignedIn: () => void }) {
+  const [isByLink, setByLink] = useState(link !== null);
   const signIn = useMutation({
-    mutationFn: (key: string) => api.POST('/console/session', { body: { key } }),
-    onSuccess: onSignedIn,
+    mutationFn: (body: { key: string } | { link: string }) => api.POST('/console/session', { body }),
+    onSuccess: ({ response }) => {
+      keepPageSecret(response.headers.get(CONSOLE_HEADER) ?? '');
+      onSignedIn();
+    },
+    onError: () => setByLink(false),
   });
-  const message = signIn.error?.message ?? (signIn.isIdle ? fault : null);
+  const message = signIn.error?.message ?? null;
+  if (isByLink && link !== null)
+    return (
+      <main className="alone">
+        <div className="panel sign-in">
+          <img src="/console/assets/icon.svg" alt="" width="48" height="48" />
+          <h1>{T.title}</h1>
+          <p>{T.linkIntro}</p>
+          <button
+            type="button"
+            className="primary"
+            disabled={signIn.isPending}
+            onClick={() => signIn.mutate({ link })}
+          >
+            {signIn.isPending ? T.busy : T.submit}
+          </button>
+        </div>
+      </main>
+    );
   return (
     <main className="alone">
       <form
@@ -17,7 +43,7 @@ export function SignIn({ fault, onSignedIn }: { fault: string | null; onSignedIn
         onSubmit={(event) => {
           event.preventDefault();
           const key = new FormData(event.currentTarget).get('key');
-          if (typeof key === 'string') signIn.mutate(key.trim());
+          if (typeof key === 'string') signIn.mutate({ key: key.trim() });
         }}
       >
         <img src="/console/assets/icon.svg" alt="" width="48" height="48" />

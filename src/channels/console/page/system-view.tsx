@@ -2,7 +2,9 @@ import { useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { api, bodyOf } from './api';
 import { Failure, Loading } from './notes';
+import { useOperator } from './stream-context';
 import { TEXTS } from './texts';
+import { useSignOut } from './use-sign-out';
 
 const T = TEXTS.system;
 const REFRESH_MS = 5_000;
@@ -37,6 +39,8 @@ async function readAll() {
 }
 
 export function SystemView() {
+  const operator = useOperator();
+  const signOut = useSignOut();
   const system = useQuery({ queryKey: ['system'], queryFn: readAll, refetchInterval: REFRESH_MS });
   if (system.error && !system.data)
     return (
@@ -58,6 +62,10 @@ export function SystemView() {
     <div className="page">
       <div className="page-head">
         <h1>{T.title}</h1>
+        <span className="hint">{TEXTS.signedInAs(operator)}</span>
+        <button type="button" onClick={() => signOut.mutate('everywhere')}>
+          {TEXTS.signOutEverywhere}
+        </button>
       </div>
       <div className="cards">
         <Card

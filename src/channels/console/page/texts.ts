@@ -7,6 +7,8 @@ export const TEXTS = {
   views: { inbox: 'Inbox', history: 'History', grants: 'Grants', system: 'System' },
   navigation: 'Views',
   signOut: 'Sign out',
+  signOutEverywhere: 'Sign out everywhere',
+  signedInAs: (name: string) => `Signed in as ${name}`,
   live: 'Live',
   connecting: 'Connecting…',
   offline: 'Offline',
@@ -21,7 +23,7 @@ export const TEXTS = {
     submit: 'Sign in',
     help: 'Make a key where the service runs:',
     command: 'countersign keys add --role operator --name NAME',
-    byLink: 'Signing in with your link…',
+    linkIntro: 'This link signs this browser in, once. Go on only if you asked for it.',
     busy: 'Signing in…',
   },
   inbox: {
