@@ -19,6 +19,12 @@ export class AddPeople1795464000045 implements MigrationInterface {
         groups text[] not null,
         constraint pk_people primary key (version, name),
         constraint uq_people_telegram unique (version, telegram))`);
+    // There are versions with people if this migration was reverted meanwhile.
+    await runner.query(`
+      insert into people (version, name, telegram, groups)
+      select version, key, (value ->> 'telegram')::bigint,
+        array(select json_array_elements_text(coalesce(value -> 'groups', '[]')))
+      from policy_versions, json_each(coalesce(document::json -> 'people', '{}'))`);
     await runner.query('alter table approvals add column required jsonb');
     await runner.query(`
       create function eligible_person(asker_owner text, required jsonb, by_kind text, by_id text) returns text
@@ -30,7 +36,8 @@ export class AddPeople1795464000045 implements MigrationInterface {
               where k.name = by_id and k.role = 'operator' and k.revoked_at is null)
           end
           and name is distinct from lower(btrim(asker_owner))
-          and (required -> 'from' is null or required -> 'from' ?| groups)
+          and not exists (select from jsonb_array_elements(required -> 'from') as demanded
+            where not demanded ?| groups)
       $$`);
     await runner.query(`
       create function approvals_require_quorum() returns trigger
@@ -55,6 +62,10 @@ export class AddPeople1795464000045 implements MigrationInterface {
   }
 
   async down(runner: QueryRunner): Promise<void> {
+    // One approval would settle what needs several: the sweep of the older version ends these instead.
+    await runner.query(
+      `update approvals set expires_at = now() where status = 'pending' and required is not null and expires_at > now()`,
+    );
     await runner.query('drop trigger tr_approvals_quorum on approvals');
     await runner.query('drop function approvals_require_quorum()');
     await runner.query('drop function eligible_person(text, jsonb, text, text)');

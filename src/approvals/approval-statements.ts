@@ -160,10 +160,11 @@ export const READ_AT_MOST_SECONDS_AGO = 5;
 /** Digest of the card that shows the approval. */
 export const SHOWN = SHOWN_DIGEST('approvals.id');
 
-/** The other accounts that gave the verdict $2 and still may: `kind:id`. */
-const OTHERS = `(select coalesce(array_agg(by_kind || ':' || by_id order by by_kind, by_id), '{}') from decisions
+/** What other accounts that still may have decided like $2: `kind:id@milliseconds`, in the order of their bytes. */
+const OTHERS = `(select coalesce(array_agg(other order by other collate "C"), '{}') from (
+        select by_kind || ':' || by_id || '@' || (extract(epoch from decided_at) * 1000)::bigint as other from decisions
       where approval_id = approvals.id and verdict = $2 and (by_kind, by_id) <> ($3::text, $4::text)
-        and ${ELIGIBLE_PERSON('by_kind', 'by_id')} is not null)`;
+        and ${ELIGIBLE_PERSON('by_kind', 'by_id')} is not null) as others)`;
 
 /** The number of people who gave the verdict $2 and still may, with the actor $3:$4. */
 const PEOPLE = `(select count(distinct ${ELIGIBLE_PERSON('kind', 'by_id')}) from (
@@ -172,7 +173,7 @@ const PEOPLE = `(select count(distinct ${ELIGIBLE_PERSON('kind', 'by_id')}) from
 
 const NEEDED = `coalesce((required ->> case $2::text when 'approved' then 'approvals' else 'rejections' end)::integer, 1)`;
 
-/** Upserts the decision of the actor; what one person says later, by whatever account, replaces the earlier. */
+/** Upserts the decision of the actor. */
 const DECIDE = (from: string, columns: string) => `
     insert into decisions (approval_id, by_kind, by_id, by_name, verdict, reason, display_digest, decided_at)
     select ${columns} from ${from}
@@ -208,6 +209,10 @@ export const SETTLE: Statement = {
     returning ${ENDED}
   ), signed as (
     insert into receipts (approval_id, jws) select id, $9 from ended on conflict (approval_id) do nothing
+  ), replaced as (
+    delete from decisions using ended join approvals using (id)
+    where required is not null and approval_id = ended.id and (by_kind, by_id) <> ($3::text, $4::text)
+      and ${ELIGIBLE_PERSON('by_kind', 'by_id')} = ${ELIGIBLE_PERSON('$3', '$4')}
   ), decided as (${DECIDE('ended', 'id, settled_by_kind, settled_by_id, settled_by_name, status, reason, $11, settled_at')}
   ), ${AFTERMATH('$7')}`,
 };

@@ -76,10 +76,10 @@ export const approvalViewSchema = z.strictObject({
     .strictObject({
       approvals: z.int().meta({ description: 'Number of different people who must approve.' }),
       rejections: z.int().meta({ description: 'Number of different people whose rejection ends it.' }),
-      from: z
-        .array(z.string())
-        .nullable()
-        .meta({ description: 'Groups whose members decide; null: every operator.' }),
+      from: z.array(z.array(z.string())).meta({
+        description:
+          'Whoever decides is in a group of each of these lists; none: every operator, or everybody whom the policy names.',
+      }),
       via: z.enum(['any']),
     })
     .meta({ description: 'The decisions that it needs.' }),
@@ -97,7 +97,7 @@ export const approvalViewSchema = z.strictObject({
     .meta({ description: 'The decisions of people, the earliest first.' }),
 });
 
-const ONE_OF_ANY: Requirement = { approvals: 1, rejections: 1, from: null };
+const ONE_OF_ANY: Requirement = { approvals: 1, rejections: 1, from: [] };
 
 function decisionViewOf({ by, verdict, reason, at, displayDigest }: PersonsDecision) {
   return { by, verdict, reason, at: at.toISOString(), via: by.kind, displayDigest };
@@ -117,7 +117,7 @@ function policyViewOf({ version, decision, rules, class: name, doubt, tokens, sh
 }
 
 function requirementViewOf({ approvals, rejections, from }: Requirement) {
-  return { approvals, rejections, from: from && [...from], via: 'any' as const };
+  return { approvals, rejections, from: from.map((groups) => [...groups]), via: 'any' as const };
 }
 
 /** An approval in API answers. */

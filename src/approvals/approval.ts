@@ -1,4 +1,4 @@
-import { TIMEOUT_ACTOR, type Actor, type Asker, type Person } from '../kernel/actor';
+import { nameActor, TIMEOUT_ACTOR, type Actor, type Asker, type Person } from '../kernel/actor';
 import { DomainError, InvalidInput } from '../kernel/errors';
 import type { JsonObject } from '../kernel/json';
 import type { PolicyVerdict } from '../kernel/policy-verdict';
@@ -249,6 +249,15 @@ function checkAnswers(approval: Approval, verdict: Verdict, answers: Answers): v
       ? 'belongs to the approval of a question only'
       : faultOf(answers, questions);
   if (fault !== null) throw new InvalidInput([{ path: 'answers', message: fault }]);
+}
+
+/** The approval with the decision that settles it among those of people. An earlier one of the same account is replaced. */
+export function withDecision(decided: DecidedApproval, displayDigest: string | null): DecidedApproval {
+  const { status: verdict, settledAt: at, decision } = decided;
+  const by = nameActor(decision.by);
+  const others = decided.decisions.filter((each) => !(each.by.kind === by.kind && each.by.id === by.id));
+  const own = { by, person: null, verdict, reason: decision.reason, at, displayDigest };
+  return { ...decided, decisions: [...others, own] };
 }
 
 /**

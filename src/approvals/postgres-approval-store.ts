@@ -149,6 +149,13 @@ function newsOf({ keyId, decision }: DecidedApproval, { words, seconds, maxUses,
   return { event: 'grant-made', by: decision.by, scope: words, keyId, seconds, maxUses, cwd: place };
 }
 
+/** The order of PostgreSQL’s collation "C". */
+const compareBytes = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
+
+/** True if the trigger refused an approval for want of people: the policy changed while it was counted. */
+const lacksPeople = (error: unknown): boolean =>
+  (error as { constraint?: unknown } | null)?.constraint === 'ck_approvals_quorum';
+
 const MIB = 1024 * 1024;
 
 @Injectable()
@@ -351,13 +358,16 @@ export class PostgresApprovalStore extends ApprovalStore {
       approval.receipt,
       shown.tapped,
       shown.digest,
-      others.map(({ by: { kind, id } }) => `${kind}:${id}`).toSorted(),
+      others.map(({ by: { kind, id }, at }) => `${kind}:${id}@${at.getTime()}`).toSorted(compareBytes),
       answers ? JSON.stringify(answers) : null,
     ];
-    const rows = await (approval.required === null
-      ? this.change(approval.id, SETTLE, values)
-      : this.changeLocked(approval.id, SETTLE, values));
-    return rows.length > 0;
+    if (approval.required === null) return (await this.change(approval.id, SETTLE, values)).length > 0;
+    try {
+      return (await this.changeLocked(approval.id, SETTLE, values)).length > 0;
+    } catch (error) {
+      if (lacksPeople(error)) return false;
+      throw error;
+    }
   }
 
   async settleTurn({ digest, calls, decisions }: TurnDecisions): Promise<readonly string[]> {

@@ -11,7 +11,7 @@ import {
 } from '../approvals/approval';
 import { questionsOf } from '../kernel/questions';
 import { nameActor, readActor } from '../kernel/actor';
-import type { Requirement } from '../kernel/requirement';
+import { groupsInWords, type Requirement } from '../kernel/requirement';
 import { isQuestion } from '../kernel/question-tools';
 import { runAtOnce } from '../kernel/steps';
 import type { ActionFile } from './action-file';
@@ -142,10 +142,12 @@ function verdictOf({ policy, required }: ApprovalRequest): RichText[] {
   return [...policyOf(policy), ...(required === null ? [] : [needed(required)])];
 }
 
-function needed({ approvals, rejections, from }: Requirement): RichText {
-  const groups = from === null ? words('') : rich` of ${words(from.join(' or '))}`;
+function needed(required: Requirement): RichText {
+  const { approvals, rejections } = required;
+  const groups = groupsInWords(required);
+  const of = groups === '' ? words('') : rich` of ${words(groups)}`;
   const noes = rejections === 1 ? words('') : rich`, ${words(String(rejections))} to reject it`;
-  return rich`🗳 ${bold('Needs')}: ${words(people(approvals))}${groups}${noes}`;
+  return rich`🗳 ${bold('Needs')}: ${words(people(approvals))}${of}${noes}`;
 }
 
 const people = (count: number): string => (count === 1 ? 'one person' : `${count} people`);

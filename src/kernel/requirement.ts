@@ -4,10 +4,20 @@ import type { NamedActor } from './actor';
 export interface Requirement {
   /** Number of different people who must approve. */
   readonly approvals: number;
-  /** Groups whose members count; null: everybody whom the policy names. */
-  readonly from: readonly string[] | null;
+  /** Whoever counts is in a group of each of these lists; none: everybody whom the policy names. */
+  readonly from: readonly (readonly string[])[];
   /** Number of different people whose rejection ends it. */
   readonly rejections: number;
+}
+
+/** The strictest of several requirements, member by member; null: of none. */
+export function strictest(all: readonly Requirement[]): Requirement | null {
+  if (all.length === 0) return null;
+  return {
+    approvals: Math.max(...all.map(({ approvals }) => approvals)),
+    rejections: Math.min(...all.map(({ rejections }) => rejections)),
+    from: all.flatMap(({ from }) => from),
+  };
 }
 
 /** The decision of one person about a request, and the person for whom it counts. */
@@ -20,4 +30,9 @@ export interface PersonsDecision {
   readonly at: Date;
   /** Digest of the card that this person saw; null: there was none. */
   readonly displayDigest: string | null;
+}
+
+/** The groups in words: “sre or leads”, “finance, and leads”; empty: no groups are required. */
+export function groupsInWords({ from }: Requirement): string {
+  return from.map((groups) => groups.join(' or ')).join(', and ');
 }

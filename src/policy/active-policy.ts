@@ -138,7 +138,7 @@ export class ActivePolicy implements OnModuleInit, OnApplicationBootstrap, Befor
     return {
       verdict,
       timeoutMs: judged?.timeoutMs ?? null,
-      required: this.current?.classes.get(verdict?.class ?? '')?.required ?? null,
+      required: judged?.required ?? null,
       grant,
     };
   }
@@ -146,7 +146,7 @@ export class ActivePolicy implements OnModuleInit, OnApplicationBootstrap, Befor
   /** Evaluates a request without grants and without a trace; null: no policy is active. */
   evaluate(
     request: PolicyRequest,
-  ): (Pick<Judgement, 'timeoutMs'> & { readonly verdict: PolicyVerdict }) | null {
+  ): (Pick<Judgement, 'timeoutMs' | 'required'> & { readonly verdict: PolicyVerdict }) | null {
     if (this.current === null) return null;
     const { shadow, ...ruling } = evaluate(this.current, request, this.clock.now());
     const { version } = ruling;
@@ -156,7 +156,9 @@ export class ActivePolicy implements OnModuleInit, OnApplicationBootstrap, Befor
       version,
       shadow: shadow && verdictOf(shadow),
     };
-    return { verdict, timeoutMs: ruling.timeoutMs };
+    // Whatever is asked instead is of the class normal.
+    const { timeoutMs, required } = (asked && this.current.classes.get('normal')) ?? ruling;
+    return { verdict, timeoutMs, required };
   }
 
   /** The verdict in place of a rule that allows; null: the rule counts. */

@@ -1,3 +1,4 @@
+import { migrate, revertMigration } from '../../src/database/migrations';
 import { readReceipt } from '../../src/receipts/verify-receipt';
 import { Api, requestBody, type Answer, type ApprovalJson } from '../support/api';
 import { createTestDatabase, type TestDatabase } from '../support/database';
@@ -96,7 +97,7 @@ describe('a class that needs two people', () => {
     expect(first.body).toMatchObject({
       status: 'pending',
       decision: null,
-      required: { approvals: 2, rejections: 1, from: ['sre', 'leads'], via: 'any' },
+      required: { approvals: 2, rejections: 1, from: [['sre', 'leads']], via: 'any' },
       decisions: [
         { by: { kind: 'api', id: 'olivia-laptop', name: 'olivia' }, verdict: 'approved', via: 'api' },
       ],
@@ -163,6 +164,11 @@ describe('a class that needs two people', () => {
       decision: { by: { name: 'olivia' } },
       decisions: [{ verdict: 'rejected' }],
     });
+    const other = await asked();
+    await decide(keys.olivia, other);
+    const rejected = await decide(keys.oliviaToo, other, 'rejected');
+    expect(rejected.body).toMatchObject({ status: 'rejected' });
+    expect((await api.get(other)).body.decisions).toMatchObject([{ by: { id: 'olivia-phone' } }]);
   });
 
   it('counts no more what was taken back', async () => {
@@ -225,7 +231,11 @@ it('a class can ask for several rejections', async () => {
   expect((await decide(keys.sam, id)).body.status).toBe('pending');
   expect((await decide(keys.rita, id, 'rejected')).body).toMatchObject({
     status: 'rejected',
-    decisions: [{ by: { name: 'olivia' } }, { by: { name: 'rita' } }],
+    decisions: [
+      { by: { name: 'olivia' }, verdict: 'rejected' },
+      { by: { name: 'sam' }, verdict: 'approved' },
+      { by: { name: 'rita' }, verdict: 'rejected' },
+    ],
   });
 });
 
@@ -274,4 +284,55 @@ it('two who approve at the same moment settle it once, whatever the order', asyn
     const { body } = await api.get(id);
     expect([body.status, (body.decisions as unknown[]).length]).toEqual(['approved', 2]);
   }
+});
+
+it('a class that names no group is decided by everybody whom the policy names', async () => {
+  await apply(POLICY.replace(', from: [sre, leads]', ''));
+  const id = await asked();
+  expect((await decide(keys.tom, id)).body.status).toBe('pending');
+  expect((await decide(keys.rita, id)).body.status).toBe('approved');
+});
+
+it('of several classes that ask, each counts: the most approvals, and people who are in the groups of all', async () => {
+  await apply(
+    `${POLICY}  payments: { from: [leads] }\n`.replace(
+      'classes:',
+      `  - id: pays
+    decision: ask
+    match: { tool: [Bash], command: { mentions: [[pay]] } }
+    class: payments
+classes:`,
+    ),
+  );
+  const { body } = await api.enqueue({ toolInput: { command: 'terraform apply; pay' }, cwd: '/srv' });
+  expect(body).toMatchObject({
+    policy: { class: 'critical' },
+    required: { approvals: 2, rejections: 1, from: [['leads'], ['sre', 'leads']] },
+  });
+  expect((await decide(keys.sam, body.id)).body.code).toBe('quorum.not-eligible');
+  await decide(keys.olivia, body.id);
+  expect((await decide(keys.rita, body.id)).body.status).toBe('approved');
+});
+
+it('three people settle it whatever the order of their names, in the collation of any database', async () => {
+  await apply(POLICY.replace('approvals: 2, from: [sre, leads]', 'approvals: 3'));
+  await database.query(`update api_keys set name = 'Sam-1' where name = 'sam-laptop'`);
+  const id = await asked();
+  await until('the renamed key is taken', async () => (await decide(keys.sam, id)).status === 200);
+  await decide(keys.olivia, id);
+  expect((await decide(keys.rita, id)).body.status).toBe('approved');
+});
+
+it('people still decide after the migration was reverted and made again', async () => {
+  await apply(POLICY);
+  const id = await asked();
+  await revertMigration(database.url);
+  const [ended] = await database.query<{ due: boolean }>(
+    `select expires_at <= now() as due from approvals where id = $1`,
+    [id],
+  );
+  expect(ended).toEqual({ due: true });
+  await migrate(database.url);
+  const { body } = await api.enqueue({ toolInput: { command: 'make' }, cwd: '/srv' });
+  expect((await decide(keys.nobody, body.id)).body.code).toBe('quorum.not-eligible');
 });

@@ -2,6 +2,7 @@ import type { EventBus } from '@nestjs/cqrs';
 import type { RateLimits } from '../../access/rate-limits';
 import type { Person } from '../../kernel/actor';
 import type { Verdict } from '../approval';
+import { groupsInWords, type Requirement } from '../../kernel/requirement';
 import { DomainError } from '../../kernel/errors';
 import type { Receipts } from '../../receipts/receipts';
 import { ApprovalSettled } from '../approval-events';
@@ -61,7 +62,7 @@ export async function explainRefusal(
 ): Promise<'counted' | null> {
   const why = await store.explainRefusal(id, by, verdict);
   if (why === 'same-owner') throw sameOwner();
-  if (why === 'not-eligible') throw notEligible(required?.from ?? null);
+  if (why === 'not-eligible') throw notEligible(required);
   return why;
 }
 
@@ -73,9 +74,10 @@ export function sameOwner(): DomainError {
   );
 }
 
-/** The policy lets other people decide. `groups`: of which; null: everybody whom it names. */
-export function notEligible(groups: readonly string[] | null): DomainError {
-  const those = groups ? ` in ${groups.join(' or ')}` : '';
+/** The policy lets other people decide. */
+export function notEligible(required: Requirement | null): DomainError {
+  const groups = required ? groupsInWords(required) : '';
+  const those = groups === '' ? '' : ` in ${groups}`;
   return new DomainError(
     'quorum.not-eligible',
     `The policy lets other people decide this: those it names${those}, and not the one who asked.`,

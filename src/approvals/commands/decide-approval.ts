@@ -1,6 +1,13 @@
 import { Command, CommandHandler, EventBus, type ICommandHandler } from '@nestjs/cqrs';
-import { completedBy, decide, type DecidedApproval, type PendingApproval, type Verdict } from '../approval';
-import { nameActor, type Person } from '../../kernel/actor';
+import {
+  completedBy,
+  decide,
+  withDecision,
+  type DecidedApproval,
+  type PendingApproval,
+  type Verdict,
+} from '../approval';
+import type { Person } from '../../kernel/actor';
 import { DecisionCounted, ApprovalSettled } from '../approval-events';
 import type { Answers } from '../../kernel/questions';
 import { ApprovalStore, type Snapshot } from '../approval-store';
@@ -65,17 +72,10 @@ export class DecideApprovalHandler implements ICommandHandler<DecideApprovalComm
     const shown = { digest: tapped ?? seen.displayDigest, tapped: tapped !== null };
     const others = completedBy(seen.approval, by, verdict);
     if (others === null) return this.count(seen, command, shown.digest);
-    const own = {
-      by: nameActor(by),
-      person: null,
-      verdict,
-      reason,
-      at: seen.now,
-      displayDigest: shown.digest,
-    };
-    const complete = { ...unsigned, decisions: [...others, own] };
+    const complete = withDecision(unsigned, shown.digest);
+    const counted = [...others, ...complete.decisions.slice(-1)];
     const receipt = await this.receipts.sign({
-      approval: { ...complete, ...(seen.approval.required && { counted: complete.decisions }) },
+      approval: { ...complete, ...(seen.approval.required && { counted }) },
       displayDigest: shown.digest,
     });
     const decided = { ...complete, receipt };

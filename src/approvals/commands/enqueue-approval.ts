@@ -2,6 +2,7 @@ import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, EventBus, type ICommandHandler } from '@nestjs/cqrs';
 import { CONFIG, type Config } from '../../config/environment';
 import { DomainError, InvalidInput } from '../../kernel/errors';
+import type { Requirement } from '../../kernel/requirement';
 import { isQuestion } from '../../kernel/question-tools';
 import { Tracing } from '../../tracing/tracing';
 import type { Actor, Asker } from '../../kernel/actor';
@@ -84,8 +85,7 @@ export class EnqueueApprovalHandler implements ICommandHandler<EnqueueApprovalCo
           ...unjudged,
           timeoutSeconds: within(unjudged.timeoutSeconds, timeoutMs),
           verdict,
-          // An answer cannot be composed of two.
-          required: isQuestion(request.body) ? null : required,
+          required: isQuestion(request.body) ? ofOne(required) : required,
         });
       const ending = (id: string, settledAt: Date) => this.sign(command, judged, id, settledAt);
       const ruled = await this.store.enqueueRuled({
@@ -202,4 +202,9 @@ function bytesOf(digest: string): Buffer {
 /** The timeout of the class limits the one that the caller asked for. */
 function within(seconds: number, classMs: number | null): number {
   return classMs === null ? seconds : Math.min(seconds, Math.max(1, Math.floor(classMs / 1000)));
+}
+
+/** An answer cannot be composed of two, but the groups count. */
+function ofOne(required: Requirement | null): Requirement | null {
+  return required && required.from.length > 0 ? { ...required, approvals: 1, rejections: 1 } : null;
 }

@@ -146,7 +146,7 @@ export function* compileInSteps({ policy, version }: Accepted, shapes: ToolShape
 
 function requirementOf({ approvals = 1, rejections = 1, from }: ClassProperties): Requirement | null {
   if (approvals === 1 && rejections === 1 && from === undefined) return null;
-  return { approvals, rejections, from: from === undefined ? null : listOf(from) };
+  return { approvals, rejections, from: from === undefined ? [] : [listOf(from)] };
 }
 
 /** The demands of a class that one tap meets. */

@@ -1,3 +1,4 @@
+import { strictest, type Requirement } from '../../kernel/requirement';
 import { TooLongToMatch } from '../matchers/glob';
 import type { Doubt, Match } from '../matchers/match';
 import { prove, type Candidate, type Proof } from '../shell/prove';
@@ -15,6 +16,8 @@ export interface Ruling {
   readonly class: string | null;
   /** The timeout of the class; null: that of the installation. */
   readonly timeoutMs: number | null;
+  /** The decisions that its classes need; null: one of anybody who decides. */
+  readonly required: Requirement | null;
   /** The words of the command that matched. */
   readonly tokens: readonly string[];
   /** The words of a denial. */
@@ -109,6 +112,7 @@ function deny(found: readonly Found[]): Ruling {
     ...evidence(found),
     class: null,
     timeoutMs: null,
+    required: null,
     say: says.length === 0 ? null : [...new Set(says)].join(' '),
     doubt: null,
   };
@@ -122,22 +126,23 @@ function ask(
 ): Ruling {
   const names = new Set([...asks.map(({ rule }) => rule.class), ...others]);
   if (names.size === 0) names.add('normal');
-  const timeouts = [...names].flatMap((name) => policy.classes.get(name)?.timeoutMs ?? []);
+  const classes = [...names].flatMap((name) => policy.classes.get(name) ?? []);
+  const timeouts = classes.flatMap(({ timeoutMs }) => timeoutMs ?? []);
   return {
     decision: 'ask',
     ...evidence(asks),
-    class: [...names].toSorted(strictestFirst(policy))[0] ?? 'normal',
+    class: [...names].toSorted(compareClasses)[0] ?? 'normal',
     timeoutMs: timeouts.length === 0 ? null : Math.min(...timeouts),
+    required: strictest(classes.flatMap(({ required }) => required ?? [])),
     say: null,
     doubt,
   };
 }
 
-/** The most approvals first; among equals critical first, normal last, and the others by name between them. */
-function strictestFirst({ classes }: CompiledPolicy): (a: string, b: string) => number {
-  const approvals = (name: string) => classes.get(name)?.required?.approvals ?? 1;
+/** Critical first, normal last, and the others by name between them. */
+function compareClasses(a: string, b: string): number {
   const rank = (name: string) => (name === 'critical' ? 0 : name === 'normal' ? 2 : 1);
-  return (a, b) => approvals(b) - approvals(a) || rank(a) - rank(b) || (a < b ? -1 : 1);
+  return rank(a) - rank(b) || (a < b ? -1 : 1);
 }
 
 /** Allows what is proven; asks for everything else, with the reason if a rule was meant to allow. */
@@ -147,7 +152,14 @@ function allow(policy: CompiledPolicy, found: readonly Found[], facts: Facts): R
   const obstacle = facts.obstacle();
   if (obstacle) return ask(policy, [], obstacle);
 
-  const allowed = { decision: 'allow', class: null, timeoutMs: null, say: null, doubt: null } as const;
+  const allowed = {
+    decision: 'allow',
+    class: null,
+    timeoutMs: null,
+    required: null,
+    say: null,
+    doubt: null,
+  } as const;
   const certain = meant.filter(({ match }) => match === true);
   const asked = certain.filter(({ rule: { isWhole } }) => isWhole);
   if (asked.length > 0) return { ...allowed, ...evidence(asked) };

@@ -17,6 +17,7 @@ import { BacklogStore, type BacklogCounts } from '../../../src/operations/metric
 import { BREAKER, BreakerWatch } from '../../../src/operations/metrics/breaker';
 import { metricProviders } from '../../../src/operations/metrics/metrics';
 import { PendingEstimate } from '../../../src/operations/metrics/pending-estimate';
+import { ADAPTERS } from '../../../src/agents/adapters';
 import { Clock } from '../../../src/kernel/clock';
 import { CircuitBreakerService } from '../../../src/resilience/circuit-breaker';
 import { ActivePolicy } from '../../../src/policy/active-policy';
@@ -90,7 +91,7 @@ export async function startMetered() {
     sweeper: { healthy: true, lagSeconds: 0, durationSeconds: 0 },
     retention: { lagSeconds: 0 },
     waiters: 0,
-    held: { hook: 0, mcp: 0 } as Record<string, number>,
+    held: Object.fromEntries(ADAPTERS.map(({ connector }) => [connector, 0])) as Record<string, number>,
     config: { auditStream: null } as { auditStream: object | null },
     auditOk: null as boolean | null,
     pool: { max: 10, total: 0, idle: 0, waiting: 0 },
