@@ -11,6 +11,7 @@ import {
   type Approval,
   type DecidedApproval,
   type Verdict,
+  withDecision,
 } from '../approval';
 import { ApprovalSettled, TurnDecided } from '../approval-events';
 import { ApprovalStore, type LateAttempt, type Snapshot } from '../approval-store';
@@ -125,7 +126,7 @@ export class DecideTurnHandler implements ICommandHandler<DecideTurnCommand> {
     const settledAt = new Date(Math.min(...open.map(({ decided }) => decided.settledAt.getTime())));
     const decisions = await Promise.all(
       open.map(async ({ call: { displayDigest }, decided }) => {
-        const approval = { ...decided, settledAt };
+        const approval = withDecision({ ...decided, settledAt }, displayDigest);
         return { ...approval, receipt: await this.receipts.sign({ approval, displayDigest }), displayDigest };
       }),
     );

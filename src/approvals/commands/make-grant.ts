@@ -11,7 +11,7 @@ import { OpenGrants } from '../../policy/grants/open-grants';
 import { compileScope } from '../../policy/grants/scope';
 import { AGENT_TOOLS, type ToolShapes } from '../../policy/tool-shapes';
 import { Receipts } from '../../receipts/receipts';
-import { AlreadySettled, decide, type Approval, type DecidedApproval } from '../approval';
+import { AlreadySettled, decide, type Approval, type DecidedApproval, withDecision } from '../approval';
 import { ApprovalSettled } from '../approval-events';
 import { ApprovalStore, type CoveredApproval, type NewGrant, type Snapshot } from '../approval-store';
 import { grantActor } from '../grant-actor';
@@ -105,7 +105,7 @@ export class MakeGrantHandler implements ICommandHandler<MakeGrantCommand> {
     const covered = await this.cover(unsigned, grant, maker);
     const shown = { digest: tapped ?? seen.displayDigest, tapped: tapped !== null };
     const receipt = await this.receipts.sign({ approval: unsigned, displayDigest: shown.digest });
-    const approval = { ...unsigned, receipt };
+    const approval = { ...withDecision(unsigned, shown.digest), receipt };
     const settled = new Set(await this.store.grant(approval, shown, grant, covered));
     if (settled.size === 0) {
       await explainRefusal(seen, { by, verdict: 'approved' }, this.store);
