@@ -160,7 +160,7 @@ export const READ_AT_MOST_SECONDS_AGO = 5;
 /** Digest of the card that shows the approval. */
 export const SHOWN = SHOWN_DIGEST('approvals.id');
 
-/** What other accounts that still may have decided like $2: `kind:id@milliseconds`, in the order of their bytes. */
+/** Decisions like $2 of other accounts that still may: `kind:id@milliseconds`, in the order of their bytes. */
 const OTHERS = `(select coalesce(array_agg(other order by other collate "C"), '{}') from (
         select by_kind || ':' || by_id || '@' || (extract(epoch from decided_at) * 1000)::bigint as other from decisions
       where approval_id = approvals.id and verdict = $2 and (by_kind, by_id) <> ($3::text, $4::text)

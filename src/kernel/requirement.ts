@@ -4,7 +4,7 @@ import type { NamedActor } from './actor';
 export interface Requirement {
   /** Number of different people who must approve. */
   readonly approvals: number;
-  /** Whoever counts is in a group of each of these lists; none: everybody whom the policy names. */
+  /** Lists of groups: a person who counts is in a group of each. Empty: everybody whom the policy names. */
   readonly from: readonly (readonly string[])[];
   /** Number of different people whose rejection ends it. */
   readonly rejections: number;

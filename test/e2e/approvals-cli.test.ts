@@ -43,7 +43,7 @@ it('list has a heading, and the JSON of an unknown tool in one line', async () =
   const { body } = await api.enqueue({ toolName: 'mcp__deploy', toolInput: { region: 'eu', count: 2 } });
   const [heading, ...rows] = (await asOperator('list')).out.split('\n');
   expect(heading).toMatch(/^ID +STATUS +ASKED +KEY +AGENT \(CLAIMED\) +TOOL +ACTION$/);
-  expect(rows.find((line) => line.startsWith(shortId(body.id)))).toMatch(/ \{"count":2,"region":"eu"\}$/);
+  expect(rows.find((line) => line.startsWith(shortId(body.id)))).toMatch(/ \{"region":"eu","count":2\}$/);
 });
 
 it('list --json gives the page as the service does', async () => {
