@@ -122,9 +122,14 @@ describe('the lock of a directory', () => {
 
   it('of another container is respected while its heart beats', async () => {
     leave({ pid: 1, pidSpace: 'another container' });
-    const heart = setInterval(() => utimesSync(lockFile(7), performance.now(), performance.now()), 100);
-    await expect(lockDirectory(directory)).rejects.toThrow('PID 1');
-    clearInterval(heart);
+    const { mtimeMs: born } = statSync(lockFile(7));
+    const heart = setInterval(() => utimesSync(lockFile(7), new Date(), new Date()), 100);
+    try {
+      await until('the heart beats', () => statSync(lockFile(7)).mtimeMs !== born);
+      await expect(lockDirectory(directory)).rejects.toThrow('PID 1');
+    } finally {
+      clearInterval(heart);
+    }
   });
 
   it('of another container is taken once its heart has stopped', async () => {
