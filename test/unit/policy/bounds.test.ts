@@ -55,14 +55,14 @@ describe('security 21: a document with many faults', () => {
   });
 
   it('shows the errors where it does not show all warnings', () => {
-    const broad = Array.from({ length: 150 }, (_, i) => ({
+    const constant = Array.from({ length: 150 }, (_, i) => ({
       id: `a${i}`,
       decision: 'ask',
-      match: { tool: 'bash' },
-      say: `${i}`,
+      match: { tool: 'Bash' },
+      when: `${i} == ${i}`,
     }));
     const { ok, findings } = check(
-      documentOf([...broad, { id: 'b', decision: 'allow', match: { key: '*' } }]),
+      documentOf([...constant, { id: 'b', decision: 'allow', match: { key: '*' } }]),
     );
     expect(ok).toBe(false);
     expect(findings).toHaveLength(100);

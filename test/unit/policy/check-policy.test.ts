@@ -50,7 +50,7 @@ describe('one rule', () => {
       'error',
       '`except` leaves out everything',
     ],
-    [deny({ tool: 'bash' }), 'warning', 'No known agent has a tool "bash".'],
+    [deny({ tool: 'BASH' }), 'warning', 'No known agent has a tool "BASH".'],
     [deny({}, { when: '1 == 2' }), 'error', 'the condition is always false'],
     [deny({}, { when: '1 == 1' }), 'warning', 'The condition is always true'],
     [
