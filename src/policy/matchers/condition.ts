@@ -6,7 +6,7 @@ import {
   type ASTNode,
 } from '@marcbachmann/cel-js';
 import type { JsonObject } from '../../kernel/json';
-import { Members, MissingMember } from './members';
+import { Members, MissingMember, type Absence } from './members';
 
 /** Maximum length of a `when`, in characters. */
 const MAX_LENGTH = 2_000;
@@ -49,8 +49,9 @@ const environment = new Environment({
 
 /** The variables of a condition. */
 export interface ConditionContext {
-  readonly request: Readonly<Record<string, string | Members>>;
+  readonly request: Members;
   readonly now: Date;
+  readonly absence: Absence;
 }
 
 /** The labels that the caller gave, and the members of its input and metadata. */
@@ -59,9 +60,9 @@ export function conditionContext(
   { input, metadata }: Readonly<Record<'input' | 'metadata', JsonObject>>,
   now: Date,
 ): ConditionContext {
-  const given = Object.entries(labels).flatMap(([name, label]) => (label === null ? [] : [[name, label]]));
-  const request = Object.fromEntries(given) as Record<string, string>;
-  return { request: { ...request, input: new Members(input), metadata: new Members(metadata) }, now };
+  const given = Object.fromEntries(Object.entries(labels).filter(([, label]) => label !== null));
+  const absence: Absence = { wasRead: false };
+  return { request: new Members({ ...given, input, metadata }, absence), now, absence };
 }
 
 /** The parts of an expression whose time grows with the request. */
@@ -116,13 +117,14 @@ export function compileCondition(text: string): Condition {
       'Compare it with a value.',
     );
   }
-  const test = ({ request, now }: ConditionContext): boolean | 'missing' => {
+  const test = ({ request, now, absence }: ConditionContext): boolean | 'missing' => {
+    absence.wasRead = false;
     try {
       const value: unknown = parsed({ request, now });
       if (typeof value !== 'boolean') throw new Error('The expression gave neither true nor false.');
       return value;
     } catch (failure) {
-      if (isMissing(failure)) return 'missing';
+      if (absence.wasRead || isMissing(failure)) return 'missing';
       throw failure;
     }
   };
@@ -132,7 +134,7 @@ export function compileCondition(text: string): Condition {
 /** @throws ConditionFault for an expression that fails whatever the request: `int("x") == 1` */
 function constantOf(test: Condition['test'], text: string): boolean {
   try {
-    return test({ request: {}, now: new Date(0) }) === true;
+    return test(conditionContext({}, { input: {}, metadata: {} }, new Date(0))) === true;
   } catch (error) {
     throw celFault(error, text);
   }

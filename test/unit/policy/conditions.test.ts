@@ -112,6 +112,27 @@ describe('a member that the request leaves out', () => {
     expect(decide('allow', when, {})).toBe(allows);
   });
 
+  it.each([
+    ['request.metadata.b == "x" || request.metadata.a.startsWith("x")', { a: 1 }],
+    ['request.metadata.a.startsWith("x") || request.metadata.b == "x"', { a: 1 }],
+    ['!(request.metadata.b == "y" && request.metadata.a.startsWith("x"))', { a: 1 }],
+    ['request.metadata.list[1] == "x" || request.metadata.a.startsWith("x")', { list: ['y'], a: 1 }],
+    ['request.mode == "plan" || request.metadata.a.startsWith("x")', { a: 1 }],
+    ['request.metadata.list.exists(v, v.b.startsWith("x"))', { list: [{ b: 1 }, {}] }],
+  ])('is a match where another part of the condition fails: %s', (when, metadata) => {
+    expect(decide('deny', when, metadata)).toBe('deny');
+    expect(decide('allow', when, metadata)).toBe('ask');
+  });
+
+  it('is none for the condition of the next rule', () => {
+    const rules = [
+      rule('deny', 'request.metadata.b == "x" && request.tool == "Bash"'),
+      rule('deny', 'request.metadata.a.startsWith("x")'),
+    ];
+    const verdict = verdictOf(rules, { toolName: 'Do', toolInput: {}, metadata: { a: 1 } });
+    expect(verdict).toMatchObject({ decision: 'ask', doubt: { reason: 'condition' } });
+  });
+
   it('takes the class of a rule that asks', () => {
     const verdict = verdictOf([rule('ask', 'request.metadata.a == "x"')], { metadata: {} });
     expect(verdict).toMatchObject({ decision: 'ask', class: 'critical', rules: ['rule-1'], doubt: null });
