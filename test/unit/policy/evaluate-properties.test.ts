@@ -118,6 +118,24 @@ it('gives the same verdict for every order of the rules', () => {
   );
 });
 
+const withoutInput = (asked: PolicyRequest, name: string): PolicyRequest => ({
+  ...asked,
+  toolInput: Object.fromEntries(Object.entries(asked.toolInput).filter(([other]) => other !== name)),
+});
+
+it('never allows a call of a shell that leaves its command out', () => {
+  fc.assert(
+    fc.property(rules, request, (written, asked) => {
+      fc.pre(asked.toolName === 'Bash');
+      const before = STRICTNESS[verdictFor(written, asked).decision];
+      const { decision } = verdictFor(written, withoutInput(asked, 'command'));
+      // What a rule that denies looks for in a command is in doubt without one.
+      expect(STRICTNESS[decision]).toBeGreaterThanOrEqual(Math.min(before, STRICTNESS.ask));
+    }),
+    RUNS,
+  );
+});
+
 it('never becomes looser if the request leaves something out', () => {
   const without = (asked: PolicyRequest): PolicyRequest[] => [
     { ...asked, cwd: null },
@@ -127,10 +145,7 @@ it('never becomes looser if the request leaves something out', () => {
       ...asked,
       metadata: Object.fromEntries(Object.entries(asked.metadata).filter(([other]) => other !== name)),
     })),
-    ...['command', 'file_path', 'n'].map((name) => ({
-      ...asked,
-      toolInput: Object.fromEntries(Object.entries(asked.toolInput).filter(([other]) => other !== name)),
-    })),
+    ...['file_path', 'n'].map((name) => withoutInput(asked, name)),
   ];
   fc.assert(
     fc.property(rules, request, (written, asked) => {
