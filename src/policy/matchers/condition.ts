@@ -124,7 +124,7 @@ export function compileCondition(text: string): Condition {
       if (typeof value !== 'boolean') throw new Error('The expression gave neither true nor false.');
       return value;
     } catch (failure) {
-      if (absence.wasRead || isMissing(failure)) return 'missing';
+      if (isMissing(failure, absence)) return 'missing';
       throw failure;
     }
   };
@@ -142,8 +142,8 @@ function constantOf(test: Condition['test'], text: string): boolean {
 
 const MISSING: ReadonlySet<string> = new Set(['no_such_key', 'index_out_of_bounds']);
 
-function isMissing(failure: unknown): boolean {
-  if (failure instanceof MissingMember) return true;
+function isMissing(failure: unknown, absence: Absence): boolean {
+  if (absence.wasRead || failure instanceof MissingMember) return true;
   return failure instanceof EvaluationError && MISSING.has(failure.code);
 }
 

@@ -75,7 +75,7 @@ export class Members extends Map<string, Readable> {
 function readable(value: JsonValue, absence: Absence): Readable {
   if (Array.isArray(value)) {
     // A condition may read further than the list goes.
-    const list = value.map((part) => readable(part, absence));
+    const list = value.map((part: JsonValue) => readable(part, absence));
     return new Proxy(list, {
       get: (_, name) => {
         if (typeof name === 'string' && Number(name) >= list.length) absence.wasRead = true;
