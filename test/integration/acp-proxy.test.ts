@@ -50,19 +50,47 @@ it('answers the question itself: the editor sees the call, and never the questio
   expect(proxy.received.toString()).not.toContain('session/request_permission');
 });
 
-it('passes everything else byte for byte, in both directions', async () => {
+it('passes everything else that is a message byte for byte, in both directions', async () => {
   const machine = new AcpMachine(app.url);
-  // Spaces, escapes, a number that a double does not hold, a line separator, bytes that are no UTF-8.
+  // Spaces, escapes, a number that JSON writes otherwise, a line separator, a blank line, no end.
   const lines = [
-    '{ "jsonrpc":"2.0", "method":"_x", "params":{"n":9007199254740993,"a":"\\u0041\u2028"} }\r\n',
-    'not JSON at all\n',
+    '{ "jsonrpc":"2.0", "method":"_x", "params":{"n":1.50e1,"a":"\\u0041\u2028"} }\r\n',
+    ' \r\n',
     '{"jsonrpc":"2.0","method":"_y"}',
   ];
-  const bytes = Buffer.concat([Buffer.from(lines.join('')), Buffer.from([0xff, 0xfe, 0x0a])]);
+  const bytes = Buffer.from(lines.join(''));
   const proxy = machine.proxy({}, { command: ['/bin/cat'] });
   proxy.input.end(bytes);
   expect(await proxy.ended()).toBe(0);
   expect(proxy.received).toEqual(bytes);
+});
+
+it.each([
+  ['no JSON', 'not JSON at all'],
+  ['a text', '"text"'],
+  ['a message after a byte order mark', '\ufeff{"jsonrpc":"2.0","method":"_x"}'],
+  ['a message after a no-break space', '\u00a0{"jsonrpc":"2.0","method":"_x"}'],
+  ['a message after a line separator', '\u2028{"jsonrpc":"2.0","method":"_x"}'],
+  ['a message with two methods', '{"jsonrpc":"2.0","method":"session/request_permission","method":"_x"}'],
+  ['bytes that are no UTF-8', Buffer.from([0xff, 0xfe])],
+])('drops a line that an editor may read otherwise, and says so: %s', async (_name, line) => {
+  const machine = new AcpMachine(app.url);
+  const proxy = machine.proxy({}, { command: ['/bin/cat'] });
+  proxy.input.write(line);
+  proxy.input.end('\n{"jsonrpc":"2.0","method":"_y"}\n');
+  await proxy.ended();
+  expect(proxy.received.toString()).toBe('{"jsonrpc":"2.0","method":"_y"}\n');
+  expect(proxy.events).toEqual([{ kind: 'trouble', message: expect.stringContaining('dropped') as string }]);
+});
+
+it('answers a question behind a byte order mark itself', async () => {
+  const machine = new AcpMachine(app.url);
+  const proxy = machine.proxy({}, { command: ['/bin/cat'] });
+  proxy.input.write('\ufeff{"jsonrpc":"2.0","id":1,"method":"session/request_permission","params":{}}\n');
+  await until('an answer', () => proxy.received.toString().includes('cancelled'));
+  proxy.input.end();
+  await proxy.ended();
+  expect(proxy.received.toString()).not.toContain('request_permission');
 });
 
 it('withdraws the editor’s offer to write files and to run commands, and keeps its others', async () => {

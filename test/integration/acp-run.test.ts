@@ -388,6 +388,39 @@ describe('the agent', () => {
   });
 });
 
+describe('an announcement', () => {
+  const announcement = (more: string): string =>
+    '{"jsonrpc":"2.0","method":"session/update","params":{"sessionId":"session-1","update":{"toolCallId":"call_0",' +
+    `"sessionUpdate":"tool_call","title":"A call","kind":"execute",${more}}}}`;
+
+  it.each([
+    ['has a lone surrogate', announcement(String.raw`"rawInput":{"workdir":"sub","note":"\ud83d"}`)],
+    ['has a member twice', announcement('"rawInput":{"workdir":"sub"},"rawInput":{}')],
+    ['begins with a byte order mark', `\ufeff${announcement('"rawInput":{"workdir":"sub"}')}`],
+    ['has another form', announcement('"rawInput":{"workdir":"sub"},"locations":[{}]')],
+    ['contradicts the question', announcement('"rawInput":{"command":"touch other"}')],
+  ])(
+    'that %s leaves the call undecidable: nobody is asked and it is rejected',
+    async (_name, announcedAs) => {
+      const machine = new AcpMachine(url);
+      const run = machine.run({ calls: [{ command: 'touch spoiled', announcedAs }] });
+      await run.ended();
+      expect(run.answers).toEqual(['no']);
+      expect(run.denials).toEqual([expect.stringContaining('ambiguous')]);
+      expect(machine.wrote('spoiled')).toBeNull();
+      expect(await pendingOf(machine)).toEqual([]);
+    },
+  );
+
+  it('that cannot be read and comes late has the waiting call rejected at once', async () => {
+    const machine = new AcpMachine(url);
+    const announcedAs = announcement(String.raw`"rawInput":{"command":"\ud83d"}`);
+    const run = machine.run({ calls: [{ toolCall: { rawInput: {} }, announcedAs, late: true }] });
+    await run.ended();
+    expect(run.denials).toEqual([expect.stringContaining('ambiguous')]);
+  });
+});
+
 it('rejects a question that reads two ways', async () => {
   const machine = new AcpMachine(url);
   const line =

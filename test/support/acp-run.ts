@@ -19,6 +19,8 @@ export interface AcpCall {
   readonly toolCall?: object;
   /** Members of an announcement before the question; after it with `late`. */
   readonly announced?: object;
+  /** The announcement as raw text. */
+  readonly announcedAs?: string;
   readonly late?: boolean;
   readonly options?: readonly object[];
   readonly id?: string | number;

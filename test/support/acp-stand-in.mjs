@@ -17,7 +17,7 @@ const ONCE = [
 ];
 
 /**
- * @typedef {{command?: string, toolCall?: object, announced?: object, options?: object[], id?: string | number,
+ * @typedef {{command?: string, toolCall?: object, announced?: object, announcedAs?: string, options?: object[], id?: string | number,
  *   line?: string, late?: boolean, cancelled?: boolean}} Call
  * @type {{calls?: Call[], parallel?: boolean, sessionId?: string, version?: number, ends?: number, unasked?: object[],
  *   modes?: object, says?: string, plan?: object[]}}
@@ -39,18 +39,23 @@ function violation(what) {
 }
 
 /** Asks for one call, and runs its command when it may. */
-async function use({ command, toolCall, announced, options = ONCE, id, line, late, cancelled }, n) {
+async function use(
+  { command, toolCall, announced, announcedAs, options = ONCE, id, line, late, cancelled },
+  n,
+) {
   const toolCallId = `call_${n}`;
   const asked = { toolCallId, title: command, kind: 'execute', rawInput: { command }, ...toolCall };
-  const announce = () =>
-    update({ sessionUpdate: 'tool_call', toolCallId, title: 'A call', status: 'pending', ...announced });
-  if (announced && !late) announce();
+  const announce = () => {
+    if (announcedAs) console.log(announcedAs);
+    else update({ sessionUpdate: 'tool_call', toolCallId, title: 'A call', status: 'pending', ...announced });
+  };
+  if ((announced || announcedAs) && !late) announce();
   const requestId = id ?? (questions += 1);
   const answered = new Promise((answer) => open.set(requestId, { answer, options }));
   const params = { sessionId, toolCall: asked, options };
   if (line) console.log(line.replace('"REQUEST"', JSON.stringify(requestId)));
   else say({ id: requestId, method: 'session/request_permission', params });
-  if (announced && late) announce();
+  if ((announced || announcedAs) && late) announce();
   if (cancelled) say({ method: '$/cancel_request', params: { requestId } });
   const chosen = await answered;
   const ran = chosen?.kind === 'allow_once';

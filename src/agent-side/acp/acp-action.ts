@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { ACP_TOOLS } from '../../kernel/acp-tools';
 import type { JsonObject, JsonValue } from '../../kernel/json';
@@ -38,22 +39,31 @@ const TEXT_MEMBERS = new Set(
 const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/**
- * The call as the protocol defines it: the question updates what was announced before, member by member. Members of the
- * raw input that the question leaves out are taken from the announcement.
- */
-export function mergeCalls(announced: SentToolCall | undefined, asked: SentToolCall): SentToolCall {
-  if (announced === undefined) return asked;
-  const rawInput =
-    isObject(announced.rawInput) && isObject(asked.rawInput)
-      ? { ...announced.rawInput, ...asked.rawInput }
-      : (asked.rawInput ?? announced.rawInput);
+/** The call after a later message about it: what that names replaces what was known, the raw input as a whole. */
+export function updateCall(known: SentToolCall | undefined, later: SentToolCall): SentToolCall {
+  if (known === undefined) return later;
   return {
-    ...{ toolCallId: asked.toolCallId, rawInput },
-    ...{ title: asked.title ?? announced.title, kind: asked.kind ?? announced.kind },
-    ...{ name: asked.name ?? announced.name, content: asked.content ?? announced.content },
-    locations: asked.locations ?? announced.locations,
+    ...{ toolCallId: later.toolCallId, rawInput: later.rawInput ?? known.rawInput },
+    ...{ title: later.title ?? known.title, kind: later.kind ?? known.kind },
+    ...{ name: later.name ?? known.name, content: later.content ?? known.content },
+    locations: later.locations ?? known.locations,
   };
+}
+
+/**
+ * The call that a question is about. Members of the raw input that the question leaves out are taken from the announcement.
+ *
+ * @returns null if the two contradict each other: nobody can tell which of them the agent would run
+ */
+export function mergeCalls(announced: SentToolCall | undefined, asked: SentToolCall): SentToolCall | null {
+  const call = updateCall(announced, asked);
+  const [before, now] = [announced?.rawInput ?? null, asked.rawInput ?? null] as [JsonValue, JsonValue];
+  if (!isAction(before) || isDeepStrictEqual(before, now)) return call;
+  if (!isAction(now)) return { ...call, rawInput: before };
+  if (!isObject(before) || !isObject(now)) return null;
+  const isSame = (name: string): boolean =>
+    !Object.hasOwn(before, name) || isDeepStrictEqual(before[name], now[name]);
+  return Object.keys(now).every(isSame) ? { ...call, rawInput: { ...before, ...now } } : null;
 }
 
 /**

@@ -47,6 +47,14 @@ const ANNOUNCED_WITHIN_MS = 5_000;
 const MAX_SUMMARY = 500;
 
 const SAME_ID = 'the agent gave two questions the same id';
+const AMBIGUOUS = 'The call is ambiguous: two readers may understand it differently.';
+const CONTRADICTORY = 'The call is ambiguous: the agent announced it with another input than it asks for.';
+const UNDESCRIBED = 'The agent does not say what the call would do, except in its title.';
+
+/** A line without a message, by the spaces of JSON. */
+const BLANK = /^[ \t\r\n]*$/;
+/** Far more than the service takes: a result for the client may be larger than any action. */
+const LINE_LIMITS = { maxDepth: 1_000, maxParts: 5_000_000 };
 
 type RequestId = string | number;
 
@@ -65,6 +73,16 @@ const initialized = z.looseObject({ protocolVersion: z.number() });
 const updateSchema = z.looseObject({
   sessionId: z.string(),
   update: z.looseObject({ sessionUpdate: z.enum(['tool_call', 'tool_call_update']) }).and(toolCallSchema),
+});
+
+/** As much of an announcement as says which call it is about. */
+const announcementSchema = z.looseObject({
+  sessionId: z.string(),
+  update: z.looseObject({
+    sessionUpdate: z.enum(['tool_call', 'tool_call_update']),
+    toolCallId: z.string(),
+    status: z.unknown().optional(),
+  }),
 });
 
 /** A question of the agent that has no answer yet. */
@@ -113,15 +131,18 @@ export class AcpWire {
    * @throws Error for a version of the protocol that is not known
    */
   isForClient(line: Buffer): boolean {
-    const text = line.toString('utf8');
-    const json = jsonOf(text);
+    const { json, isStrict } = readLine(line);
     if (Array.isArray(json)) {
       // ACP has no batches. In one, a question could reach the client.
       this.fail(null, INVALID_REQUEST, 'batches are not supported');
       return false;
     }
     const message = messageIn(json);
-    return message === null || !this.takesOver(message, text);
+    if (message !== null && this.takesOver(message, isStrict)) return false;
+    if ((message !== null && isStrict) || BLANK.test(line.toString('latin1'))) return true;
+    // A client that decodes leniently could read a question in it.
+    this.trouble('a line of the agent was dropped: it is no message that every reader understands alike');
+    return false;
   }
 
   /**
@@ -161,16 +182,16 @@ export class AcpWire {
   }
 
   /** True for a message of the agent that the client must not get. */
-  private takesOver(message: Message, text: string): boolean {
+  private takesOver(message: Message, isStrict: boolean): boolean {
     const { id, method, params, result } = message;
     if (typeof method !== 'string') {
-      if (id !== undefined) this.notice(JSON.stringify(id), result);
+      if (id !== undefined && isStrict) this.notice(JSON.stringify(id), result);
       return false;
     }
     if (method === 'session/request_permission') {
       const { data } = idSchema.safeParse(id);
       if (data === undefined) this.trouble('the agent asked without an id, so it cannot be answered');
-      else this.question(data, params, text);
+      else this.question(data, params, isStrict);
       return true;
     }
     if (method === '$/cancel_request') {
@@ -186,13 +207,21 @@ export class AcpWire {
       return true;
     }
     if (method === 'session/update') {
-      const { data } = updateSchema.safeParse(params);
-      if (data && isStrict(text)) {
-        const { sessionUpdate, ...call } = data.update;
-        this.announced.add(data.sessionId, call, sessionUpdate === 'tool_call');
-      }
+      this.learn(params, isStrict);
     }
     return false;
+  }
+
+  /** Learns what a call would do. A question about a call that was announced in another form cannot be decided. */
+  private learn(params: unknown, isStrict: boolean): void {
+    const { data } = updateSchema.safeParse(params);
+    if (data && isStrict) {
+      const { sessionUpdate, ...call } = data.update;
+      this.announced.add(data.sessionId, call, sessionUpdate === 'tool_call');
+      return;
+    }
+    const unread = announcementSchema.safeParse(params).data;
+    if (unread) this.announced.spoil(unread.sessionId, unread.update.toolCallId, unread.update.status);
   }
 
   /** Reads the agent's answers to the client for the version of the protocol and for new sessions. */
@@ -242,7 +271,7 @@ export class AcpWire {
     }
   }
 
-  private question(id: RequestId, params: unknown, text: string): void {
+  private question(id: RequestId, params: unknown, isStrict: boolean): void {
     const key = JSON.stringify(id);
     if (this.open.has(key)) {
       this.retract(key, SAME_ID);
@@ -261,17 +290,17 @@ export class AcpWire {
     const options = verdictOptions(data.options);
     const question = { key, id, name, sessionId, options, stop: new AbortController() };
     this.open.set(key, question);
-    this.ask(question, data.toolCall, text).catch((error: unknown) => {
+    this.ask(question, data.toolCall, isStrict).catch((error: unknown) => {
       this.trouble(`an unexpected error: ${String(error)}`);
       this.settle(question, false);
     });
   }
 
-  private async ask(question: OpenQuestion, asked: SentToolCall, text: string): Promise<void> {
+  private async ask(question: OpenQuestion, asked: SentToolCall, isStrict: boolean): Promise<void> {
     const { sessionId, options, stop, name } = question;
     const session = this.opened.get(sessionId);
-    const obstacle = !isStrict(text)
-      ? 'The call is ambiguous: two readers may understand it differently.'
+    const obstacle = !isStrict
+      ? AMBIGUOUS
       : options.allow === null
         ? 'The agent offers no single way to allow this call once.'
         : null;
@@ -283,8 +312,8 @@ export class AcpWire {
     const gate = await session.gate;
     // The question was answered as cancelled meanwhile.
     if (isAborted(stop.signal)) return;
-    if (call === null) {
-      this.refuse(question, asked, 'The agent does not say what the call would do, except in its title.');
+    if (typeof call === 'string') {
+      this.refuse(question, asked, call);
       return;
     }
     this.asked.set(name, question);
@@ -296,17 +325,19 @@ export class AcpWire {
     this.settings.report({ kind: 'denied', toolName: title ?? toolCallId, message });
   }
 
-  /** The action of a call with the agent's words about it; null if the agent does not send the action in time. */
+  /** The action of a call with the agent's words about it; a text says why it cannot be decided. */
   private async described(
     sessionId: string,
     asked: SentToolCall,
     stop: AbortSignal,
     cwd: string,
-  ): Promise<PlacedCall | null> {
+  ): Promise<PlacedCall | string> {
     const { toolCallId } = asked;
     const late = AbortSignal.any([stop, AbortSignal.timeout(ANNOUNCED_WITHIN_MS)]);
     for (;;) {
+      if (this.announced.isSpoiled(sessionId, toolCallId)) return AMBIGUOUS;
       const call = mergeCalls(this.announced.find(sessionId, toolCallId), asked);
+      if (call === null) return CONTRADICTORY;
       const action = actionOf(call, cwd);
       if (action !== null) {
         const { title, kind, name } = call;
@@ -318,7 +349,7 @@ export class AcpWire {
           metadata: { acp },
         };
       }
-      if (late.aborted) return null;
+      if (late.aborted) return UNDESCRIBED;
       await this.announced.next(sessionId, toolCallId, late);
     }
   }
@@ -382,13 +413,13 @@ function withoutUnasked(message: Message, line: Buffer): Buffer {
 /** A function, since the compiler takes the state of a signal for constant. */
 const isAborted = (signal: AbortSignal): boolean => signal.aborted;
 
-function isStrict(text: string): boolean {
+/** Reads a line of the agent as leniently as any client would, and tells if every reader understands it alike. */
+function readLine(line: Buffer): { json: unknown; isStrict: boolean } {
   try {
-    parseStrictJson(text);
-    return true;
+    return { json: parseStrictJson(line, LINE_LIMITS), isStrict: true };
   } catch (error) {
-    if (error instanceof StrictJsonError) return false;
-    throw error;
+    if (!(error instanceof StrictJsonError)) throw error;
+    return { json: jsonOf(line.toString('utf8').trim()), isStrict: false };
   }
 }
 

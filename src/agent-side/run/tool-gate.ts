@@ -53,7 +53,7 @@ const RETRACT_WITHIN_MS = 10_000;
  * confirms that for exactly this call, and the approval was not used before. Anything else is a denial.
  */
 export class ToolGate {
-  /** Open calls by Claude Code's id: a gate serves one process and one session, so ids do not collide. */
+  /** Open calls by the agent's id: a gate serves one process and one session, so ids do not collide. */
   private readonly open = new Map<string, AbortController>();
   private readonly underWay = new Set<Promise<void>>();
   /** Reasons of the denials, by tool use id. */
@@ -210,7 +210,7 @@ export class ToolGate {
     if (error instanceof ServiceUnreachable) return `the service cannot be reached (${error.message})`;
     if (isMeantForModel(error)) return error.message.replace(/\.$/, '');
     this.settings.report({ kind: 'trouble', message: `an unexpected error: ${String(error)}` });
-    return 'something went wrong in countersign run; its terminal shows what';
+    return 'something went wrong in countersign; its terminal shows what';
   }
 
   private follow(work: Promise<void>): void {

@@ -1,4 +1,4 @@
-import { actionOf, mergeCalls } from '../../../src/agent-side/acp/acp-action';
+import { actionOf, mergeCalls, updateCall } from '../../../src/agent-side/acp/acp-action';
 import type { SentToolCall } from '../../../src/agent-side/acp/permission-request';
 
 const CWD = '/srv/shop';
@@ -97,12 +97,33 @@ it('the general call keeps everything that was sent, except its words', () => {
   });
 });
 
-it('a question overrules its announcement, member by member', () => {
+describe('a question', () => {
   const announced = call({ kind: 'execute', title: 'A', rawInput: { command: 'ls', cwd: '/x' } });
-  const asked = call({ rawInput: { command: 'rm x' }, title: 'B' });
-  expect(mergeCalls(announced, asked)).toMatchObject({
+
+  it('adds to its announcement', () => {
+    expect(mergeCalls(announced, call({ rawInput: { command: 'ls' }, title: 'B' }))).toMatchObject({
+      kind: 'execute',
+      title: 'B',
+      rawInput: { command: 'ls', cwd: '/x' },
+    });
+  });
+
+  it.each<[string, unknown]>([
+    ['a member with another value', { command: 'rm x' }],
+    ['a text', 'ls'],
+  ])('contradicts its announcement by %s', (_name, rawInput) => {
+    expect(mergeCalls(announced, call({ rawInput }))).toBeNull();
+  });
+
+  it.each([null, {}, undefined])('without an input (%j) is about the announced one', (rawInput) => {
+    expect(mergeCalls(announced, call({ rawInput }))?.rawInput).toEqual(announced.rawInput);
+  });
+});
+
+it('a later announcement replaces the input as a whole', () => {
+  const first = call({ kind: 'execute', rawInput: { command: 'ls', cwd: '/x' } });
+  expect(updateCall(first, call({ rawInput: { command: 'ls' } }))).toMatchObject({
     kind: 'execute',
-    title: 'B',
-    rawInput: { command: 'rm x', cwd: '/x' },
+    rawInput: { command: 'ls' },
   });
 });
