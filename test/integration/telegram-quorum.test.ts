@@ -116,3 +116,34 @@ it('a tap for all calls of a turn decides nothing for the one whose own agent as
   const decided = await rig.chat.press(summary.messageId, 'Approve all 2', PAUL);
   expect(decided?.text).toContain('2 approved by you');
 });
+
+it('a card that settles while its buttons are edited gets no buttons back', async () => {
+  const { card } = await rig.shown({ ...production, sessionId: 'held' });
+  await rig.chat.fault({ method: 'editMessageReplyMarkup', count: 1, delayMs: 4_000 });
+  await rig.chat.press(card.messageId, 'Approve', OPERATOR_ID);
+  await until('the edit is under way', async () => (await rig.calls('editMessageReplyMarkup')).length > 0);
+  await rig.chat.press(card.messageId, 'Approve', PAUL);
+  await until('the outcome was shown again after that edit', async () => {
+    const edits = await rig.calls('editMessageText');
+    return edits.filter(({ params }) => params.message_id === card.messageId).length > 1;
+  });
+  expect((await rig.closed(card)).text).toContain('Approved by paul');
+});
+
+it('a card shows the decision that was counted while it was being sent', async () => {
+  const key = await issueKey(rig.database, 'operator', 'olivia-laptop', 'olivia');
+  await keyIs(true, rig.app.url, key);
+  await rig.chat.fault({ method: 'sendMessage', count: 1, delayMs: 4_000 });
+  const approval = await rig.asked({ ...production, sessionId: 'early' });
+  await until('the card is under way', async () => (await rig.calls('sendMessage')).length > 0);
+  await new Api(rig.app.url, { agent: key, operator: key }).decide(approval.id, 'approved');
+  await until('the outcome found no card', async () => {
+    const work = await rig.outboxOf(approval);
+    return work.every(({ kind }) => kind !== 'outcome');
+  });
+  const { messageId } = await rig.chat.card(approval.id);
+  await buttonsBecome(messageId, [
+    ['✅ Approve (1 of 2: olivia)', '❌ Reject'],
+    ['💬 Say why …', '↩️ Take mine back'],
+  ]);
+});

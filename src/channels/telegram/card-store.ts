@@ -160,6 +160,10 @@ const SHOWN: Statement = {
   text: `update cards set message_id = $2 where id = $1`,
 };
 
+/** Condition on the row `approval`: its card must show more than it was sent with. A decision may have been counted while it was sent. */
+const CHANGED = `(status <> 'pending'
+      or (required is not null and exists (select from decisions where approval_id = approval.id)))`;
+
 const TURN = `interval '${TURN_MS} ms'`;
 
 /** Requests of a key next to one that are searched for its siblings, on each side. */
@@ -185,7 +189,7 @@ const SENT: Statement = {
   name: 'card-sent',
   text: `
   with approval as (
-    select a.id, a.status, a.created_at, a.expires_at, a.key_id, a.session_id from approvals a
+    select a.id, a.status, a.required, a.created_at, a.expires_at, a.key_id, a.session_id from approvals a
     where a.id = (select approval_id from cards where id = $1) for share
   ), card as (
     update cards set message_id = $2, sent_at = now() where id = $1 returning ${LANE_OF_CARD} as lane
@@ -194,7 +198,7 @@ const SENT: Statement = {
   ), next as (
     insert into outbox (approval_id, kind, lane, urgency, created_at, available_at)
     select approval.id, 'outcome', lane, ${URGENCY.outcome}, now(), now() from approval, card
-    where status <> 'pending'
+    where ${CHANGED}
     union all
     select approval.id, 'warning', lane, ${URGENCY.warning}, now(), expires_at - make_interval(secs => $5)
     from approval, card
@@ -224,14 +228,14 @@ const ADOPT: Statement = {
   withinMs: PERSON_WAITS_MS,
   text: `
   with approval as (
-    select a.id, a.status from approvals a where a.id = (select approval_id from cards where id = $1) for share
+    select a.id, a.status, a.required from approvals a where a.id = (select approval_id from cards where id = $1) for share
   ), adopted as (
     update cards set message_id = $2, sent_at = now() where id = $1 and message_id is null
     returning ${LANE_OF_CARD} as lane
   )
   insert into outbox (approval_id, kind, lane, urgency, created_at, available_at)
   select approval.id, 'outcome', lane, ${URGENCY.outcome}, now(), now() from approval, adopted
-  where status <> 'pending'
+  where ${CHANGED}
   ${AGAIN}`,
 };
 

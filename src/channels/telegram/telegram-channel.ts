@@ -1,6 +1,6 @@
 import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { CommandBus, EventBus, QueryBus } from '@nestjs/cqrs';
-import { isSettled, possibleVerdicts, type Approval } from '../../approvals/approval';
+import { isSettled, possibleVerdicts, type Approval, type SettledApproval } from '../../approvals/approval';
 import { FinishedApprovals } from '../../approvals/finished-approvals';
 import { FindEarlierRequestsQuery } from '../../approvals/queries/find-earlier-requests';
 import { SummarizePendingQuery } from '../../approvals/queries/summarize-pending';
@@ -454,19 +454,9 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
     for (const card of await this.cards.delivered(approval.id)) {
       const options = { slot, once: work.failedBefore };
       try {
-        if (isSettled(approval)) {
-          const outcome = renderOutcome(approval, MAX_MESSAGE_LENGTH, card.pieces);
-          await this.chat.edit(card.chatId, card.messageId, outcome, options);
-          for (const offers of card.offerMessageIds)
-            await this.chat.edit(card.chatId, offers, renderOffersEnded(), {
-              slot: null,
-              once: work.failedBefore,
-            });
-          await this.cards.closed(card);
-        } else if (approval.required !== null) {
-          const buttons = buttonsFor(approval, card.nonce, { complete: isComplete(card) });
-          await this.chat.editButtons(card.chatId, card.messageId, buttons, options);
-        } else break;
+        if (isSettled(approval)) await this.close(card, approval, options);
+        else if (approval.required !== null) await this.showProgress(card, approval, options);
+        else break;
         took ||= card.chatId === parseLane(work.lane).chatId;
       } catch (error) {
         // A copy in an unreachable chat must not block the update of the others.
@@ -481,6 +471,32 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
     }
     await this.outbox.finish(work);
     return took;
+  }
+
+  private async close(
+    card: Card & { readonly messageId: string },
+    approval: SettledApproval,
+    options: { readonly slot: string | null; readonly once: boolean },
+  ): Promise<void> {
+    const outcome = renderOutcome(approval, MAX_MESSAGE_LENGTH, card.pieces);
+    await this.chat.edit(card.chatId, card.messageId, outcome, options);
+    for (const offers of card.offerMessageIds)
+      await this.chat.edit(card.chatId, offers, renderOffersEnded(), { ...options, slot: null });
+    await this.cards.closed(card);
+  }
+
+  /** Edits the buttons. If the request has settled meanwhile, the outcome may be below them: it is shown again. */
+  private async showProgress(
+    card: Card & { readonly messageId: string },
+    approval: Approval,
+    options: { readonly slot: string | null; readonly once: boolean },
+  ): Promise<void> {
+    const buttons = buttonsFor(approval, card.nonce, { complete: isComplete(card) });
+    await this.chat.editButtons(card.chatId, card.messageId, buttons, options);
+    const { approval: latest } = await this.finished.get(approval.id, 'everything');
+    if (!isSettled(latest)) return;
+    await prepareCard(latest, MAX_MESSAGE_LENGTH);
+    await this.close(card, latest, { ...options, slot: null });
   }
 
   /** Moves work that failed in another chat to that chat's lane, so that it does not block its own lane. */
