@@ -6,6 +6,7 @@ import { gzipSync } from 'node:zlib';
 import type { Page } from 'playwright-core';
 import { Api } from '../support/api';
 import { buildConsole, ConsoleBrowser, findBarriers, hasBrowser } from '../support/console';
+import { issueKey, keyIs } from '../support/keys';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { openTestApp, type OpenApp } from '../support/open-app';
 import { CHECKOUT } from '../support/processes';
@@ -23,6 +24,20 @@ const EDIT = {
   },
   cwd: '/home/dev/shop',
 };
+
+const QUORUM = `
+version: 1
+people:
+  olivia: { groups: [sre, leads] }
+  sam: { groups: [sre] }
+rules:
+  - id: production
+    decision: ask
+    match: { tool: [Bash], command: { mentions: [[terraform, apply]] } }
+    class: critical
+classes:
+  critical: { approvals: 2, from: [sre, leads] }
+`;
 
 (hasBrowser ? describe : xdescribe)('the console in a browser', () => {
   let database: TestDatabase;
@@ -246,5 +261,32 @@ const EDIT = {
       await page.getByText('Loading…').first().waitFor({ state: 'detached' });
       expect(await findBarriers(page)).toEqual([]);
     }
+  });
+
+  it('says how many people must decide, counts one of them, and takes that back', async () => {
+    const admin = await issueKey(database, 'admin', 'maria', 'maria');
+    const olivia = await issueKey(database, 'operator', 'olivia-laptop', 'olivia');
+    for (const key of [admin, olivia]) await keyIs(true, app.url, key);
+    const applied = await fetch(`${app.url}/api/policy`, {
+      method: 'PUT',
+      headers: {
+        authorization: `Bearer ${admin}`,
+        'content-type': 'application/yaml',
+        'if-none-match': '*',
+      },
+      body: QUORUM,
+    });
+    expect(applied.status).toBe(200);
+    const { body: asked } = await api.enqueue({ toolInput: { command: 'terraform apply' } });
+    const page = await person.signedIn(`/console/requests/${asked.id}`, {}, olivia);
+    await page.getByText('Needs 2 people of sre or leads.').waitFor();
+    await page.getByRole('button', { name: 'Approve' }).click();
+    await page.getByText('Counted. Waits for others.').waitFor();
+    expect((await api.get(asked.id)).body.status).toBe('pending');
+    await page.getByRole('button', { name: 'Take mine back' }).click();
+    await page.getByText('Counted. Waits for others.').waitFor({ state: 'detached' });
+    const stranger = await person.signedIn(`/console/requests/${asked.id}`);
+    await stranger.getByRole('button', { name: 'Approve' }).click();
+    await stranger.getByRole('alert').getByText('The policy lets other people decide this').waitFor();
   });
 });

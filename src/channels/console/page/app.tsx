@@ -115,7 +115,7 @@ function Session() {
     );
   if (operator === null) return <SignIn link={link} onSignedIn={() => void session.refetch()} />;
   return (
-    <OperatorContext value={operator.owner ?? operator.key}>
+    <OperatorContext value={operator}>
       <StreamContext value={stream}>
         <RouterProvider router={router} />
       </StreamContext>

@@ -5,11 +5,15 @@ import { ActionParts, Marked } from './action-parts';
 import { api, bodyOf, Refusal, type Action, type Approval } from './api';
 import { DecisionBar } from './decision-bar';
 import { Empty, Failure, Loading, Moment, StatusBadge } from './notes';
+import { needsCertainPeople, Quorum } from './quorum';
 import { ReceiptNote } from './receipt-note';
 import { TEXTS } from './texts';
 import { TimeLeft } from './time-left';
 
 const T = TEXTS.request;
+
+/** Decisions of other people, which are no events yet. */
+const LOOK_MS = 3_000;
 
 function Outcome({ approval, action }: { approval: Approval; action: Action }) {
   const { settledAt, acknowledged } = approval;
@@ -124,6 +128,7 @@ function Complete({ approval, action, next }: { approval: Approval; action: Acti
           <h1>{action.title}</h1>
         </header>
         {!isPending && <Outcome approval={approval} action={action} />}
+        <Quorum approval={approval} />
         {action.warnings.length > 0 && (
           <section className="warnings" aria-label={T.warnings}>
             <ul>
@@ -169,6 +174,8 @@ export function RequestView({
   const approval = useQuery({
     queryKey: ['approval', id],
     queryFn: () => bodyOf(api.GET('/api/approvals/{id}', { params: { path: { id }, query: {} } })),
+    refetchInterval: ({ state: { data } }) =>
+      data?.status === 'pending' && needsCertainPeople(data) ? LOOK_MS : false,
   });
   const action = useQuery({
     queryKey: ['action', id],

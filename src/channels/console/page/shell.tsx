@@ -3,7 +3,7 @@ import { useEffect, useRef, type RefObject } from 'react';
 import { TEXTS } from './texts';
 import { useKeys } from './use-keys';
 import { useSignOut } from './use-sign-out';
-import { useOperator, useStream } from './stream-context';
+import { nameOf, useOperator, useStream } from './stream-context';
 
 const VIEWS = [
   ['/', TEXTS.views.inbox, 'M4 13l3-8h10l3 8v6H4zM4 13h5l1.5 2.5h3L15 13h5'],
@@ -48,7 +48,7 @@ function KeyboardHelp({ dialog }: { dialog: RefObject<HTMLDialogElement | null> 
 export function Shell() {
   const inbox = useStream();
   const navigate = useNavigate();
-  const operator = useOperator();
+  const operator = nameOf(useOperator());
   const help = useRef<HTMLDialogElement>(null);
   const signOut = useSignOut();
   const count = inbox.items?.length ?? 0;

@@ -4,10 +4,17 @@ import { useInbox, type Inbox, type InboxStream } from './inbox';
 /** The stream of the signed-in operator. */
 export const StreamContext = createContext<InboxStream | null>(null);
 
-/** The name of the signed-in operator. */
-export const OperatorContext = createContext('');
+interface Operator {
+  readonly key: string;
+  readonly owner: string | null;
+}
 
-export const useOperator = (): string => use(OperatorContext);
+/** The signed-in operator. */
+export const OperatorContext = createContext<Operator>({ key: '', owner: null });
+
+export const useOperator = (): Operator => use(OperatorContext);
+
+export const nameOf = ({ key, owner }: Operator): string => owner ?? key;
 
 export function useStream(): Inbox {
   const stream = use(StreamContext);

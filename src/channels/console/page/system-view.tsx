@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { api, bodyOf } from './api';
 import { Failure, Loading } from './notes';
-import { useOperator } from './stream-context';
+import { nameOf, useOperator } from './stream-context';
 import { TEXTS } from './texts';
 import { useSignOut } from './use-sign-out';
 
@@ -39,7 +39,7 @@ async function readAll() {
 }
 
 export function SystemView() {
-  const operator = useOperator();
+  const operator = nameOf(useOperator());
   const signOut = useSignOut();
   const system = useQuery({ queryKey: ['system'], queryFn: readAll, refetchInterval: REFRESH_MS });
   if (system.error && !system.data)

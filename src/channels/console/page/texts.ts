@@ -80,6 +80,15 @@ export const TEXTS = {
     gone: 'There is no request with this id.',
     marks: 'Characters that cannot be seen are written as escapes and marked.',
   },
+  quorum: {
+    title: 'Who decides',
+    needs: (count: number, from: readonly string[] | null) =>
+      `Needs ${count === 1 ? '1 person' : `${count} people`}${from === null ? '' : ` of ${from.join(' or ')}`}.`,
+    rejections: (count: number) => `Ends as rejected after ${count} rejections.`,
+    by: 'by',
+    counted: 'Counted. Waits for others.',
+    takeBack: 'Take mine back',
+  },
   acknowledged: {
     gone: 'gone, it will not go on',
     answered: 'received the answer',
