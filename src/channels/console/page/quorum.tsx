@@ -9,7 +9,7 @@ const T = TEXTS.quorum;
 
 /** True if one decision of any operator does not settle the request. */
 export const needsCertainPeople = ({ required }: Approval): boolean =>
-  required.approvals > 1 || required.rejections > 1 || required.from !== null;
+  required.approvals > 1 || required.rejections > 1 || required.from.length > 0;
 
 /** The people who must decide, and those who have. */
 export function Quorum({ approval }: { approval: Approval }) {

@@ -82,8 +82,10 @@ export const TEXTS = {
   },
   quorum: {
     title: 'Who decides',
-    needs: (count: number, from: readonly string[] | null) =>
-      `Needs ${count === 1 ? '1 person' : `${count} people`}${from === null ? '' : ` of ${from.join(' or ')}`}.`,
+    needs: (count: number, from: readonly (readonly string[])[]) => {
+      const groups = from.map((names) => names.join(' or ')).join(', and ');
+      return `Needs ${count === 1 ? '1 person' : `${count} people`}${groups === '' ? '' : ` of ${groups}`}.`;
+    },
     rejections: (count: number) => `Ends as rejected after ${count} rejections.`,
     by: 'by',
     counted: 'Counted. Waits for others.',
