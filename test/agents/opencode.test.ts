@@ -63,7 +63,12 @@ describeAgent('opencode', ({ program }) => {
     const way = byAcp({
       default_agent: 'mine',
       permission: allow,
-      agent: { mine: { mode: 'primary', permission: allow }, build: { permission: allow } },
+      agent: {
+        mine: { mode: 'primary', permission: allow },
+        build: { permission: allow },
+        countersign: { permission: { '*': 'ask', bash: 'allow' } },
+        general: { permission: { '*': 'deny', bash: 'allow' } },
+      },
     });
     const agent = await scene.start(way, [[shell('printf ran > user-allows')]]);
     await scene.api.decide((await scene.asked('printf ran > user-allows')).id, 'rejected');

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { basename } from 'node:path';
 
 /** The settings of one agent by which it asks for everything, for this start only: no file of the user is changed. */
@@ -11,12 +12,16 @@ export interface AcpProfile {
   readonly mode: string | null;
 }
 
-/** An agent of OpenCode in which it asks for every tool, whatever the user's and the project's rules allow. */
-const OPENCODE_AGENT = 'countersign';
+/**
+ * An agent of OpenCode in which it asks for every tool, whatever the user's and the project's rules allow. OpenCode merges
+ * its files into the environment's settings, so nobody may know the name of the agent before it starts.
+ */
+export const OPENCODE_AGENT = `countersign-${randomBytes(6).toString('hex')}`;
 
 /**
  * The permissions of an agent come after all others, and the last rule that matches counts. So an agent of our own asks for
- * everything, and so do the subagents that OpenCode brings. Measured with 1.18.33.
+ * everything. The subagents that OpenCode brings have known names, which a file could give rules: they are off.
+ * Measured with 1.18.33.
  */
 function opencodeConfig(text: string | undefined): string {
   const asks = { permission: { '*': 'ask' } };
@@ -27,7 +32,7 @@ function opencodeConfig(text: string | undefined): string {
     default_agent: OPENCODE_AGENT,
     agent: {
       ...agents,
-      ...Object.fromEntries(['general', 'explore'].map((name) => [name, { ...agents[name], ...asks }])),
+      ...Object.fromEntries(['general', 'explore'].map((name) => [name, { ...agents[name], disable: true }])),
       [OPENCODE_AGENT]: { mode: 'primary', description: 'Asks for every tool', ...asks },
     },
   });

@@ -1,4 +1,4 @@
-import { profileFor } from '../../../src/agent-side/acp/profiles';
+import { OPENCODE_AGENT, profileFor } from '../../../src/agent-side/acp/profiles';
 
 it.each([
   [['opencode', 'acp'], 'OpenCode'],
@@ -29,11 +29,15 @@ describe('OpenCode', () => {
       unknown
     >;
 
-  it('asks for every tool by an agent of its own, and in its subagents', () => {
-    const asks = { permission: { '*': 'ask' } };
+  it('asks for every tool by an agent whose name nobody can know before, without the subagents of known names', () => {
+    expect(OPENCODE_AGENT).toMatch(/^countersign-[0-9a-f]{12}$/);
     expect(configOf({})).toMatchObject({
-      default_agent: 'countersign',
-      agent: { countersign: { mode: 'primary', ...asks }, general: asks, explore: asks },
+      default_agent: OPENCODE_AGENT,
+      agent: {
+        [OPENCODE_AGENT]: { mode: 'primary', permission: { '*': 'ask' } },
+        general: { disable: true },
+        explore: { disable: true },
+      },
     });
   });
 
@@ -45,8 +49,8 @@ describe('OpenCode', () => {
     };
     expect(configOf({ OPENCODE_CONFIG_CONTENT: JSON.stringify(own) })).toMatchObject({
       model: 'a/b',
-      default_agent: 'countersign',
-      agent: { mine: { prompt: 'x' }, general: { model: 'c/d', permission: { '*': 'ask' } } },
+      default_agent: OPENCODE_AGENT,
+      agent: { mine: { prompt: 'x' }, general: { model: 'c/d', disable: true } },
     });
   });
 
