@@ -79,7 +79,8 @@ afterAll(cleanUp);
 
 function start(
   name: string,
-  input: string,
+  /** Null: the agent writes nothing and leaves the input open. */
+  input: string | null,
   args: readonly string[] = [],
   env: Readonly<Record<string, string>> = { COUNTERSIGN_KEY: AGENT_KEY },
 ): Run {
@@ -89,7 +90,8 @@ function start(
   const [out, err]: [string[], string[]] = [[], []];
   child.stdout.setEncoding('utf8').on('data', (text: string) => out.push(text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => err.push(text));
-  child.stdin.on('error', () => undefined).end(input);
+  child.stdin.on('error', () => undefined);
+  if (input !== null) child.stdin.end(input);
   const ended = new Promise<Ended>((done) =>
     child.once('close', (code) => done({ code, stdout: out.join(''), stderr: err.join('') })),
   );
@@ -234,4 +236,11 @@ describe('countersign hook cursor', () => {
     await service.api.decide(request.id, 'approved');
     expect(JSON.parse((await ended).stdout)).toEqual({ permission: 'allow' });
   });
+});
+
+it('denies in time although the agent leaves the input open', async () => {
+  const judge = FORMS.gemini?.judge;
+  if (!judge) throw new Error('there is no form of gemini');
+  const { runs, text } = judge(await start('gemini', null, ['--wait', '1']).ended);
+  expect([runs, text]).toEqual([false, expect.stringContaining('nobody answered in time')]);
 });
