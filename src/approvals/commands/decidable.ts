@@ -6,7 +6,7 @@ import { groupsInWords, type Requirement } from '../../kernel/requirement';
 import { DomainError } from '../../kernel/errors';
 import type { Receipts } from '../../receipts/receipts';
 import { ApprovalSettled } from '../approval-events';
-import type { ApprovalStore, Snapshot } from '../approval-store';
+import type { ApprovalStore, ShownCard, Snapshot } from '../approval-store';
 import { findAnswerable } from './find-answerable';
 
 /** Maximum number of tries, when the request changes between its read and its update. */
@@ -48,6 +48,18 @@ export async function findDecidable(
   if (found.approval.status !== 'pending' || found.endsInMs > 0) return found;
   for (const ended of await store.expireOverdue([id])) events.publish(new ApprovalSettled(ended));
   return findAnswerable('everything', from);
+}
+
+/**
+ * The card that the receipt of a decision names: the one that was tapped, else the one in the chat. A decision in the console
+ * names none, since its person read the page and no card.
+ *
+ * @param tapped digest of the card that was tapped; null: none was
+ */
+export function shownTo({ channel }: Person, tapped: string | null, seen: Snapshot): ShownCard {
+  return tapped !== null || channel === 'console'
+    ? { digest: tapped, tapped: true }
+    : { digest: seen.displayDigest, tapped: false };
 }
 
 /**

@@ -11,7 +11,7 @@ import type { Person } from '../../kernel/actor';
 import { DecisionCounted, ApprovalSettled } from '../approval-events';
 import type { Answers } from '../../kernel/questions';
 import { ApprovalStore, type Snapshot } from '../approval-store';
-import { decideCounted, explainRefusal, findDecidable } from './decidable';
+import { decideCounted, explainRefusal, findDecidable, shownTo } from './decidable';
 import { Receipts } from '../../receipts/receipts';
 import { RateLimits } from '../../access/rate-limits';
 import { SettlementFeed } from '../settlement-feed';
@@ -69,7 +69,7 @@ export class DecideApprovalHandler implements ICommandHandler<DecideApprovalComm
       { store: this.store, limits: this.limits },
     );
     if (unsigned === seen.approval) return unsigned; // The same verdict by the same operator, again.
-    const shown = { digest: tapped ?? seen.displayDigest, tapped: tapped !== null };
+    const shown = shownTo(by, tapped, seen);
     const others = completedBy(seen.approval, by, verdict);
     if (others === null) return this.count(seen, command, shown.digest);
     const complete = withDecision(unsigned, shown.digest);

@@ -17,7 +17,7 @@ import { ApprovalStore, type CoveredApproval, type NewGrant, type Snapshot } fro
 import { grantActor } from '../grant-actor';
 import { policyRequestOf } from '../policy-request-of';
 import { SettlementFeed } from '../settlement-feed';
-import { decideCounted, findDecidable, explainRefusal } from './decidable';
+import { decideCounted, explainRefusal, findDecidable, shownTo } from './decidable';
 import { judge } from './late-attempt';
 
 /** Pending requests of the session that a new grant may settle at once; later ones use it when they are asked again. */
@@ -103,7 +103,7 @@ export class MakeGrantHandler implements ICommandHandler<MakeGrantCommand> {
     };
     const maker = { id: grant.id, by: nameActor(by) };
     const covered = await this.cover(unsigned, grant, maker);
-    const shown = { digest: tapped ?? seen.displayDigest, tapped: tapped !== null };
+    const shown = shownTo(by, tapped, seen);
     const receipt = await this.receipts.sign({ approval: unsigned, displayDigest: shown.digest });
     const approval = { ...withDecision(unsigned, shown.digest), receipt };
     const settled = new Set(await this.store.grant(approval, shown, grant, covered));
