@@ -185,18 +185,24 @@ export class Fleet {
     return this.control('DELETE', 'faults');
   }
 
-  /** True if, in time, nothing is pending, the outbox is empty and no message has a button. */
-  async drained(withinSeconds, operator) {
+  /** What is still open when the time is over: pending requests, outbox rows, messages with a button. */
+  async leftAfter(withinSeconds, operator) {
     operator.tapsEverything = true;
-    for (const deadline = Date.now() + withinSeconds * 1000; Date.now() < deadline; await sleep(500)) {
-      const [{ open }] = await this.query(
-        `select (select count(*) from approvals where status = 'pending')
-           + (select count(*) from outbox where dead_at is null) as open`,
-      );
-      if (Number(open) > 0) continue;
-      if ((await this.messages()).every(({ buttons }) => buttons.flat().length === 0)) return true;
+    for (const deadline = Date.now() + withinSeconds * 1000; ; await sleep(500)) {
+      const left = await this.open();
+      if (left.length === 0 || Date.now() > deadline) return left;
     }
-    return false;
+  }
+
+  async open() {
+    const pending = await this.query("select id, expires_at from approvals where status = 'pending'");
+    const outbox = await this.query('select * from outbox where dead_at is null');
+    const messages = (await this.messages()).filter(({ buttons }) => buttons.flat().length > 0);
+    return [
+      ...pending.map((row) => `a pending request: ${JSON.stringify(row)}`),
+      ...outbox.map((row) => `a row of the outbox: ${JSON.stringify(row)}`),
+      ...messages.map((message) => `a message with buttons: ${JSON.stringify(message)}`),
+    ];
   }
 
   /** As an orchestrator does; a replica that does not end by itself is an unexpected end. */

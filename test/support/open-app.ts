@@ -48,7 +48,13 @@ export async function openTestApp(databaseUrl: string, more: Record<string, stri
   );
   attachHooks(app);
   serveApiDocs(app);
-  await app.listen(config.http.port, '127.0.0.1');
+  try {
+    await app.listen(config.http.port, '127.0.0.1');
+  } catch (error) {
+    // As startApp does: its LISTEN connection would come back for ever, beyond the end of the test.
+    await drain(app);
+    throw error;
+  }
   const get = <T>(part: Type<T> | Abstract<T>): T => app.get<T>(part, { strict: false });
   return {
     url: await app.getUrl(),
