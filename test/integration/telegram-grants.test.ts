@@ -126,6 +126,7 @@ it('is refused once the request was decided by somebody else', async () => {
   expect(answer?.text).toContain('Already rejected by Paul');
   expect(await rig.statusOf(approval)).toBe('rejected');
   expect(await rig.database.query('select 1 from grants')).toEqual([]);
+  await rig.closed(offers);
 });
 
 it('loses its buttons once the request was decided, whoever asked for the offers', async () => {
@@ -168,6 +169,32 @@ describe('an approval that comes too late', () => {
     const again = command('npm run test', { sessionId: 'resumed' });
     expect((await rig.asked(again)).decision?.by).toMatchObject({ kind: 'grant' });
     expect((await rig.asked(again)).status).toBe('pending');
+  });
+
+  it('is offered with a button that goes once it can do nothing any more', async () => {
+    const { card, offer } = await late((id) =>
+      rig.api.call('agent', 'POST', `/api/approvals/${id}/cancel`, {}),
+    );
+    await rig.chat.press(card.messageId, 'Approve', PAUL);
+    const second = await rig.chat.find(
+      'the offer for Paul',
+      ({ messageId, replyTo }) => replyTo === card.messageId && messageId !== offer.messageId,
+    );
+    await rig.chat.press(offer.messageId, 'Allow it once');
+    const granted = await rig.chat.find(
+      'the grant in place of the offer',
+      ({ messageId, text }) => messageId === offer.messageId && text.includes('1 use left'),
+    );
+    expect((await rig.chat.press(second.messageId, 'Allow it once', PAUL))?.text).toContain(
+      'no grant can be made',
+    );
+    expect((await rig.closed(second)).text).toContain('no grant can be made');
+
+    await rig.database.query(
+      "update grants set revoked_at = now(), revoked_by = 'test', revoked_why = 'rejection'",
+    );
+    expect((await rig.chat.press(granted.messageId, 'Revoke'))?.text).toContain('had ended already');
+    expect((await rig.closed(granted)).text).toContain('had ended already');
   });
 
   it('is not offered for what an operator cancelled', async () => {

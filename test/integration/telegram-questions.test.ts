@@ -96,6 +96,15 @@ it('a sheet cannot be sent before every question has an answer', async () => {
   expect(buttonsOf(await sheetWith(messageId, '   Fig'))).not.toContain('📨 Send answers');
 });
 
+it('a sheet loses its buttons once its question was answered', async () => {
+  const { card } = await shown([colour, fruits], 2);
+  await rig.chat.press(card.messageId, 'Answer');
+  const sheet = await replyTo(card.messageId);
+  await rig.chat.press(card.messageId, 'Reject', PAUL);
+  await rig.chat.press(sheet.messageId, '1 · Red');
+  expect((await rig.closed(sheet)).text).toContain('Already rejected by Paul');
+});
+
 it('a reply answers in own words, one line for each question', async () => {
   const { approval, card } = await shown([colour, fruits], 2);
   const short = await replyTo(await rig.chat.say('just green', { replyTo: card.messageId }));

@@ -72,6 +72,7 @@ describe('a reply to a pending card', () => {
     await rig.chat.press(offer.messageId, REJECT);
     const late = await rig.chat.press(second.messageId, APPROVE);
     expect(late?.text).toContain('Already rejected by Olivia');
+    expect((await rig.closed(second)).text).toContain('Already rejected by Olivia');
     expect(await decisionOf(approval)).toMatchObject({ reason: 'mine' });
   });
 

@@ -1,4 +1,5 @@
 import { Command, CommandBus, CommandHandler, QueryBus, type ICommandHandler } from '@nestjs/cqrs';
+import { isSettled } from '../../../approvals/approval';
 import { DecideApprovalCommand } from '../../../approvals/commands/decide-approval';
 import { GetApprovalQuery } from '../../../approvals/queries/get-approval';
 import type { Person } from '../../../kernel/actor';
@@ -46,7 +47,8 @@ export class TapAnswerHandler implements ICommandHandler<TapAnswerCommand> {
     const { approval } = await this.queries.execute(new GetApprovalQuery(card.approvalId, 'everything'));
     const questions = questionsOf(approval);
     if (!questions) return { kind: 'unknown-button' };
-    if (tap.kind === 'open' || tap.kind === 'choose')
+    if (tap.kind === 'open' || tap.kind === 'choose') {
+      if (isSettled(approval)) return { kind: 'too-late', approval };
       return {
         kind: 'answers-offered',
         questions,
@@ -55,6 +57,7 @@ export class TapAnswerHandler implements ICommandHandler<TapAnswerCommand> {
         cardMessageId: card.messageId,
         isNew: tap.kind === 'open',
       };
+    }
     const answers = tap.kind === 'option' ? only(questions, tap.option) : chosenOf(questions, tap.chosen);
     if (!answers) return { kind: 'unknown-button' };
     try {

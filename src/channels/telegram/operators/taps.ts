@@ -369,8 +369,7 @@ export class Taps implements BeforeApplicationShutdown {
     if (result.kind === 'granted' || result.kind === 'granted-once')
       return () => edit(renderGranted(result.made), [revokeButton(result.made.id)]);
     if (result.kind === 'revoked') return () => edit(renderRevoked(result.id, by));
-    if (tap.kind === 'make' && (result.kind === 'too-late' || result.kind === 'grants-none'))
-      return () => edit(renderOffersEnded());
+    if (tap.kind !== 'offers' && isSpent(result)) return () => edit(words(answerTo(result)));
     if (result.kind !== 'grants-offered') return null;
     const options = { replyTo: result.cardMessageId, buttons: offerButtons(result), isReply: true };
     return async () => {
@@ -395,12 +394,8 @@ export class Taps implements BeforeApplicationShutdown {
       });
       return offered ? result : { kind: 'too-many', retryAfterSeconds: 60 };
     }
-    if (result.kind === 'decided')
-      await this.replies.answerOperator(Number(by.id), () =>
-        this.chat.edit(chatId, String(message.message_id), renderWordsSent(result.approval), {
-          isReply: true,
-        }),
-      );
+    const isOnReply = tap.kind !== 'reasons';
+    await this.replaceReply(by, message, isOnReply ? result : null);
     return result;
   }
 
@@ -421,9 +416,28 @@ export class Taps implements BeforeApplicationShutdown {
       });
       return shown ? result : { kind: 'too-many', retryAfterSeconds: 60 };
     }
-    if (result.kind === 'decided' && tap.kind === 'send')
-      await this.replies.answerOperator(Number(by.id), () => edit(renderWordsSent(result.approval)));
+    const isOnReply = tap.kind === 'choose' || tap.kind === 'send';
+    await this.replaceReply(by, message, isOnReply ? result : null);
     return result;
+  }
+
+  /** Shows a decision in place of the message whose button made it, or that its buttons can do nothing any more. */
+  private async replaceReply(
+    by: Person,
+    message: NonNullable<TappedMessage>,
+    result: Result | null,
+  ): Promise<void> {
+    const text =
+      result?.kind === 'decided'
+        ? renderWordsSent(result.approval)
+        : result !== null && isSpent(result)
+          ? words(answerTo(result))
+          : null;
+    if (text === null) return;
+    const { chat, message_id: id } = message;
+    await this.replies.answerOperator(Number(by.id), () =>
+      this.chat.edit(String(chat.id), String(id), text, { isReply: true }),
+    );
   }
 
   private async confirmStop(by: Person, nonce: string, { chatId, messageId }: Place): Promise<StopResult> {
@@ -502,6 +516,10 @@ const SHOWN: ReadonlySet<Result['kind']> = new Set([
   'revoked',
   'turn-decided',
 ]);
+
+/** True if the same tap can never do anything again: the buttons of its message are dead. */
+const isSpent = ({ kind }: Result): boolean =>
+  kind === 'too-late' || kind === 'grants-none' || kind === 'revoked-before';
 
 /** One row of buttons for each scope, with the times for which it may be granted. */
 export function offerButtons({ offers, nonce }: Extract<GrantResult, { kind: 'grants-offered' }>): Button[] {
