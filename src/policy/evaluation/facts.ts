@@ -161,7 +161,10 @@ export class Facts {
     const trees = this.values('tree').map((tree) => tree ?? this.request.cwd);
     const all = [...paths, ...trees];
     if (!all.every((path) => typeof path === 'string')) return null;
-    return all.map((path, i) => ({ path: resolvePath(path, this.cwd), isTree: i >= paths.length }));
+    return all.map((path, i) => {
+      this.spend(path.length);
+      return { path: resolvePath(path, this.cwd), isTree: i >= paths.length };
+    });
   });
 
   private readonly directories = new Map<string, ResolvedPath>();

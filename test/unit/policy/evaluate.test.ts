@@ -533,6 +533,12 @@ describe('bounds', () => {
     expect(verdictOf([deny(match)], within(denied)).decision).toBe('deny');
   });
 
+  it('resolves no path that is longer than the steps of an evaluation', () => {
+    const rules = [allow({ path: '/srv/**' }), deny({ path: '/etc/**' })];
+    expect(verdictOf(rules, read(`/srv/${'a/'.repeat(1_000)}`)).decision).toBe('allow');
+    expect(verdictOf(rules, read(`/srv/${'a/'.repeat(100_000)}`))).toMatchObject(LIMIT);
+  });
+
   it('stops while it resolves many paths or hosts', () => {
     const paths = Array.from({ length: 7_000 }, (_, i) => `${i.toString(36)}/`).join(' ');
     expect(verdictOf([deny({ path: '/x/**' })], run(paths))).toMatchObject(LIMIT);
