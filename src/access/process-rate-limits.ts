@@ -34,6 +34,9 @@ function refusedBy(refusal: RateLimiterRes, what: string): RateLimited {
   return new RateLimited(what, Math.max(1, Math.ceil(refusal.msBeforeNext / 1000)));
 }
 
+/** A session of the console stands for a key, so both count as one. */
+const subjectOf = ({ channel, id }: Person): string => `${channel === 'console' ? 'api' : channel}:${id}`;
+
 /** Points of an actor that one window of a limiter has counted. */
 class Counted {
   constructor(
@@ -89,12 +92,12 @@ export class ProcessRateLimits extends RateLimits {
     };
   }
 
-  decide({ channel, id }: Person): Promise<CountedDecision> {
-    return this.count(this.decisions, `${channel}:${id}`, 'decisions');
+  decide(by: Person): Promise<CountedDecision> {
+    return this.count(this.decisions, subjectOf(by), 'decisions');
   }
 
-  async refuse({ channel, id }: Person): Promise<void> {
-    await this.count(this.refused, `${channel}:${id}`, 'attempts that come too late');
+  async refuse(by: Person): Promise<void> {
+    await this.count(this.refused, subjectOf(by), 'attempts that come too late');
   }
 
   private async count(limiter: RateLimiterMemory, actor: string, what: string, points = 1): Promise<Counted> {

@@ -12,6 +12,14 @@ const reason = z
   .min(1, 'must not be empty')
   .max(1000, 'must have at most 1000 characters')
   .nullish();
+export const shownDigest = z
+  .string()
+  .regex(/^sha256:[0-9a-f]{64}$/, 'must be sha256: and 64 hex digits')
+  .nullish()
+  .meta({
+    description:
+      'The `displayDigest` of GET /api/approvals/:id/display, if the person decides over that. The console must send it.',
+  });
 const seconds = z
   .string()
   .regex(/^\d{1,2}$/, `must be a whole number of seconds from 0 to ${MAX_WAIT_SECONDS}`)
@@ -39,6 +47,7 @@ export class DecisionBodyDto extends createZodDto(
   z.strictObject({
     decision: z.enum(['approved', 'rejected'], 'must be approved or rejected'),
     reason,
+    displayDigest: shownDigest,
     answers: answersSchema.nullish().meta({
       description: 'Answers to a question, by its text: labels of options, or own words. They approve it.',
     }),

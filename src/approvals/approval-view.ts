@@ -91,7 +91,7 @@ export const approvalViewSchema = z.strictObject({
         reason: nullableText('Reason of this person.'),
         at: z.iso.datetime(),
         via: z.enum(ACTOR_KINDS),
-        displayDigest: nullableText('Digest of the card that this person saw.'),
+        displayDigest: nullableText('Digest of the card or page that this person saw.'),
       }),
     )
     .meta({ description: 'The decisions of people, the earliest first.' }),

@@ -58,6 +58,7 @@ import { AwaitSettlementQuery } from './queries/await-settlement';
 import { FinishedApprovals } from './finished-approvals';
 import { ActivePolicy } from '../policy/active-policy';
 import { deciderOf } from './decider';
+import { ShownDisplays } from './display';
 import { NewRequest } from './new-request';
 import type { Viewer } from './queries/viewer';
 
@@ -98,6 +99,7 @@ export class ApprovalsController {
     private readonly stream: ApprovalStream,
     private readonly open: OpenAnswers,
     private readonly policy: ActivePolicy,
+    private readonly shown: ShownDisplays,
   ) {}
 
   @Post()
@@ -215,9 +217,10 @@ export class ApprovalsController {
   @ApiOkResponse({ type: ApprovalView })
   async decide(
     @Param() { id }: IdParamDto,
-    @Body() { decision, reason, answers }: DecisionBodyDto,
+    @Body() { decision, reason, answers, displayDigest }: DecisionBodyDto,
     @Caller() caller: Identity,
   ) {
+    const shown = await this.shown.verify(id, caller, displayDigest ?? null);
     return viewOf(
       await this.commands.execute(
         new DecideApprovalCommand(
@@ -225,7 +228,7 @@ export class ApprovalsController {
           deciderOf(caller, this.policy.people),
           decision,
           reason ?? null,
-          null,
+          shown,
           answers ?? null,
         ),
       ),

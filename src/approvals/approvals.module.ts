@@ -22,6 +22,7 @@ import { TestPolicyHandler } from '../policy/queries/test-policy';
 import { RequestHistory } from '../policy/request-history';
 import { ReceiptsModule } from '../receipts/receipts.module';
 import { CountTodayHandler } from './digest/count-today';
+import { ShownDisplays } from './display';
 import { DigestJob } from './digest/digest-job';
 import { DigestStore } from './digest/digest-store';
 import { FinishedApprovals } from './finished-approvals';
@@ -77,6 +78,7 @@ import { TimeoutSweeper } from './timeout-sweeper';
     SignReceiptsHandler,
     SignEndingsHandler,
     FinishedApprovals,
+    ShownDisplays,
     SettlementFeed,
     TimeoutSweeper,
     DigestStore,

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { ACTOR_KINDS } from '../kernel/actor';
 import { nullableText } from '../kernel/nullable-text';
 import type { Grant } from '../policy/grants/grant-store';
+import { shownDigest } from './approval-inputs';
 
 /** The longest grant; source: policy.md, "Grants". */
 export const MAX_GRANT_SECONDS = 8 * 3600;
@@ -27,6 +28,7 @@ export class GrantBodyDto extends createZodDto(
       .max(MAX_GRANT_USES, `must be at most ${MAX_GRANT_USES}`)
       .nullish()
       .meta({ description: 'Default: as many as there is time for.' }),
+    displayDigest: shownDigest,
     place: z.enum(['session', 'cwd']).default('session').meta({
       description: 'The session of the request, or every session of its key in its directory (`cwd`)',
     }),

@@ -13,6 +13,7 @@ import { ApprovalRefusalFilter } from './approval-refusal.filter';
 import { MakeGrantCommand, type MadeGrant } from './commands/make-grant';
 import { MakeLateGrantCommand } from './commands/make-late-grant';
 import { deciderOf } from './decider';
+import { ShownDisplays } from './display';
 import { GrantBodyDto, GrantListView, GrantOffersView, grantViewOf, MadeGrantView } from './grant-views';
 import { FindGrantOffersQuery } from './queries/find-grant-offers';
 
@@ -25,6 +26,7 @@ export class GrantsController {
     private readonly commands: CommandBus,
     private readonly queries: QueryBus,
     private readonly policy: ActivePolicy,
+    private readonly shown: ShownDisplays,
   ) {}
 
   @Get('approvals/:id/grant-offers')
@@ -51,8 +53,9 @@ export class GrantsController {
   async make(@Body() body: GrantBodyDto, @Caller() caller: Identity) {
     const { approvalId, offer, seconds, uses = null, place } = body;
     const bounds = { seconds, uses, inDirectory: place === 'cwd' };
+    const shown = await this.shown.verify(approvalId, caller, body.displayDigest ?? null);
     const made = await this.commands.execute(
-      new MakeGrantCommand(approvalId, offer, bounds, deciderOf(caller, this.policy.people)),
+      new MakeGrantCommand(approvalId, offer, bounds, deciderOf(caller, this.policy.people), shown),
     );
     return viewOf(made);
   }

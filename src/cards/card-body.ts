@@ -1,6 +1,7 @@
 import type { ApprovalRequest } from '../approvals/approval';
 import { isQuestion } from '../kernel/question-tools';
-import { runAtOnce, runInTurns, type Steps } from '../kernel/steps';
+import { runInTurns } from '../kernel/run-in-turns';
+import { runAtOnce, type Steps } from '../kernel/steps';
 import { makeActionDocument } from './action-document';
 import { actionFile, type ActionFile } from './action-file';
 import type { ActionPart } from './action-part';

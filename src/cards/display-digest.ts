@@ -2,7 +2,7 @@ import { sha256Hex } from '../kernel/canonical-json';
 
 /**
  * Digest of the text that an operator saw: `sha256:` and the hex SHA-256 of the UTF-8 form of the card's text, as the
- * Bot API holds it after entity parsing. If files or further messages carry a part of the action, the hashed text continues
+ * Bot API holds it after entity parsing, or of the `display` text of the console. If files or further messages carry a part of the action, the hashed text continues
  * with a newline and a hex SHA-256: of the only file; of the hex SHA-256 of several files, or of the texts of messages,
  * in order, joined by newlines.
  */

@@ -8,6 +8,7 @@ export type DomainCode =
   | 'approval.expired'
   | 'approval.not-settled'
   | 'approval.not-decidable'
+  | 'approval.shown-otherwise'
   | 'approval.already-acknowledged'
   | 'approval.too-many-pending'
   | 'idempotency.body-differs'

@@ -1,5 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
-
 /** Work on an input that may be large: it yields after each bounded step. */
 export type Steps<T> = Generator<undefined, T, undefined>;
 
@@ -8,14 +6,5 @@ export function runAtOnce<T>(steps: Steps<T>): T {
   for (;;) {
     const { done, value } = steps.next();
     if (done) return value;
-  }
-}
-
-/** Runs one step in each turn of the event loop, so that other work waits for one step at most. */
-export async function runInTurns<T>(steps: Steps<T>): Promise<T> {
-  for (;;) {
-    const { done, value } = steps.next();
-    if (done) return value;
-    await nextTurn();
   }
 }

@@ -3,7 +3,8 @@ import { InvalidInput } from './errors';
 import type { JsonValue } from './json';
 import { jsonFaults, type JsonLimits } from './json-faults';
 import { endOfNumber, numberFault } from './json-numbers';
-import { runAtOnce, runInTurns, type Steps } from './steps';
+import { runInTurns } from './run-in-turns';
+import { runAtOnce, type Steps } from './steps';
 
 /** Maximum nesting of objects and arrays; the outermost is the first. */
 export const DEFAULT_MAX_DEPTH = 64;

@@ -14,7 +14,7 @@ import type { PolicyVerdict } from '../kernel/policy-verdict';
 import type { Requirement } from '../kernel/requirement';
 import type { Roster } from '../people/roster';
 import { singleFlight } from '../kernel/single-flight';
-import { runInTurns } from '../kernel/steps';
+import { runInTurns } from '../kernel/run-in-turns';
 import { FailureLog } from '../logging/failure-log';
 import { Log } from '../logging/log';
 import { readStored } from './document/read-policy';

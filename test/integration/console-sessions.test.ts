@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
+import { decodeJwt } from 'jose';
 import { newKey, digestOf } from '../../src/access/api-key';
 import { KeyStore } from '../../src/access/key-store';
 import type { ApprovalJson } from '../support/api';
@@ -62,10 +64,22 @@ const signIn = (body: object = { key: OPERATOR_KEY }, headers: Record<string, st
 const list = (cookie: string, headers: Record<string, string> = {}) =>
   send({ path: '/api/approvals', headers: { cookie, ...headers } });
 
-const decide = async (cookie: string, headers: Record<string, string>) => {
-  const { body } = await service.api.enqueue();
-  const path = `/api/approvals/${body.id}/decision`;
-  return send({ method: 'POST', path, body: { decision: 'approved' }, headers: { cookie, ...headers } });
+const displayOf = async (id: string) =>
+  (
+    await service.api.call<{ display: string; displayDigest: string }>(
+      'operator',
+      'GET',
+      `/api/approvals/${id}/display`,
+    )
+  ).body;
+
+/** @param digest of what the page showed; by default what the service shows */
+const decide = async (cookie: string, headers: Record<string, string>, digest?: string | null) => {
+  const { body: asked } = await service.api.enqueue();
+  const path = `/api/approvals/${asked.id}/decision`;
+  const displayDigest = digest === undefined ? (await displayOf(asked.id)).displayDigest : digest;
+  const body = { decision: 'approved', displayDigest };
+  return send({ method: 'POST', path, body, headers: { cookie, ...headers } });
 };
 
 const audited = (type: string) =>
@@ -337,5 +351,54 @@ describe('behind a proxy with TLS', () => {
     expect(cookies).toEqual([
       expect.stringMatching(/^__Host-countersign=[\w-]{43}; HttpOnly; SameSite=Strict; Path=\/; .*; Secure$/),
     ]);
+  });
+});
+
+describe('a decision in the console names what the page showed', () => {
+  const signedIn = async () => {
+    const opened = await signIn();
+    return [cookieOf(opened), own(secretOf(opened))] as const;
+  };
+
+  it('decision and receipt carry the digest of exactly that text', async () => {
+    const [cookie, headers] = await signedIn();
+    const { id, receipt, decisions } = JSON.parse((await decide(cookie, headers)).text) as ApprovalJson & {
+      decisions: unknown[];
+    };
+    const { display } = await displayOf(id);
+    const displayDigest = `sha256:${createHash('sha256').update(display).digest('hex')}`;
+    expect(decisions).toMatchObject([{ via: 'console', displayDigest }]);
+    expect(decodeJwt(receipt as string)).toMatchObject({ displayDigest });
+  });
+
+  it.each([
+    ['another text', `sha256:${'0'.repeat(64)}`, 409, 'approval.shown-otherwise'],
+    ['no text', null, 400, 'request.invalid'],
+  ])('over %s it decides nothing', async (_, digest, status, code) => {
+    const [cookie, headers] = await signedIn();
+    const refused = await decide(cookie, headers, digest);
+    expect({ status: refused.status, code: codeOf(refused) }).toEqual({ status, code });
+    const [newest] = await service.api.list('limit=1');
+    expect(newest?.status).toBe('pending');
+  });
+
+  it('a program may name it, too, and a grant also does', async () => {
+    const { body: asked } = await service.api.enqueue({ toolInput: { command: 'npm run lint' } });
+    const { body: offered } = await service.api.call<{ offers: { id: string }[] }>(
+      'operator',
+      'GET',
+      `/api/approvals/${asked.id}/grant-offers`,
+    );
+    const grant = (displayDigest: string) =>
+      service.api.call('operator', 'POST', '/api/grants', {
+        approvalId: asked.id,
+        offer: offered.offers[0]?.id,
+        displayDigest,
+      });
+    expect((await grant(`sha256:${'0'.repeat(64)}`)).status).toBe(409);
+    const { displayDigest } = await displayOf(asked.id);
+    expect((await grant(displayDigest)).status).toBe(201);
+    const { receipt } = (await service.api.get(asked.id)).body;
+    expect(decodeJwt(receipt as string)).toMatchObject({ displayDigest });
   });
 });

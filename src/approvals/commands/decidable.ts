@@ -51,15 +51,12 @@ export async function findDecidable(
 }
 
 /**
- * The card that the receipt of a decision names: the one that was tapped, else the one in the chat. A decision in the console
- * names none, since its person read the page and no card.
+ * The card or page that the receipt of a decision names: the one that its person saw, else the card in the chat.
  *
- * @param tapped digest of the card that was tapped; null: none was
+ * @param saw digest of the card that was tapped, or of the page; null: unknown
  */
-export function shownTo({ channel }: Person, tapped: string | null, seen: Snapshot): ShownCard {
-  return tapped !== null || channel === 'console'
-    ? { digest: tapped, tapped: true }
-    : { digest: seen.displayDigest, tapped: false };
+export function shownTo(saw: string | null, seen: Snapshot): ShownCard {
+  return saw !== null ? { digest: saw, tapped: true } : { digest: seen.displayDigest, tapped: false };
 }
 
 /**

@@ -32,7 +32,7 @@ export class DecideApprovalCommand extends Command<DecidedApproval | PendingAppr
     readonly by: Person,
     readonly verdict: Verdict,
     readonly reason: string | null,
-    /** Digest of the card that was tapped; null: of the card in the chat, if there is one. */
+    /** Digest of the card or page that the person saw; null: of the card in the chat, if there is one. */
     readonly displayDigest: string | null = null,
     /** Answers to the questions of the request, which approve it. */
     readonly answers: Answers | null = null,
@@ -62,14 +62,14 @@ export class DecideApprovalHandler implements ICommandHandler<DecideApprovalComm
     seen: Snapshot,
     command: DecideApprovalCommand,
   ): Promise<DecidedApproval | PendingApproval | null> {
-    const { id, by, verdict, reason, displayDigest: tapped, answers } = command;
+    const { id, by, verdict, reason, displayDigest: saw, answers } = command;
     const unsigned = await judge(
       () => decide(seen.approval, by, verdict, reason, seen.now, answers),
       { id, by, attempt: verdict },
       { store: this.store, limits: this.limits },
     );
     if (unsigned === seen.approval) return unsigned; // The same verdict by the same operator, again.
-    const shown = shownTo(by, tapped, seen);
+    const shown = shownTo(saw, seen);
     const others = completedBy(seen.approval, by, verdict);
     if (others === null) return this.count(seen, command, shown.digest);
     const complete = withDecision(unsigned, shown.digest);

@@ -55,7 +55,7 @@ export class MakeGrantCommand extends Command<MadeGrant> {
     readonly offer: string,
     readonly bounds: GrantBounds,
     readonly by: Person,
-    /** Digest of the card that was tapped; null: of the card in the chat, if there is one. */
+    /** Digest of the card or page that the person saw; null: of the card in the chat, if there is one. */
     readonly displayDigest: string | null = null,
   ) {
     super();
@@ -83,7 +83,7 @@ export class MakeGrantHandler implements ICommandHandler<MakeGrantCommand> {
 
   /** @returns null if something has changed since the request was seen: it must be read again */
   private async make(seen: Snapshot, command: MakeGrantCommand): Promise<MadeGrant | null> {
-    const { approvalId: id, by, displayDigest: tapped, bounds } = command;
+    const { approvalId: id, by, displayDigest: saw, bounds } = command;
     const unsigned = await judge(
       () => decide(seen.approval, by, 'approved', null, seen.now),
       { id, by, attempt: 'approved' },
@@ -103,7 +103,7 @@ export class MakeGrantHandler implements ICommandHandler<MakeGrantCommand> {
     };
     const maker = { id: grant.id, by: nameActor(by) };
     const covered = await this.cover(unsigned, grant, maker);
-    const shown = shownTo(by, tapped, seen);
+    const shown = shownTo(saw, seen);
     const receipt = await this.receipts.sign({ approval: unsigned, displayDigest: shown.digest });
     const approval = { ...withDecision(unsigned, shown.digest), receipt };
     const settled = new Set(await this.store.grant(approval, shown, grant, covered));

@@ -5,7 +5,7 @@ import { readingLines } from '../../cards/action-document';
 import type { DiffPart } from '../../cards/action-part';
 import { actionLines, makeActionParts, nameOfPart, noteOf } from '../../cards/action-parts';
 import { diffParts } from '../../cards/diff-parts';
-import { runInTurns } from '../../kernel/steps';
+import { runInTurns } from '../../kernel/run-in-turns';
 import { askerOf, CLAIMED_AGENT } from '../../cards/asker';
 import { cardContent, prepareCard, titleOf, type CardContent } from '../../cards/card-body';
 import { visibleLine } from '../../cards/visible-text/visible-text';
@@ -79,11 +79,8 @@ const earlierOf = ({ request, status, rule }: EarlierRequest) => ({
   rule: rule && visibleLine(rule),
 });
 
-/** The approval as the console shows it. */
-export async function viewAction(
-  approval: Approval,
-  earlier: readonly EarlierRequest[],
-): Promise<z.infer<typeof ActionView.schema>> {
+/** The request as the console shows it; `display`: all that a person decides from, as one text. */
+export async function showAction(approval: Approval) {
   await prepareCard(approval, NO_LIMIT);
   const content = cardContent(approval, NO_LIMIT);
   const warnings = content.warnings.map(({ text }) => text);
@@ -91,6 +88,15 @@ export async function viewAction(
   const texts = await runInTurns(makeActionParts(approval.toolName, approval.toolInput));
   const { before, after } = readingLines(approval, content.metadata ?? '{}');
   const display = [content.title.text, ...warnings, ...before, ...actionLines(texts), ...after].join('\n');
+  return { content, warnings, texts, display };
+}
+
+/** The approval as the console shows it. */
+export async function viewAction(
+  approval: Approval,
+  earlier: readonly EarlierRequest[],
+): Promise<z.infer<typeof ActionView.schema>> {
+  const { content, warnings, texts, display } = await showAction(approval);
   return {
     title: content.title.text,
     warnings: warnings.map((text) => ({ text })),

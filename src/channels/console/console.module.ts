@@ -2,6 +2,8 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { FinishedApprovals } from '../../approvals/finished-approvals';
 import type { Config } from '../../config/environment';
 import { ActionController } from './action.controller';
+import { Display } from '../../approvals/display';
+import { ConsoleDisplay } from './console-display';
 import { EventsController } from './events.controller';
 import { InboxFeed } from './inbox-feed';
 import { PageController } from './page.controller';
@@ -14,13 +16,15 @@ export class ConsoleModule {
   static with({ console }: Config): DynamicModule {
     return {
       module: ConsoleModule,
+      global: true,
       // The page takes every other address below /console, so it comes last.
       controllers: [
         ActionController,
         EventsController,
         ...(console ? [SessionController, PageController] : []),
       ],
-      providers: [FinishedApprovals, InboxFeed],
+      providers: [FinishedApprovals, InboxFeed, { provide: Display, useClass: ConsoleDisplay }],
+      exports: [Display],
     };
   }
 }

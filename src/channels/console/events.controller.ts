@@ -35,7 +35,8 @@ export class EventsController {
   @ApiOperation({
     summary: 'The pending requests and every change of them, as server-sent events',
     description:
-      'First `inbox` with all `items` (at most 1000, those that end first), then `asked` and `settled`. A reconnect with ' +
+      'First `inbox` with all `items` (at most 1000, those that end first), then `asked` and `settled`; `crowded-out` is a ' +
+      'request that others with an earlier end have pushed behind the 1000. A reconnect with ' +
       '`Last-Event-ID` gets what it missed, or `inbox` again. A request that a rule answers was never pending, and is not here.',
   })
   @ApiHeader({ name: 'Last-Event-ID', required: false })

@@ -20,7 +20,7 @@ const MAX_KEPT = 1_000;
 export type InboxEvent =
   | { readonly event: 'inbox'; readonly data: { readonly items: readonly InboxItem[] } }
   | { readonly event: 'asked'; readonly data: InboxItem }
-  | { readonly event: 'settled'; readonly data: { readonly id: string } };
+  | { readonly event: 'settled' | 'crowded-out'; readonly data: { readonly id: string } };
 
 interface Numbered {
   readonly number: number;
@@ -141,15 +141,27 @@ export class InboxFeed implements OnApplicationBootstrap, OnModuleDestroy {
       return;
     }
     const pending = new Set(ids);
-    for (const id of known.keys()) {
+    const end = this.endOfList(ids, [...known.values(), ...added]);
+    for (const { id, expiresAt } of known.values()) {
       if (pending.has(id)) continue;
       known.delete(id);
-      this.publish({ event: 'settled', data: { id } });
+      // Behind a full list it may still be pending.
+      this.publish({ event: end !== null && expiresAt >= end ? 'crowded-out' : 'settled', data: { id } });
     }
     for (const item of added) {
       known.set(item.id, item);
       this.publish({ event: 'asked', data: item });
     }
+  }
+
+  /** @returns the end of the last request of a full list; null: the list has every pending request */
+  private endOfList(ids: readonly string[], items: readonly InboxItem[]): string | null {
+    if (ids.length < MAX_ITEMS) return null;
+    const listed = new Set(ids);
+    return items.reduce(
+      (last, { id, expiresAt }) => (listed.has(id) && expiresAt > last ? expiresAt : last),
+      '',
+    );
   }
 
   /** @returns null for a request that has ended meanwhile */

@@ -55,6 +55,14 @@ it('every agent and every operator has a limit of their own', async () => {
   ).toBe('Too many decisions; try again in 60 s.');
 });
 
+it('a session of the console and the key for which it stands share one limit', async () => {
+  const all = limits();
+  await all.decide({ kind: 'person', channel: 'api', id: '7', name: 'x' });
+  expect(
+    (await refusalOf(all.decide({ kind: 'person', channel: 'console', id: '7', name: 'x' }))).message,
+  ).toBe('Too many decisions; try again in 60 s.');
+});
+
 it('attempts without a valid key are answered as such 600 times a minute from one source', async () => {
   const gate = new Gatekeeper(refusals);
   const attempt = (address: string) =>

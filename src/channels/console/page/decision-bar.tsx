@@ -7,7 +7,16 @@ import { useKeys } from './use-keys';
 const T = TEXTS.request;
 
 /** Approve, reject and grant. The keys only go to a button: Enter then decides, so that no slip decides. */
-export function DecisionBar({ id, verdicts }: { id: string; verdicts: readonly Verdict[] }) {
+export function DecisionBar({
+  id,
+  verdicts,
+  displayDigest,
+}: {
+  id: string;
+  verdicts: readonly Verdict[];
+  /** Of what the page shows: the service refuses a decision over something else. */
+  displayDigest: string;
+}) {
   const queries = useQueryClient();
   const reason = useRef<HTMLInputElement>(null);
   const approve = useRef<HTMLButtonElement>(null);
@@ -21,7 +30,7 @@ export function DecisionBar({ id, verdicts }: { id: string; verdicts: readonly V
       bodyOf(
         api.POST('/api/approvals/{id}/decision', {
           params: { path: { id } },
-          body: { decision, reason: reason.current?.value.trim() || null },
+          body: { decision, reason: reason.current?.value.trim() || null, displayDigest },
         }),
       ),
     onSettled: refresh,
@@ -32,7 +41,8 @@ export function DecisionBar({ id, verdicts }: { id: string; verdicts: readonly V
     retry: false,
   });
   const grant = useMutation({
-    mutationFn: (offer: string) => bodyOf(api.POST('/api/grants', { body: { approvalId: id, offer } })),
+    mutationFn: (offer: string) =>
+      bodyOf(api.POST('/api/grants', { body: { approvalId: id, offer, displayDigest } })),
     onSettled: refresh,
   });
   useKeys((key) => {

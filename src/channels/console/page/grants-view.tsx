@@ -1,6 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { plainText } from './plain-text';
+import { visibleLine } from '../../../cards/visible-text/visible-text';
 import { api, bodyOf, type Grant } from './api';
 import { Empty, Failure, Loading, Moment } from './notes';
 import { TEXTS } from './texts';
@@ -65,7 +65,7 @@ export function GrantsView() {
               <tr key={grant.id}>
                 <td data-label={columns.scope}>{grant.scope}</td>
                 <td data-label={columns.session}>
-                  <code>{plainText(grant.sessionId ?? grant.cwd ?? '–')}</code>
+                  <code>{visibleLine(grant.sessionId ?? grant.cwd ?? '–')}</code>
                 </td>
                 <td data-label={columns.by}>{grant.by.name}</td>
                 <td data-label={columns.uses}>

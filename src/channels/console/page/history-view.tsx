@@ -1,6 +1,6 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
-import { plainText } from './plain-text';
+import { visibleLine } from '../../../cards/visible-text/visible-text';
 import { api, bodyOf, type Approval, type Status } from './api';
 import { Empty, Failure, Loading, Moment, StatusBadge } from './notes';
 import { TEXTS } from './texts';
@@ -32,7 +32,7 @@ export function readFilter(search: Record<string, unknown>): Filter {
 /** A short name of the action; the request itself shows all of it. */
 function summaryOf({ toolInput }: Approval): string {
   const { command, file_path: path } = toolInput as Record<string, unknown>;
-  return plainText((text(command) ?? text(path) ?? JSON.stringify(toolInput)).slice(0, MAX_SUMMARY));
+  return visibleLine((text(command) ?? text(path) ?? JSON.stringify(toolInput)).slice(0, MAX_SUMMARY));
 }
 
 function save(items: readonly Approval[]): void {
@@ -98,13 +98,13 @@ function Rows({ items }: { items: readonly Approval[] }) {
               <Link to="/requests/$id" params={{ id: item.id }}>
                 <code>{summaryOf(item)}</code>
               </Link>
-              <span className="hint">{plainText(item.toolName)}</span>
+              <span className="hint">{visibleLine(item.toolName)}</span>
             </td>
             <td data-label={columns.status}>
               <StatusBadge status={item.status} />
             </td>
-            <td data-label={columns.agent}>{plainText(item.agentId)}</td>
-            <td data-label={columns.by}>{plainText(item.decision?.by.name ?? '–')}</td>
+            <td data-label={columns.agent}>{visibleLine(item.agentId)}</td>
+            <td data-label={columns.by}>{visibleLine(item.decision?.by.name ?? '–')}</td>
             <td data-label={columns.when}>
               <Moment at={item.createdAt} />
             </td>

@@ -17,6 +17,7 @@ interface Events {
   readonly inbox: { readonly items: readonly Item[] };
   readonly asked: Item;
   readonly settled: { readonly id: string };
+  readonly 'crowded-out': { readonly id: string };
 }
 
 const RETRY_MS = 2_000;
@@ -56,6 +57,7 @@ export class InboxStream {
       this.set({ items: [...this.without(item.id), item].toSorted(byEnd), arrived: item }),
     );
     on('settled', ({ id }) => this.set({ items: this.without(id) }));
+    on('crowded-out', ({ id }) => this.set({ items: this.without(id) }));
   }
 
   close(): void {

@@ -154,7 +154,13 @@ function Complete({ approval, action, next }: { approval: Approval; action: Acti
           </p>
         )}
       </article>
-      {isPending && <DecisionBar id={approval.id} verdicts={action.verdicts.map(({ verdict }) => verdict)} />}
+      {isPending && (
+        <DecisionBar
+          id={approval.id}
+          verdicts={action.verdicts.map(({ verdict }) => verdict)}
+          displayDigest={action.displayDigest}
+        />
+      )}
     </>
   );
 }

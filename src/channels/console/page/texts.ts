@@ -27,7 +27,8 @@ export const TEXTS = {
     busy: 'Signing in…',
   },
   inbox: {
-    waiting: (count: number) => `${count} waiting`,
+    waiting: (count: number) =>
+      count < 1000 ? `${count} waiting` : '1000 or more waiting; the first 1000 are listed',
     list: 'Pending requests',
     empty: 'Nothing waits for you',
     emptyNote: 'A new request appears here by itself, with the one that ends first on top.',
@@ -37,11 +38,9 @@ export const TEXTS = {
     session: (session: string) => `session ${session}`,
     notify: 'Notify me',
     notifying: 'Notifications on',
-    notifyBlocked: 'Notifications are blocked by the browser',
     shortcuts: 'Keyboard',
   },
   request: {
-    back: 'Back',
     action: 'Action',
     details: 'Details',
     warnings: 'Read this first',
@@ -60,12 +59,9 @@ export const TEXTS = {
     reject: 'Reject',
     more: 'Allow more like it',
     moreNote: 'Approves this request, and answers the next ones like it without asking.',
-    deciding: 'Deciding…',
     endsIn: (span: string) => `${span} left`,
     ended: 'Time is up',
     onlyReject: 'A question is answered at the terminal where the agent runs. Here it can only be rejected.',
-    copyLink: 'Copy link',
-    copied: 'Copied',
     by: 'By',
     at: 'At',
     nobody: 'Nobody',
@@ -78,7 +74,6 @@ export const TEXTS = {
     download: 'Download receipt',
     next: 'Next request',
     gone: 'There is no request with this id.',
-    marks: 'Characters that cannot be seen are written as escapes and marked.',
   },
   quorum: {
     title: 'Who decides',
@@ -131,7 +126,6 @@ export const TEXTS = {
   },
   system: {
     title: 'System',
-    health: 'Health',
     healthy: 'Healthy',
     unhealthy: 'Not healthy',
     queue: 'Requests',
@@ -139,7 +133,6 @@ export const TEXTS = {
     breaker: 'Circuit breaker',
     database: 'Database',
     outbox: 'Messages to send',
-    generated: (when: string) => `As of ${when}`,
   },
   keys: {
     title: 'Keyboard',

@@ -1,0 +1,43 @@
+import { Injectable } from '@nestjs/common';
+import type { Identity } from '../access/identity';
+import { DomainError, InvalidInput } from '../kernel/errors';
+import type { Approval } from './approval';
+import { FinishedApprovals } from './finished-approvals';
+
+/** The text that a page shows of a request, before somebody decides. */
+export abstract class Display {
+  /** Digest of the text that would be shown now: `sha256:` and hex. */
+  abstract digestOf(approval: Approval): Promise<string>;
+}
+
+/** Verifies that a decision is about the text that the service shows. */
+@Injectable()
+export class ShownDisplays {
+  constructor(
+    private readonly finished: FinishedApprovals,
+    private readonly display: Display,
+  ) {}
+
+  /**
+   * A decision in the console must name the text that the page showed. A program may.
+   *
+   * @returns the digest for the decision and its receipt; null: the program named none
+   * @throws InvalidInput, DomainError `approval.shown-otherwise`, `approval.not-found`
+   */
+  async verify(id: string, { channel }: Identity, shown: string | null): Promise<string | null> {
+    if (shown === null && channel === 'console')
+      throw new InvalidInput([
+        {
+          path: 'displayDigest',
+          message: 'must be the displayDigest of what the page showed; reload the page',
+        },
+      ]);
+    if (shown === null) return null;
+    const { approval } = await this.finished.get(id, 'everything');
+    if ((await this.display.digestOf(approval)) === shown) return shown;
+    throw new DomainError(
+      'approval.shown-otherwise',
+      'Nothing was decided: this request is not shown as you saw it. Read it again, then decide.',
+    );
+  }
+}

@@ -1,0 +1,64 @@
+import { EventBus, type QueryBus } from '@nestjs/cqrs';
+import { ApprovalSettled } from '../../../../src/approvals/approval-events';
+import type { FinishedApprovals } from '../../../../src/approvals/finished-approvals';
+import { InboxFeed, type InboxEvent } from '../../../../src/channels/console/inbox-feed';
+import type { Log } from '../../../../src/logging/log';
+import { until } from '../../../support/until';
+
+const MAX_ITEMS = 1_000;
+const at = (n: number) => new Date(Date.UTC(2026, 0, 1) + n * 1_000);
+
+/** A feed over requests whose number is the second in which they end. */
+function feedOver(pending: Set<number>) {
+  const ids = () =>
+    [...pending]
+      .toSorted((a, b) => a - b)
+      .slice(0, MAX_ITEMS)
+      .map(String);
+  const queries = { execute: () => Promise.resolve(ids()) } as unknown as QueryBus;
+  const get = (id: string) =>
+    Promise.resolve({
+      approval: {
+        ...{ id, status: 'pending', toolName: 'Bash', toolInput: { command: 'ls' }, cwd: null, policy: null },
+        ...{
+          agentId: 'a',
+          sessionId: 's',
+          keyId: 'k',
+          owner: null,
+          createdAt: at(0),
+          expiresAt: at(Number(id)),
+        },
+      },
+    });
+  const events = { subscribe: (take: (event: unknown) => void) => (tell = take) } as unknown as EventBus;
+  let tell: (event: unknown) => void = () => undefined;
+  const feed = new InboxFeed(
+    queries,
+    events,
+    { get } as unknown as FinishedApprovals,
+    { event: (...words: unknown[]) => console.warn(...words) } as unknown as Log,
+  );
+  feed.onApplicationBootstrap();
+  const seen: InboxEvent[] = [];
+  feed.listen((event) => seen.push(event), null);
+  const look = () => tell(Object.create(ApprovalSettled.prototype));
+  return { feed, seen, look };
+}
+
+it('a request behind a full list is not reported as settled', async () => {
+  const pending = new Set(Array.from({ length: MAX_ITEMS }, (_, n) => n + 10));
+  const { feed, seen, look } = feedOver(pending);
+  await until('the inbox is sent', () => seen.length === 1);
+  pending.add(5);
+  pending.delete(20);
+  pending.add(6);
+  look();
+  await until('all changes are sent', () => seen.length === 5);
+  expect(seen.slice(1).map(({ event, data }) => [event, 'id' in data && data.id])).toEqual([
+    ['settled', '20'],
+    ['crowded-out', '1009'],
+    ['asked', '5'],
+    ['asked', '6'],
+  ]);
+  feed.onModuleDestroy();
+});
