@@ -33,6 +33,8 @@ const { outputFiles, metafile } = await build({
   metafile: true,
   write: false,
   plugins: [inEnglish],
+  // Its other form loads its parts in a way that no bundler sees.
+  alias: { 'jsonc-parser': 'jsonc-parser/lib/esm/main.js' },
   outfile: FILE,
 });
 

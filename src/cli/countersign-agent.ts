@@ -6,6 +6,7 @@ runCommandLine('countersign-agent', 'Human approval gateway for AI agents: the a
   'acp-proxy': async () => (await import('./commands/acp-proxy.js')).acpProxyCommand(),
   approvals: async () => (await import('./commands/approvals.js')).approvalsCommand(),
   connect: async () => (await import('./commands/connect.js')).connectCommand(),
+  doctor: async () => (await import('./commands/doctor-agents.js')).doctorAgentsCommand(),
   hook: async () => (await import('./commands/hook.js')).hookCommand(),
   receipt: async () => (await import('./commands/receipt.js')).receiptCommand(),
   run: async () => (await import('./commands/run.js')).runCommand(),

@@ -4,7 +4,7 @@ import type { ServiceDoor } from '../agent-side/client/service-call';
 import { serviceUrl } from './service-url';
 
 /** URL from `HOST` and `PORT`, with the service's own defaults; an empty variable counts as unset, as there. */
-const here = ({ HOST, PORT }: NodeJS.ProcessEnv): string =>
+export const serviceHere = ({ HOST, PORT }: NodeJS.ProcessEnv): string =>
   serviceUrl({ host: HOST || '127.0.0.1', port: PORT || '3000' });
 
 export interface ServiceOptions {
@@ -19,7 +19,7 @@ export function withServiceOptions(command: Command, json = 'print the result as
     .addOption(
       new Option('--url <url>', 'where the service is; else HOST and PORT say')
         .env('COUNTERSIGN_URL')
-        .default(here(process.env)),
+        .default(serviceHere(process.env)),
     )
     .addOption(new Option('--key <key>', 'API key; better from the environment').env('COUNTERSIGN_KEY'))
     .option('--json', json);

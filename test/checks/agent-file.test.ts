@@ -14,10 +14,19 @@ const ROOMS = [
   // Words and rules that the service and the agent's side share.
   /^src\/(agents\/answers|approvals\/approval)\.ts$/,
   // Of the programs, the commands that the entry names and what these print with.
-  /^src\/cli\/(countersign-agent|command-line|commands\/(acp-proxy|approvals|connect|hook|receipt|run)|file-trouble|key-set-file|output|public-answer|service-options|service-url)\.ts$/,
-  /^src\/cli\/(approvals|run)\//,
+  /^src\/cli\/(countersign-agent|command-line|commands\/(acp-proxy|approvals|connect|doctor-agents|hook|receipt|run)|file-trouble|key-set-file|output|public-answer|service-options|service-url)\.ts$/,
+  /^src\/cli\/(approvals|connect|run)\//,
 ];
-const PACKAGES = ['@agentclientprotocol/sdk', 'canonicalize', 'commander', 'jose', 'zod'];
+const PACKAGES = [
+  '@agentclientprotocol/sdk',
+  '@decimalturn/toml-patch',
+  'canonicalize',
+  'commander',
+  'diff',
+  'jose',
+  'jsonc-parser',
+  'zod',
+];
 const MAX_BYTES = 1_000_000;
 
 interface Metafile {

@@ -1,7 +1,7 @@
 import { readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { BUILD } from '../../src/kernel/build';
 import { buildAgentFile } from '../support/agent-file';
 import { Api, type ApprovalJson } from '../support/api';
@@ -30,7 +30,7 @@ beforeAll(async () => {
   api = new Api(app.url);
   directory = temporaryDirectory('countersign-agent-');
   file = join(directory, 'countersign-agent.cjs');
-  connected = await cli(['connect', '--url', app.url]);
+  connected = await cli(['connect', '--fetch-line', '--url', app.url]);
   const shell = new DocumentShell(directory, { PATH: process.env.PATH ?? '' }, {}, temporaryDirectory());
   fetched = await shell.run({ command: connected.out, background: false });
 });
@@ -55,6 +55,13 @@ describe('the program for agents, alone in a directory', () => {
     expect((await agent('--version')).out).toBe(BUILD.version);
   });
 
+  it('is fetched by the line that `connect` prints where no agent is installed', async () => {
+    const env = { HOME: temporaryDirectory(), PATH: dirname(process.execPath) };
+    const { code, out, err } = await cli(['connect', '--url', app.url], env);
+    expect([code, out]).toEqual([0, connected.out]);
+    expect(err).toContain('No agent is installed here');
+  });
+
   it('prints no line of which a service could make another command', async () => {
     const sha256 = 'a'.repeat(64);
     const answers = [
@@ -66,7 +73,7 @@ describe('the program for agents, alone in a directory', () => {
     await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     while (answers.length > 0) {
-      const { code, out, err } = await cli(['connect', '--url', url]);
+      const { code, out, err } = await cli(['connect', '--fetch-line', '--url', url]);
       expect([code, out, err]).toEqual([
         2,
         '',

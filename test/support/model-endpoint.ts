@@ -1,9 +1,9 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
-import { DIALECTS, type Block } from './model-dialects';
+import { DIALECTS, type Block } from '../../src/agent-side/connect/model-dialects';
 
-export type { Block } from './model-dialects';
+export type { Block } from '../../src/agent-side/connect/model-dialects';
 
 interface Play {
   readonly turns: readonly (readonly Block[])[];

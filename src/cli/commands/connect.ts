@@ -1,46 +1,33 @@
-import { Command } from 'commander';
-import { z } from 'zod';
-import { show } from '../output';
-import { publicAnswer } from '../public-answer';
+import { Argument, Command } from 'commander';
+import { AGENTS } from '../../agent-side/connect/agents';
+import { connectAgents, undoConnect, type ConnectOptions } from '../connect/connect-agents';
+import { printFetchLine } from '../connect/fetch-line';
 import { withServiceOptions } from '../service-options';
 
-const manifestSchema = z.object({
-  version: z.string(),
-  // They become words of a command that people paste into a shell.
-  file: z.literal('/agent/countersign-agent.cjs'),
-  sha256: z.string().regex(/^[0-9a-f]{64}$/),
-});
-
-interface ConnectOptions {
-  readonly url: string;
-  readonly json?: boolean;
-}
-
-/** `countersign connect`: the line that fetches and checks the program for an agent's machine. */
+/** `countersign connect`: writes the settings of the agents on this machine, and proves that their calls are asked for. */
 export function connectCommand(): Command {
   return withServiceOptions(
     new Command('connect').description(
-      'Print the line that fetches and checks the program for an agent’s machine; needs no API key',
+      'Connect the agents of this machine, and prove each gate by a canary call; without any, print the line that fetches the program for an agent’s machine',
     ),
-  ).action(connect);
+  )
+    .addArgument(
+      new Argument('[agents...]', 'which agents; default all that are installed').choices(
+        AGENTS.map(({ name }) => name),
+      ),
+    )
+    .option('--user', 'write the settings of the user (default)')
+    .option('--project', 'write the settings of the project in this directory')
+    .option('--managed', 'write the settings that an administrator prescribes for this machine (Claude Code)')
+    .option('--dry-run', 'show what would be written, and write nothing')
+    .option('--yes', 'write without asking')
+    .option('--undo', 'restore the settings as they were before, byte for byte')
+    .option('--fetch-line', 'only print the line that fetches and checks the program; needs no API key')
+    .action(connect);
 }
 
-async function connect(options: ConnectOptions): Promise<void> {
-  if (!URL.canParse(options.url) || !/^https?:/.test(options.url))
-    throw new Error(`--url ${options.url}: must be an http or https URL`);
-  const { version, file, sha256 } = await manifestOf(options.url);
-  // The parser escapes spaces and double quotes; a quote for the shell remains.
-  const address = new URL(`${options.url.replace(/\/+$/, '')}${file}`).href.replaceAll("'", '%27');
-  const command = `curl -fsSO '${address}' && echo '${sha256}  countersign-agent.cjs' | sha256sum -c`;
-  show({ version, sha256, command }, [command], options);
-}
-
-async function manifestOf(url: string) {
-  try {
-    return await publicAnswer(url, '/agent/manifest.json', manifestSchema);
-  } catch (cause) {
-    throw new Error(`${url} does not offer the program for agents; is it Countersign, and is it built?`, {
-      cause,
-    });
-  }
+async function connect(agents: readonly string[], options: ConnectOptions): Promise<void> {
+  if (options.fetchLine === true) return printFetchLine(options);
+  if (options.undo === true) undoConnect(agents, options);
+  else await connectAgents(agents, options);
 }

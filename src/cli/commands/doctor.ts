@@ -1,11 +1,15 @@
 import { Command, Option } from 'commander';
 import type { Examined } from '../doctor/examine';
 import { Findings, show } from '../output';
+import { serviceHere } from '../service-options';
 
 interface DoctorOptions {
   readonly url?: string;
   readonly key?: string;
   readonly json?: boolean;
+  readonly agents?: boolean;
+  readonly project?: boolean;
+  readonly managed?: boolean;
 }
 
 const MARKS = { error: '✗', warning: '!' } as const;
@@ -23,6 +27,12 @@ function linesOf({ check, state, note, findings }: Examined): string[] {
 }
 
 async function examine(options: DoctorOptions): Promise<void> {
+  if (options.agents === true) {
+    const { examineAgents } = await import('../connect/examine-agents.js');
+    return examineAgents([], { ...options, url: options.url ?? serviceHere(process.env) });
+  }
+  if (options.project === true || options.managed === true)
+    throw new Error('--project and --managed go with --agents');
   // Loaded lazily: these import Nest and the database code, which would slow down every other command.
   const [{ loadConfig }, { examineAll }] = await Promise.all([
     import('../../config/config.module.js'),
@@ -51,6 +61,9 @@ export function doctorCommand(): Command {
         'COUNTERSIGN_KEY',
       ),
     )
+    .option('--agents', 'prove the gate of each agent on this machine instead; needs an agent’s key')
+    .option('--project', 'with --agents: the settings of the project in this directory')
+    .option('--managed', 'with --agents: the settings that an administrator prescribes')
     .option('--json', 'print the result as JSON')
     .action(examine);
 }

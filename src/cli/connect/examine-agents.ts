@@ -1,0 +1,88 @@
+import { CountersignClient } from '../../agent-side/client';
+import { ServiceRefused, ServiceUnreachable } from '../../agent-side/client/service-errors';
+import { examine, type Gate } from '../../agent-side/connect/connection';
+import { installedAgents } from '../../agent-side/connect/installed';
+import { describeError } from '../../kernel/describe-error';
+import { Findings, show } from '../output';
+import { requireAgent } from '../run/start';
+import { doorOf, type ServiceOptions } from '../service-options';
+import { placeOf, scopeOf, type ScopeOptions } from './place';
+
+interface Finding {
+  readonly check: string;
+  readonly severity: 'error' | 'warning';
+  readonly message: string;
+  readonly fix: string;
+}
+
+/**
+ * `doctor --agents`: repeats the proof of each installed agent, and names what is not as `connect` writes it.
+ *
+ * @throws Findings if there is a finding
+ */
+export async function examineAgents(
+  names: readonly string[],
+  options: ServiceOptions & ScopeOptions,
+): Promise<void> {
+  const scope = scopeOf(options);
+  const door = doorOf(options);
+  const place = placeOf(door, scope);
+  const client = new CountersignClient(door);
+  const tell = (lines: readonly string[]): void => {
+    if (options.json !== true) show({}, lines, options);
+  };
+  const findings: Finding[] = [];
+  const gates: { agent: string; gate: Gate; version: string | null }[] = [];
+  const note = (agent: string, line: string, found: readonly Finding[]): void => {
+    findings.push(...found);
+    tell([
+      `${found.length === 0 ? '✓' : '✗'} ${agent.padEnd(14)} ${line}`,
+      ...found.flatMap(({ message, fix }) => [`    ${message}`, `    → ${fix}`]),
+    ]);
+  };
+  const trouble = await troubleOfKey(client);
+  note('key', trouble === null ? 'known to the service' : 'does not work', trouble === null ? [] : [trouble]);
+  for (const installed of trouble === null ? installedAgents(place, names) : []) {
+    const { agent, version } = installed;
+    const fix = `countersign connect ${agent.name}${scope === 'user' ? '' : ` --${scope}`}`;
+    try {
+      const { gate, verdict, faults } = await examine(installed, place, client);
+      gates.push({ agent: agent.name, gate, version });
+      const found = faults.map((message): Finding => ({
+        check: agent.name,
+        severity: 'error',
+        message,
+        fix,
+      }));
+      note(agent.name, verdict.replace(/: .*/s, ''), found);
+    } catch (error) {
+      const message = describeError(error);
+      note(agent.name, 'not examined', [{ check: agent.name, severity: 'error', message, fix }]);
+    }
+  }
+  const ok = findings.length === 0;
+  const verdict = ok
+    ? 'Every gate is proven.'
+    : `${findings.length} problem${findings.length === 1 ? '' : 's'} found.`;
+  show({ ok, findings, agents: gates }, ['', verdict], options);
+  if (!ok) throw new Findings(verdict);
+}
+
+async function troubleOfKey(client: CountersignClient): Promise<Finding | null> {
+  try {
+    await requireAgent(client, 'countersign-doctor');
+    return null;
+  } catch (error) {
+    const isAway = error instanceof ServiceUnreachable;
+    const isOther = error instanceof ServiceRefused;
+    return {
+      check: 'key',
+      severity: 'error',
+      message: isAway ? `the service does not answer: ${describeError(error)}` : describeError(error),
+      fix:
+        isAway || isOther
+          ? 'start the service, or give its address with --url or COUNTERSIGN_URL'
+          : 'set COUNTERSIGN_KEY to a key that is not revoked; countersign keys add --role agent makes one',
+    };
+  }
+}
