@@ -21,6 +21,7 @@ import type { Log } from './logging/log';
 import { LoggingModule } from './logging/logging.module';
 import { BUILD } from './kernel/build';
 import { MetricsModule } from './operations/metrics/metrics.module';
+import { PeopleModule } from './people/people.module';
 import { PolicyModule } from './policy/policy.module';
 import { POLICY_LEVEL } from './policy/policy-level';
 import { RetentionModule } from './retention/retention.module';
@@ -41,6 +42,7 @@ export class AppModule {
         ScheduleModule.forRoot(),
         HttpModule,
         AccessModule,
+        PeopleModule,
         PolicyModule.with(TOOL_SHAPES),
         ApprovalsModule,
         AuditModule,

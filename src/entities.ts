@@ -19,6 +19,11 @@ import type { Entity } from './database/data-source';
 import { LeaseEntity } from './database/lease.entity';
 import { ReplicaEntity } from './database/replica.entity';
 import { LaneStateEntity, OutboxEntity, OutboxLaneEntity } from './outbox/outbox.entities';
+import {
+  PasskeyChallengeEntity,
+  PasskeyEntity,
+  PasskeyInviteEntity,
+} from './people/passkeys/passkey.entities';
 import { PersonEntity } from './people/people.entities';
 import { GrantEntity } from './policy/grants/grant.entity';
 import {
@@ -57,6 +62,9 @@ export const ENTITIES: readonly Entity[] = [
   ReceiptEntity,
   ReplicaEntity,
   PersonEntity,
+  PasskeyEntity,
+  PasskeyInviteEntity,
+  PasskeyChallengeEntity,
   PolicyVersionEntity,
   PolicyActivationEntity,
   PolicyStateEntity,

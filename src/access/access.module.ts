@@ -15,6 +15,7 @@ import { OpenAnswers } from './open-answers';
 import { OpenBodies } from './open-bodies';
 import { ProcessRateLimits } from './process-rate-limits';
 import { SessionStore } from './sessions/session-store';
+import { SessionWatch } from './sessions/session-watch';
 import { Sessions } from './sessions/sessions';
 
 /** Global: every controller needs authentication. */
@@ -30,6 +31,7 @@ import { Sessions } from './sessions/sessions';
         KeyRing.open(store, clock, log, config),
     },
     SessionStore,
+    SessionWatch,
     Sessions,
     RefusalLog,
     Gatekeeper,

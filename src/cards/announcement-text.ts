@@ -61,6 +61,18 @@ function linesOf(news: News, at: RichText): readonly (RichText | string)[] {
         rich`${news.uses} uses within a minute by key ${visibleLine(news.keyId)}. Granted by ${visibleLine(news.madeBy)}, ${at}`,
         'See and revoke: /grants',
       ];
+    case 'passkey-made':
+      return [
+        rich`🔑 ${bold('A passkey was made')}: ${visibleLine(news.person)} can sign in to the console and decide with it`,
+        news.invitedBy === null
+          ? rich`Added with another passkey of this person, ${at}`
+          : rich`Invited by ${shorten(visibleLine(news.invitedBy), MAX_COMMENT_LENGTH)}, ${at}. Unexpected? Remove it: ${code('countersign people remove-passkey')}`,
+      ];
+    case 'passkey-revoked':
+      return [
+        rich`🔑 ${bold('A passkey was removed')}: of ${visibleLine(news.person)}`,
+        rich`By ${shorten(visibleLine(news.by), MAX_COMMENT_LENGTH)}, ${at}`,
+      ];
     case 'digest':
       return [
         rich`📊 ${bold('Digest')} ${words(utc(new Date(news.fromMs)))} – ${words(utc(new Date(news.toMs)))}`,

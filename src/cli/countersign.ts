@@ -13,6 +13,7 @@ runCommandLine('countersign', 'Human approval gateway for AI agents', {
   hook: async () => (await import('./commands/hook.js')).hookCommand(),
   keys: async () => (await import('./commands/keys.js')).keysCommand(),
   migrate: async () => (await import('./commands/programs.js')).migrateCommand(),
+  people: async () => (await import('./commands/people.js')).peopleCommand(),
   policy: async () => (await import('./commands/policy.js')).policyCommand(),
   receipt: async () => (await import('./commands/receipt.js')).receiptCommand(),
   run: async () => (await import('./commands/run.js')).runCommand(),

@@ -33,6 +33,7 @@ import { AddAnswers1795464000039 } from '../../migrations/1795464000039-AddAnswe
 
 import { AddConsoleSessions1795464000043 } from '../../migrations/1795464000043-AddConsoleSessions';
 import { AddPeople1795464000045 } from '../../migrations/1795464000045-AddPeople';
+import { AddPasskeys1795464000052 } from '../../migrations/1795464000052-AddPasskeys';
 import { AddTopics1795464000012 } from '../../migrations/1795464000012-AddTopics';
 import { AddCardPieces1795464000013 } from '../../migrations/1795464000013-AddCardPieces';
 
@@ -131,6 +132,7 @@ export function createDataSource(
       AddAnswers1795464000039,
       AddConsoleSessions1795464000043,
       AddPeople1795464000045,
+      AddPasskeys1795464000052,
     ],
     migrationsTransactionMode: 'all',
     applicationName: 'countersign',

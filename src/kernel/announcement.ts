@@ -77,6 +77,13 @@ export type News =
       readonly madeBy: string;
       readonly uses: number;
     }
+  /** `by` and `invitedBy` as the audit log names actors; `invitedBy` null: the person, who had a passkey. */
+  | {
+      readonly event: 'passkey-made';
+      readonly person: string;
+      readonly invitedBy: string | null;
+    }
+  | { readonly event: 'passkey-revoked'; readonly by: string; readonly person: string }
   /** The digest of an interval, in milliseconds since 1970. */
   | {
       readonly event: 'digest';

@@ -72,7 +72,12 @@ describe('the document', () => {
         .filter(([, { items }]) => items?.type === 'string' || items?.type === 'number')
         .map(([property]) => `${name}.${property}`),
     );
-    expect(lists).toEqual(['EvaluationView.rules', 'EvaluationView.tokens', 'CheckpointsView.checkpoints']);
+    expect(lists).toEqual([
+      'EvaluationView.rules',
+      'EvaluationView.tokens',
+      'CheckpointsView.checkpoints',
+      'EnrolmentStartView.existing',
+    ]);
     // OpenAPI 3.0 knows one type for each schema.
     expect(JSON.stringify(schemas)).not.toContain('"type":[');
   });

@@ -29,6 +29,7 @@ const FLOORS = [
   'audit',
   'access',
   'outbox',
+  'people',
   'policy',
   'approvals',
   'retention',

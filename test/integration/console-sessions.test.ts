@@ -183,7 +183,9 @@ describe('a change with a session', () => {
     const read = async (headers: Record<string, string>) =>
       JSON.parse((await send({ path: '/console/session', headers: { cookie, ...headers } })).text) as unknown;
     expect(await read(own())).toEqual({ operator: null });
-    expect(await read(own(secret))).toEqual({ operator: { key: 'bootstrap-operator', owner: null } });
+    expect(await read(own(secret))).toEqual({
+      operator: { key: 'bootstrap-operator', owner: null, person: null },
+    });
   });
 
   it('is accepted from the same origin as the browser says it', async () => {

@@ -1,22 +1,26 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
+import { CONFIG, type Config } from '../../config/environment';
 import { Database, PERSON_WAITS_MS, type Statement } from '../../database/database';
 import { currentCorrelationId } from '../../logging/correlation';
+import { KNOWN_PERSON, operatorNames } from '../known-person';
 
 const NOW = `date_trunc('milliseconds', now())`;
 
 /** A session ends 12 hours after the sign-in, and 30 minutes after its last use. */
-const LIVE = `created_at > now() - interval '12 hours' and used_at > now() - interval '30 minutes'`;
+const LIVE_OF = (table: string): string =>
+  `${table}.created_at > now() - interval '12 hours' and ${table}.used_at > now() - interval '30 minutes'`;
+const LIVE = LIVE_OF('console_sessions');
 
 const audited = (type: string, from: string) => `
   insert into audit_log (at, type, actor, correlation_id, data)
   select ${NOW}, '${type}', $3, $4, '{}' from ${from}`;
 
-/** Sessions of one key; the one that was used least recently makes room. */
-const MAX_PER_KEY = 20;
+/** Sessions of one key or passkey; the one that was used least recently makes room. */
+const MAX_PER_HOLDER = 20;
 
 /**
  * Parameters: digest of the session, digest of the key, actor, correlation id, digest of the page's secret, digest of the
- * session that the browser brought. Removes that one and ended sessions.
+ * session that the browser brought, passkey. Removes that one and ended sessions.
  */
 const OPEN: Statement = {
   name: 'session-open',
@@ -24,20 +28,25 @@ const OPEN: Statement = {
   text: `
   with ended as (
     delete from console_sessions where not (${LIVE}) or digest = $6::bytea or digest in (
-      select digest from console_sessions where key_digest = $2 order by used_at desc, created_at desc
-      offset ${MAX_PER_KEY - 1})
+      select digest from console_sessions where key_digest = $2 or passkey_id = $7
+      order by used_at desc, created_at desc
+      offset ${MAX_PER_HOLDER - 1})
   ),
   opened as (
-    insert into console_sessions (digest, key_digest, page_digest, created_at, used_at)
-    values ($1, $2, $5, ${NOW}, ${NOW})
+    insert into console_sessions (digest, key_digest, page_digest, created_at, used_at, passkey_id)
+    values ($1, $2, $5, ${NOW}, ${NOW}, $7)
     returning digest
   )
   ${audited('console.signed-in', 'opened')}`,
 };
 
+/** A session of a passkey ends with it, and with its person. */
+const OF_HOLDER = (operators: string): string =>
+  `(passkey_id is null or (k.revoked_at is null and ${KNOWN_PERSON('k.person', operators)}))`;
+
 /**
- * Parameters: digest of the session, whether this is a use of it. Writes a use at most once a minute, so that a page
- * costs few writes.
+ * Parameters: digest of the session, whether this is a use of it, `TELEGRAM_OPERATORS`. Writes a use at most once a minute, so
+ * that a page costs few writes.
  */
 const FIND: Statement = {
   name: 'session-find',
@@ -47,16 +56,28 @@ const FIND: Statement = {
     update console_sessions set used_at = ${NOW}
     where digest = $1 and $2 and used_at < now() - interval '1 minute' and ${LIVE}
   )
-  select key_digest as "keyDigest", page_digest as "pageDigest" from console_sessions where digest = $1 and ${LIVE}`,
+  select key_digest as "keyDigest", page_digest as "pageDigest", passkey_id as "passkeyId", k.person
+  from console_sessions s left join passkeys k on k.id = s.passkey_id
+  where digest = $1 and ${LIVE_OF('s')} and ${OF_HOLDER('$3')}`,
 };
 
-/** Parameters: digest of the session, digest of the key, actor, correlation id, whether all sessions of the key end. */
+/** Parameters: digests of sessions, `TELEGRAM_OPERATORS`. */
+const FIND_LIVE: Statement = {
+  name: 'session-find-live',
+  text: `
+  select digest from console_sessions s left join passkeys k on k.id = s.passkey_id
+  where digest = any($1::bytea[]) and ${LIVE_OF('s')} and ${OF_HOLDER('$2')}`,
+};
+
+/** Parameters: digest of the session, digest of the key, actor, correlation id, whether all sessions of the holder end, person. */
 const CLOSE: Statement = {
   name: 'session-close',
   withinMs: PERSON_WAITS_MS,
   text: `
   with closed as (
-    delete from console_sessions where key_digest = $2 and ($5 or digest = $1) returning digest
+    delete from console_sessions
+    where (key_digest = $2 or passkey_id in (select id from passkeys where person = $6)) and ($5 or digest = $1)
+    returning digest
   )
   ${audited('console.signed-out', 'closed')}`,
 };
@@ -93,6 +114,9 @@ export interface SignIn {
 export interface StoredSession {
   readonly keyDigest: Buffer;
   readonly pageDigest: Buffer;
+  /** Null: it stands for a key. */
+  readonly passkeyId: string | null;
+  readonly person: string | null;
 }
 
 const valuesOf = ({ digest, keyDigest, actor }: SignIn) => [
@@ -105,22 +129,46 @@ const valuesOf = ({ digest, keyDigest, actor }: SignIn) => [
 /** The tables of sessions and of links that open one; times are the database's. */
 @Injectable()
 export class SessionStore {
-  constructor(private readonly database: Database) {}
+  private readonly operators: readonly string[];
 
-  /** @param brought digest of the session that the browser had before, which ends */
-  async open(signIn: SignIn, pageDigest: Buffer, brought: Buffer | null): Promise<void> {
-    await this.database.query(OPEN, [...valuesOf(signIn), pageDigest, brought]);
+  constructor(
+    private readonly database: Database,
+    @Inject(CONFIG) config: Config,
+  ) {
+    this.operators = operatorNames(config);
   }
 
-  /** @param isEverywhere ends all sessions of the key */
-  async close(signIn: SignIn, isEverywhere: boolean): Promise<void> {
-    await this.database.query(CLOSE, [...valuesOf(signIn), isEverywhere]);
+  /**
+   * @param brought digest of the session that the browser had before, which ends
+   * @param passkeyId null: it stands for the key
+   */
+  async open(
+    signIn: SignIn,
+    pageDigest: Buffer,
+    brought: Buffer | null,
+    passkeyId: string | null,
+  ): Promise<void> {
+    await this.database.query(OPEN, [...valuesOf(signIn), pageDigest, brought, passkeyId]);
+  }
+
+  /**
+   * @param isEverywhere ends all sessions of the holder
+   * @param person null: it stands for the key
+   */
+  async close(signIn: SignIn, isEverywhere: boolean, person: string | null): Promise<void> {
+    await this.database.query(CLOSE, [...valuesOf(signIn), isEverywhere, person]);
   }
 
   /** @returns null: there is no such session, or it has ended */
   async find(digest: Buffer, isUse: boolean): Promise<StoredSession | null> {
-    const [found] = await this.database.query<StoredSession>(FIND, [digest, isUse]);
+    const [found] = await this.database.query<StoredSession>(FIND, [digest, isUse, this.operators]);
     return found ?? null;
+  }
+
+  /** Digests of those of the sessions that have not ended. */
+  async findLive(digests: readonly Buffer[]): Promise<readonly Buffer[]> {
+    const rows = await this.database.query<{ digest: Buffer }>(FIND_LIVE, [digests, this.operators]);
+    return rows.map(({ digest }) => digest);
   }
 
   async addLink(link: SignIn): Promise<void> {

@@ -7,9 +7,13 @@ export class ConsoleSessionEntity {
   @PrimaryColumn('bytea', { primaryKeyConstraintName: 'pk_console_sessions' })
   digest!: Buffer;
 
-  /** SHA-256 of the API key for which the session stands. */
+  /** SHA-256 of the API key for which the session stands; for a passkey the digest of the session, which no key has. */
   @Column('bytea', { name: 'key_digest' })
   keyDigest!: Buffer;
+
+  /** The passkey with which its person signed in; null: with a key. */
+  @Column('text', { name: 'passkey_id', nullable: true })
+  passkeyId!: string | null;
 
   /** SHA-256 of the secret that the page sends with every change. */
   @Column('bytea', { name: 'page_digest' })

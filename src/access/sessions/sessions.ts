@@ -4,7 +4,7 @@ import type { FastifyRequest } from 'fastify';
 import { CONFIG, type Config } from '../../config/environment';
 import { DomainError } from '../../kernel/errors';
 import { digestOf } from '../api-key';
-import type { Identity } from '../identity';
+import { accountOf, type Identity } from '../identity';
 import { KeyRing } from '../key-ring';
 import { perMinute, take } from '../process-rate-limits';
 import { sourceOf } from '../source';
@@ -12,6 +12,7 @@ import { Standing } from '../standing';
 import { CONSOLE_HEADER, consoleOriginOf, isSecure, isSentByConsole } from './console-origin';
 import { readSessionCookie, writeSessionCookie } from './session-cookie';
 import { SessionStore, type StoredSession } from './session-store';
+import { SessionWatch } from './session-watch';
 
 /** 256 bits, as in a key. */
 const TOKEN_BYTES = 32;
@@ -42,6 +43,9 @@ export interface OpenedSession {
   readonly pageSecret: string;
 }
 
+const sessionEnded = () =>
+  new DomainError('access.unauthenticated', 'This session has ended; sign in again.');
+
 /** Ends with the key for which the session stands; a check asks whether the session itself has ended. */
 class SessionStanding extends Standing {
   constructor(
@@ -61,14 +65,37 @@ class SessionStanding extends Standing {
 
   override async confirm(): Promise<void> {
     await this.key.confirm();
-    if (!(await this.isLive()))
-      throw new DomainError('access.unauthenticated', 'This session has ended; sign in again.');
+    if (!(await this.isLive())) throw sessionEnded();
+  }
+}
+
+/** Ends with the session of a passkey: at its sign-out, with the passkey, and with the person. */
+class PasskeyStanding extends Standing {
+  constructor(
+    private readonly sessions: SessionWatch,
+    private readonly digest: Buffer,
+    private readonly isLive: () => Promise<boolean>,
+  ) {
+    super();
+  }
+
+  override watch(call: AbortController): void {
+    this.sessions.watch(this.digest, call);
+  }
+
+  override release(call: AbortController): void {
+    this.sessions.release(this.digest, call);
+  }
+
+  override async confirm(): Promise<void> {
+    if (!(await this.isLive())) throw sessionEnded();
   }
 }
 
 /**
  * The sessions of browsers at the console. A session is another way to be the holder of an API key: it has its role and
- * its owner, and ends with it. Nothing of it is kept in memory, so each replica knows at once what ended.
+ * its owner, and ends with it. The session of a passkey belongs to its person, and ends with either. Nothing of it is kept in
+ * memory, so each replica knows at once what ended.
  */
 @Injectable()
 export class Sessions {
@@ -77,6 +104,7 @@ export class Sessions {
   constructor(
     private readonly store: SessionStore,
     private readonly keys: KeyRing,
+    private readonly watch: SessionWatch,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
@@ -98,9 +126,10 @@ export class Sessions {
     const digest = digestOf(token);
     const found = await this.store.find(digest, true);
     if (found && !isReading && !isFromPage(call, found)) throw notFromConsole();
+    const isLive = async () => (await this.store.find(digest, false)) !== null;
+    if (found?.person) return this.personOf(found.person, new PasskeyStanding(this.watch, digest, isLive));
     const identity = found && (await this.keys.identifyDigest(found.keyDigest));
     if (identity?.role !== 'operator') return null;
-    const isLive = async () => (await this.store.find(digest, false)) !== null;
     return { ...identity, channel: 'console', standing: new SessionStanding(identity.standing, isLive) };
   }
 
@@ -129,6 +158,22 @@ export class Sessions {
     return (keyDigest && (await this.open(call, keyDigest))) ?? this.countFailure(call);
   }
 
+  /**
+   * Opens a session of a passkey that has just signed.
+   *
+   * @throws DomainError `access.cross-site`
+   */
+  async signInByPasskey(call: Call, passkeyId: string, person: string): Promise<OpenedSession> {
+    return this.begin(call, { actor: `console:${accountOf(person)}`, keyDigest: null, passkeyId });
+  }
+
+  /** The origin of the console as the caller addresses it. @throws DomainError `access.cross-site` */
+  requireConsole(call: Call): string {
+    const origin = consoleOriginOf(call, this.config);
+    if (origin === null || !isSentByConsole(call, origin)) throw notFromConsole();
+    return origin;
+  }
+
   /** Makes a token that signs in once, within 15 minutes, as the holder of the key. */
   async makeLink(key: string, { keyId }: Identity): Promise<string> {
     const token = newToken();
@@ -139,7 +184,7 @@ export class Sessions {
   /**
    * Ends the request's session, if it has one.
    *
-   * @param isEverywhere ends all sessions of its key
+   * @param isEverywhere ends all sessions of its key, or of its person
    * @returns the `Set-Cookie` header that removes the cookie
    */
   async signOut(call: Call, isEverywhere: boolean): Promise<string> {
@@ -148,36 +193,56 @@ export class Sessions {
     const found = token && (await this.store.find(digestOf(token), false));
     if (token && found) {
       if (!isFromPage(call, found)) throw notFromConsole();
-      const { keyDigest } = found;
-      const { keyId = 'unknown' } = (await this.keys.identifyDigest(keyDigest)) ?? {};
-      await this.store.close({ digest: digestOf(token), keyDigest, actor: `console:${keyId}` }, isEverywhere);
+      const { keyDigest, person } = found;
+      const account = person === null ? null : accountOf(person);
+      const { keyId } = (await this.keys.identifyDigest(keyDigest)) ?? { keyId: 'unknown' };
+      const signIn = { digest: digestOf(token), keyDigest, actor: `console:${account ?? keyId}` };
+      await this.store.close(signIn, isEverywhere, person);
     }
     return writeSessionCookie(null, isSecure(origin));
   }
 
   private async open(call: Call, keyDigest: Buffer): Promise<OpenedSession | null> {
-    const origin = this.requireConsole(call);
     const identity = await this.keys.identifyDigest(keyDigest);
     if (identity?.role !== 'operator') return null;
+    return this.begin(call, { actor: `console:${identity.keyId}`, keyDigest, passkeyId: null });
+  }
+
+  private async begin(
+    call: Call,
+    { actor, keyDigest, passkeyId }: { actor: string; keyDigest: Buffer | null; passkeyId: string | null },
+  ): Promise<OpenedSession> {
+    const origin = this.requireConsole(call);
     // Always a new one: a token that the browser brought may be known to somebody else.
     const token = newToken();
     const pageSecret = newToken();
     const brought = this.tokenOf(call);
-    const signIn = { digest: digestOf(token), keyDigest, actor: `console:${identity.keyId}` };
-    await this.store.open(signIn, digestOf(pageSecret), brought === null ? null : digestOf(brought));
+    const digest = digestOf(token);
+    const signIn = { digest, keyDigest: keyDigest ?? digest, actor };
+    await this.store.open(
+      signIn,
+      digestOf(pageSecret),
+      brought === null ? null : digestOf(brought),
+      passkeyId,
+    );
     return { cookie: writeSessionCookie(token, isSecure(origin)), pageSecret };
   }
 
-  /** @throws RateLimited */
-  private async countFailure(call: Call): Promise<null> {
-    await take(this.attempts, sourceOf(call.ip), 'attempts to sign in');
-    return null;
+  private personOf(person: string, standing: Standing): Identity {
+    return {
+      keyId: accountOf(person),
+      owner: person,
+      role: 'operator',
+      channel: 'console',
+      standing,
+      person,
+    };
   }
 
-  private requireConsole(call: Call): string {
-    const origin = consoleOriginOf(call, this.config);
-    if (origin === null || !isSentByConsole(call, origin)) throw notFromConsole();
-    return origin;
+  /** Counts a failed attempt. @throws RateLimited */
+  async countFailure(call: Pick<Call, 'ip'>): Promise<null> {
+    await take(this.attempts, sourceOf(call.ip), 'attempts to sign in');
+    return null;
   }
 
   private tokenOf(call: Call): string | null {

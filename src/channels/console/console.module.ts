@@ -7,6 +7,7 @@ import { ConsoleDisplay } from './console-display';
 import { EventsController } from './events.controller';
 import { InboxFeed } from './inbox-feed';
 import { PageController } from './page.controller';
+import { PasskeysController } from './passkeys.controller';
 import { SessionController } from './session.controller';
 
 /** The console in a browser: its page, its sessions, and the events and texts that it shows. */
@@ -21,7 +22,7 @@ export class ConsoleModule {
       controllers: [
         ActionController,
         EventsController,
-        ...(console ? [SessionController, PageController] : []),
+        ...(console ? [SessionController, PasskeysController, PageController] : []),
       ],
       providers: [FinishedApprovals, InboxFeed, { provide: Display, useClass: ConsoleDisplay }],
       exports: [Display],

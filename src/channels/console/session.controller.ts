@@ -17,6 +17,9 @@ import { Sessions } from '../../access/sessions/sessions';
 import { Allow } from '../../http/allow';
 import { DomainError, InvalidInput } from '../../kernel/errors';
 import { nullableText } from '../../kernel/nullable-text';
+import { Passkeys } from '../../people/passkeys/passkeys';
+import { relyingPartyAt } from '../../people/passkeys/relying-party';
+import { assertionSchema, nonceSchema, responseOf } from '../../people/passkeys/webauthn-shapes';
 
 class SignInDto extends createZodDto(
   z.strictObject({
@@ -25,13 +28,18 @@ class SignInDto extends createZodDto(
       .string()
       .regex(/^[\w-]{43}$/, 'must be the token of a sign-in link')
       .optional(),
+    passkey: z.strictObject({ nonce: nonceSchema, assertion: assertionSchema }).optional(),
   }),
 ) {}
 
 class SessionView extends createZodDto(
   z.strictObject({
     operator: z
-      .strictObject({ key: z.string(), owner: nullableText('Owner of the key.') })
+      .strictObject({
+        key: z.string(),
+        owner: nullableText('Owner of the key.'),
+        person: nullableText('Person who signed in with a passkey; null: with a key.'),
+      })
       .nullable()
       .meta({ description: 'Holder of the session; null: not signed in.' }),
   }),
@@ -41,6 +49,8 @@ class LinkView extends createZodDto(z.strictObject({ token: z.string() })) {}
 
 const REFUSED = {
   key: 'This is not a valid operator key. Make one with "countersign keys add --role operator --name NAME".',
+  passkey:
+    'This passkey does not sign in here. It may be removed, or belong to somebody who is not known any more.',
   link: 'This link was used or is too old. Ask for a new one, or sign in with an operator key.',
 };
 
@@ -49,22 +59,26 @@ const SECRET = {
   description: 'Secret of the page. With the session, every call but GET and HEAD needs it in this header.',
 } as const;
 
-/** Sign-in at the console: an operator's API key, pasted once, or a link that works once. */
+/** Sign-in at the console: a passkey, an operator's API key, pasted once, or a link that works once. */
 @ApiTags('console')
 @Controller('console')
 export class SessionController {
   constructor(
     private readonly sessions: Sessions,
+    private readonly passkeys: Passkeys,
     private readonly gatekeeper: Gatekeeper,
   ) {}
 
   @Post('session')
   @HttpCode(204)
   @Allow('anyone')
-  @ApiOperation({ summary: 'Sign in: exchange an operator key, or a link’s token, for a session cookie' })
+  @ApiOperation({
+    summary:
+      'Sign in: exchange an operator key, a link’s token, or a passkey’s signature for a session cookie',
+  })
   @ApiNoContentResponse({ headers: { [CONSOLE_HEADER]: SECRET } })
   async signIn(
-    @Body() { key, link }: SignInDto,
+    @Body() body: SignInDto,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<void> {
@@ -73,15 +87,26 @@ export class SessionController {
       if (!(error instanceof DomainError) || error.code !== 'access.cross-site') throw error;
       return this.gatekeeper.turnAwayStranger(request.ip, attempt, error);
     };
-    if ((key === undefined) === (link === undefined))
-      throw new InvalidInput([{ path: '', message: 'give either key or link' }]);
-    const opened = await (
-      key === undefined ? this.sessions.signInByLink(request, link ?? '') : this.sessions.signIn(request, key)
-    ).catch(refuse);
+    const by = (['key', 'link', 'passkey'] as const).filter((each) => body[each] !== undefined);
+    const [way] = by;
+    if (way === undefined || by.length > 1)
+      throw new InvalidInput([{ path: '', message: 'give one of key, link and passkey' }]);
+    const opened = await this.open(request, body).catch(refuse);
     if (opened !== null)
       return void reply.header('set-cookie', opened.cookie).header(CONSOLE_HEADER, opened.pageSecret);
-    const reason = new DomainError('access.unauthenticated', key === undefined ? REFUSED.link : REFUSED.key);
+    const reason = new DomainError('access.unauthenticated', REFUSED[way]);
     await this.gatekeeper.turnAwayStranger(request.ip, attempt, reason);
+  }
+
+  private async open(request: FastifyRequest, { key, link, passkey }: SignInDto) {
+    if (key !== undefined) return this.sessions.signIn(request, key);
+    if (link !== undefined) return this.sessions.signInByLink(request, link);
+    if (passkey === undefined) return null;
+    const at = relyingPartyAt(this.sessions.requireConsole(request));
+    const signed = await this.passkeys.signIn(passkey.nonce, responseOf(passkey.assertion), at);
+    return signed
+      ? this.sessions.signInByPasskey(request, signed.passkeyId, signed.person)
+      : this.sessions.countFailure(request);
   }
 
   @Get('session')
@@ -90,7 +115,13 @@ export class SessionController {
   @ApiOkResponse({ type: SessionView })
   async read(@Req() request: FastifyRequest) {
     const identity = await this.sessions.identifyPage(request);
-    return { operator: identity && { key: identity.keyId, owner: identity.owner } };
+    return {
+      operator: identity && {
+        key: identity.keyId,
+        owner: identity.owner,
+        person: identity.person ?? null,
+      },
+    };
   }
 
   @Delete('session')
@@ -105,7 +136,7 @@ export class SessionController {
   @Delete('sessions')
   @HttpCode(204)
   @Allow('anyone')
-  @ApiOperation({ summary: 'Sign out everywhere: end all sessions of the key' })
+  @ApiOperation({ summary: 'Sign out everywhere: end all sessions of the key, or of the person' })
   @ApiNoContentResponse()
   signOutEverywhere(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply) {
     return this.end(request, reply, true);

@@ -6,7 +6,7 @@ import {
   useQueryClient,
 } from '@tanstack/react-query';
 import { createRootRoute, createRoute, createRouter, RouterProvider } from '@tanstack/react-router';
-import { useEffect, useMemo } from 'react';
+import { useEffect, useMemo, useState } from 'react';
 import { api, bodyOf, isSignedOut, Refusal } from './api';
 import { GrantsView } from './grants-view';
 import { HistoryView, readFilter } from './history-view';
@@ -14,7 +14,9 @@ import { InboxStream } from './inbox';
 import { InboxView } from './inbox-view';
 import { Failure, Loading } from './notes';
 import { borrowPageSecret } from './page-secret';
+import { PeopleView } from './people-view';
 import { Shell } from './shell';
+import { Enrolment } from './enrolment';
 import { SignIn } from './sign-in';
 import { OperatorContext, StreamContext } from './stream-context';
 import { SystemView } from './system-view';
@@ -44,10 +46,11 @@ const history = createRoute({
   },
 });
 const grants = createRoute({ getParentRoute: () => root, path: '/grants', component: GrantsView });
+const people = createRoute({ getParentRoute: () => root, path: '/people', component: PeopleView });
 const system = createRoute({ getParentRoute: () => root, path: '/system', component: SystemView });
 
 const router = createRouter({
-  routeTree: root.addChildren([inbox, request, history, grants, system]),
+  routeTree: root.addChildren([inbox, request, history, grants, people, system]),
   basepath: '/console',
   defaultNotFoundComponent: () => <InboxView id={null} />,
 });
@@ -72,14 +75,15 @@ const client: QueryClient = new QueryClient({
   },
 });
 
-/** The token of a sign-in link; it leaves the address at once, so that nobody copies it. */
-function takeLink(): string | null {
-  const link = /^#link=([\w-]+)$/.exec(location.hash)?.[1] ?? null;
-  if (link !== null) window.history.replaceState(null, '', location.pathname);
-  return link;
+/** The token of a link that signs in, or of an invitation; it leaves the address at once, so that nobody copies it. */
+function takeToken(kind: 'link' | 'invite'): string | null {
+  const token = new RegExp(`^#${kind}=([\\w-]+)$`).exec(location.hash)?.[1] ?? null;
+  if (token !== null) window.history.replaceState(null, '', location.pathname);
+  return token;
 }
 
-const link = takeLink();
+const link = takeToken('link');
+const invite = takeToken('invite');
 
 function Session() {
   const queries = useQueryClient();
@@ -96,6 +100,7 @@ function Session() {
     () => new InboxStream(() => void queries.invalidateQueries({ queryKey: SESSION })),
     [queries],
   );
+  const [isInvited, setInvited] = useState(invite !== null);
   const operator = session.data?.operator ?? null;
   const isSignedIn = operator !== null;
   useEffect(() => {
@@ -112,6 +117,16 @@ function Session() {
       <main className="alone">
         <Loading />
       </main>
+    );
+  if (isInvited && invite !== null)
+    return (
+      <Enrolment
+        invite={invite}
+        onEnd={() => {
+          setInvited(false);
+          void queries.resetQueries();
+        }}
+      />
     );
   if (operator === null) return <SignIn link={link} onSignedIn={() => void session.refetch()} />;
   return (

@@ -9,6 +9,11 @@ const VIEWS = [
   ['/', TEXTS.views.inbox, 'M4 13l3-8h10l3 8v6H4zM4 13h5l1.5 2.5h3L15 13h5'],
   ['/history', TEXTS.views.history, 'M12 7v5l3.5 2M4.6 9A8 8 0 1 1 4 12M4 5v4h4'],
   ['/grants', TEXTS.views.grants, 'M12 3l7 3v5c0 5-3 8-7 10-4-2-7-5-7-10V6zM9 12l2 2 4-4'],
+  [
+    '/people',
+    TEXTS.views.people,
+    'M9 11a3.2 3.2 0 1 0 0-6.4A3.2 3.2 0 0 0 9 11zM3 19c0-3.3 2.7-5.5 6-5.5s6 2.2 6 5.5M16 5.2a3 3 0 0 1 0 5.6M17.5 14c2.1.7 3.5 2.5 3.5 5',
+  ],
   ['/system', TEXTS.views.system, 'M3 12h4l3-7 4 14 3-7h4'],
 ] as const;
 

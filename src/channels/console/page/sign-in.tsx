@@ -2,6 +2,7 @@ import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, CONSOLE_HEADER } from './api';
 import { keepPageSecret } from './page-secret';
+import { signInAssertion } from './passkey';
 import { TEXTS } from './texts';
 
 const T = TEXTS.signIn;
@@ -10,7 +11,8 @@ const T = TEXTS.signIn;
 export function SignIn({ link, onSignedIn }: { link: string | null; onSignedIn: () => void }) {
   const [isByLink, setByLink] = useState(link !== null);
   const signIn = useMutation({
-    mutationFn: (body: { key: string } | { link: string }) => api.POST('/console/session', { body }),
+    mutationFn: async (by: { key: string } | { link: string } | 'passkey') =>
+      api.POST('/console/session', { body: by === 'passkey' ? { passkey: await signInAssertion() } : by }),
     onSuccess: ({ response }) => {
       keepPageSecret(response.headers.get(CONSOLE_HEADER) ?? '');
       onSignedIn();
@@ -48,6 +50,15 @@ export function SignIn({ link, onSignedIn }: { link: string | null; onSignedIn: 
       >
         <img src="/console/assets/icon.svg" alt="" width="48" height="48" />
         <h1>{T.title}</h1>
+        <button
+          type="button"
+          className="primary"
+          disabled={signIn.isPending}
+          onClick={() => signIn.mutate('passkey')}
+        >
+          {T.passkey}
+        </button>
+        <p className="or">{T.or}</p>
         <p>{T.intro}</p>
         <label htmlFor="key">{T.key}</label>
         <input
@@ -65,7 +76,7 @@ export function SignIn({ link, onSignedIn }: { link: string | null; onSignedIn: 
             {message}
           </p>
         )}
-        <button type="submit" className="primary" disabled={signIn.isPending}>
+        <button type="submit" disabled={signIn.isPending}>
           {signIn.isPending ? T.busy : T.submit}
         </button>
         <p className="hint">

@@ -7,10 +7,12 @@ export const StreamContext = createContext<InboxStream | null>(null);
 interface Operator {
   readonly key: string;
   readonly owner: string | null;
+  /** Null: signed in with a key. */
+  readonly person: string | null;
 }
 
 /** The signed-in operator. */
-export const OperatorContext = createContext<Operator>({ key: '', owner: null });
+export const OperatorContext = createContext<Operator>({ key: '', owner: null, person: null });
 
 export const useOperator = (): Operator => use(OperatorContext);
 

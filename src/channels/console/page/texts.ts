@@ -4,7 +4,7 @@ import type { Status } from './api';
 export const TEXTS = {
   product: 'Countersign',
   skip: 'Skip to content',
-  views: { inbox: 'Inbox', history: 'History', grants: 'Grants', system: 'System' },
+  views: { inbox: 'Inbox', history: 'History', grants: 'Grants', people: 'People', system: 'System' },
   navigation: 'Views',
   signOut: 'Sign out',
   signOutEverywhere: 'Sign out everywhere',
@@ -25,6 +25,36 @@ export const TEXTS = {
     command: 'countersign keys add --role operator --name NAME',
     linkIntro: 'This link signs this browser in, once. Go on only if you asked for it.',
     busy: 'Signing in…',
+    passkey: 'Sign in with a passkey',
+    or: 'or with an operator key',
+    cancelled: 'The browser got no signature. Try again.',
+  },
+  enrolment: {
+    title: 'Make your passkey',
+    intro:
+      'This invitation makes a passkey of this device or of your security key, once. With it you sign in here and sign your decisions. Go on only if you asked for it.',
+    submit: 'Make a passkey',
+    again: 'Try again',
+    busy: 'Waiting for your device…',
+    ignore: 'Sign in instead',
+  },
+  people: {
+    title: 'People',
+    note: 'Passkeys with which people sign in and sign their decisions.',
+    empty: 'Nobody has a passkey',
+    emptyNote: 'Make an invitation where the service runs: countersign people invite NAME',
+    add: 'Add a passkey of mine',
+    remove: 'Remove',
+    confirm: 'Remove now',
+    never: 'Never',
+    current: 'In use',
+    removed: 'Removed',
+    invite: 'Invite to a further passkey',
+    inviteNote:
+      'For somebody who lost theirs: you are their second person. Send the link where only they read.',
+    person: 'Person',
+    link: 'Link, for 15 minutes',
+    columns: { person: 'Person', passkey: 'Passkey', made: 'Made', used: 'Last used', state: 'State' },
   },
   inbox: {
     waiting: (count: number) =>
