@@ -81,6 +81,9 @@ export const approvalViewSchema = z.strictObject({
           'Whoever decides is in a group of each of these lists; none: every operator, or everybody whom the policy names.',
       }),
       via: z.enum(['any']),
+      reason: z
+        .enum(['optional', 'required'])
+        .meta({ description: 'Whether every decision must give its reason.' }),
     })
     .meta({ description: 'The decisions that it needs.' }),
   decisions: z
@@ -116,8 +119,10 @@ function policyViewOf({ version, decision, rules, class: name, doubt, tokens, sh
   };
 }
 
-function requirementViewOf({ approvals, rejections, from }: Requirement) {
-  return { approvals, rejections, from: from.map((groups) => [...groups]), via: 'any' as const };
+function requirementViewOf({ required, policy }: Approval) {
+  const { approvals, rejections, from } = required ?? ONE_OF_ANY;
+  const reason = policy?.needsReason ? ('required' as const) : ('optional' as const);
+  return { approvals, rejections, from: from.map((groups) => [...groups]), via: 'any' as const, reason };
 }
 
 /** An approval in API answers. */
@@ -155,7 +160,7 @@ export function viewOf(approval: Approval): z.infer<typeof approvalViewSchema> {
     acknowledged: settled?.acknowledged ?? null,
     receipt: settled?.receipt ?? null,
     policy: approval.policy && policyViewOf(approval.policy),
-    required: requirementViewOf(approval.required ?? ONE_OF_ANY),
+    required: requirementViewOf(approval),
     decisions: approval.decisions.map(decisionViewOf),
   };
 }

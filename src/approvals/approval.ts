@@ -171,6 +171,18 @@ export class NotDecidable extends ApprovalRefusal {
   }
 }
 
+/** A decision without the reason that the class of its request demands. */
+export class ReasonRequired extends DomainError {
+  override readonly name = 'ReasonRequired';
+
+  constructor(className: string | null) {
+    super(
+      'approval.reason-required',
+      `The class ${className ?? 'normal'} of the policy demands a reason for every decision; decide again with one.`,
+    );
+  }
+}
+
 /**
  * The verdicts that an operator can give without answers. A question cannot be approved so: the agent would read that nobody
  * answered it. One of an unknown form that came by a connector is asked at the terminal, so no caller waits for a rejection
@@ -209,7 +221,7 @@ function isPerson(actor: Actor, { channel, id }: Person): boolean {
  *
  * @param answers to the questions of the request, which approve it; null: none
  * @throws AlreadySettled after another ending, Expired from `expiresAt` on, NotDecidable when the verdict would have no
- * effect, InvalidInput for answers that do not fit the questions.
+ * effect, InvalidInput for answers that do not fit the questions, ReasonRequired without the reason that its class demands.
  */
 export function decide(
   approval: Approval,
@@ -227,6 +239,7 @@ export function decide(
   if (now >= approval.expiresAt) throw new Expired(approval);
   if (answers !== null) checkAnswers(approval, verdict, answers);
   else if (!possibleVerdicts(approval).includes(verdict)) throw new NotDecidable(approval, verdict);
+  else if (approval.policy?.needsReason && !reason?.trim()) throw new ReasonRequired(approval.policy.class);
   return {
     ...approval,
     status: verdict,

@@ -139,7 +139,11 @@ function whereToAnswer(request: ApprovalRequest): RichText[] {
 
 /** The reason why a person is asked, where the policy has one, and what a rule in shadow mode would have done. */
 function verdictOf({ policy, required }: ApprovalRequest): RichText[] {
-  return [...policyOf(policy), ...(required === null ? [] : [needed(required)])];
+  return [
+    ...policyOf(policy),
+    ...(required === null ? [] : [needed(required)]),
+    ...(policy?.needsReason ? [rich`💬 ${bold('Needs')}: a reason with each decision`] : []),
+  ];
 }
 
 function needed(required: Requirement): RichText {

@@ -37,4 +37,6 @@ export interface PolicyVerdict extends Ruling {
   readonly version: string;
   /** The verdict if rules in shadow mode were enforced; null: it would be the same. */
   readonly shadow: Ruling | null;
+  /** True if every decision must give its reason; missing: a reason is optional. */
+  readonly needsReason?: true;
 }

@@ -151,13 +151,14 @@ export class ActivePolicy implements OnModuleInit, OnApplicationBootstrap, Befor
     const { shadow, ...ruling } = evaluate(this.current, request, this.clock.now());
     const { version } = ruling;
     const asked = ruling.decision === 'allow' ? this.askedInstead(request) : null;
-    const verdict = {
+    // Whatever is asked instead is of the class normal.
+    const { timeoutMs, required, needsReason } = (asked && this.current.classes.get('normal')) ?? ruling;
+    const verdict: PolicyVerdict = {
       ...(asked ?? verdictOf(ruling)),
       version,
       shadow: shadow && verdictOf(shadow),
+      ...(needsReason && { needsReason }),
     };
-    // Whatever is asked instead is of the class normal.
-    const { timeoutMs, required } = (asked && this.current.classes.get('normal')) ?? ruling;
     return { verdict, timeoutMs, required };
   }
 

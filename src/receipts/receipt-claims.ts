@@ -63,9 +63,13 @@ const version2 = version1.extend({
         /** Time in seconds since 1970. */
         at: seconds,
         displayDigest: digest.nullable(),
+        /** The reason of this person, where the policy demands one. */
+        reason: z.string().optional(),
       }),
     )
     .optional(),
+  /** The reason of the decision, where the policy demands one. */
+  reason: z.string().optional(),
   bindingVersion: z.literal(2),
 });
 
@@ -86,6 +90,7 @@ export interface CountedDecision {
   readonly by: NamedActor;
   readonly at: Date;
   readonly displayDigest: string | null;
+  readonly reason: string | null;
 }
 
 /** A settled approval, as far as its receipt tells of it. */
@@ -98,9 +103,9 @@ export interface ReceiptSubject extends Asker {
   readonly status: ReceiptClaims['status'];
   readonly settledAt: Date;
   /** The verdict of the policy; null: none was active. */
-  readonly policy: Pick<PolicyVerdict, 'version' | 'rules'> | null;
+  readonly policy: Pick<PolicyVerdict, 'version' | 'rules' | 'needsReason'> | null;
   /** Missing when nobody decided. */
-  readonly decision?: { readonly by: Actor; readonly answers?: Answers };
+  readonly decision?: { readonly by: Actor; readonly reason: string | null; readonly answers?: Answers };
   /** The decisions of people that count, where several had to decide. */
   readonly counted?: readonly CountedDecision[];
   /** The grant that approved it. */
@@ -150,11 +155,20 @@ export function receiptClaims(
     policyVersion: policy?.version ?? null,
     rules: [...(policy?.rules ?? [])],
     ...(approval.decision?.answers && { answersDigest: answersDigest(approval.decision.answers) }),
-    ...(counted && { decisions: counted.map(decisionClaims) }),
+    ...(counted && { decisions: counted.map((each) => decisionClaims(each, policy?.needsReason)) }),
+    ...(policy?.needsReason && reasonClaim(approval.decision)),
     ...(grant && { grantId: grant.id, grantedBy: grant.by }),
   };
 }
 
-function decisionClaims({ by, at, displayDigest }: CountedDecision) {
-  return { by, at: Math.floor(at.getTime() / 1000), displayDigest };
+function decisionClaims({ by, at, displayDigest, reason }: CountedDecision, needsReason = false) {
+  return {
+    by,
+    at: Math.floor(at.getTime() / 1000),
+    displayDigest,
+    ...(needsReason && reasonClaim({ reason })),
+  };
 }
+
+const reasonClaim = (decision: { readonly reason: string | null } | undefined) =>
+  decision?.reason ? { reason: decision.reason } : {};

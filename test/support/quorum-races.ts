@@ -134,6 +134,16 @@ export interface Tally {
   settledInAbsence: number;
 }
 
+/** Sends a call again whose connection the server had closed while it was idle. */
+async function sent<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    if (!/ECONNRESET|other side closed/.test(String((error as Error).cause))) throw error;
+    return call();
+  }
+}
+
 /** Three replicas, people with several accounts, and everything that can happen to a request at the same moment. */
 export class QuorumRaces {
   readonly tally: Tally = { endings: {}, refusedToOlder: 0, settledInAbsence: 0 };
@@ -260,15 +270,17 @@ export class QuorumRaces {
     // From here on, who was out may be in again.
     for (const absence of this.absences)
       if (absence.account === null && absence.to === Infinity) absence.to = this.moment++;
-    const response = await fetch(`${this.urlOf(this.nth)}/api/policy`, {
-      method: 'PUT',
-      headers: {
-        authorization: `Bearer ${this.admin}`,
-        'content-type': 'application/yaml',
-        ...(this.version === null ? { 'if-none-match': '*' } : { 'if-match': this.version }),
-      },
-      body: next.text,
-    });
+    const response = await sent(() =>
+      fetch(`${this.urlOf(this.nth)}/api/policy`, {
+        method: 'PUT',
+        headers: {
+          authorization: `Bearer ${this.admin}`,
+          'content-type': 'application/yaml',
+          ...(this.version === null ? { 'if-none-match': '*' } : { 'if-match': this.version }),
+        },
+        body: next.text,
+      }),
+    );
     const body = (await response.json()) as { version?: string };
     if (response.status !== 200) return response.status;
     this.version = body.version ?? null;
@@ -322,7 +334,7 @@ export class QuorumRaces {
           sessionId: `session-${this.moment++}`,
         });
         const headers = { authorization: `Bearer ${agent.key}` };
-        const answer = await this.api(nth).call(null, 'POST', '/api/approvals', body, headers);
+        const answer = await sent(() => this.api(nth).call(null, 'POST', '/api/approvals', body, headers));
         expect(answer).toMatchObject({ status: 201, body: { status: 'pending', policy: { class: kind } } });
         return { id: answer.body.id, kind, owner: agent.owner };
       }),
@@ -372,7 +384,8 @@ export class QuorumRaces {
     const method = act === 'taken-back' ? 'DELETE' : 'POST';
     const body = act === 'taken-back' ? undefined : { decision: act };
     const headers = { authorization: `Bearer ${key}` };
-    const answer = await this.api().call(null, method, `/api/approvals/${race.id}/decision`, body, headers);
+    const path = `/api/approvals/${race.id}/decision`;
+    const answer = await sent(() => this.api().call(null, method, path, body, headers));
     // 401: of a key that is new or revoked; 503: a decision that must be tried again.
     expect([200, 401, 403, 409, 503]).toContain(answer.status);
     return answer.status === 200 ? answer.body.status : null;
@@ -382,25 +395,27 @@ export class QuorumRaces {
   private async tap(race: Race, act: Act, by: Account): Promise<null> {
     const letter = act === 'approved' ? 'a' : act === 'rejected' ? 'r' : 'b';
     const update_id = this.updateId++;
-    const response = await fetch(`${this.urlOf(update_id)}${PATH}`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', 'x-telegram-bot-api-secret-token': SECRET },
-      body: JSON.stringify({
-        update_id,
-        callback_query: {
-          id: String(update_id),
-          from: { id: Number(by.id), is_bot: false, first_name: by.person },
-          message: {
-            message_id: Number(race.messageId),
-            chat: { id: -1001, type: 'supergroup' },
-            date: 0,
-            text: '',
+    const response = await sent(() =>
+      fetch(`${this.urlOf(update_id)}${PATH}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'x-telegram-bot-api-secret-token': SECRET },
+        body: JSON.stringify({
+          update_id,
+          callback_query: {
+            id: String(update_id),
+            from: { id: Number(by.id), is_bot: false, first_name: by.person },
+            message: {
+              message_id: Number(race.messageId),
+              chat: { id: -1001, type: 'supergroup' },
+              date: 0,
+              text: '',
+            },
+            chat_instance: '1',
+            data: `1:${letter}:${race.nonce}`,
           },
-          chat_instance: '1',
-          data: `1:${letter}:${race.nonce}`,
-        },
+        }),
       }),
-    });
+    );
     expect([200, 503]).toContain(response.status);
     return null;
   }
@@ -414,7 +429,7 @@ export class QuorumRaces {
   }
 
   private async cancel({ id }: Race): Promise<void> {
-    const { status } = await this.api().cancel(id, undefined, 'operator');
+    const { status } = await sent(() => this.api().cancel(id, undefined, 'operator'));
     expect([200, 409, 503]).toContain(status);
   }
 
@@ -442,8 +457,10 @@ export class QuorumRaces {
       const api = this.api(nth);
       await Promise.all(
         races.map(async (race) => {
-          const { status, body } = await api.call('operator', 'GET', path(race.id));
-          expect([race.id, status]).toEqual([race.id, 200]);
+          const body = await until('the replica answers', async () => {
+            const answer = await sent(() => api.call('operator', 'GET', path(race.id)));
+            return answer.status === 503 ? null : answer.body;
+          });
           race.seen.push([body.status, body.receipt]);
         }),
       );

@@ -24,7 +24,7 @@ import { judge } from './late-attempt';
  *
  * Rejects with AlreadySettled, Expired, NotDecidable, InvalidInput, RateLimited, or DomainError `approval.not-found`,
  * `receipt.unavailable`; with `access.same-owner` when the operator's key and the one that asked belong to the same
- * owner; and with `quorum.not-eligible` when the policy lets other people decide.
+ * owner; with `quorum.not-eligible` when the policy lets other people decide; and with `approval.reason-required`.
  */
 export class DecideApprovalCommand extends Command<DecidedApproval | PendingApproval> {
   constructor(

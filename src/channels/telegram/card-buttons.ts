@@ -28,8 +28,8 @@ const approve = (nonce: string, progress: string): Button => ({
   style: 'success',
 });
 
-const reject = (nonce: string, complete = true): Button => ({
-  text: '❌ Reject',
+const reject = (nonce: string, { complete = true, more = '' } = {}): Button => ({
+  text: `❌ Reject${more}`,
   data: callbackData({ verdict: 'rejected', nonce, complete }),
   style: 'danger',
 });
@@ -76,9 +76,11 @@ export function buttonsFor(
   const questions = complete ? questionsOf(approval) : null;
   if (questions) return inRows([...answerButtons(questions, nonce), reject(nonce), sayWhy(nonce)]);
   const possible = possibleVerdicts(approval);
+  // The tap only asks for the reason.
+  const more = approval.policy?.needsReason ? ' …' : '';
   return [
-    ...(complete && possible.includes('approved') ? [approve(nonce, progressOf(approval))] : []),
-    ...(possible.includes('rejected') ? [reject(nonce, complete)] : []),
+    ...(complete && possible.includes('approved') ? [approve(nonce, `${progressOf(approval)}${more}`)] : []),
+    ...(possible.includes('rejected') ? [reject(nonce, { complete, more })] : []),
     ...(complete && grants ? [allowMore(nonce)] : []),
     ...(complete && possible.includes('rejected') ? [sayWhy(nonce)] : []),
     ...(approval.required !== null && approval.decisions.length > 0 ? [takeBack(nonce)] : []),

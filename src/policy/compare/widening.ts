@@ -51,8 +51,9 @@ function propertiesOf({ classes }: Policy, name: string): ClassProperties {
 
 /** True if every property is the same or gives less. */
 function isTighterOrSame(before: ClassProperties, next: ClassProperties): boolean {
-  const { timeout: old, grants: granted, approvals: few = 1, ...othersBefore } = before;
-  const { timeout, grants, approvals = 1, ...others } = next;
+  const { timeout: old, grants: granted, approvals: few = 1, reason: explained, ...othersBefore } = before;
+  const { timeout, grants, approvals = 1, reason, ...others } = next;
+  if (explained !== undefined && reason === undefined) return false;
   if (grants === true && granted === false) return false;
   if (approvals < few) return false;
   if (!isSame(othersBefore, others)) return false;

@@ -22,26 +22,36 @@ export function crossFaults(policy: Policy): Fault[] {
 
 /** Grants answer only what no rule asks about, and that is of the class normal. */
 function classFaults({ classes = {} }: Policy): Fault[] {
-  return Object.entries(classes).flatMap(([name, { grants, approvals = 1, rejections = 1, from }]) => {
-    if (grants !== true) return [];
-    if (name === 'normal' && (approvals > 1 || rejections > 1 || from !== undefined))
-      return [
-        error(
-          ['classes', name, 'grants'],
-          'A grant is the word of one person, and this class needs several or certain ones.',
-          'Remove `grants`.',
-        ),
-      ];
-    return name !== 'normal'
-      ? [
+  return Object.entries(classes).flatMap(
+    ([name, { grants, approvals = 1, rejections = 1, from, reason }]) => {
+      if (grants !== true) return [];
+      if (name === 'normal' && reason !== undefined)
+        return [
           error(
             ['classes', name, 'grants'],
-            'A rule that asks beats every grant, so only the class normal has grants.',
-            'Remove `grants`, or the rules that ask with this class.',
+            'A grant gives no reason, and this class demands one.',
+            'Remove `grants`.',
           ),
-        ]
-      : [];
-  });
+        ];
+      if (name === 'normal' && (approvals > 1 || rejections > 1 || from !== undefined))
+        return [
+          error(
+            ['classes', name, 'grants'],
+            'A grant is the word of one person, and this class needs several or certain ones.',
+            'Remove `grants`.',
+          ),
+        ];
+      return name !== 'normal'
+        ? [
+            error(
+              ['classes', name, 'grants'],
+              'A rule that asks beats every grant, so only the class normal has grants.',
+              'Remove `grants`, or the rules that ask with this class.',
+            ),
+          ]
+        : [];
+    },
+  );
 }
 
 function peopleFaults({ people = {} }: Policy): Fault[] {

@@ -109,6 +109,10 @@ const classSchema = z.strictObject({
   timeout: timeout.optional(),
   grants: z.boolean().optional().describe('Whether a person may answer the next requests together with one'),
   via: z.literal('any', words('via')).optional(),
+  reason: z
+    .literal('required', 'must be "required"')
+    .optional()
+    .describe('Whether every decision must give its reason'),
 });
 
 const personSchema = z.strictObject({

@@ -60,6 +60,8 @@ export interface CompiledClass {
   readonly together: boolean;
   /** Null: one approval by any operator, or by anybody whom the document names. */
   readonly required: Requirement | null;
+  /** True if every decision must give its reason. */
+  readonly needsReason: boolean;
 }
 
 /** A document ready for evaluation. */
@@ -133,10 +135,17 @@ export function* compileInSteps({ policy, version }: Accepted, shapes: ToolShape
       const { timeout, grants = name === 'normal', ...demands } = properties;
       const required = requirementOf(properties);
       const timeoutMs = timeout === undefined ? null : durationMs(timeout);
-      // A grant is the word of one person.
+      const needsReason = properties.reason === 'required';
       return [
         name,
-        { timeoutMs, grants: grants && required === null, together: demandsOneTap(demands), required },
+        {
+          timeoutMs,
+          // A grant is the word of one person, and gives no reason.
+          grants: grants && required === null && !needsReason,
+          together: demandsOneTap(demands),
+          required,
+          needsReason,
+        },
       ];
     },
   );

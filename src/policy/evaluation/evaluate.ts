@@ -18,6 +18,8 @@ export interface Ruling {
   readonly timeoutMs: number | null;
   /** The decisions that its classes need; null: one of anybody who decides. */
   readonly required: Requirement | null;
+  /** True if one of its classes demands a reason of each decision. */
+  readonly needsReason: boolean;
   /** The words of the command that matched. */
   readonly tokens: readonly string[];
   /** The words of a denial. */
@@ -113,6 +115,7 @@ function deny(found: readonly Found[]): Ruling {
     class: null,
     timeoutMs: null,
     required: null,
+    needsReason: false,
     say: says.length === 0 ? null : [...new Set(says)].join(' '),
     doubt: null,
   };
@@ -134,6 +137,7 @@ function ask(
     class: [...names].toSorted(compareClasses)[0] ?? 'normal',
     timeoutMs: timeouts.length === 0 ? null : Math.min(...timeouts),
     required: strictest(classes.flatMap(({ required }) => required ?? [])),
+    needsReason: classes.some(({ needsReason }) => needsReason),
     say: null,
     doubt,
   };
@@ -157,6 +161,7 @@ function allow(policy: CompiledPolicy, found: readonly Found[], facts: Facts): R
     class: null,
     timeoutMs: null,
     required: null,
+    needsReason: false,
     say: null,
     doubt: null,
   } as const;

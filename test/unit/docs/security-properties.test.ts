@@ -26,6 +26,7 @@ const PROPERTIES = Object.entries({
   20: 'agents fail closed',
   21: 'size, shape and time limits hold',
   24: 'grants end',
+  25: 'quorum counts people, not channels',
   28: 'an id from outside identifies nothing alone',
 }).map(([number, property]) => ({ number: Number(number), property }));
 

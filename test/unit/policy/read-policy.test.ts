@@ -231,7 +231,6 @@ describe('properties that a later version enforces', () => {
     ['chains', { chains: {} }],
     ['via', { classes: { critical: { via: 'console' } } }],
     ['chain', { classes: { critical: { chain: 'critical' } } }],
-    ['reason', { classes: { critical: { reason: 'required' } } }],
   ])('refuses %s, with the words of what this version enforces', (property, others) => {
     expect(refusalOfRule({}, others)).toEqual([
       expect.stringMatching(

@@ -11,11 +11,14 @@ export function DecisionBar({
   id,
   verdicts,
   displayDigest,
+  needsReason,
 }: {
   id: string;
   verdicts: readonly Verdict[];
   /** Of what the page shows: the service refuses a decision over something else. */
   displayDigest: string;
+  /** True if the policy demands a reason: without one the browser asks for it. */
+  needsReason: boolean;
 }) {
   const queries = useQueryClient();
   const reason = useRef<HTMLInputElement>(null);
@@ -45,6 +48,9 @@ export function DecisionBar({
       bodyOf(api.POST('/api/grants', { body: { approvalId: id, offer, displayDigest } })),
     onSettled: refresh,
   });
+  const send = (decision: Verdict) => {
+    if (reason.current?.reportValidity() !== false) decide.mutate(decision);
+  };
   useKeys((key) => {
     if (key === 'a') approve.current?.focus();
     else if (key === 'r') reject.current?.focus();
@@ -78,7 +84,15 @@ export function DecisionBar({
       )}
       <div className="decide">
         <label htmlFor="reason">{T.reason}</label>
-        <input id="reason" ref={reason} maxLength={1000} placeholder={T.reasonHint} autoComplete="off" />
+        <input
+          id="reason"
+          ref={reason}
+          maxLength={1000}
+          required={needsReason}
+          pattern={needsReason ? '.*\\S.*' : undefined}
+          placeholder={needsReason ? T.reasonNeeded : T.reasonHint}
+          autoComplete="off"
+        />
         {verdicts.includes('rejected') && (
           <button
             ref={reject}
@@ -86,7 +100,7 @@ export function DecisionBar({
             className="reject"
             aria-keyshortcuts="r"
             disabled={isBusy}
-            onClick={() => decide.mutate('rejected')}
+            onClick={() => send('rejected')}
           >
             {T.reject}
           </button>
@@ -98,7 +112,7 @@ export function DecisionBar({
             className="approve"
             aria-keyshortcuts="a"
             disabled={isBusy}
-            onClick={() => decide.mutate('approved')}
+            onClick={() => send('approved')}
           >
             {T.approve}
           </button>

@@ -159,6 +159,7 @@ function Complete({ approval, action, next }: { approval: Approval; action: Acti
           id={approval.id}
           verdicts={action.verdicts.map(({ verdict }) => verdict)}
           displayDigest={action.displayDigest}
+          needsReason={approval.required.reason === 'required'}
         />
       )}
     </>

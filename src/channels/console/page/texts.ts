@@ -85,6 +85,7 @@ export const TEXTS = {
     digest: 'Input digest',
     reason: 'Reason',
     reasonHint: 'Optional. The agent reads it.',
+    reasonNeeded: 'Required by the policy. The agent reads it.',
     approve: 'Approve',
     reject: 'Reject',
     more: 'Allow more like it',

@@ -3,6 +3,7 @@ import {
   AlreadySettled,
   Expired,
   NotDecidable,
+  ReasonRequired,
   type Approval,
   type DecidedApproval,
   type PendingApproval,
@@ -25,6 +26,8 @@ export type TapResult =
   | DecisionResult
   /** This person has no decision any more. */
   | { readonly kind: 'taken-back'; readonly approval: PendingApproval }
+  /** The class demands a reason: the person chooses one, or replies to the card with it. */
+  | { readonly kind: 'reason-required'; readonly nonce: string; readonly cardMessageId: string }
   | TapRefusal;
 
 /** A tap that decided nothing. */
@@ -85,7 +88,12 @@ export class TapCardHandler implements ICommandHandler<TapCardCommand> {
     if (card.messageId === null) await this.cards.adopt(card, messageId);
     const digest = tap.complete ? card.displayDigest : card.incompleteDigest;
     const command = new DecideApprovalCommand(card.approvalId, by, tap.verdict, null, digest);
-    return resultOf(await this.commands.execute(command));
+    try {
+      return resultOf(await this.commands.execute(command));
+    } catch (error) {
+      if (!(error instanceof ReasonRequired)) throw error;
+      return { kind: 'reason-required', nonce: card.nonce, cardMessageId: messageId };
+    }
   }
 }
 

@@ -21,6 +21,11 @@ export function reasonsOfferedAnswer(): string {
   return '💬 Choose below the card, or reply to it. Nothing is decided yet.';
 }
 
+/** For a decision without the reason that its class demands. */
+export function reasonRequiredAnswer(): string {
+  return '💬 Nothing is decided yet: this needs your reason. Reply to the card with it, or choose one below the card.';
+}
+
 /** For a tap that changes the answers on their sheet. */
 export function answersOfferedAnswer(): string {
   return '✍️ Choose below the card. Nothing is sent yet.';

@@ -42,6 +42,7 @@ import {
   notDecidableAnswer,
   notEligibleAnswer,
   notOperatorAnswer,
+  reasonRequiredAnswer,
   reasonsOfferedAnswer,
   revokedAnswer,
   settledAnswer,
@@ -324,6 +325,7 @@ export class Taps implements BeforeApplicationShutdown {
     const result = await this.commands.execute(
       new TapCardCommand(data, String(chat.id), String(id), buttons, by),
     );
+    if (result.kind === 'reason-required') return this.offerReasons(by, result, message);
     const card = parseCallbackData(data);
     if (card?.verdict === 'approved' && result.kind === 'too-late')
       await this.offerOnce(by, result.approval, card.nonce, message);
@@ -383,20 +385,22 @@ export class Taps implements BeforeApplicationShutdown {
   private async tapWords(by: Person, tap: WordsTap, message: NonNullable<TappedMessage>): Promise<Result> {
     const chatId = String(message.chat.id);
     const result = await this.commands.execute(new TapWordsCommand(tap, chatId, by));
-    if (result.kind === 'reasons-offered') {
-      const options = {
-        replyTo: result.cardMessageId,
-        buttons: reasonButtons(result.nonce),
-        isReply: true,
-      };
-      const offered = await this.replies.answerOperator(Number(by.id), async () => {
-        await this.chat.send(laneOf(message), renderReasonOffers(), options);
-      });
-      return offered ? result : { kind: 'too-many', retryAfterSeconds: 60 };
-    }
+    if (result.kind === 'reasons-offered') return this.offerReasons(by, result, message);
     const isOnReply = tap.kind !== 'reasons';
     await this.replaceReply(by, message, isOnReply ? result : null);
     return result;
+  }
+
+  private async offerReasons(
+    by: Person,
+    result: Extract<Result, { kind: 'reasons-offered' | 'reason-required' }>,
+    message: NonNullable<TappedMessage>,
+  ): Promise<Result> {
+    const options = { replyTo: result.cardMessageId, buttons: reasonButtons(result.nonce), isReply: true };
+    const offered = await this.replies.answerOperator(Number(by.id), async () => {
+      await this.chat.send(laneOf(message), renderReasonOffers(), options);
+    });
+    return offered ? result : { kind: 'too-many', retryAfterSeconds: 60 };
   }
 
   /** Shows the sheet for the answers as a reply to the card, and the answers in its place. The card itself is not touched. */
@@ -589,6 +593,8 @@ function answerTo(result: Result): string {
       return answersOfferedAnswer();
     case 'reasons-offered':
       return reasonsOfferedAnswer();
+    case 'reason-required':
+      return reasonRequiredAnswer();
     case 'words-of-another':
       return wordsOfAnotherAnswer();
     case 'grants-none':
