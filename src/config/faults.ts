@@ -103,8 +103,9 @@ export function crossFaults(values: Record<string, string>): string[] {
   for (const [name, maximum] of LIMITED) {
     if (isSet(name) && exceeds(env[name], env[maximum])) faults.push(`${name}: must not exceed ${maximum}`);
   }
-  if (isSet('DATABASE_MIGRATION_URL') && !isSet('DATABASE_URL')) {
-    faults.push('DATABASE_URL: required when DATABASE_MIGRATION_URL is set; both name the same database');
+  for (const name of ['DATABASE_MIGRATION_URL', 'DATABASE_LISTEN_URL'] as const) {
+    if (isSet(name) && !isSet('DATABASE_URL'))
+      faults.push(`DATABASE_URL: required when ${name} is set; both name the same database`);
   }
   if (env.CONSOLE_ENABLED === true && !isSet('CONSOLE_URL') && !isLoopback(env.HOST ?? ''))
     faults.push('CONSOLE_URL: required when CONSOLE_ENABLED is true and HOST is not a loopback address');

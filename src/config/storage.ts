@@ -14,6 +14,11 @@ export const DATABASE = section('Database', {
     postgresUrl,
     '`DATABASE_URL`',
   ),
+  DATABASE_LISTEN_URL: secret(
+    'The same database without the pooler, for the one connection that listens; only beside `DATABASE_URL`',
+    postgresUrl,
+    '`DATABASE_URL`',
+  ),
   DATABASE_POOL_SIZE: integer('Connections of this replica', 1, 1000, 10),
   DATA_DIR: setting(
     'Embedded database and generated keys; one service for each directory',
@@ -56,6 +61,7 @@ export const storageOf = (env: ValuesOf<typeof DATABASE> & ValuesOf<typeof KEYS>
   database: {
     url: env.DATABASE_URL ?? null,
     migrationUrl: env.DATABASE_MIGRATION_URL ?? null,
+    listenUrl: env.DATABASE_LISTEN_URL ?? null,
     poolSize: env.DATABASE_POOL_SIZE,
   },
   keys: { agent: env.AGENT_API_KEY ?? null, operator: env.OPERATOR_API_KEY ?? null },

@@ -19,15 +19,23 @@ export class DatabaseLocation {
     readonly exclusive: boolean,
     /** Stops an embedded PostgreSQL that this process started. Call it last, since everything else may still write. */
     readonly close: () => Promise<void>,
+    /** For LISTEN, which does not pass through a pooler. */
+    readonly listenUrl = url,
   ) {}
 }
 
 const nothingToClose = () => Promise.resolve();
 
+/** The location that `DATABASE_URL` gives; null without it. */
+function givenLocation({ database: { url, migrationUrl, listenUrl } }: Config): DatabaseLocation | null {
+  if (url === null) return null;
+  return new DatabaseLocation(url, migrationUrl ?? url, false, nothingToClose, listenUrl ?? url);
+}
+
 /** Returns `DATABASE_URL`, or starts the embedded PostgreSQL under `DATA_DIR`. The caller closes it. */
 export async function locateDatabase(config: Config, log: Log): Promise<DatabaseLocation> {
-  const { url, migrationUrl } = config.database;
-  if (url !== null) return new DatabaseLocation(url, migrationUrl ?? url, false, nothingToClose);
+  const given = givenLocation(config);
+  if (given) return given;
   const embedded = await startEmbeddedPostgres({
     dataDir: config.dataDir,
     log: (level, event, fields, message) => log.event(level, event, fields, message),
@@ -54,8 +62,8 @@ async function wake(config: Config, log: Log): Promise<DatabaseLocation> {
  * @throws EmbeddedPostgresError when it neither runs nor can be started.
  */
 export async function joinDatabase(config: Config, log: Log): Promise<DatabaseLocation> {
-  const { url, migrationUrl } = config.database;
-  if (url !== null) return new DatabaseLocation(url, migrationUrl ?? url, false, nothingToClose);
+  const given = givenLocation(config);
+  if (given) return given;
   const patience = AbortSignal.timeout(JOIN_PATIENCE_MS);
   for (;;) {
     const running = await joinEmbeddedPostgres(config.dataDir);

@@ -4,7 +4,7 @@ import { describeError } from '../kernel/describe-error';
 import { Log } from '../logging/log';
 import { DatabaseLocation } from './database-location';
 import { ANNOUNCE_PRESENCE, NOTICE_ABSENCE, ReplicaPresence } from './replica-presence';
-import { isPooled } from './session';
+import { isPooled, isSameDatabase } from './session';
 
 const RECONNECT_MIN_MS = 100;
 const RECONNECT_MAX_MS = 5_000;
@@ -69,7 +69,7 @@ export class NotificationListener implements OnModuleInit, BeforeApplicationShut
 
   private async connect(): Promise<void> {
     const client = new Client({
-      connectionString: this.location.url,
+      connectionString: this.location.listenUrl,
       application_name: 'countersign-listener',
       keepAlive: true,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
@@ -85,6 +85,7 @@ export class NotificationListener implements OnModuleInit, BeforeApplicationShut
         await this.giveUp(client);
         return;
       }
+      await this.refuseElsewhere(client);
       await client.query(NOTICE_ABSENCE);
       await client.query(ANNOUNCE_PRESENCE, [this.presence.number]);
       for (const channel of this.handlers.keys())
@@ -103,6 +104,21 @@ export class NotificationListener implements OnModuleInit, BeforeApplicationShut
     }
   }
 
+  /** @throws Error if notifications of `DATABASE_URL` would never come here */
+  private async refuseElsewhere(client: Client): Promise<void> {
+    const { url, listenUrl } = this.location;
+    if (listenUrl === url) return;
+    const other = new Client({ connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
+    other.on('error', () => undefined);
+    try {
+      await other.connect();
+      if (!(await isSameDatabase(client, other)))
+        throw new Error('DATABASE_LISTEN_URL leads to another database than DATABASE_URL');
+    } finally {
+      await other.end();
+    }
+  }
+
   private async giveUp(client: Client): Promise<void> {
     this.stopped = true;
     this.attempt = null;
@@ -110,7 +126,7 @@ export class NotificationListener implements OnModuleInit, BeforeApplicationShut
       'warn',
       'database.listen-pooled',
       {},
-      'a pooler stands before PostgreSQL, and LISTEN does not pass through it: waiting calls are answered by the poll, within 5 s',
+      'a pooler stands before PostgreSQL, and LISTEN does not pass through it: waiting calls are answered by the poll, within 5 s; DATABASE_LISTEN_URL may name PostgreSQL itself',
     );
     client.removeAllListeners('end');
     await client.end();

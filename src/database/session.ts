@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { ClientBase } from 'pg';
 
 /** Limits that PostgreSQL enforces for our statements. Null or absent: no limit of ours. */
@@ -71,4 +72,14 @@ export const pooledBegin = (session: object): string | null => pooled.get(sessio
 /** True if a pooler stands between this connection, which has no rules, and PostgreSQL. */
 export async function isPooled(client: ClientBase): Promise<boolean> {
   return !(await isDirect(client as unknown as Session, []));
+}
+
+const WHERE = `
+  select pg_postmaster_start_time()::text as started,
+    (select oid::text from pg_database where datname = current_database()) as oid`;
+
+/** True if both connections lead to one database of one server. */
+export async function isSameDatabase(a: ClientBase, b: ClientBase): Promise<boolean> {
+  const [one, other] = await Promise.all([a.query(WHERE), b.query(WHERE)]);
+  return isDeepStrictEqual(one.rows, other.rows);
 }

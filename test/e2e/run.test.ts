@@ -7,6 +7,7 @@ import { setStage, strike, type Stage } from '../support/stage';
 const SECRETS = [
   'AGENT_API_KEY',
   'APPROVAL_SIGNING_KEY',
+  'DATABASE_LISTEN_URL',
   'DATABASE_MIGRATION_URL',
   'DATABASE_URL',
   'OPERATOR_API_KEY',

@@ -61,6 +61,45 @@ if (pgBouncerIsMissing()) console.warn('SKIPPED: no PgBouncer here: apt-get inst
     expect((await waiting).body.status).toBe('cancelled');
   });
 
+  describe('with DATABASE_LISTEN_URL', () => {
+    const opened = async (listenUrl: string, work: (other: OpenApp) => Promise<void>) => {
+      const other = await openTestApp(url, { DATABASE_LISTEN_URL: listenUrl });
+      try {
+        await work(other);
+      } finally {
+        await other.close();
+      }
+    };
+
+    it('a replica listens on PostgreSQL itself, and hears of a decision on another one', () =>
+      opened(database.url, async (other) => {
+        const here = new Api(other.url);
+        const { id } = (await api.enqueue()).body;
+        const waiting = here.get(id, 30);
+        await until('it waits', () => other.feed.size === 1);
+        await api.decide(id, 'rejected');
+        expect((await waiting).body.status).toBe('rejected');
+        expect(other.events.map(({ event }) => event)).not.toContain('database.listen-pooled');
+        expect(
+          await database.query(
+            `select 1 from pg_stat_activity where application_name = 'countersign-listener' and datname = current_database()`,
+          ),
+        ).toHaveLength(1);
+      }));
+
+    it('another database is not listened to, and the log says so', () =>
+      opened(empty.url, async (other) => {
+        const lost = other.events.filter(({ event }) => event === 'database.listen-lost');
+        expect(lost).toMatchObject([
+          { error: expect.stringContaining('leads to another database') as string },
+        ]);
+        const here = new Api(other.url);
+        const { id } = (await api.enqueue()).body;
+        await api.decide(id, 'approved');
+        expect((await here.get(id, 30)).body.status).toBe('approved');
+      }));
+  });
+
   it('a locked approval is refused as busy, and the others are decided', async () => {
     const { id: locked } = (await api.enqueue()).body;
     const { id: other } = (await api.enqueue()).body;

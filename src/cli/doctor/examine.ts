@@ -9,6 +9,7 @@ import { breakerCheck } from './checks/breaker';
 import { clockCheck } from './checks/clock';
 import { databaseCheck } from './checks/database';
 import { keysCheck } from './checks/keys';
+import { listeningCheck } from './checks/listening';
 import { migrationsCheck } from './checks/migrations';
 import { policyCheck } from './checks/policy';
 import { queueCheck } from './checks/queue';
@@ -25,6 +26,7 @@ import { lookAround, type Surroundings } from './surroundings';
 /** Ordered so that causes come before their consequences. */
 const CHECKS: readonly Check[] = [
   databaseCheck,
+  listeningCheck,
   migrationsCheck,
   rightsCheck,
   auditRightsCheck,

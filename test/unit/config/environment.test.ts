@@ -38,7 +38,7 @@ describe('defaults', () => {
       },
       console: { url: null },
       dataDir: '.data',
-      database: { url: null, migrationUrl: null, poolSize: 10 },
+      database: { url: null, migrationUrl: null, listenUrl: null, poolSize: 10 },
       keys: { agent: null, operator: null },
       shutdown: { noticeSeconds: 0 },
       signing: { key: null },
@@ -135,6 +135,7 @@ describe('the configuration', () => {
       PORT: '8080',
       DATABASE_URL: 'postgres://u:p@db:5432/app',
       DATABASE_MIGRATION_URL: 'postgresql://owner@db/app',
+      DATABASE_LISTEN_URL: 'postgres://u:p@behind:5432/app',
       DATABASE_POOL_SIZE: '3',
       AGENT_API_KEY: KEY,
       APPROVAL_DEFAULT_TIMEOUT_MINUTES: '10',
@@ -160,6 +161,7 @@ describe('the configuration', () => {
     expect(config.database).toEqual({
       url: 'postgres://u:p@db:5432/app',
       migrationUrl: 'postgresql://owner@db/app',
+      listenUrl: 'postgres://u:p@behind:5432/app',
       poolSize: 3,
     });
     expect(config.keys.agent).toBe(KEY);
@@ -320,6 +322,7 @@ describe('rules between variables', () => {
       ['APPROVAL_DEFAULT_TIMEOUT_MINUTES'],
     ],
     ['an owner without a database', { DATABASE_MIGRATION_URL: 'postgres://owner@db/app' }, ['DATABASE_URL']],
+    ['a listener without a database', { DATABASE_LISTEN_URL: 'postgres://app@db/app' }, ['DATABASE_URL']],
     ['headers of a stream that has none', { AUDIT_STREAM_HEADERS: 'a=b' }, ['AUDIT_STREAM_HEADERS']],
     [
       'headers of a stream to a file',

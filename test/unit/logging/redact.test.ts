@@ -101,6 +101,7 @@ it('every secret of the environment is known to the log', () => {
     OPERATOR_API_KEY: `operator-key-${'y'.repeat(30)}`,
     DATABASE_URL: 'postgres://app:a-database-password@db/app',
     DATABASE_MIGRATION_URL: 'postgres://owner:the-owner-password@db/app',
+    DATABASE_LISTEN_URL: 'postgres://app:the-listener-password@db/app',
     TELEGRAM_BOT_TOKEN: `1:${'z'.repeat(40)}`,
     TELEGRAM_CHAT_ID: '1',
     TELEGRAM_OPERATORS: '1',
