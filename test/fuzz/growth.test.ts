@@ -8,13 +8,19 @@ import { LookAlikeSearch } from '../../src/cards/look-alikes/look-alikes';
 import { inputDigest } from '../../src/kernel/canonical-json';
 import type { Steps } from '../../src/kernel/steps';
 import { parseStrictJson } from '../../src/kernel/strict-json';
+import { TOOL_SHAPES } from '../../src/agents/adapters';
+import type { JsonObject } from '../../src/kernel/json';
+import { readPolicy } from '../../src/policy/document/read-policy';
+import { compilePolicy } from '../../src/policy/evaluation/compile-policy';
+import { evaluate } from '../../src/policy/evaluation/evaluate';
+import { findOffers } from '../../src/policy/grants/offers';
 import { commandMatcherSchema } from '../../src/policy/shell/command-matcher';
 import { parseCommand } from '../../src/policy/shell/parse-command';
 import { prove } from '../../src/policy/shell/prove';
 import { createRedactor } from '../../src/logging/redact';
 import { ALICE, anApproval, settled } from '../unit/cards/approval-samples';
 import { hostilePieces } from '../unit/cards/hostile-text';
-import { mentionIn } from '../support/policy-scene';
+import { documentOf, mentionIn, requestOf } from '../support/policy-scene';
 
 /** Texts that are long in one way only; each over and over is somebody's worst case. */
 const PIECES = [
@@ -41,6 +47,7 @@ const PIECES = [
   ...['<', '&', '<b>', '@all ', 'https://x/ '],
   ...['а', 'а ', ' \u0430', 'привет ', 'pаy ', 'ｒ', ' ср x', '\u00a0а/', 'd\u043e.', '\u{1d42b}'],
   ...['‘', ' ‘a', ' \u00b4', ' \u2018a', ' –a', '──', 'a │', 'a ›', 'a ‹ ', '﹘'],
+  ...['\u0301\u0316', '.', ':', '/', '../', ' .', '~', '%41', '@', '1', '*', '-'],
   ...['sk-', 'eyJaaaaa.', 'eyJaaaaa.aaaaa', '://a:', 'Bearer ', 'token=', 'password":"', '-----BEGIN '],
 ];
 
@@ -99,6 +106,25 @@ const COMMAND_RULES = ['x', 'echo', 'a'].map((name) => ({
 }));
 const COMMAND_MENTION = commandMatcherSchema.parse({ mentions: [['x', 'a', 'y']] });
 
+const POLICY = compilePolicy(
+  readPolicy(
+    documentOf([
+      { id: 'write', decision: 'allow', match: { key: '*', tool: 'Write', path: '/srv/**' } },
+      { id: 'secrets', decision: 'deny', match: { path: ['~/.ssh/**', '**/.env', '/etc/**/x*'] } },
+      { id: 'hosts', decision: 'deny', match: { host: ['*.evil.example', '10.0.0.1'] } },
+      { id: 'kubectl', decision: 'ask', match: { command: { mentions: [['kubectl', 'delete']] } } },
+      { id: 'member', decision: 'ask', match: { agent: '*x?y', input: { '/prompt': { glob: '*a*b' } } } },
+      { id: 'when', decision: 'ask', match: {}, when: 'request.agent.contains("x")' },
+    ]),
+  ),
+  TOOL_SHAPES,
+);
+
+const evaluating = (toolName: string, inputOf: (given: string) => JsonObject) => (given: string) => {
+  const request = requestOf({ toolName, toolInput: inputOf(given), agentId: given });
+  return () => void evaluate(POLICY, request, new Date(0));
+};
+
 /** Everything that is done with a text of an agent's, from the body to the terminal. */
 const WORK: Record<string, (given: string) => () => void> = {
   'reading the body': (given) => {
@@ -112,6 +138,24 @@ const WORK: Record<string, (given: string) => () => void> = {
   'the card of a command': (given) => {
     const toolInput = { command: given };
     return () => void renderCard(anApproval({ toolInput }));
+  },
+  'the card of a path and of an edit': (given) => {
+    const toolInput = { file_path: `/${given}`, old_string: `${given}a`, new_string: `b${given}` };
+    return () => void renderCard(anApproval({ toolName: 'Edit', toolInput }));
+  },
+  'the card of a URL': (given) => {
+    const toolInput = { url: `https://${given}`, prompt: given };
+    return () => void renderCard(anApproval({ toolName: 'WebFetch', toolInput }));
+  },
+  'the grants that are offered': (given) => {
+    const requests = [
+      requestOf({ toolName: 'Write', toolInput: { file_path: `/${given}`, content: given } }),
+      requestOf({ toolName: 'Bash', toolInput: { command: `npm run ${given}` } }),
+      requestOf({ toolName: 'mcp__a__b', toolInput: { [given]: given } }),
+    ];
+    return () => {
+      for (const request of requests) findOffers(request, 'sha256:0', TOOL_SHAPES);
+    };
   },
   'the card of JSON': (given) => {
     const toolInput = { [given]: [given, { deep: given }] };
@@ -143,6 +187,11 @@ const WORK: Record<string, (given: string) => () => void> = {
       mentionIn(given, COMMAND_MENTION);
     };
   },
+  'a policy over Write': evaluating('Write', (given) => ({ file_path: `/${given}`, content: given })),
+  'a policy over Grep': evaluating('Grep', (given) => ({ pattern: given, path: given })),
+  'a policy over Bash': evaluating('Bash', (given) => ({ command: `cat ${given}` })),
+  'a policy over WebFetch': evaluating('WebFetch', (given) => ({ url: `https://${given}`, prompt: given })),
+  'a policy over an unknown tool': evaluating('mcp__a__b', (given) => ({ [given]: [given] })),
   'a line of the log': (given) => {
     const line = JSON.stringify({ msg: given, error: given });
     return () => void redact(line);

@@ -2,6 +2,7 @@ import { Client } from 'pg';
 import { createDataSource } from '../../src/database/data-source';
 import { Database } from '../../src/database/database';
 import { ReplicaEntity } from '../../src/database/replica.entity';
+import { findListeningRoute } from '../../src/database/listening-route';
 import { migrate } from '../../src/database/migrations';
 import { Api } from '../support/api';
 import { createTestDatabase, type TestDatabase } from '../support/database';
@@ -98,6 +99,12 @@ if (pgBouncerIsMissing()) console.warn('SKIPPED: no PgBouncer here: apt-get inst
         await api.decide(id, 'approved');
         expect((await here.get(id, 30)).body.status).toBe('approved');
       }));
+  });
+
+  it('doctor tells which way LISTEN goes', async () => {
+    expect(await findListeningRoute(url, url)).toBe('pooled');
+    expect(await findListeningRoute(database.url, url)).toBe('direct');
+    expect(await findListeningRoute(empty.url, url)).toBe('elsewhere');
   });
 
   it('a locked approval is refused as busy, and the others are decided', async () => {

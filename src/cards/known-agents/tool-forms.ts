@@ -1,4 +1,5 @@
 import type { JsonObject, JsonValue } from '../../kernel/json';
+import { readUrl } from '../../kernel/read-url';
 import type { KnownMember } from '../action-part';
 import type { CodeLanguage } from '../code-language';
 import { bold, rich, words, type RichText } from '../rich-text';
@@ -52,7 +53,7 @@ export const runs = (language: CodeLanguage, verb = 'Run'): KnownTool =>
 
 /** The host as a browser would resolve it: names before `@` and look-alike forms do not count. */
 function hostOf(url: string): string | null {
-  return URL.canParse(url) ? new URL(url).host : null;
+  return readUrl(url)?.host ?? null;
 }
 
 /** Fetches the `url` of its input. */

@@ -1,4 +1,5 @@
 import { isIPv6 } from 'node:net';
+import { readUrl } from '../../kernel/read-url';
 
 /** The host of a URL, as every parser must understand it. */
 export interface AskedHost {
@@ -14,13 +15,9 @@ export interface AskedHost {
 
 export type HostPattern = (host: AskedHost) => boolean;
 
-function parseUrl(text: string): URL | null {
-  return URL.canParse(text) ? new URL(text) : null;
-}
-
 /** Parses the URL of a request; null if it is not one. */
 export function hostOf(url: string): AskedHost | null {
-  const parsed = parseUrl(url) ?? parseUrl(`https://${url}`);
+  const parsed = readUrl(url) ?? readUrl(`https://${url}`);
   if (!parsed || parsed.hostname === '') return null;
   const name = nameOf(parsed);
   const defaultPort = parsed.protocol === 'http:' ? '80' : parsed.protocol === 'https:' ? '443' : null;
@@ -53,7 +50,7 @@ function readHost(text: string): AskedHost | null {
   if (written === undefined) return null;
   // An address in brackets may have the name of an interface.
   const host = written.replace(/^(\[[^%]*)%.*\]$/, '$1]');
-  const parsed = parseUrl(`http://${host}`);
+  const parsed = readUrl(`http://${host}`);
   // curl expands these by itself.
   const isExpanded = /[{}]|.\[|^\[.*-/.test(host);
   if (parsed === null && !isExpanded) return null;
@@ -81,7 +78,7 @@ export function hostPatternFault(pattern: string): string | null {
   if (pattern === '*') return null;
   const { wildcard, host } = DOMAIN_OR_ADDRESS.exec(pattern)?.groups ?? {};
   if (host === undefined) return 'is not a host; write "example.org", "*.example.org" or "example.org:8443"';
-  const parsed = parseUrl(`http://${host}`);
+  const parsed = readUrl(`http://${host}`);
   if (!parsed) return 'is not a valid host';
   const isAddress = /^(?:[\d.]+|\[.*\])$/.test(parsed.hostname);
   if (isAddress && parsed.hostname !== host.toLowerCase())
@@ -94,7 +91,7 @@ export function hostPatternFault(pattern: string): string | null {
 export function hostPatternName(pattern: string): string | null {
   if (pattern === '*') return null;
   const { host = '' } = DOMAIN_OR_ADDRESS.exec(pattern)?.groups ?? {};
-  const parsed = parseUrl(`http://${host}`);
+  const parsed = readUrl(`http://${host}`);
   return parsed ? nameOf(parsed) : host;
 }
 

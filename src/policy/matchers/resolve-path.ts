@@ -1,4 +1,4 @@
-import { partsOf } from './glob';
+import { MAX_SEGMENT, MAX_TEXT, partsOf } from './glob';
 
 /** A path without `.` and `..`, resolved by its text alone: symbolic links cannot be seen from here. */
 export class ResolvedPath {
@@ -24,7 +24,7 @@ export class ResolvedPath {
    * @throws TooLongToMatch
    */
   get spellings(): readonly (readonly string[])[] {
-    return (this.folded ??= [...new Set([this.text, foldPath(this.text)])].map((text) =>
+    return (this.folded ??= [...new Set([this.text, foldPath(this.parts)])].map((text) =>
       partsOf(text.toLowerCase()),
     ));
   }
@@ -33,15 +33,27 @@ export class ResolvedPath {
 /** A character that file systems may ignore, or unite with another. */
 const FOLDED = /[^\x21-\x7e]|:|\.(?:\/|$)/;
 
-/** The name that file systems take the path for: ignored characters removed, compatible characters united. */
-function foldPath(path: string): string {
+/**
+ * The name that file systems take the path for: ignored characters removed, compatible characters united. The length of
+ * the parts bounds the time, which is quadratic in a run of combining marks.
+ */
+function foldPath(parts: readonly string[]): string {
+  const path = parts.join('/');
   if (!FOLDED.test(path)) return path;
   return path
     .replace(/\p{Default_Ignorable_Code_Point}/gu, '')
     .normalize('NFKC')
     .split('/')
-    .map((segment) => segment.replace(/(?::.*|[. ]+)$/, '') || segment)
+    .map((segment) => withoutEnd(segment) || segment)
     .join('/');
+}
+
+/** A name without the stream that Windows reads behind a colon, and without the dots and spaces that it drops. */
+function withoutEnd(segment: string): string {
+  const [name = ''] = segment.split(':', 1);
+  let end = name.length;
+  while (end > 0 && (name[end - 1] === '.' || name[end - 1] === ' ')) end -= 1;
+  return name.slice(0, end);
 }
 
 const WINDOWS_ROOT = /^[A-Za-z]:[\\/]/;
@@ -72,6 +84,8 @@ export function resolvePath(path: string, cwd: ResolvedPath | null): ResolvedPat
 function pathDoubt(path: string, isWindows: boolean): string | null {
   if (path === '') return 'an empty path';
   if (HIDDEN.test(path)) return 'a path with hidden characters';
+  if (path.length > MAX_TEXT || path.split('/').some(({ length }) => length > MAX_SEGMENT))
+    return 'a path that is too long';
   if (path !== path.normalize('NFC')) return 'a path with characters of several spellings';
   if (/^~[^/]/.test(path)) return 'a path that begins with "~"';
   if (!isWindows) return path.includes('\\') ? 'a path with a backslash' : null;
