@@ -48,8 +48,16 @@ function othersOf(before: Policy, after: Policy): PolicyDiff['others'] {
   }));
 }
 
-function flatten({ mode = 'enforce', classes = {}, changes = {} }: Policy): Record<string, JsonValue> {
-  const named = Object.entries(classes).map(([name, value]) => [`classes.${name}`, value as JsonValue]);
+/** The members of a document other than its rules. What has names, such as classes and people, has one member for each. */
+function flatten({ mode = 'enforce', changes = {}, ...others }: Policy): Record<string, JsonValue> {
+  const named = Object.entries(others)
+    .filter(([member]) => member !== 'rules' && member !== 'version')
+    .flatMap(([member, values]) =>
+      Object.entries(values as Record<string, JsonValue>).map(([name, value]) => [
+        `${member}.${name}`,
+        value,
+      ]),
+    );
   return { mode, ...(Object.fromEntries(named) as Record<string, JsonValue>), changes: changes as JsonValue };
 }
 

@@ -5,7 +5,8 @@ import { BUILT_IN_CLASSES, type ClassProperties, type Policy, type Rule } from '
 
 /**
  * The reasons why a change widens a policy; empty for one that does not. It compares the text of the documents, not their
- * meaning: every change widens but a new rule that denies or asks, the end of a rule that allows, and a tighter class.
+ * meaning: every change widens but a new rule that denies, a new rule that asks for no less than `normal` does, the end of a
+ * rule that allows, and a tighter class.
  *
  * @param active null: no policy was ever applied, and everything asks
  */
@@ -29,8 +30,13 @@ function ruleReasons(before: Policy, next: Policy): string[] {
     (verb: string) =>
     ({ id, decision }: Rule) =>
       `rule ${id} (${decision}) is ${verb}`;
+  const weak = next.rules.filter(
+    (rule) =>
+      !old.has(rule.id) && rule.decision === 'ask' && demandsLess(before, next, rule.class ?? 'normal'),
+  );
   return [
     ...added.map(describe('new')),
+    ...weak.map(describe('new, and its class demands less than normal did')),
     ...changed.map(describe('changed')),
     ...removed.map(describe('removed')),
   ];
@@ -47,6 +53,22 @@ function classReasons(before: Policy, next: Policy): string[] {
 
 function propertiesOf({ classes }: Policy, name: string): ClassProperties {
   return { approvals: 1, grants: name === 'normal', via: 'any', ...classes?.[name] };
+}
+
+/** True if a request of the class may be decided more easily than one of `normal` could be before. */
+function demandsLess(before: Policy, next: Policy, name: string): boolean {
+  const { from, ...normal } = demandsOf(before, 'normal');
+  const { from: own, ...others } = demandsOf(next, name);
+  return !(from === undefined || isSame(from, own ?? null)) || !isTighterOrSame(normal, others);
+}
+
+const DEMANDS: ReadonlySet<string> = new Set(['approvals', 'from', 'rejections', 'via', 'reason', 'grants']);
+
+/** The properties of a class that say what a decision needs. */
+function demandsOf(policy: Policy, name: string): ClassProperties {
+  return Object.fromEntries(
+    Object.entries(propertiesOf(policy, name)).filter(([member]) => DEMANDS.has(member)),
+  );
 }
 
 /** True if every property is the same or gives less. */

@@ -133,6 +133,8 @@ export function readSource(text: string): PolicySource {
   return new Reader(text, lines, document).read();
 }
 
+const NUL = 'The text has U+0000, which PostgreSQL does not store.';
+
 /** A character that YAML does not allow; PostgreSQL stores no text with NUL. */
 const CONTROL = /(?![\t\n\r])\p{Cc}/u;
 
@@ -292,6 +294,7 @@ class Reader {
       if (!isPair(pair)) continue;
       const name = isScalar(pair.key) ? String(pair.key.value) : '';
       const key = spanOf(pair.key as Node | null);
+      if (name.includes('\0')) throw this.refuse(key ?? place.value, NUL, 'Remove it.');
       if (place.parts.has(name)) {
         throw this.refuse(key ?? place.value, 'Map keys must be unique.', 'Keep one of the two members.');
       }
@@ -304,6 +307,7 @@ class Reader {
 
   private scalarOf(value: unknown, span: Span): JsonValue {
     if (typeof value === 'string') {
+      if (value.includes('\0')) throw this.refuse(span, NUL, 'Remove it.');
       if (value.isWellFormed()) return value;
       throw this.refuse(span, 'The text has half a surrogate pair.', 'Write the character itself.');
     }

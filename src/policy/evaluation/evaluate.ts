@@ -127,8 +127,9 @@ function ask(
   doubt: Doubt | null,
   others: readonly string[] = [],
 ): Ruling {
-  const names = new Set([...asks.map(({ rule }) => rule.class), ...others]);
-  if (names.size === 0) names.add('normal');
+  // What no rule puts in a class has the demands of `normal`, whatever the request adds to it.
+  const own = asks.length === 0 ? ['normal'] : asks.map(({ rule }) => rule.class);
+  const names = new Set([...own, ...others]);
   const classes = [...names].flatMap((name) => policy.classes.get(name) ?? []);
   const timeouts = classes.flatMap(({ timeoutMs }) => timeoutMs ?? []);
   return {

@@ -1,9 +1,10 @@
 import type { CommandMatcher } from '../shell/command-matcher';
 import { CompiledPolicy } from '../evaluation/compile-policy';
 import { evaluate } from '../evaluation/evaluate';
-import { Facts } from '../evaluation/facts';
+import { Facts, TooManySteps } from '../evaluation/facts';
 import { isInteractive } from '../evaluation/interactive';
 import type { PolicyRequest } from '../evaluation/policy-request';
+import { TooLongToMatch } from '../matchers/glob';
 import { findCarrier, nameOf, STATEFUL_WORDS } from '../shell/carriers';
 import { lintCommandMatcher } from '../shell/lint-command-matcher';
 import { walk, type Run } from '../shell/prove';
@@ -49,6 +50,15 @@ const EXCEPT = ['**/.*', '**/.*/**', '**/node_modules/**', '**/package.json', '*
  * run others, and for terminals: there a repetition says nothing about what will run.
  */
 export function findOffers(request: PolicyRequest, inputDigest: string, shapes: ToolShapes): Offer[] {
+  try {
+    return offersOf(request, inputDigest, shapes);
+  } catch (error) {
+    if (error instanceof TooManySteps || error instanceof TooLongToMatch) return [];
+    throw error;
+  }
+}
+
+function offersOf(request: PolicyRequest, inputDigest: string, shapes: ToolShapes): Offer[] {
   const shape = shapes.get(request.toolName) ?? null;
   const facts = new Facts(request, shape, new Date(0));
   if (facts.obstacle() !== null || facts.lacksCommand || isInteractive(facts)) return [];

@@ -27,6 +27,15 @@ describe('widening', () => {
     ['the end of a rule that asks', base, { ...base, rules: [allow, deny] }],
     ['a longer timeout', base, { ...base, ...critical('16m') }],
     ['a timeout that goes', base, { ...base, classes: {} }],
+    [
+      'a new rule that asks for less than normal does',
+      { ...base, classes: { normal: { approvals: 2, from: 'sre' } } },
+      {
+        ...base,
+        classes: { normal: { approvals: 2, from: 'sre' }, lax: { approvals: 2 } },
+        rules: [...base.rules, { ...ask, id: 'more', class: 'lax' }],
+      },
+    ],
     ['shadow mode', base, { ...base, mode: 'shadow' }],
     ['the end of shadow mode', { ...base, mode: 'shadow' }, base],
     ['changes itself', base, { ...base, changes: { widening: 1 } }],
@@ -98,6 +107,11 @@ describe('diff', () => {
     expect(diffPolicies(policy([]), policy([], { ...critical('15m'), mode: 'shadow' })).others).toEqual([
       { member: 'mode', before: 'enforce', after: 'shadow' },
       { member: 'classes.critical', before: null, after: { timeout: '15m' } },
+    ]);
+    const people = (name: string) => ({ people: { [name]: { groups: ['sre'] } } });
+    expect(diffPolicies(policy([], people('olivia')), policy([], people('mallory'))).others).toMatchObject([
+      { member: 'people.olivia', after: null },
+      { member: 'people.mallory', before: null },
     ]);
   });
 });

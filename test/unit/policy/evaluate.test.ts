@@ -503,6 +503,27 @@ describe('shadow', () => {
   });
 });
 
+describe('security 25: the demands of a class', () => {
+  const people = { olivia: { groups: ['sre'] }, sam: { groups: ['sre'] }, paul: {} };
+  const others = { people, classes: { normal: { approvals: 2, from: 'sre' }, critical: { timeout: '15m' } } };
+  const TWO_OF_SRE = { approvals: 2, from: [['sre']] };
+
+  it.each<[string, Partial<PolicyRequest>]>([
+    ['an unknown tool', { toolName: 'mcp__db__drop', toolInput: { table: 'orders' } }],
+    ['a terminal that the call asks for', { toolName: 'mcp__db__drop', toolInput: { tty: true } }],
+    ['an interactive shell behind the command', run('rm -rf /srv; bash')],
+    ['a command that cannot be read', run('rm -rf /srv; $(')],
+  ])('are those of normal, whatever a request adds: %s', (_what, request) => {
+    const rules = [ask({ command: { mentions: [['kubectl']] } }, { class: 'critical' })];
+    expect(verdictOf(rules, request, { others }).required).toMatchObject(TWO_OF_SRE);
+  });
+
+  it('are its own where a rule names it', () => {
+    const rules = [ask({ tool: 'Bash' }, { class: 'critical' })];
+    expect(verdictOf(rules, run('ls'), { others }).required).toBeNull();
+  });
+});
+
 describe('bounds', () => {
   it('asks if an evaluation takes too many steps', () => {
     const path = Array.from({ length: 100 }, (_, i) => `/etc/**/${i}/no`);

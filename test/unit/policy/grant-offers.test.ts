@@ -20,6 +20,10 @@ function scopeOf(request: PolicyRequest, words: RegExp): (other: PolicyRequest) 
 }
 
 describe('offers of a grant', () => {
+  it('are none where the rules cannot read the request within their bounds', () => {
+    expect(wordsOf(edit(`/${'a/'.repeat(125_000)}x`))).toEqual([]);
+  });
+
   it.each([
     ['a script of the project', bash('npm run test'), ['this exact action', 'npm run test in /srv/a/shop']],
     [

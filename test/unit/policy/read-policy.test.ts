@@ -37,6 +37,8 @@ describe('YAML', () => {
     ['a name that is not text', '? [a]\n: 1\n', 'keys must be strings'],
     ['a cyclic anchor', 'version: &a [*a]\nrules: []', '1:14 The alias contains itself.'],
     ['an alias without an anchor', 'version: *a\n', '1:10 There is no anchor'],
+    ['U+0000 by an escape', 'version: "\\0"', '1:10 The text has U+0000, which PostgreSQL does not store.'],
+    ['U+0000 in a name', '"a\\u0000": 1', '1:1 The text has U+0000, which PostgreSQL does not store.'],
     ['half a surrogate pair', 'version: "\\ud800"', '1:10 The text has half a surrogate pair.'],
     ['a number that JSON does not have', 'version: .nan', '1:10 The value is not one that JSON can carry.'],
     ['deep nesting', `version: ${'['.repeat(40)}${']'.repeat(40)}`, 'nests more than 32 levels'],
