@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import type { JsonObject } from '../../kernel/json';
 import { parseStrictJson, StrictJsonError } from '../../kernel/strict-json';
@@ -7,7 +8,7 @@ import { Grants, type PlacedCall } from '../run/grants';
 import type { SessionFiles } from '../run/session-files';
 import { ToolGate, type GateAnswer, type GateEvent } from '../run/tool-gate';
 import { actionOf, mergeCalls } from './acp-action';
-import { AnnouncedCalls } from './announced-calls';
+import { AnnouncedCalls, hasEnded } from './announced-calls';
 import {
   permissionSchema,
   toolCallSchema,
@@ -40,13 +41,16 @@ const LOADING: ReadonlySet<string> = new Set(['session/load', 'session/resume'])
 
 const METHOD_NOT_FOUND = -32601;
 const INVALID_REQUEST = -32600;
+const INTERNAL_ERROR = -32603;
 
 /** Time for an agent to announce a call that its question does not describe. */
 const ANNOUNCED_WITHIN_MS = 5_000;
 /** The longest summary that the service takes. */
 const MAX_SUMMARY = 500;
 
-const SAME_ID = 'the agent gave two questions the same id';
+const SAME_ID = 'the agent gave two of its requests the same id';
+const CHANGED = 'the agent changed the call after its question';
+const ENDED_UNDECIDED = 'The agent ended the call before it was decided.';
 const AMBIGUOUS = 'The call is ambiguous: two readers may understand it differently.';
 const CONTRADICTORY = 'The call is ambiguous: the agent announced it with another input than it asks for.';
 const UNDESCRIBED = 'The agent does not say what the call would do, except in its title.';
@@ -64,6 +68,7 @@ interface Message {
   readonly method?: unknown;
   readonly params?: unknown;
   readonly result?: unknown;
+  readonly error?: unknown;
 }
 
 const inSession = z.looseObject({ sessionId: z.string() });
@@ -90,11 +95,20 @@ interface OpenQuestion {
   /** The id as JSON, since `1` and `"1"` are two ids. */
   readonly key: string;
   readonly id: RequestId;
-  /** The name at the gate: an agent may use an id again. */
-  readonly name: string;
   readonly sessionId: string;
+  readonly toolCall: SentToolCall;
   readonly options: VerdictOptions;
   readonly stop: AbortController;
+  /** Null until the operators are asked. Another input of the call is another request, so it replaces this one. */
+  placed: Placed | null;
+}
+
+/** The request that the gate makes for a question. */
+interface Placed {
+  /** The name at the gate: an agent may use an id again. */
+  readonly name: string;
+  readonly call: PlacedCall;
+  readonly gate: ToolGate;
 }
 
 interface Session {
@@ -117,7 +131,9 @@ export class AcpWire {
   private readonly open = new Map<string, OpenQuestion>();
   /** By the name. */
   private readonly asked = new Map<string, OpenQuestion>();
-  private questions = 0;
+  private placedCalls = 0;
+  /** The keys of the agent's requests that the client has got and may answer. */
+  private readonly forwarded = new Set<string>();
   private readonly gates: Promise<ToolGate>[] = [];
   private readonly announced = new AnnouncedCalls();
   private initializing: string | null = null;
@@ -139,19 +155,26 @@ export class AcpWire {
     }
     const message = messageIn(json);
     if (message !== null && this.takesOver(message, isStrict)) return false;
-    if ((message !== null && isStrict) || BLANK.test(line.toString('latin1'))) return true;
+    if (message !== null && isStrict) {
+      if (typeof message.method === 'string' && message.id !== undefined) this.forward(message.id);
+      return true;
+    }
+    if (isBlank(line)) return true;
     // A client that decodes leniently could read a question in it.
     this.trouble('a line of the agent was dropped: it is no message that every reader understands alike');
     return false;
   }
 
   /**
-   * Handles a line of the client and passes it on, the client's capabilities without those that agents use unasked.
+   * Handles a line of the client and passes it on, the client's capabilities without those that agents use unasked. An
+   * answer passes only to a request that the client has got: the questions are answered here alone.
    *
-   * @returns the value of `pass`
+   * @returns the value of `pass`; true if the line does not pass
    */
-  fromClient<T>(line: Buffer, pass: (line: Buffer) => T): T {
-    const message = messageIn(jsonOf(line.toString('utf8')));
+  fromClient(line: Buffer, pass: (line: Buffer) => boolean): boolean {
+    const { json, isStrict } = readLine(line);
+    if (!this.isForAgent(json, isStrict) && !isBlank(line)) return true;
+    const message = messageIn(json);
     const key = message?.id === undefined ? null : JSON.stringify(message.id);
     if (message?.method === 'initialize') {
       this.initializing = key;
@@ -160,6 +183,34 @@ export class AcpWire {
     const passed = pass(line);
     if (typeof message?.method === 'string') this.follow(message.method, key, message.params);
     return passed;
+  }
+
+  /** False for an answer of the client that the agent must not get, and for a line that no reader takes for a message. */
+  private isForAgent(json: unknown, isStrict: boolean): boolean {
+    const messages = (Array.isArray(json) ? json : [json]).map(messageIn);
+    if (!messages.some((message) => message === null || isAnswer(message))) return true;
+    const [message] = messages;
+    // A batch could hide an answer, and ACP has none.
+    const key = Array.isArray(json) || !message ? undefined : JSON.stringify(message.id);
+    const isAwaited = key !== undefined && this.forwarded.delete(key);
+    if (isAwaited && isStrict) return true;
+    this.trouble(
+      isAwaited
+        ? 'an answer of the client was dropped: readers may understand it differently'
+        : 'a line of the client was dropped: it answers no request that the client has got',
+    );
+    const { data } = idSchema.safeParse(message?.id);
+    if (isAwaited && data !== undefined) this.fail(data, INTERNAL_ERROR, 'the answer is not strict JSON');
+    return false;
+  }
+
+  /** Lets the client answer this request of the agent. */
+  private forward(id: unknown): void {
+    const key = JSON.stringify(id);
+    this.forwarded.add(key);
+    if (!this.open.has(key)) return;
+    this.retract(key, SAME_ID);
+    this.trouble(SAME_ID);
   }
 
   /** Learns of sessions and turns from the client's requests. */
@@ -214,14 +265,35 @@ export class AcpWire {
 
   /** Learns what a call would do. A question about a call that was announced in another form cannot be decided. */
   private learn(params: unknown, isStrict: boolean): void {
+    const about = announcementSchema.safeParse(params).data;
+    if (!about) return;
+    const { sessionId, update } = about;
     const { data } = updateSchema.safeParse(params);
     if (data && isStrict) {
       const { sessionUpdate, ...call } = data.update;
-      this.announced.add(data.sessionId, call, sessionUpdate === 'tool_call');
-      return;
+      this.announced.add(sessionId, call, sessionUpdate === 'tool_call');
+    } else {
+      this.announced.spoil(sessionId, update.toolCallId, update.status);
     }
-    const unread = announcementSchema.safeParse(params).data;
-    if (unread) this.announced.spoil(unread.sessionId, unread.update.toolCallId, unread.update.status);
+    for (const question of this.open.values())
+      if (question.sessionId === sessionId && question.toolCall.toolCallId === update.toolCallId)
+        this.review(question, hasEnded(update.status));
+  }
+
+  /** Asks anew where an announcement after the question made the call another one, and rejects where none can be decided. */
+  private review(question: OpenQuestion, isEnded: boolean): void {
+    const { placed } = question;
+    const call = isEnded ? ENDED_UNDECIDED : this.callOf(question);
+    // A question that waits for its announcement looks at it by itself.
+    if (placed === null && !isEnded) return;
+    if (placed !== null) {
+      if (typeof call !== 'string' && isSameAction(call, placed.call)) return;
+      question.placed = null;
+      this.asked.delete(placed.name);
+      placed.gate.retract(placed.name, isEnded ? ENDED_UNDECIDED : CHANGED);
+    }
+    if (typeof call === 'string') this.refuse(question, call);
+    else if (placed !== null) this.place(question, call, placed.gate);
   }
 
   /** Reads the agent's answers to the client for the version of the protocol and for new sessions. */
@@ -273,7 +345,7 @@ export class AcpWire {
 
   private question(id: RequestId, params: unknown, isStrict: boolean): void {
     const key = JSON.stringify(id);
-    if (this.open.has(key)) {
+    if (this.open.has(key) || this.forwarded.has(key)) {
       this.retract(key, SAME_ID);
       this.answer(id, null);
       this.trouble(SAME_ID);
@@ -285,19 +357,19 @@ export class AcpWire {
       this.trouble('the agent asked in a form that is not known');
       return;
     }
-    const { sessionId } = data;
-    const name = String((this.questions += 1));
+    const { sessionId, toolCall } = data;
     const options = verdictOptions(data.options);
-    const question = { key, id, name, sessionId, options, stop: new AbortController() };
+    const stop = new AbortController();
+    const question = { key, id, sessionId, toolCall, options, stop, placed: null };
     this.open.set(key, question);
-    this.ask(question, data.toolCall, isStrict).catch((error: unknown) => {
+    this.ask(question, isStrict).catch((error: unknown) => {
       this.trouble(`an unexpected error: ${String(error)}`);
       this.settle(question, false);
     });
   }
 
-  private async ask(question: OpenQuestion, asked: SentToolCall, isStrict: boolean): Promise<void> {
-    const { sessionId, options, stop, name } = question;
+  private async ask(question: OpenQuestion, isStrict: boolean): Promise<void> {
+    const { sessionId, options } = question;
     const session = this.opened.get(sessionId);
     const obstacle = !isStrict
       ? AMBIGUOUS
@@ -305,53 +377,61 @@ export class AcpWire {
         ? 'The agent offers no single way to allow this call once.'
         : null;
     if (obstacle !== null || !session) {
-      this.refuse(question, asked, obstacle ?? 'The session is not known.');
+      this.refuse(question, obstacle ?? 'The session is not known.');
       return;
     }
-    const call = await this.described(sessionId, asked, stop.signal, session.cwd);
+    await this.announcedEnough(question);
     const gate = await session.gate;
-    // The question was answered as cancelled meanwhile.
-    if (isAborted(stop.signal)) return;
-    if (typeof call === 'string') {
-      this.refuse(question, asked, call);
-      return;
-    }
+    if (!this.isOpen(question)) return;
+    // Read again, since announcements go on.
+    const call = this.callOf(question);
+    if (typeof call === 'string') this.refuse(question, call);
+    else this.place(question, call, gate);
+  }
+
+  private place(question: OpenQuestion, call: PlacedCall, gate: ToolGate): void {
+    const name = String((this.placedCalls += 1));
+    question.placed = { name, call, gate };
     this.asked.set(name, question);
     gate.ask(name, call);
   }
 
-  private refuse(question: OpenQuestion, { title, toolCallId }: SentToolCall, message: string): void {
+  private refuse(question: OpenQuestion, message: string): void {
+    const { title, toolCallId } = question.toolCall;
     this.settle(question, false);
     this.settings.report({ kind: 'denied', toolName: title ?? toolCallId, message });
   }
 
+  /** False once the question has an answer. */
+  private isOpen(question: OpenQuestion): boolean {
+    return this.open.get(question.key) === question;
+  }
+
+  /** Resolves when the call is described, or not in time. */
+  private async announcedEnough(question: OpenQuestion): Promise<void> {
+    const { sessionId, toolCall, stop } = question;
+    const late = AbortSignal.any([stop.signal, AbortSignal.timeout(ANNOUNCED_WITHIN_MS)]);
+    while (!isAborted(late) && this.isOpen(question) && this.callOf(question) === UNDESCRIBED)
+      await this.announced.next(sessionId, toolCall.toolCallId, late);
+  }
+
   /** The action of a call with the agent's words about it; a text says why it cannot be decided. */
-  private async described(
-    sessionId: string,
-    asked: SentToolCall,
-    stop: AbortSignal,
-    cwd: string,
-  ): Promise<PlacedCall | string> {
-    const { toolCallId } = asked;
-    const late = AbortSignal.any([stop, AbortSignal.timeout(ANNOUNCED_WITHIN_MS)]);
-    for (;;) {
-      if (this.announced.isSpoiled(sessionId, toolCallId)) return AMBIGUOUS;
-      const call = mergeCalls(this.announced.find(sessionId, toolCallId), asked);
-      if (call === null) return CONTRADICTORY;
-      const action = actionOf(call, cwd);
-      if (action !== null) {
-        const { title, kind, name } = call;
-        const acp: JsonObject = { ...(kind ? { kind } : {}), ...(name ? { name } : {}) };
-        return {
-          ...action,
-          toolUseId: toolCallId,
-          ...(title ? { summary: beginning(title, MAX_SUMMARY) } : {}),
-          metadata: { acp },
-        };
-      }
-      if (late.aborted) return UNDESCRIBED;
-      await this.announced.next(sessionId, toolCallId, late);
-    }
+  private callOf({ sessionId, toolCall }: OpenQuestion): PlacedCall | string {
+    const { toolCallId } = toolCall;
+    const cwd = this.opened.get(sessionId)?.cwd;
+    if (cwd === undefined || this.announced.isSpoiled(sessionId, toolCallId)) return AMBIGUOUS;
+    const call = mergeCalls(this.announced.find(sessionId, toolCallId), toolCall);
+    if (call === null) return CONTRADICTORY;
+    const action = actionOf(call, cwd);
+    if (action === null) return UNDESCRIBED;
+    const { title, kind, name } = call;
+    const acp: JsonObject = { ...(kind ? { kind } : {}), ...(name ? { name } : {}) };
+    return {
+      ...action,
+      toolUseId: toolCallId,
+      ...(title ? { summary: beginning(title, MAX_SUMMARY) } : {}),
+      metadata: { acp },
+    };
   }
 
   private retractAll(sessionId: string | null, why: string): void {
@@ -366,16 +446,14 @@ export class AcpWire {
     this.open.delete(key);
     question.stop.abort();
     this.answer(question.id, null);
-    for (const gate of this.gates)
-      void gate.then(
-        (made) => made.retract(question.name, why),
-        () => undefined,
-      );
+    const { placed } = question;
+    if (placed) placed.gate.retract(placed.name, why);
   }
 
   /** Answers an open question by the option for once. Does nothing for one that was answered as cancelled. */
   private settle(question: OpenQuestion, isAllowed: boolean): void {
-    if (question.stop.signal.aborted || !this.open.delete(question.key)) return;
+    if (!this.isOpen(question)) return;
+    this.open.delete(question.key);
     this.answer(question.id, isAllowed ? question.options.allow : question.options.reject);
   }
 
@@ -409,6 +487,16 @@ function withoutUnasked(message: Message, line: Buffer): Buffer {
   };
   return Buffer.from(`${JSON.stringify({ ...message, params: { ...params, clientCapabilities } })}\n`);
 }
+
+/** True for a message that some reader may take for an answer. */
+const isAnswer = (message: Message): boolean =>
+  typeof message.method !== 'string' || message.result !== undefined || message.error !== undefined;
+
+const isBlank = (line: Buffer): boolean => BLANK.test(line.toString('latin1'));
+
+/** The agent's words about a call may change while it waits; the action may not. */
+const isSameAction = (one: PlacedCall, other: PlacedCall): boolean =>
+  isDeepStrictEqual([one.toolName, one.toolInput, one.cwd], [other.toolName, other.toolInput, other.cwd]);
 
 /** A function, since the compiler takes the state of a signal for constant. */
 const isAborted = (signal: AbortSignal): boolean => signal.aborted;

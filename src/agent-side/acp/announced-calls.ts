@@ -7,6 +7,9 @@ const MAX_CALLS = 1_000;
 /** States after which a call is not asked for again. */
 const ENDED: ReadonlySet<unknown> = new Set(['completed', 'failed', 'cancelled']);
 
+/** True for the status of a call that is over, so that nothing can be decided about it. */
+export const hasEnded = (status: unknown): boolean => ENDED.has(status);
+
 /** The calls that an agent has announced by session updates, which its questions only add to. */
 export class AnnouncedCalls {
   private readonly calls = new Map<string, SentToolCall>();
