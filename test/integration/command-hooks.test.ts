@@ -80,7 +80,7 @@ afterAll(cleanUp);
 function start(
   name: string,
   /** Null: the agent writes nothing and leaves the input open. */
-  input: string | null,
+  input: string | Buffer | null,
   args: readonly string[] = [],
   env: Readonly<Record<string, string>> = { COUNTERSIGN_KEY: AGENT_KEY },
 ): Run {
@@ -154,6 +154,12 @@ describe.each(Object.entries(FORMS))('countersign hook %s', (name, { input, judg
     ['has one member twice', '{"command":"ls","command":"make deploy"}'],
   ])('denies when its input %s', async (_what, text) => {
     expect(judge(await start(name, text).ended).runs).toBe(false);
+  });
+
+  it('denies when a text of its input is not valid UTF-8, which operators would see as another text', async () => {
+    const bytes = Buffer.from(JSON.stringify(input('make deploy-\u00ff\u00fe')), 'latin1');
+    const { runs, text } = judge(await start(name, bytes, ['--wait', '1']).ended);
+    expect([runs, text]).toEqual([false, expect.stringContaining('not valid UTF-8')]);
   });
 
   it('denies and cancels the request when it is interrupted', async () => {

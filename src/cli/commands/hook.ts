@@ -81,7 +81,7 @@ async function inputOf(stream: AsyncIterable<Buffer>): Promise<JsonObject> {
     if (bytes > MAX_INPUT_BYTES) throw new Error(`the input is longer than ${MAX_INPUT_BYTES} bytes`);
     chunks.push(chunk);
   }
-  const input = parseStrictJson(Buffer.concat(chunks).toString());
+  const input = parseStrictJson(Buffer.concat(chunks));
   if (typeof input === 'object' && input !== null && !Array.isArray(input)) return input as JsonObject;
   throw new Error('the input is not a JSON object');
 }
