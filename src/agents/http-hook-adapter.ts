@@ -12,14 +12,15 @@ function eventNameIn({ isList, objects: [object] }: SpottedBody, member: string)
 
 /** The adapter of a hook. Agents take an HTTP error of their hook for no decision, so a refused call gets a denial. */
 export function httpHook<Event>(hook: HttpHook<Event>): AgentAdapter {
-  const { eventMember, gating, reply, reportTaker } = hook;
+  const { eventMember, callMember, gating, reply, reportTaker } = hook;
   return {
     ...hook,
     reports: reportTaker !== null,
-    members: eventMember === null ? [] : [[eventMember]],
+    members: [eventMember, callMember].flatMap((member) => (member === null ? [] : [[member]])),
     refuse(body, reason, isAddressed): Refusal | null {
       const name = eventMember === null ? undefined : eventNameIn(body, eventMember);
-      const event = gating(name);
+      const isCall = callMember === null || body.objects.some((object) => object[callMember] !== undefined);
+      const event = gating(name, isCall);
       if (!isAddressed && (name === undefined || event === null)) return null;
       const answer = event === null ? NO_DECISION : reply(event, { answer: failure(reason), ending: null });
       return { calls: 1, answer };

@@ -21,8 +21,13 @@ export interface HttpHook<Event> {
   readonly summary: string;
   /** The member with the name of the event; null if the agent sends none. */
   readonly eventMember: string | null;
-  /** The event that needs a decision; null for a named event that needs none. A body without a name may need one. */
-  readonly gating: (name: unknown) => Event | null;
+  /** The member that every tool call has; null if each body is one. */
+  readonly callMember: string | null;
+  /**
+   * The event that needs a decision; null for a named event that needs none. A body without a name may need one, and so
+   * may a tool call under a name that is not known.
+   */
+  readonly gating: (name: unknown, isCall: boolean) => Event | null;
   /** @throws InvalidInput naming every fault of the body. */
   readonly question: (body: unknown, caller: Identity) => Question;
   readonly reply: (event: Event, outcome: Outcome) => object;
@@ -35,9 +40,10 @@ export const NO_DECISION = {};
 
 /** The event of a parsed body that needs a decision; null for a body that needs none. */
 export function eventOf<Event>(
-  { eventMember, gating }: Pick<HttpHook<Event>, 'eventMember' | 'gating'>,
+  { eventMember, callMember, gating }: Pick<HttpHook<Event>, 'eventMember' | 'callMember' | 'gating'>,
   body: unknown,
 ): Event | null {
   const members = body as Record<string, unknown> | null | undefined;
-  return gating(eventMember === null ? undefined : members?.[eventMember]);
+  const isCall = callMember === null || members?.[callMember] !== undefined;
+  return gating(eventMember === null ? undefined : members?.[eventMember], isCall);
 }

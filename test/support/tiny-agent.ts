@@ -17,6 +17,7 @@ export const TINY = httpHook({
   route: 'tiny/gate',
   summary: 'A tool use in, go or not out',
   eventMember: null,
+  callMember: null,
   gating: () => 'run' as const,
   question(body, { keyId }) {
     const { run, args } = parsed(bodySchema, body);

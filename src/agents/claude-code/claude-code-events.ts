@@ -64,7 +64,8 @@ const reportSchema = z.discriminatedUnion('hook_event_name', [
   z.object({ hook_event_name: z.literal('SessionEnd'), ...session }),
 ]);
 
-const REPORTING_EVENTS: ReadonlySet<unknown> = new Set(
+/** The names of the events that report. */
+export const REPORTING_EVENTS: ReadonlySet<unknown> = new Set(
   reportSchema.options.map(({ shape }) => shape.hook_event_name.value),
 );
 

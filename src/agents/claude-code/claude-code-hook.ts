@@ -5,7 +5,7 @@ import { parsed } from '../../http/zod';
 import { inputOf, noteOf } from '../../approvals/approval';
 import type { Outcome } from '../answers';
 import type { Question } from '../held-calls';
-import { CONNECTOR } from './claude-code-events';
+import { CONNECTOR, REPORTING_EVENTS } from './claude-code-events';
 
 /** The events whose answer decides whether a tool runs. */
 const GATING_EVENTS = ['PreToolUse', 'PermissionRequest'] as const;
@@ -32,11 +32,13 @@ export type HookPayload = z.infer<typeof payloadSchema>;
 
 /**
  * The event of this name that needs a decision; null for one that gates nothing. A body without an event name could be a
- * gating event, so it counts as `PreToolUse`; so does a name that is not a string.
+ * gating event, so it counts as `PreToolUse`; so does a name that is not a string, and a tool call under a name that is not
+ * known: Claude Code runs a tool without a decision in some modes.
  */
-export function gatingEventNamed(name: unknown): GatingEvent | null {
+export function gatingEventNamed(name: unknown, isCall: boolean): GatingEvent | null {
   if (typeof name !== 'string') return 'PreToolUse';
-  return GATING_EVENTS.find((event) => event === name) ?? null;
+  const known = GATING_EVENTS.find((event) => event === name);
+  return known ?? (isCall && !REPORTING_EVENTS.has(name) ? 'PreToolUse' : null);
 }
 
 /** @throws InvalidInput naming every fault. */

@@ -14,6 +14,7 @@ export const CLAUDE_CODE = httpHook({
   summary:
     'Claude Code HTTP hook: PreToolUse or PermissionRequest in, the decision out; reports of what became of it in, {} out',
   eventMember: 'hook_event_name',
+  callMember: 'tool_name',
   gating: gatingEventNamed,
   question: (body, caller) => questionOf(parseHook(body), caller),
   reply: hookOutput,

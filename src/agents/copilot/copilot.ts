@@ -11,6 +11,7 @@ export const COPILOT = httpHook({
   route: 'copilot/hook',
   summary: 'Copilot CLI HTTP hook: preToolUse in, the decision out',
   eventMember: null,
+  callMember: null,
   gating: () => 'preToolUse' as const,
   question: questionOf,
   reply: hookOutput,

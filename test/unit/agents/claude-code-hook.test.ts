@@ -18,7 +18,7 @@ const caller = {
   standing: new Standing(),
 } as const;
 const gatingEventOf = (body: unknown) =>
-  eventOf({ eventMember: 'hook_event_name', gating: gatingEventNamed }, body);
+  eventOf({ eventMember: 'hook_event_name', callMember: 'tool_name', gating: gatingEventNamed }, body);
 const questionFor = (payload: unknown) => questionOf(parseHook(payload), caller);
 
 describe('which event must be answered', () => {
@@ -36,6 +36,19 @@ describe('which event must be answered', () => {
   it.each(['PostToolUse', 'Stop', 'SomethingNew', 'constructor'])('not %s, which gates nothing', (name) => {
     expect(gatingEventOf({ hook_event_name: name })).toBeNull();
   });
+});
+
+it.each(['pretooluse', 'PreToolUse ', 'BeforeTool', 'constructor'])(
+  'a tool call under the unknown event name %j needs a decision, and gets a denial',
+  (name) => {
+    const body = preToolUse({ hook_event_name: name });
+    expect(gatingEventOf(body)).toBe('PreToolUse');
+    expect(() => parseHook(body)).toThrow(InvalidInput);
+  },
+);
+
+it.each(['PostToolUse', 'PostToolUseFailure', 'PermissionDenied'])('a report of %s asks nothing', (name) => {
+  expect(gatingEventOf(preToolUse({ hook_event_name: name }))).toBeNull();
 });
 
 describe('the payload', () => {
