@@ -17,7 +17,12 @@ interface Diff {
   /** Left out for a new file. */
   readonly oldText?: string;
   readonly newText: string;
+  /** Members that this version does not know. */
+  readonly [name: string]: JsonValue;
 }
+
+/** The note by which adapters say whether a file is new; other notes could change what the edit does. */
+const plainMeta = z.strictObject({ kind: z.string() });
 
 const diffSchema = z.looseObject({
   type: z.literal('diff'),
@@ -56,7 +61,9 @@ export function updateCall(known: SentToolCall | undefined, later: SentToolCall)
  * @returns null if the two contradict each other: nobody can tell which of them the agent would run
  */
 export function mergeCalls(announced: SentToolCall | undefined, asked: SentToolCall): SentToolCall | null {
-  const call = updateCall(announced, asked);
+  const content = mergeContent(listOf(announced?.content), listOf(asked.content));
+  if (content === null) return null;
+  const call = { ...updateCall(announced, asked), content };
   const [before, now] = [announced?.rawInput ?? null, asked.rawInput ?? null] as [JsonValue, JsonValue];
   if (!isAction(before) || isDeepStrictEqual(before, now)) return call;
   if (!isAction(now)) return { ...call, rawInput: before };
@@ -67,6 +74,21 @@ export function mergeCalls(announced: SentToolCall | undefined, asked: SentToolC
 }
 
 /**
+ * Everything that either of the two sent, each entry once.
+ *
+ * @returns null if both have diffs that differ
+ */
+function mergeContent(before: readonly JsonValue[], now: readonly JsonValue[]): JsonValue[] | null {
+  const [old, asked] = [before, now].map((list) => list.filter((entry) => diffOf(entry) !== null));
+  if (old?.length && asked?.length && !isDeepStrictEqual(old, asked)) return null;
+  const missing = before.filter((entry) => !now.some((other) => isDeepStrictEqual(entry, other)));
+  return [...missing, ...now];
+}
+
+/** Zod has checked that it is a list; the entries come from JSON. */
+const listOf = (list: readonly unknown[] | null | undefined): JsonValue[] => [...(list ?? [])] as JsonValue[];
+
+/**
  * Makes the action of a call: its raw input, its diffs and its locations. Its title and its kind do not name an action; a
  * kind only keeps a call from being taken for a command or a fetch.
  *
@@ -75,7 +97,7 @@ export function mergeCalls(announced: SentToolCall | undefined, asked: SentToolC
 export function actionOf(call: SentToolCall, sessionCwd: string): AcpAction | null {
   // Zod has checked these; the values come from JSON.
   const raw = (call.rawInput ?? null) as JsonValue;
-  const all = (call.content ?? []) as JsonValue[];
+  const all = listOf(call.content);
   const locations = (call.locations ?? []) as JsonValue[];
   const diffs = all.flatMap((entry) => diffOf(entry) ?? []);
   const content = all.filter((entry) => diffOf(entry) === null);
@@ -105,7 +127,7 @@ interface Rest {
 /** One file with its text before and after, where everything else that was sent is about that change. */
 function edit(diffs: readonly Diff[], { raw, content, locations }: Rest, cwd: string): AcpAction | null {
   const [diff, ...others] = diffs;
-  if (!diff || others.length > 0 || content.length > 0) return null;
+  if (!diff || others.length > 0 || content.length > 0 || !isPlain(diff)) return null;
   const isSame = (path: JsonValue | undefined): boolean =>
     typeof path === 'string' && resolve(cwd, path) === resolve(cwd, diff.path);
   if (!locations.every((location) => isObject(location) && isSame(location.path))) return null;
@@ -142,8 +164,16 @@ function fetch(call: SentToolCall, { raw, content, locations }: Rest, cwd: strin
 function diffOf(entry: JsonValue): Diff | null {
   const { data } = diffSchema.safeParse(entry);
   if (!data) return null;
-  const { path, oldText, newText } = data;
-  return { path, ...(typeof oldText === 'string' ? { oldText } : {}), newText };
+  const { type: _, path, oldText, newText, ...others } = data;
+  return { ...(others as JsonObject), path, ...(typeof oldText === 'string' ? { oldText } : {}), newText };
+}
+
+/** True if the diff changes the text of its file and nothing else, so that a rule may allow it by its path. */
+function isPlain({ path: _path, oldText: _old, newText: _new, _meta: meta, ...others }: Diff): boolean {
+  return (
+    Object.keys(others).length === 0 &&
+    (meta === undefined || meta === null || plainMeta.safeParse(meta).success)
+  );
 }
 
 /** True for a value that says more than nothing. */

@@ -48,6 +48,13 @@ describe('the name of a call', () => {
     ],
     ['one diff and an unknown member', { content: [diff('a.ts')], rawInput: { mode: '0777' } }, 'acp_call'],
     ['one diff and further content', { content: [diff('a.ts'), {}] }, 'acp_call'],
+    [
+      'one diff with the kind of its change',
+      { content: [{ ...diff('a.ts'), _meta: { kind: 'modify' } }] },
+      'acp_edit',
+    ],
+    ['one diff that moves its file', { content: [{ ...diff('a.ts'), moveTo: '/etc/cron.d/x' }] }, 'acp_call'],
+    ['one diff with other notes', { content: [{ ...diff('a.ts'), _meta: { mode: '0777' } }] }, 'acp_call'],
     ['two diffs', { content: [diff('a.ts'), diff('b.ts')] }, 'acp_call'],
     [
       'a diff beside a command',
@@ -117,6 +124,34 @@ describe('a question', () => {
 
   it.each([null, {}, undefined])('without an input (%j) is about the announced one', (rawInput) => {
     expect(mergeCalls(announced, call({ rawInput }))?.rawInput).toEqual(announced.rawInput);
+  });
+});
+
+describe('a diff', () => {
+  it('is shown with the members that are not known', () => {
+    const moved = { ...diff('a.ts'), moveTo: '/etc/cron.d/x' };
+    expect(actionOf(call({ content: [moved] }), CWD)?.toolInput).toEqual({
+      diffs: [{ path: 'a.ts', oldText: 'a', newText: 'b', moveTo: '/etc/cron.d/x' }],
+    });
+    const created = { ...diff('a.ts', null), _meta: { kind: 'add' } };
+    expect(actionOf(call({ content: [created] }), CWD)?.toolInput).toEqual({
+      path: 'a.ts',
+      newText: 'b',
+      _meta: { kind: 'add' },
+    });
+  });
+
+  it('of a question contradicts another one of its announcement', () => {
+    const announced = call({ content: [diff('a.ts')] });
+    const evil = { ...diff('a.ts'), newText: 'EVIL' };
+    expect(mergeCalls(announced, call({ content: [evil] }))).toBeNull();
+    expect(mergeCalls(announced, call({ content: [diff('a.ts')] }))?.content).toEqual([diff('a.ts')]);
+  });
+
+  it('of an announcement stays where its question has other content', () => {
+    const text = { type: 'content', content: { type: 'text', text: 'x' } };
+    const merged = mergeCalls(call({ content: [diff('a.ts')] }), call({ content: [text] }));
+    expect(merged?.content).toEqual([diff('a.ts'), text]);
   });
 });
 
