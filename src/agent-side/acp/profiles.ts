@@ -50,7 +50,7 @@ const OPENCODE: AcpProfile = {
 
 const GEMINI: AcpProfile = {
   name: 'Gemini CLI',
-  bypasses: ['-y', '--yolo', '--approval-mode', '--allowed-tools', '--policy'],
+  bypasses: ['-y', '--yolo', '--approval-mode', '--allowed-tools', '--policy', '--admin-policy'],
   environment: (env) => env,
   mode: 'default',
 };
@@ -64,6 +64,7 @@ const COPILOT: AcpProfile = {
     '--allow-all',
     '--yolo',
     '--allow-tool',
+    '--allow-url',
   ],
   environment: ({ COPILOT_ALLOW_ALL: _, ...env }) => env,
   mode: null,
@@ -87,10 +88,24 @@ const KNOWN: readonly (readonly [RegExp, AcpProfile])[] = [
 /** The profile for a command; of an unknown agent, one that changes nothing. @throws Error for an argument that bypasses */
 export function profileFor(command: readonly string[]): AcpProfile {
   const names = command.map((word) => basename(word).replace(/(?<=.)@[^@]*$/, ''));
-  const profile = KNOWN.find(([pattern]) => names.some((name) => pattern.test(name)))?.[1] ?? ANY;
-  const bypass = command.find((word) => profile.bypasses.includes(word.replace(/=.*$/s, '')));
+  const [pattern, profile] = KNOWN.find(([known]) => names.some((name) => known.test(name))) ?? [null, ANY];
+  // The words before the agent's own are those of a starter, such as the `-y` of npx.
+  const own = command.slice(names.findIndex((name) => pattern?.test(name)) + 1);
+  const bypass = own.find((word) => isOneOf(profile.bypasses, word));
   if (bypass === undefined) return profile;
   throw new Error(`${bypass} lets ${profile.name} run tools without a question; start it without`);
+}
+
+/** True for every spelling that parsers of arguments take: `--allowedTools=x` for `--allowed-tools`, `-dy` for `-d -y`. */
+function isOneOf(bypasses: readonly string[], word: string): boolean {
+  const [name = ''] = word.split('=');
+  if (/^-[^-]/.test(name))
+    return (
+      bypasses.some((bypass) => bypass.length === 2 && name.includes(bypass.slice(1))) ||
+      isOneOf(bypasses, `-${name}`)
+    );
+  const plain = (text: string): string => text.replaceAll(/[-_]/g, '').toLowerCase();
+  return name.startsWith('--') && bypasses.some((bypass) => plain(bypass) === plain(name));
 }
 
 function objectIn(text: string, name: string): Readonly<Record<string, unknown>> {

@@ -17,9 +17,20 @@ it.each([
 it.each([
   ['gemini', '--yolo'],
   ['gemini', '--approval-mode=yolo'],
+  ['gemini', '--approvalMode=yolo'],
+  ['gemini', '--allowedTools=run_shell_command'],
+  ['gemini', '-dy'],
+  ['gemini', '-yolo'],
+  ['gemini', '--y'],
+  ['copilot', '--allow-url=https://x.example'],
   ['copilot', '--allow-all-tools'],
 ])('%s is refused with %s, by which it would not ask', (program, argument) => {
   expect(() => profileFor([program, '--acp', argument])).toThrow(`${argument} lets`);
+});
+
+it('an argument of the program that starts the agent is not one of the agent', () => {
+  expect(profileFor(['npx', '-y', '@google/gemini-cli', '--acp']).name).toBe('Gemini CLI');
+  expect(() => profileFor(['npx', '-y', '@google/gemini-cli', '--acp', '-y'])).toThrow('-y lets');
 });
 
 describe('OpenCode', () => {
