@@ -86,7 +86,7 @@ function mergeContent(before: readonly JsonValue[], now: readonly JsonValue[]): 
 }
 
 /** Zod has checked that it is a list; the entries come from JSON. */
-const listOf = (list: readonly unknown[] | null | undefined): JsonValue[] => [...(list ?? [])] as JsonValue[];
+const listOf = (list: readonly unknown[] | null | undefined): JsonValue[] => (list ?? []) as JsonValue[];
 
 /**
  * Makes the action of a call: its raw input, its diffs and its locations. Its title and its kind do not name an action; a
@@ -109,7 +109,7 @@ export function actionOf(call: SentToolCall, sessionCwd: string): AcpAction | nu
       toolName: ACP_TOOLS.other,
       toolInput: {
         ...(raw === null ? {} : { rawInput: raw }),
-        ...ifAny('diffs', diffs as unknown as JsonValue[]),
+        ...ifAny('diffs', diffs),
         ...ifAny('content', content),
         ...ifAny('locations', locations),
       },
@@ -161,10 +161,12 @@ function fetch(call: SentToolCall, { raw, content, locations }: Rest, cwd: strin
   return { toolName: ACP_TOOLS.fetch, toolInput: raw, cwd };
 }
 
+const withoutType = ({ type: _, ...members }: z.infer<typeof diffSchema>) => members;
+
 function diffOf(entry: JsonValue): Diff | null {
   const { data } = diffSchema.safeParse(entry);
   if (!data) return null;
-  const { type: _, path, oldText, newText, ...others } = data;
+  const { path, oldText, newText, ...others } = withoutType(data);
   return { ...(others as JsonObject), path, ...(typeof oldText === 'string' ? { oldText } : {}), newText };
 }
 
