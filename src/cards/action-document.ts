@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ApprovalRequest } from '../approvals/approval';
-import { cutText } from '../kernel/cut-text';
+import { piecesOf } from '../kernel/cut-text';
 import type { Steps } from '../kernel/steps';
 import type { ActionFile } from './action-file';
 import type { ActionPart } from './action-part';
@@ -11,6 +11,8 @@ import { makeVisible, visibleLine } from './visible-text/visible-text';
 
 /** About a millisecond of work. */
 const UNITS_IN_A_STEP = 128 * 1024;
+/** Work of a part beside its text, as that of so many units. */
+const UNITS_OF_A_PART = 128;
 
 /**
  * UTF-8 text in two parts. The first is for reading, as a card shows it: every line of the action has a mark, so that
@@ -31,7 +33,7 @@ export function* makeActionDocument(
   const { before, after } = readingLines(request, metadata.shown);
   const pieces: Buffer[] = [];
   const write = function* (text: string, lineStart = ''): Steps<void> {
-    for (const piece of piecesOf(text)) {
+    for (const piece of piecesOf(text, UNITS_IN_A_STEP)) {
       pieces.push(encodeLines(piece, lineStart));
       if (piece.length >= UNITS_IN_A_STEP - 1) yield;
     }
@@ -74,6 +76,33 @@ export function* makeActionDocument(
   return { fileName, bytes: Buffer.concat(pieces), sha256: hash.digest('hex'), isWhole: true };
 }
 
+/** The complete request for reading as one text: the lines before the action, its lines, and those after it. */
+export function* makeReadingText(
+  request: ApprovalRequest,
+  metadata: string,
+  parts: readonly ActionPart[],
+): Steps<string> {
+  const { before, after } = readingLines(request, metadata);
+  const pieces: string[] = [`${before.join('\n')}\n`];
+  let units = 0;
+  for (const part of parts) {
+    const { shown, layout } = part;
+    const isLine = layout === 'line' && shown !== '';
+    pieces.push(labelOf(part), isLine ? ': ' : shown === '' ? ':' : `:\n${BLOCK_PREFIX}`);
+    units += UNITS_OF_A_PART;
+    for (const piece of piecesOf(shown, UNITS_IN_A_STEP)) {
+      pieces.push(isLine ? piece : piece.replaceAll('\n', `\n${BLOCK_PREFIX}`));
+      units += piece.length;
+      if (units < UNITS_IN_A_STEP) continue;
+      units = 0;
+      yield;
+    }
+    pieces.push('\n');
+  }
+  pieces.push(after.join('\n'));
+  return pieces.join('');
+}
+
 /**
  * The complete request for reading, before and after the lines of the action: for the document, and for the messages
  * that replace one.
@@ -103,15 +132,6 @@ export function readingLines(
       `Metadata: ${metadata}`,
     ],
   };
-}
-
-/** The text in bounded pieces. No piece ends within a surrogate pair. */
-function* piecesOf(text: string): Generator<string> {
-  for (let at = 0; at < text.length;) {
-    const piece = cutText(text.slice(at, at + UNITS_IN_A_STEP + 1), UNITS_IN_A_STEP);
-    yield piece;
-    at += piece.length;
-  }
 }
 
 const LINE_END = 0x0a;

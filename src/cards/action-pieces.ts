@@ -1,7 +1,9 @@
 import type { ApprovalRequest } from '../approvals/approval';
 import { sha256Hex } from '../kernel/canonical-json';
-import { readingLines } from './action-document';
-import { actionLines } from './action-parts';
+import { runAtOnce } from '../kernel/steps';
+import { makeReadingText } from './action-document';
+import { BLOCK_PREFIX } from './action-parts';
+import type { ActionPart } from './action-part';
 import { cardContent } from './card-body';
 import { safeCut } from './excerpt';
 import { join, pre, words, type RichText } from './rich-text';
@@ -25,8 +27,11 @@ export interface ActionPieces {
  */
 export function actionPieces(request: ApprovalRequest, limit: number): ActionPieces | null {
   if (hasMedia(request, limit)) return null;
-  const text = completeText(request, limit);
   const length = limit - FRAME_LENGTH;
+  const { texts, metadata } = cardContent(request, limit);
+  if (shownUnits(texts) > MAX_PIECES * length) return null;
+  // Here the text is known to be short.
+  const text = runAtOnce(makeReadingText(request, metadata ?? '{}', texts));
   if (text.length > MAX_PIECES * length) return null;
   const pieces = cut(text, length);
   if (pieces.length > MAX_PIECES) return null;
@@ -44,15 +49,14 @@ export function hasMedia(request: ApprovalRequest, limit: number): boolean {
 
 /** Approximate number of messages for the complete action. */
 export function piecesNeeded(request: ApprovalRequest, limit: number): number {
-  return Math.ceil(completeText(request, limit).length / (limit - FRAME_LENGTH));
+  const { texts, metadata } = cardContent(request, limit);
+  const lines = texts.reduce((sum, part) => sum + part.lines, 0);
+  const units = shownUnits(texts) + lines * BLOCK_PREFIX.length + (metadata ?? '').length;
+  return Math.ceil(units / (limit - FRAME_LENGTH));
 }
 
-/** The same text as the first part of the document. */
-function completeText(request: ApprovalRequest, limit: number): string {
-  const { texts, metadata } = cardContent(request, limit);
-  const { before, after } = readingLines(request, metadata ?? '{}');
-  return [...before, ...actionLines(texts), ...after].join('\n');
-}
+const shownUnits = (parts: readonly ActionPart[]): number =>
+  parts.reduce((sum, { shown }) => sum + shown.length, 0);
 
 interface Piece {
   readonly text: string;

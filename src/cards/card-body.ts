@@ -7,7 +7,7 @@ import { actionFile, type ActionFile } from './action-file';
 import type { ActionPart } from './action-part';
 import { makeActionParts } from './action-parts';
 import { askerOf, CLAIMED_AGENT } from './asker';
-import { diffParts } from './diff-parts';
+import { makeDiffParts } from './diff-parts';
 import { fileNameOf } from './file-name';
 import type { Circumstances } from './known-agents/known-agent';
 import { knownTool, subagentOf, unguardedMode } from './known-agents/known-agents';
@@ -89,7 +89,7 @@ function* makeCardContent(request: ApprovalRequest, limit: number): Steps<CardCo
   const found = new Media(shortId(request.id));
   const texts = yield* makeActionParts(toolName, toolInput, found);
   const media = found.found;
-  const { parts, places } = diffParts(texts);
+  const { parts, places } = yield* makeDiffParts(texts);
   yield;
   const warnings = [
     ...dangerWarning(request),

@@ -1,15 +1,19 @@
 import type { ActionPart, DiffPart } from './action-part';
 import { CRLF } from './action-parts';
+import type { Steps } from '../kernel/steps';
 import { diffLines, writeRows, type DiffRow } from './line-diff';
+
+/** The parts as a card shows them, and the number of places that the edits change. */
+export interface ShownParts {
+  readonly parts: readonly ActionPart[];
+  readonly places: number | null;
+}
 
 /**
  * The parts as a card shows them: the texts before and after the edits become one diff, unless they are too long or too
- * different to compare.
+ * different to compare. Each edit is a step.
  */
-export function diffParts(parts: readonly ActionPart[]): {
-  parts: readonly ActionPart[];
-  places: number | null;
-} {
+export function* makeDiffParts(parts: readonly ActionPart[]): Steps<ShownParts> {
   const first = parts.findIndex(({ edit }) => edit !== undefined);
   if (first === -1) return { parts, places: null };
   const rows: DiffRow[] = [];
@@ -17,6 +21,7 @@ export function diffParts(parts: readonly ActionPart[]): {
   for (; parts[end]?.edit; end += 2) {
     const [before, after] = [parts[end], parts[end + 1]];
     const diff = before && after ? diffLines(before.shown, after.shown) : null;
+    yield;
     if (!before?.edit || !after || !diff) return { parts, places: null };
     const crlf = before.endsInCrlf ? [CRLF] : [];
     const heading = [...(before.edit.heading === '' ? [] : [before.edit.heading]), ...crlf].join(', ');

@@ -23,6 +23,8 @@ const linesOf = (text: string): string[] => (text === '' ? [] : text.split('\n')
 
 /** The change from one text to another, line by line; null if they are too long or too different to compare. */
 export function diffLines(before: string, after: string): LineDiff | null {
+  const ends = countLineEnds(before, MOST_LINES);
+  if (ends + countLineEnds(after, MOST_LINES - ends) >= MOST_LINES) return null;
   const [old, young] = [linesOf(before), linesOf(after)];
   if (old.length + young.length > MOST_LINES) return null;
   const shorter = Math.min(old.length, young.length);
@@ -52,6 +54,13 @@ export function diffLines(before: string, after: string): LineDiff | null {
     ...old.slice(old.length - tail).map(row(' ')),
   ];
   return { rows, places: countPlaces(rows) };
+}
+
+/** The line ends of a text, counted up to a number: most of a long text need not be looked at. */
+function countLineEnds(text: string, most: number): number {
+  let ends = 0;
+  for (let at = text.indexOf('\n'); at !== -1 && ends < most; at = text.indexOf('\n', at + 1)) ends += 1;
+  return ends;
 }
 
 function countPlaces(rows: readonly DiffRow[]): number {

@@ -44,7 +44,7 @@ export class UnreadAnswers {
     this.host.httpAdapter
       .getInstance<FastifyInstance>()
       .addHook('onSend', (_request, reply, payload, done) => {
-        if (typeof payload === 'string' && payload.length >= COUNTED_FROM_BYTES)
+        if ((typeof payload === 'string' || Buffer.isBuffer(payload)) && payload.length >= COUNTED_FROM_BYTES)
           reply.raw.once('finish', this.hold(reply.raw, payload));
         else if (payload instanceof Readable) this.holdFile(reply.raw);
         done(null, payload);
@@ -68,7 +68,7 @@ export class UnreadAnswers {
    *
    * @returns a function to call once the piece is sent; a closed connection is handled here
    */
-  hold(answer: ServerResponse, text: string): () => void {
+  hold(answer: ServerResponse, text: string | Buffer): () => void {
     // A caller that has gone closes no second time.
     if (text.length < COUNTED_FROM_BYTES || answer.destroyed) return () => undefined;
     const bytes = Buffer.byteLength(text);

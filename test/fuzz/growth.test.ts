@@ -2,11 +2,17 @@ import * as fc from 'fast-check';
 import { approvalLines, listLines } from '../../src/cli/approvals/approval-text';
 import type { Approval as ApprovalOnWire } from '../../src/agent-side/client/approval-wire';
 import { prepareCard, renderCard, renderOutcome } from '../unit/cards/telegram-cards';
+import { makeReadingText } from '../../src/cards/action-document';
+import { actionParts } from '../../src/cards/action-parts';
+import { actionPieces, piecesNeeded } from '../../src/cards/action-pieces';
+import { makeDisplayDigest } from '../../src/cards/display-digest';
+import { viewAction } from '../../src/channels/console/action-view';
 import { renderPending } from '../../src/cards/operator-text';
 import { makeVisible } from '../../src/cards/visible-text/visible-text';
 import { LookAlikeSearch } from '../../src/cards/look-alikes/look-alikes';
 import { inputDigest } from '../../src/kernel/canonical-json';
 import type { Steps } from '../../src/kernel/steps';
+import { makeJson } from '../../src/kernel/json-steps';
 import { parseStrictJson } from '../../src/kernel/strict-json';
 import { TOOL_SHAPES } from '../../src/agents/adapters';
 import type { JsonObject } from '../../src/kernel/json';
@@ -161,6 +167,13 @@ const WORK: Record<string, (given: string) => () => void> = {
     const toolInput = { [given]: [given, { deep: given }] };
     return () => void renderCard(anApproval({ toolName: 'mcp__x', toolInput, metadata: { given } }));
   },
+  'the messages of a chat without files': (given) => {
+    const approval = anApproval({ toolInput: { command: given } });
+    return () => {
+      actionPieces(approval, 4_096);
+      piecesNeeded(approval, 4_096);
+    };
+  },
   'the outcome': (given) => {
     const toolInput = { file_path: '/x', content: given };
     const outcome = settled(anApproval({ toolName: 'Write', toolInput }), 'rejected', {
@@ -252,6 +265,22 @@ describe('security 21: a large input', () => {
     if (new Set(piece).size > 1 && piece.length < 40)
       expect(stepsOf(makeVisible(given, 'block'))).toBeGreaterThanOrEqual(given.length / UNITS_IN_A_STEP);
   });
+
+  it.each(['a\n', 'x\ny\n', 'x'])(
+    'is written for the console in steps, each of a part of it: %j, over and over',
+    async (piece) => {
+      const units = 1024 * 1024;
+      const command = text([piece], units);
+      const approval = anApproval({ toolInput: { command } });
+      const most = 256 * 1024;
+      const parts = actionParts('Bash', approval.toolInput);
+      expect(stepsOf(makeReadingText(approval, '{}', parts))).toBeGreaterThanOrEqual(units / most);
+      const view = await viewAction(approval, []);
+      expect(stepsOf(makeDisplayDigest(view.display))).toBeGreaterThanOrEqual(view.display.length / most);
+      const written = JSON.stringify(view).length;
+      expect(stepsOf(makeJson(view))).toBeGreaterThanOrEqual(written / (2 * most));
+    },
+  );
 
   it('lets others have their turn between the steps, for the card and for its outcome', async () => {
     const approval = anApproval({ toolInput: { command: `echo a${'\u0315\u0300'.repeat(60_000)}` } });

@@ -1,16 +1,16 @@
 import { createZodDto } from 'nestjs-zod';
 import { z } from 'zod';
 import { possibleVerdicts, type Approval, type EarlierRequest } from '../../approvals/approval';
-import { readingLines } from '../../cards/action-document';
+import { makeReadingText } from '../../cards/action-document';
 import type { DiffPart } from '../../cards/action-part';
-import { actionLines, makeActionParts, nameOfPart, noteOf } from '../../cards/action-parts';
-import { diffParts } from '../../cards/diff-parts';
+import { makeActionParts, nameOfPart, noteOf } from '../../cards/action-parts';
+import { makeDiffParts } from '../../cards/diff-parts';
 import { runInTurns } from '../../kernel/run-in-turns';
 import { askerOf, CLAIMED_AGENT } from '../../cards/asker';
 import { cardContent, prepareCard, titleOf, type CardContent } from '../../cards/card-body';
 import { visibleLine } from '../../cards/visible-text/visible-text';
 import { who } from '../../cards/who';
-import { displayDigest } from '../../cards/display-digest';
+import { makeDisplayDigest } from '../../cards/display-digest';
 import { nullableText } from '../../kernel/nullable-text';
 
 /** A page scrolls: the action is always shown whole, and never as a document. */
@@ -86,21 +86,23 @@ export async function showAction(approval: Approval) {
   const warnings = content.warnings.map(({ text }) => text);
   // Without files beside it: here also data is text.
   const texts = await runInTurns(makeActionParts(approval.toolName, approval.toolInput));
-  const { before, after } = readingLines(approval, content.metadata ?? '{}');
-  const display = [content.title.text, ...warnings, ...before, ...actionLines(texts), ...after].join('\n');
+  const reading = await runInTurns(makeReadingText(approval, content.metadata ?? '{}', texts));
+  const display = `${[content.title.text, ...warnings].join('\n')}\n${reading}`;
   return { content, warnings, texts, display };
 }
 
-/** The approval as the console shows it. */
+/** The approval as the console shows it, worked out in steps: it may be several times as long as the request. */
 export async function viewAction(
   approval: Approval,
   earlier: readonly EarlierRequest[],
 ): Promise<z.infer<typeof ActionView.schema>> {
   const { content, warnings, texts, display } = await showAction(approval);
+  const { parts } = await runInTurns(makeDiffParts(texts));
+  const digest = await runInTurns(makeDisplayDigest(display));
   return {
     title: content.title.text,
     warnings: warnings.map((text) => ({ text })),
-    parts: diffParts(texts).parts.map((part) => ({
+    parts: parts.map((part) => ({
       label: nameOfPart(part),
       note: noteOf(part).trim(),
       layout: part.layout,
@@ -114,6 +116,6 @@ export async function viewAction(
     verdicts: approval.status === 'pending' ? possibleVerdicts(approval).map((verdict) => ({ verdict })) : [],
     outcome: outcomeOf(approval),
     display,
-    displayDigest: displayDigest(display),
+    displayDigest: digest,
   };
 }

@@ -6,9 +6,12 @@ import { Caller } from '../../access/access.guard';
 import { callerGone } from '../../access/caller-gone';
 import type { Identity } from '../../access/identity';
 import { IdParamDto } from '../../approvals/approval-inputs';
+import { KeyTurns } from '../../access/key-turns';
 import { FinishedApprovals } from '../../approvals/finished-approvals';
 import { FindEarlierRequestsQuery } from '../../approvals/queries/find-earlier-requests';
 import { Allow } from '../../http/allow';
+import { makeJson } from '../../kernel/json-steps';
+import { runInTurns } from '../../kernel/run-in-turns';
 import { ActionView, viewAction } from './action-view';
 
 /** A request as a person reads it. */
@@ -17,6 +20,9 @@ import { ActionView, viewAction } from './action-view';
 @Controller('api/approvals/:id/display')
 @Allow('operator')
 export class ActionController {
+  /** A view of a large request is several times its size. */
+  private readonly turns = new KeyTurns('views');
+
   constructor(
     private readonly finished: FinishedApprovals,
     private readonly queries: QueryBus,
@@ -30,7 +36,13 @@ export class ActionController {
     @Caller() caller: Identity,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const { approval } = await this.finished.get(id, 'everything', callerGone(reply, caller));
-    return viewAction(approval, await this.queries.execute(new FindEarlierRequestsQuery(approval)));
+    const gone = callerGone(reply, caller);
+    const body = await this.turns.take(caller.keyId, async () => {
+      const { approval } = await this.finished.get(id, 'everything', gone);
+      const earlier = await this.queries.execute(new FindEarlierRequestsQuery(approval));
+      return runInTurns(makeJson(await viewAction(approval, earlier)));
+    });
+    void reply.type('application/json; charset=utf-8');
+    return body;
   }
 }
