@@ -650,6 +650,17 @@ export const FIND_PENDING: Statement = {
   text: `select id from approvals where status = 'pending' and expires_at > now() order by expires_at, id limit $1`,
 };
 
+/** Of each key an equal part, so that no key's requests hide those of others. For more requests than are asked for. */
+export const FIND_PENDING_FAIRLY: Statement = {
+  name: 'approval-find-pending-fairly',
+  text: `with fair as (
+    select id, expires_at from (
+      select id, expires_at, row_number() over (partition by key_id order by expires_at, id) as nth
+      from approvals where status = 'pending' and expires_at > now()
+    ) each order by nth, expires_at, id limit $1
+  ) select id from fair order by expires_at, id`,
+};
+
 export const SUMMARIZE_PENDING: Statement = {
   name: 'approval-summarize-pending',
   text: `select count(*)::int as pending, min(expires_at) as "nextExpiry" from approvals

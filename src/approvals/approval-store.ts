@@ -380,7 +380,10 @@ export abstract class ApprovalStore {
     request: Pick<ApprovalRequest, 'id' | 'keyId' | 'sessionId'>,
   ): Promise<EarlierRequest[]>;
 
-  /** Ids of requests that can still be decided; those that end first come first. */
+  /**
+   * Ids of requests that can still be decided; those that end first come first. If there are more than the limit, an
+   * equal part of each key.
+   */
   abstract pendingIds(limit: number): Promise<string[]>;
 
   /** Summarizes the requests that can still be decided. */

@@ -77,6 +77,7 @@ import {
   STATE,
   FIND_EARLIER,
   FIND_PENDING,
+  FIND_PENDING_FAIRLY,
   SUMMARIZE_PENDING,
   TAKE,
   TAKE_BACK,
@@ -642,7 +643,9 @@ export class PostgresApprovalStore extends ApprovalStore {
 
   async pendingIds(limit: number): Promise<string[]> {
     const rows = await this.database.query<{ id: string }>(FIND_PENDING, [limit]);
-    return rows.map(({ id }) => id);
+    const found =
+      rows.length < limit ? rows : await this.database.query<{ id: string }>(FIND_PENDING_FAIRLY, [limit]);
+    return found.map(({ id }) => id);
   }
 
   async summarizePending(): Promise<PendingSummary> {

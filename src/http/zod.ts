@@ -15,13 +15,25 @@ function messageOf({ code, message }: z.core.$ZodIssue): string {
   return code === 'invalid_type' && message.endsWith('received undefined') ? 'is required' : message;
 }
 
-/** Returns one fault for every unknown field, so that each has its own path. */
+/** An answer names so many faults: one that named all could be many times as long as the request. */
+const MAX_FAULTS = 20;
+
+/** Returns one fault for every unknown field, so that each has its own path; the last one counts what is left out. */
 function faultsOf(error: ZodError): InputFault[] {
-  return error.issues.flatMap((issue) =>
-    issue.code === 'unrecognized_keys'
-      ? issue.keys.map((key) => ({ path: dotted([...issue.path, key]), message: 'unknown field' }))
-      : [{ path: dotted(issue.path), message: messageOf(issue) }],
-  );
+  const faults: InputFault[] = [];
+  let count = 0;
+  for (const issue of error.issues) {
+    const keys = issue.code === 'unrecognized_keys' ? issue.keys : [];
+    count += Math.max(1, keys.length);
+    const room = MAX_FAULTS - faults.length;
+    if (room <= 0) continue;
+    if (keys.length === 0) faults.push({ path: dotted(issue.path), message: messageOf(issue) });
+    for (const key of keys.slice(0, room))
+      faults.push({ path: dotted([...issue.path, key]), message: 'unknown field' });
+  }
+  const more = count - faults.length;
+  if (more > 0) faults.push({ path: '', message: `${more} more fault${more === 1 ? '' : 's'}` });
+  return faults;
 }
 
 /** Parses a value with its schema. @throws InvalidInput naming every fault. */

@@ -996,3 +996,18 @@ it.each([
     await client.end();
   }
 });
+
+it('one key does not hide the pending requests of others, however many it has and however soon they end', async () => {
+  await database.query(`update approvals set expires_at = now() where status = 'pending'`, []);
+  const ask = async (keyId: string, endsIn: string): Promise<string> => {
+    const id = await enqueue();
+    await expireAt(id, endsIn);
+    await database.query(`update approvals set key_id = $2 where id = $1`, [id, keyId]);
+    return id;
+  };
+  const many: string[] = [];
+  for (let n = 1; n <= 4; n++) many.push(await ask('greedy', `${n} minutes`));
+  const other = await ask('other', '30 minutes');
+  expect(await replica.store.pendingIds(5)).toEqual([...many.slice(0, 4), other]);
+  expect(await replica.store.pendingIds(3)).toEqual([many[0], many[1], other]);
+});

@@ -254,6 +254,23 @@ describe('a session ends', () => {
     for (const cookie of [other, cookieOf(opened)]) expect((await list(cookie)).status).toBe(401);
   });
 
+  it('with what it has open when its person signs out everywhere', async () => {
+    const opened = await signIn();
+    const cookie = cookieOf(opened);
+    const { hostname, port } = new URL(service.app.url);
+    let isEnded = false;
+    await new Promise<void>((resolve) => {
+      httpRequest({ hostname, port, path: '/api/events', headers: { cookie } }, (answer) => {
+        answer.resume().once('end', () => (isEnded = true));
+        resolve();
+      }).end();
+    });
+    const headers = { ...own(secretOf(opened)), cookie };
+    await send({ method: 'DELETE', path: '/console/sessions', headers });
+    // Less than a heartbeat, after which it ended before.
+    await until('the stream ends', () => isEnded, 5_000);
+  });
+
   it('with its key, and so does what it has open', async () => {
     const store = service.app.get(KeyStore);
     const key = newKey('operator');

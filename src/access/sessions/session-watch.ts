@@ -8,7 +8,7 @@ import { SessionStore } from './session-store';
 /** Interval at which sessions with open answers are looked up, all in one statement: they end within a second. */
 const LOOK_MS = 500;
 
-/** Ends the open answers of sessions that stand for a passkey. Does nothing while no such answer is open. */
+/** Ends the open answers of sessions. Does nothing while no such answer is open. */
 @Injectable()
 export class SessionWatch implements OnModuleDestroy {
   private readonly calls = new Map<string, Set<AbortController>>();
@@ -23,9 +23,9 @@ export class SessionWatch implements OnModuleDestroy {
       log,
       {
         event: 'access.sessions-unreadable',
-        message: 'sessions of passkeys cannot be read; open ones go on',
+        message: 'sessions of the console cannot be read; open ones go on',
       },
-      { event: 'access.sessions-readable', message: 'sessions of passkeys can be read again' },
+      { event: 'access.sessions-readable', message: 'sessions of the console can be read again' },
     );
   }
 

@@ -46,10 +46,12 @@ export interface OpenedSession {
 const sessionEnded = () =>
   new DomainError('access.unauthenticated', 'This session has ended; sign in again.');
 
-/** Ends with the key for which the session stands; a check asks whether the session itself has ended. */
+/** Ends with the session itself, and with the key for which it stands. */
 class SessionStanding extends Standing {
   constructor(
     private readonly key: Standing,
+    private readonly sessions: SessionWatch,
+    private readonly digest: Buffer,
     private readonly isLive: () => Promise<boolean>,
   ) {
     super();
@@ -57,10 +59,12 @@ class SessionStanding extends Standing {
 
   override watch(call: AbortController): void {
     this.key.watch(call);
+    this.sessions.watch(this.digest, call);
   }
 
   override release(call: AbortController): void {
     this.key.release(call);
+    this.sessions.release(this.digest, call);
   }
 
   override async confirm(): Promise<void> {
@@ -130,7 +134,8 @@ export class Sessions {
     if (found?.person) return this.personOf(found.person, new PasskeyStanding(this.watch, digest, isLive));
     const identity = found && (await this.keys.identifyDigest(found.keyDigest));
     if (identity?.role !== 'operator') return null;
-    return { ...identity, channel: 'console', standing: new SessionStanding(identity.standing, isLive) };
+    const standing = new SessionStanding(identity.standing, this.watch, digest, isLive);
+    return { ...identity, channel: 'console', standing };
   }
 
   /** Like {@link identify}, for a page that asks if it can go on: null also without the secret. */

@@ -1,7 +1,7 @@
 import { Query, QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
 import { ApprovalStore } from '../approval-store';
 
-/** Finds the ids of requests that can still be decided; those that end first come first. */
+/** Finds the ids of requests that can still be decided; those that end first come first. If there are more, an equal part of each key. */
 export class FindPendingQuery extends Query<string[]> {
   constructor(readonly limit: number) {
     super();

@@ -18,6 +18,9 @@ import { UnreadAnswers } from '../../http/unread-answers';
 import { InboxFeed } from './inbox-feed';
 import { InboxItemView } from './inbox-item';
 
+/** A stream with more unread, beside the whole inbox, is cut off; the console reconnects with the id of its last event. */
+const MAX_UNREAD_BYTES = 256 * 1024;
+
 /** The events of the inbox, for consoles. */
 @ApiTags('console')
 @ApiBearerAuth()
@@ -35,8 +38,9 @@ export class EventsController {
   @ApiOperation({
     summary: 'The pending requests and every change of them, as server-sent events',
     description:
-      'First `inbox` with all `items` (at most 1000, those that end first), then `asked` and `settled`; `crowded-out` is a ' +
-      'request that others with an earlier end have pushed behind the 1000. A reconnect with ' +
+      'First `inbox` with all `items` (at most 1000: of each key an equal part, those that end first), then `asked` and ' +
+      '`settled`; `crowded-out` is a pending request that others have pushed out of the 1000. A stream that is not read is ' +
+      'cut off. A reconnect with ' +
       '`Last-Event-ID` gets what it missed, or `inbox` again. A request that a rule answers was never pending, and is not here.',
   })
   @ApiHeader({ name: 'Last-Event-ID', required: false })
@@ -49,8 +53,13 @@ export class EventsController {
   ): Promise<void> {
     const gone = await this.open.hold(reply, caller);
     const out = openEventStream(reply);
+    let mostUnread = MAX_UNREAD_BYTES;
     const stopListening = this.feed.listen(({ event, data }, id) => {
-      this.unread.write(out, `id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+      if (out.writableLength > mostUnread) out.destroy();
+      if (out.destroyed) return;
+      const piece = `id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+      if (event === 'inbox') mostUnread += Buffer.byteLength(piece);
+      this.unread.write(out, piece);
     }, lastId ?? null);
     // The console learns that its session has ended by the end of the stream.
     const stopBeating = this.heartbeats.start(() => {

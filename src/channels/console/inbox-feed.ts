@@ -12,7 +12,7 @@ import { inboxItemOf, type InboxItem } from './inbox-item';
 
 /** Interval of the look at what other replicas stored, while a console is open here. */
 const LOOK_MS = 250;
-/** An inbox shows this many requests: those that end first. */
+/** An inbox shows this many requests; if there are more, an equal part of each key, those that end first. */
 const MAX_ITEMS = 1_000;
 /** Events that a console may have missed and still get one by one; after more it gets the whole inbox. */
 const MAX_KEPT = 1_000;
@@ -21,6 +21,8 @@ export type InboxEvent =
   | { readonly event: 'inbox'; readonly data: { readonly items: readonly InboxItem[] } }
   | { readonly event: 'asked'; readonly data: InboxItem }
   | { readonly event: 'settled' | 'crowded-out'; readonly data: { readonly id: string } };
+
+type Gone = Extract<InboxEvent, { readonly event: 'settled' | 'crowded-out' }>;
 
 interface Numbered {
   readonly number: number;
@@ -134,19 +136,23 @@ export class InboxFeed implements OnApplicationBootstrap, OnModuleDestroy {
       const item = known.has(id) ? null : await this.read(id);
       if (item) added.push(item);
     }
+    const pending = new Set(ids);
+    const gone: Gone[] = [];
+    for (const id of known.keys()) {
+      if (pending.has(id)) continue;
+      // Outside a full list it may still be pending.
+      const isCrowdedOut = ids.length >= MAX_ITEMS && (await this.isPending(id));
+      gone.push({ event: isCrowdedOut ? 'crowded-out' : 'settled', data: { id } });
+    }
     if (this.timer === null || row !== this.row) return;
     if (this.items === null) {
       this.items = new Map(added.map((item) => [item.id, item]));
       for (const listener of this.listeners) this.catchUp(listener, this.items, null);
       return;
     }
-    const pending = new Set(ids);
-    const end = this.endOfList(ids, [...known.values(), ...added]);
-    for (const { id, expiresAt } of known.values()) {
-      if (pending.has(id)) continue;
-      known.delete(id);
-      // Behind a full list it may still be pending.
-      this.publish({ event: end !== null && expiresAt >= end ? 'crowded-out' : 'settled', data: { id } });
+    for (const event of gone) {
+      known.delete(event.data.id);
+      this.publish(event);
     }
     for (const item of added) {
       known.set(item.id, item);
@@ -154,14 +160,13 @@ export class InboxFeed implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
-  /** @returns the end of the last request of a full list; null: the list has every pending request */
-  private endOfList(ids: readonly string[], items: readonly InboxItem[]): string | null {
-    if (ids.length < MAX_ITEMS) return null;
-    const listed = new Set(ids);
-    return items.reduce(
-      (last, { id, expiresAt }) => (listed.has(id) && expiresAt > last ? expiresAt : last),
-      '',
-    );
+  private async isPending(id: string): Promise<boolean> {
+    try {
+      return (await this.finished.stateOf(id, 'everything')).status === 'pending';
+    } catch (error) {
+      if (error instanceof DomainError && error.code === 'approval.not-found') return false;
+      throw error;
+    }
   }
 
   /** @returns null for a request that has ended meanwhile */

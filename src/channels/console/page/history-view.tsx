@@ -1,5 +1,6 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
+import { beginning } from '../../../cards/excerpt';
 import { visibleLine } from '../../../cards/visible-text/visible-text';
 import { api, bodyOf, type Approval, type Status } from './api';
 import { Empty, Failure, Loading, Moment, StatusBadge } from './notes';
@@ -32,7 +33,9 @@ export function readFilter(search: Record<string, unknown>): Filter {
 /** A short name of the action; the request itself shows all of it. */
 function summaryOf({ toolInput }: Approval): string {
   const { command, file_path: path } = toolInput as Record<string, unknown>;
-  return visibleLine((text(command) ?? text(path) ?? JSON.stringify(toolInput)).slice(0, MAX_SUMMARY));
+  const whole = text(command) ?? text(path) ?? JSON.stringify(toolInput);
+  // One more, so that the cut is seen.
+  return beginning(visibleLine(whole.slice(0, MAX_SUMMARY + 1)), MAX_SUMMARY);
 }
 
 function save(items: readonly Approval[]): void {

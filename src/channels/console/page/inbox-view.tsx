@@ -95,6 +95,11 @@ export function InboxView({ id }: { id: string | null }) {
         <div className="list-head">
           <h1>{TEXTS.views.inbox}</h1>
           {items !== null && items.length > 0 && <span className="hint">{T.waiting(items.length)}</span>}
+          {items !== null && items.length >= 1000 && (
+            <Link to="/history" search={{ status: 'pending' }}>
+              {T.all}
+            </Link>
+          )}
           <Notifier />
         </div>
         {items === null && <Loading />}

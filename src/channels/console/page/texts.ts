@@ -57,8 +57,8 @@ export const TEXTS = {
     columns: { person: 'Person', passkey: 'Passkey', made: 'Made', used: 'Last used', state: 'State' },
   },
   inbox: {
-    waiting: (count: number) =>
-      count < 1000 ? `${count} waiting` : '1000 or more waiting; the first 1000 are listed',
+    waiting: (count: number) => (count < 1000 ? `${count} waiting` : '1000 or more waiting; 1000 are listed'),
+    all: 'See all in the history',
     list: 'Pending requests',
     empty: 'Nothing waits for you',
     emptyNote: 'A new request appears here by itself, with the one that ends first on top.',

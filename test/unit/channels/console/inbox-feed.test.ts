@@ -9,9 +9,10 @@ const MAX_ITEMS = 1_000;
 const at = (n: number) => new Date(Date.UTC(2026, 0, 1) + n * 1_000);
 
 /** A feed over requests whose number is the second in which they end. */
-function feedOver(pending: Set<number>) {
+function feedOver(pending: Set<number>, hidden: ReadonlySet<number> = new Set()) {
   const ids = () =>
     [...pending]
+      .filter((n) => !hidden.has(n))
       .toSorted((a, b) => a - b)
       .slice(0, MAX_ITEMS)
       .map(String);
@@ -30,12 +31,14 @@ function feedOver(pending: Set<number>) {
         },
       },
     });
+  const stateOf = (id: string) =>
+    Promise.resolve({ status: pending.has(Number(id)) ? 'pending' : 'approved' });
   const events = { subscribe: (take: (event: unknown) => void) => (tell = take) } as unknown as EventBus;
   let tell: (event: unknown) => void = () => undefined;
   const feed = new InboxFeed(
     queries,
     events,
-    { get } as unknown as FinishedApprovals,
+    { get, stateOf } as unknown as FinishedApprovals,
     { event: (...words: unknown[]) => console.warn(...words) } as unknown as Log,
   );
   feed.onApplicationBootstrap();
@@ -59,6 +62,22 @@ it('a request behind a full list is not reported as settled', async () => {
     ['crowded-out', '1009'],
     ['asked', '5'],
     ['asked', '6'],
+  ]);
+  feed.onModuleDestroy();
+});
+
+it('a request that is not shown any more is settled only if it has ended, whenever it ends', async () => {
+  const pending = new Set(Array.from({ length: MAX_ITEMS }, (_, n) => n + 10));
+  const hidden = new Set<number>();
+  const { feed, seen, look } = feedOver(pending, hidden);
+  await until('the inbox is sent', () => seen.length === 1);
+  pending.add(2_000);
+  hidden.add(20);
+  look();
+  await until('all changes are sent', () => seen.length === 3);
+  expect(seen.slice(1).map(({ event, data }) => [event, 'id' in data && data.id])).toEqual([
+    ['crowded-out', '20'],
+    ['asked', '2000'],
   ]);
   feed.onModuleDestroy();
 });
