@@ -11,7 +11,7 @@ import type { Installed } from './installed';
 import { startScriptedModel } from './scripted-model';
 
 /** Time for an agent to start, ask, and end. */
-const AGENT_WITHIN_MS = 60_000;
+const AGENT_WITHIN_MS = 120_000;
 /** Time for an agent to end after its request was cancelled. */
 const END_WITHIN_MS = 15_000;
 const LOOK_EVERY_MS = 150;
