@@ -1,13 +1,15 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { AGENTS } from '../../src/agent-side/connect/agents';
 import { AGENT_FILE } from '../support/agent-file';
 import { startCli, type Said } from '../support/cli';
 import { issueKey, keyIs, revokeKey } from '../support/keys';
 import type { Block } from '../support/model-endpoint';
-import { Program, temporaryDirectory } from '../support/processes';
+import { CHECKOUT, Program, temporaryDirectory } from '../support/processes';
 import { AGENT_KEY } from '../support/well-known';
 import { install, PUBLISHED, type AgentName, type Installed } from './support/install';
-import { Scene, type Way } from './support/matrix';
+import { Scene, type AtWork, type Place, type Way } from './support/matrix';
 
 jest.setTimeout(900_000);
 
@@ -26,6 +28,11 @@ const MINE: Readonly<Record<string, string>> = {
   '.codex/config.toml': '# Mine.\nmodel_reasoning_effort = "low" # enough\n\n[tui]\nnotifications = false\n',
   '.gemini/settings.json': '{\n  // Mine.\n  "general": { "vimMode": false }\n}\n',
 };
+
+/** The page whose table the tests below measure; `UPDATE_AGENTS=1` rewrites its rows. */
+const PAGE = join(CHECKOUT, 'docs/agents/README.md');
+const TABLE = /(<!-- measured -->\n)[\s\S]*?(\n<!-- end -->)/;
+const HEAD = ['agent', 'version', 'connect says', 'approved', 'rejected', 'wrong key'];
 
 interface Result {
   readonly agent: string;
@@ -113,48 +120,56 @@ class Machine {
 /** The start of each agent with a scripted model, as a user who has connected it starts it. */
 function wayOf(agent: AgentName, machine: Machine): Way {
   const program = join(machine.bin, PROGRAMS[agent]);
-  const start = (args: readonly string[], env: Readonly<Record<string, string>>, work: string): Program =>
-    new Program(program, args, { ...machine.env, ...env }, work);
+  const start = (
+    args: readonly string[],
+    env: Readonly<Record<string, string>>,
+    { work, key }: Place,
+  ): Program => new Program(program, args, { ...machine.env, COUNTERSIGN_KEY: key, ...env }, work);
   const ways: Record<AgentName, Pick<Way, 'shell' | 'start'>> = {
     'claude-code': {
       shell: (command) => ({ tool: 'Bash', input: { command } }),
-      start: ({ work, modelUrl }) =>
-        start(['-p', 'go'], { ANTHROPIC_BASE_URL: modelUrl, ANTHROPIC_API_KEY: 'none-is-needed-here' }, work),
+      start: (place) =>
+        start(
+          ['-p', 'go'],
+          { ANTHROPIC_BASE_URL: place.modelUrl, ANTHROPIC_API_KEY: 'none-is-needed-here' },
+          place,
+        ),
     },
     copilot: {
       shell: (command) => ({ tool: 'bash', input: { command, description: 'A command' } }),
-      start: ({ work, modelUrl }) =>
+      start: (place) =>
         start(
           ['-p', 'go'],
           {
             COPILOT_OFFLINE: 'true',
-            COPILOT_PROVIDER_BASE_URL: `${modelUrl}/v1`,
+            COPILOT_PROVIDER_BASE_URL: `${place.modelUrl}/v1`,
             COPILOT_MODEL: 'gpt-4.1',
             COPILOT_AUTO_UPDATE: 'false',
           },
-          work,
+          place,
         ),
     },
     codex: {
       shell: (command) => ({ tool: 'exec_command', input: { cmd: command } }),
-      start: ({ work, modelUrl }) => {
+      start: (place) => {
+        const { modelUrl } = place;
         const provider = `model_providers.script={name="script",base_url="${modelUrl}/v1",wire_api="responses"}`;
         const settings = ['-c', 'model="gpt-5"', '-c', 'model_provider="script"', '-c', provider];
         const args = ['exec', '--skip-git-repo-check', '--sandbox', 'danger-full-access', ...settings, 'go'];
-        return start(args, {}, work);
+        return start(args, {}, place);
       },
     },
     gemini: {
       shell: (command) => ({ tool: 'run_shell_command', input: { command } }),
-      start: ({ work, home }) => {
+      start: (place) => {
         const script = ['-p', 'go', '--skip-trust', '-m', 'gemini-2.5-flash', '--approval-mode', 'yolo'];
-        const answers = ['--fake-responses-non-strict', join(home, 'answers')];
-        return start([...script, ...answers], { GEMINI_API_KEY: 'none-is-needed-here' }, work);
+        const answers = ['--fake-responses-non-strict', join(place.home, 'answers')];
+        return start([...script, ...answers], { GEMINI_API_KEY: 'none-is-needed-here' }, place);
       },
     },
     opencode: {
       shell: (command) => ({ tool: 'bash', input: { command, description: 'A command' } }),
-      start: ({ work, modelUrl }) => {
+      start: ({ work, modelUrl, key }) => {
         const options = { baseURL: `${modelUrl}/v1`, apiKey: 'none' };
         const provider = {
           npm: '@ai-sdk/openai-compatible',
@@ -181,7 +196,7 @@ function wayOf(agent: AgentName, machine: Machine): Way {
           OPENCODE_DISABLE_AUTOUPDATE: '1',
           OPENCODE_DISABLE_MODELS_FETCH: '1',
         };
-        return startCli(args, { ...machine.env, ...more }, machine.home, AGENT_FILE);
+        return startCli(args, { ...machine.env, COUNTERSIGN_KEY: key, ...more }, machine.home, AGENT_FILE);
       },
     },
   };
@@ -221,30 +236,47 @@ describe(`a fresh machine with ${here.join(', ')}`, () => {
       ...(installed.gemini && { gemini: 'fails-open' }),
       ...(installed.opencode && { opencode: 'fails-open' }),
     });
+    for (const { agent, verdict } of agents) gates[agent as AgentName] = verdict;
     expect(machine.read('.codex/config.toml')).toContain('# enough');
     expect(machine.read('.gemini/settings.json')).toContain('// Mine.');
   });
 
-  it.each(here)('runs what is approved and not what is rejected, by %s', async (agent) => {
+  /** Effects of the runs below, as the table of the page has them. */
+  const effects: Partial<Record<AgentName, string[]>> = {};
+  const gates: Partial<Record<AgentName, string>> = {};
+
+  function begin(agent: AgentName, command: string, key: string): Promise<AtWork> {
     const way = wayOf(agent, machine);
-    for (const [verdict, effect] of [
-      ['approved', 'ran'],
-      ['rejected', null],
-    ] as const) {
+    const call = way.shell(command);
+    const start: Way['start'] = (place) => {
+      writeFileSync(join(place.home, 'answers'), answersOf(call));
+      return way.start(place);
+    };
+    return scene.start({ ...way, start }, [[call]], { key });
+  }
+
+  const effectOf = (running: AtWork, name: string): string =>
+    running.wrote(name) === null ? 'does not run' : 'runs';
+
+  it.each(here)('runs what is approved and not what is rejected, by %s', async (agent) => {
+    const measured: string[] = [];
+    for (const verdict of ['approved', 'rejected'] as const) {
       const command = `printf ran > ${agent}-${verdict}`;
-      const call = way.shell(command);
-      const started: Way = {
-        ...way,
-        start: (place) => {
-          writeFileSync(join(place.home, 'answers'), answersOf(call));
-          return way.start(place);
-        },
-      };
-      const running = await scene.start(started, [[call]]);
+      const running = await begin(agent, command, AGENT_KEY);
       await scene.api.decide((await scene.asked(command)).id, verdict);
       await running.program.ended;
-      expect([verdict, running.wrote(`${agent}-${verdict}`)]).toEqual([verdict, effect]);
+      measured.push(effectOf(running, `${agent}-${verdict}`));
     }
+    expect(measured).toEqual(['runs', 'does not run']);
+    effects[agent] = measured;
+  });
+
+  it.each(here)('does with a wrong key as its gate says, by %s', async (agent) => {
+    const running = await begin(agent, `printf ran > ${agent}-stranger`, 'wrong'.repeat(10));
+    await running.program.ended;
+    const effect = effectOf(running, `${agent}-stranger`);
+    expect(effect).toBe(agent === 'codex' ? 'runs' : 'does not run');
+    effects[agent]?.push(effect);
   });
 
   it('passes the doctor', async () => {
@@ -325,5 +357,29 @@ describe(`a fresh machine with ${here.join(', ')}`, () => {
     for (const [path, text] of Object.entries(MINE)) expect([path, machine.read(path)]).toEqual([path, text]);
     for (const path of ['.copilot/hooks/countersign.json', '.codex/hooks.json'])
       expect(() => machine.read(path)).toThrow('ENOENT');
+  });
+
+  it('does as the table of docs/agents/README.md says', () => {
+    const titleOf = (name: string): string => AGENTS.find((agent) => agent.name === name)?.title ?? name;
+    const rows = here.map((name) => [
+      ...[titleOf(name), installed[name]?.version ?? '', gates[name] ?? 'nothing'],
+      ...(effects[name] ?? []),
+    ]);
+    if (process.env.UPDATE_AGENTS === '1') {
+      const lines = [HEAD, HEAD.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`);
+      writeFileSync(PAGE, readFileSync(PAGE, 'utf8').replace(TABLE, `$1\n${lines.join('\n')}\n$2`));
+      execFileSync(process.execPath, [require.resolve('prettier/bin/prettier.cjs'), '--write', PAGE]);
+    }
+    const table = TABLE.exec(readFileSync(PAGE, 'utf8'))?.[0] ?? '';
+    const shown = table.split('\n').map((line) =>
+      line
+        .split('|')
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    );
+    // The newest versions need not be those of the page.
+    const compared = (cells: readonly string[]): readonly string[] =>
+      process.env.AGENTS_NEWEST === '1' ? cells.toSpliced(1, 1) : cells;
+    expect(shown.map(compared)).toEqual(expect.arrayContaining(rows.map(compared)));
   });
 });
