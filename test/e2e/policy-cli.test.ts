@@ -7,7 +7,7 @@ import { cli, type Said } from '../support/cli';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { issueKey } from '../support/keys';
 import { cleanUp } from '../support/processes';
-import { OPERATOR_KEY } from '../support/well-known';
+import { BOT_TOKEN, CHAT_ID, OPERATOR_KEY } from '../support/well-known';
 
 let database: TestDatabase;
 let app: TestApp;
@@ -113,6 +113,39 @@ it('apply, explain, history, rollback, stop and resume work from the documents a
   expect((await asOperator('resume')).code).toBe(2);
   expect((await asAdmin('resume')).code).toBe(0);
   expect((await statusOf('git status')).status).toBe('approved');
+});
+
+it('rollback --offline needs no key and no second person, but the owner of the database', async () => {
+  const { version } = JSON.parse((await asOperator('show', '--json')).out) as { version: string };
+  const locked = document('locked.yaml', `${READ_GIT}changes: { widening: 2 }\npeople: { nobody: {} }\n`);
+  expect((await asAdmin('apply', locked)).code).toBe(0);
+  expect((await asAdmin('rollback', version)).code).toBe(2);
+
+  const offline = (url: string, ...args: string[]) =>
+    cli(['policy', 'rollback', ...args, '--offline'], {
+      DATABASE_URL: url,
+      TELEGRAM_BOT_TOKEN: BOT_TOKEN,
+      TELEGRAM_CHAT_ID: CHAT_ID,
+      TELEGRAM_OPERATORS: '1:Olivia',
+    });
+  const asService = await offline(database.serviceUrl, version);
+  expect([asService.code, asService.err]).toEqual([2, expect.stringContaining("needs the owner's role")]);
+  const unknown = await offline(database.url, '0000');
+  expect([unknown.code, unknown.err]).toEqual([2, expect.stringContaining('no version begins')]);
+  const { code } = await offline(database.url, version.slice(7, 20), '--comment', 'locked out');
+  expect(code).toBe(0);
+  expect(JSON.parse((await asOperator('show', '--json')).out)).toMatchObject({ version });
+  const audited = await database.query<{ actor: string; data: string }>(
+    `select actor, data from audit_log where type = 'policy.applied' order by seq desc limit 1`,
+  );
+  expect(audited[0]?.actor).toMatch(/^offline:./);
+  expect(audited[0]?.data).toContain('locked out');
+  const announced = await database.query(`select from outbox where lane = $1 and kind = 'notice'`, [
+    `telegram:${CHAT_ID}`,
+  ]);
+  expect(announced).toHaveLength(1);
+  const again = await offline(database.url, version);
+  expect([again.code, again.err]).toEqual([2, expect.stringContaining('active version already')]);
 });
 
 it('explain says what a rule in shadow mode would do', async () => {

@@ -112,6 +112,7 @@ export function policyCommand(): Command {
         .argument('<version>', 'the version, or the beginning of it')
         .option('--override', OVERRIDE)
         .option('--comment <text>', COMMENT)
+        .option('--offline', "on the database, with its owner's DATABASE_URL, if nobody can do it otherwise")
         .action(rollback),
     )
     .addCommand(
@@ -323,7 +324,21 @@ async function history(options: ServiceOptions): Promise<void> {
   show(found, rows.length === 0 ? ['No policy was ever applied.'] : table(rows), options);
 }
 
-async function rollback(version: string, options: ChangeOptions): Promise<void> {
+async function rollback(
+  version: string,
+  options: ChangeOptions & { readonly offline?: boolean },
+): Promise<void> {
+  if (options.offline === true) {
+    // Loaded lazily: the database code is much of the service.
+    const { rollbackOffline } = await import('../policy/rollback-offline.js');
+    const done = await rollbackOffline(version, options.comment ?? null);
+    show(
+      done,
+      [`${done.version} is active since ${done.appliedAt.toISOString()}, on every replica within a second.`],
+      options,
+    );
+    return;
+  }
   const service = serviceOf(options);
   const whole = await wholeVersion(service, version);
   const { version: active } = await service.active();
