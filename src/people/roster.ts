@@ -30,4 +30,10 @@ export class Roster {
     const name = owner?.trim().toLowerCase() ?? '';
     return Object.hasOwn(this.members, name) ? name : null;
   }
+
+  /** Groups of the person who owns a key; empty: nobody. */
+  groupsOf(owner: string | null): readonly string[] {
+    const name = this.ofOwner(owner);
+    return (name !== null && this.members[name]?.groups) || [];
+  }
 }

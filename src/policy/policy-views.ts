@@ -20,6 +20,7 @@ export class PolicyView extends createZodDto(
     appliedAt: z.iso.datetime().nullable(),
     by: nullableText('The actor who applied it.'),
     stopped,
+    mayChange: z.boolean().meta({ description: 'True if the caller may apply, roll back and resume.' }),
   }),
 ) {}
 

@@ -24,6 +24,7 @@ import {
 import { createZodDto } from 'nestjs-zod';
 import { z } from 'zod';
 import { Caller } from '../access/access.guard';
+import { ConsoleAdmins } from '../access/console-admins';
 import { DOCUMENT_BODY } from '../access/body-parser';
 import { KeyTurns } from '../access/key-turns';
 import { actorOf, type Identity } from '../access/identity';
@@ -129,13 +130,14 @@ export class PolicyController {
     private readonly clock: Clock,
     private readonly active: ActivePolicy,
     private readonly threads: PolicyThreads,
+    private readonly admins: ConsoleAdmins,
   ) {}
 
   @Get()
   @Allow('operator', 'admin')
   @ApiOperation({ summary: 'The active policy document, and whether its rules are stopped' })
   @ApiOkResponse({ type: PolicyView })
-  async current(@Query() query: unknown) {
+  async current(@Query() query: unknown, @Caller() caller: Identity) {
     refuseAnyQuery(query);
     const { active, activation, stopped } = await this.queries.execute(new GetPolicyQuery());
     return {
@@ -145,6 +147,7 @@ export class PolicyController {
       appliedAt: activation?.appliedAt.toISOString() ?? null,
       by: activation?.by ?? null,
       stopped: stopped && { at: stopped.at.toISOString(), by: stopped.by },
+      mayChange: caller.role === 'admin' || this.admins.includes(caller),
     };
   }
 

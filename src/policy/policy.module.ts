@@ -1,4 +1,5 @@
 import { Module, type DynamicModule } from '@nestjs/common';
+import { ConsoleAdmins } from '../access/console-admins';
 import { ActivePolicy } from './active-policy';
 import { ApplyPolicyHandler } from './commands/apply-policy';
 import { ApproveProposalHandler, ProposePolicyHandler } from './commands/propose-policy';
@@ -9,6 +10,7 @@ import { GrantStore } from './grants/grant-store';
 import { ListGrantsHandler } from './grants/list-grants';
 import { RevokeGrantHandler } from './grants/revoke-grant';
 import { OpenGrants } from './grants/open-grants';
+import { PolicyAdmins } from './policy-admins';
 import { PolicyFile } from './policy-file';
 import { PolicyProposals } from './policy-proposals';
 import { PolicyStore } from './policy-store';
@@ -39,6 +41,7 @@ export class PolicyModule {
         RevokeGrantHandler,
         EndSessionGrantsHandler,
         ActivePolicy,
+        { provide: ConsoleAdmins, useClass: PolicyAdmins },
         ApplyPolicyHandler,
         ProposePolicyHandler,
         ApproveProposalHandler,
@@ -49,7 +52,7 @@ export class PolicyModule {
         ListActivationsHandler,
         ListProposalsHandler,
       ],
-      exports: [ActivePolicy, PolicyStore, PolicyThreads, GrantStore, OpenGrants, AGENT_TOOLS],
+      exports: [ActivePolicy, ConsoleAdmins, PolicyStore, PolicyThreads, GrantStore, OpenGrants, AGENT_TOOLS],
     };
   }
 }

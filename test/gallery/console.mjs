@@ -3,7 +3,8 @@
  * embedded PostgreSQL. Needs Chromium (`CHROMIUM_PATH`). A folder as the argument: every view in both themes and three
  * widths, written there instead.
  */
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { promisify } from 'node:util';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -48,6 +49,74 @@ async function call(key, method, path, body) {
   return answer.json();
 }
 
+const cli = async (...words) => {
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [join(ROOT, 'dist/src/cli/countersign.js'), ...words, '--json'],
+    { env: { PATH, HOME, DATA_DIR: data } },
+  );
+  return JSON.parse(stdout);
+};
+
+const POLICY = `# Rules of the shop. People first: who decides, and who may change this document.
+version: 1
+people:
+  maria: { groups: [admins, leads] }
+  sam: { groups: [sre] }
+rules:
+  - id: project-tests
+    decision: allow
+    match: { key: "*", tool: [Bash], command: { argv: [npm, test] }, cwd: /home/dev/shop }
+    cases: { match: ["npm test"], not: ["npm test; id"] }
+  - id: own-gates
+    decision: deny
+    match: { tool: [Write, Edit], path: ["**/.claude/**", "**/.git/hooks/**"] }
+    say: Agents do not change their own gates.
+  - id: production
+    decision: ask
+    match: { tool: [Bash], command: { mentions: [[terraform, apply], [kubectl]] } }
+    class: critical
+classes:
+  critical: { approvals: 2, from: [sre, leads] }
+`;
+const READING = `  - id: read-git
+    decision: allow
+    match: { key: "*", tool: [Bash], command: { argv: [git, { any: [status, diff, log] }] } }
+`;
+
+/** Keys of an admin and of a person of the policy, and the policy. */
+async function setUp() {
+  const admin = await cli('keys', 'add', '--role', 'admin', '--name', 'maria-admin', '--owner', 'maria');
+  const maria = await cli('keys', 'add', '--role', 'operator', '--name', 'maria-laptop', '--owner', 'maria');
+  for (;;) {
+    const answer = await fetch(`${url}/api/policy`, {
+      method: 'PUT',
+      headers: {
+        authorization: `Bearer ${admin.key}`,
+        'content-type': 'application/yaml',
+        'if-none-match': '*',
+      },
+      body: POLICY,
+    });
+    if (answer.ok) break;
+    if (answer.status !== 401) throw new Error(await answer.text());
+    await sleep(200);
+  }
+  const { version } = await call(admin.key, 'GET', '/api/policy');
+  const next = POLICY.replace('  - id: own-gates', `${READING}  - id: own-gates`);
+  const answer = await fetch(`${url}/api/policy`, {
+    method: 'PUT',
+    headers: {
+      authorization: `Bearer ${admin.key}`,
+      'content-type': 'application/yaml',
+      'if-match': version,
+    },
+    body: next,
+  });
+  if (!answer.ok) throw new Error(await answer.text());
+  keys.operator = maria.key;
+}
+
 const SHOP = { agentId: 'claude-code', sessionId: '7f3a-shop', cwd: '/home/dev/shop' };
 const DATA = { agentId: 'codex', sessionId: 'c01d-reports', cwd: '/srv/reports' };
 const ask = (more, seconds = 1500) =>
@@ -65,7 +134,8 @@ const REFUNDS = `export function refund(order: Order): Refund {
 `;
 
 async function play() {
-  await decide(await ask({ toolName: 'Bash', toolInput: { command: 'npm test' } }), 'approved');
+  await ask({ toolName: 'Bash', toolInput: { command: 'npm test' } });
+  await decide(await ask({ toolName: 'Bash', toolInput: { command: 'npm run build' } }), 'approved');
   await decide(
     await ask({
       toolName: 'Bash',
@@ -161,11 +231,17 @@ async function picture(page, name, path) {
     .waitFor();
   await page.locator('.spinner').first().waitFor({ state: 'detached' });
   if (path?.includes('/requests/')) await page.locator('.code, .decision').first().waitFor();
+  if (path?.endsWith('place=edit'))
+    await page
+      .getByText(/has no findings|Error|Warning/)
+      .first()
+      .waitFor();
   await page.screenshot({ path: join(PICTURES, `${name}.png`) });
 }
 
 try {
   mkdirSync(PICTURES, { recursive: true });
+  await setUp();
   const { edit, danger } = await play();
   const views = [
     ['inbox', '/console'],
@@ -173,6 +249,9 @@ try {
     ['warning', `/console/requests/${danger.id}`],
     ['history', '/console/history'],
     ['grants', '/console/grants'],
+    ['policy', '/console/policy'],
+    ['policy-edit', '/console/policy?place=edit'],
+    ['policy-history', '/console/policy?place=history'],
     ['system', '/console/system'],
   ];
   const sizes = all
@@ -202,6 +281,7 @@ try {
     await signIn(wide);
     await picture(wide, 'request', `/console/requests/${edit.id}`);
     await picture(wide, 'history', '/console/history');
+    await picture(wide, 'policy', '/console/policy?place=edit');
     const phone = await open(390, 800, 'dark');
     await signIn(phone);
     await picture(phone, 'phone-inbox', '/console');

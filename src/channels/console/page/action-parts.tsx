@@ -14,7 +14,7 @@ export function Marked({ text }: { text: string }): ReactNode {
 const KIND = { ' ': 'same', '-': 'removed', '+': 'added', '@': 'words' } as const;
 const NAME = { ' ': '', '-': 'removed: ', '+': 'added: ', '@': '' } as const;
 
-function Diff({ rows }: { rows: NonNullable<Part['rows']> }) {
+export function Diff({ rows }: { rows: NonNullable<Part['rows']> }) {
   return (
     <div className="code diff">
       {rows.map(({ mark, text }, i) => (
@@ -30,7 +30,7 @@ function Diff({ rows }: { rows: NonNullable<Part['rows']> }) {
   );
 }
 
-function Code({ text }: { text: string }) {
+export function Code({ text }: { text: string }) {
   const lines = text.split('\n');
   if (lines.length === 1)
     return (

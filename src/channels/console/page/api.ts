@@ -41,12 +41,16 @@ const sendSecret: Middleware = {
 
 const throwRefusals: Middleware = {
   async onResponse({ response }) {
-    if (response.ok) return;
-    const problem = (await response.json().catch(() => ({}))) as Problem;
-    const message = problem.detail ?? problem.title ?? `HTTP ${response.status}`;
-    throw new Refusal(message, response.status, problem.code ?? '');
+    if (!response.ok) throw await refusalOf(response);
   },
 };
+
+/** The refusal in the body of an answer. */
+export async function refusalOf(response: Response): Promise<Refusal> {
+  const problem = (await response.json().catch(() => ({}))) as Problem;
+  const message = problem.detail ?? problem.title ?? `HTTP ${response.status}`;
+  return new Refusal(message, response.status, problem.code ?? '');
+}
 
 export const api = createClient<paths>({ baseUrl: location.origin });
 api.use(sendSecret, throwRefusals);

@@ -6,7 +6,7 @@ import {
   useQueryClient,
 } from '@tanstack/react-query';
 import { createRootRoute, createRoute, createRouter, RouterProvider } from '@tanstack/react-router';
-import { useEffect, useMemo, useState } from 'react';
+import { lazy, useEffect, useMemo, useState } from 'react';
 import { api, bodyOf, isSignedOut, Refusal } from './api';
 import { GrantsView } from './grants-view';
 import { HistoryView, readFilter } from './history-view';
@@ -15,11 +15,15 @@ import { InboxView } from './inbox-view';
 import { Failure, Loading } from './notes';
 import { borrowPageSecret } from './page-secret';
 import { PeopleView } from './people-view';
+import { readPolicyPlace } from './policy-place';
 import { Shell } from './shell';
 import { Enrolment } from './enrolment';
 import { SignIn } from './sign-in';
 import { OperatorContext, StreamContext } from './stream-context';
 import { SystemView } from './system-view';
+
+/** Views that load when they are opened. */
+const PolicyView = lazy(() => import('./policy-view'));
 
 const SESSION = ['session'];
 const STALE_MS = 30_000;
@@ -47,10 +51,18 @@ const history = createRoute({
 });
 const grants = createRoute({ getParentRoute: () => root, path: '/grants', component: GrantsView });
 const people = createRoute({ getParentRoute: () => root, path: '/people', component: PeopleView });
+const policy = createRoute({
+  getParentRoute: () => root,
+  path: '/policy',
+  validateSearch: readPolicyPlace,
+  component: function Policy() {
+    return <PolicyView place={policy.useSearch()} />;
+  },
+});
 const system = createRoute({ getParentRoute: () => root, path: '/system', component: SystemView });
 
 const router = createRouter({
-  routeTree: root.addChildren([inbox, request, history, grants, people, system]),
+  routeTree: root.addChildren([inbox, request, history, grants, policy, people, system]),
   basepath: '/console',
   defaultNotFoundComponent: () => <InboxView id={null} />,
 });

@@ -1,5 +1,6 @@
 import { Link, Outlet, useNavigate } from '@tanstack/react-router';
-import { useEffect, useRef, type RefObject } from 'react';
+import { Suspense, useEffect, useRef, type RefObject } from 'react';
+import { Loading } from './notes';
 import { TEXTS } from './texts';
 import { useKeys } from './use-keys';
 import { useSignOut } from './use-sign-out';
@@ -14,6 +15,7 @@ const VIEWS = [
     TEXTS.views.people,
     'M9 11a3.2 3.2 0 1 0 0-6.4A3.2 3.2 0 0 0 9 11zM3 19c0-3.3 2.7-5.5 6-5.5s6 2.2 6 5.5M16 5.2a3 3 0 0 1 0 5.6M17.5 14c2.1.7 3.5 2.5 3.5 5',
   ],
+  ['/policy', TEXTS.views.policy, 'M6 3h9l4 4v14H6zM14 3v5h5M9.5 12.5h6M9.5 16.5h6'],
   ['/system', TEXTS.views.system, 'M3 12h4l3-7 4 14 3-7h4'],
 ] as const;
 
@@ -79,7 +81,7 @@ export function Shell() {
         </Link>
         <nav aria-label={TEXTS.navigation}>
           {VIEWS.map(([to, name, path]) => (
-            <Link key={to} to={to} activeOptions={{ exact: true }}>
+            <Link key={to} to={to} activeOptions={{ exact: true, includeSearch: false }}>
               <svg viewBox="0 0 24 24" aria-hidden="true">
                 <path d={path} />
               </svg>
@@ -110,14 +112,18 @@ export function Shell() {
           </button>
         </div>
       </header>
-      {inbox.state === 'offline' && (
-        <p className="banner" role="alert">
-          {TEXTS.offlineNote}
-        </p>
-      )}
-      <main id="content" tabIndex={-1}>
-        <Outlet />
-      </main>
+      <div className="body">
+        {inbox.state === 'offline' && (
+          <p className="banner" role="alert">
+            {TEXTS.offlineNote}
+          </p>
+        )}
+        <main id="content" tabIndex={-1}>
+          <Suspense fallback={<Loading />}>
+            <Outlet />
+          </Suspense>
+        </main>
+      </div>
       <KeyboardHelp dialog={help} />
     </div>
   );
