@@ -24,7 +24,7 @@ import {
   PasskeyEntity,
   PasskeyInviteEntity,
 } from './people/passkeys/passkey.entities';
-import { PersonEntity } from './people/people.entities';
+import { DirectLaneEntity, PersonEntity } from './people/people.entities';
 import { GrantEntity } from './policy/grants/grant.entity';
 import {
   PolicyActivationEntity,
@@ -65,6 +65,7 @@ export const ENTITIES: readonly Entity[] = [
   PasskeyEntity,
   PasskeyInviteEntity,
   PasskeyChallengeEntity,
+  DirectLaneEntity,
   PolicyVersionEntity,
   PolicyActivationEntity,
   PolicyStateEntity,

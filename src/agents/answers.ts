@@ -61,7 +61,7 @@ function settledMessage(approval: SettledApproval): string {
       return `${verdict} by ${labelActor(by)}${reason === null ? ', without a reason.' : `: ${reason}`}`;
     }
     case 'expired':
-      return `Countersign: ${unansweredReason(approval)}. ${NOBODY_SAID_NO}; ask again if it is still needed.`;
+      return `Countersign: ${approval.reason ?? unansweredReason(approval)}. ${NOBODY_SAID_NO}; ask again if it is still needed.`;
     case 'cancelled': {
       const why = approval.reason === null ? '' : ` (${approval.reason})`;
       return `Countersign: the request was cancelled by ${labelActor(approval.by)}${why}. ${NOBODY_SAID_NO}.`;

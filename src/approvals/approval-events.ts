@@ -37,3 +37,23 @@ export class DecisionCounted {
 export class ApprovalAcknowledged {
   constructor(readonly outcome: Acknowledgement) {}
 }
+
+/** This replica stored a request with a chain. In memory only, as above. */
+export class ChainBegun {}
+
+/** A step of a chain began. In memory only, as above. */
+export class StepBegun {
+  constructor(
+    readonly approval: Pick<ApprovalRequest, 'id' | 'correlationId'>,
+    /** Counts from 1. */
+    readonly step: number,
+    readonly cause: 'time' | 'undeliverable',
+    /** Lanes that are asked. */
+    readonly lanes: number,
+  ) {}
+}
+
+/** Every step of a chain is refused, so nobody can be reached. In memory only, as above. */
+export class NobodyReachable {
+  constructor(readonly approval: Pick<ApprovalRequest, 'id' | 'correlationId'>) {}
+}

@@ -44,6 +44,8 @@ export interface ApprovalRow {
   /** JSON of the policy's verdict. */
   policy: string | null;
   required: Requirement | null;
+  /** True if nobody could be reached; absent where the statement does not select it. */
+  unreachable?: boolean;
   /** Null or absent: people have decided nothing. */
   decisions?: readonly DecisionRow[] | null;
 }
@@ -117,7 +119,7 @@ export function toApproval(row: ApprovalRow): Approval {
     case 'cancelled':
       return { ...ending, status: row.status, by, reason };
     case 'expired':
-      return { ...ending, status: row.status, by, reason: unansweredReason(request) };
+      return { ...ending, status: row.status, by, reason: unansweredReason(request, row.unreachable) };
   }
 }
 

@@ -1,5 +1,5 @@
 import { PERSON_WAITS_MS, type Statement } from '../database/database';
-import { enqueueCards, requeueOutcomes, withdrawCards } from '../outbox/outbox-work';
+import { enqueueCards, enqueueChains, requeueOutcomes, withdrawCards } from '../outbox/outbox-work';
 import { SHOWN_DIGEST } from '../outbox/shown';
 import { ELIGIBLE_PERSON, MAY_DECIDE } from '../people/eligible';
 import { isPresent } from '../database/replica-presence';
@@ -13,7 +13,7 @@ const IDS_PER_NOTIFY = 200;
 const approvalWith = (
   request: string,
 ) => `id, status, key_id, owner, connector, ${request}, input_digest, correlation_id, traceparent, created_at, expires_at,
-  settled_at, settled_by_kind, settled_by_id, settled_by_name, reason, answers, acknowledged, policy, required`;
+  settled_at, settled_by_kind, settled_by_id, settled_by_name, reason, answers, acknowledged, policy, required, unreachable_at`;
 const APPROVAL = approvalWith('request');
 
 /** JavaScript dates hold milliseconds; the stored time must equal the shown one. */
@@ -71,7 +71,7 @@ export const AFTERMATH = (lanes: string, audited = '') => `
  */
 const ADMITTED = `, counted as materialized (
     select key_id, pending, pending_bytes
-    from unnest((select $17::text[])) as k (key_id) cross join lateral (
+    from unnest((select $18::text[])) as k (key_id) cross join lateral (
       select count(*) as pending, coalesce(sum(octet_length(request)), 0) as pending_bytes
       from approvals a where a.key_id = k.key_id and a.status = 'pending') as own
   ), admitted as (
@@ -83,7 +83,7 @@ const ADMITTED = `, counted as materialized (
           select from approvals a where a.key_id = i.key_id and a.idempotency_key = i.idempotency_key) as is_new
         from input as i left join counted using (key_id)) as compared
       window own as (partition by key_id order by place)) as numbered
-    where pending is null or (pending + nth <= $18::bigint and pending_bytes + bytes <= $19::float8)
+    where pending is null or (pending + nth <= $19::bigint and pending_bytes + bytes <= $20::float8)
   )`;
 
 const enqueue = (name: string, counts: boolean): Statement => ({
@@ -92,9 +92,10 @@ const enqueue = (name: string, counts: boolean): Statement => ({
   with input as materialized (
     select *, uuid_v7(${NOW}) as id
     from unnest((select $1::text[]), $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[],
-      $9::float8[], $10::text[], $11::text[], $12::integer[], $13::text[], $14::text[], $15::text[]) with ordinality
+      $9::float8[], $10::text[], $11::text[], $12::integer[], $13::text[], $14::text[], $15::text[], $17::text[])
+      with ordinality
       as t (key_id, agent_id, session_id, request, input_digest, correlation_id, idempotency_key, body_digest,
-        seconds, traceparent, owner, holder, connector, policy, required, place)
+        seconds, traceparent, owner, holder, connector, policy, required, chain, place)
   )${counts ? ADMITTED : ''}, new as (
     insert into approvals (id, key_id, agent_id, session_id, request, input_digest, correlation_id,
       idempotency_key, body_digest, traceparent, owner, holder, connector, policy, required, created_at, expires_at)
@@ -104,8 +105,9 @@ const enqueue = (name: string, counts: boolean): Statement => ({
     on conflict (key_id, idempotency_key) where idempotency_key is not null do nothing
     returning id, created_at, expires_at
   ), stored as (
-    select place, key_id, correlation_id, input_digest, new.* from new join input using (id)
+    select place, key_id, correlation_id, input_digest, chain, new.* from new join input using (id)
   ), card as (${enqueueCards({ of: 'stored', lanes: '$16', order: 'place' })}
+  ), chained as (${enqueueChains('stored')}
   ), audited as (
     insert into audit_log (at, type, actor, approval_id, correlation_id, data)
     select created_at, 'approval.enqueued', 'api:' || key_id, id, correlation_id,
@@ -125,7 +127,7 @@ const enqueue = (name: string, counts: boolean): Statement => ({
 /**
  * Inserts many requests at once, which surely have room. Parameters, each an array with a value for each request: key,
  * agent, session, request, digest, correlation, idempotency key, body digest, seconds, traceparent, owner of the key,
- * replica where the caller waits, connector, the policy's verdict, the required decisions; then lanes.
+ * replica where the caller waits, connector, the policy's verdict, the required decisions; then lanes, and again an array: the chain as JSON, with `steps`.
  *
  * Inserts in the order of the idempotency keys, so that two replicas with the same keys cannot deadlock.
  */
@@ -553,7 +555,13 @@ const DECISIONS = `case when required is not null or settled_by_kind in ('telegr
         then ${ELIGIBLE_PERSON('by_kind', 'by_id')} end) order by decided_at, by_kind, by_id)
     from decisions where approval_id = approvals.id) end as decisions`;
 
-const snapshotWith = (approval: string) => `${approval}, now() as now, ${DECISIONS},
+/** True if no step of its chain reached anybody, and no message has shown it since. */
+const UNREACHABLE = `unreachable_at is not null and not exists (
+    select from cards where approval_id = approvals.id and message_id is not null)`;
+
+const snapshotWith = (
+  approval: string,
+) => `${approval}, now() as now, ${DECISIONS}, ${UNREACHABLE} as unreachable,
   case when status <> 'pending' then ${RECEIPT} end as receipt, ${ENDS_IN_MS}`;
 const SNAPSHOT = snapshotWith(APPROVAL);
 

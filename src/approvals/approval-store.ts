@@ -13,6 +13,7 @@ import type {
   Verdict,
 } from './approval';
 import type { Actor, Asker, Person } from '../kernel/actor';
+import type { Chain } from '../kernel/chain';
 import type { PersonsDecision, Requirement } from '../kernel/requirement';
 import type { Scope } from '../policy/grants/scope';
 import type { PolicyVerdict } from '../kernel/policy-verdict';
@@ -37,6 +38,8 @@ export interface NewApproval extends Unjudged {
   readonly verdict: PolicyVerdict | null;
   /** Null: one decision of any operator. */
   readonly required: Requirement | null;
+  /** Those who are asked one after the other; null: the lanes of the installation. */
+  readonly chain: Chain | null;
 }
 
 /** A request that a rule or a grant answers: its verdict, and how its receipt is signed. */

@@ -104,6 +104,10 @@ export class ApprovalEntity {
   @Column('jsonb', { nullable: true })
   required!: Requirement | null;
 
+  /** Time since which every step of its chain is refused; null: somebody may be reached. */
+  @Column('timestamptz', { name: 'unreachable_at', nullable: true })
+  unreachableAt!: Date | null;
+
   /** The number of the caller that waits or waited last. The caller that asked has number 0. */
   @Column('integer', { default: 0 })
   joined!: number;

@@ -357,6 +357,7 @@ export function acknowledge(approval: Approval, outcome: Acknowledgement): Settl
 /** States that nobody answered, which is not a rejection. The service does not see answers given at the terminal. */
 export function unansweredReason(
   request: Pick<ApprovalRequest, 'createdAt' | 'expiresAt'> & { readonly toolName?: string },
+  isUnreachable = false,
 ): string {
   const seconds = Math.round((request.expiresAt.getTime() - request.createdAt.getTime()) / 1000);
   const minutes = seconds / 60;
@@ -364,6 +365,7 @@ export function unansweredReason(
     seconds % 60 === 0
       ? `${minutes} minute${minutes === 1 ? '' : 's'}`
       : `${seconds} second${seconds === 1 ? '' : 's'}`;
+  if (isUnreachable) return `nobody could be reached within ${span}: every place refused the request`;
   return isQuestion({ toolName: request.toolName ?? '' })
     ? `no answer was reported within ${span}`
     : `nobody answered within ${span}`;

@@ -21,6 +21,8 @@ import { SuggestRulesHandler } from '../policy/queries/suggest-rules';
 import { TestPolicyHandler } from '../policy/queries/test-policy';
 import { RequestHistory } from '../policy/request-history';
 import { ReceiptsModule } from '../receipts/receipts.module';
+import { ChainRunner } from './chains/chain-runner';
+import { ChainStore } from './chains/chain-store';
 import { CountTodayHandler } from './digest/count-today';
 import { ShownDisplays } from './display';
 import { DigestJob } from './digest/digest-job';
@@ -81,6 +83,8 @@ import { TimeoutSweeper } from './timeout-sweeper';
     ShownDisplays,
     SettlementFeed,
     TimeoutSweeper,
+    ChainStore,
+    ChainRunner,
     DigestStore,
     DigestJob,
     CountTodayHandler,

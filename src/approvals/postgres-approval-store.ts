@@ -282,6 +282,7 @@ export class PostgresApprovalStore extends ApprovalStore {
       requests.map(({ verdict }) => verdict && JSON.stringify(verdict)),
       requests.map(({ required }) => required && JSON.stringify(required)),
       this.lanes.current,
+      requests.map(({ chain }) => chain && JSON.stringify({ steps: chain })),
     ];
     const rows = await (counted.length === 0
       ? this.database.query<EnqueuedRow>(ENQUEUE, values)

@@ -10,24 +10,30 @@ import type { Work } from '../outbox/outbox-store';
  * - `message`: the lane will never accept this message, but others.
  * - `files`: the lane accepts text, but no files.
  * - `lane`: the lane refuses the message now and may accept it later.
+ * - `ended`: a person ended their own lane, and may begin another.
  * - `busy`: the lane accepts no more messages at the moment.
  * - `connection`: this replica cannot reach the channel now; another may.
  * - `unknown`: no answer came; the message may have been delivered.
  */
-export type FailureScope = 'message' | 'files' | 'lane' | 'busy' | 'connection' | 'unknown';
+export type FailureScope = 'message' | 'files' | 'lane' | 'ended' | 'busy' | 'connection' | 'unknown';
 
 /** A message could not be delivered. */
 export class DeliveryFailure extends Error {
   override readonly name = 'DeliveryFailure';
+  readonly isRefusal: boolean;
 
   constructor(
     readonly scope: FailureScope,
     message: string,
     /** Wait that the channel asked for. */
     readonly retryAfterMs: number | null = null,
-    options?: ErrorOptions,
+    options?: ErrorOptions & {
+      /** True if the lane refuses messages until somebody repairs it. */
+      readonly isRefusal?: boolean;
+    },
   ) {
     super(message, options);
+    this.isRefusal = options?.isRefusal ?? false;
   }
 }
 

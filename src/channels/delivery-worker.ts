@@ -5,7 +5,12 @@ import {
   type OnApplicationBootstrap,
 } from '@nestjs/common';
 import { EventBus } from '@nestjs/cqrs';
-import { ApprovalAcknowledged, ApprovalEnqueued, ApprovalSettled } from '../approvals/approval-events';
+import {
+  ApprovalAcknowledged,
+  ApprovalEnqueued,
+  ApprovalSettled,
+  StepBegun,
+} from '../approvals/approval-events';
 import { CONFIG, type Config } from '../config/environment';
 import { Clock } from '../kernel/clock';
 import { withNewCorrelation } from '../logging/correlation';
@@ -47,8 +52,13 @@ const UNPROVEN_FAULT_PAUSE_MS = 1_000;
 /** Extra doublings of the backoff for a message that fails while the channel answers: it waits 8 s at first. */
 const ALONE_DOUBLINGS = 2;
 
+/** True if nobody will see the message in this lane, unless somebody acts. */
+const isRefused = (error: unknown): boolean =>
+  error instanceof DeliveryFailure &&
+  (error.scope === 'message' || error.scope === 'ended' || error.isRefusal);
+
 /** Events whose transactions also write work into the outbox; the worker can start that work now. */
-const LEAVING_WORK = [ApprovalEnqueued, ApprovalSettled, ApprovalAcknowledged];
+const LEAVING_WORK = [ApprovalEnqueued, ApprovalSettled, ApprovalAcknowledged, StepBegun];
 
 /** Takes work from the outbox, performs it, and requeues failed work. Any number of replicas may run concurrently. */
 @Injectable()
@@ -207,6 +217,11 @@ export class DeliveryWorker implements OnApplicationBootstrap, BeforeApplication
       ...('approvalId' in work ? { approvalId: work.approvalId } : {}),
     };
     const scope = error instanceof DeliveryFailure ? error.scope : null;
+    if (work.kind === 'card' && isRefused(error)) await this.outbox.refuse(work);
+    if (scope === 'ended') {
+      this.log.event('info', 'escalation.lane-ended', fields, 'a person ended their own lane');
+      return this.outbox.finish(work);
+    }
     if (scope === 'message') {
       this.log.event(
         'error',
@@ -250,6 +265,7 @@ export class DeliveryWorker implements OnApplicationBootstrap, BeforeApplication
       case 'files':
         return backoffMs(work.attempts);
       case 'message':
+      case 'ended':
         return 0;
     }
   }

@@ -32,6 +32,7 @@ import { AddCardReplies1795464000038 } from '../../migrations/1795464000038-AddC
 import { AddAnswers1795464000039 } from '../../migrations/1795464000039-AddAnswers';
 
 import { AddConsoleSessions1795464000043 } from '../../migrations/1795464000043-AddConsoleSessions';
+import { AddChains1795464000046 } from '../../migrations/1795464000046-AddChains';
 import { AddPeople1795464000045 } from '../../migrations/1795464000045-AddPeople';
 import { AddPasskeys1795464000052 } from '../../migrations/1795464000052-AddPasskeys';
 import { AddTopics1795464000012 } from '../../migrations/1795464000012-AddTopics';
@@ -132,6 +133,7 @@ export function createDataSource(
       AddAnswers1795464000039,
       AddConsoleSessions1795464000043,
       AddPeople1795464000045,
+      AddChains1795464000046,
       AddPasskeys1795464000052,
     ],
     migrationsTransactionMode: 'all',

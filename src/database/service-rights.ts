@@ -24,6 +24,7 @@ export const TABLE_RIGHTS = {
   console_sessions: CHANGE,
   decisions: CHANGE,
   digest_state: CHANGE,
+  direct_lanes: CHANGE,
   grants: CHANGE,
   lane_states: CHANGE,
   lanes: CHANGE,

@@ -4,7 +4,7 @@
  * the place, whose lanes share the channel's limits. Only the channel reads more of it.
  */
 export abstract class Lanes {
-  /** The lanes for an approval; empty: there is nobody to ask. */
+  /** The lanes for news, and for an approval without a chain; empty: there is nobody to ask. */
   abstract get current(): readonly string[];
 }
 

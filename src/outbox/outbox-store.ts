@@ -201,6 +201,20 @@ const GO_ON: Statement = {
   where id = $1 and lease_token = $2`,
 };
 
+/**
+ * Parameters: card. Its lane refuses it, so the chain of its approval is looked at now: a step that reaches nobody is followed
+ * by the next one at once.
+ */
+const REFUSE: Statement = {
+  name: 'outbox-refuse',
+  text: `
+  with refused as (
+    update outbox set refused_at = now() where id = $1 and kind = 'card' and refused_at is null returning approval_id
+  )
+  update outbox set available_at = now() from refused
+  where outbox.approval_id = refused.approval_id and kind = 'step' and available_at > now()`,
+};
+
 const BURY: Statement = {
   name: 'outbox-bury',
   text: `update outbox set dead_at = now(), last_error = $3 where id = $1 and lease_token = $2`,
@@ -261,7 +275,8 @@ const HURRY: Statement = {
 
 const COUNT_UNSENT: Statement = {
   name: 'outbox-count-unsent',
-  text: `select count(*)::int as unsent from outbox where dead_at is null and available_at <= now()`,
+  text: `select count(*)::int as unsent from outbox where dead_at is null and available_at <= now()
+    and kind <> 'step'`,
 };
 
 const REPLAY: Statement = {
@@ -370,6 +385,11 @@ export class OutboxStore {
     await this.database.query(GO_ON, [id, leaseToken, waitMs / 1000]);
   }
 
+  /** The lane refuses the card, and not only now: the chain of its approval must not wait for it. */
+  async refuse({ id }: ApprovalWork): Promise<void> {
+    await this.database.query(REFUSE, [id]);
+  }
+
   /** Makes the work a dead letter, which stays visible and can be replayed. */
   async bury({ id, leaseToken }: Work, error: string): Promise<void> {
     await this.database.query(BURY, [id, leaseToken, error]);
@@ -424,8 +444,10 @@ export class OutboxStore {
     const dead = await this.database.rows(OutboxEntity, (rows) =>
       rows.find({ select, where, order: { id: 'desc' }, take: limit }),
     );
-    return dead.map(({ deadAt, lastError, ...row }) => ({
+    return dead.map(({ deadAt, lastError, kind, ...row }) => ({
       ...row,
+      // Steps of chains are never dead.
+      kind: kind as Work['kind'],
       deadAt: deadAt as Date,
       error: lastError ?? '',
     }));

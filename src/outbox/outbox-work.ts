@@ -1,4 +1,4 @@
-import { MAY_BE_SHOWN } from './shown';
+import { IS_SHOWN_IN, LANE_SHOWING, MAY_BE_SHOWN } from './shown';
 
 /** Priority of due work (telegram.md 8): the smaller number first; among equal ones, the oldest. */
 export const URGENCY = {
@@ -15,6 +15,9 @@ export const URGENCY = {
   failing: 3,
 } as const;
 
+/** The lane of the steps of all chains. It has no channel: the runner of the steps takes them. */
+export const STEPS_LANE = 'chain:';
+
 /** Requeues the work; a run under way repeats, because its lease token is stale. */
 export const AGAIN = `on conflict (approval_id, lane, kind)
     do update set available_at = excluded.available_at, urgency = least(outbox.urgency, excluded.urgency),
@@ -28,14 +31,33 @@ interface Parts {
   readonly lanes: string;
 }
 
-/** Enqueues the card of each approval in each lane, in the order of this column. */
+/** Enqueues the card of each approval without a chain in each lane, in the order of this column. */
 export const enqueueCards = ({ of, lanes, order }: Parts & { readonly order: string }): string => `
     insert into outbox (approval_id, kind, lane, urgency, created_at, available_at)
     select id, 'card', lane, ${URGENCY.card}, now(), now() from ${of} cross join unnest(${lanes}::text[]) as lane
-    order by ${order}`;
+    where chain is null order by ${order}`;
+
+/** Enqueues the first step of each approval with a chain: it is due now. */
+export const enqueueChains = (of: string): string => `
+    insert into outbox (approval_id, kind, lane, urgency, created_at, available_at, data)
+    select id, 'step', '${STEPS_LANE}', ${URGENCY.card}, now(), now(), chain from ${of} where chain is not null`;
 
 /**
- * Enqueues or requeues the outcome of each approval in each lane, if a message may show the approval.
+ * Enqueues the card of an approval in a lane for each row of the list, with the columns `approval_id` and `lane`, unless a
+ * message of the lane shows it. A card that was refused is tried again.
+ */
+export const showCards = (of: string): string => `
+    insert into outbox (approval_id, kind, lane, urgency, created_at, available_at)
+    select approval_id, 'card', lane, ${URGENCY.card}, now(), now() from ${of}
+    where not ${IS_SHOWN_IN('wanted.approval_id', 'wanted.lane')}
+    order by approval_id, lane
+    on conflict (approval_id, lane, kind) do update set available_at = excluded.available_at, refused_at = null,
+      dead_at = null, lease_token = outbox.lease_token + 1
+      where outbox.dead_at is not null or outbox.refused_at is not null`;
+
+/**
+ * Enqueues or requeues the outcome of each approval in each lane, if a message may show the approval. A channel whose newest
+ * message is in another lane takes it there.
  *
  * @param urgency of the change that a message shows next.
  *
@@ -48,8 +70,8 @@ export const requeueOutcomes = ({
   delay = `interval '0'`,
 }: Parts & { readonly urgency: 'outcome' | 'acknowledgement'; readonly delay?: string }): string => `
     insert into outbox (approval_id, kind, lane, urgency, created_at, available_at)
-    select id, 'outcome', lane, ${URGENCY[urgency]}, now(), now() + ${delay}
-    from ${of} cross join unnest(${lanes}::text[]) as lane
+    select id, 'outcome', ${LANE_SHOWING(`${of}.id`, 'place.lane')}, ${URGENCY[urgency]}, now(), now() + ${delay}
+    from ${of} cross join unnest(${lanes}::text[]) as place (lane)
     where ${MAY_BE_SHOWN(`${of}.id`)}
     ${AGAIN}`;
 
@@ -81,10 +103,10 @@ export const requeueTurns = (of: string, urgency: 'summary' | 'outcome' = 'summa
     from ${of}
     ${AGAIN}`;
 
-/** Deletes the cards of the approvals that were not sent, except those that a replica is sending at this moment. */
+/** Deletes the cards and steps that were not begun, except those that a replica works on at this moment. */
 export const withdrawCards = (of: string): string => `
     delete from outbox where id = any(array(
-      select id from outbox where approval_id = any(array(select id from ${of})) and kind = 'card' and dead_at is null
+      select id from outbox where approval_id = any(array(select id from ${of})) and kind in ('card', 'step') and dead_at is null
       for update skip locked))`;
 
 /** Moves all work of a place to another one without a wait. Messages of the old place can no longer be edited. */

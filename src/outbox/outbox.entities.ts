@@ -2,11 +2,11 @@ import { Check, Column, Entity, Index, PrimaryColumn, PrimaryGeneratedColumn } f
 
 /** One message that must still be sent; a finished one is deleted. */
 @Entity('outbox')
-@Check('ck_outbox_kind', `kind in ('card', 'outcome', 'warning', 'digest', 'notice')`)
-@Index('uq_outbox_work', ['approvalId', 'kind'], { unique: true })
+@Check('ck_outbox_kind', `kind in ('card', 'outcome', 'warning', 'digest', 'notice', 'step')`)
 @Index('uq_outbox_lane_work', ['approvalId', 'lane', 'kind'], { unique: true })
 @Index('ix_outbox_lane', ['chatId', 'threadId', 'urgency', 'id'], { where: 'dead_at is null' })
 @Index('ix_outbox_text_lane', ['lane', 'urgency', 'id'], { where: 'dead_at is null' })
+@Index('ix_outbox_steps', ['availableAt'], { where: `kind = 'step'` })
 export class OutboxEntity {
   @PrimaryGeneratedColumn('identity', {
     type: 'bigint',
@@ -20,14 +20,14 @@ export class OutboxEntity {
   approvalId!: string | null;
 
   @Column('text')
-  kind!: 'card' | 'outcome' | 'warning' | 'digest' | 'notice';
+  kind!: 'card' | 'outcome' | 'warning' | 'digest' | 'notice' | 'step';
 
   @Column('text')
   lane!: string;
 
-  /** Used only by the version before, like `threadId`; a trigger keeps both in step with `lane`. */
-  @Column('bigint', { name: 'chat_id' })
-  chatId!: string;
+  /** Used by no version any more, like `threadId`. */
+  @Column('bigint', { name: 'chat_id', nullable: true })
+  chatId!: string | null;
 
   @Column('bigint', { name: 'thread_id', default: 0 })
   threadId!: string;
@@ -55,7 +55,11 @@ export class OutboxEntity {
   @Column('text', { name: 'last_error', nullable: true })
   lastError!: string | null;
 
-  /** Content of a digest or notice, as JSON. */
+  /** Set while the lane refuses a card for good, as far as a chain is concerned; the card is retried all the same. */
+  @Column('timestamptz', { name: 'refused_at', nullable: true })
+  refusedAt!: Date | null;
+
+  /** Content of a digest or notice, or the chain of a step, as JSON. */
   @Column('text', { nullable: true })
   data!: string | null;
 }

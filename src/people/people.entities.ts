@@ -17,3 +17,21 @@ export class PersonEntity {
   @Column('text', { array: true })
   groups!: string[];
 }
+
+/** One lane in which a channel reaches one account directly: the person has begun to talk to us there. */
+@Entity('direct_lanes')
+export class DirectLaneEntity {
+  /** The channel, as in `decisions.by_kind`. */
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'pk_direct_lanes' })
+  kind!: string;
+
+  /** The account, as in `decisions.by_id`. */
+  @PrimaryColumn('text', { primaryKeyConstraintName: 'pk_direct_lanes' })
+  id!: string;
+
+  @Column('text')
+  lane!: string;
+
+  @Column('timestamptz', { name: 'started_at' })
+  startedAt!: Date;
+}

@@ -12,6 +12,7 @@ import { Clock } from '../kernel/clock';
 import { isQuestion } from '../kernel/question-tools';
 import type { PolicyVerdict } from '../kernel/policy-verdict';
 import type { Requirement } from '../kernel/requirement';
+import type { Chain } from '../kernel/chain';
 import type { Roster } from '../people/roster';
 import { singleFlight } from '../kernel/single-flight';
 import { runInTurns } from '../kernel/run-in-turns';
@@ -43,11 +44,13 @@ export interface Judgement {
   readonly timeoutMs: number | null;
   /** The decisions that the request needs; null: one of any operator. */
   readonly required: Requirement | null;
+  /** Those who are asked one after the other; null: the one destination of the installation. */
+  readonly chain: Chain | null;
   /** The grant that answers the request; null: the verdict counts. */
   readonly grant: OpenGrant | null;
 }
 
-const ASKED: Judgement = { verdict: null, timeoutMs: null, required: null, grant: null };
+const ASKED: Judgement = { verdict: null, timeoutMs: null, required: null, chain: null, grant: null };
 
 /**
  * Holds the active policy of this replica, compiled. A stale version harms nothing: the statement that stores an answer of
@@ -118,6 +121,11 @@ export class ActivePolicy implements OnModuleInit, OnApplicationBootstrap, Befor
     return this.current?.people ?? null;
   }
 
+  /** The lanes that the destinations of the active version name. */
+  get lanes(): readonly string[] {
+    return this.current?.lanes ?? [];
+  }
+
   /** Judges a request that will be stored. */
   async judge(request: PolicyRequest, inputDigest: string): Promise<Judgement> {
     if (this.grants.reading) await this.grants.reading;
@@ -139,6 +147,7 @@ export class ActivePolicy implements OnModuleInit, OnApplicationBootstrap, Befor
       verdict,
       timeoutMs: judged?.timeoutMs ?? null,
       required: judged?.required ?? null,
+      chain: judged?.chain ?? null,
       grant,
     };
   }
@@ -146,20 +155,21 @@ export class ActivePolicy implements OnModuleInit, OnApplicationBootstrap, Befor
   /** Evaluates a request without grants and without a trace; null: no policy is active. */
   evaluate(
     request: PolicyRequest,
-  ): (Pick<Judgement, 'timeoutMs' | 'required'> & { readonly verdict: PolicyVerdict }) | null {
+  ): (Pick<Judgement, 'timeoutMs' | 'required' | 'chain'> & { readonly verdict: PolicyVerdict }) | null {
     if (this.current === null) return null;
     const { shadow, ...ruling } = evaluate(this.current, request, this.clock.now());
     const { version } = ruling;
     const asked = ruling.decision === 'allow' ? this.askedInstead(request) : null;
     // Whatever is asked instead is of the class normal.
-    const { timeoutMs, required, needsReason } = (asked && this.current.classes.get('normal')) ?? ruling;
+    const { timeoutMs, required, needsReason, chain } =
+      (asked && this.current.classes.get('normal')) ?? ruling;
     const verdict: PolicyVerdict = {
       ...(asked ?? verdictOf(ruling)),
       version,
       shadow: shadow && verdictOf(shadow),
       ...(needsReason && { needsReason }),
     };
-    return { verdict, timeoutMs, required };
+    return { verdict, timeoutMs, required, chain };
   }
 
   /** The verdict in place of a rule that allows; null: the rule counts. */

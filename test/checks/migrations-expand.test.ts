@@ -7,6 +7,7 @@ import { breaksBetween, readSchema } from '../support/schema-expansion';
 const HARMLESS = new Map([
   ['constraint api_keys.ck_api_keys_role is another', 'allows one more role than before'],
   ['constraint outbox.ck_outbox_kind is another', 'allows more kinds than before'],
+  ['unique outbox.uq_outbox_work is gone', 'no version since text lanes uses it'],
   ['column outbox.lane is required', 'a trigger fills it for versions that do not write it'],
   ['unique outbox.uq_outbox_lane_work is new', 'follows from uq_outbox_work, which has fewer columns'],
   ['unique grants.uq_grants_approval is new', 'no version makes two grants from one request'],
@@ -38,7 +39,7 @@ it('every migration leaves the version before it all that it uses, and demands n
   } finally {
     await source.destroy();
   }
-  expect(found.toSorted()).toEqual([...HARMLESS.keys()].toSorted());
+  expect([...new Set(found)].toSorted()).toEqual([...HARMLESS.keys()].toSorted());
 });
 
 describe('the rule itself', () => {

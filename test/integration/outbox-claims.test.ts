@@ -147,7 +147,7 @@ it('telegram.md 1: the pause of a chat that fails doubles from 1 s up to 14 s, w
 
 it('telegram.md 9: a second outcome of one request joins the one that waits; one that is being told is told again', async () => {
   const approvalId = await add('outcome');
-  await expect(add('outcome', GROUP, approvalId)).rejects.toThrow(/uq_outbox_work/);
+  await expect(add('outcome', GROUP, approvalId)).rejects.toThrow(/uq_outbox_lane_work/);
   const work = await claimed();
   await database.query(
     `update outbox set available_at = now(), lease_token = lease_token + 1 where approval_id = $1`,

@@ -13,11 +13,7 @@ jest.mock('../../src/channels/channels', () => {
 
 let rig: TelegramRig;
 beforeAll(async () => {
-  // The version after this one drops the rest of the lanes by number, which allow one lane for each approval.
   rig = await TelegramRig.start();
-  await rig.database.query('drop trigger tr_outbox_lane on outbox');
-  await rig.database.query('drop index uq_outbox_work');
-  await rig.database.query('alter table outbox alter column chat_id drop not null');
 });
 afterAll(() => rig.close());
 

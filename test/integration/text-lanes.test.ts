@@ -95,7 +95,12 @@ it('gives pending work, dead letters and pauses of the version before their lane
 });
 
 describe('beside a replica of the version before', () => {
-  beforeEach(() => migrate(database.url));
+  beforeEach(async () => {
+    await migrate(database.url);
+    // From there on, an approval has work of one kind in several lanes.
+    for (let name = ''; name !== 'AddChains1795464000046';)
+      name = (await revertMigration(database.url)) ?? 'AddChains1795464000046';
+  });
 
   it('each version finds the work of the other in its own columns', async () => {
     const [before, now] = [randomUUID(), randomUUID()];

@@ -96,6 +96,7 @@ export function newApproval(more: Partial<NewApproval & EnqueueBody> = {}): NewA
     connector: null,
     verdict: null,
     required: null,
+    chain: null,
     ...row,
   };
 }

@@ -8,11 +8,12 @@ import { Tracing } from '../../tracing/tracing';
 import type { Actor, Asker } from '../../kernel/actor';
 import type { PolicyVerdict } from '../../kernel/policy-verdict';
 import { ActivePolicy, type Judgement } from '../../policy/active-policy';
+import type { Chain } from '../../kernel/chain';
 import { OpenGrants } from '../../policy/grants/open-grants';
 import { grantActor } from '../grant-actor';
 import { Receipts } from '../../receipts/receipts';
-import { ApprovalEnqueued, ApprovalSettled } from '../approval-events';
-import { ApprovalStore, type Unjudged } from '../approval-store';
+import { ApprovalEnqueued, ApprovalSettled, ChainBegun } from '../approval-events';
+import { ApprovalStore, type NewApproval, type Unjudged } from '../approval-store';
 import type { Enqueued, NewRequest, RuledEnding } from '../new-request';
 import { policyRequestOf } from '../policy-request-of';
 import { RateLimits, type CountedAsk } from '../../access/rate-limits';
@@ -79,9 +80,9 @@ export class EnqueueApprovalHandler implements ICommandHandler<EnqueueApprovalCo
         policyRequestOf(request.body, asker, connector),
         request.inputDigest,
       );
-      const { verdict, timeoutMs, required, grant } = judged;
+      const { verdict, timeoutMs, required, chain, grant } = judged;
       if (grant === null && (verdict === null || verdict.decision === 'ask'))
-        return this.store.enqueue({
+        return this.enqueueChain(chain, {
           ...unjudged,
           timeoutSeconds: within(unjudged.timeoutSeconds, timeoutMs),
           verdict,
@@ -92,6 +93,7 @@ export class EnqueueApprovalHandler implements ICommandHandler<EnqueueApprovalCo
         ...unjudged,
         verdict,
         required: null,
+        chain: null,
         grantId: grant?.id ?? null,
         ending,
       });
@@ -99,6 +101,12 @@ export class EnqueueApprovalHandler implements ICommandHandler<EnqueueApprovalCo
       await Promise.all([this.policy.refresh(), this.grants.refresh()]);
     }
     throw new DomainError('database.unavailable', 'The rules changed each time; try again shortly.');
+  }
+
+  private async enqueueChain(chain: Chain | null, request: Omit<NewApproval, 'chain'>): Promise<Enqueued> {
+    const enqueued = await this.store.enqueue({ ...request, chain });
+    if (chain !== null) this.events.publish(new ChainBegun());
+    return enqueued;
   }
 
   /** The ending that a rule or a grant gives. @throws DomainError `receipt.unavailable` */

@@ -2,7 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { Database, PERSON_WAITS_MS, type Query, type Statement } from '../../database/database';
 import { AGAIN, requeueTurns, URGENCY } from '../../outbox/outbox-work';
 import { TURN_MS } from '../../approvals/turns';
-import { formatLane, LANE_OF_CARD, type ChatLane } from './lane';
+import { LANE_OF_CARD } from '../../outbox/shown';
+import { formatLane, NO_TOPIC, type ChatLane } from './lane';
 import type { SentPieces } from '../../cards/card-body';
 import type { ApprovalWork } from '../../outbox/outbox-store';
 
@@ -308,7 +309,7 @@ const FIND_BY_MESSAGE: Statement = {
   text: `select ${CARD} from cards where chat_id = $1 and message_id = $2 order by id desc limit 1`,
 };
 
-/** Parameters: lane, chat. Pending requests without a card and without work, for example made while Telegram was off. */
+/** Parameters: lane, chat. Pending requests without a chain, a card and work, for example made while Telegram was off. */
 const ENQUEUE_MISSING_CARDS: Statement = {
   name: 'outbox-enqueue-missing-cards',
   text: `
@@ -316,6 +317,20 @@ const ENQUEUE_MISSING_CARDS: Statement = {
   select a.id, 'card', $1, ${URGENCY.card}, now(), now() from approvals a
   where a.status = 'pending' and a.expires_at > now() and not exists (
     select 1 from cards c where c.approval_id = a.id and c.chat_id = $2 and c.message_id is not null)
+    and not exists (select from outbox step where step.approval_id = a.id and step.kind = 'step')
+  on conflict do nothing
+  returning id`,
+};
+
+/** Parameters: lane, old chat. Pending requests with a chain, whose card was in the chat that moved. */
+const ENQUEUE_MOVED_CARDS: Statement = {
+  name: 'outbox-enqueue-moved-cards',
+  text: `
+  insert into outbox (approval_id, kind, lane, urgency, created_at, available_at)
+  select a.id, 'card', $1, ${URGENCY.card}, now(), now() from approvals a
+  where a.status = 'pending' and a.expires_at > now()
+    and exists (select from cards c where c.approval_id = a.id and c.chat_id = $2 and c.message_id is not null)
+    and exists (select from outbox step where step.approval_id = a.id and step.kind = 'step')
   on conflict do nothing
   returning id`,
 };
@@ -470,6 +485,12 @@ export class CardStore {
   async enqueueMissing(lane: ChatLane): Promise<number> {
     const values = [formatLane(lane), lane.chatId];
     return (await this.database.query(ENQUEUE_MISSING_CARDS, values)).length;
+  }
+
+  /** Enqueues the cards of chains that were in a chat which moved. @returns their number. */
+  async enqueueMoved(fromChatId: string, toChatId: string): Promise<number> {
+    const values = [formatLane({ chatId: toChatId, threadId: NO_TOPIC }), fromChatId];
+    return (await this.database.query(ENQUEUE_MOVED_CARDS, values)).length;
   }
 
   /** @returns the number of enqueued edits. */

@@ -19,12 +19,12 @@ export function formatLane({ chatId, threadId }: ChatLane): string {
   return `${CHANNEL}:${chatId}${threadId === NO_TOPIC ? '' : `/${threadId}`}`;
 }
 
-/** Expression of the same lane over the columns of a card. */
-export const LANE_OF_CARD = `'telegram:' || chat_id || coalesce('/' || nullif(thread_id, 0), '')`;
-
 /** @throws Error for a lane of another channel. */
 export function parseLane(lane: string): ChatLane {
   const [, chatId, threadId = NO_TOPIC] = /^telegram:(-?\d+)(?:\/(\d+))?$/.exec(lane) ?? [];
   if (chatId === undefined) throw new Error(`${lane} is not a lane of Telegram`);
   return { chatId, threadId };
 }
+
+/** True for the chat of one person with the bot; its id is the person's. */
+export const isDirect = (chatId: string): boolean => !chatId.startsWith('-');

@@ -2,6 +2,7 @@ import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/comm
 import { CommandBus, EventBus, QueryBus } from '@nestjs/cqrs';
 import { isSettled, possibleVerdicts, type Approval, type SettledApproval } from '../../approvals/approval';
 import { FinishedApprovals } from '../../approvals/finished-approvals';
+import { DirectLaneStore } from '../../people/direct-lane-store';
 import { FindEarlierRequestsQuery } from '../../approvals/queries/find-earlier-requests';
 import { SummarizePendingQuery } from '../../approvals/queries/summarize-pending';
 import { CONFIG, type Config } from '../../config/environment';
@@ -77,6 +78,9 @@ function countSent({ filesSha256 }: Card, files: readonly ActionFile[]): number 
 const newChatOf = ({ cause }: DeliveryFailure): string | null =>
   cause instanceof TelegramFailure ? cause.migratedToChatId : null;
 
+/** True if the person has blocked the bot. */
+const hasEnded = (error: unknown): boolean => error instanceof DeliveryFailure && error.scope === 'ended';
+
 /** Shows approvals and their outcomes as messages in Telegram. */
 @Injectable()
 export class TelegramChannel extends Channel implements BeforeApplicationShutdown {
@@ -88,6 +92,7 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
     private readonly cards: CardStore,
     private readonly moves: ChatMoves,
     private readonly destination: Destination,
+    private readonly directLanes: DirectLaneStore,
     private readonly commands: CommandBus,
     private readonly queries: QueryBus,
     private readonly finished: FinishedApprovals,
@@ -132,6 +137,7 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
     } catch (error) {
       const refused = error instanceof DeliveryFailure && error.scope === 'lane';
       if (refused && (await this.hasFollowed(chatId, newChatOf(error)))) return false;
+      if (hasEnded(error)) await this.directLanes.end(work.lane);
       throw error;
     }
   }
@@ -461,7 +467,8 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
       } catch (error) {
         // A copy in an unreachable chat must not block the update of the others.
         if (!(error instanceof DeliveryFailure) || !this.chat.reachable) throw error;
-        failed ??= { card, error };
+        if (!hasEnded(error)) failed ??= { card, error };
+        else if (isSettled(approval)) await this.cards.closed(card);
       }
       slot = null;
     }
@@ -508,7 +515,8 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
   }
 
   private async warn(approval: Approval, work: ApprovalWork): Promise<boolean> {
-    const [card] = await this.cards.delivered(approval.id);
+    const { chatId } = parseLane(work.lane);
+    const card = (await this.cards.delivered(approval.id)).find((each) => each.chatId === chatId);
     // Operators need no warning about a question that only the terminal can answer.
     const asked = !isSettled(approval) && card !== undefined && possibleVerdicts(approval).length > 0;
     if (asked) {

@@ -2,13 +2,13 @@ import { Injectable } from '@nestjs/common';
 import type { RichText } from '../../cards/rich-text';
 import { DeliveryFailure, type FailureScope } from '../channel';
 import { OperatorChat, type Attachment, type Button, type SendOptions, type Sent } from './operator-chat';
-import { topicOf, type ChatLane } from './lane';
+import { isDirect, topicOf, type ChatLane } from './lane';
 import { Destination } from './destination';
 import { Log } from '../../logging/log';
 import { CircuitBreakerService } from '../../resilience/circuit-breaker';
 import type { BotApiMethod, BotApiResult } from './bot-api/bot-api-answers';
 import { Dialect, fits, writeButtons, writeText, type Form } from './dialect';
-import { isPhotoRefused, scopeOf } from './bot-api/failure-scope';
+import { isPhotoRefused, isRefused, scopeOf } from './bot-api/failure-scope';
 import { TelegramApi, type Budgeted } from './bot-api/telegram-api';
 import { TelegramFailure } from './bot-api/telegram-failure';
 import { TelegramStatus } from './telegram-status';
@@ -78,7 +78,7 @@ export class TelegramChat extends OperatorChat {
     try {
       await this.watch.probe();
     } catch (error) {
-      throw error instanceof TelegramFailure ? this.failureFor(error) : error;
+      throw error instanceof TelegramFailure ? this.failureFor(error, null) : error;
     }
   }
 
@@ -240,7 +240,7 @@ export class TelegramChat extends OperatorChat {
       return result;
     } catch (error) {
       if (!(error instanceof TelegramFailure)) throw error;
-      const failure = this.failureFor(error);
+      const failure = this.failureFor(error, purpose.chatId);
       if (concernsOperators && STOPS_MESSAGES.has(failure.scope)) {
         const chatRefuses = failure.scope === 'lane' && !purpose.isEdit;
         this.report(`messages do not get through: ${error.message}`, chatRefuses);
@@ -254,7 +254,10 @@ export class TelegramChat extends OperatorChat {
     this.status.report('sending', reason);
   }
 
-  private failureFor(error: TelegramFailure): DeliveryFailure {
-    return new DeliveryFailure(scopeOf(error), error.message, error.retryAfterMs, { cause: error });
+  private failureFor(error: TelegramFailure, chatId: string | null): DeliveryFailure {
+    const isRefusal = isRefused(error);
+    const isEnded = isRefusal && chatId !== null && isDirect(chatId) && !this.destination.isIn(chatId);
+    const scope = isEnded ? 'ended' : scopeOf(error);
+    return new DeliveryFailure(scope, error.message, error.retryAfterMs, { cause: error, isRefusal });
   }
 }

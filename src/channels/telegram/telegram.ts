@@ -2,6 +2,8 @@ import type { ChannelPlug } from '../channel';
 import { CardReplyStore } from './card-reply-store';
 import { CardStore } from './card-store';
 import { ChatMoves } from './chat-moves';
+import { DirectLaneStore } from '../../people/direct-lane-store';
+import { BeginDirectLaneHandler } from './commands/begin-direct-lane';
 import { BringUpCardHandler } from './commands/bring-up-card';
 import { ConfirmStopHandler } from './commands/confirm-stop';
 import { MoveChatHandler } from './commands/move-chat';
@@ -42,6 +44,8 @@ export const TELEGRAM: ChannelPlug = {
     BringUpCardHandler,
     ReportGapHandler,
     MoveChatHandler,
+    DirectLaneStore,
+    BeginDirectLaneHandler,
     StopConfirmationStore,
     OfferStopHandler,
     ConfirmStopHandler,

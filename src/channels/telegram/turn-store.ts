@@ -2,7 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { Database, PERSON_WAITS_MS, type Statement } from '../../database/database';
 import { requeueTurns } from '../../outbox/outbox-work';
 import type { WaitingCall } from '../../approvals/turns';
-import { formatLane, LANE_OF_CARD, type ChatLane } from './lane';
+import { LANE_OF_CARD } from '../../outbox/shown';
+import { formatLane, type ChatLane } from './lane';
 
 /** Several calls of a session, and the message that summarises them. */
 export interface Turn extends ChatLane {

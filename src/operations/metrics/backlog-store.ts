@@ -51,7 +51,7 @@ export const COUNT: Statement = {
         filter (where not dead and not later and kind <> 'warning')), 0)::float8 as "outboxOldestSeconds"
     from (
       select kind, created_at, dead_at is not null as dead, attempts = 0 and available_at > now() as later
-      from outbox
+      from outbox where kind <> 'step'
     ) as work
   ) as outbox, (
     select count(*)::int as "auditUnsealed",

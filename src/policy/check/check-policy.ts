@@ -5,6 +5,7 @@ import type { ToolShapes } from '../tool-shapes';
 import { caseFaults } from './cases';
 import { executedEditFaults } from './executed-edits';
 import { pairFaults } from './pair-faults';
+import { peopleFaults } from './people-faults';
 import { ruleFaults } from './rule-faults';
 
 export interface CheckedPolicy {
@@ -27,6 +28,7 @@ export function checkPolicy(text: string, shapes: ToolShapes): CheckedPolicy {
     const faults: Fault[] = [
       ...rules.flatMap((rule, index) => ruleFaults(rule, index, shapes)),
       ...pairFaults(rules),
+      ...peopleFaults(read.policy),
       ...executedEditFaults(rules, shapes),
       ...rules.flatMap((rule, index) => caseFaults(rule, index, shapes)),
     ];

@@ -90,6 +90,8 @@ function otherReasons(before: Policy, next: Policy): string[] {
     reasons.push(`mode is ${next.mode ?? 'enforce'} now`);
   if ((before.changes?.widening ?? 1) !== (next.changes?.widening ?? 1)) reasons.push('changes is changed');
   if (!isSame(before.people ?? null, next.people ?? null)) reasons.push('people is changed');
+  for (const member of ['destinations', 'chains'] as const)
+    if (!isSame(before[member] ?? null, next[member] ?? null)) reasons.push(`${member} is changed`);
   return reasons;
 }
 

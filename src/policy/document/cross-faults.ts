@@ -2,6 +2,7 @@ import { compileCondition, ConditionFault } from '../matchers/condition';
 import { globFault } from '../matchers/glob';
 import { hostPatternFault } from '../matchers/host-pattern';
 import { pathPatternFault } from '../matchers/path-pattern';
+import { chainFaults } from './chain-faults';
 import type { Fault } from './finding';
 import { BUILT_IN_CLASSES, listOf, type Policy, type Rule, type RuleMatch } from './policy-schema';
 
@@ -17,7 +18,13 @@ export function crossFaults(policy: Policy): Fault[] {
       ...conditionFaults(rule, at),
     ];
   });
-  return [...ruleFaults, ...classFaults(policy), ...peopleFaults(policy), ...quorumFaults(policy)];
+  return [
+    ...ruleFaults,
+    ...classFaults(policy),
+    ...peopleFaults(policy),
+    ...quorumFaults(policy),
+    ...chainFaults(policy),
+  ];
 }
 
 /** Grants answer only what no rule asks about, and that is of the class normal. */

@@ -9,6 +9,9 @@ const MAX_RULES = 2_000;
 const MAX_LIST = 100;
 const MAX_CLASSES = 50;
 const MAX_PEOPLE = 1_000;
+const MAX_DESTINATIONS = 100;
+const MAX_CHAINS = 50;
+const MAX_STEPS = 10;
 
 const words = (property: string) => {
   const { message } = unenforced(property);
@@ -113,6 +116,39 @@ const classSchema = z.strictObject({
     .literal('required', 'must be "required"')
     .optional()
     .describe('Whether every decision must give its reason'),
+  chain: name.optional().describe('Who is asked after whom; without it, the chain `default`'),
+});
+
+/** The largest magnitude of the ids of Telegram's chats. */
+const MAX_CHAT_ID = 2 ** 52;
+
+const destinationSchema = z.union([
+  z.strictObject({
+    telegram: z
+      .int('must be the numeric id of a Telegram chat')
+      .min(-MAX_CHAT_ID, 'must be the numeric id of a Telegram chat')
+      .max(MAX_CHAT_ID, 'must be the numeric id of a Telegram chat')
+      .refine((id) => id !== 0, 'must be the numeric id of a Telegram chat')
+      .describe('Numeric id of the Telegram chat'),
+    topic: z
+      .int('must be the number of a topic')
+      .min(1, 'must be the number of a topic')
+      .optional()
+      .describe('Number of the topic in a forum'),
+  }),
+  z.strictObject({
+    direct: oneOrMany(name).describe('Groups and people: a message to each who has started the bot'),
+  }),
+]);
+
+const wait = z.string().refine((value) => {
+  const ms = durationMs(value);
+  return ms !== null && ms >= 10_000 && ms <= 7 * 24 * 3_600_000;
+}, 'must be a duration from 10s to 168h, such as 5m');
+
+const stepSchema = z.strictObject({
+  to: name.describe('The destination that is asked'),
+  after: wait.optional().describe('Time since the step before'),
 });
 
 const personSchema = z.strictObject({
@@ -143,6 +179,22 @@ export const policySchema = z.strictObject({
     .refine((people) => Object.keys(people).length <= MAX_PEOPLE, `must have at most ${MAX_PEOPLE} people`)
     .optional()
     .describe('Who may decide: by Telegram, or with an operator key whose owner has this name'),
+  destinations: z
+    .record(name, destinationSchema)
+    .refine(
+      (destinations) => Object.keys(destinations).length <= MAX_DESTINATIONS,
+      `must have at most ${MAX_DESTINATIONS} destinations`,
+    )
+    .optional()
+    .describe('Where requests are shown'),
+  chains: z
+    .record(
+      name,
+      z.array(stepSchema).min(1, 'must not be empty').max(MAX_STEPS, `must have at most ${MAX_STEPS} steps`),
+    )
+    .refine((chains) => Object.keys(chains).length <= MAX_CHAINS, `must have at most ${MAX_CHAINS} chains`)
+    .optional()
+    .describe('Who is asked after whom; `default` is the chain of every class that names none'),
   changes: z
     .strictObject({ widening: z.union([z.literal(1), z.literal(2)], { error: 'must be 1 or 2' }).optional() })
     .optional()
@@ -155,6 +207,10 @@ export type RuleMatch = z.infer<typeof matchSchema>;
 export type RuleCase = z.infer<typeof caseSchema>;
 export type InputTest = z.infer<typeof inputTestSchema>;
 export type ClassProperties = z.infer<typeof classSchema>;
+export type DestinationProperties = z.infer<typeof destinationSchema>;
+
+/** The chain of the classes that name none. */
+export const DEFAULT_CHAIN = 'default';
 
 /** The classes that exist without being written. */
 export const BUILT_IN_CLASSES: ReadonlySet<string> = new Set(['normal', 'critical']);

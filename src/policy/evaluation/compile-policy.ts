@@ -1,7 +1,9 @@
 import { runAtOnce, type Steps } from '../../kernel/steps';
 import { durationMs } from '../document/duration';
 import type { Requirement } from '../../kernel/requirement';
+import type { Chain } from '../../kernel/chain';
 import { Roster } from '../../people/roster';
+import { compileChain } from './compile-chain';
 import { listOf, type ClassProperties, type Policy, type Rule } from '../document/policy-schema';
 import { compileCondition } from '../matchers/condition';
 import { allOf, type Match } from '../matchers/match';
@@ -62,6 +64,8 @@ export interface CompiledClass {
   readonly required: Requirement | null;
   /** True if every decision must give its reason. */
   readonly needsReason: boolean;
+  /** Null: the one destination of the installation. */
+  readonly chain: Chain | null;
 }
 
 /** A document ready for evaluation. */
@@ -87,6 +91,11 @@ export class CompiledPolicy {
     this.indexes = [...(base?.indexes ?? []), ...own];
     this.vocabulary =
       base?.vocabulary ?? vocabularyOf([CHANGES, ...rules.flatMap(({ mention }) => mention ?? [])]);
+  }
+
+  /** The lanes that its chains name. */
+  get lanes(): readonly string[] {
+    return [...this.classes.values()].flatMap(({ chain }) => (chain ?? []).flatMap(({ lanes }) => lanes));
   }
 
   /** This policy with rules that allow and are not of the document. */
@@ -145,6 +154,7 @@ export function* compileInSteps({ policy, version }: Accepted, shapes: ToolShape
           together: demandsOneTap(demands),
           required,
           needsReason,
+          chain: compileChain(policy, name),
         },
       ];
     },
@@ -161,9 +171,14 @@ function requirementOf({ approvals = 1, rejections = 1, from }: ClassProperties)
 /** The demands of a class that one tap meets. */
 const ONE_TAP: Readonly<Record<string, unknown>> = { approvals: 1, via: 'any' };
 
+/** Properties that say who is asked, and demand nothing of the decision. */
+const ASKING: ReadonlySet<string> = new Set(['chain']);
+
 /** False for every other demand, so that a new one excludes its class until somebody has thought about it. */
 function demandsOneTap(demands: object): boolean {
-  return Object.entries(demands).every(([name, value]) => value === undefined || value === ONE_TAP[name]);
+  return Object.entries(demands).every(
+    ([name, value]) => value === undefined || ASKING.has(name) || value === ONE_TAP[name],
+  );
 }
 
 /** Compiles one rule, for its cases too. `documentMode`: the mode of the document. */

@@ -1,4 +1,5 @@
 import { strictest, type Requirement } from '../../kernel/requirement';
+import type { Chain } from '../../kernel/chain';
 import { TooLongToMatch } from '../matchers/glob';
 import type { Doubt, Match } from '../matchers/match';
 import { prove, type Candidate, type Proof } from '../shell/prove';
@@ -20,6 +21,8 @@ export interface Ruling {
   readonly required: Requirement | null;
   /** True if one of its classes demands a reason of each decision. */
   readonly needsReason: boolean;
+  /** Those who are asked one after the other; null: the one destination of the installation. */
+  readonly chain: Chain | null;
   /** The words of the command that matched. */
   readonly tokens: readonly string[];
   /** The words of a denial. */
@@ -116,6 +119,7 @@ function deny(found: readonly Found[]): Ruling {
     timeoutMs: null,
     required: null,
     needsReason: false,
+    chain: null,
     say: says.length === 0 ? null : [...new Set(says)].join(' '),
     doubt: null,
   };
@@ -131,14 +135,16 @@ function ask(
   const own = asks.length === 0 ? ['normal'] : asks.map(({ rule }) => rule.class);
   const names = new Set([...own, ...others]);
   const classes = [...names].flatMap((name) => policy.classes.get(name) ?? []);
+  const [first] = [...names].toSorted(compareClasses);
   const timeouts = classes.flatMap(({ timeoutMs }) => timeoutMs ?? []);
   return {
     decision: 'ask',
     ...evidence(asks),
-    class: [...names].toSorted(compareClasses)[0] ?? 'normal',
+    class: first ?? 'normal',
     timeoutMs: timeouts.length === 0 ? null : Math.min(...timeouts),
     required: strictest(classes.flatMap(({ required }) => required ?? [])),
     needsReason: classes.some(({ needsReason }) => needsReason),
+    chain: (first === undefined ? null : policy.classes.get(first)?.chain) ?? null,
     say: null,
     doubt,
   };
@@ -163,6 +169,7 @@ function allow(policy: CompiledPolicy, found: readonly Found[], facts: Facts): R
     timeoutMs: null,
     required: null,
     needsReason: false,
+    chain: null,
     say: null,
     doubt: null,
   } as const;

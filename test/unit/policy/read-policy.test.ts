@@ -228,11 +228,9 @@ describe('people', () => {
 
 describe('properties that a later version enforces', () => {
   it.each([
-    ['destinations', { destinations: {} }],
     ['rota', { rota: {} }],
-    ['chains', { chains: {} }],
     ['via', { classes: { critical: { via: 'console' } } }],
-    ['chain', { classes: { critical: { chain: 'critical' } } }],
+    ['claim', { classes: { critical: { claim: '5m' } } }],
   ])('refuses %s, with the words of what this version enforces', (property, others) => {
     expect(refusalOfRule({}, others)).toEqual([
       expect.stringMatching(

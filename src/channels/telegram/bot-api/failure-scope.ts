@@ -43,3 +43,12 @@ export function scopeOf(failure: TelegramFailure): FailureScope {
       return 'connection';
   }
 }
+
+/** True if the chat refuses messages, and not the message: it is gone, or the bot may not write there. */
+export function isRefused(failure: TelegramFailure): boolean {
+  return (
+    scopeOf(failure) === 'lane' &&
+    (failure.reason === 'forbidden' || failure.reason === 'bad-request') &&
+    failure.migratedToChatId === null
+  );
+}

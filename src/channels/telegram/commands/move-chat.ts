@@ -28,10 +28,14 @@ export class MoveChatHandler implements ICommandHandler<MoveChatCommand> {
   async execute({ fromChatId: from, toChatId: to }: MoveChatCommand): Promise<void> {
     const isNew = (await this.moves.movedTo(from)) === null;
     await this.moves.follow(from, to);
-    const cards = await this.cards.enqueueMissing({ chatId: to, threadId: NO_TOPIC });
+    const chained = await this.cards.enqueueMoved(from, to);
     await this.destination.now();
+    const isOwn = this.destination.isIn(to);
+    const missing = isOwn ? await this.cards.enqueueMissing({ chatId: to, threadId: NO_TOPIC }) : 0;
+    const cards = chained + missing;
     if (!isNew) return;
-    const advice = `the chat ${from} has become ${to}: set TELEGRAM_CHAT_ID to that`;
+    const name = isOwn ? 'TELEGRAM_CHAT_ID' : 'the destination in the policy';
+    const advice = `the chat ${from} has become ${to}: set ${name} to that`;
     this.log.event('error', 'escalation.chat-migrated', { from, to, cards }, advice);
   }
 }

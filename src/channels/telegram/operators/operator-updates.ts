@@ -7,6 +7,7 @@ import { FinishedApprovals } from '../../../approvals/finished-approvals';
 import type { ApprovalPage } from '../../../approvals/queries/list-approvals';
 import { SummarizePendingQuery } from '../../../approvals/queries/summarize-pending';
 import { listCallbackData, parseListTap, stopCallbackData, type ListTap } from './callback-data';
+import { BeginDirectLaneCommand } from '../commands/begin-direct-lane';
 import { BringUpCardCommand } from '../commands/bring-up-card';
 import { OfferStopCommand } from '../commands/offer-stop';
 import { MoveChatCommand } from '../commands/move-chat';
@@ -185,7 +186,7 @@ export class OperatorUpdates {
 
   /** Follows only the upgrade of the operators' group; the bot may be in others. */
   private async follow(from: string, to: string): Promise<void> {
-    if (from === this.destination.configured.chatId)
+    if (from === this.destination.configured.chatId || this.people.isDestination(from))
       await this.commands.execute(new MoveChatCommand(from, to));
   }
 
@@ -242,6 +243,9 @@ export class OperatorUpdates {
 
   private async forAnybody(context: Said, compose: (sender: Sender) => RichText): Promise<void> {
     const sender = this.people.senderOf(context.message);
+    // Somebody whom a policy will name may have started the bot before.
+    if (sender.kind !== 'anonymous' && context.message.chat.id === sender.id)
+      await this.commands.execute(new BeginDirectLaneCommand(sender.id));
     const answer = () => plain(compose(sender));
     await this.answer(
       context,
@@ -285,8 +289,9 @@ export class OperatorUpdates {
       const { message, buttons } = await this.listOf(await this.pageOfPending(tap.beforeId));
       return this.chat.edit(chatId, messageId, message, { buttons, isReply: true });
     }
-    const [card] = await this.commands.execute(new BringUpCardCommand(tap.id));
-    if (card?.chatId !== chatId) return;
+    const cards = await this.commands.execute(new BringUpCardCommand(tap.id));
+    const card = cards.find((each) => each.chatId === chatId);
+    if (card === undefined) return;
     await this.chat.send(card, renderHere(tap.id), { replyTo: card.messageId, isReply: true });
   }
 

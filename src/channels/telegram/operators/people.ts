@@ -3,6 +3,7 @@ import type { Actor, Person } from '../../../kernel/actor';
 import { CONFIG, telegramOf, type Config } from '../../../config/environment';
 import { ActivePolicy } from '../../../policy/active-policy';
 import { Destination } from '../destination';
+import { parseLane } from '../lane';
 
 /**
  * The accounts that Telegram names as the sender of messages without a personal id: those of anonymous administrators,
@@ -73,6 +74,11 @@ export class People {
   /** True if the service answers in the chat. Anybody can add the bot to their own group and read its answers there. */
   async answersIn({ id }: ChatLike): Promise<boolean> {
     const isPrivate = id > 0;
-    return isPrivate || (await this.destination.includes(String(id)));
+    return isPrivate || this.isDestination(String(id)) || (await this.destination.includes(String(id)));
+  }
+
+  /** True if a chain of the active policy asks in the chat. */
+  isDestination(chatId: string): boolean {
+    return this.policy.lanes.some((lane) => parseLane(lane).chatId === chatId);
   }
 }

@@ -1,0 +1,94 @@
+import type { Statement } from '../../database/database';
+import { IS_SHOWN_IN } from '../../outbox/shown';
+import { showCards } from '../../outbox/outbox-work';
+import { IS_ADDRESSED } from '../../people/direct-lanes';
+
+/** JavaScript dates hold milliseconds. */
+const NOW = `date_trunc('milliseconds', now())`;
+
+/**
+ * Parameters: limit. Locks steps that are due, with their requests: a settlement waits until the step has begun, and so
+ * deletes the row of the next one. The next statement sees what was committed before these locks.
+ */
+export const LOCK_DUE_STEPS: Statement = {
+  name: 'chain-lock-due',
+  text: `
+  select outbox.id from outbox join approvals on approvals.id = outbox.approval_id
+  where outbox.kind = 'step' and outbox.available_at <= now()
+  order by outbox.available_at limit $1 for no key update of outbox, approvals skip locked`,
+};
+
+/** A lane that was asked shows the request, or will. */
+const IS_REACHED = (
+  lane: string,
+): string => `(${IS_SHOWN_IN('step.approval_id', lane)} or exists (select from outbox as card
+        where card.approval_id = step.approval_id and card.kind = 'card' and card.lane = ${lane}
+          and card.dead_at is null and card.refused_at is null))`;
+
+/**
+ * Parameters: ids of locked steps. Runs each once. A row holds the steps of its chain, the place of the next one (`at`), its
+ * time (`dueMs`; absent: now, null: no step is left), and the lanes of the last one (`asked`). A step begins at its time, or
+ * as soon as no lane of the step before shows the request or may still show it. If that is so behind the last step, and no
+ * message shows the request anywhere, nobody can be reached. A settled request has no further step.
+ */
+export const RUN_STEPS: Statement = {
+  name: 'chain-run',
+  text: `
+  with found as materialized (
+    select outbox.id, approval_id, correlation_id, owner, required, data::jsonb as chain,
+      coalesce((data::jsonb ->> 'at')::int, 0) as at, jsonb_array_length(data::jsonb -> 'steps') as steps,
+      status = 'pending' and expires_at > now() as is_open, unreachable_at
+    from outbox join approvals on approvals.id = approval_id
+    where outbox.id = any($1::bigint[])
+  ), judged as materialized (
+    select *, chain -> 'steps' -> at as next, chain ->> 'dueMs' is null
+        or to_timestamp((chain ->> 'dueMs')::float8 / 1000) <= now() as is_due,
+      at > 0 and not exists (select from jsonb_array_elements_text(chain -> 'asked') as asked (lane)
+        where ${IS_REACHED('asked.lane')}) as has_failed
+    from found as step
+  ), begun as materialized (
+    select * from judged as step where is_open and at < steps and (is_due or has_failed)
+  ), targets as materialized (
+    select begun.id, fixed.lane from begun cross join jsonb_array_elements_text(next -> 'lanes') as fixed (lane)
+    union
+    select begun.id, direct.lane from begun
+      join policy_state on jsonb_array_length(next -> 'direct') > 0
+      join people on people.version = policy_state.active_version and ${IS_ADDRESSED(`next -> 'direct'`)}
+      join direct_lanes as direct on direct.kind = 'telegram' and direct.id = people.telegram::text
+    where eligible_person(begun.owner, begun.required, direct.kind, direct.id) is not null
+  ), queued as (${showCards('(select approval_id, lane from targets join begun using (id)) as wanted')}
+  ), unreachable as (
+    update approvals set unreachable_at = ${NOW} from judged as step
+    where approvals.id = step.approval_id and step.is_open and step.at >= steps and has_failed
+      and step.unreachable_at is null and not exists (select from cards as shown
+        where shown.approval_id = step.approval_id and shown.message_id is not null)
+    returning approvals.id, approvals.correlation_id
+  ), audited as (
+    insert into audit_log (at, type, actor, approval_id, correlation_id, data)
+    select ${NOW}, 'approval.escalated', 'system:chain', approval_id, correlation_id, json_build_object('step', at + 1,
+      'cause', case when is_due then 'time' else 'undeliverable' end,
+      'lanes', array(select lane from targets where targets.id = begun.id order by lane))::text
+    from begun where at > 0
+    union all
+    select ${NOW}, 'approval.unreachable', 'system:chain', id, correlation_id, '{}' from unreachable
+  ), gone as (
+    delete from outbox using judged where outbox.id = judged.id and not is_open
+  ), planned as (
+    select id, chain || jsonb_build_object('at', at + 1, 'asked', array(select lane from targets where targets.id = begun.id),
+        'dueMs', floor(extract(epoch from now()) * 1000) + (chain -> 'steps' -> (at + 1) ->> 'afterMs')::float8) as chain,
+      not exists (select from targets where targets.id = begun.id) as is_empty
+    from begun
+    union all
+    select id, chain, false from judged where is_open and id not in (select id from begun)
+  ), rescheduled as (
+    update outbox set data = planned.chain::text, available_at = case when is_empty then now()
+      else coalesce(to_timestamp((planned.chain ->> 'dueMs')::float8 / 1000), 'infinity') end
+    from planned where outbox.id = planned.id
+  )
+  select approval_id as id, correlation_id as "correlationId", at + 1 as step,
+    case when is_due then 'time' else 'undeliverable' end as cause,
+    (select count(*)::int from targets where targets.id = begun.id) as lanes
+  from begun
+  union all
+  select id, correlation_id, null, 'unreachable', 0 from unreachable`,
+};

@@ -1,0 +1,11 @@
+/** One step of a chain: the lanes that show the request, and the wait since the step before. */
+export interface ChainStep {
+  readonly lanes: readonly string[];
+  /** Groups and people: their own lanes show the request, where they may decide it. */
+  readonly direct: readonly string[];
+  /** Milliseconds; 0 for the first step. */
+  readonly afterMs: number;
+}
+
+/** Those who are asked, one step after the other. */
+export type Chain = readonly ChainStep[];
