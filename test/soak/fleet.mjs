@@ -185,7 +185,7 @@ export class Fleet {
     return this.control('DELETE', 'faults');
   }
 
-  /** What is still open when the time is over: pending requests, outbox rows, messages with a button. */
+  /** Returns what is still open when the time is over: pending requests, outbox rows, messages with a button. */
   async leftAfter(withinSeconds, operator) {
     operator.tapsEverything = true;
     for (const deadline = Date.now() + withinSeconds * 1000; ; await sleep(500)) {
