@@ -3,12 +3,14 @@ import { Injectable } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { EventBus } from '@nestjs/cqrs';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { presentedKey } from '../access/access.guard';
+import { KeyRing } from '../access/key-ring';
 import { MAX_DISCARDED_BYTES } from '../http/problem';
 import { Log } from '../logging/log';
 import type { SpottedBody } from './adapter';
 import { ConnectorAnswered } from './connector-events';
 import { membersOf } from './member-spotter';
-import { PassingBody } from './passing-body';
+import { INSPECTED_OF_STRANGERS, PassingBody } from './passing-body';
 import { denialFor, mayMeanConnector, NOTHING_SPOTTED, TELLING } from './refused-calls';
 
 const OK = 200;
@@ -38,6 +40,7 @@ export class CallsNeverFail {
 
   constructor(
     private readonly host: HttpAdapterHost,
+    private readonly keys: KeyRing,
     private readonly events: EventBus,
     private readonly log: Log,
   ) {}
@@ -72,23 +75,38 @@ export class CallsNeverFail {
 
   private async answer(request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<unknown> {
     const reason = reasonIn(payload);
-    const denial = denialFor(request.url, await this.spottedIn(request), reason);
+    const isKnown = await this.hasValidKey(request);
+    const limit = isKnown ? MAX_DISCARDED_BYTES : INSPECTED_OF_STRANGERS;
+    const denial = denialFor(request.url, await this.spottedIn(request, limit), reason);
     if (denial === null) return payload;
     const { connector, calls, answer } = denial;
     const { statusCode: status } = reply;
     const fields = { connector, status, reason };
-    this.log.event('warn', 'connector.refused', fields, 'an agent was denied unasked');
-    for (let n = 0; n < calls; n++) this.events.publish(new ConnectorAnswered(connector, 'failed'));
+    // Anybody can send calls without a key; the access log has one line a minute for each source of them.
+    this.log.event(isKnown ? 'warn' : 'debug', 'connector.refused', fields, 'an agent was denied unasked');
+    for (let n = 0; n < (isKnown ? calls : 1); n++)
+      this.events.publish(new ConnectorAnswered(connector, 'failed'));
     void reply.status(OK).header('content-type', 'application/json; charset=utf-8');
     return JSON.stringify(answer);
   }
 
-  private spottedIn(request: FastifyRequest): SpottedBody | Promise<SpottedBody> {
+  /** False also while keys cannot be read. */
+  private async hasValidKey(request: FastifyRequest): Promise<boolean> {
+    const key = presentedKey(request);
+    if (key === null) return false;
+    try {
+      return (await this.keys.identify(key)) !== null;
+    } catch {
+      return false; // the refusal, which is the answer, has the reason
+    }
+  }
+
+  private spottedIn(request: FastifyRequest, limit: number): SpottedBody | Promise<SpottedBody> {
     const { raw, headers, body } = request;
     if (body !== undefined) return membersOf(body, TELLING);
     if (Number(headers['content-length'] ?? 0) > MAX_DISCARDED_BYTES) return NOTHING_SPOTTED;
     // The call was refused before anything read its body.
     const passing = this.passing.get(request) ?? (raw.readableEnded ? null : this.watch(request, raw));
-    return passing ? passing.spotted() : NOTHING_SPOTTED;
+    return passing ? passing.spotted(limit) : NOTHING_SPOTTED;
   }
 }

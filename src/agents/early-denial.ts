@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream';
-import { PassingBody } from './passing-body';
+import { INSPECTED_OF_STRANGERS, PassingBody } from './passing-body';
 import { denialFor, mayMeanConnector } from './refused-calls';
 
 /**
@@ -16,9 +16,9 @@ export async function denyEarly(
   const { method, url = '' } = request;
   if (method !== 'POST' || !mayMeanConnector(url)) return false;
   const passing = new PassingBody();
-  // Of a truncated body, the received part counts.
+  // Of a truncated body, the received part counts. Keys cannot be checked yet.
   pipeline(request, passing, () => undefined);
-  const denial = denialFor(url, await passing.spotted(), reason);
+  const denial = denialFor(url, await passing.spotted(INSPECTED_OF_STRANGERS), reason);
   if (denial === null) return false;
   response
     .writeHead(200, { 'content-type': 'application/json; charset=utf-8', connection: 'close' })

@@ -80,7 +80,8 @@ function newApp(): FastifyInstance {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   app.addHook('onRequest', (request, _reply, done) => {
-    const isBotApi = /^\/(file\/)?bot/.test(request.url);
+    // The route and not the URL: the router decodes escapes.
+    const isBotApi = /^\/(file\/)?bot:/.test(request.routeOptions.url ?? '');
     const isAdmitted = isBotApi ? calledFromHere(request) : comesFromHere(request);
     const refused = 'requests from other sites are refused';
     const refusal = isBotApi ? forbidden(refused) : new ControlError(403, refused);

@@ -193,3 +193,20 @@ describe('a request behind an answer that is held', () => {
     },
   );
 });
+
+describe('calls without a valid key', () => {
+  it('are one refusal each in the metrics, and no warning in the log', async () => {
+    const failed = async () => {
+      const text = await (await fetch(`${service.app.url}/metrics`)).text();
+      return Number(/^connector_answers_total\{(?=.*"mcp")(?=.*"failed").*\} (\d+)/m.exec(text)?.[1] ?? 0);
+    };
+    const warnings = () =>
+      service.app.events.filter(({ event, level }) => event === 'connector.refused' && level === 'warn')
+        .length;
+    const batch = Array.from({ length: 100 }, (_, id) => ({ ...MCP_CALL, id }));
+    const [before, warned] = [await failed(), warnings()];
+    expect((await answerTo(MCP, { method: 'POST', body: batch, key: null })).status).toBe(200);
+    expect(await failed()).toBe(before + 1);
+    expect(warnings()).toBe(warned);
+  });
+});

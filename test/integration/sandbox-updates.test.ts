@@ -234,13 +234,14 @@ describe('control calls that cannot be done', () => {
 
   it('a web page calls no method of a bot: not as an image, not from another origin, not under another name', async () => {
     const { port } = new URL(sandbox().url);
-    const call = (headers: OutgoingHttpHeaders) =>
+    const call = (headers: OutgoingHttpHeaders, bot = 'bot') =>
       new Promise<number | undefined>((resolve, reject) => {
-        const path = `/bot${TOKEN}/sendMessage?chat_id=${GROUP}&text=hi`;
+        const path = `/${bot}${TOKEN}/sendMessage?chat_id=${GROUP}&text=hi`;
         get({ port, path, headers }, (answer) => resolve(answer.resume().statusCode)).on('error', reject);
       });
     expect(await call({ 'sec-fetch-site': 'cross-site' })).toBe(403);
     expect(await call({ 'sec-fetch-site': 'same-site' })).toBe(403);
+    expect(await call({ 'sec-fetch-site': 'cross-site' }, '%62ot')).toBe(403);
     expect(await call({ origin: 'http://elsewhere.example' })).toBe(403);
     expect(await call({ host: `elsewhere.example:${port}` })).toBe(403);
     expect(await sandbox().messages()).toEqual([]);
