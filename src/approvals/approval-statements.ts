@@ -263,6 +263,7 @@ export const COUNT: Statement = {
     where id = $1 and ${STILL_PENDING} and expires_at > now() and not (${SAME_OWNER}) and required is not null
       and ${ELIGIBLE_PERSON('$3', '$4')} is not null and ${PEOPLE} < ${NEEDED}
       and not exists (select from decisions where approval_id = approvals.id and verdict = $2
+        and (reason is not null or $6::text is null)
         and ${ELIGIBLE_PERSON('by_kind', 'by_id')} = ${ELIGIBLE_PERSON('$3', '$4')})
   ), replaced as (
     delete from decisions using counted join approvals using (id)

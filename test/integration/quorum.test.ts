@@ -67,8 +67,13 @@ async function apply(document: string): Promise<void> {
 
 const as = (key: string) => ({ authorization: `Bearer ${key}` });
 
-const decide = (key: string, id: string, decision = 'approved'): Promise<Answer<ApprovalJson>> =>
-  api.call(null, 'POST', `/api/approvals/${id}/decision`, { decision }, as(key));
+const decide = (
+  key: string,
+  id: string,
+  decision = 'approved',
+  reason?: string,
+): Promise<Answer<ApprovalJson>> =>
+  api.call(null, 'POST', `/api/approvals/${id}/decision`, { decision, reason }, as(key));
 
 const takeBack = (key: string, id: string): Promise<Answer<ApprovalJson>> =>
   api.call(null, 'DELETE', `/api/approvals/${id}/decision`, undefined, as(key));
@@ -89,6 +94,20 @@ const audited = async (id: string) =>
 
 describe('a class that needs two people', () => {
   beforeEach(() => apply(POLICY));
+
+  it('takes the reason of somebody who is counted already, once', async () => {
+    const id = await asked();
+    await decide(keys.olivia, id);
+    await decide(keys.oliviaToo, id, 'approved', 'I watch it');
+    await decide(keys.olivia, id, 'approved', 'another reason');
+    await decide(keys.olivia, id);
+    const { decisions } = (await decide(keys.sam, id)).body;
+    expect(decisions).toMatchObject([
+      { by: { name: 'olivia' }, reason: 'I watch it' },
+      { by: { name: 'sam' }, reason: null },
+    ]);
+    expect((await audited(id)).filter((line) => line.startsWith('approval.counted'))).toHaveLength(2);
+  });
 
   it('is approved by two different people, and its receipt and answers name both', async () => {
     const id = await asked();
@@ -326,7 +345,8 @@ it('three people settle it whatever the order of their names, in the collation o
 it('people still decide after the migration was reverted and made again', async () => {
   await apply(POLICY);
   const id = await asked();
-  await revertMigration(database.url);
+  const added = 'AddPeople1795464000045';
+  for (let name = ''; name !== added;) name = (await revertMigration(database.url)) ?? added;
   const [ended] = await database.query<{ due: boolean }>(
     `select expires_at <= now() as due from approvals where id = $1`,
     [id],

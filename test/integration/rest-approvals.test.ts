@@ -64,7 +64,7 @@ describe('POST /api/approvals', () => {
       acknowledged: null,
       receipt: null,
       policy: null,
-      required: { approvals: 1, rejections: 1, from: [], via: 'any' },
+      required: { approvals: 1, rejections: 1, from: [], via: 'any', reason: 'optional' },
       decisions: [],
     });
     expect((await service.api.get(approval.id)).body).toEqual(approval);

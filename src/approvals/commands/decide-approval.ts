@@ -85,7 +85,7 @@ export class DecideApprovalHandler implements ICommandHandler<DecideApprovalComm
       this.events.publish(new ApprovalSettled(decided));
       return decided;
     }
-    return this.explain(seen, command);
+    return this.explain(seen, command, shown.digest);
   }
 
   /** Records the decision; more people must decide. */
@@ -96,7 +96,7 @@ export class DecideApprovalHandler implements ICommandHandler<DecideApprovalComm
   ): Promise<DecidedApproval | PendingApproval | null> {
     const { id, by, verdict, reason } = command;
     if (!(await this.store.count(id, by, verdict, { reason, displayDigest })))
-      return this.explain(seen, command);
+      return this.explain(seen, command, displayDigest);
     this.events.publish(new DecisionCounted(id, verdict, by));
     return this.pending(id);
   }
@@ -104,9 +104,13 @@ export class DecideApprovalHandler implements ICommandHandler<DecideApprovalComm
   private async explain(
     seen: Snapshot,
     command: DecideApprovalCommand,
-  ): Promise<DecidedApproval | PendingApproval | null> {
-    const why = await explainRefusal(seen, command, this.store);
-    return why === 'counted' ? this.pending(command.id) : null;
+    displayDigest: string | null,
+  ): Promise<PendingApproval | null> {
+    const { id, by, verdict, reason } = command;
+    if ((await explainRefusal(seen, command, this.store)) !== 'counted') return null;
+    // Counted under another account of the same person, who has a reason now.
+    if (reason !== null) await this.store.count(id, by, verdict, { reason, displayDigest });
+    return this.pending(id);
   }
 
   /** @returns null if it has settled meanwhile. */
