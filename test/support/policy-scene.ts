@@ -67,5 +67,6 @@ export function refusalOf(text: string): string[] {
 /** The words of a command by which a rule that denies finds it; null if it does not. */
 export function mentionIn(text: string, matcher: CommandMatcher): readonly string[] | null {
   const mention = compileMention(matcher);
-  return findMention(indexCommands([parseCommand(text)], vocabularyOf([mention])), mention);
+  const texts = { commands: [parseCommand(text)], others: [], joined: [], names: [], isCut: false };
+  return findMention(indexCommands(texts, vocabularyOf([mention])), mention)?.tokens ?? null;
 }

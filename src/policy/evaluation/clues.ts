@@ -77,6 +77,7 @@ export function wordsOf(facts: Facts): Iterable<string> | null {
 export function hostsOf(facts: Facts, use: PatternUse): readonly string[] | null {
   return read(facts, () => {
     const isKnown = facts.has('url');
+    if (isKnown && facts.hasForeign()) return null;
     if (!isKnown && use === 'prove') return [];
     const hosts = isKnown ? facts.hosts() : hostsOfTexts(facts);
     // A doubtful host is a doubt about every rule.
@@ -94,6 +95,7 @@ function hostsOfTexts(facts: Facts): readonly AskedHost[] | null {
 export function pathsOf(facts: Facts, use: PatternUse): readonly AskedPath[] | null {
   return read(facts, () => {
     const isKnown = facts.has('path', 'tree');
+    if (isKnown && facts.hasForeign()) return null;
     if (!isKnown && use === 'prove') return [];
     const paths = isKnown ? pathsOfInput(facts) : pathsOfTexts(facts);
     return paths?.every(({ path }) => path.spellings.length > 0) ? paths : null;

@@ -3,7 +3,7 @@ import type { JsonValue } from '../../kernel/json';
 import { listOf, type InputTest, type RuleMatch } from '../document/policy-schema';
 import { MAX_TEXT } from '../matchers/glob';
 import { compileHostPattern, type AskedHost } from '../matchers/host-pattern';
-import { anyOf, type Match } from '../matchers/match';
+import { anyOf, type Doubt, type Match } from '../matchers/match';
 import { compilePathPattern, type PatternUse } from '../matchers/path-pattern';
 import type { ResolvedPath } from '../matchers/resolve-path';
 import { compileTextPattern, isLiteral } from '../matchers/text-pattern';
@@ -101,23 +101,22 @@ function hosts(list: readonly string[], use: PatternUse): Matcher {
   const named = list.filter((pattern) => pattern !== '*').map((pattern) => compileHostPattern(pattern, use));
   const isCaught = ({ host, isCertain }: HostInCommand) =>
     (isCertain ? patterns : named).some((matches) => matches(host));
-  return (facts) => {
-    if (!facts.has('url')) {
-      if (use === 'prove') return false;
-      if (facts.lacksCommand) return NO_COMMAND;
-      const asked = facts.hostsInTexts();
-      const isAsked = (host: AskedHost) => {
-        facts.spend(patterns.length);
-        return patterns.some((matches) => matches(host));
-      };
-      if (asked.found.some(isAsked)) return true;
-      const inCommand = facts.commandHosts();
-      facts.spend(inCommand.length * patterns.length);
-      if (inCommand.some((found) => isCaught(found))) return true;
-      if (asked.isCut) return CUT;
-      const written = inCommand.find(({ host, isCertain }) => isCertain && host.doubt !== null)?.host.doubt;
-      return written ? { reason: 'url', words: written } : false;
-    }
+  const inTexts = (facts: Facts): Match => {
+    if (facts.lacksCommand) return NO_COMMAND;
+    const asked = facts.hostsInTexts();
+    const isAsked = (host: AskedHost) => {
+      facts.spend(patterns.length);
+      return patterns.some((matches) => matches(host));
+    };
+    if (asked.found.some(isAsked)) return true;
+    const inCommand = facts.commandHosts();
+    facts.spend(inCommand.length * patterns.length);
+    if (inCommand.some((found) => isCaught(found))) return true;
+    if (asked.isCut) return CUT;
+    const written = inCommand.find(({ host, isCertain }) => isCertain && host.doubt !== null)?.host.doubt;
+    return written ? { reason: 'url', words: written } : false;
+  };
+  const inUrls = (facts: Facts): Match => {
     const asked = facts.hosts();
     if (asked === null) return { reason: 'url', words: 'the URL is missing or cannot be read' };
     facts.spend(asked.length * patterns.length);
@@ -126,6 +125,11 @@ function hosts(list: readonly string[], use: PatternUse): Matcher {
     if (use === 'catch' && asked.some(isMatch)) return true;
     if (doubt !== null) return { reason: 'url', words: doubt };
     return use === 'prove' && asked.every(isMatch);
+  };
+  return (facts) => {
+    if (!facts.has('url')) return use === 'catch' && inTexts(facts);
+    const known = inUrls(facts);
+    return use === 'catch' && facts.hasForeign() ? anyOf([known, inTexts(facts)]) : known;
   };
 }
 
@@ -185,16 +189,21 @@ function memberAt(value: JsonValue | undefined, path: readonly string[]): JsonVa
   }, value);
 }
 
-/** A command anywhere in the line; for an unknown tool, in any of its texts. */
+const SCATTERED: Doubt = { reason: 'command', words: 'the words of a command are in several members' };
+
+/**
+ * A command anywhere in the line; for an unknown tool, in any of its texts. Words that are divided among several texts and
+ * names may be a command, and may mean nothing: they are a doubt.
+ */
 function commands(matcher: CommandMatcher): Matcher {
   const mention = compileMention(matcher);
   return (facts, tokens) => {
-    if (facts.shape !== null && !facts.has('command')) return false;
+    if (facts.shape !== null && !facts.has('command') && !facts.hasForeign()) return false;
     if (facts.lacksCommand) return NO_COMMAND;
     facts.spend(1);
     const found = findMention(facts.index(), mention, facts.spend);
-    if (found === null) return false;
-    tokens.push(...found);
-    return true;
+    if (found === null) return facts.index().tokens === null && CUT;
+    tokens.push(...found.tokens);
+    return found.isScattered ? SCATTERED : true;
   };
 }

@@ -9,6 +9,8 @@ import type { ResolvedPath } from '../matchers/resolve-path';
 import { CUT, NO_COMMAND, type AskedPath, type Facts } from './facts';
 import type { Matcher } from './matcher';
 
+const LONG_DIRECTORY: Doubt = { reason: 'limit', words: 'the working directory is too long' };
+
 /**
  * Compiles `path` with `except`. To prove, every path of the request must match and none may be an exception, not even
  * possibly. To catch, one path is enough, unless it certainly is an exception.
@@ -48,13 +50,17 @@ export function compilePaths(list: readonly string[], except: readonly string[],
     const isFound = words.found.some(({ path, hasSlash }) => {
       facts.spend(cost);
       const found = match(path, facts);
-      return found === true || (found === 'missing' && hasSlash);
+      return found === true || (found === 'missing' && hasSlash && !facts.hasLongDirectory);
     });
     if (isFound) return true;
     const asked = facts.commandPaths();
     facts.spend(asked.length * cost);
     const found = anyOf(asked.map((path) => inCommand(path, facts)));
-    return found === false && words.isCut ? CUT : found;
+    if (found !== false) return found;
+    if (words.isCut) return CUT;
+    const isOpen =
+      facts.hasLongDirectory && words.found.some(({ path, hasSlash }) => hasSlash && path.root === 'unknown');
+    return isOpen && LONG_DIRECTORY;
   };
   const inCommand = ({ path, isTree }: AskedPath, facts: Facts): Match => {
     const found = match(path, facts);
@@ -66,14 +72,19 @@ export function compilePaths(list: readonly string[], except: readonly string[],
     );
   };
 
-  return (facts) => {
-    if (!facts.has('path', 'tree')) return use === 'catch' && inWords(facts);
+  const inMembers = (facts: Facts): Match => {
     const paths = facts.paths();
     if (paths === null) return 'missing';
     facts.spend(paths.length * cost);
     return use === 'prove'
       ? allOf(paths.map((path) => prove(path, facts)))
       : anyOf(paths.map((path) => catchPath(path, facts)));
+  };
+
+  return (facts) => {
+    if (!facts.has('path', 'tree')) return use === 'catch' && inWords(facts);
+    const known = inMembers(facts);
+    return use === 'catch' && facts.hasForeign() ? anyOf([known, inWords(facts)]) : known;
   };
 }
 

@@ -1,5 +1,5 @@
 import { canonicalize } from '../../kernel/canonical-json';
-import type { JsonValue } from '../../kernel/json';
+import type { JsonObject, JsonValue } from '../../kernel/json';
 import { conditionContext, type ConditionContext } from '../matchers/condition';
 import { MAX_SEGMENT, MAX_TEXT } from '../matchers/glob';
 import { hostOf, hostsOfWord, type AskedHost } from '../matchers/host-pattern';
@@ -8,7 +8,7 @@ import { resolvePath, type ResolvedPath } from '../matchers/resolve-path';
 import { parseCommand, type ParsedCommand } from '../shell/parse-command';
 import { indexCommands } from '../shell/mentions';
 import { piecesOf, readsTree, usesNetwork } from '../shell/readings';
-import { resolveIn, walk, type Run } from '../shell/prove';
+import { MAX_DIRECTORY, resolveIn, walk, type Run } from '../shell/prove';
 import { Vocabulary, type TokenIndex } from '../shell/token-index';
 import type { MemberRole, ToolShape } from '../tool-shapes';
 import type { PolicyRequest } from './policy-request';
@@ -21,8 +21,14 @@ const MAX_SEARCHED = 32 * 1024;
 const MAX_RESOLVING_STEPS = MAX_STEPS / 4;
 /** The steps of resolving a path or parsing a URL. */
 const STEPS_OF_AN_ITEM = 25;
+/** Characters of a working directory whose resolving is within these steps. */
+const ORDINARY_DIRECTORY = 32;
 /** Texts of an unknown tool's input in which the same is done. */
 const MAX_TEXTS = 200;
+/** Texts and names of an unknown tool's input in which words are searched. */
+const MAX_INDEXED = 20_000;
+/** A text of an unknown tool that is longer than this is not the name of a host. */
+const MAX_HOST = 300;
 
 /** The doubt about a request without a command line where the tool has one: nobody can tell what it does. */
 export const NO_COMMAND: Doubt = { reason: 'command', words: 'the command is missing or is not text' };
@@ -114,6 +120,16 @@ export class Facts {
     return this.cwd?.root === 'absolute' && this.cwd.doubt === null ? this.cwd.text : null;
   }
 
+  /** The working directory, where many words are resolved in it; null if it is unknown or too long for that. */
+  private get base(): ResolvedPath | null {
+    return this.hasLongDirectory ? null : this.cwd;
+  }
+
+  /** True if the working directory is too long to resolve many words in it. */
+  get hasLongDirectory(): boolean {
+    return this.cwd !== null && this.cwd.text.length > MAX_DIRECTORY;
+  }
+
   /** The simple commands of a command line that is understood. */
   private readonly runs = once((): readonly Run[] => {
     const command = this.command();
@@ -124,9 +140,9 @@ export class Facts {
   readonly commandPaths = once((): readonly AskedPath[] => {
     const asked = new Map<string, AskedPath>();
     const add = (text: string, directory: string | null, isTree: boolean): void => {
-      this.spend(1);
+      this.spend(STEPS_OF_AN_ITEM + stepsOfPath(text, directory ?? this.base?.text ?? null));
       const resolved = resolveIn(directory, text);
-      const path = resolved === null ? resolvePath(text, this.cwd) : resolvePath(resolved, null);
+      const path = resolved === null ? resolvePath(text, this.base) : resolvePath(resolved, null);
       // No file system has a longer name.
       if (path.text.split('/').some(({ length }) => length > MAX_SEGMENT)) return;
       asked.set(path.text, { path, isTree: isTree || (asked.get(path.text)?.isTree ?? false) });
@@ -144,16 +160,22 @@ export class Facts {
   });
 
   /** Everything that a command line that is understood may take for a host. */
-  readonly commandHosts = once((): readonly HostInCommand[] =>
-    this.runs().flatMap(({ simple }) => {
+  readonly commandHosts = once((): readonly HostInCommand[] => {
+    const inCommand = this.runs().flatMap(({ simple }) => {
       const isClient = usesNetwork(simple);
-      const words = simple.words.slice(1).flatMap(piecesOf);
-      this.spend(words.length);
-      return words
-        .flatMap((word) => hostsOfWord(word))
-        .map(({ host, isBare }) => ({ host, isCertain: isClient || !isBare }));
-    }),
-  );
+      return simple.words
+        .slice(1)
+        .flatMap(piecesOf)
+        .map((word) => ({ word, isClient }));
+    });
+    const inMembers = textsIn(this.foreign(), MAX_TEXTS)
+      .filter(({ text }) => text.length <= MAX_HOST)
+      .map(({ text }) => ({ word: text, isClient: false }));
+    return [...inCommand, ...inMembers].flatMap(({ word, isClient }) => {
+      this.spend(STEPS_OF_AN_ITEM);
+      return hostsOfWord(word).map(({ host, isBare }) => ({ host, isCertain: isClient || !isBare }));
+    });
+  });
 
   /** The paths in the members of a known tool; null if one is missing. */
   readonly paths = once((): readonly AskedPath[] | null => {
@@ -182,41 +204,56 @@ export class Facts {
     return hosts.includes(null) ? null : hosts.filter((host) => host !== null);
   });
 
-  /** The texts in which a path, a URL or a command may hide: the command line, or any text of an unknown tool. */
-  private readonly texts = once((): readonly string[] => {
-    if (this.shape === null) return textsIn(this.request.toolInput);
-    const command = this.command();
-    return command === null ? [] : [command.text];
+  /** The members that nobody knows: all of an unknown tool, and of another those that its shape does not list. */
+  private readonly foreign = once((): JsonObject => {
+    const { toolInput } = this.request;
+    if (this.shape === null) return toolInput;
+    const { members } = this.shape;
+    return Object.fromEntries(Object.entries(toolInput).filter(([name]) => !Object.hasOwn(members, name)));
   });
 
-  /** The beginning of the texts: a bound on its length is a bound on the search. */
+  /** True if a known tool has members that its shape does not list. */
+  readonly hasForeign = once((): boolean => this.shape !== null && Object.keys(this.foreign()).length > 0);
+
+  /**
+   * The beginning of the texts in which a path or a URL may hide: the command line, and any text of an unknown member. A
+   * bound on its length is a bound on the search.
+   */
   private readonly beginning = once((): Searched<string> => {
+    const command = this.command();
+    const members = textsIn(this.foreign(), MAX_TEXTS + 1).map(({ text }) => text);
+    const texts = [...(command === null ? [] : [command.text]), ...members];
     const found: string[] = [];
     let left = MAX_SEARCHED;
-    for (const text of this.texts()) {
-      if (left === 0 || found.length === MAX_TEXTS) break;
+    for (const text of texts.slice(0, MAX_TEXTS)) {
       found.push(text.slice(0, left));
       left -= Math.min(left, text.length);
     }
     this.spend(MAX_SEARCHED - left);
-    const length = this.texts().reduce((sum, text) => sum + text.length, 0);
-    return { found, isCut: length > MAX_SEARCHED || this.texts().length > MAX_TEXTS };
+    const length = texts.reduce((sum, text) => sum + text.length, 0);
+    return { found, isCut: length > MAX_SEARCHED || texts.length > MAX_TEXTS };
   });
 
-  /** The words of all texts that rules look for. The time is linear in the length, whatever the number of rules. */
+  /**
+   * The words that rules look for, in the command line and in the texts and names of unknown members. The time is linear in
+   * the length, whatever the number of rules.
+   */
   readonly index = once((): TokenIndex => {
     const command = this.command();
-    return indexCommands(command ? [command] : this.parsedTexts(), this.vocabulary);
+    const all = textsIn(this.foreign(), MAX_INDEXED + 1);
+    const texts = all.flatMap(({ text, isName }) => (isName ? [] : text));
+    const names = all.flatMap(({ text, isName }) => (isName ? text : []));
+    return indexCommands(
+      {
+        commands: [...(command ? [command] : []), ...parseTexts(texts.slice(0, MAX_TEXTS))],
+        others: texts.slice(MAX_TEXTS),
+        joined: argvsIn(this.foreign()),
+        names,
+        isCut: all.length > MAX_INDEXED,
+      },
+      this.vocabulary,
+    );
   });
-
-  /** Each text of an unknown tool as a command; one beyond the limits counts as not understood. */
-  private parsedTexts(): readonly ParsedCommand[] {
-    let left = MAX_SEARCHED;
-    return this.texts().map((text, i): ParsedCommand => {
-      left -= text.length;
-      return left < 0 || i >= MAX_TEXTS ? { text, doubt: 'too long' } : parseCommand(text);
-    });
-  }
 
   private readonly canonical = new WeakMap<object, string>();
 
@@ -234,13 +271,14 @@ export class Facts {
   /** Words of the texts that may be paths. A net: it splits without regard to quotes. */
   readonly words = once((): Searched<AskedWord> =>
     this.search(
-      (text) => [text, ...text.split(/[\s'"`=:;|&<>(){}$,]+/)],
+      (text) => [text, ...withoutEscapes(text).flatMap((written) => written.split(/[\s'"`=:;|&<>(){}$,]+/))],
       (word) => {
         if (word === '' || word.split('/').some(({ length }) => length > MAX_SEGMENT)) return null;
         const hasSlash = word.includes('/');
-        const path = resolvePath(word, hasSlash ? this.cwd : null);
+        const path = resolvePath(word, hasSlash ? this.base : null);
         return path.text.length > MAX_TEXT ? null : { path, hasSlash };
       },
+      (word) => stepsOfPath(word, word.includes('/') ? (this.base?.text ?? null) : null),
     ),
   );
 
@@ -253,12 +291,13 @@ export class Facts {
   private search<T>(
     cut: (text: string) => readonly string[],
     resolve: (piece: string) => T | null,
+    stepsOf: (piece: string) => number = ({ length }) => length,
   ): Searched<T> {
     const { found: texts, isCut } = this.beginning();
     const found: T[] = [];
     let left = MAX_RESOLVING_STEPS;
     for (const piece of new Set(texts.flatMap((text) => cut(text)))) {
-      const steps = STEPS_OF_AN_ITEM + piece.length;
+      const steps = STEPS_OF_AN_ITEM + stepsOf(piece);
       if (steps > left) return { found, isCut: true };
       left -= steps;
       this.spend(steps);
@@ -278,10 +317,7 @@ export class Facts {
       if ((role === 'off' || role === 'terminal') && value !== false && value !== null) {
         return { reason: 'input', words: `"${name}" is set` };
       }
-      if (
-        role === 'pattern' &&
-        (typeof value !== 'string' || /^[/~\\]|^[A-Za-z]:|(?:^|[/\\{,])\.\.(?:[/\\},]|$)/.test(value))
-      ) {
+      if (role === 'pattern' && (typeof value !== 'string' || mayLeaveTree(value))) {
         return { reason: 'path', words: `the pattern in "${name}" may lead elsewhere` };
       }
     }
@@ -317,14 +353,95 @@ export class Facts {
   }
 }
 
-function textsIn(value: JsonValue): string[] {
-  const texts: string[] = [];
+interface TextInMembers {
+  readonly text: string;
+  readonly isName: boolean;
+}
+
+/** The first texts in a value, and the names of its members. */
+function textsIn(value: JsonValue, most: number): TextInMembers[] {
+  const found: TextInMembers[] = [];
   const visit = (part: JsonValue): void => {
-    if (typeof part === 'string') texts.push(part);
-    else if (typeof part === 'object' && part !== null) Object.values(part).forEach(visit);
+    if (found.length >= most) return;
+    if (typeof part === 'string') found.push({ text: part, isName: false });
+    else if (Array.isArray(part)) part.every(visitMore);
+    else if (typeof part === 'object' && part !== null) {
+      const members = part as JsonObject;
+      for (const name of Object.keys(members)) {
+        found.push({ text: name, isName: true });
+        if (!visitMore(members[name] ?? null)) return;
+      }
+    }
+  };
+  const visitMore = (part: JsonValue): boolean => {
+    visit(part);
+    return found.length < most;
   };
   visit(value);
-  return texts;
+  return found;
+}
+
+/**
+ * The first commands in a value that are written as lists: `{"command": "terraform", "args": ["apply"]}`, wherever the
+ * program is. Before the texts of a list come the members beside it that are one word.
+ */
+function argvsIn(value: JsonValue): string[] {
+  const argvs: string[] = [];
+  let left = MAX_SEARCHED;
+  const add = (words: readonly string[]): void => {
+    left -= words.reduce((sum, { length }) => sum + length + 1, 0);
+    if (words.length > 1 && left >= 0) argvs.push(words.join('\n'));
+  };
+  const visit = (part: JsonValue, beside: readonly string[]): void => {
+    left -= 1;
+    if (left < 0 || typeof part !== 'object' || part === null) return;
+    const members: readonly JsonValue[] = Array.isArray(part) ? part : Object.values(part);
+    const texts = members.filter((member) => typeof member === 'string');
+    const isList = Array.isArray(part);
+    if (isList && texts.length > 0) add([...beside, ...texts]);
+    const words = isList ? [] : texts.filter((text) => /^\S{1,255}$/.test(text));
+    for (const member of members) {
+      if (left < 0) return;
+      visit(member, words);
+    }
+  };
+  visit(value, []);
+  return argvs;
+}
+
+/** Texts as commands; one beyond the limit counts as not understood. */
+function parseTexts(texts: readonly string[]): ParsedCommand[] {
+  let left = MAX_SEARCHED;
+  return texts.map((text): ParsedCommand => {
+    left -= text.length;
+    return left < 0 ? { text, doubt: 'too long' } : parseCommand(text);
+  });
+}
+
+/** The text, and if it has any escapes of URLs also the one without them. */
+function withoutEscapes(text: string): string[] {
+  if (!/%[2-7][0-9a-f]/i.test(text)) return [text];
+  const plain = text.replace(/%([2-7][0-9a-f])/gi, (_, hex: string) =>
+    String.fromCharCode(parseInt(hex, 16)),
+  );
+  return [text, plain];
+}
+
+/** The steps of resolving a path in a directory, beside those of an item. Text other than ASCII is also normalised. */
+function stepsOfPath(path: string, directory: string | null): number {
+  const place = directory === null || path.startsWith('/') ? '' : directory;
+  const isPlain = !/[^\x20-\x7e]/.test(path) && !/[^\x20-\x7e]/.test(place);
+  return isPlain
+    ? path.length + Math.max(0, place.length - ORDINARY_DIRECTORY)
+    : 2 * (path.length + place.length);
+}
+
+/** True if a glob may reach what is not below its directory, also by a list in braces that makes a `..`. */
+function mayLeaveTree(pattern: string): boolean {
+  if (/^[/~\\]|^[A-Za-z]:|(?:^|[/\\{,])\.\.(?:[/\\},]|$)/.test(pattern)) return true;
+  // A list of names makes none: each has a character that is not a dot.
+  const rest = pattern.replace(/\{[\w*-][\w*.-]*(?:,[\w*-][\w*.-]*)*\}/g, 'x');
+  return rest.includes('{') && /[./\\~]/.test(rest);
 }
 
 export interface Size {

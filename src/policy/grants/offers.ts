@@ -5,7 +5,7 @@ import { Facts, TooManySteps } from '../evaluation/facts';
 import { isInteractive } from '../evaluation/interactive';
 import type { PolicyRequest } from '../evaluation/policy-request';
 import { TooLongToMatch } from '../matchers/glob';
-import { findCarrier, nameOf, STATEFUL_WORDS } from '../shell/carriers';
+import { findCarrier, nameOf, READERS, RUNS_TESTS, STATEFUL_WORDS } from '../shell/carriers';
 import { lintCommandMatcher } from '../shell/lint-command-matcher';
 import { walk, type Run } from '../shell/prove';
 import { READING_GIT } from '../starter/reading-commands';
@@ -93,7 +93,7 @@ function runsOf(facts: Facts): readonly Run[] | null {
 function isUnfit({ simple: { words } }: Run): boolean {
   const [name, subcommand = ''] = words;
   if (STATEFUL_WORDS.has(name)) return true;
-  if (SCRIPT_RUNS.has(`${nameOf(name)} ${subcommand}`)) return false;
+  if (SCRIPT_RUNS.has(`${nameOf(name)} ${subcommand}`) || findCarrier(name, []) === RUNS_TESTS) return false;
   return (
     findCarrier(name, [subcommand]) !== null || lintCommandMatcher({ argv: [...words] }, 'allow').length > 0
   );
@@ -134,8 +134,9 @@ function isReadingGit([name, subcommand = '']: readonly string[]): boolean {
   return name === 'git' && GIT_READS.includes(subcommand);
 }
 
-/** The command with any files below its directory in place of its own; null if it has none, or would run or write anything. */
+/** The command with any files below its directory in place of its own; null if it has none, or may run or write anything. */
 function openOperands(words: readonly string[]): (CommandMatcher & { readonly argv: string[] }) | null {
+  if (!READERS.has(words[0] ?? '')) return null;
   const end = words.findIndex((word, at) => at > 0 && !/^[a-z][a-z-]*$/.test(word));
   const argv = words.slice(0, end === -1 ? words.length : end);
   const rest = words.slice(argv.length);

@@ -18,6 +18,9 @@ export const STATEFUL_WORDS: ReadonlySet<string> = new Set(
     umask unalias unfunction unhash unlimit unset unsetopt until vared while zle zmodload zstyle`),
 );
 
+/** The reason of programs that test or build the files they are given. Their very words run what the card ran. */
+export const RUNS_TESTS = 'runs the tests in its operands, or the configuration beside them';
+
 /** Commands that run whatever their operands, options or configuration say, by the reason. */
 const CARRIERS_BY_REASON: Record<string, string> = {
   'runs the command that its operands name': `
@@ -25,17 +28,23 @@ const CARRIERS_BY_REASON: Record<string, string> = {
     direnv doas dotenv entr env fakeroot firejail flock gdbserver gtimeout ionice jexec ltrace mise mosh nice nodemon nohup nsenter
     numactl parallel pkexec prlimit proot proxychains runcon runuser script setarch setpriv setsid sg softlimit ssh sshpass
     start-stop-daemon stdbuf strace su sudo systemd-run taskset tini tmux screen timeout toybox unbuffer unshare valgrind watch
-    watchexec xargs xvfb-run zsh-defer asdf perf hyperfine fswatch gosu`,
+    watchexec xargs sudo-rs chronic rlwrap eatmydata torsocks linux32 linux64 ld.so systemd-inhibit pyenv rbenv nodenv rye conda
+    mamba aws-vault pm2 forever xvfb-run zsh-defer asdf perf hyperfine fswatch gosu`,
   'runs the program in its operands or in a file': `
     ash bash csh dash fish ksh mksh nu osascript pwsh powershell rbash sh tcsh zsh
     awk bc bun clojure crystal dart deno elixir erl escript expect gawk ghci go-run groovy guile iex irb java jshell julia jq-run
     kotlin lua luajit mawk nawk node nodejs ocaml perl php pypy python pythonw racket raku rscript r ruby sbcl scala sed gsed swift
+    yash osh oil posh busybox.static ipython gnuplot runghc runhaskell zx babel-node vite-node wine mono wasmtime wasmer clisp octave
+    coverage nix-shell latexmk pdflatex xelatex lualatex tex latex
     tclsh ts-node tsx wish m4 dc gdb lldb ed ex vi vim view nvim emacs emacsclient nano less more most man info pico
     sqlite psql mysql mariadb mongo mongosh redis-cli clickhouse duckdb ftp sftp telnet nc ncat netcat socat`,
   'runs the scripts of the project or of a package': `
     ant bazel buck bunx bower composer conan corepack doit earthly gem gmake gradle gradlew grunt gulp hatch invoke jake just lerna
     make mage mix mvn mvnw ninja nox npm npx nx pants pdm pip pipenv pipx pixi pnpm pnpx poetry pre-commit rake sbt scons task tox
     turbo uv uvx waf yarn yarnpkg ansible ansible-playbook terraform tofu pulumi vagrant packer husky lefthook`,
+  [RUNS_TESTS]: `
+    mocha pytest py.test jest vitest ava tap rspec phpunit playwright cypress prove bats busted shellspec karma jasmine behat behave
+    cucumber eslint cmake meson xcodebuild bundler webpack vite rollup parcel esbuild`,
   'runs commands in another place': `
     ctr crictl docker-compose fly flyctl heroku helm k3s lxc lxc-attach minikube nerdctl podman-compose
     rsh rexec rsync scp vercel virsh wsl gcloud aws az open xdg-open start crontab systemctl launchctl service`,
@@ -44,8 +53,8 @@ const CARRIERS_BY_REASON: Record<string, string> = {
 
 /** Subcommands that run whatever their operands or configuration say. */
 const CARRIER_SUBCOMMANDS: Record<string, string> = {
-  git: `am bisect clone config credential daemon difftool fast-import filter-branch filter-repo fetch for-each-repo gc hook
-    instaweb mergetool maintenance p4 pull push rebase receive-pack remote send-email shell submodule svn upload-archive upload-pack
+  git: `am apply bisect cherry-pick clone config credential daemon difftool fast-import filter-branch filter-repo fetch for-each-repo gc hook
+    instaweb merge mergetool maintenance p4 pull push rebase receive-pack remote revert send-email shell submodule svn upload-archive upload-pack
     web--browse worktree cvsserver fetch-pack send-pack ls-remote archive`,
   cargo: 'bench build check clippy doc fix install miri nextest run rustc rustdoc test watch',
   go: 'build generate get install run test tool vet',
@@ -169,6 +178,16 @@ const OPTIONS: Record<string, { before?: string; anywhere?: string }> = {
   nmap: { anywhere: '--script -oN -oX -oG -oA -oS' },
   tcpdump: { anywhere: '-z -w -G' },
 };
+
+/**
+ * Programs that read files and run nothing, whatever files they are given. Of these alone a person is offered any files: a
+ * program that nobody listed may run them.
+ */
+export const READERS: ReadonlySet<string> = new Set(
+  words(
+    'cat head tail wc grep egrep fgrep rg ls stat diff cmp comm cut sort nl tac od hexdump md5sum sha1sum sha256sum sha512sum cksum du jq',
+  ),
+);
 
 /** Commands that write where an operand says, and run nothing. */
 export const WRITERS: ReadonlySet<string> = new Set(

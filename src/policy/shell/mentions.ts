@@ -1,7 +1,7 @@
 import { readFlag, type CommandMatcher, type Flag } from './command-matcher';
 import { decodeText } from './decode-text';
 import type { ParsedCommand } from './parse-command';
-import { indexTokens, Vocabulary, type TokenIndex } from './token-index';
+import { indexTokens, Vocabulary, type IndexedTexts, type TokenIndex } from './token-index';
 
 /** The words by which a rule that says deny or ask finds a command. */
 export interface Mention {
@@ -30,13 +30,32 @@ export function vocabularyOf(mentions: readonly Mention[]): Vocabulary {
   return new Vocabulary(mentions.flatMap(({ sequences, argv }) => [...sequences, argv ?? []].flat(2)));
 }
 
+/** The texts of a request in which commands are searched. */
+export type CommandTexts = Omit<IndexedTexts, 'members'> & {
+  readonly commands: readonly ParsedCommand[];
+  /** Texts that are searched as they are written. */
+  readonly others: readonly string[];
+};
+
 /**
  * Indexes the words of commands. Of one that is understood, each simple command has its own words; words are also looked
  * into, so that `bash -c 'kubectl get'` and `/usr/bin/kubectl` mention kubectl. Of a text that is in doubt, the whole is
  * searched, as written and without its quotes.
  */
-export function indexCommands(commands: readonly ParsedCommand[], vocabulary: Vocabulary): TokenIndex {
-  return indexTokens(commands.flatMap(textsOf), vocabulary);
+export function indexCommands(
+  { commands, others, ...texts }: CommandTexts,
+  vocabulary: Vocabulary,
+): TokenIndex {
+  return indexTokens(
+    { ...texts, members: [...commands.map(textsOf), ...others.map((text) => [text])] },
+    vocabulary,
+  );
+}
+
+export interface FoundMention {
+  readonly tokens: readonly string[];
+  /** True if the words are divided among members, where they may mean nothing. */
+  readonly isScattered: boolean;
 }
 
 /**
@@ -47,17 +66,31 @@ export function findMention(
   index: TokenIndex,
   { sequences, argv, flags }: Mention,
   spend: (steps: number) => void = () => undefined,
-): readonly string[] | null {
-  for (const sequence of sequences) {
+): FoundMention | null {
+  const all = argv === null || flags.length > 0 ? sequences : [...sequences, argv];
+  for (const sequence of all) {
     const found = index.find(sequence, spend);
-    if (found !== null) return found.tokens;
+    if (found !== null) return { tokens: found.tokens, isScattered: false };
   }
-  const found = argv === null ? null : index.find(argv, spend);
-  if (found === null || flags.length === 0) return found?.tokens ?? null;
-  const written = found.flags();
-  spend(Math.ceil((written.length * flags.length) / 2));
-  const flag = written.find((word) => flags.some((expected) => isFlag(expected, word)));
-  return flag === undefined ? null : [...found.tokens, flag];
+  const findFlag = (written: readonly string[]): string | undefined => {
+    spend(Math.ceil((written.length * flags.length) / 2));
+    return written.find((word) => flags.some((expected) => isFlag(expected, word)));
+  };
+  const flagged = argv !== null && flags.length > 0 ? argv : null;
+  let flag: string | undefined;
+  const found =
+    flagged && index.find(flagged, spend, (command) => (flag = findFlag(command.flags())) !== undefined);
+  if (found && flag !== undefined) return { tokens: [...found.tokens, flag], isScattered: false };
+
+  for (const sequence of all) {
+    const scattered = index.findScattered(sequence);
+    if (scattered?.isDivided) return { tokens: scattered.tokens, isScattered: true };
+  }
+  const scattered = flagged && index.findScattered(flagged);
+  const beside = scattered ? findFlag(scattered.flags(spend)) : undefined;
+  return scattered && beside !== undefined
+    ? { tokens: [...scattered.tokens, beside], isScattered: true }
+    : null;
 }
 
 /** True for the flag, an abbreviation of it, one with its value, and a cluster of letters that has it. */

@@ -5,6 +5,10 @@ import type { Doubt, ParsedCommand, SimpleCommand, Step } from './parse-command'
 
 /** Directories in which a text may find itself because of `cd`; more of them ask. */
 const MAX_DIRECTORIES = 8;
+/** Characters of a directory in which relative paths are resolved. The time is the product of the paths and this length. */
+export const MAX_DIRECTORY = 512;
+/** Characters of the paths that a proof may resolve, each with its directory. */
+const MAX_RESOLVED = 256 * 1024;
 
 /** An allow rule whose other matchers match. */
 export interface Candidate {
@@ -27,6 +31,8 @@ export type Proof =
 export function prove(command: ParsedCommand, candidates: readonly Candidate[], cwd: string | null): Proof {
   if (command.doubt !== null) return { allowed: false, doubt: command.doubt };
   const { start, runs, isWhole } = walk(command.statements, cwd);
+  if (runs.reduce((sum, run) => sum + charactersOf(run), 0) > MAX_RESOLVED)
+    return { allowed: false, doubt: 'too long' };
   const rules = new Set<string>();
   const tokens: string[] = [];
   for (const { simple, directories } of runs) {
@@ -73,6 +79,14 @@ export function walk(statements: readonly (readonly Step[])[], cwd: string | nul
   return { start, runs, isWhole: true };
 }
 
+/** The characters of all words where each is resolved in every directory. */
+function charactersOf({ simple: { words, outputs }, directories }: Run): number {
+  return directories.reduce(
+    (sum, directory) => sum + (words.length + outputs.length) * (directory?.length ?? 0),
+    0,
+  );
+}
+
 function isChangeOfDirectory({ words }: SimpleCommand): boolean {
   return words[0] === 'cd';
 }
@@ -114,10 +128,10 @@ function distinct<T>(values: readonly T[]): T[] {
   return [...new Set(values)];
 }
 
-/** Resolves a path as a command in the directory does; null if that is unknown. */
+/** Resolves a path as a command in the directory does; null if that is unknown or too long. */
 export function resolveIn(directory: string | null, path: string): string | null {
   if (path.startsWith('/')) return posix.resolve(path);
-  return directory === null ? null : posix.resolve(directory, path);
+  return directory === null || directory.length > MAX_DIRECTORY ? null : posix.resolve(directory, path);
 }
 
 interface Place {

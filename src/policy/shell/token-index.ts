@@ -3,6 +3,9 @@ const MAX_TOKEN_LENGTH = 1_000;
 /** Flags of one letter each, joined, have at most these. A longer word is one long flag, as of find. */
 const MAX_JOINED_FLAGS = 6;
 
+const DASH = 0x2d;
+const NO_FLAGS: readonly string[] = [];
+
 /** The letters of joined flags, a bit for each. */
 interface Letters {
   readonly small: number;
@@ -44,9 +47,9 @@ export class Vocabulary {
 
   /** The flags of which a word has every letter: `-rf` of `-fr` and `-rfv`. */
   flagsWithin(text: string, start: number, end: number): readonly string[] {
-    if (this.clusters.length === 0) return [];
+    if (this.clusters.length === 0 || text.charCodeAt(start) !== DASH) return NO_FLAGS;
     const found = lettersOf(text, start, end);
-    if (found === null) return [];
+    if (found === null) return NO_FLAGS;
     return this.clusters.flatMap(({ token, letters: { small, capital } }) =>
       (small & ~found.small) === 0 && (capital & ~found.capital) === 0 ? [token] : [],
     );
@@ -69,33 +72,76 @@ export interface FoundTokens {
   readonly flags: () => readonly string[];
 }
 
+/** Tokens that may be in several members. */
+export interface ScatteredTokens {
+  readonly tokens: readonly string[];
+  /** False if all are in the same member. */
+  readonly isDivided: boolean;
+  /** The words that begin with `-` or `+`, in other members than the one of the tokens. */
+  readonly flags: (spend: (steps: number) => void) => readonly string[];
+}
+
+/** Texts in which tokens are searched. */
+export interface IndexedTexts {
+  /** For each member of an input, the readings of its text. */
+  readonly members: readonly (readonly string[])[];
+  /** Texts that are made of several members. */
+  readonly joined: readonly string[];
+  /** Names of members. */
+  readonly names: readonly string[];
+  /** True if there are more texts. */
+  readonly isCut: boolean;
+}
+
+/** The place of a token that is in several members, or in a name. */
+const DIVIDED = -1;
+
 /**
  * Indexes the tokens of a vocabulary in texts, in time linear in their length. A token is text between blanks, and also each
  * piece of it: `/usr/bin/kubectl` is also `kubectl`, `--name=kubectl` is also `--name` and `kubectl`.
  */
-export function indexTokens(texts: readonly string[], vocabulary: Vocabulary): TokenIndex {
-  const all = new Set<string>();
-  const parts = texts.map((text): Part => {
-    const places = new Map<string, number[]>();
-    const add = (token: string, end: number): void => {
-      all.add(token);
-      const known = places.get(token);
-      if (known === undefined) places.set(token, [end]);
-      else known.push(end);
-    };
-    cutTokens(text, (digest, start, end) => {
-      const flags = vocabulary.flagsWithin(text, start, end);
-      if (flags.length > 0) {
-        for (const flag of flags) add(flag, end);
-        return;
-      }
-      if (!vocabulary.mayHave(digest) || end - start > MAX_TOKEN_LENGTH) return;
-      const token = foldToken(text.slice(start, end));
-      if (vocabulary.has(token)) add(token, end);
-    });
-    return { text, places, flags: null };
+export function indexTokens(texts: IndexedTexts, vocabulary: Vocabulary): TokenIndex {
+  const owners = new Map<string, number>();
+  const own = (part: Part | null, member: number): void => {
+    for (const token of part?.places.keys() ?? []) {
+      const known = owners.get(token);
+      owners.set(token, known === undefined || known === member ? member : DIVIDED);
+    }
+  };
+  // There may be a great many texts, and most have none of the tokens.
+  const parts: Part[] = [];
+  for (const [member, readings] of texts.members.entries()) {
+    for (const text of readings) {
+      const part = indexPart(text, vocabulary);
+      own(part, member);
+      if (part !== null) parts.push(part);
+    }
+  }
+  own(indexPart(texts.names.join('\n'), vocabulary), DIVIDED);
+  parts.push(...texts.joined.flatMap((text) => indexPart(text, vocabulary) ?? []));
+  return new TokenIndex(texts, parts, owners);
+}
+
+/** Null if the text has no token of the vocabulary. */
+function indexPart(text: string, vocabulary: Vocabulary): Part | null {
+  let places: Map<string, number[]> | null = null;
+  const add = (token: string, end: number): void => {
+    places ??= new Map();
+    const known = places.get(token);
+    if (known === undefined) places.set(token, [end]);
+    else known.push(end);
+  };
+  cutTokens(text, (digest, start, end) => {
+    const flags = vocabulary.flagsWithin(text, start, end);
+    if (flags.length > 0) {
+      for (const flag of flags) add(flag, end);
+      return;
+    }
+    if (!vocabulary.mayHave(digest) || end - start > MAX_TOKEN_LENGTH) return;
+    const token = foldToken(text.slice(start, end));
+    if (vocabulary.has(token)) add(token, end);
   });
-  return new TokenIndex(parts, all);
+  return places === null ? null : { text, places, flags: null };
 }
 
 interface Part {
@@ -107,16 +153,31 @@ interface Part {
 }
 
 export class TokenIndex {
+  private flags: readonly { readonly member: number; readonly word: string }[] | null = null;
+
   constructor(
+    private readonly texts: IndexedTexts,
     private readonly parts: readonly Part[],
-    /** The tokens that are there, as `foldToken` writes them. */
-    readonly tokens: ReadonlySet<string>,
+    /** The member of each token. */
+    private readonly owners: ReadonlyMap<string, number>,
   ) {}
 
-  /** One of the tokens for each place of a sequence, in this order in one text. `spend` is told of each text. */
-  find(sequence: readonly (readonly string[])[], spend: (steps: number) => void): FoundTokens | null {
+  /** The tokens that are there, as `foldToken` writes them; null if there are texts that were not read. */
+  get tokens(): Iterable<string> | null {
+    return this.texts.isCut ? null : this.owners.keys();
+  }
+
+  /**
+   * One of the tokens for each place of a sequence, in this order in one text that is accepted. `spend` is told of each
+   * text.
+   */
+  find(
+    sequence: readonly (readonly string[])[],
+    spend: (steps: number) => void,
+    accepts: (found: FoundTokens) => boolean = () => true,
+  ): FoundTokens | null {
     // Of most rules no token is there at all.
-    if (!sequence.every((choice) => choice.some((token) => this.tokens.has(foldToken(token))))) return null;
+    if (!sequence.every((choice) => choice.some((token) => this.owners.has(foldToken(token))))) return null;
     for (const part of this.parts) {
       spend(1);
       const tokens: string[] = [];
@@ -127,9 +188,34 @@ export class TokenIndex {
         tokens.push(nearest.token);
         last = nearest.end;
       }
-      if (tokens.length === sequence.length) return { tokens, flags: () => flagsAfter(part, last) };
+      const found = { tokens, flags: () => flagsAfter(part, last) };
+      if (tokens.length === sequence.length && accepts(found)) return found;
     }
     return null;
+  }
+
+  /** One of the tokens for each place of a sequence, in any order and in any member. */
+  findScattered(sequence: readonly (readonly string[])[]): ScatteredTokens | null {
+    const tokens = sequence.map((choice) => choice.filter((token) => this.owners.has(foldToken(token))));
+    if (tokens.some(({ length }) => length === 0)) return null;
+    const owners = new Set(tokens.flat().map((token) => this.owners.get(foldToken(token)) ?? DIVIDED));
+    const [owner = DIVIDED] = owners.size === 1 ? owners : [];
+    return {
+      tokens: tokens.flatMap(([first]) => first ?? []),
+      isDivided: owner === DIVIDED,
+      flags: (spend) => this.flagsBeside(owner, spend),
+    };
+  }
+
+  private flagsBeside(owner: number, spend: (steps: number) => void): readonly string[] {
+    this.flags ??= this.texts.members.flatMap((readings, member) =>
+      readings.flatMap((text) => {
+        const flags = flagsIn(text);
+        spend(flags.length);
+        return flags.map(({ word }) => ({ member, word }));
+      }),
+    );
+    return this.flags.flatMap(({ member, word }) => (member === owner ? [] : word));
   }
 }
 
@@ -188,9 +274,9 @@ function extend(digest: number, code: number): number {
   return code === 0x130 ? extend(digest, 0x69) : digest;
 }
 
-function digestOf(text: string): number {
+function digestOf(text: string, start = 0, end = text.length): number {
   let digest = SEED;
-  for (let at = 0; at < text.length; at++) digest = extend(digest, text.charCodeAt(at));
+  for (let at = start; at < end; at++) digest = extend(digest, text.charCodeAt(at));
   return digest & (DIGESTS - 1);
 }
 
@@ -203,26 +289,20 @@ const LAST_BLANK = 0x20;
 /** Gives each token and each piece of one, with its digest, in the order of their ends. */
 function cutTokens(text: string, add: (digest: number, start: number, end: number) => void): void {
   let token = 0;
-  let tokenDigest = SEED;
   let piece = 0;
   let pieceDigest = SEED;
   for (let at = 0; at <= text.length; at++) {
     const code = at === text.length ? LAST_BLANK : text.charCodeAt(at);
     if (code > LAST_ASCII || IN_PIECE[code] === 1) {
       pieceDigest = extend(pieceDigest, code);
-      tokenDigest = extend(tokenDigest, code);
       continue;
     }
     const isEnd = code <= LAST_BLANK;
-    if (piece < at && !(isEnd && piece === token)) add(pieceDigest, piece, at);
+    if (piece < at) add(pieceDigest, piece, at);
+    // Of a token that is one piece, the digest is known.
+    if (isEnd && token < piece) add(digestOf(text, token, at), token, at);
     piece = at + 1;
     pieceDigest = SEED;
-    if (!isEnd) {
-      tokenDigest = extend(tokenDigest, code);
-      continue;
-    }
-    if (token < at) add(tokenDigest, token, at);
-    token = at + 1;
-    tokenDigest = SEED;
+    if (isEnd) token = at + 1;
   }
 }

@@ -42,12 +42,8 @@ describe('offers of a grant', () => {
     ],
     [
       'a tool on a file',
-      bash('pytest -q tests/test_a.py'),
-      [
-        'this exact action',
-        'pytest -q tests/test_a.py in /srv/a/shop',
-        'pytest -q with any files below /srv/a/shop',
-      ],
+      bash('wc -l tests/test_a.py'),
+      ['this exact action', 'wc -l tests/test_a.py in /srv/a/shop', 'wc -l with any files below /srv/a/shop'],
     ],
     [
       'an edit',
@@ -117,10 +113,10 @@ describe('offers of a grant', () => {
       ['git diff && id', 'git -c core.pager=x diff', 'git diff > a'],
     ],
     [
-      'pytest -q tests/a.py',
+      'wc -l tests/a.py',
       /any files/,
-      ['pytest tests/b.py', 'pytest -q'],
-      ['pytest /etc/x.py', 'pytest ../x.py', 'pytest -p evil', 'pytest'.concat(' --rootdir=/')],
+      ['wc tests/b.py', 'wc -l'],
+      ['wc /etc/x.py', 'wc ../x.py', 'wc -c x.py', 'wc'.concat(' --files0-from=/')],
     ],
   ])('of %s cover what their words say and nothing else', (command, words, covered, others) => {
     const isCovered = scopeOf(bash(command), words);
