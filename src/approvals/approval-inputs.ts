@@ -1,5 +1,6 @@
 import { createZodDto } from 'nestjs-zod';
 import { z } from 'zod';
+import { assertionSchema, nonceSchema } from '../people/passkeys/webauthn-shapes';
 import { ACKNOWLEDGEMENTS } from './approval';
 import { answersSchema, jsonObjectSchema } from './approval-view';
 
@@ -48,6 +49,10 @@ export class DecisionBodyDto extends createZodDto(
     decision: z.enum(['approved', 'rejected'], 'must be approved or rejected'),
     reason,
     displayDigest: shownDigest,
+    assertion: assertionSchema.extend({ nonce: nonceSchema }).nullish().meta({
+      description:
+        'The signature of the person’s passkey over this decision: see GET /api/approvals/:id/challenge.',
+    }),
     answers: answersSchema.nullish().meta({
       description: 'Answers to a question, by its text: labels of options, or own words. They approve it.',
     }),

@@ -51,7 +51,7 @@ export interface ApprovalRow {
 }
 
 /** A row of `decisions` as JSON. */
-interface DecisionRow extends Pick<PersonsDecision, 'person' | 'verdict' | 'displayDigest'> {
+interface DecisionRow extends Pick<PersonsDecision, 'person' | 'verdict' | 'displayDigest' | 'signed'> {
   kind: NamedActor['kind'];
   id: string;
   name: string;

@@ -162,25 +162,31 @@ export const READ_AT_MOST_SECONDS_AGO = 5;
 /** Digest of the card that shows the approval. */
 export const SHOWN = SHOWN_DIGEST('approvals.id');
 
+/** False for an approval without a signature where the policy asks for a passkey. */
+const VIA = (verdict: string, signed: string): string =>
+  `(${verdict} <> 'approved' or required ->> 'via' is distinct from 'console' or ${signed} is not null)`;
+
 /** Decisions like $2 of other accounts that still may: `kind:id@milliseconds`, in the order of their bytes. */
 const OTHERS = `(select coalesce(array_agg(other order by other collate "C"), '{}') from (
         select by_kind || ':' || by_id || '@' || (extract(epoch from decided_at) * 1000)::bigint as other from decisions
       where approval_id = approvals.id and verdict = $2 and (by_kind, by_id) <> ($3::text, $4::text)
-        and ${ELIGIBLE_PERSON('by_kind', 'by_id')} is not null) as others)`;
+        and ${VIA('verdict', 'signed')} and ${ELIGIBLE_PERSON('by_kind', 'by_id')} is not null) as others)`;
 
 /** The number of people who gave the verdict $2 and still may, with the actor $3:$4. */
 const PEOPLE = `(select count(distinct ${ELIGIBLE_PERSON('kind', 'by_id')}) from (
         select by_kind, by_id from decisions where approval_id = approvals.id and verdict = $2
+          and ${VIA('verdict', 'signed')}
         union select $3::text, $4::text) as given (kind, by_id))`;
 
 const NEEDED = `coalesce((required ->> case $2::text when 'approved' then 'approvals' else 'rejections' end)::integer, 1)`;
 
 /** Upserts the decision of the actor. */
 const DECIDE = (from: string, columns: string) => `
-    insert into decisions (approval_id, by_kind, by_id, by_name, verdict, reason, display_digest, decided_at)
+    insert into decisions (approval_id, by_kind, by_id, by_name, verdict, reason, display_digest, decided_at, signed)
     select ${columns} from ${from}
     on conflict (approval_id, by_kind, by_id) do update set by_name = excluded.by_name, verdict = excluded.verdict,
-      reason = excluded.reason, display_digest = excluded.display_digest, decided_at = excluded.decided_at`;
+      reason = excluded.reason, display_digest = excluded.display_digest, decided_at = excluded.decided_at,
+      signed = excluded.signed`;
 
 /**
  * Locks a request for which several people decide. Two who decide at the same time would each miss the other's row, since
@@ -194,7 +200,8 @@ export const LOCK: Statement = {
 /**
  * Parameters: id, status, actor kind, actor id, actor name, reason, lanes, the database's time, receipt; then whether
  * the receipt names the card that was tapped, and otherwise the digest that it has for the card in the chat; then the other
- * accounts that the receipt names. A trigger ends the grants of a rejection. The last parameter: the answers, as JSON.
+ * accounts that the receipt names. A trigger ends the grants of a rejection. Then the answers, as JSON, and the signature of a
+ * passkey, as JSON.
  */
 export const SETTLE: Statement = {
   name: 'approval-settle',
@@ -206,7 +213,7 @@ export const SETTLE: Statement = {
     where id = $1 and ${STILL_PENDING} and expires_at > now() and not (${SAME_OWNER})
       and $8::timestamptz between now() - make_interval(secs => ${READ_AT_MOST_SECONDS_AGO}) and now()
       and ($10::boolean or ${SHOWN} is not distinct from $11::text)
-      and ${MAY_DECIDE('$3', '$4')}
+      and ${MAY_DECIDE('$3', '$4')} and ${VIA('$2', '$14::text')}
       and (required is null or (${OTHERS} = $12::text[] and ${PEOPLE} >= ${NEEDED}))
     returning ${ENDED}
   ), signed as (
@@ -215,7 +222,7 @@ export const SETTLE: Statement = {
     delete from decisions using ended join approvals using (id)
     where required is not null and approval_id = ended.id and (by_kind, by_id) <> ($3::text, $4::text)
       and ${ELIGIBLE_PERSON('by_kind', 'by_id')} = ${ELIGIBLE_PERSON('$3', '$4')}
-  ), decided as (${DECIDE('ended', 'id, settled_by_kind, settled_by_id, settled_by_name, status, reason, $11, settled_at')}
+  ), decided as (${DECIDE('ended', 'id, settled_by_kind, settled_by_id, settled_by_name, status, reason, $11, settled_at, $14')}
   ), ${AFTERMATH('$7')}`,
 };
 
@@ -253,7 +260,8 @@ export const SETTLE_TURN: Statement = {
 
 /**
  * Records a decision that does not settle its request yet, and shows it on the cards. Runs after {@link LOCK} in its
- * transaction. Parameters: id, verdict, actor kind, actor id, actor name, reason, lanes, digest of the card.
+ * transaction. Parameters: id, verdict, actor kind, actor id, actor name, reason, lanes, digest of the card, signature of a passkey
+ * as JSON.
  */
 export const COUNT: Statement = {
   name: 'approval-count',
@@ -262,6 +270,7 @@ export const COUNT: Statement = {
     select id, correlation_id, input_digest, ${NOW} as at, ${ELIGIBLE_PERSON('$3', '$4')} as person from approvals
     where id = $1 and ${STILL_PENDING} and expires_at > now() and not (${SAME_OWNER}) and required is not null
       and ${ELIGIBLE_PERSON('$3', '$4')} is not null and ${PEOPLE} < ${NEEDED}
+      and ${VIA('$2', '$9::text')}
       and not exists (select from decisions where approval_id = approvals.id and verdict = $2
         and (reason is not null or $6::text is null)
         and ${ELIGIBLE_PERSON('by_kind', 'by_id')} = ${ELIGIBLE_PERSON('$3', '$4')})
@@ -269,7 +278,7 @@ export const COUNT: Statement = {
     delete from decisions using counted join approvals using (id)
     where approval_id = counted.id and (by_kind, by_id) <> ($3::text, $4::text)
       and ${ELIGIBLE_PERSON('by_kind', 'by_id')} = person
-  ), decided as (${DECIDE('counted', 'id, $3, $4, $5, $2, $6, $8, at')}
+  ), decided as (${DECIDE('counted', 'id, $3, $4, $5, $2, $6, $8, at, $9')}
   ), audited as (
     insert into audit_log (at, type, actor, approval_id, correlation_id, data)
     select at, 'approval.counted', $3 || ':' || $4, id, correlation_id, json_build_object('decision', $2::text,
@@ -368,7 +377,8 @@ export const DEPART: Statement = {
 
 /**
  * Explains why a decision about a pending request neither settled it nor counts, and audits a refusal: `same-owner`,
- * `not-eligible`, or `counted` if this person has given this verdict before. Parameters: id, status, actor kind, actor id.
+ * `not-eligible`, `needs-passkey`, or `counted` if this person has given this verdict before. Parameters: id, status, actor
+ * kind, actor id, signature of a passkey.
  */
 export const EXPLAIN_REFUSAL: Statement = {
   name: 'approval-explain-refusal',
@@ -378,6 +388,7 @@ export const EXPLAIN_REFUSAL: Statement = {
     select id, correlation_id, case
       when ${SAME_OWNER} then 'same-owner'
       when not ${MAY_DECIDE('$3', '$4')} then 'not-eligible'
+      when not ${VIA('$2::text', '$5::text')} then 'needs-passkey'
       when exists (select from decisions where approval_id = approvals.id and verdict = $2
         and ${ELIGIBLE_PERSON('by_kind', 'by_id')} = ${ELIGIBLE_PERSON('$3', '$4')}) then 'counted' end as why
     from approvals where id = $1 and ${STILL_PENDING}
@@ -385,7 +396,7 @@ export const EXPLAIN_REFUSAL: Statement = {
     insert into audit_log (at, type, actor, approval_id, correlation_id, data)
     select ${NOW}, 'approval.decision-refused', $3 || ':' || $4, id, correlation_id,
       json_build_object('reason', why, 'decision', $2::text)::text
-    from asked where why in ('same-owner', 'not-eligible')
+    from asked where why in ('same-owner', 'not-eligible', 'needs-passkey')
   )
   select why from asked`,
 };
@@ -552,7 +563,7 @@ export const STATE: Statement = {
 /** Only for requests that people decide. For those that need several, with the people for whom they count. */
 const DECISIONS = `case when required is not null or settled_by_kind in ('telegram', 'console', 'api') then (
     select json_agg(json_build_object('kind', by_kind, 'id', by_id, 'name', by_name, 'verdict', verdict, 'reason', reason,
-      'at', decided_at, 'displayDigest', display_digest, 'person', case when required is not null
+      'at', decided_at, 'displayDigest', display_digest, 'signed', signed::json, 'person', case when required is not null
         then ${ELIGIBLE_PERSON('by_kind', 'by_id')} end) order by decided_at, by_kind, by_id)
     from decisions where approval_id = approvals.id) end as decisions`;
 

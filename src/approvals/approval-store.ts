@@ -14,6 +14,7 @@ import type {
 } from './approval';
 import type { Actor, Asker, Person } from '../kernel/actor';
 import type { Chain } from '../kernel/chain';
+import type { SignedDecision } from '../kernel/passkey-statement';
 import type { PersonsDecision, Requirement } from '../kernel/requirement';
 import type { Scope } from '../policy/grants/scope';
 import type { PolicyVerdict } from '../kernel/policy-verdict';
@@ -88,12 +89,13 @@ export interface TurnDecisions {
 }
 
 /** `counted`: this person has given this verdict before, and it counts. */
-export type DecisionRefusal = 'same-owner' | 'not-eligible' | 'counted';
+export type DecisionRefusal = 'same-owner' | 'not-eligible' | 'needs-passkey' | 'counted';
 
 /** The words of a decision, and the digest of the card that the person saw. */
 export interface Words {
   readonly reason: string | null;
   readonly displayDigest: string | null;
+  readonly signed: SignedDecision | null;
 }
 
 /** An approval, read at the database's `now`. */
@@ -179,7 +181,7 @@ export interface ApprovalsFound {
 /** A refused attempt to end a request, with the reason. */
 export interface LateAttempt {
   readonly attempt: 'approved' | 'rejected' | 'cancelled';
-  readonly reason: 'already-settled' | 'expired' | 'not-decidable';
+  readonly reason: 'already-settled' | 'expired' | 'not-decidable' | 'bad-signature';
 }
 
 /**
@@ -279,6 +281,7 @@ export abstract class ApprovalStore {
     id: string,
     by: Person,
     attempt: Verdict | 'taken-back',
+    signed?: SignedDecision | null,
   ): Promise<DecisionRefusal | null>;
 
   /**

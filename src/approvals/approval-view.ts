@@ -80,7 +80,9 @@ export const approvalViewSchema = z.strictObject({
         description:
           'Whoever decides is in a group of each of these lists; none: every operator, or everybody whom the policy names.',
       }),
-      via: z.enum(['any']),
+      via: z.enum(['any', 'console']).meta({
+        description: '`console`: an approval needs the signature of the person’s passkey, in the console.',
+      }),
       reason: z
         .enum(['optional', 'required'])
         .meta({ description: 'Whether every decision must give its reason.' }),
@@ -95,6 +97,7 @@ export const approvalViewSchema = z.strictObject({
         at: z.iso.datetime(),
         via: z.enum(ACTOR_KINDS),
         displayDigest: nullableText('Digest of the card or page that this person saw.'),
+        passkey: nullableText('The passkey that signed it; null: none has.'),
       }),
     )
     .meta({ description: 'The decisions of people, the earliest first.' }),
@@ -102,8 +105,16 @@ export const approvalViewSchema = z.strictObject({
 
 const ONE_OF_ANY: Requirement = { approvals: 1, rejections: 1, from: [] };
 
-function decisionViewOf({ by, verdict, reason, at, displayDigest }: PersonsDecision) {
-  return { by, verdict, reason, at: at.toISOString(), via: by.kind, displayDigest };
+function decisionViewOf({ by, verdict, reason, at, displayDigest, signed }: PersonsDecision) {
+  return {
+    by,
+    verdict,
+    reason,
+    at: at.toISOString(),
+    via: by.kind,
+    displayDigest,
+    passkey: signed?.credentialId ?? null,
+  };
 }
 
 function policyViewOf({ version, decision, rules, class: name, doubt, tokens, shadow }: PolicyVerdict) {
@@ -120,9 +131,15 @@ function policyViewOf({ version, decision, rules, class: name, doubt, tokens, sh
 }
 
 function requirementViewOf({ required, policy }: Approval) {
-  const { approvals, rejections, from } = required ?? ONE_OF_ANY;
+  const { approvals, rejections, from, via } = required ?? ONE_OF_ANY;
   const reason = policy?.needsReason ? ('required' as const) : ('optional' as const);
-  return { approvals, rejections, from: from.map((groups) => [...groups]), via: 'any' as const, reason };
+  return {
+    approvals,
+    rejections,
+    from: from.map((groups) => [...groups]),
+    via: via ?? ('any' as const),
+    reason,
+  };
 }
 
 /** An approval in API answers. */

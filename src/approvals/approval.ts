@@ -5,6 +5,7 @@ import type { PolicyVerdict } from '../kernel/policy-verdict';
 import type { PersonsDecision, Requirement } from '../kernel/requirement';
 import { isQuestion } from '../kernel/question-tools';
 import { answersDigest, faultOf, questionsOf, withAnswers, type Answers } from '../kernel/questions';
+import type { SignedDecision } from '../kernel/passkey-statement';
 
 export type Verdict = 'approved' | 'rejected';
 
@@ -265,11 +266,15 @@ function checkAnswers(approval: Approval, verdict: Verdict, answers: Answers): v
 }
 
 /** The approval with the decision that settles it among those of people. An earlier one of the same account is replaced. */
-export function withDecision(decided: DecidedApproval, displayDigest: string | null): DecidedApproval {
+export function withDecision(
+  decided: DecidedApproval,
+  displayDigest: string | null,
+  signed: SignedDecision | null = null,
+): DecidedApproval {
   const { status: verdict, settledAt: at, decision } = decided;
   const by = nameActor(decision.by);
   const others = decided.decisions.filter((each) => !(each.by.kind === by.kind && each.by.id === by.id));
-  const own = { by, person: null, verdict, reason: decision.reason, at, displayDigest };
+  const own = { by, person: null, verdict, reason: decision.reason, at, displayDigest, signed };
   return { ...decided, decisions: [...others, own] };
 }
 

@@ -8,6 +8,7 @@ import {
   Param,
   Post,
   Query,
+  Req,
   Res,
   UseFilters,
 } from '@nestjs/common';
@@ -23,7 +24,7 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import { RouteConfig } from '@nestjs/platform-fastify';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { actorOf, type Identity } from '../access/identity';
 import { KeyTurns } from '../access/key-turns';
 import { Caller, callerOf } from '../access/access.guard';
@@ -58,6 +59,7 @@ import { AwaitSettlementQuery } from './queries/await-settlement';
 import { FinishedApprovals } from './finished-approvals';
 import { ActivePolicy } from '../policy/active-policy';
 import { deciderOf } from './decider';
+import { ChallengeView, DecisionSignatures } from './decision-signatures';
 import { ShownDisplays } from './display';
 import { NewRequest } from './new-request';
 import type { Viewer } from './queries/viewer';
@@ -100,6 +102,7 @@ export class ApprovalsController {
     private readonly open: OpenAnswers,
     private readonly policy: ActivePolicy,
     private readonly shown: ShownDisplays,
+    private readonly signatures: DecisionSignatures,
   ) {}
 
   @Post()
@@ -210,6 +213,20 @@ export class ApprovalsController {
     await this.stream.send(id, viewerOf(caller), { caller, gone }, reply);
   }
 
+  @Get(':id/challenge')
+  @Allow('operator')
+  @ApiOperation({
+    summary: 'Begin to sign a decision with the passkey of the signed-in person',
+    description:
+      'The challenge is the SHA-256 of the RFC 8785 form of `{purpose: "countersign:decision", approvalId, inputDigest, ' +
+      'displayDigest, verdict, reason, policyVersion, person, rpId, nonce}`; send its signature as `assertion` of the ' +
+      'decision within five minutes.',
+  })
+  @ApiOkResponse({ type: ChallengeView })
+  challenge(@Param() { id }: IdParamDto, @Caller() caller: Identity, @Req() request: FastifyRequest) {
+    return this.signatures.begin(id, { caller, request });
+  }
+
   @Post(':id/decision')
   @HttpCode(200)
   @Allow('operator')
@@ -217,10 +234,14 @@ export class ApprovalsController {
   @ApiOkResponse({ type: ApprovalView })
   async decide(
     @Param() { id }: IdParamDto,
-    @Body() { decision, reason, answers, displayDigest }: DecisionBodyDto,
+    @Body() { decision, reason, answers, displayDigest, assertion }: DecisionBodyDto,
+    @Req() request: FastifyRequest,
     @Caller() caller: Identity,
   ) {
     const shown = await this.shown.verify(id, caller, displayDigest ?? null);
+    const by = { caller, request };
+    const said = { verdict: decision, reason: reason ?? null, displayDigest: shown };
+    const signed = assertion ? await this.signatures.verify(id, by, said, assertion) : null;
     return viewOf(
       await this.commands.execute(
         new DecideApprovalCommand(
@@ -230,6 +251,7 @@ export class ApprovalsController {
           reason ?? null,
           shown,
           answers ?? null,
+          signed,
         ),
       ),
     );

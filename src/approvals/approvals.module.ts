@@ -24,6 +24,7 @@ import { ReceiptsModule } from '../receipts/receipts.module';
 import { ChainRunner } from './chains/chain-runner';
 import { ChainStore } from './chains/chain-store';
 import { CountTodayHandler } from './digest/count-today';
+import { DecisionSignatures } from './decision-signatures';
 import { ShownDisplays } from './display';
 import { DigestJob } from './digest/digest-job';
 import { DigestStore } from './digest/digest-store';
@@ -81,6 +82,7 @@ import { TimeoutSweeper } from './timeout-sweeper';
     SignEndingsHandler,
     FinishedApprovals,
     ShownDisplays,
+    DecisionSignatures,
     SettlementFeed,
     TimeoutSweeper,
     ChainStore,

@@ -28,6 +28,10 @@ export class DecisionEntity {
   @Column('text', { name: 'display_digest', nullable: true })
   displayDigest!: string | null;
 
+  /** JSON of the statement that the person's passkey signed, and of its signature; null: none has. */
+  @Column('text', { nullable: true })
+  signed!: string | null;
+
   @Column('timestamptz', { name: 'decided_at' })
   decidedAt!: Date;
 }

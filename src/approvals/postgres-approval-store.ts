@@ -11,6 +11,7 @@ import {
   type Statement,
 } from '../database/database';
 import { Lanes } from '../outbox/lanes';
+import type { SignedDecision } from '../kernel/passkey-statement';
 import type { PersonsDecision } from '../kernel/requirement';
 import type { Shown } from '../receipts/receipts';
 import { ReplicaPresence } from '../database/replica-presence';
@@ -156,6 +157,9 @@ const compareBytes = (a: string, b: string): number => Buffer.compare(Buffer.fro
 /** True if the trigger refused an approval for want of people: the policy changed while it was counted. */
 const lacksPeople = (error: unknown): boolean =>
   (error as { constraint?: unknown } | null)?.constraint === 'ck_approvals_quorum';
+
+const signedText = (decision: { readonly signed: SignedDecision | null } | undefined): string | null =>
+  decision?.signed ? JSON.stringify(decision.signed) : null;
 
 const MIB = 1024 * 1024;
 
@@ -362,6 +366,7 @@ export class PostgresApprovalStore extends ApprovalStore {
       shown.digest,
       others.map(({ by: { kind, id }, at }) => `${kind}:${id}@${at.getTime()}`).toSorted(compareBytes),
       answers ? JSON.stringify(answers) : null,
+      signedText(approval.decisions.find((each) => each.by.kind === by.kind && each.by.id === by.id)),
     ];
     if (approval.required === null) return (await this.change(approval.id, SETTLE, values)).length > 0;
     try {
@@ -392,9 +397,20 @@ export class PostgresApprovalStore extends ApprovalStore {
     return rows.map(({ id }) => id);
   }
 
-  async count(id: string, by: Person, verdict: Verdict, { reason, displayDigest }: Words): Promise<boolean> {
+  async count(id: string, by: Person, verdict: Verdict, words: Words): Promise<boolean> {
+    const { reason, displayDigest } = words;
     const text = reason === null ? null : toColumnText(reason);
-    const values = [id, verdict, by.channel, by.id, by.name, text, this.lanes.current, displayDigest];
+    const values = [
+      id,
+      verdict,
+      by.channel,
+      by.id,
+      by.name,
+      text,
+      this.lanes.current,
+      displayDigest,
+      signedText(words),
+    ];
     return (await this.changeLocked(id, COUNT, values)).length > 0;
   }
 
@@ -475,12 +491,14 @@ export class PostgresApprovalStore extends ApprovalStore {
     id: string,
     by: Person,
     attempt: Verdict | 'taken-back',
+    signed: SignedDecision | null = null,
   ): Promise<DecisionRefusal | null> {
     const [row] = await this.database.query<{ why: DecisionRefusal | null }>(EXPLAIN_REFUSAL, [
       id,
       attempt,
       by.channel,
       by.id,
+      signedText({ signed }),
     ]);
     return row?.why ?? null;
   }

@@ -11,7 +11,7 @@ import {
 } from '../approvals/approval';
 import { questionsOf } from '../kernel/questions';
 import { nameActor, readActor } from '../kernel/actor';
-import { groupsInWords, type Requirement } from '../kernel/requirement';
+import { groupsInWords, needsPasskey, type Requirement } from '../kernel/requirement';
 import { isQuestion } from '../kernel/question-tools';
 import { runAtOnce } from '../kernel/steps';
 import type { ActionFile } from './action-file';
@@ -47,6 +47,8 @@ interface CardOptions {
   readonly notices?: readonly string[];
   readonly pieces?: SentPieces | null;
   readonly earlier?: readonly EarlierRequest[];
+  /** Address of the console; null: browsers reach it at no fixed one. */
+  readonly consoleUrl?: string | null;
 }
 
 const MAX_TOOL_LENGTH = 80;
@@ -96,11 +98,18 @@ export function renderFileCaption(approval: Approval, { sha256, isWhole, isPhoto
   return rich`${words(isPhoto ? '🖼' : '📄')} ${what}. SHA-256 ${sha256}`;
 }
 
-function pendingCard(content: CardContent, { notices = [], pieces = null, earlier = [] }: CardOptions): Card {
+function pendingCard(
+  content: CardContent,
+  { notices = [], pieces = null, earlier = [], consoleUrl = null }: CardOptions,
+): Card {
   const { request } = content;
   const surroundings: Omit<Surroundings, 'files'> = {
     heading: [content.title],
-    notices: [...notices.map((notice) => words(`🚨 ${notice}`)), ...whereToAnswer(request)],
+    notices: [
+      ...notices.map((notice) => words(`🚨 ${notice}`)),
+      ...whereToSign(request, consoleUrl),
+      ...whereToAnswer(request),
+    ],
     reasons: verdictOf(request),
     details: [rich`${bold('Expires')}: ${words(utc(request.expiresAt))}`, requestLine(request)],
     closing: [footOf(request), expiry(request)],
@@ -135,6 +144,15 @@ function whereToAnswer(request: ApprovalRequest): RichText[] {
   if (questions) return [howToAnswer(questions)];
   const terminal = rich`ℹ️ ${bold('Answer it at the terminal')} where the agent runs; it cannot be answered here`;
   return possibleVerdicts(request).length === 0 ? [terminal] : [rich`${terminal}, only rejected`];
+}
+
+/** A tap approves nothing where the policy asks for a passkey. */
+function whereToSign({ id, required }: ApprovalRequest, consoleUrl: string | null): RichText[] {
+  if (required === null || !needsPasskey(required)) return [];
+  const where = consoleUrl === null ? '' : `: ${consoleUrl}/console/requests/${id}`;
+  return [
+    rich`🔑 ${bold('Approve it in the console')}, with your passkey${words(where)}. Here it can only be rejected.`,
+  ];
 }
 
 /** The reason why a person is asked, where the policy has one, and what a rule in shadow mode would have done. */

@@ -35,6 +35,7 @@ import { AddConsoleSessions1795464000043 } from '../../migrations/1795464000043-
 import { AddChains1795464000046 } from '../../migrations/1795464000046-AddChains';
 import { AddPeople1795464000045 } from '../../migrations/1795464000045-AddPeople';
 import { AddPasskeys1795464000052 } from '../../migrations/1795464000052-AddPasskeys';
+import { AddSignedDecisions1795464000053 } from '../../migrations/1795464000053-AddSignedDecisions';
 import { AddTopics1795464000012 } from '../../migrations/1795464000012-AddTopics';
 import { AddCardPieces1795464000013 } from '../../migrations/1795464000013-AddCardPieces';
 
@@ -135,6 +136,7 @@ export function createDataSource(
       AddPeople1795464000045,
       AddChains1795464000046,
       AddPasskeys1795464000052,
+      AddSignedDecisions1795464000053,
     ],
     migrationsTransactionMode: 'all',
     applicationName: 'countersign',

@@ -1,4 +1,5 @@
 import type { NamedActor } from './actor';
+import type { SignedDecision } from './passkey-statement';
 
 /** The decisions that an approval needs, where that is not one of any operator. */
 export interface Requirement {
@@ -8,7 +9,11 @@ export interface Requirement {
   readonly from: readonly (readonly string[])[];
   /** Number of different people whose rejection ends it. */
   readonly rejections: number;
+  /** An approval counts only with the signature of its person's passkey, which the console asks for. */
+  readonly via?: 'console';
 }
+
+export const needsPasskey = ({ via }: Requirement): boolean => via === 'console';
 
 /** The strictest of several requirements, member by member; null: of none. */
 export function strictest(all: readonly Requirement[]): Requirement | null {
@@ -17,6 +22,7 @@ export function strictest(all: readonly Requirement[]): Requirement | null {
     approvals: Math.max(...all.map(({ approvals }) => approvals)),
     rejections: Math.min(...all.map(({ rejections }) => rejections)),
     from: all.flatMap(({ from }) => from),
+    ...(all.some(needsPasskey) && { via: 'console' }),
   };
 }
 
@@ -30,6 +36,8 @@ export interface PersonsDecision {
   readonly at: Date;
   /** Digest of the card that this person saw; null: there was none. */
   readonly displayDigest: string | null;
+  /** The signature of the person's passkey; null: signed by none. */
+  readonly signed: SignedDecision | null;
 }
 
 /** The groups in words: “sre or leads”, “finance, and leads”; empty: no groups are required. */

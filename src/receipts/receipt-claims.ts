@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ACTOR_KINDS, nameActor, type Actor, type Asker, type NamedActor } from '../kernel/actor';
+import { DECISION, type SignedDecision } from '../kernel/passkey-statement';
 import { answersDigest, type Answers } from '../kernel/questions';
 import type { PolicyVerdict } from '../kernel/policy-verdict';
 
@@ -70,6 +71,29 @@ const version2 = version1.extend({
     .optional(),
   /** The reason of the decision, where the policy demands one. */
   reason: z.string().optional(),
+  /** Signatures of the passkeys of those who decided, each over this very decision; missing where none has signed. */
+  assertions: z
+    .array(
+      z.strictObject({
+        statement: z.strictObject({
+          purpose: z.literal(DECISION),
+          approvalId: z.uuid(),
+          inputDigest: digest,
+          displayDigest: digest,
+          verdict: z.enum(['approved', 'rejected']),
+          reason: z.string().nullable(),
+          policyVersion: z.string().nullable(),
+          person: z.string(),
+          rpId: z.string(),
+          nonce: z.string(),
+        }),
+        credentialId: z.string(),
+        authenticatorData: z.string(),
+        clientDataJSON: z.string(),
+        signature: z.string(),
+      }),
+    )
+    .optional(),
   bindingVersion: z.literal(2),
 });
 
@@ -108,6 +132,8 @@ export interface ReceiptSubject extends Asker {
   readonly decision?: { readonly by: Actor; readonly reason: string | null; readonly answers?: Answers };
   /** The decisions of people that count, where several had to decide. */
   readonly counted?: readonly CountedDecision[];
+  /** The signatures of passkeys over the decisions that count. */
+  readonly signed?: readonly SignedDecision[];
   /** The grant that approved it. */
   readonly grant?: { readonly id: string; readonly by: NamedActor };
 }
@@ -131,6 +157,7 @@ export function receiptClaims(
     policy,
     grant,
     counted,
+    signed = [],
   } = approval;
   const iat = Math.floor(settledAt.getTime() / 1000);
   const by = approval.decision?.by ?? null;
@@ -157,6 +184,7 @@ export function receiptClaims(
     ...(approval.decision?.answers && { answersDigest: answersDigest(approval.decision.answers) }),
     ...(counted && { decisions: counted.map((each) => decisionClaims(each, policy?.needsReason)) }),
     ...(policy?.needsReason && reasonClaim(approval.decision)),
+    ...(signed.length > 0 && { assertions: [...signed] }),
     ...(grant && { grantId: grant.id, grantedBy: grant.by }),
   };
 }

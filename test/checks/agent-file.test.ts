@@ -7,7 +7,7 @@ import { AGENT_FILE, buildAgentFile } from '../support/agent-file';
 /** Folders that the program for agents is made of: the agent's side, and pure parts of the service. */
 const ROOMS = [
   /^src\/(kernel|agent-side|cards)\//,
-  /^src\/receipts\/(verify-receipt|verify-signature|receipt-claims|key-set)\.ts$/,
+  /^src\/receipts\/(verify-assertions|verify-receipt|verify-signature|receipt-claims|key-set)\.ts$/,
   // The names of secrets, which the agent must not get, and their shapes, which no message shows.
   /^src\/config\//,
   /^src\/logging\/redact\.ts$/,

@@ -75,6 +75,7 @@ describe('the document', () => {
     expect(lists).toEqual([
       'EvaluationView.rules',
       'EvaluationView.tokens',
+      'ChallengeView.passkeys',
       'CheckpointsView.checkpoints',
       'EnrolmentStartView.existing',
     ]);

@@ -1,3 +1,4 @@
+import { Api } from '../support/api';
 import { buildConsole, ConsoleBrowser, findBarriers, hasBrowser } from '../support/console';
 import { issueKey } from '../support/keys';
 import { createTestDatabase, type TestDatabase } from '../support/database';
@@ -9,12 +10,14 @@ if (!hasBrowser) console.warn('SKIPPED: passkeys were not tested, there is no br
 (hasBrowser ? describe : xdescribe)('passkeys in a browser', () => {
   let database: TestDatabase;
   let app: OpenApp;
+  let api: Api;
   let person: ConsoleBrowser;
 
   beforeAll(async () => {
     buildConsole();
     database = await createTestDatabase();
     app = await openTestApp(database.url);
+    api = new Api(app.url);
     person = await ConsoleBrowser.open(localhostOf(app));
     for (const name of ['olivia', 'sam']) await issueKey(database, 'operator', `${name}-laptop`, name);
   });
@@ -131,6 +134,23 @@ if (!hasBrowser) console.warn('SKIPPED: passkeys were not tested, there is no br
     await database.query(ending);
     await page.getByRole('button', { name: 'Sign in with a passkey' }).waitFor({ timeout: 5_000 });
     await database.query('update api_keys set revoked_at = null');
+  });
+
+  it('Approve asks for the passkey, which signs this very request', async () => {
+    const { page } = await enrolled('olivia');
+    const { body: asked } = await api.enqueue({ toolInput: { command: 'make deploy' } });
+    await page.locator('.row').filter({ hasText: 'make deploy' }).click();
+    await page.getByLabel('Reason').fill('the release is signed off');
+    await page.getByRole('button', { name: 'Approve' }).click();
+    await page.getByText('verified in this browser').waitFor();
+    const { body } = await api.get(asked.id);
+    const claims = Buffer.from(String(body.receipt).split('.')[1] ?? '', 'base64url').toString();
+    expect(body).toMatchObject({ status: 'approved', decision: { by: { id: 'person:olivia' } } });
+    expect(JSON.parse(claims)).toMatchObject({
+      assertions: [
+        { statement: { approvalId: asked.id, person: 'olivia', reason: 'the release is signed off' } },
+      ],
+    });
   });
 
   it('removes a passkey in the console, and its session with it', async () => {

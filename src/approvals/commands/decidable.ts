@@ -4,6 +4,7 @@ import type { Person } from '../../kernel/actor';
 import type { Verdict } from '../approval';
 import { groupsInWords, type Requirement } from '../../kernel/requirement';
 import { DomainError } from '../../kernel/errors';
+import type { SignedDecision } from '../../kernel/passkey-statement';
 import type { Receipts } from '../../receipts/receipts';
 import { ApprovalSettled } from '../approval-events';
 import type { ApprovalStore, ShownCard, Snapshot } from '../approval-store';
@@ -62,16 +63,25 @@ export function shownTo(saw: string | null, seen: Snapshot): ShownCard {
 /**
  * Explains a decision that was not stored, or not taken back. @returns null if the request must be read again.
  *
- * @throws DomainError `access.same-owner`, `quorum.not-eligible`
+ * @throws DomainError `access.same-owner`, `quorum.not-eligible`, `passkey.required`
  */
 export async function explainRefusal(
   { approval: { id, required } }: Snapshot,
-  { by, verdict }: { by: Person; verdict: Verdict | 'taken-back' },
+  {
+    by,
+    verdict,
+    signed = null,
+  }: { by: Person; verdict: Verdict | 'taken-back'; signed?: SignedDecision | null },
   store: ApprovalStore,
 ): Promise<'counted' | null> {
-  const why = await store.explainRefusal(id, by, verdict);
+  const why = await store.explainRefusal(id, by, verdict, signed);
   if (why === 'same-owner') throw sameOwner();
   if (why === 'not-eligible') throw notEligible(required);
+  if (why === 'needs-passkey')
+    throw new DomainError(
+      'passkey.required',
+      'The policy lets nobody approve this without a passkey: sign in to the console with yours, and approve it there.',
+    );
   return why;
 }
 

@@ -9,6 +9,7 @@ import {
 } from '../approval';
 import type { Person } from '../../kernel/actor';
 import { DecisionCounted, ApprovalSettled } from '../approval-events';
+import type { SignedDecision } from '../../kernel/passkey-statement';
 import type { Answers } from '../../kernel/questions';
 import { ApprovalStore, type Snapshot } from '../approval-store';
 import { decideCounted, explainRefusal, findDecidable, shownTo } from './decidable';
@@ -24,7 +25,8 @@ import { judge } from './late-attempt';
  *
  * Rejects with AlreadySettled, Expired, NotDecidable, InvalidInput, RateLimited, or DomainError `approval.not-found`,
  * `receipt.unavailable`; with `access.same-owner` when the operator's key and the one that asked belong to the same
- * owner; with `quorum.not-eligible` when the policy lets other people decide; and with `approval.reason-required`.
+ * owner; with `quorum.not-eligible` when the policy lets other people decide; with `approval.reason-required`; and with
+ * `passkey.required` when the policy lets nobody approve without a passkey.
  */
 export class DecideApprovalCommand extends Command<DecidedApproval | PendingApproval> {
   constructor(
@@ -36,6 +38,8 @@ export class DecideApprovalCommand extends Command<DecidedApproval | PendingAppr
     readonly displayDigest: string | null = null,
     /** Answers to the questions of the request, which approve it. */
     readonly answers: Answers | null = null,
+    /** The verified signature of the person's passkey over exactly this decision. */
+    readonly signed: SignedDecision | null = null,
   ) {
     super();
   }
@@ -62,7 +66,7 @@ export class DecideApprovalHandler implements ICommandHandler<DecideApprovalComm
     seen: Snapshot,
     command: DecideApprovalCommand,
   ): Promise<DecidedApproval | PendingApproval | null> {
-    const { id, by, verdict, reason, displayDigest: saw, answers } = command;
+    const { id, by, verdict, reason, displayDigest: saw, answers, signed } = command;
     const unsigned = await judge(
       () => decide(seen.approval, by, verdict, reason, seen.now, answers),
       { id, by, attempt: verdict },
@@ -72,10 +76,14 @@ export class DecideApprovalHandler implements ICommandHandler<DecideApprovalComm
     const shown = shownTo(saw, seen);
     const others = completedBy(seen.approval, by, verdict);
     if (others === null) return this.count(seen, command, shown.digest);
-    const complete = withDecision(unsigned, shown.digest);
+    const complete = withDecision(unsigned, shown.digest, signed);
     const counted = [...others, ...complete.decisions.slice(-1)];
     const receipt = await this.receipts.sign({
-      approval: { ...complete, ...(seen.approval.required && { counted }) },
+      approval: {
+        ...complete,
+        ...(seen.approval.required && { counted }),
+        signed: counted.flatMap((each) => each.signed ?? []),
+      },
       displayDigest: shown.digest,
     });
     const decided = { ...complete, receipt };
@@ -94,8 +102,8 @@ export class DecideApprovalHandler implements ICommandHandler<DecideApprovalComm
     command: DecideApprovalCommand,
     displayDigest: string | null,
   ): Promise<DecidedApproval | PendingApproval | null> {
-    const { id, by, verdict, reason } = command;
-    if (!(await this.store.count(id, by, verdict, { reason, displayDigest })))
+    const { id, by, verdict, reason, signed } = command;
+    if (!(await this.store.count(id, by, verdict, { reason, displayDigest, signed })))
       return this.explain(seen, command, displayDigest);
     this.events.publish(new DecisionCounted(id, verdict, by));
     return this.pending(id);
@@ -106,10 +114,10 @@ export class DecideApprovalHandler implements ICommandHandler<DecideApprovalComm
     command: DecideApprovalCommand,
     displayDigest: string | null,
   ): Promise<PendingApproval | null> {
-    const { id, by, verdict, reason } = command;
+    const { id, by, verdict, reason, signed } = command;
     if ((await explainRefusal(seen, command, this.store)) !== 'counted') return null;
     // Counted under another account of the same person, who has a reason now.
-    if (reason !== null) await this.store.count(id, by, verdict, { reason, displayDigest });
+    if (reason !== null) await this.store.count(id, by, verdict, { reason, displayDigest, signed });
     return this.pending(id);
   }
 

@@ -106,6 +106,10 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
     super();
   }
 
+  private get consoleUrl(): string | null {
+    return this.config.console?.url ?? null;
+  }
+
   get reachable(): boolean {
     return this.chat.reachable;
   }
@@ -216,7 +220,7 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
     const planned = await this.cards.pieces(approval.id, parseLane(work.lane).chatId);
     if (planned.length > 0) return this.showInPieces(approval, work, planned);
     const earlier = await this.queries.execute(new FindEarlierRequestsQuery(approval));
-    const complete = renderCard(approval, MAX_MESSAGE_LENGTH, { earlier });
+    const complete = renderCard(approval, MAX_MESSAGE_LENGTH, { earlier, consoleUrl: this.consoleUrl });
     const { files } = complete;
     const carried = digestOfFiles(files);
     const { card, lost } = await this.begin(approval, work, displayDigest(complete.text, carried));
@@ -322,7 +326,7 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
     const next = planned.findIndex(({ messageId }) => messageId === null);
     const message = messages[next];
     const sent = { count: messages.length, sha256 };
-    const complete = renderCard(approval, MAX_MESSAGE_LENGTH, { pieces: sent });
+    const complete = renderCard(approval, MAX_MESSAGE_LENGTH, { pieces: sent, consoleUrl: this.consoleUrl });
     const digest = displayDigest(complete.text, sha256);
     if (message) {
       try {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { keySetSchema, type KeySet } from '../../receipts/key-set';
 import type { ReceiptClaims } from '../../receipts/receipt-claims';
+import { registrySchema, verifyAssertions, type Registry } from '../../receipts/verify-assertions';
 import { readReceipt, ReceiptRefused } from '../../receipts/verify-receipt';
 import { visibleLine } from '../../cards/visible-text/visible-text';
 import { askerOf, CLAIMED_AGENT } from '../../cards/asker';
@@ -13,6 +14,7 @@ import { withServiceOptions } from '../service-options';
 interface VerifyOptions {
   readonly url: string;
   readonly jwks?: string;
+  readonly people?: string;
   readonly json?: boolean;
 }
 
@@ -31,6 +33,12 @@ export function receiptCommand(): Command {
           .argument('<file>', 'the receipt, or several, one a line; - for standard input'),
       )
         .addOption(new Option('--jwks <file>', 'the public keys; without, the service is asked for them'))
+        .addOption(
+          new Option(
+            '--people <file>',
+            'the registry of "countersign people export": also verifies what passkeys have signed',
+          ),
+        )
         .action(verify),
     );
 }
@@ -40,28 +48,59 @@ async function verify(file: string, options: VerifyOptions): Promise<void> {
     .trim()
     .split(/\s*\n\s*/);
   const keys = receipts.some((receipt) => COMPACT_JWS.test(receipt)) ? await keysFor(options) : NO_KEYS;
+  const registry = options.people === undefined ? null : readRegistry(options.people);
   const [only = ''] = receipts;
-  await (receipts.length === 1 ? verifyOne(only, keys, options) : verifyAll(receipts, keys, options));
+  const against = { keys, registry };
+  await (receipts.length === 1 ? verifyOne(only, against, options) : verifyAll(receipts, against, options));
 }
 
-async function verifyOne(receipt: string, keys: KeySet, options: VerifyOptions): Promise<void> {
-  let claims: ReceiptClaims;
+interface Against {
+  readonly keys: KeySet;
+  /** Null: signatures of passkeys are not verified. */
+  readonly registry: Registry | null;
+}
+
+/** @returns the people whose passkeys have signed; null: that was not verified */
+async function read(receipt: string, { keys, registry }: Against) {
+  const claims = await readReceipt(receipt, keys);
+  return { claims, signedBy: registry && verifyAssertions(claims, registry) };
+}
+
+function readRegistry(path: string): Registry {
   try {
-    claims = await readReceipt(receipt, keys);
+    return registrySchema.parse(JSON.parse(readFileSync(path, 'utf8')));
+  } catch (cause) {
+    throw new Error(`${path}: is not a registry that "countersign people export" wrote`, { cause });
+  }
+}
+
+async function verifyOne(receipt: string, against: Against, options: VerifyOptions): Promise<void> {
+  let claims: ReceiptClaims;
+  let signedBy: string[] | null;
+  try {
+    ({ claims, signedBy } = await read(receipt, against));
   } catch (error) {
     if (!(error instanceof ReceiptRefused)) throw error;
     show({ ok: false, reason: error.message, claims: null }, [error.message], options);
     throw new Findings();
   }
-  show({ ok: true, reason: null, claims }, linesOf(claims), options);
+  show(
+    { ok: true, reason: null, claims, ...(signedBy && { signedBy }) },
+    [...linesOf(claims), ...signedLines(signedBy)],
+    options,
+  );
 }
 
 /** Verifies many receipts and lists only those that are not genuine. */
-async function verifyAll(receipts: readonly string[], keys: KeySet, options: VerifyOptions): Promise<void> {
+async function verifyAll(
+  receipts: readonly string[],
+  against: Against,
+  options: VerifyOptions,
+): Promise<void> {
   const bad: { readonly line: number; readonly reason: string }[] = [];
   for (const [index, receipt] of receipts.entries()) {
     try {
-      await readReceipt(receipt, keys);
+      await read(receipt, against);
     } catch (error) {
       if (!(error instanceof ReceiptRefused)) throw error;
       bad.push({ line: index + 1, reason: error.message });
@@ -85,6 +124,13 @@ async function publishedKeys(url: string): Promise<KeySet> {
     throw new Error(`${url} does not hand out its keys; give a copy of them with --jwks`, { cause });
   }
 }
+
+const signedLines = (signedBy: readonly string[] | null): string[] => {
+  if (signedBy === null) return [];
+  return signedBy.length === 0
+    ? ['Signed by no passkey']
+    : [`Signed by the passkeys of: ${visibleLine(signedBy.join(', '))}`];
+};
 
 /** Makes invisible characters visible, since the names come from agents. */
 function linesOf(claims: ReceiptClaims): string[] {

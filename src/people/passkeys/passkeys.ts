@@ -8,6 +8,7 @@ import { CONFIG, type Config } from '../../config/environment';
 import { DomainError } from '../../kernel/errors';
 import {
   challengeOf,
+  DECISION,
   ENROLMENT,
   SIGN_IN,
   type EnrolmentStatement,
@@ -213,6 +214,23 @@ export class Passkeys {
       // The library throws for every fault of the caller's input, and does nothing else that can fail.
       return null;
     }
+  }
+
+  /** Begins to sign a decision. @param subject of the decision, which {@link takeDecision} returns once */
+  async beginDecision(
+    subject: object,
+    person: string,
+    { id: rpId }: RelyingParty,
+  ): Promise<{ rpId: string; nonce: string; existing: string[] }> {
+    const nonce = newNonce();
+    await this.store.challenge(nonce, DECISION, subject);
+    const own = (await this.store.list()).filter((each) => each.person === person && each.revokedAt === null);
+    return { rpId, nonce, existing: own.map(({ id }) => id) };
+  }
+
+  /** Uses the random number of a decision up. @returns null: it was used, is too old, or never was */
+  takeDecision<Subject>(nonce: string): Promise<Subject | null> {
+    return this.store.takeChallenge<Subject>(nonce, DECISION);
   }
 
   list(): Promise<readonly Passkey[]> {

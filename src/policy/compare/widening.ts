@@ -73,11 +73,19 @@ function demandsOf(policy: Policy, name: string): ClassProperties {
 
 /** True if every property is the same or gives less. */
 function isTighterOrSame(before: ClassProperties, next: ClassProperties): boolean {
-  const { timeout: old, grants: granted, approvals: few = 1, reason: explained, ...othersBefore } = before;
-  const { timeout, grants, approvals = 1, reason, ...others } = next;
+  const {
+    timeout: old,
+    grants: granted,
+    approvals: few = 1,
+    reason: explained,
+    via: way,
+    ...othersBefore
+  } = before;
+  const { timeout, grants, approvals = 1, reason, via, ...others } = next;
   if (explained !== undefined && reason === undefined) return false;
   if (grants === true && granted === false) return false;
   if (approvals < few) return false;
+  if (way === 'console' && via !== 'console') return false;
   if (!isSame(othersBefore, others)) return false;
   // The timeout of the installation is not known here, so one that comes or goes is not known to be shorter.
   if (old === undefined || timeout === undefined) return old === timeout;

@@ -30,13 +30,21 @@ export function crossFaults(policy: Policy): Fault[] {
 /** Grants answer only what no rule asks about, and that is of the class normal. */
 function classFaults({ classes = {} }: Policy): Fault[] {
   return Object.entries(classes).flatMap(
-    ([name, { grants, approvals = 1, rejections = 1, from, reason }]) => {
+    ([name, { grants, approvals = 1, rejections = 1, from, via, reason }]) => {
       if (grants !== true) return [];
       if (name === 'normal' && reason !== undefined)
         return [
           error(
             ['classes', name, 'grants'],
             'A grant gives no reason, and this class demands one.',
+            'Remove `grants`.',
+          ),
+        ];
+      if (name === 'normal' && via === 'console')
+        return [
+          error(
+            ['classes', name, 'grants'],
+            'No passkey signs what a grant answers, and this class demands one.',
             'Remove `grants`.',
           ),
         ];
@@ -82,10 +90,11 @@ function peopleFaults({ people = {} }: Policy): Fault[] {
 
 /** A class must be decidable: by people whom the policy names, and as many as it asks for. */
 function quorumFaults({ classes = {}, people }: Policy): Fault[] {
-  return Object.entries(classes).flatMap(([name, { approvals = 1, rejections = 1, from }]) => {
+  return Object.entries(classes).flatMap(([name, { approvals = 1, rejections = 1, from, via }]) => {
     const at = (member: string): Fault['path'] => ['classes', name, member];
-    const member = from === undefined ? (approvals > 1 ? 'approvals' : 'rejections') : 'from';
-    if (from === undefined && approvals === 1 && rejections === 1) return [];
+    const one = approvals > 1 ? 'approvals' : rejections > 1 ? 'rejections' : 'via';
+    const member = from === undefined ? one : 'from';
+    if (from === undefined && approvals === 1 && rejections === 1 && via !== 'console') return [];
     if (people === undefined)
       return [
         error(

@@ -2,7 +2,6 @@ import { z } from 'zod';
 import type { JsonValue } from '../../kernel/json';
 import { commandMatcherSchema } from '../shell/command-matcher';
 import { durationMs } from './duration';
-import { unenforced } from './unenforced';
 
 /** Limits of one document; the bound on the steps of an evaluation follows from them. */
 const MAX_RULES = 2_000;
@@ -12,11 +11,6 @@ const MAX_PEOPLE = 1_000;
 const MAX_DESTINATIONS = 100;
 const MAX_CHAINS = 50;
 const MAX_STEPS = 10;
-
-const words = (property: string) => {
-  const { message } = unenforced(property);
-  return { error: message };
-};
 
 function oneOrMany<T extends z.ZodType>(item: T) {
   return z.union([
@@ -111,7 +105,10 @@ const classSchema = z.strictObject({
   rejections: count.optional().describe('Number of different people whose rejection ends it'),
   timeout: timeout.optional(),
   grants: z.boolean().optional().describe('Whether a person may answer the next requests together with one'),
-  via: z.literal('any', words('via')).optional(),
+  via: z
+    .enum(['any', 'console'], 'must be any or console')
+    .optional()
+    .describe('console: people approve only in the console, and sign with their passkey'),
   reason: z
     .literal('required', 'must be "required"')
     .optional()

@@ -1,6 +1,6 @@
 /** The words for each property that a later version will enforce. A version never enforces half of a document. */
 const ENFORCED =
-  'This version enforces people, groups, approvals, rejections, reasons, destinations, chains, timeouts and grants, and refuses what it cannot enforce';
+  'This version enforces people, groups, approvals, rejections, reasons, passkeys, destinations, chains, timeouts and grants, and refuses what it cannot enforce';
 
 /** Members of the document, and of a class, whose part has not landed. */
 const LATER: Readonly<Record<'document' | 'class', ReadonlySet<string>>> = {
@@ -14,7 +14,7 @@ export interface Words {
 }
 
 /** The refusal of a property that this version cannot enforce. */
-export function unenforced(property: string): Words {
+function unenforced(property: string): Words {
   return {
     message: `\`${property}\` is not enforced by this version. ${ENFORCED}.`,
     fix: `Remove \`${property}\`, or install a version that enforces it.`,

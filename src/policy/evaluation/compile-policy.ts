@@ -163,9 +163,15 @@ export function* compileInSteps({ policy, version }: Accepted, shapes: ToolShape
   return new CompiledPolicy(version, rules, new Map(classes), shapes, people);
 }
 
-function requirementOf({ approvals = 1, rejections = 1, from }: ClassProperties): Requirement | null {
-  if (approvals === 1 && rejections === 1 && from === undefined) return null;
-  return { approvals, rejections, from: from === undefined ? [] : [listOf(from)] };
+function requirementOf({ approvals = 1, rejections = 1, from, via }: ClassProperties): Requirement | null {
+  const isSigned = via === 'console';
+  if (approvals === 1 && rejections === 1 && from === undefined && !isSigned) return null;
+  return {
+    approvals,
+    rejections,
+    from: from === undefined ? [] : [listOf(from)],
+    ...(isSigned && { via }),
+  };
 }
 
 /** The demands of a class that one tap meets. */

@@ -3,6 +3,7 @@ import type { FastifyReply } from 'fastify';
 import type { Identity } from '../../../src/access/identity';
 import { Standing } from '../../../src/access/standing';
 import type { Approval } from '../../../src/approvals/approval';
+import type { DecisionSignatures } from '../../../src/approvals/decision-signatures';
 import type { ShownDisplays } from '../../../src/approvals/display';
 import type { FinishedApprovals } from '../../../src/approvals/finished-approvals';
 import type { ApprovalStream } from '../../../src/approvals/approval-stream';
@@ -34,6 +35,7 @@ it('an answer is not written for a caller that hung up while it waited', async (
     open as unknown as OpenAnswers,
     nothing as ActivePolicy,
     nothing as ShownDisplays,
+    nothing as DecisionSignatures,
   );
   const caller: Identity = {
     keyId: 'k',

@@ -27,6 +27,8 @@ const PROPERTIES = Object.entries({
   21: 'size, shape and time limits hold',
   24: 'grants end',
   25: 'quorum counts people, not channels',
+  26: 'the console lets nobody else in',
+  27: 'a passkey decision is bound to the exact action',
   28: 'an id from outside identifies nothing alone',
 }).map(([number, property]) => ({ number: Number(number), property }));
 

@@ -36,6 +36,16 @@ describe('widening', () => {
         rules: [...base.rules, { ...ask, id: 'more', class: 'lax' }],
       },
     ],
+    [
+      'the end of passkeys',
+      { ...base, classes: { critical: { via: 'console' } } },
+      { ...base, classes: { critical: {} } },
+    ],
+    [
+      'a new rule that asks for no passkey, where normal does',
+      { ...base, classes: { normal: { via: 'console' } } },
+      { ...base, classes: { normal: { via: 'console' } }, rules: [...base.rules, { ...ask, id: 'more' }] },
+    ],
     ['shadow mode', base, { ...base, mode: 'shadow' }],
     ['the end of shadow mode', { ...base, mode: 'shadow' }, base],
     ['changes itself', base, { ...base, changes: { widening: 1 } }],
@@ -71,6 +81,11 @@ describe('widening', () => {
       { ...base, classes: { critical: { timeout: '15m', approvals: 1, grants: false } } },
     ],
     ['a first policy that denies', null, policy([deny])],
+    [
+      'a class that asks for passkeys',
+      { ...base, classes: { critical: {} } },
+      { ...base, classes: { critical: { via: 'console' } } },
+    ],
     ['the end of grants', base, { ...base, classes: { ...base.classes, normal: { grants: false } } }],
   ])('is not %s', (_, active, next) => {
     expect(wideningOf(active, next)).toEqual([]);

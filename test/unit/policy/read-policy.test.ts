@@ -221,6 +221,11 @@ describe('people', () => {
       { people, classes: { normal: { approvals: 2, grants: true } } },
       'A grant is the word of one person',
     ],
+    [
+      'grants would answer without a passkey',
+      { people, classes: { normal: { via: 'console', grants: true } } },
+      'No passkey signs what a grant answers',
+    ],
   ])('refuses it if %s', (_, others, words) => {
     expect(refusalOfRule({}, others)).toEqual([expect.stringContaining(words)]);
   });
@@ -229,7 +234,6 @@ describe('people', () => {
 describe('properties that a later version enforces', () => {
   it.each([
     ['rota', { rota: {} }],
-    ['via', { classes: { critical: { via: 'console' } } }],
     ['claim', { classes: { critical: { claim: '5m' } } }],
   ])('refuses %s, with the words of what this version enforces', (property, others) => {
     expect(refusalOfRule({}, others)).toEqual([

@@ -1,6 +1,8 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { useRef } from 'react';
+import { useRef, useState } from 'react';
 import { api, bodyOf, type Verdict } from './api';
+import { signDecision } from './passkey';
+import { useOperator } from './stream-context';
 import { TEXTS } from './texts';
 import { useKeys } from './use-keys';
 
@@ -12,6 +14,8 @@ export function DecisionBar({
   verdicts,
   displayDigest,
   needsReason,
+  display,
+  needsPasskey,
 }: {
   id: string;
   verdicts: readonly Verdict[];
@@ -19,6 +23,10 @@ export function DecisionBar({
   displayDigest: string;
   /** True if the policy demands a reason: without one the browser asks for it. */
   needsReason: boolean;
+  /** The text itself, which a passkey signs. */
+  display: string;
+  /** The policy lets nobody approve without one. */
+  needsPasskey: boolean;
 }) {
   const queries = useQueryClient();
   const reason = useRef<HTMLInputElement>(null);
@@ -28,14 +36,22 @@ export function DecisionBar({
     queries.invalidateQueries({
       predicate: ({ queryKey }) => queryKey[1] === id || queryKey[0] === 'history',
     });
+  const { person } = useOperator();
+  const [wantsToSign, setWantsToSign] = useState(true);
   const decide = useMutation({
-    mutationFn: (decision: Verdict) =>
-      bodyOf(
+    mutationFn: async (decision: Verdict) => {
+      const given = reason.current?.value.trim() || null;
+      const isSigned = decision === 'approved' && person !== null && (needsPasskey || wantsToSign);
+      const assertion = isSigned
+        ? await signDecision(id, { verdict: decision, reason: given, display })
+        : null;
+      return bodyOf(
         api.POST('/api/approvals/{id}/decision', {
           params: { path: { id } },
-          body: { decision, reason: reason.current?.value.trim() || null, displayDigest },
+          body: { decision, reason: given, displayDigest, ...(assertion && { assertion }) },
         }),
-      ),
+      );
+    },
     onSettled: refresh,
   });
   const offers = useQuery({
@@ -81,6 +97,17 @@ export function DecisionBar({
             ))}
           </ul>
         </details>
+      )}
+      {needsPasskey && <p className="hint">{person === null ? T.needsPasskey : T.signs}</p>}
+      {!needsPasskey && person !== null && verdicts.includes('approved') && (
+        <label className="sign">
+          <input
+            type="checkbox"
+            checked={wantsToSign}
+            onChange={({ target }) => setWantsToSign(target.checked)}
+          />{' '}
+          {T.sign}
+        </label>
       )}
       <div className="decide">
         <label htmlFor="reason">{T.reason}</label>

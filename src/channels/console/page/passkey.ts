@@ -1,6 +1,6 @@
 import { startAuthentication, startRegistration } from '@simplewebauthn/browser';
 import canonicalize from 'canonicalize';
-import { api, bodyOf, CONSOLE_HEADER } from './api';
+import { api, bodyOf, CONSOLE_HEADER, type Verdict } from './api';
 import { keepPageSecret } from './page-secret';
 import { TEXTS } from './texts';
 
@@ -12,6 +12,9 @@ const base64url = (bytes: ArrayBuffer): string =>
     .replaceAll('+', '-')
     .replaceAll('/', '_')
     .replace(/=+$/, '');
+
+const hex = (bytes: ArrayBuffer): string =>
+  Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, '0')).join('');
 
 const sha256 = (text: string): Promise<ArrayBuffer> =>
   crypto.subtle.digest('SHA-256', new TextEncoder().encode(text));
@@ -48,6 +51,24 @@ async function sign(
 export async function signInAssertion() {
   const { rpId, nonce } = await bodyOf(api.POST('/console/passkeys/sign-in'));
   return { nonce, assertion: await sign({ purpose: 'countersign:sign-in', rpId, nonce }) };
+}
+
+/**
+ * The signature of the person's passkey over a decision.
+ *
+ * @param display the text that the page shows: its digest is made here
+ */
+export async function signDecision(
+  approvalId: string,
+  { verdict, reason, display }: { verdict: Verdict; reason: string | null; display: string },
+) {
+  const { inputDigest, policyVersion, person, rpId, nonce, passkeys } = await bodyOf(
+    api.GET('/api/approvals/{id}/challenge', { params: { path: { id: approvalId } } }),
+  );
+  const displayDigest = `sha256:${hex(await sha256(display))}`;
+  const said = { approvalId, inputDigest, displayDigest, verdict, reason, policyVersion };
+  const statement = { purpose: 'countersign:decision', ...said, person, rpId, nonce };
+  return { nonce, ...(await sign(statement, passkeys)) };
 }
 
 export interface EnrolmentStart {

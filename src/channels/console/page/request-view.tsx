@@ -160,6 +160,8 @@ function Complete({ approval, action, next }: { approval: Approval; action: Acti
           verdicts={action.verdicts.map(({ verdict }) => verdict)}
           displayDigest={action.displayDigest}
           needsReason={approval.required.reason === 'required'}
+          display={action.display}
+          needsPasskey={approval.required.via === 'console'}
         />
       )}
     </>

@@ -95,6 +95,10 @@ export const TEXTS = {
     reasonNeeded: 'Required by the policy. The agent reads it.',
     approve: 'Approve',
     reject: 'Reject',
+    sign: 'Sign the approval with my passkey',
+    signs: 'Approve asks for your passkey, which signs exactly this action.',
+    needsPasskey:
+      'The policy lets nobody approve this without a passkey. Sign in with yours; here it can be rejected.',
     more: 'Allow more like it',
     moreNote: 'Approves this request, and answers the next ones like it without asking.',
     endsIn: (span: string) => `${span} left`,

@@ -36,6 +36,8 @@ export type TapRefusal =
   | { readonly kind: 'too-late'; readonly approval: Approval }
   /** The policy lets other people decide this. */
   | { readonly kind: 'not-eligible' }
+  /** The policy lets nobody approve this without a passkey. */
+  | { readonly kind: 'needs-passkey' }
   /** The operator exceeded the rate limit. */
   | { readonly kind: 'too-many'; readonly retryAfterSeconds: number }
   /** An earlier version offered the button; the verdict would not reach the agent. */
@@ -108,6 +110,7 @@ export function refusalOf(error: unknown): TapRefusal {
     return { kind: 'too-late', approval: error.approval };
   if (error instanceof NotDecidable) return { kind: 'not-decidable' };
   if (error instanceof DomainError && error.code === 'quorum.not-eligible') return { kind: 'not-eligible' };
+  if (error instanceof DomainError && error.code === 'passkey.required') return { kind: 'needs-passkey' };
   if (error instanceof RateLimited) return { kind: 'too-many', retryAfterSeconds: error.retryAfterSeconds };
   throw error;
 }

@@ -49,6 +49,9 @@ export function takenBackAnswer(): string {
   return '↩️ Taken back: you have no decision here any more. The agent waits.';
 }
 
+export const needsPasskeyAnswer = (): string =>
+  '🔑 Not approved. The policy asks for your passkey: open the console, sign in with it, and approve there.';
+
 /** For a person who may not decide this request. */
 export function notEligibleAnswer(): string {
   return '🚫 Nothing was decided: the policy lets other people decide this, and never the one who asked.';

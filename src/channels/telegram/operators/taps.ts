@@ -40,6 +40,7 @@ import {
   grantsNoneAnswer,
   grantsOfferedAnswer,
   notDecidableAnswer,
+  needsPasskeyAnswer,
   notEligibleAnswer,
   notOperatorAnswer,
   reasonRequiredAnswer,
@@ -571,6 +572,8 @@ function answerTo(result: Result): string {
       return takenBackAnswer();
     case 'not-eligible':
       return notEligibleAnswer();
+    case 'needs-passkey':
+      return needsPasskeyAnswer();
     case 'too-late':
       return isSettled(result.approval)
         ? settledAnswer(result.approval)

@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import { decodeJwt } from 'jose';
-import { newKey, digestOf } from '../../src/access/api-key';
-import { KeyStore } from '../../src/access/key-store';
-import type { ApprovalJson } from '../support/api';
-import { ownService } from '../support/own-service';
-import { AGENT_KEY, OPERATOR_KEY } from '../support/well-known';
-import { until } from '../support/until';
+import { newKey, digestOf } from '../../../src/access/api-key';
+import { KeyStore } from '../../../src/access/key-store';
+import type { ApprovalJson } from '../../support/api';
+import { issueKey } from '../../support/keys';
+import { ownService } from '../../support/own-service';
+import { inviteTo, localhostOf } from '../../support/passkeys';
+import { AGENT_KEY, OPERATOR_KEY } from '../../support/well-known';
+import { until } from '../../support/until';
 
 const service = ownService();
 
@@ -136,7 +138,7 @@ it('a key has at most 20 sessions: the one that was used least recently ends', a
   expect((await list(first)).status).toBe(401);
 });
 
-describe('a change with a session', () => {
+describe('26: the console lets nobody else in; a change with a session', () => {
   let cookie: string;
   let secret: string;
   beforeAll(async () => {
@@ -321,6 +323,30 @@ describe('a link', () => {
     const refused = await send({ method: 'POST', path: '/console/links', headers });
     expect(refused.status).toBe(403);
     expect((await service.api.call('agent', 'POST', '/console/links')).status).toBe(403);
+  });
+});
+
+describe('an invitation to make a passkey', () => {
+  const begin = (invite: string) => {
+    const origin = localhostOf(service.app);
+    const headers = { 'x-countersign-console': '1', origin, host: new URL(origin).host };
+    return send({ method: 'POST', path: '/console/passkeys/enrolments', body: { invite }, headers });
+  };
+  beforeAll(() => issueKey(service.database, 'operator', 'olivia-laptop', 'olivia'));
+
+  it('is used up by the first browser that begins with it', async () => {
+    const token = await inviteTo(service.app, 'olivia');
+    const statuses = (await Promise.all([begin(token), begin(token)])).map(({ status }) => status);
+    expect(statuses.sort()).toEqual([200, 401]);
+    expect((await begin(token)).status).toBe(401);
+  });
+
+  it('is valid for 15 minutes', async () => {
+    const token = await inviteTo(service.app, 'olivia');
+    await service.database.query(
+      `update passkey_invites set expires_at = expires_at - interval '15 minutes'`,
+    );
+    expect((await begin(token)).status).toBe(401);
   });
 });
 
