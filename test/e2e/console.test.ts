@@ -85,7 +85,7 @@ classes:
   it('refuses a wrong key in words, and writes the refusal into the audit log', async () => {
     const page = await person.page();
     await page.getByLabel('Operator key').fill('cso_this-is-not-a-key-of-anybody-at-all');
-    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
     await page.getByRole('alert').getByText('This is not a valid operator key').waitFor();
     const refused = `select 1 from audit_log where type = 'access.unauthenticated' and data like '%/console/session%'`;
     expect(await database.query(refused)).not.toEqual([]);
@@ -206,10 +206,10 @@ classes:
     await page.getByRole('heading', { name: 'Sign in' }).waitFor();
     expect(page.url()).not.toContain(body.token);
     expect(await sessions()).toEqual([]);
-    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
     await page.getByTitle('Signed in as bootstrap-operator').waitFor();
     const late = await person.page(`/console#link=${body.token}`);
-    await late.getByRole('button', { name: 'Sign in' }).click();
+    await late.getByRole('button', { name: 'Sign in', exact: true }).click();
     await late.getByRole('alert').getByText('This link was used or is too old').waitFor();
   });
 

@@ -56,7 +56,7 @@ export class ConsoleBrowser {
   async signedIn(path = '/console', options: BrowserContextOptions = {}, key = OPERATOR_KEY): Promise<Page> {
     const page = await this.page(path, options);
     await page.getByLabel('Operator key').fill(key);
-    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
     await page.getByText('Live', { exact: true }).waitFor();
     return page;
   }
