@@ -26,7 +26,7 @@ const ORDINARY_DIRECTORY = 32;
 /** Texts of an unknown tool's input in which the same is done. */
 const MAX_TEXTS = 200;
 /** Texts and names of an unknown tool's input in which words are searched. */
-const MAX_INDEXED = 20_000;
+const MAX_INDEXED = 10_000;
 /** A text of an unknown tool that is longer than this is not the name of a host. */
 const MAX_HOST = 300;
 
@@ -140,7 +140,8 @@ export class Facts {
   readonly commandPaths = once((): readonly AskedPath[] => {
     const asked = new Map<string, AskedPath>();
     const add = (text: string, directory: string | null, isTree: boolean): void => {
-      this.spend(STEPS_OF_AN_ITEM + stepsOfPath(text, directory ?? this.base?.text ?? null));
+      // It is resolved twice.
+      this.spend(2 * STEPS_OF_AN_ITEM + stepsOfPath(text, directory ?? this.base?.text ?? null));
       const resolved = resolveIn(directory, text);
       const path = resolved === null ? resolvePath(text, this.base) : resolvePath(resolved, null);
       // No file system has a longer name.

@@ -124,9 +124,8 @@ export function indexTokens(texts: IndexedTexts, vocabulary: Vocabulary): TokenI
 
 /** Null if the text has no token of the vocabulary. */
 function indexPart(text: string, vocabulary: Vocabulary): Part | null {
-  let places: Map<string, number[]> | null = null;
+  const places = new Map<string, number[]>();
   const add = (token: string, end: number): void => {
-    places ??= new Map();
     const known = places.get(token);
     if (known === undefined) places.set(token, [end]);
     else known.push(end);
@@ -141,7 +140,7 @@ function indexPart(text: string, vocabulary: Vocabulary): Part | null {
     const token = foldToken(text.slice(start, end));
     if (vocabulary.has(token)) add(token, end);
   });
-  return places === null ? null : { text, places, flags: null };
+  return places.size === 0 ? null : { text, places, flags: null };
 }
 
 interface Part {

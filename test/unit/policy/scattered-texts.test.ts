@@ -62,7 +62,7 @@ describe('security 21: a rule that denies a command', () => {
     ['ask', { command: 'rm', args: '-rf x' }],
     ['allow', { command: 'rm x && ls -r' }],
     ['deny', { command: 'rm x && rm -r y' }],
-    ['ask', { texts: Array.from({ length: 20_000 }, () => '') }],
+    ['ask', { texts: Array.from({ length: 10_000 }, () => '') }],
   ])('decides %s where a flag is needed: %j', (decision, toolInput) => {
     const rules = [
       { decision: 'deny', match: { command: { argv: ['rm'], flags: ['-r'] } } },
