@@ -64,7 +64,8 @@ export function compilePaths(list: readonly string[], except: readonly string[],
   };
   const inCommand = ({ path, isTree }: AskedPath, facts: Facts): Match => {
     const found = match(path, facts);
-    if (found === 'missing') return doubtful('the directory of the command is not known');
+    // A rule must not be loosened by leaving the directory out.
+    if (found === 'missing') return found;
     if (found !== false || !isTree) return found;
     return (
       containers.some((contains) => contains(path, facts.cwd)) &&
