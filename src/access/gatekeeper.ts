@@ -1,10 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { RefusalLog } from '../audit/refusal-log';
+import { auditName } from '../kernel/actor';
 import { DomainError } from '../kernel/errors';
 import type { JsonObject } from '../kernel/json';
 import { currentCorrelationId } from '../logging/correlation';
-import type { Identity } from './identity';
+import { actorOf, type Identity } from './identity';
 import { perMinute, REFUSALS_PER_MINUTE, take } from './process-rate-limits';
 import { sourceOf } from './source';
 
@@ -43,12 +44,13 @@ export class Gatekeeper {
    * @throws DomainError `access.forbidden` always; RateLimited above the limit of refusals.
    */
   async turnAwayHolder(
-    { keyId, role }: Identity,
+    identity: Identity,
     { method, route }: Attempt,
     approvalId: unknown,
     needed: readonly string[],
   ): Promise<never> {
-    const actor = `api:${keyId}`;
+    const { role } = identity;
+    const actor = auditName(actorOf(identity));
     await take(this.refused, actor, 'attempts that the role does not allow');
     const data: JsonObject = { method, route, role };
     await this.refusals.record({

@@ -92,23 +92,45 @@ if (!hasBrowser) console.warn('SKIPPED: passkeys were not tested, there is no br
     expect(await findBarriers(page)).toEqual([]);
   });
 
-  it('a second person invites somebody who lost theirs', async () => {
+  it('an admin invites somebody who lost theirs, and nobody else does; an admin is never invited', async () => {
+    const admin = await issueKey(database, 'admin', 'maria', 'maria');
+    const people = 'people: { olivia: {}, sam: { groups: [admins] }, paul: { groups: [admins] } }';
+    const put = (body: string, match: object) =>
+      fetch(`${app.url}/api/policy`, {
+        method: 'PUT',
+        body,
+        headers: { authorization: `Bearer ${admin}`, 'content-type': 'application/yaml', ...match },
+      });
+    const applied = await put(`version: 1\nrules: []\n${people}\n`, { 'if-none-match': '*' });
+    expect(applied.status).toBe(200);
+    const { version } = (await applied.json()) as { version: string };
     const { page: lost } = await enrolled('olivia');
     await lost.getByTitle('Signed in as olivia').waitFor();
     const { page } = await enrolled('sam');
-    await page.getByRole('link', { name: 'People' }).click();
-    await page.getByText('Invite to a further passkey').first().click();
-    await page.getByLabel('Person').fill('Sam');
-    await page.getByRole('button', { name: 'Invite' }).click();
+    await enrolled('paul');
+    const invite = async (by: typeof page, name: string) => {
+      await by.getByLabel('Person').fill(name);
+      await by.getByRole('button', { name: 'Invite' }).click();
+    };
+    for (const each of [lost, page]) {
+      await each.getByRole('link', { name: 'People' }).click();
+      await each.getByText('Invite to a further passkey').first().click();
+    }
+    await invite(lost, 'Sam');
+    await lost.getByRole('alert').getByText('Only a person in the group').waitFor();
+    await invite(page, 'Sam');
     await page.getByRole('alert').getByText('Add a passkey of your own').waitFor();
-    await page.getByLabel('Person').fill('Olivia');
-    await page.getByRole('button', { name: 'Invite' }).click();
+    await invite(page, 'Paul');
+    await page.getByRole('alert').getByText('An admin is not invited').waitFor();
+    await invite(page, 'Olivia');
     const link = (await page.getByRole('status').locator('code').textContent()) ?? '';
     const found = await person.page(new URL(link).pathname + new URL(link).hash);
     await plugIn(found);
     await found.getByRole('button', { name: 'Make a passkey' }).click();
     await found.getByTitle('Signed in as olivia').waitFor();
-    expect(await passkeys()).toHaveLength(3);
+    expect(await passkeys()).toHaveLength(4);
+    // The tests behind this one know no people of a policy.
+    expect((await put('version: 1\nrules: []\n', { 'if-match': version })).status).toBe(200);
   });
 
   it('a device that does not verify its user makes none', async () => {

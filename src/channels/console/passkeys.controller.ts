@@ -10,6 +10,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { createZodDto } from 'nestjs-zod';
 import { z } from 'zod';
 import { Caller } from '../../access/access.guard';
+import { ConsoleAdmins } from '../../access/console-admins';
 import { Gatekeeper } from '../../access/gatekeeper';
 import { actorOf, type Identity } from '../../access/identity';
 import { personOf } from '../../access/known-person';
@@ -93,6 +94,7 @@ export class PasskeysController {
     private readonly sessions: Sessions,
     private readonly gatekeeper: Gatekeeper,
     private readonly lanes: Lanes,
+    private readonly admins: ConsoleAdmins,
   ) {}
 
   @Post('sign-in')
@@ -154,8 +156,9 @@ export class PasskeysController {
   @HttpCode(201)
   @Allow('operator')
   @ApiOperation({
-    summary: 'Invite another person to a further passkey, as their second person',
-    description: 'Needs a session of a passkey. The page is `/console/#invite=TOKEN`, for 15 minutes.',
+    summary: 'Invite a person who lost their passkeys to another one',
+    description:
+      'Needs a session of a passkey of a person in the group `admins`, and invites none of that group. The page is `/console/#invite=TOKEN`, for 15 minutes.',
   })
   @ApiCreatedResponse({ type: InviteView })
   async invite(@Body() { person }: InviteDto, @Caller() caller: Identity) {
@@ -163,6 +166,17 @@ export class PasskeysController {
       throw new DomainError('passkey.refused', 'Sign in with a passkey to invite another person.');
     if (personOf(person) === caller.person)
       throw new DomainError('passkey.refused', 'Add a passkey of your own without an invitation.');
+    // The one who gets the link could make the passkey, and be that person.
+    if (!this.admins.includes(caller))
+      throw new DomainError(
+        'passkey.refused',
+        'Only a person in the group "admins" of the policy invites somebody.',
+      );
+    if (this.admins.includes({ channel: 'console', owner: personOf(person) }))
+      throw new DomainError(
+        'passkey.refused',
+        'An admin is not invited: with the link, one admin could decide as two. Take them out of "admins" first.',
+      );
     return { token: await this.passkeys.invite(person, auditName(actorOf(caller)), false) };
   }
 
@@ -187,6 +201,13 @@ export class PasskeysController {
   @ApiOperation({ summary: 'Remove a passkey, and end its sessions' })
   @ApiNoContentResponse()
   async revoke(@Param() { id }: PasskeyIdDto, @Caller() caller: Identity): Promise<void> {
+    const passkey = (await this.passkeys.list()).find((each) => each.id === id);
+    const isOwn = passkey !== undefined && passkey.person === caller.person;
+    if (!isOwn && !this.admins.includes(caller))
+      throw new DomainError(
+        'passkey.refused',
+        'Only its person or a person in the group "admins" removes a passkey; or countersign people remove-passkey.',
+      );
     await this.passkeys.revoke(id, auditName(actorOf(caller)), this.lanes.current);
   }
 

@@ -21,13 +21,14 @@ const INVITE: Statement = {
     select ${KNOWN_PERSON('$2', '$6')} as is_known, exists (select from passkeys where person = $2) as has_had
   ), invited as (
     insert into passkey_invites (digest, person, is_first, made_by, expires_at)
-    select $1, $2, $3, $4, ${NOW} + interval '15 minutes' from known where is_known and not ($3::boolean and has_had)
+    select $1, $2, $3, $4, ${NOW} + interval '15 minutes' from known where is_known and $3::boolean <> has_had
     returning person
   ), audited as (
     insert into audit_log (at, type, actor, correlation_id, data)
     select ${NOW}, 'passkey.invited', $4, $5, json_build_object('person', person, 'first', $3::boolean)::text from invited
   )
-  select case when not is_known then 'unknown' when $3::boolean and has_had then 'has-one' else 'invited' end as result
+  select case when not is_known then 'unknown' when $3::boolean <> has_had then 'invited'
+    when has_had then 'has-one' else 'has-none' end as result
   from known`,
 };
 
@@ -103,7 +104,10 @@ const USE: Statement = {
   returning id`,
 };
 
-/** Parameters: id, actor, correlation id, lanes, news. Sessions of the passkey end with it. */
+/**
+ * Parameters: id, actor, correlation id, lanes, news. With the passkey end its sessions, its decisions about what is pending,
+ * and the invitations and enrolments that its person began: a thief may have begun them.
+ */
 const REVOKE: Statement = {
   name: 'passkey-revoke',
   withinMs: PERSON_WAITS_MS,
@@ -112,6 +116,13 @@ const REVOKE: Statement = {
     update passkeys set revoked_at = ${NOW} where id = $1 and revoked_at is null returning id, person, revoked_at
   ), ended as (
     delete from console_sessions where passkey_id in (select id from revoked)
+  ), undecided as (
+    delete from decisions using revoked, approvals
+    where approvals.id = approval_id and approvals.status = 'pending' and signed::json ->> 'credentialId' = revoked.id
+  ), uninvited as (
+    delete from passkey_invites using revoked where passkey_invites.made_by = 'console:person:' || revoked.person
+  ), unbegun as (
+    delete from passkey_challenges using revoked where subject::json ->> 'madeBy' = 'console:person:' || revoked.person
   ), audited as (
     insert into audit_log (at, type, actor, correlation_id, data)
     select revoked_at, 'passkey.revoked', $2, $3, json_build_object('passkey', id, 'person', person)::text from revoked
@@ -137,8 +148,8 @@ export interface NewPasskey extends Enrolment {
   readonly counter: number;
 }
 
-/** `unknown`: nobody knows such a person. `has-one`: the person has, or had, a passkey. */
-export type Invited = 'invited' | 'unknown' | 'has-one';
+/** `unknown`: nobody knows such a person. `has-one`: the person has, or had, a passkey; `has-none`: never. */
+export type Invited = 'invited' | 'unknown' | 'has-one' | 'has-none';
 
 /** The actor for the audit log, and the lanes with the chats that learn of it. */
 export interface Teller {

@@ -80,8 +80,12 @@ export class Passkeys {
       );
     if (result === 'has-one')
       throw refused(
-        `${person} has, or had, a passkey: they add another one in the console, signed in with it, or a second person ` +
+        `${person} has, or had, a passkey: they add another one in the console, signed in with it, or an admin ` +
           'invites them there.',
+      );
+    if (result === 'has-none')
+      throw refused(
+        `${person} never had a passkey: "countersign people invite" makes the link for the first one.`,
       );
     return token;
   }

@@ -1,3 +1,5 @@
+import { accountOf } from '../../../src/access/identity';
+import { DecideApprovalCommand } from '../../../src/approvals/commands/decide-approval';
 import { Api, type ApprovalJson } from '../../support/api';
 import { issueKey, keyIs, revokeKey } from '../../support/keys';
 import { ownService } from '../../support/own-service';
@@ -52,6 +54,22 @@ it('security 1: an operator key does not decide what an agent key of the same ow
     reason: 'already-settled',
     decision: 'approved',
   });
+});
+
+it('security 1: a passkey does not decide what the key of its person asked', async () => {
+  const { id } = await askedBy(alice);
+  const decideAs = (name: string) =>
+    service.app.commands.execute(
+      new DecideApprovalCommand(
+        id,
+        { kind: 'person', channel: 'console', id: accountOf(name), name },
+        'approved',
+        null,
+        null,
+      ),
+    );
+  await expect(decideAs('alice@example.org')).rejects.toMatchObject({ code: 'access.same-owner' });
+  expect(await decideAs('bob@example.org')).toMatchObject({ status: 'approved' });
 });
 
 it('security 1: the same owner may take the request back', async () => {
