@@ -55,7 +55,11 @@ export function compilePaths(list: readonly string[], except: readonly string[],
     if (isFound) return true;
     const asked = facts.commandPaths();
     facts.spend(asked.length * cost);
-    const found = anyOf(asked.map((path) => inCommand(path, facts)));
+    const matches = asked.map((path) => inCommand(path, facts));
+    if (matches.includes(true)) return true;
+    // Unlike a directory that the request leaves out, one that is too long must not deny.
+    if (facts.hasLongDirectory && asked.some(({ path }) => path.root === 'unknown')) return LONG_DIRECTORY;
+    const found = anyOf(matches);
     if (found !== false) return found;
     if (words.isCut) return CUT;
     const isOpen =

@@ -117,7 +117,7 @@ function followDirectories(steps: readonly Step[], begin: readonly (string | nul
       steps.slice(0, index + 1).every((step) => step.operator !== '||');
     if (!isPlain || !isChained || target === undefined || !/^[^-+~]/.test(target)) return 'doubt';
     now = distinct(now.map((directory) => resolveIn(directory, target)));
-    if (now.includes(null)) return 'doubt';
+    if (now.some((directory) => directory === null || directory.length > MAX_DIRECTORY)) return 'doubt';
     seen = distinct([...seen, ...now]);
     if (seen.length > MAX_DIRECTORIES) return 'doubt';
   }

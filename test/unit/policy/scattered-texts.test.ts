@@ -152,4 +152,25 @@ describe('security 21: a command in a directory with a long name', () => {
       });
     },
   );
+
+  const names = [1, 2, 3].map((n) => String(n).repeat(200)).join('/');
+  const cat = {
+    decision: 'allow',
+    match: { key: '*', tool: 'Bash', command: { argv: ['cat'], operands: 'any' } },
+  };
+  const deny = (path: string) => ({ decision: 'deny', match: { path } });
+
+  it('leads around no rule that denies', () => {
+    const command = `cd /srv/${names} && cat ../../../secret/x`;
+    expect(
+      verdictOf([cat, deny('/srv/secret/**')], { cwd: '/srv', toolInput: { command } }).decision,
+    ).not.toBe('allow');
+    const own = { cwd: `/srv/${names}`, toolInput: { command: 'cat secret' } };
+    expect(verdictOf([cat, deny('${cwd}/secret')], own).decision).not.toBe('allow');
+  });
+
+  it('is not denied by a rule about another directory', () => {
+    const request = { cwd: `/srv/${names}`, toolInput: { command: 'git status' } };
+    expect(verdictOf([deny('/srv/keys/**')], request).decision).toBe('ask');
+  });
 });
