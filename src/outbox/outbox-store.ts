@@ -203,7 +203,7 @@ const GO_ON: Statement = {
 
 /**
  * Parameters: card. Its lane refuses it, so the chain of its approval is looked at now: a step that reaches nobody is followed
- * by the next one at once.
+ * by the next one at once. It waits for a run of that chain, which may not have seen this refusal.
  */
 const REFUSE: Statement = {
   name: 'outbox-refuse',
@@ -212,7 +212,7 @@ const REFUSE: Statement = {
     update outbox set refused_at = now() where id = $1 and kind = 'card' and refused_at is null returning approval_id
   )
   update outbox set available_at = now() from refused
-  where outbox.approval_id = refused.approval_id and kind = 'step' and available_at > now()`,
+  where outbox.approval_id = refused.approval_id and kind = 'step'`,
 };
 
 const BURY: Statement = {
@@ -247,12 +247,21 @@ const LANE_WORKS: Statement = {
   text: `update outbox_lanes set failures = 0 where lane = $1 and failures > 0`,
 };
 
-/** Parameters: id, lease token, lane. Invalidates a concurrent renewal. */
+/**
+ * Parameters: id, lease token, lane. Invalidates a concurrent renewal. Where the same work waits in that lane already, it does
+ * what this row would do, and the row goes.
+ */
 const MOVE_WORK: Statement = {
   name: 'outbox-move-work',
   text: `
+  with there as (
+    select from outbox as other join outbox as own on own.id = $1
+    where other.approval_id = own.approval_id and other.kind = own.kind and other.lane = $3 and other.id <> own.id
+  ), gone as (
+    delete from outbox where id = $1 and lease_token = $2 and exists (select from there)
+  )
   update outbox set lane = $3, available_at = now(), lease_token = lease_token + 1
-  where id = $1 and lease_token = $2`,
+  where id = $1 and lease_token = $2 and not exists (select from there)`,
 };
 
 const NOTICE: Statement = {

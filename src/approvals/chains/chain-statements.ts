@@ -29,7 +29,7 @@ const IS_REACHED = (
  * Parameters: ids of locked steps. Runs each once. A row holds the steps of its chain, the place of the next one (`at`), its
  * time (`dueMs`; absent: now, null: no step is left), and the lanes of the last one (`asked`). A step begins at its time, or
  * as soon as no lane of the step before shows the request or may still show it. If that is so behind the last step, and no
- * message shows the request anywhere, nobody can be reached. A settled request has no further step.
+ * message shows the request anywhere, or may still show it, nobody can be reached. A settled request has no further step.
  */
 export const RUN_STEPS: Statement = {
   name: 'chain-run',
@@ -62,6 +62,8 @@ export const RUN_STEPS: Statement = {
     where approvals.id = step.approval_id and step.is_open and step.at >= steps and has_failed
       and step.unreachable_at is null and not exists (select from cards as shown
         where shown.approval_id = step.approval_id and shown.message_id is not null)
+      and not exists (select from outbox as card where card.approval_id = step.approval_id and card.kind = 'card'
+        and card.dead_at is null and card.refused_at is null)
     returning approvals.id, approvals.correlation_id
   ), audited as (
     insert into audit_log (at, type, actor, approval_id, correlation_id, data)
