@@ -88,9 +88,10 @@ const KNOWN: readonly (readonly [RegExp, AcpProfile])[] = [
 /** The profile for a command; of an unknown agent, one that changes nothing. @throws Error for an argument that bypasses */
 export function profileFor(command: readonly string[]): AcpProfile {
   const names = command.map((word) => basename(word).replace(/(?<=.)@[^@]*$/, ''));
-  const [pattern, profile] = KNOWN.find(([known]) => names.some((name) => known.test(name))) ?? [null, ANY];
+  const at = names.findIndex((name) => KNOWN.some(([known]) => known.test(name)));
+  const profile = KNOWN.find(([known]) => known.test(names[at] ?? ''))?.[1] ?? ANY;
   // The words before the agent's own are those of a starter, such as the `-y` of npx.
-  const own = command.slice(names.findIndex((name) => pattern?.test(name)) + 1);
+  const own = command.slice(at + 1);
   const bypass = own.find((word) => isOneOf(profile.bypasses, word));
   if (bypass === undefined) return profile;
   throw new Error(`${bypass} lets ${profile.name} run tools without a question; start it without`);

@@ -57,6 +57,8 @@ export interface ConnectedAgent {
   readonly canary: (place: Place, canary: Canary) => CanaryStart;
   /** The cases in which it runs a tool although its gate failed; null: it fails closed. `npm run test:agents` measures it. */
   readonly opensIf: string | null;
+  /** The first version for which that holds, and the cases of earlier ones. */
+  readonly since?: { readonly version: string; readonly earlierOpensIf: string };
   /** A fact that a person must know beside it; null if there is none. */
   readonly note: string | null;
 }

@@ -52,10 +52,18 @@ export async function examine(
   const all = failure === null ? faults : [...faults, failure];
   if (failure !== null)
     return { gate: 'not-gated', verdict: `not gated: ${all[0] ?? failure}`, faults: all, proof: proof.kind };
-  const gate = agent.opensIf === null ? 'fails-closed' : 'fails-open';
-  const verdict =
-    agent.opensIf === null ? 'gated, fails closed' : `gated, but runs the tool if ${agent.opensIf}`;
+  const opensIf = opensIfOf(installed);
+  const gate = opensIf === null ? 'fails-closed' : 'fails-open';
+  const verdict = opensIf === null ? 'gated, fails closed' : `gated, but runs the tool if ${opensIf}`;
   return { gate, verdict, faults: all, proof: proof.kind };
+}
+
+/** The cases in which the installed version runs a tool although its gate failed; null: it fails closed. */
+export function opensIfOf({ agent: { opensIf, since }, version }: Installed): string | null {
+  const isEarlier =
+    since !== undefined &&
+    (version === null || version.localeCompare(since.version, 'en', { numeric: true }) < 0);
+  return isEarlier ? since.earlierOpensIf : opensIf;
 }
 
 function failureIn(proof: Proof): string | null {

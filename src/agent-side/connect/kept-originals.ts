@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import {
   chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -10,6 +11,7 @@ import {
   rmdirSync,
   rmSync,
   statSync,
+  type Stats,
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -36,6 +38,8 @@ export interface Undone {
 }
 
 const OWNER_ONLY = 0o600;
+/** Mode of a new file without a secret: managed settings are for every user. */
+const FOR_EVERYBODY = 0o666;
 const digestOf = (bytes: Buffer | string): string => createHash('sha256').update(bytes).digest('hex');
 
 /** The settings files that `connect` changed, as they were before, so that `--undo` restores them byte for byte. */
@@ -61,7 +65,7 @@ export class KeptOriginals {
     const known = this.read(target);
     const madeFolder = mkdirSync(dirname(target), { recursive: true }) ?? known?.madeFolder ?? null;
     this.keep(known, { agent, path: target, bytes, text, madeFolder });
-    writeWhole(target, text, bytes === null ? OWNER_ONLY : statSync(target).mode);
+    writeWhole(target, text, bytes === null ? FOR_EVERYBODY : statSync(target));
   }
 
   /** Restores the files of these agents, or of all. A file that was changed since stays as it is. */
@@ -113,7 +117,7 @@ export class KeptOriginals {
       else {
         const bytes = readFileSync(original);
         if (digestOf(bytes) !== originalSha256) return `the original in ${original} is damaged: ${byHand}`;
-        writeWhole(path, bytes, statSync(path).mode);
+        writeWhole(path, bytes, statSync(path));
       }
     }
     rmSync(original, { force: true });
@@ -151,12 +155,20 @@ export class KeptOriginals {
   }
 }
 
-/** Whole or not at all: an agent may be reading it. */
-function writeWhole(path: string, content: string | Buffer, mode: number): void {
+/**
+ * Writes it whole or not at all: an agent may be reading it.
+ *
+ * @param like the file that it replaces, whose owner and mode stay; or the mode of a new one, which the umask lowers
+ */
+function writeWhole(path: string, content: string | Buffer, like: number | Stats): void {
   const aside = `${path}.${randomBytes(6).toString('hex')}`;
   try {
-    writeFileSync(aside, content, { mode: OWNER_ONLY, flush: true });
-    chmodSync(aside, mode & 0o777);
+    writeFileSync(aside, content, { mode: typeof like === 'number' ? like : OWNER_ONLY, flush: true });
+    if (typeof like !== 'number') {
+      // Root may edit the file of a user.
+      if (process.getuid?.() === 0) chownSync(aside, like.uid, like.gid);
+      chmodSync(aside, like.mode & 0o777);
+    }
     renameSync(aside, path);
   } finally {
     rmSync(aside, { force: true });

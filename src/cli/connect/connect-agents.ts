@@ -1,6 +1,13 @@
+import { InvalidArgumentError } from 'commander';
 import { createTwoFilesPatch } from 'diff';
 import { CountersignClient } from '../../agent-side/client';
-import { examine, plan, type Examined, type PlannedFile } from '../../agent-side/connect/connection';
+import {
+  examine,
+  opensIfOf,
+  plan,
+  type Examined,
+  type PlannedFile,
+} from '../../agent-side/connect/connection';
 import { installedAgents, type Installed } from '../../agent-side/connect/installed';
 import { linesOf } from '../../kernel/lines';
 import { requireAgent } from '../run/start';
@@ -135,7 +142,7 @@ function resultOf({ installed, files }: Planned, examined: Examined | null) {
       diff: isChange(file) ? diffOf(file) : null,
     })),
     gate: examined?.gate ?? null,
-    opensIf: agent.opensIf,
+    opensIf: opensIfOf(installed),
     verdict: examined?.verdict ?? null,
     faults: examined?.faults ?? [],
   };
@@ -147,6 +154,10 @@ function resultOf({ installed, files }: Planned, examined: Examined | null) {
  * @throws Findings if a file was changed since, and stays
  */
 export function undoConnect(names: readonly string[], options: ConnectOptions): void {
+  if (options.user === true || options.project === true || options.managed === true)
+    throw new InvalidArgumentError(
+      '--undo restores every file that connect wrote: name agents, and no scope',
+    );
   const undone = keptOriginals().undo(names);
   const ok = undone.every(({ refused }) => refused === null);
   const lines = undone.map(({ path, refused }) =>

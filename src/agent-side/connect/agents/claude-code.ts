@@ -86,5 +86,9 @@ export const CLAUDE_CODE: ConnectedAgent = {
     ),
   }),
   opensIf: null,
+  since: {
+    version: '2.1.295',
+    earlierOpensIf: 'the service is away or the hook fails: only version 2.1.295 and later obey onFailure',
+  },
   note: null,
 };
