@@ -111,6 +111,8 @@ function Result({ replay }: { replay: Replay }) {
 /** The editor: checks while somebody writes, tests on the last 7 days, and applies only what was tested. */
 export function PolicyDraft({ policy }: { policy: Policy }) {
   const queries = useQueryClient();
+  // Another person may apply meanwhile: the service refuses to replace a version that this draft did not begin with.
+  const [begun, setBegun] = useState<Pick<Policy, 'source' | 'version'>>(policy);
   const [beginning] = useState(policy.source ?? BEGINNING);
   const [text, setText] = useState(beginning);
   const [done, setDone] = useState<number | null>(null);
@@ -123,19 +125,23 @@ export function PolicyDraft({ policy }: { policy: Policy }) {
     placeholderData: keepPreviousData,
   });
   const test = useMutation({ mutationFn: (tested: string) => testPolicy(tested, setDone) });
-  const change = () => ({ text, replaces: policy.version, comment: comment.current?.value.trim() ?? '' });
+  const change = () => ({ text, replaces: begun.version, comment: comment.current?.value.trim() ?? '' });
   const refresh = () => queries.invalidateQueries({ queryKey: ['policy'] });
-  const apply = useMutation({ mutationFn: () => applyPolicy(change()), onSettled: refresh });
+  const apply = useMutation({
+    mutationFn: (applied: string) => applyPolicy({ ...change(), text: applied }),
+    onSuccess: ({ version }, applied) => setBegun({ source: applied, version }),
+    onSettled: refresh,
+  });
   const propose = useMutation({ mutationFn: () => proposePolicy(change()), onSettled: refresh });
   const findings = check.data?.findings ?? NO_FINDINGS;
   const isChecked = rested === text && check.data !== undefined && !check.isPlaceholderData;
   const isTested = test.data !== undefined && test.variables === text;
-  const isSame = text === policy.source;
+  const isSame = text === begun.source;
   const mayApply = isTested && isChecked && check.data.ok && !isSame;
   const isBusy = apply.isPending || propose.isPending || test.isPending;
   const needsSecond = apply.error instanceof Refusal && apply.error.code === 'policy.second-person';
   const fault = check.error ?? test.error ?? propose.error ?? apply.error;
-  const act = () => apply.mutate();
+  const act = () => apply.mutate(text);
   return (
     <div className="stack">
       {!policy.mayChange && <p className="hint">{T.onlyAdmins}</p>}
@@ -152,7 +158,7 @@ export function PolicyDraft({ policy }: { policy: Policy }) {
       {!isSame && (
         <details>
           <summary>{T.changes}</summary>
-          <LineDiff before={policy.source ?? ''} after={text} />
+          <LineDiff before={begun.source ?? ''} after={text} />
         </details>
       )}
       <div className="actions">

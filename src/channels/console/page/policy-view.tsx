@@ -73,7 +73,7 @@ function Place({ policy, place }: { policy: Policy; place: PolicyPlace }) {
     case 'document':
       return <Document policy={policy} />;
     case 'edit':
-      return <PolicyDraft key={policy.version} policy={policy} />;
+      return <PolicyDraft policy={policy} />;
     case 'history':
       return <PolicyHistory policy={policy} change={place.change ?? 0} />;
     case 'proposals':
