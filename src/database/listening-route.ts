@@ -9,7 +9,11 @@ export type ListeningRoute = 'direct' | 'pooled' | 'elsewhere';
 /** Connects to both addresses. Rejects with the error of a connection that fails. */
 export async function findListeningRoute(listenUrl: string, url: string): Promise<ListeningRoute> {
   const [listener, other] = [listenUrl, url].map((connectionString) => {
-    const client = new Client({ connectionString, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
+    const client = new Client({
+      connectionString,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      query_timeout: CONNECT_TIMEOUT_MS,
+    });
     return client.on('error', () => undefined);
   }) as [Client, Client];
   try {

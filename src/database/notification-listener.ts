@@ -108,7 +108,11 @@ export class NotificationListener implements OnModuleInit, BeforeApplicationShut
   private async refuseElsewhere(client: Client): Promise<void> {
     const { url, listenUrl } = this.location;
     if (listenUrl === url) return;
-    const other = new Client({ connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
+    const other = new Client({
+      connectionString: url,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      query_timeout: HEARTBEAT_TIMEOUT_MS,
+    });
     other.on('error', () => undefined);
     try {
       await other.connect();
