@@ -256,7 +256,9 @@ export class TelegramChat extends OperatorChat {
 
   private failureFor(error: TelegramFailure, chatId: string | null): DeliveryFailure {
     const isRefusal = isRefused(error);
-    const isEnded = isRefusal && chatId !== null && isDirect(chatId) && !this.destination.isIn(chatId);
+    const isGone = error.reason === 'forbidden' || /chat not found|PEER_ID_INVALID/i.test(error.message);
+    const isEnded =
+      isRefusal && isGone && chatId !== null && isDirect(chatId) && !this.destination.isIn(chatId);
     const scope = isEnded ? 'ended' : scopeOf(error);
     return new DeliveryFailure(scope, error.message, error.retryAfterMs, { cause: error, isRefusal });
   }
