@@ -178,7 +178,7 @@ export class ReasonRequired extends DomainError {
 
   constructor(className: string | null) {
     super(
-      'approval.reason-required',
+      'reason.required',
       `The class ${className ?? 'normal'} of the policy demands a reason for every decision; decide again with one.`,
     );
   }

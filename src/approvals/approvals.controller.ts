@@ -241,6 +241,8 @@ export class ApprovalsController {
     const shown = await this.shown.verify(id, caller, displayDigest ?? null);
     const by = { caller, request };
     const said = { verdict: decision, reason: reason ?? null, displayDigest: shown };
+    if (assertion && answers)
+      throw new InvalidInput([{ path: 'assertion', message: 'signs no answers: send them without it' }]);
     const signed = assertion ? await this.signatures.verify(id, by, said, assertion) : null;
     return viewOf(
       await this.commands.execute(

@@ -21,7 +21,7 @@ const HTTP_STATUS = {
   'approval.not-settled': 409,
   'approval.not-decidable': 409,
   'approval.shown-otherwise': 409,
-  'approval.reason-required': 422,
+  'reason.required': 400,
   'approval.already-acknowledged': 409,
   'idempotency.body-differs': 422,
   'approval.too-many-pending': 429,

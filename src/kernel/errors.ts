@@ -9,7 +9,7 @@ export type DomainCode =
   | 'approval.not-settled'
   | 'approval.not-decidable'
   | 'approval.shown-otherwise'
-  | 'approval.reason-required'
+  | 'reason.required'
   | 'approval.already-acknowledged'
   | 'approval.too-many-pending'
   | 'idempotency.body-differs'

@@ -528,7 +528,20 @@ describe('settling', () => {
         ]);
         return status === 'cancelled'
           ? database.query(CANCEL.text, [id, ...by, null, null, []])
-          : database.query(SETTLE.text, [id, status, ...by, null, [], now, 'a.b.c', true, null, [], null]);
+          : database.query(SETTLE.text, [
+              id,
+              status,
+              ...by,
+              null,
+              [],
+              now,
+              'a.b.c',
+              true,
+              null,
+              [],
+              null,
+              null,
+            ]);
       };
       const late = await settleWhenLeft('0');
       const inTime = await settleWhenLeft('1 microsecond');
@@ -560,6 +573,7 @@ describe('settling', () => {
           true,
           null,
           [],
+          null,
           null,
         ];
         return database.query(SETTLE.text, values);

@@ -48,12 +48,7 @@ describe('a class that demands a reason', () => {
       for (const reason of [undefined, '  ']) {
         const path = `/api/approvals/${id}/decision`;
         const { status, body } = await rig.api.call('operator', 'POST', path, { decision, reason });
-        expect([decision, reason, status, body.code]).toEqual([
-          decision,
-          reason,
-          422,
-          'approval.reason-required',
-        ]);
+        expect([decision, reason, status, body.code]).toEqual([decision, reason, 400, 'reason.required']);
         expect(body.detail).toContain('demands a reason');
       }
     expect(await rig.statusOf({ id })).toBe('pending');

@@ -25,7 +25,7 @@ import { judge } from './late-attempt';
  *
  * Rejects with AlreadySettled, Expired, NotDecidable, InvalidInput, RateLimited, or DomainError `approval.not-found`,
  * `receipt.unavailable`; with `access.same-owner` when the operator's key and the one that asked belong to the same
- * owner; with `quorum.not-eligible` when the policy lets other people decide; with `approval.reason-required`; and with
+ * owner; with `quorum.not-eligible` when the policy lets other people decide; with `reason.required`; and with
  * `passkey.required` when the policy lets nobody approve without a passkey.
  */
 export class DecideApprovalCommand extends Command<DecidedApproval | PendingApproval> {

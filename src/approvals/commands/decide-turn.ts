@@ -7,6 +7,7 @@ import {
   AlreadySettled,
   Expired,
   NotDecidable,
+  ReasonRequired,
   decide,
   type Approval,
   type DecidedApproval,
@@ -17,6 +18,7 @@ import { ApprovalSettled, TurnDecided } from '../approval-events';
 import { ApprovalStore, type LateAttempt, type Snapshot } from '../approval-store';
 import { SettlementFeed } from '../settlement-feed';
 import { turnDigest, type ShownCall } from '../turns';
+import { mayDecideTogether } from '../queries/may-decide-together';
 import { decideCounted, findDecidable } from './decidable';
 
 export interface DecidedTurn {
@@ -106,13 +108,13 @@ export class DecideTurnHandler implements ICommandHandler<DecideTurnCommand> {
       const decided = decide(approval, by, verdict, null, seen.now);
       if (decided === approval) return { call, approval, kind: 'decided-before', decided };
       const isAsShown = seen.displayDigest === call.displayDigest;
-      return isAsShown && this.policy.mayDecideTogether(approval.policy)
+      return isAsShown && mayDecideTogether(approval, this.policy)
         ? { call, approval, kind: 'open', decided }
         : refused('not-decidable');
     } catch (error) {
       if (error instanceof AlreadySettled) return refused('already-settled');
       if (error instanceof Expired) return refused('expired');
-      if (error instanceof NotDecidable) return refused('not-decidable');
+      if (error instanceof NotDecidable || error instanceof ReasonRequired) return refused('not-decidable');
       throw error;
     }
   }

@@ -10,6 +10,11 @@ export class MayDecideTogetherQuery extends Query<boolean> {
   }
 }
 
+/** True if no class of the request demands more than one tap. */
+export function mayDecideTogether({ required, policy: verdict }: Approval, policy: ActivePolicy): boolean {
+  return required === null && !verdict?.needsReason && policy.mayDecideTogether(verdict);
+}
+
 @QueryHandler(MayDecideTogetherQuery)
 export class MayDecideTogetherHandler implements IQueryHandler<MayDecideTogetherQuery> {
   constructor(private readonly policy: ActivePolicy) {}
@@ -19,7 +24,7 @@ export class MayDecideTogetherHandler implements IQueryHandler<MayDecideTogether
       approval.status === 'pending' &&
         !isQuestion(approval) &&
         possibleVerdicts(approval).length === 2 &&
-        this.policy.mayDecideTogether(approval.policy),
+        mayDecideTogether(approval, this.policy),
     );
   }
 }
