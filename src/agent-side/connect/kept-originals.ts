@@ -76,7 +76,9 @@ export class KeptOriginals {
       path: each.path,
       refused: this.restore(each),
     }));
-    for (const { path, madeFolder } of chosen)
+    // The deepest first: a folder is empty once those in it are gone.
+    const deepestFirst = chosen.toSorted((a, b) => dirname(b.path).length - dirname(a.path).length);
+    for (const { path, madeFolder } of deepestFirst)
       if (madeFolder !== null) removeEmptyUpTo(madeFolder, dirname(path));
     for (const folder of [this.directory, dirname(this.directory)]) removeIfEmpty(folder);
     return undone;
