@@ -1,6 +1,6 @@
 import { Api } from '../support/api';
 import { buildConsole, ConsoleBrowser, findBarriers, hasBrowser } from '../support/console';
-import { issueKey } from '../support/keys';
+import { issueKey, keyIs } from '../support/keys';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { openTestApp, type OpenApp } from '../support/open-app';
 import { inviteTo, localhostOf, plugIn } from '../support/passkeys';
@@ -94,6 +94,7 @@ if (!hasBrowser) console.warn('SKIPPED: passkeys were not tested, there is no br
 
   it('an admin invites somebody who lost theirs, and nobody else does; an admin is never invited', async () => {
     const admin = await issueKey(database, 'admin', 'maria', 'maria');
+    await keyIs(true, app.url, admin);
     const people = 'people: { olivia: {}, sam: { groups: [admins] }, paul: { groups: [admins] } }';
     const put = (body: string, match: object) =>
       fetch(`${app.url}/api/policy`, {

@@ -118,7 +118,8 @@ const REVOKE: Statement = {
     delete from console_sessions where passkey_id in (select id from revoked)
   ), undecided as (
     delete from decisions using revoked, approvals
-    where approvals.id = approval_id and approvals.status = 'pending' and signed::json ->> 'credentialId' = revoked.id
+    where approvals.id = approval_id and approvals.status = 'pending'
+      and strpos(decisions.signed, '"credentialId":"' || revoked.id || '"') > 0
   ), uninvited as (
     delete from passkey_invites using revoked where passkey_invites.made_by = 'console:person:' || revoked.person
   ), unbegun as (

@@ -348,3 +348,14 @@ it('a passkey that is removed between the page and the decision decides nothing'
   expect((await olivia.decide(id, statement, gone.passkey.sign(statement, gone.origin))).status).toBe(403);
   expect(await statusOf(id)).toBe('pending');
 });
+
+it('a passkey that is removed takes its counted decisions with it, also where its person has another one', async () => {
+  const id = await ask('terraform destroy');
+  const gone = await signedIn('olivia');
+  expect((await gone.approve(id)).body.decisions).toHaveLength(1);
+  const path = `/console/passkeys/${gone.passkey.credentialId}`;
+  expect((await sam.send('DELETE', path)).status).toBe(403);
+  expect((await olivia.send('DELETE', path)).status).toBe(204);
+  expect((await service.api.get(id)).body.decisions).toEqual([]);
+  expect((await sam.approve(id)).body.status).toBe('pending');
+});
