@@ -212,7 +212,8 @@ export class QuorumRaces {
   /** Errors that the replicas have logged. */
   get errors(): readonly unknown[] {
     return this.replicas.flatMap(({ events }) =>
-      events.filter(({ level }) => level === 'error' || level === 'fatal'),
+      // 503: on a busy machine a call is refused, and tried again.
+      events.filter(({ level, status }) => (level === 'error' || level === 'fatal') && status !== 503),
     );
   }
 

@@ -58,7 +58,7 @@ export const TEXTS = {
     removed: 'Removed',
     invite: 'Invite to a further passkey',
     inviteNote:
-      'For somebody who lost theirs. Admins only, for people who are none. Whoever gets the link becomes that person.',
+      'For somebody who lost theirs. Admins only, for people who are none. With the link, anybody becomes that person.',
     person: 'Person',
     link: 'Link, for 15 minutes',
     columns: { person: 'Person', passkey: 'Passkey', made: 'Made', used: 'Last used', state: 'State' },
