@@ -1,6 +1,7 @@
 // Prepares `npm pack`: compiles libraries that are far larger than what runs of them into one file of dist/node_modules,
-// and takes them out of the dependencies (docs/adr/0030). `node src/cli/prepack.mjs undo` restores the checkout.
-import { build } from 'esbuild';
+// takes them out of the dependencies, and removes comments and spaces from our own programs (docs/adr/0030).
+// `node src/cli/prepack.mjs undo` restores the checkout.
+import { build, transform } from 'esbuild';
 import {
   copyFileSync,
   existsSync,
@@ -19,6 +20,11 @@ const MANIFEST = join(CHECKOUT, 'package.json');
 const KEPT = join(CHECKOUT, 'dist/manifest.json');
 const COMPILED = join(CHECKOUT, 'dist/node_modules');
 const FILE = join(COMPILED, 'libraries.js');
+const PROGRAMS = join(CHECKOUT, 'dist/src');
+/** Where the programs are kept meanwhile, as the build made them. */
+const BUILT = join(CHECKOUT, 'dist/built');
+/** Names stay: Nest.js and TypeORM read those of classes, and people those in a stack. */
+const SMALL = { target: 'node20', minifySyntax: true, minifyWhitespace: true, lineLimit: 160 };
 
 /**
  * Modules of the libraries, by the names under which the programs load them. By far the most of each library, or of the
@@ -50,6 +56,21 @@ const withoutOtherDatabases = {
     onLoad({ filter: new RegExp(`typeorm/driver/(${drivers.join('|')})/`) }, () => ({
       contents:
         'module.exports = new Proxy({}, { get: (_, name) => (name === "__esModule" ? true : class {}) });',
+    }));
+  },
+};
+
+/** nestjs-telegraf uses three functions of lodash, and TypeORM would lay out SQL for a log that we do not have. */
+const inParts = {
+  name: 'in-parts',
+  setup({ onLoad }) {
+    onLoad({ filter: /node_modules\/lodash\/lodash\.js$/ }, () => ({
+      contents: ['isEmpty', 'flattenDeep', 'identity']
+        .map((n) => `exports.${n} = require('./${n}');`)
+        .join('\n'),
+    }));
+    onLoad({ filter: /node_modules\/@sqltools\/formatter\// }, () => ({
+      contents: 'exports.format = (sql) => sql;',
     }));
   },
 };
@@ -88,17 +109,17 @@ async function compile(dependencies) {
     outfile: FILE,
     bundle: true,
     platform: 'node',
-    target: 'node20',
     format: 'cjs',
+    ...SMALL,
+    minifyIdentifiers: true,
     keepNames: true,
-    minifySyntax: true,
-    minifyWhitespace: true,
-    lineLimit: 160,
+    // Of modules in this form, only what is used goes in.
+    mainFields: ['module', 'main'],
     legalComments: 'none',
     logLevel: 'error',
     metafile: true,
     external: dependencies.filter((name) => !NAMES.includes(name)),
-    plugins: [withoutOtherDatabases, withoutMissingPackages],
+    plugins: [withoutOtherDatabases, inParts, withoutMissingPackages],
   });
   for (const { name, file, specifier } of SPECIFIERS) {
     const stub = join(COMPILED, name, file);
@@ -110,14 +131,32 @@ async function compile(dependencies) {
   writeFileSync(join(COMPILED, 'LICENSES'), licences.join(`\n${'-'.repeat(80)}\n\n`));
 }
 
+/** Puts smaller programs in the place of those that the build made. */
+async function shrink() {
+  renameSync(PROGRAMS, BUILT);
+  for (const file of readdirSync(BUILT, { recursive: true, withFileTypes: true })) {
+    if (!file.isFile()) continue;
+    const from = join(file.parentPath, file.name);
+    const to = join(PROGRAMS, relative(BUILT, from));
+    mkdirSync(dirname(to), { recursive: true });
+    if (!to.endsWith('.js')) copyFileSync(from, to);
+    else writeFileSync(to, (await transform(readFileSync(from, 'utf8'), SMALL)).code);
+  }
+}
+
 function undo() {
   rmSync(COMPILED, { recursive: true, force: true });
+  if (existsSync(BUILT)) {
+    rmSync(PROGRAMS, { recursive: true, force: true });
+    renameSync(BUILT, PROGRAMS);
+  }
   if (existsSync(KEPT)) renameSync(KEPT, MANIFEST);
 }
 
 async function prepare() {
   const manifest = JSON.parse(readFileSync(MANIFEST, 'utf8'));
   await compile([...Object.keys(manifest.dependencies), ...Object.keys(manifest.optionalDependencies)]);
+  await shrink();
   copyFileSync(MANIFEST, KEPT);
   const installed = Object.entries(manifest.dependencies).filter(([name]) => !NAMES.includes(name));
   manifest.dependencies = Object.fromEntries(installed);
