@@ -34,8 +34,10 @@ function showEach(parts: readonly ActionPart[], ways: Ways): RichText[] {
   return parts.flatMap((part, i) => {
     if ('rows' in part) return ways.diff(part as DiffPart);
     // The title above has named it, and one line cannot pass for further lines of the card.
-    const needsNoLabel = i === 0 && part.layout === 'block' && part.lines === 1 && part.shown !== '';
-    return needsNoLabel && !part.isTheirLabel ? ways.block(part.shown, part.language) : showPart(part, ways);
+    const isPlain = part.layout === 'block' && part.lines === 1 && part.shown !== '' && !part.endsInCrlf;
+    return isPlain && i === 0 && !part.isTheirLabel
+      ? ways.block(part.shown, part.language)
+      : showPart(part, ways);
   });
 }
 

@@ -27,6 +27,12 @@ export interface JsonLimits {
   readonly maxParts: number;
 }
 
+export interface JsonFaults {
+  readonly errors: readonly InputFault[];
+  /** True if the text is not JSON at all. */
+  readonly isOtherText: boolean;
+}
+
 /** Number of values that are read before other work gets a turn. */
 const VALUES_IN_A_TURN = 20_000;
 
@@ -35,18 +41,19 @@ const VALUES_IN_A_TURN = 20_000;
  * without recursion. Follows the grammar of RFC 8259; an empty result means no fault. Yields after every few
  * milliseconds.
  */
-export function* jsonFaults(text: string, limits: JsonLimits): Steps<InputFault[]> {
+export function* jsonFaults(text: string, limits: JsonLimits): Steps<JsonFaults> {
   const reader = new FaultReader(text, limits);
   try {
     yield* reader.readAll();
   } catch (stop) {
     if (!(stop instanceof Stop)) throw stop;
   }
-  return reader.faults;
+  return { errors: reader.faults, isOtherText: reader.isOtherText };
 }
 
 class FaultReader {
   readonly faults: InputFault[] = [];
+  isOtherText = false;
   private readonly open: Container[] = [];
   private at = 0;
   private parts = 0;
@@ -229,6 +236,7 @@ class FaultReader {
     }
     const column = this.at - lineBegin + 1;
     const found = this.at < this.text.length ? '' : ', but the text ends';
+    this.isOtherText = true;
     this.faults.push({
       path: '',
       message: `is not valid JSON: expected ${expected} at line ${line}, column ${column}${found}`,

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { InvalidInput } from './errors';
+import { InvalidInput, type InputFault } from './errors';
 import type { JsonValue } from './json';
 import { jsonFaults, type JsonLimits } from './json-faults';
 import { endOfNumber, numberFault } from './json-numbers';
@@ -21,7 +21,15 @@ export interface StrictJsonLimits {
 }
 
 /** The text is not JSON that every reader understands alike; `errors` has places and reasons. */
-export class StrictJsonError extends InvalidInput {}
+export class StrictJsonError extends InvalidInput {
+  constructor(
+    errors: readonly InputFault[],
+    /** True if the text is not JSON at all. */
+    readonly isOtherText = false,
+  ) {
+    super(errors);
+  }
+}
 
 const QUOTE = 0x22;
 const COLON = 0x3a;
@@ -52,7 +60,7 @@ export function parseStrictJson(source: Uint8Array | string, limits: StrictJsonL
  * Parses like {@link parseStrictJson}, but lets other work run in between, so that no body blocks the event loop for
  * long. Rejects with StrictJsonError and nothing else.
  */
-export function parseStrictJsonInTurns(source: Uint8Array): Promise<JsonValue> {
+export function parseStrictJsonInTurns(source: Uint8Array | string): Promise<JsonValue> {
   return runInTurns(read(source, {}));
 }
 
@@ -62,21 +70,24 @@ function* read(
   { maxDepth = DEFAULT_MAX_DEPTH, maxParts = DEFAULT_MAX_PARTS }: StrictJsonLimits,
 ): Steps<JsonValue> {
   const text = decode(source);
-  const faults = () => jsonFaults(text, { maxDepth, maxParts });
+  function* refusal(): Steps<StrictJsonError> {
+    const { errors, isOtherText } = yield* jsonFaults(text, { maxDepth, maxParts });
+    return new StrictJsonError(errors, isOtherText);
+  }
   const look = new Look(text, { maxDepth, maxParts });
   while (look.goOn(CHARACTERS_IN_A_TURN)) yield;
-  if (look.isDoubtful) throw new StrictJsonError(yield* faults());
+  if (look.isDoubtful) throw yield* refusal();
 
   let value: JsonValue;
   try {
     value = JSON.parse(text) as JsonValue;
   } catch {
     // The engine's own message quotes the body and has no position; ours has a position and quotes nothing.
-    throw new StrictJsonError(yield* faults());
+    throw yield* refusal();
   }
   yield;
   const escapesSurrogates = text.includes('\\ud') || text.includes('\\uD');
-  if (membersOf(value, escapesSurrogates) !== look.members) throw new StrictJsonError(yield* faults());
+  if (membersOf(value, escapesSurrogates) !== look.members) throw yield* refusal();
   yield;
   return value;
 }

@@ -214,6 +214,34 @@ describe('request_approval', () => {
   });
 });
 
+describe('gate', () => {
+  const gated = (tool_input: string) => ({ session_id: 'gated', tool_name: 'Bash', tool_input });
+
+  it.each([
+    ['the text of an object', '{"command":"ls","timeout":5}', { command: 'ls', timeout: 5 }],
+    ['text that only begins like one', '{ make; ls; }', { input: '{ make; ls; }' }],
+    ['the text of a list', '["ls"]', { input: '["ls"]' }],
+  ])('takes %s for the input', async (_what, text, toolInput) => {
+    const call = await calling('gate', gated(text));
+    expect(call.request.toolInput).toEqual(toolInput);
+    await api.decide(call.request.id, 'rejected');
+    await call.result;
+  });
+
+  it.each([
+    ['two readings', '{"command":"ls","command":"rm"}', /tool_input\.command: is given more than once/],
+    ['too many members', `{"command":[${'{},'.repeat(60_000)}{}]}`, /tool_input: holds more than 50000/],
+  ])('denies the text of an object with %s', async (_what, text, reason) => {
+    const result = (await client.callTool({ name: 'gate', arguments: gated(text) })) as CallToolResult;
+    expect(decisionOf(result)).toMatchObject({
+      hookSpecificOutput: {
+        permissionDecision: 'deny',
+        permissionDecisionReason: expect.stringMatching(reason) as string,
+      },
+    });
+  });
+});
+
 describe('a cancelled call', () => {
   it('cancels its request, and no other', async () => {
     const other = await calling('request_approval', { question: 'Other?' });

@@ -208,7 +208,7 @@ export class McpEndpoint implements OnModuleInit {
   private async ask(tool: ApprovalTool, asked: Asked): Promise<Ending> {
     const { id, exchange, drop } = asked;
     const { caller, session, gone, wait } = exchange;
-    const question = tool.question(asked.arguments, { name: caller.keyId, session, requestId: id });
+    const question = await tool.question(asked.arguments, { name: caller.keyId, session, requestId: id });
     const seconds = tool.hasDeadline
       ? (waitSecondsIn(wait) ?? this.config.connector.hookDeadlineSeconds)
       : Infinity;

@@ -10,7 +10,7 @@ import { DomainError, InvalidInput } from '../../kernel/errors';
 import type { JsonObject, JsonValue } from '../../kernel/json';
 import { questionsOf } from '../../kernel/questions';
 import { isQuestion } from '../../kernel/question-tools';
-import { parseStrictJson, StrictJsonError } from '../../kernel/strict-json';
+import { parseStrictJsonInTurns, StrictJsonError } from '../../kernel/strict-json';
 import type { Connector } from '../adapter';
 import { QUESTION_ADVICE, type Answer, type Outcome } from '../answers';
 import type { Question } from '../held-calls';
@@ -28,7 +28,7 @@ export interface McpCaller {
 export interface ApprovalTool {
   readonly definition: Tool;
   /** @throws InvalidInput naming every fault of the arguments. */
-  readonly question: (args: unknown, caller: McpCaller) => Question;
+  readonly question: (args: unknown, caller: McpCaller) => Question | Promise<Question>;
   readonly result: (outcome: Outcome) => CallToolResult;
   /** True if the caller goes on without an answer after some time, so that the answer must come before. */
   readonly hasDeadline: boolean;
@@ -110,38 +110,36 @@ const approve: ApprovalTool = {
   hasDeadline: false,
 };
 
-/** A hook may send the input as an object, as its JSON text, or as the plain text that the tool gets. */
-const gatedInput = z.union([jsonObjectSchema, z.string().transform(inputIn)], {
-  error: 'must be a JSON object or a string',
-});
-
 /** Arguments as the settings in docs/agents make the hook of an agent send them. */
 const gateSchema = z.object({
   session_id: label,
   turn_id: label.nullish(),
   tool_use_id: label.nullish(),
   tool_name: label,
-  tool_input: gatedInput,
+  tool_input: z.union([jsonObjectSchema, z.string()], { error: 'must be a JSON object or a string' }),
   cwd: z.string().min(1, 'must not be empty').max(4096, 'must have at most 4096 characters').nullish(),
   permission_mode: label.nullish(),
 });
 
-/** @throws InvalidInput for JSON that has two readings. */
-function inputIn(written: string): JsonObject {
-  if (!isObject(written)) return { input: written };
+/**
+ * The input in a text: the object that it is the JSON of, else the plain text that the tool gets.
+ *
+ * @throws InvalidInput for JSON that has two readings, or too many parts.
+ */
+async function inputIn(written: string): Promise<JsonObject> {
+  const plain = { input: written };
+  if (!/^[ \t\n\r]*\{/.test(written)) return plain;
   try {
-    return parseStrictJson(written) as JsonObject;
+    return (await parseStrictJsonInTurns(written)) as JsonObject;
   } catch (error) {
     if (!(error instanceof StrictJsonError)) throw error;
-    throw new InvalidInput([{ path: 'tool_input', message: error.message }]);
-  }
-}
-
-function isObject(text: string): boolean {
-  try {
-    return jsonObjectSchema.safeParse(JSON.parse(text)).success;
-  } catch {
-    return false;
+    if (error.isOtherText) return plain;
+    throw new InvalidInput(
+      error.errors.map(({ path, message }) => ({
+        path: path ? `tool_input.${path}` : 'tool_input',
+        message,
+      })),
+    );
   }
 }
 
@@ -169,16 +167,17 @@ const gate: ApprovalTool = {
       required: ['session_id', 'tool_name', 'tool_input'],
     },
   },
-  question(args, { name, session, requestId }) {
+  async question(args, { name, session, requestId }) {
     const {
       session_id: sessionId,
       turn_id: turnId = null,
       tool_use_id: toolUseId = null,
       tool_name: toolName,
-      tool_input: toolInput,
+      tool_input: input,
       cwd,
       permission_mode: permissionMode = null,
     } = parsed(gateSchema, args);
+    const toolInput = typeof input === 'string' ? await inputIn(input) : input;
     return {
       connector: MCP_CONNECTOR.connector,
       body: {

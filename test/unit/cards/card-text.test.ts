@@ -43,6 +43,13 @@ function blocks(message: RichText): string[] {
 }
 
 describe('every card', () => {
+  it('shows the carriage return at the end of its only line, which the title cuts off', () => {
+    const command = `echo ${'a'.repeat(80)} > /etc/cron.d/x`;
+    const cards = ['\n', '\r\n'].map((end) => renderCard(bash(`${command}${end}`)).text);
+    expect(cards[1]).toContain('CRLF');
+    expect(cards[0]).not.toContain('CRLF');
+  });
+
   it('is well-formed, as long as allowed, visible throughout, and never gets a link, mention or command', () => {
     fc.assert(
       fc.property(hostileApproval, (approval) => {
