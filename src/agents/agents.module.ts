@@ -4,6 +4,7 @@ import { KeyTurns } from '../access/key-turns';
 import { ADAPTERS } from './adapters';
 import { CallsNeverFail } from './calls-never-fail';
 import { HeldCalls } from './held-calls';
+import { ReadingCalls } from './reading-calls';
 import { UnknownTools } from './unknown-tools';
 
 @Module({
@@ -13,6 +14,7 @@ import { UnknownTools } from './unknown-tools';
     CallsNeverFail,
     FinishedApprovals,
     HeldCalls,
+    ReadingCalls,
     { provide: KeyTurns, useFactory: () => new KeyTurns('reports and cancellations') },
     UnknownTools,
   ],

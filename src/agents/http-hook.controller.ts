@@ -18,6 +18,7 @@ import { Heartbeats } from '../http/heartbeats';
 import { HeldCalls } from './held-calls';
 import { eventOf, NO_DECISION, type HttpHook, type ReportTaker } from './http-hook';
 import { OpenAnswer } from './open-answer';
+import { ReadingCalls } from './reading-calls';
 import { UnknownTools } from './unknown-tools';
 import { MAX_WAIT_SECONDS, waitSecondsIn } from './wait-header';
 
@@ -52,6 +53,7 @@ export function hookController<Event>(hook: HttpHook<Event>): Type {
     constructor(
       private readonly calls: HeldCalls,
       private readonly tools: UnknownTools,
+      private readonly reading: ReadingCalls,
       private readonly heartbeats: Heartbeats,
       private readonly held: OpenAnswers,
       private readonly unread: UnreadAnswers,
@@ -111,7 +113,8 @@ export function hookController<Event>(hook: HttpHook<Event>): Type {
       const effect = agent.tool(toolName)?.effect;
       const asks = effect === 'asks';
       // No decision, never an approval: the agent applies its own rules and asks where these do.
-      if (effect === 'reads' || (asks && questionsOf(question.body) === null)) return null;
+      if (effect === 'reads' && !this.reading.isRuled(question, caller)) return null;
+      if (asks && questionsOf(question.body) === null) return null;
       if (effect === undefined) this.tools.notice(agent.name, toolName);
       const seconds = waitSecondsIn(wait) ?? this.config.connector.hookDeadlineSeconds;
       const permissionMode = agent.unguardedMode(metadata ?? {});

@@ -2,7 +2,8 @@ import { createZodDto } from 'nestjs-zod';
 import { z } from 'zod';
 import { assertionSchema, nonceSchema } from '../people/passkeys/webauthn-shapes';
 import { ACKNOWLEDGEMENTS } from './approval';
-import { answersSchema, jsonObjectSchema } from './approval-view';
+import { jsonObjectSchema } from '../kernel/json-object';
+import { answersSchema } from './approval-view';
 
 /** Longest wait of one call, in seconds: under the 60 s at which common proxies give up. */
 export const MAX_WAIT_SECONDS = 55;

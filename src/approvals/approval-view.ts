@@ -1,21 +1,12 @@
 import { createZodDto } from 'nestjs-zod';
 import { z } from 'zod';
-import type { JsonObject } from '../kernel/json';
+import { jsonObjectSchema } from '../kernel/json-object';
 import { POLICY_DECISIONS, type PolicyVerdict } from '../kernel/policy-verdict';
 import type { Answers } from '../kernel/questions';
 import { nullableText } from '../kernel/nullable-text';
 import { ACKNOWLEDGEMENTS, isSettled, type Approval } from './approval';
 import type { PersonsDecision, Requirement } from '../kernel/requirement';
 import { ACTOR_KINDS, nameActor } from '../kernel/actor';
-
-/** A JSON object, passed through without a copy and without dropping keys: the digest must cover the sent input. */
-export const jsonObjectSchema = z
-  .unknown()
-  .refine(
-    (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
-    'must be a JSON object',
-  )
-  .meta({ type: 'object', additionalProperties: true }) as unknown as z.ZodType<JsonObject, JsonObject>;
 
 /** Answers as a caller sends and reads them; the questions of the request say which are valid. */
 export const answersSchema = z.record(z.string(), z.array(z.string()));

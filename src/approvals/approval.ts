@@ -172,6 +172,9 @@ export class NotDecidable extends ApprovalRefusal {
   }
 }
 
+/** A letter, a digit or a mark that is seen; the blank of Braille is not, nor what only changes how others look. */
+const SAYS_SOMETHING = /(?![\p{Default_Ignorable_Code_Point}\u2800])[\p{L}\p{N}\p{P}\p{S}]/u;
+
 /** A decision without the reason that the class of its request demands. */
 export class ReasonRequired extends DomainError {
   override readonly name = 'ReasonRequired';
@@ -240,7 +243,8 @@ export function decide(
   if (now >= approval.expiresAt) throw new Expired(approval);
   if (answers !== null) checkAnswers(approval, verdict, answers);
   else if (!possibleVerdicts(approval).includes(verdict)) throw new NotDecidable(approval, verdict);
-  else if (approval.policy?.needsReason && !reason?.trim()) throw new ReasonRequired(approval.policy.class);
+  else if (approval.policy?.needsReason && !SAYS_SOMETHING.test(reason ?? ''))
+    throw new ReasonRequired(approval.policy.class);
   return {
     ...approval,
     status: verdict,

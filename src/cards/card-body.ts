@@ -21,6 +21,9 @@ import { makeVisible, visibleLine } from './visible-text/visible-text';
 import { makeWarnings } from './warnings';
 
 /** Length of each field in a shortened card, in UTF-16 units. The action gets the rest. */
+/** Characters of a tool's name at the foot of a card; its details have a longer one. */
+export const MAX_TOOL_LENGTH = 80;
+
 const SHORT = { name: 100, directory: 240, prose: 300 } as const;
 
 /** A request as operators read it, computed once, since that is expensive for a large input. */
@@ -167,6 +170,8 @@ function compose(
   const short = (value: string, limit: number): RichText => shorten(visibleLine(value), fieldLimit(limit));
   const field = (label: string, value: string, limit: number): RichText =>
     rich`${bold(label)}: ${shorten(value, fieldLimit(limit))}`;
+  // The foot of the card cuts a long name.
+  const tool = visibleLine(content.request.toolName);
   const subagent = subagentOf(metadata);
   const kind = subagent === null ? words('') : rich` · ${bold('Subagent')}: ${short(subagent, SHORT.name)}`;
   const named = content.parts.filter(({ isDetail }) => isDetail);
@@ -174,6 +179,7 @@ function compose(
     rich`${field(CLAIMED_AGENT, visibleLine(agentId), SHORT.name)}${kind}`,
     rich`${bold('Asked by')}: ${askerOf(content.request)}`,
     ...around.reasons,
+    ...(tool.length > MAX_TOOL_LENGTH ? [field('Tool', tool, SHORT.prose)] : []),
     ...named.map((part) => field(part.label, part.shown, SHORT.directory)),
     ...(summary === null ? [] : [field('Summary by the agent', visibleLine(summary), SHORT.prose)]),
     ...(cwd === null ? [] : [field('Directory', visibleLine(cwd), SHORT.directory)]),

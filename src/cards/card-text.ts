@@ -19,6 +19,7 @@ import {
   cardContent,
   completeBody,
   makeDocuments,
+  MAX_TOOL_LENGTH,
   shortenedBody,
   type CardContent,
   type SentPieces,
@@ -51,7 +52,6 @@ interface CardOptions {
   readonly consoleUrl?: string | null;
 }
 
-const MAX_TOOL_LENGTH = 80;
 const MAX_REASON_LENGTH = 400;
 
 /**

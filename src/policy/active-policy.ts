@@ -25,7 +25,7 @@ import {
   type CompiledPolicy,
   type CompiledRule,
 } from './evaluation/compile-policy';
-import { evaluate, type Ruling } from './evaluation/evaluate';
+import { evaluate, restricts, type Ruling } from './evaluation/evaluate';
 import type { PolicyRequest } from './evaluation/policy-request';
 import { PolicyJudged } from './policy-events';
 import { OpenGrants, type OpenGrant } from './grants/open-grants';
@@ -170,6 +170,11 @@ export class ActivePolicy implements OnModuleInit, OnApplicationBootstrap, Befor
       ...(needsReason && { needsReason }),
     };
     return { verdict, timeoutMs, required, chain };
+  }
+
+  /** True if a rule has a say about this call of a tool that only reads. */
+  restricts(request: PolicyRequest): boolean {
+    return this.current !== null && restricts(this.current, request, this.clock.now());
   }
 
   /** The verdict in place of a rule that allows; null: the rule counts. */

@@ -136,6 +136,7 @@ describe.each(Object.entries(FORMS))('countersign hook %s', (name, { input, judg
     ['with a wrong key', [], { COUNTERSIGN_KEY: 'wrong'.repeat(10) }],
     ['without a key', [], {}],
     ['with an address that is none', ['--url', 'nowhere'], { COUNTERSIGN_KEY: AGENT_KEY }],
+    ['with a wait that no timer holds', ['--wait', '99999999999'], { COUNTERSIGN_KEY: AGENT_KEY }],
     ['with an option that it does not know', ['--unknown'], { COUNTERSIGN_KEY: AGENT_KEY }],
     [
       'while the service is away',

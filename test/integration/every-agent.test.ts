@@ -205,6 +205,83 @@ rules:
   },
 );
 
+describe('a tool that only reads', () => {
+  /** Ways to ask for it, by the names of agent and tool. */
+  const reading: readonly [connector: string, tool: string, of: (file: string) => object][] = [
+    [
+      'claude-code/hook',
+      'Read',
+      (file) => ({
+        ...{
+          hook_event_name: 'PreToolUse',
+          session_id: 'reads',
+          cwd: '/srv/shop',
+          permission_mode: 'default',
+        },
+        ...{ tool_name: 'Read', tool_input: { file_path: file }, tool_use_id: file },
+      }),
+    ],
+    [
+      'copilot/hook',
+      'view',
+      (file) => ({
+        sessionId: 'reads',
+        timestamp: 1,
+        cwd: '/srv/shop',
+        toolName: 'view',
+        toolArgs: { path: file },
+      }),
+    ],
+    [
+      'mcp',
+      'Read',
+      (file) => ({
+        ...{ jsonrpc: '2.0', id: 1, method: 'tools/call' },
+        params: {
+          name: 'gate',
+          arguments: {
+            session_id: 'reads',
+            tool_name: 'Read',
+            tool_input: { file_path: file },
+            cwd: '/srv/shop',
+          },
+        },
+      }),
+    ],
+  ];
+
+  it.each(reading)(
+    'is left to the agent at %s, unless a rule denies it or asks by its name',
+    async (path, tool, of) => {
+      const ask = async (file: string) => {
+        const headers = {
+          authorization: `Bearer ${AGENT_KEY}`,
+          'content-type': 'application/json',
+          accept: 'application/json, text/event-stream',
+          'countersign-wait-seconds': '1',
+        };
+        const body = JSON.stringify(of(file));
+        const answer = await fetch(`${app.url}/connectors/${path}`, { method: 'POST', headers, body });
+        return answer.text();
+      };
+      const count = async () =>
+        (await api.list('limit=200')).filter(({ sessionId }) => sessionId === 'reads').length;
+      await applyPolicy(`version: 1
+rules:
+  - { id: everything-here, decision: ask, match: { cwd: /srv/** }, class: critical }
+  - { id: secrets, decision: deny, match: { path: "**/.env" }, say: Never that file. }
+  - { id: keys, decision: ask, match: { tool: [${tool}], path: "**/*.pem" } }
+`);
+      const before = await count();
+      expect(await ask('/srv/shop/README.md')).not.toMatch(/permissionDecision/);
+      expect(await count()).toBe(before);
+      expect(await ask('/srv/shop/.env')).toMatch(/permissionDecision.*deny.*Never that file/);
+      expect(await ask('/srv/shop/tls.pem')).toMatch(/permissionDecision.*deny.*nobody has answered yet/);
+      expect(await count()).toBe(before + 2);
+    },
+  );
+});
+
 it('denies every agent that waits when the service stops', async () => {
   const other = await openTestApp(database.url);
   const waiting = await Promise.all(

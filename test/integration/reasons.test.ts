@@ -45,7 +45,7 @@ describe('a class that demands a reason', () => {
     const { id, required } = await rig.asked(production);
     expect(required).toMatchObject({ approvals: 1, reason: 'required' });
     for (const decision of ['approved', 'rejected'] as const)
-      for (const reason of [undefined, '  ']) {
+      for (const reason of [undefined, '  ', '\u200b\u3164 \u2800']) {
         const path = `/api/approvals/${id}/decision`;
         const { status, body } = await rig.api.call('operator', 'POST', path, { decision, reason });
         expect([decision, reason, status, body.code]).toEqual([decision, reason, 400, 'reason.required']);

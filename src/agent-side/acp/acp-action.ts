@@ -161,13 +161,16 @@ function fetch(call: SentToolCall, { raw, content, locations }: Rest, cwd: strin
   return { toolName: ACP_TOOLS.fetch, toolInput: raw, cwd };
 }
 
-const withoutType = ({ type: _, ...members }: z.infer<typeof diffSchema>) => members;
+/** Reads the entry itself: what the schema gives back would lack a member of the name `__proto__`. */
+const isDiff = (entry: JsonValue): entry is JsonObject & z.infer<typeof diffSchema> =>
+  diffSchema.safeParse(entry).success;
+
+const withoutType = ({ type: _, ...members }: JsonObject & z.infer<typeof diffSchema>) => members;
 
 function diffOf(entry: JsonValue): Diff | null {
-  const { data } = diffSchema.safeParse(entry);
-  if (!data) return null;
-  const { path, oldText, newText, ...others } = withoutType(data);
-  return { ...(others as JsonObject), path, ...(typeof oldText === 'string' ? { oldText } : {}), newText };
+  if (!isDiff(entry)) return null;
+  const { path, oldText, newText, ...others } = withoutType(entry);
+  return { ...others, path, ...(typeof oldText === 'string' ? { oldText } : {}), newText };
 }
 
 /** True if the diff changes the text of its file and nothing else, so that a rule may allow it by its path. */

@@ -1,5 +1,9 @@
 import { z } from 'zod';
 
+const location = z.object({ path: z.string() });
+/** Keeps the location as it is: a parsed one would lack a member of the name `__proto__`. */
+const isLocation = (sent: unknown): boolean => location.safeParse(sent).success;
+
 const options = z.array(z.looseObject({ optionId: z.string(), kind: z.string() }));
 
 /** The members of a tool call that its announcements and the question about it share. */
@@ -10,7 +14,7 @@ export const toolCallSchema = z.looseObject({
   name: z.string().nullish(),
   rawInput: z.unknown().optional(),
   content: z.array(z.unknown()).nullish(),
-  locations: z.array(z.looseObject({ path: z.string() })).nullish(),
+  locations: z.array(z.unknown().refine(isLocation, 'must be an object with a path')).nullish(),
 });
 
 export type SentToolCall = z.infer<typeof toolCallSchema>;

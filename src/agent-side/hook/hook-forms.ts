@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { GEMINI } from '../../cards/known-agents/gemini';
 import type { JsonObject } from '../../kernel/json';
+import { jsonObjectSchema } from '../../kernel/json-object';
 import { parseStrictJson } from '../../kernel/strict-json';
 
 /** A tool call as a hook describes it. */
@@ -36,7 +37,6 @@ export interface HookForm {
 const BLOCKED = 2;
 
 const label = z.string().min(1);
-const object = z.record(z.string(), z.unknown()).transform((input) => input as JsonObject);
 /** Empty where the agent knows no directory. */
 const directory = z
   .string()
@@ -48,7 +48,7 @@ const beforeTool = z.object({
   session_id: label,
   cwd: directory,
   tool_name: label,
-  tool_input: object,
+  tool_input: jsonObjectSchema,
 });
 
 /**
@@ -89,7 +89,7 @@ const cursorEvent = z.discriminatedUnion('hook_event_name', [
     hook_event_name: z.literal('beforeMCPExecution'),
     ...cursorSession,
     tool_name: label,
-    tool_input: z.union([object, z.string()]),
+    tool_input: z.union([jsonObjectSchema, z.string()]),
     url: z.string().nullish(),
     command: z.string().nullish(),
   }),
@@ -109,7 +109,7 @@ const CURSOR_FORM: HookForm = {
       return { ...place, toolName: 'Shell', toolInput };
     }
     const { tool_name: name, tool_input: written, url, command } = event;
-    const args = typeof written === 'string' ? object.parse(parseStrictJson(written)) : written;
+    const args = typeof written === 'string' ? jsonObjectSchema.parse(parseStrictJson(written)) : written;
     // Two servers may have a tool of one name, so the server is a part of the action.
     return {
       ...place,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { JsonObject, JsonValue } from '../../kernel/json';
+import { jsonObjectSchema } from '../../kernel/json-object';
 import { parseStrictJson, StrictJsonError } from '../../kernel/strict-json';
 
 /** Start arguments of Claude Code: JSON lines in both directions, and a request to this process before each tool. */
@@ -62,7 +63,6 @@ export type Said =
     }
   | { readonly kind: 'other' };
 
-const object = z.record(z.string(), z.unknown());
 const line = z.looseObject({ type: z.string() });
 const begun = z.object({ type: z.literal('system'), subtype: z.literal('init'), session_id: z.string() });
 const controlRequest = z.object({
@@ -73,7 +73,7 @@ const controlRequest = z.object({
 const canUseTool = z.object({
   subtype: z.literal('can_use_tool'),
   tool_name: z.string(),
-  input: object,
+  input: jsonObjectSchema,
   tool_use_id: z.string().optional(),
 });
 const retraction = z.object({ type: z.literal('control_cancel_request'), request_id: z.string() });
@@ -82,7 +82,7 @@ const ended = z.object({
   is_error: z.boolean().default(false),
   result: z.string().default(''),
   permission_denials: z
-    .array(z.object({ tool_name: z.string(), tool_use_id: z.string(), tool_input: object }))
+    .array(z.object({ tool_name: z.string(), tool_use_id: z.string(), tool_input: jsonObjectSchema }))
     .default([]),
 });
 
@@ -161,7 +161,7 @@ function readPermissionRequest({ request_id, request }: z.infer<typeof controlRe
     return { kind: 'unaskable', requestId, gating: true, why: `the call is ambiguous: ${error.message}` };
   }
   const { tool_name: toolName, input, tool_use_id: toolUseId = null } = data;
-  return { kind: 'asks', requestId, call: { toolName, toolInput: input as JsonObject, toolUseId } };
+  return { kind: 'asks', requestId, call: { toolName, toolInput: input, toolUseId } };
 }
 
 function endedWith({ is_error: failed, result, permission_denials: denials }: z.infer<typeof ended>): Said {
@@ -171,7 +171,7 @@ function endedWith({ is_error: failed, result, permission_denials: denials }: z.
     denials: denials.map(({ tool_name: toolName, tool_use_id: toolUseId, tool_input: toolInput }) => ({
       toolName,
       toolUseId,
-      toolInput: toolInput as JsonObject,
+      toolInput: toolInput,
     })),
   };
 }

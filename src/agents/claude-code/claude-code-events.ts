@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Acknowledgement } from '../../approvals/approval';
-import { jsonObjectSchema } from '../../approvals/approval-view';
+import { jsonObjectSchema } from '../../kernel/json-object';
 import { canonicalize, sha256Hex } from '../../kernel/canonical-json';
 import type { JsonObject } from '../../kernel/json';
 import { isQuestion } from '../../kernel/question-tools';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Identity } from '../../access/identity';
-import { jsonObjectSchema } from '../../approvals/approval-view';
+import { jsonObjectSchema } from '../../kernel/json-object';
 import { parsed } from '../../http/zod';
 import type { Outcome } from '../answers';
 import type { Question } from '../held-calls';

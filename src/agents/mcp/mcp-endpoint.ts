@@ -37,10 +37,11 @@ import { BUILD } from '../../kernel/build';
 import { failure, type Ending } from '../answers';
 import { ConnectorAnswered } from '../connector-events';
 import { HeldCalls } from '../held-calls';
+import { ReadingCalls } from '../reading-calls';
 import { waitSecondsIn } from '../wait-header';
 import { messagesOf, McpRefusal, SESSION_UNKNOWN } from './mcp-messages';
 import { isIssued, issueSession } from './mcp-session';
-import { APPROVAL_TOOLS, MCP_CONNECTOR, refusedCall, type ApprovalTool } from './mcp-tools';
+import { APPROVAL_TOOLS, MCP_CONNECTOR, refusedCall, type ApprovalTool, type McpCaller } from './mcp-tools';
 import { McpTransport, type Asked } from './mcp-transport';
 
 const SESSION_HEADER = 'mcp-session-id';
@@ -98,6 +99,12 @@ function faultsOfCall(request: JSONRPCRequest): string | null {
   return error?.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ') ?? null;
 }
 
+const callerOf = ({ id, exchange: { caller, session } }: Asked): McpCaller => ({
+  name: caller.keyId,
+  session,
+  requestId: id,
+});
+
 /** Separate from its caller, whose other variables it would keep in memory. */
 const dropOf = (held: OpenAnswers, reply: FastifyReply) => () => held.dropBody(reply);
 
@@ -111,6 +118,7 @@ export class McpEndpoint implements OnModuleInit {
 
   constructor(
     private readonly calls: HeldCalls,
+    private readonly reading: ReadingCalls,
     private readonly commands: CommandBus,
     private readonly finished: FinishedApprovals,
     private readonly events: EventBus,
@@ -193,7 +201,7 @@ export class McpEndpoint implements OnModuleInit {
   private async call(tool: ApprovalTool, extra: Extra): Promise<CallToolResult> {
     const asked = this.transport.asked(extra.requestId);
     const undecided = tool.undecided?.(asked.arguments) ?? null;
-    if (undecided !== null) return undecided;
+    if (undecided !== null && !(await this.isRuled(tool, asked))) return undecided;
     const { stream } = asked.exchange;
     const stop = this.showProgress(extra, stream);
     const outcome = await this.calls.outcomeOf(this.ask(tool, asked));
@@ -204,11 +212,24 @@ export class McpEndpoint implements OnModuleInit {
     return tool.result(outcome);
   }
 
+  /** True if the rules must decide a call that nobody is asked about, and for arguments of an unknown form. */
+  private async isRuled(tool: ApprovalTool, asked: Asked): Promise<boolean> {
+    try {
+      return this.reading.isRuled(
+        await tool.question(asked.arguments, callerOf(asked)),
+        asked.exchange.caller,
+      );
+    } catch (error) {
+      this.failed(error, 'a tool use is denied unasked');
+      return true;
+    }
+  }
+
   /** Does not await the answer, so that a call that waits keeps nothing of its arguments in memory. */
   private async ask(tool: ApprovalTool, asked: Asked): Promise<Ending> {
-    const { id, exchange, drop } = asked;
-    const { caller, session, gone, wait } = exchange;
-    const question = await tool.question(asked.arguments, { name: caller.keyId, session, requestId: id });
+    const { exchange, drop } = asked;
+    const { caller, gone, wait } = exchange;
+    const question = await tool.question(asked.arguments, callerOf(asked));
     const seconds = tool.hasDeadline
       ? (waitSecondsIn(wait) ?? this.config.connector.hookDeadlineSeconds)
       : Infinity;

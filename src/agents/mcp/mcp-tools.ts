@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { CallToolResult, RequestId, Tool } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
 import { inputOf } from '../../approvals/approval';
-import { jsonObjectSchema } from '../../approvals/approval-view';
+import { jsonObjectSchema } from '../../kernel/json-object';
 import { parsed } from '../../http/zod';
 import { CLAUDE_CODE } from '../../cards/known-agents/claude-code';
 import { DomainError, InvalidInput } from '../../kernel/errors';

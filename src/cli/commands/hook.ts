@@ -13,6 +13,8 @@ const MAX_INPUT_BYTES = 16 * 1024 * 1024;
  * back it is below 10 s, which the documents promise.
  */
 const MARGIN_MS = 6_000;
+/** The longest timeout of a request; a timer of Node.js cannot wait four times as long. */
+const MAX_WAIT_SECONDS = 604_800;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
 
 interface HookOptions extends ServiceOptions {
@@ -105,6 +107,8 @@ function faultOf(error: unknown): string {
 
 function seconds(text: string): number {
   const value = Number(text);
-  if (Number.isInteger(value) && value >= 1) return value;
-  throw new InvalidArgumentError('It must be a whole number of seconds, at least 1.');
+  if (Number.isInteger(value) && value >= 1 && value <= MAX_WAIT_SECONDS) return value;
+  throw new InvalidArgumentError(
+    `It must be a whole number of seconds, at least 1 and at most ${MAX_WAIT_SECONDS}, which are a week.`,
+  );
 }

@@ -68,6 +68,22 @@ export function evaluate(policy: CompiledPolicy, request: PolicyRequest, now: Da
   }
 }
 
+/**
+ * True if the rules have a say about a tool that only reads, which else is left to the agent: one that denies, or one that
+ * asks and names the tool, matches the request or may. Rules that ask about everything in a place are not meant for it.
+ */
+export function restricts(policy: CompiledPolicy, request: PolicyRequest, now: Date): boolean {
+  try {
+    const facts = new Facts(request, policy.shapes.get(request.toolName) ?? null, now, policy.vocabulary);
+    return Array.from(policy.candidates(facts)).some((rule) => {
+      const hasSay = rule.decision === 'deny' || (rule.decision === 'ask' && rule.tools !== null);
+      return hasSay && !rule.isShadow && findRule(rule, facts).length > 0;
+    });
+  } catch {
+    return true;
+  }
+}
+
 function findRule(rule: CompiledRule, facts: Facts): Found[] {
   if (!rule.isForTool(facts.request.toolName)) return [];
   const tokens: string[] = [];

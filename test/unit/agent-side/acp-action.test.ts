@@ -1,5 +1,5 @@
 import { actionOf, mergeCalls, updateCall } from '../../../src/agent-side/acp/acp-action';
-import type { SentToolCall } from '../../../src/agent-side/acp/permission-request';
+import { toolCallSchema, type SentToolCall } from '../../../src/agent-side/acp/permission-request';
 
 const CWD = '/srv/shop';
 
@@ -139,6 +139,17 @@ describe('a diff', () => {
       newText: 'b',
       _meta: { kind: 'add' },
     });
+  });
+
+  it('is shown with a member of the name __proto__, and so is a location', () => {
+    const moved = JSON.parse(
+      '{"type":"diff","path":"a.ts","newText":"b","__proto__":{"moveTo":"/etc"}}',
+    ) as object;
+    const place = JSON.parse('{"path":"a.ts","__proto__":{"line":7}}') as { path: string };
+    const { content, locations } = toolCallSchema.parse(call({ content: [moved], locations: [place] }));
+    const shown = JSON.stringify(actionOf(call({ content, locations }), CWD));
+    expect(shown).toContain('"__proto__":{"moveTo":"/etc"}');
+    expect(shown).toContain('"__proto__":{"line":7}');
   });
 
   it('of a question contradicts another one of its announcement', () => {

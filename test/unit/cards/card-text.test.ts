@@ -43,6 +43,11 @@ function blocks(message: RichText): string[] {
 }
 
 describe('every card', () => {
+  it('shows the whole name of a tool, which its title and its foot cut', () => {
+    const toolName = `mcp__files__${'x'.repeat(65)}_delete_everything_${'y'.repeat(70)}`;
+    expect(renderCard(anApproval({ toolName, toolInput: {} })).text).toContain(toolName);
+  });
+
   it('shows the carriage return at the end of its only line, which the title cuts off', () => {
     const command = `echo ${'a'.repeat(80)} > /etc/cron.d/x`;
     const cards = ['\n', '\r\n'].map((end) => renderCard(bash(`${command}${end}`)).text);
