@@ -26,6 +26,7 @@ import {
 } from './people/passkeys/passkey.entities';
 import { DirectLaneEntity, PersonEntity } from './people/people.entities';
 import { GrantEntity } from './policy/grants/grant.entity';
+import { RotaOverrideEntity } from './policy/on-call/rota-override.entity';
 import {
   PolicyActivationEntity,
   PolicyProposalEntity,
@@ -71,4 +72,5 @@ export const ENTITIES: readonly Entity[] = [
   PolicyStateEntity,
   PolicyProposalEntity,
   GrantEntity,
+  RotaOverrideEntity,
 ];

@@ -620,6 +620,9 @@ export const LIST: Statement = {
       where ($2::text is null or key_id = $2) and ($3::text is null or status = $3)
         and ($4::text is null or agent_id = $4) and ($5::text is null or session_id = $5)
         and ($6::uuid is null or id < $6) and ($8::text is null or connector = $8)
+        and ($9::text is null or (${MAY_DECIDE('$9', '$10')} and not exists (select from decisions
+          where approval_id = approvals.id and ((by_kind = $9 and by_id = $10)
+            or ${ELIGIBLE_PERSON('by_kind', 'by_id')} = ${ELIGIBLE_PERSON('$9', '$10')}))))
       order by id desc limit $7::bigint + 1) as found
     window newest as (order by id desc)) as approvals
   where place <= $7 and bytes_before < ${PAGE_BYTES}

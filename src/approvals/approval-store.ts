@@ -12,7 +12,7 @@ import type {
   Settlement,
   Verdict,
 } from './approval';
-import type { Actor, Asker, Person } from '../kernel/actor';
+import type { Actor, Asker, NamedActor, Person } from '../kernel/actor';
 import type { Chain } from '../kernel/chain';
 import type { SignedDecision } from '../kernel/passkey-statement';
 import type { PersonsDecision, Requirement } from '../kernel/requirement';
@@ -156,6 +156,8 @@ export interface ApprovalFilter {
   readonly sessionId: string | null;
   /** Only requests that came by this connector, which callers cannot set; null: all. */
   readonly connector: string | null;
+  /** Only requests that this account may decide, and whose person has not decided them; absent: all. */
+  readonly awaits?: Pick<NamedActor, 'kind' | 'id'>;
   /** Only requests made before this one. */
   readonly beforeId: string | null;
   readonly limit: number;

@@ -23,6 +23,7 @@ import { RequestHistory } from '../policy/request-history';
 import { ReceiptsModule } from '../receipts/receipts.module';
 import { ChainRunner } from './chains/chain-runner';
 import { ChainStore } from './chains/chain-store';
+import { FindMentionedInHandler } from './chains/find-mentioned-in';
 import { CountTodayHandler } from './digest/count-today';
 import { DecisionSignatures } from './decision-signatures';
 import { ShownDisplays } from './display';
@@ -87,6 +88,7 @@ import { TimeoutSweeper } from './timeout-sweeper';
     TimeoutSweeper,
     ChainStore,
     ChainRunner,
+    FindMentionedInHandler,
     DigestStore,
     DigestJob,
     CountTodayHandler,

@@ -637,6 +637,8 @@ export class PostgresApprovalStore extends ApprovalStore {
       filter.beforeId,
       filter.limit,
       filter.connector,
+      filter.awaits?.kind ?? null,
+      filter.awaits?.id ?? null,
     ]);
     const more = rows.some(({ listed }) => listed > rows.length);
     return { snapshots: rows.map(toSnapshot), more };

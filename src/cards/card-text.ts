@@ -30,7 +30,7 @@ import { renderEarlier } from './earlier-requests';
 import { knownTool } from './known-agents/known-agents';
 import { span, utc, utcMinute } from './moments';
 import { makesNoteReach } from './note-reach';
-import { bold, relativeTime, rich, words, type RichText } from './rich-text';
+import { bold, join, mention, relativeTime, rich, words, type RichText } from './rich-text';
 import { shortId } from './short-id';
 import { shorten } from './shorten';
 import { pathOf } from './titles';
@@ -50,7 +50,18 @@ interface CardOptions {
   readonly earlier?: readonly EarlierRequest[];
   /** Address of the console; null: browsers reach it at no fixed one. */
   readonly consoleUrl?: string | null;
+  /** People whom the card notifies. */
+  readonly mentioned?: readonly Mentioned[];
 }
+
+/** A person whom a card notifies; `account` null: they have none in the channel, and are only named. */
+export interface Mentioned {
+  readonly name: string;
+  readonly account: string | null;
+}
+
+/** More than these are counted: Telegram notifies few people of one message. */
+const MAX_MENTIONED = 10;
 
 const MAX_REASON_LENGTH = 400;
 
@@ -60,6 +71,7 @@ const MAX_REASON_LENGTH = 400;
  * they can be rendered again at any time.
  *
  * @param options.earlier the requests of the session before this one, which a card shows if they fit
+ * @param options.mentioned people whom the channel notifies when the card appears
  * @param options.notices further lines for the operator
  * @param options.pieces messages with the whole action, instead of a document
  */
@@ -100,7 +112,7 @@ export function renderFileCaption(approval: Approval, { sha256, isWhole, isPhoto
 
 function pendingCard(
   content: CardContent,
-  { notices = [], pieces = null, earlier = [], consoleUrl = null }: CardOptions,
+  { notices = [], pieces = null, earlier = [], consoleUrl = null, mentioned = [] }: CardOptions,
 ): Card {
   const { request } = content;
   const surroundings: Omit<Surroundings, 'files'> = {
@@ -109,6 +121,7 @@ function pendingCard(
       ...notices.map((notice) => words(`🚨 ${notice}`)),
       ...whereToSign(request, consoleUrl),
       ...whereToAnswer(request),
+      ...mentions(mentioned),
     ],
     reasons: verdictOf(request),
     details: [rich`${bold('Expires')}: ${words(utc(request.expiresAt))}`, requestLine(request)],
@@ -136,6 +149,13 @@ function footOf({ toolName, toolInput, cwd }: ApprovalRequest): RichText {
   const target = knownTool(toolName)?.target?.(toolInput) ?? null;
   if (target !== null) return rich`${tool} · ${pathOf(target, cwd)}`;
   return cwd === null ? tool : rich`${tool} · ${pathOf(cwd, null)}`;
+}
+
+function mentions(mentioned: readonly Mentioned[]): RichText[] {
+  if (mentioned.length === 0) return [];
+  const names = mentioned.slice(0, MAX_MENTIONED).map(({ name, account }) => mention(name, account));
+  const more = mentioned.length - names.length;
+  return [rich`🔔 ${join(names, ', ')}${words(more > 0 ? ` and ${more} more` : '')}`];
 }
 
 function whereToAnswer(request: ApprovalRequest): RichText[] {

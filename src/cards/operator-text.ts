@@ -56,15 +56,15 @@ export function renderDigest(count: number): RichText {
  * A page of requests in short form; operators decide on the card of each.
  *
  * @param page the requests, of which at most `PENDING_PAGE_SIZE` are shown
- * @param total number of all pending requests
+ * @param total number of all pending requests; null: the page has only those that wait for the reader
  */
-export function renderPending(page: readonly ApprovalRequest[], total: number, now: Date): RichText {
-  if (page.length === 0) return words('✅ Nothing is waiting for a decision.');
+export function renderPending(page: readonly ApprovalRequest[], total: number | null, now: Date): RichText {
+  if (page.length === 0) return words(`✅ Nothing is waiting for ${total === null ? 'you' : 'a decision'}.`);
   const shown = page.slice(0, PENDING_PAGE_SIZE);
-  const count = shown.length < total ? `${shown.length} of ${total}` : String(total);
+  const count = total !== null && shown.length < total ? `${shown.length} of ${total}` : String(shown.length);
   return join(
     [
-      rich`📥 ${bold(`Waiting for a decision: ${count}`)}`,
+      rich`📥 ${bold(total === null ? 'Waiting for you' : `Waiting for a decision: ${count}`)}`,
       ...shown.map(
         (request) =>
           rich`${shortId(request.id)} · ${name(request.toolName)} · expires ${timeLeft(request.expiresAt, now)}\n${asker(request)}\n${actionPreview(request)}`,
@@ -131,24 +131,45 @@ export function renderToday(counts: DecisionCounts): RichText {
   return join([since, renderCounts(counts) ?? 'Nothing was decided yet.'], '\n');
 }
 
+/** Answer to `/help`: short lines, since people read it on a phone. */
 export function renderHelp(): RichText {
   return join(
     [
       bold('Countersign asks you before an agent acts.'),
-      'Each request is a card with the exact action. Approve lets it run, Reject does not; without an answer in time it does not run either.',
-      'To say why, tap “Say why …”, or reply to the card in your own words: two buttons then reject with them, or approve with them as a note that the agent reads. You can also reply to the card after you rejected it.',
-      'On cards, what cannot be seen is written \\u{hex}, n of it in a row \\u{hex×n}, and a tab ⇥.',
+      'A card shows the exact action. Approve lets it run. Reject, or no answer in time, does not.',
+      'To say why, tap “Say why …” or reply to the card.',
+      'On cards, \\u{hex} is a character that cannot be seen, \\u{hex×n} n of it, and ⇥ a tab.',
       '',
-      '/pending – what waits for a decision',
-      '/grants – what was granted and is still open',
-      '/stop – suspend every rule that allows, and every grant; you confirm it with a second tap',
-      '/today – what rules and people decided since midnight UTC',
+      '/pending – what waits',
+      '/pending mine – what waits for you',
+      '/oncall – who is on duty',
+      '/oncall me 4h – put yourself on duty',
+      '/grants – open grants, to end them',
+      '/today – decisions since midnight UTC',
+      '/stop – suspend all that allows',
       '/status – how the service is doing',
-      '/whoami – your Telegram id, and whether you may decide',
+      '/whoami – your id, and your rights',
       '/help – this text',
     ],
     '\n',
   );
+}
+
+/** Answer to a command whose answer takes more than a second. */
+export function renderLate(): RichText {
+  return words('⏳ The database is slow, so there is no answer yet. Send the command again in a minute.');
+}
+
+/** Answer to a command that failed. */
+export function renderFailed(): RichText {
+  return words(
+    '⚠️ The database does not answer now, so nothing is known. Send the command again in a minute.',
+  );
+}
+
+/** Answer to an operator who asks faster than the limit. */
+export function renderTooFast(): RichText {
+  return words('⏳ That was too fast: cards need the room in this chat. Wait a minute.');
 }
 
 export function renderWhoami(user: {

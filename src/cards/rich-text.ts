@@ -9,6 +9,8 @@ export type Span =
   | { readonly kind: 'pre'; readonly text: string; readonly language?: CodeLanguage | undefined }
   /** A moment that a channel may show relative to now; `text` if it cannot. */
   | { readonly kind: 'time'; readonly text: string; readonly unixSeconds: number }
+  /** A person whom a channel may notify; `account`: as the channel knows them. */
+  | { readonly kind: 'person'; readonly text: string; readonly account: string }
   /** Lines that a channel may show folded, and unfold for a reader who wants them; they contain no other fold. */
   | { readonly kind: 'fold'; readonly text: string; readonly spans: readonly Span[] };
 
@@ -41,6 +43,12 @@ export function code(text: string): RichText {
 
 export function pre(text: string, language?: CodeLanguage): RichText {
   return { spans: [{ kind: 'pre', text, language }], text, plain: PLAIN_MARK + marked(text) };
+}
+
+/** The name of a person, whom the channel notifies if the person has an account there. */
+export function mention(name: string, account: string | null): RichText {
+  if (account === null) return words(name);
+  return { spans: [{ kind: 'person', text: name, account }], text: name, plain: name };
 }
 
 /** A moment that clients show relative to their clock and keep up to date; `fallback` if they cannot. */

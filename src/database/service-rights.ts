@@ -41,6 +41,7 @@ export const TABLE_RIGHTS = {
   policy_versions: IMMUTABLE,
   receipts: APPEND_AND_REMOVE,
   replicas: CHANGE,
+  rota_overrides: CHANGE,
   send_slots: CHANGE,
   signing_keys: CHANGE,
   stop_confirmations: CHANGE,

@@ -5,6 +5,8 @@ export interface ChainStep {
   readonly direct: readonly string[];
   /** Milliseconds; 0 for the first step. */
   readonly afterMs: number;
+  /** Rotas, groups and people whom the card notifies in `lanes`. */
+  readonly mention?: readonly string[];
 }
 
 /** Those who are asked, one step after the other. */

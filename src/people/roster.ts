@@ -1,7 +1,11 @@
+import { isQuiet, readQuietHours } from './rota';
+
 /** One person as the policy document names them. */
 export interface Member {
   readonly telegram?: number | undefined;
   readonly groups?: readonly string[] | undefined;
+  /** Local hours without direct messages, as the document writes them. */
+  readonly quiet?: string | undefined;
 }
 
 /** The people of one policy version, found by what authenticates them. */
@@ -23,6 +27,30 @@ export class Roster {
   /** Name of the person with this Telegram id; null: the policy names nobody with it. */
   ofTelegram(id: number): string | null {
     return this.byTelegram.get(id) ?? null;
+  }
+
+  /** Telegram id of the person; null: none, or nobody has this name. */
+  telegramOf(name: string): number | null {
+    return this.has(name) ? (this.members[name]?.telegram ?? null) : null;
+  }
+
+  has(name: string): boolean {
+    return Object.hasOwn(this.members, name);
+  }
+
+  /** Names of the people who have this name, or are in a group with it. */
+  named(name: string): readonly string[] {
+    return Object.entries(this.members).flatMap(([person, { groups = [] }]) =>
+      person === name || groups.includes(name) ? [person] : [],
+    );
+  }
+
+  /** Names of the people whose quiet hours it is. */
+  quietAt(at: Date): readonly string[] {
+    return Object.entries(this.members).flatMap(([person, { quiet }]) => {
+      const hours = quiet === undefined ? null : readQuietHours(quiet);
+      return hours !== null && isQuiet(hours, at) ? [person] : [];
+    });
   }
 
   /** Name of the person who owns a key, compared without case and surrounding space; null: nobody. */

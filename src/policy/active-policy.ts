@@ -14,6 +14,7 @@ import type { PolicyVerdict } from '../kernel/policy-verdict';
 import type { Requirement } from '../kernel/requirement';
 import type { Chain } from '../kernel/chain';
 import type { Roster } from '../people/roster';
+import type { Rota } from '../people/rota';
 import { singleFlight } from '../kernel/single-flight';
 import { runInTurns } from '../kernel/run-in-turns';
 import { FailureLog } from '../logging/failure-log';
@@ -119,6 +120,11 @@ export class ActivePolicy implements OnModuleInit, OnApplicationBootstrap, Befor
   /** The people whom the active version names; null: the operators of the installation decide. */
   get people(): Roster | null {
     return this.current?.people ?? null;
+  }
+
+  /** The rotas of the active version, by name. */
+  get rotas(): ReadonlyMap<string, Rota> {
+    return this.current?.rotas ?? new Map<string, Rota>();
   }
 
   /** The lanes that the destinations of the active version name. */

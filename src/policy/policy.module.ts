@@ -10,6 +10,11 @@ import { GrantStore } from './grants/grant-store';
 import { ListGrantsHandler } from './grants/list-grants';
 import { RevokeGrantHandler } from './grants/revoke-grant';
 import { OpenGrants } from './grants/open-grants';
+import { FindMentionedHandler } from './on-call/find-mentioned';
+import { ListOnCallHandler } from './on-call/list-on-call';
+import { OnCallController } from './on-call/on-call.controller';
+import { OnCallStore } from './on-call/on-call-store';
+import { OverrideRotaHandler } from './on-call/override-rota';
 import { PolicyAdmins } from './policy-admins';
 import { PolicyFile } from './policy-file';
 import { PolicyProposals } from './policy-proposals';
@@ -27,7 +32,7 @@ export class PolicyModule {
     return {
       module: PolicyModule,
       global: true,
-      controllers: [PolicyController],
+      controllers: [PolicyController, OnCallController],
       providers: [
         { provide: AGENT_TOOLS, useValue: shapes },
         PolicyStore,
@@ -40,6 +45,10 @@ export class PolicyModule {
         ListGrantsHandler,
         RevokeGrantHandler,
         EndSessionGrantsHandler,
+        OnCallStore,
+        ListOnCallHandler,
+        FindMentionedHandler,
+        OverrideRotaHandler,
         ActivePolicy,
         { provide: ConsoleAdmins, useClass: PolicyAdmins },
         ApplyPolicyHandler,

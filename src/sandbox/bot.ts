@@ -22,7 +22,8 @@ export class Bot {
   readonly queue: UpdateQueue;
   readonly poll: LongPoll;
   limit: RateLimit;
-  commands: readonly BotCommand[] = [];
+  /** By {@link scopeKey}. */
+  readonly menus = new Map<string, readonly BotCommand[]>();
   webhook: WebhookHandle | null = null;
 
   constructor(
@@ -43,9 +44,15 @@ export class Bot {
     this.limit = new RateLimit(() => this.settings);
   }
 
+  /** The commands of all scopes, each name once. */
+  get commands(): readonly BotCommand[] {
+    const all = [...this.menus.values()].flat();
+    return all.filter(({ command }, i) => all.findIndex((each) => each.command === command) === i);
+  }
+
   reset(): void {
     this.queue.clear();
-    this.commands = [];
+    this.menus.clear();
     this.limit = new RateLimit(() => this.settings);
   }
 }

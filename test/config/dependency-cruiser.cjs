@@ -110,7 +110,7 @@ module.exports = {
           '^src/kernel/',
           '^src/policy/(check|compare|document|evaluation|matchers|shell)/',
           '^src/policy/grants/(offers|scope)\\.ts$',
-          '^src/people/roster\\.ts$',
+          '^src/people/(roster|rota)\\.ts$',
           '^src/policy/starter/reading-commands\\.ts$',
           '^src/policy/tool-shapes\\.ts$',
         ],

@@ -504,6 +504,24 @@ describe('the rest', () => {
     ).toBe('BOT_COMMAND_DESCRIPTION_INVALID');
   });
 
+  it('commands belong to their scope, which is checked', async () => {
+    const client = sandbox().client();
+    const [all, few] = [[{ command: 'pending', description: 'x' }], [{ command: 'help', description: 'y' }]];
+    await client.setMyCommands(few);
+    await client.setMyCommands(all, { scope: { type: 'chat', chat_id: GROUP } });
+    expect(await client.getMyCommands()).toEqual(few);
+    expect(await client.getMyCommands({ scope: { type: 'chat', chat_id: GROUP } })).toEqual(all);
+    expect(await client.getMyCommands({ scope: { type: 'all_private_chats' } })).toEqual([]);
+    for (const [scope, words] of [
+      [{ type: 'planet' }, "can't parse BotCommandScope: Unsupported type specified"],
+      [{ chat_id: GROUP }, 'can\'t parse BotCommandScope: can\'t find field "type"'],
+      [{ type: 'chat' }, 'can\'t parse BotCommandScope: can\'t find field "chat_id"'],
+      [{ type: 'chat', chat_id: 'x' }, 'chat not found'],
+      [{ type: 'chat_member', chat_id: GROUP }, 'can\'t parse BotCommandScope: can\'t find field "user_id"'],
+    ] as const)
+      expect(await sandbox().badRequest('setMyCommands', { commands: few, scope })).toBe(words);
+  });
+
   it('chats and members appear as they are asked for', async () => {
     expect(await sandbox().client().getChat(GROUP)).toMatchObject({
       id: GROUP,

@@ -406,7 +406,7 @@ describe('a group that became a supergroup', () => {
     try {
       await until(
         'both have introduced themselves',
-        async () => (await rig.chat.calls('setMyCommands')).length === 2,
+        async () => (await rig.chat.calls('setMyCommands')).length === 4,
       );
       await rig.chat.change('chats', { chat: CHAT, migrateTo: NEW_CHAT });
       await until('it was followed', async () => {

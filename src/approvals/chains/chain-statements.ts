@@ -94,3 +94,13 @@ export const RUN_STEPS: Statement = {
   union all
   select id, correlation_id, null, 'unreachable', 0 from unreachable`,
 };
+
+/** Parameters: approval, lane. The names that the newest step of the lane that has begun mentions. */
+export const MENTIONS: Statement = {
+  name: 'chain-mentions',
+  text: `
+  select coalesce(step -> 'mention', '[]') as names
+  from outbox cross join jsonb_array_elements(data::jsonb -> 'steps') with ordinality as steps (step, number)
+  where approval_id = $1 and kind = 'step' and number <= (data::jsonb ->> 'at')::int and step -> 'lanes' ? $2
+  order by number desc limit 1`,
+};

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../../database/database';
-import { LOCK_DUE_STEPS, RUN_STEPS } from './chain-statements';
+import { LOCK_DUE_STEPS, MENTIONS, RUN_STEPS } from './chain-statements';
 
 /** A step that began, or a chain whose steps all reach nobody. */
 export type StepRun = {
@@ -15,6 +15,12 @@ export type StepRun = {
 @Injectable()
 export class ChainStore {
   constructor(private readonly database: Database) {}
+
+  /** Names in the `mention` of the newest step that asks in the lane; empty: there is none. */
+  async mentions(approvalId: string, lane: string): Promise<readonly string[]> {
+    const [row] = await this.database.query<{ names: readonly string[] }>(MENTIONS, [approvalId, lane]);
+    return row?.names ?? [];
+  }
 
   /**
    * Runs steps that are due, in one transaction: a crash leaves each as it was, or done.

@@ -33,6 +33,8 @@ function renderSpan(span: Span, formats: Formats): string {
       return span.language === undefined
         ? `<pre>${inner}</pre>`
         : `<pre><code class="language-${span.language}">${inner}</code></pre>`;
+    case 'person':
+      return `<a href="tg://user?id=${span.account}">${inner}</a>`;
     case 'time':
       return formats.times ? `<tg-time unix="${span.unixSeconds}" format="r">${inner}</tg-time>` : inner;
   }

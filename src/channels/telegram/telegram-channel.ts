@@ -3,8 +3,10 @@ import { CommandBus, EventBus, QueryBus } from '@nestjs/cqrs';
 import { isSettled, possibleVerdicts, type Approval, type SettledApproval } from '../../approvals/approval';
 import { FinishedApprovals } from '../../approvals/finished-approvals';
 import { DirectLaneStore } from '../../people/direct-lane-store';
+import { FindMentionedInQuery } from '../../approvals/chains/find-mentioned-in';
 import { FindEarlierRequestsQuery } from '../../approvals/queries/find-earlier-requests';
 import { SummarizePendingQuery } from '../../approvals/queries/summarize-pending';
+import { ActivePolicy } from '../../policy/active-policy';
 import { CONFIG, type Config } from '../../config/environment';
 import { Clock } from '../../kernel/clock';
 import { joinCorrelation } from '../../logging/correlation';
@@ -31,7 +33,7 @@ import { newNonce } from './operators/callback-data';
 import { prepareCard, type SentPieces } from '../../cards/card-body';
 import { CardStore, type Card, type CardPiece } from './card-store';
 import { renderAnnouncement } from '../../cards/announcement-text';
-import { renderCard, renderFileCaption, renderOutcome } from '../../cards/card-text';
+import { renderCard, renderFileCaption, renderOutcome, type Mentioned } from '../../cards/card-text';
 import { renderOffersEnded } from '../../cards/grant-text';
 import { sha256Hex } from '../../kernel/canonical-json';
 import { displayDigest } from '../../cards/display-digest';
@@ -93,6 +95,7 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
     private readonly moves: ChatMoves,
     private readonly destination: Destination,
     private readonly directLanes: DirectLaneStore,
+    private readonly policy: ActivePolicy,
     private readonly commands: CommandBus,
     private readonly queries: QueryBus,
     private readonly finished: FinishedApprovals,
@@ -220,7 +223,12 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
     const planned = await this.cards.pieces(approval.id, parseLane(work.lane).chatId);
     if (planned.length > 0) return this.showInPieces(approval, work, planned);
     const earlier = await this.queries.execute(new FindEarlierRequestsQuery(approval));
-    const complete = renderCard(approval, MAX_MESSAGE_LENGTH, { earlier, consoleUrl: this.consoleUrl });
+    const mentioned = await this.mentionedBy(approval, work);
+    const complete = renderCard(approval, MAX_MESSAGE_LENGTH, {
+      earlier,
+      consoleUrl: this.consoleUrl,
+      mentioned,
+    });
     const { files } = complete;
     const carried = digestOfFiles(files);
     const { card, lost } = await this.begin(approval, work, displayDigest(complete.text, carried));
@@ -239,6 +247,15 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
     if (failed.scope === 'files') return this.goOnWithoutFiles(approval, work, card, failed);
     await this.showIncomplete(approval, work, card, incompleteNotice(approval));
     throw failed;
+  }
+
+  /** The people whom the card notifies in its lane: Telegram does so once, when it appears. */
+  private async mentionedBy({ id }: Approval, { lane }: ApprovalWork): Promise<Mentioned[]> {
+    const names = await this.queries.execute(new FindMentionedInQuery(id, lane));
+    return names.map((name) => {
+      const account = this.policy.people?.telegramOf(name) ?? null;
+      return { name, account: account === null ? null : String(account) };
+    });
   }
 
   private begin(
@@ -326,7 +343,11 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
     const next = planned.findIndex(({ messageId }) => messageId === null);
     const message = messages[next];
     const sent = { count: messages.length, sha256 };
-    const complete = renderCard(approval, MAX_MESSAGE_LENGTH, { pieces: sent, consoleUrl: this.consoleUrl });
+    const complete = renderCard(approval, MAX_MESSAGE_LENGTH, {
+      pieces: sent,
+      consoleUrl: this.consoleUrl,
+      mentioned: await this.mentionedBy(approval, work),
+    });
     const digest = displayDigest(complete.text, sha256);
     if (message) {
       try {
@@ -384,7 +405,8 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
     card: Card,
     notice: string,
   ): Promise<void> {
-    const shown = renderCard(approval, MAX_MESSAGE_LENGTH, { notices: [notice] });
+    const mentioned = await this.mentionedBy(approval, work);
+    const shown = renderCard(approval, MAX_MESSAGE_LENGTH, { notices: [notice], mentioned });
     await this.remember(() => this.cards.incomplete(card, displayDigest(shown.text)));
     const buttons = buttonsFor(approval, card.nonce, { complete: false });
     const messageId = await this.put(card, shown, buttons, { ...work, slot: null }, (text) =>

@@ -11,7 +11,7 @@ import { TelegramApi, UNGUARDED, type CallOptions } from './bot-api/telegram-api
 import { TelegramFailure } from './bot-api/telegram-failure';
 import { Destination } from './destination';
 import { topicOf } from './lane';
-import { COMMANDS } from './operators/commands';
+import { Menu } from './menu';
 import { retryStep } from './retry-step';
 import { TelegramStatus, type TelegramPart } from './telegram-status';
 
@@ -45,6 +45,7 @@ export class TelegramWatch implements OnApplicationBootstrap, BeforeApplicationS
     private readonly breaker: CircuitBreakerService,
     private readonly status: TelegramStatus,
     private readonly destination: Destination,
+    private readonly menu: Menu,
     private readonly clock: Clock,
     private readonly log: Log,
   ) {
@@ -114,7 +115,8 @@ export class TelegramWatch implements OnApplicationBootstrap, BeforeApplicationS
     this.log.event('info', 'telegram.connected', { bot: username }, 'Telegram accepts the bot token');
     await this.retry('chat', async () => {
       await this.getChat(this.ownRetries);
-      await this.api.call('setMyCommands', { commands: COMMANDS }, this.ownRetries);
+      await this.menu.offerIn((await this.destination.now()).chatId, this.ownRetries);
+      await this.menu.offerPublic(this.ownRetries);
     });
   }
 

@@ -5,6 +5,7 @@ import type { Config } from '../../config/environment';
 import { OutboxModule } from '../../outbox/outbox.module';
 import { OperatorChat } from './operator-chat';
 import { ResilienceModule } from '../../resilience/resilience.module';
+import { Menu } from './menu';
 import { OperatorUpdates } from './operators/operator-updates';
 import { People } from './operators/people';
 import { Replies } from './operators/replies';
@@ -42,6 +43,7 @@ export class TelegramModule {
         TelegramApi,
         { provide: OperatorChat, useClass: TelegramChat },
         People,
+        Menu,
         Replies,
         TurnSummaries,
         Taps,

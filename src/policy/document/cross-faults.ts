@@ -4,6 +4,7 @@ import { hostPatternFault } from '../matchers/host-pattern';
 import { pathPatternFault } from '../matchers/path-pattern';
 import { chainFaults } from './chain-faults';
 import type { Fault } from './finding';
+import { rotaFaults } from './rota-faults';
 import { BUILT_IN_CLASSES, listOf, type Policy, type Rule, type RuleMatch } from './policy-schema';
 
 /** Faults of a document that concern several of its members, or the language within one. */
@@ -24,6 +25,7 @@ export function crossFaults(policy: Policy): Fault[] {
     ...peopleFaults(policy),
     ...quorumFaults(policy),
     ...chainFaults(policy),
+    ...rotaFaults(policy),
   ];
 }
 

@@ -11,6 +11,7 @@ const MAX_PEOPLE = 1_000;
 const MAX_DESTINATIONS = 100;
 const MAX_CHAINS = 50;
 const MAX_STEPS = 10;
+const MAX_ROTAS = 50;
 
 function oneOrMany<T extends z.ZodType>(item: T) {
   return z.union([
@@ -146,6 +147,24 @@ const wait = z.string().refine((value) => {
 const stepSchema = z.strictObject({
   to: name.describe('The destination that is asked'),
   after: wait.optional().describe('Time since the step before'),
+  mention: oneOrMany(name)
+    .optional()
+    .describe('Rotas, groups and people whom the card notifies by name; of a rota the one on duty'),
+});
+
+const rotaSchema = z.strictObject({
+  members: z
+    .array(name)
+    .min(1, 'must not be empty')
+    .max(MAX_LIST, `must have at most ${MAX_LIST}`)
+    .describe('People who are on duty one after the other'),
+  handover: text.describe(
+    'Local time at which a turn ends: "Mon 09:00 Europe/Berlin"; with days, "09:00 UTC"',
+  ),
+  every: z
+    .string()
+    .regex(/^[1-9]\d?[dw]$/, 'must be a number of days or weeks, such as 1w')
+    .describe('Length of a turn: 1d to 99d, or 1w to 99w'),
 });
 
 const personSchema = z.strictObject({
@@ -156,6 +175,9 @@ const personSchema = z.strictObject({
     .describe('Numeric id of the Telegram user'),
   groups: z.array(name).max(MAX_LIST, `must have at most ${MAX_LIST}`).optional(),
   email: z.email('must be an e-mail address').optional(),
+  quiet: text
+    .optional()
+    .describe('Hours without direct messages, but those of the class critical: "22:00-07:00 Europe/Berlin"'),
 });
 
 /** The shape of a policy document. `readPolicy` also checks what concerns several members. */
@@ -192,6 +214,11 @@ export const policySchema = z.strictObject({
     .refine((chains) => Object.keys(chains).length <= MAX_CHAINS, `must have at most ${MAX_CHAINS} chains`)
     .optional()
     .describe('Who is asked after whom; `default` is the chain of every class that names none'),
+  rota: z
+    .record(name, rotaSchema)
+    .refine((rotas) => Object.keys(rotas).length <= MAX_ROTAS, `must have at most ${MAX_ROTAS} rotas`)
+    .optional()
+    .describe('Who is on duty'),
   changes: z
     .strictObject({ widening: z.union([z.literal(1), z.literal(2)], { error: 'must be 1 or 2' }).optional() })
     .optional()
@@ -205,6 +232,7 @@ export type RuleCase = z.infer<typeof caseSchema>;
 export type InputTest = z.infer<typeof inputTestSchema>;
 export type ClassProperties = z.infer<typeof classSchema>;
 export type DestinationProperties = z.infer<typeof destinationSchema>;
+export type RotaProperties = z.infer<typeof rotaSchema>;
 
 /** The chain of the classes that name none. */
 export const DEFAULT_CHAIN = 'default';

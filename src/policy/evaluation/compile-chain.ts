@@ -8,10 +8,11 @@ export function compileChain(policy: Policy, className: string): Chain | null {
   const { chains = {}, destinations = {} } = policy;
   const name = chainOfClass(policy, className);
   if (name === null) return null;
-  return (chains[name] ?? []).map(({ to, after }) => ({
+  return (chains[name] ?? []).map(({ to, after, mention }) => ({
     lanes: lanesOf(destinations[to]),
     direct: directOf(destinations[to]),
     afterMs: after === undefined ? 0 : (durationMs(after) ?? 0),
+    ...(mention !== undefined && { mention: listOf(mention) }),
   }));
 }
 

@@ -3,7 +3,9 @@ import { durationMs } from '../document/duration';
 import type { Requirement } from '../../kernel/requirement';
 import type { Chain } from '../../kernel/chain';
 import { Roster } from '../../people/roster';
+import type { Rota } from '../../people/rota';
 import { compileChain } from './compile-chain';
+import { compileRotas } from './compile-rota';
 import { listOf, type ClassProperties, type Policy, type Rule } from '../document/policy-schema';
 import { compileCondition } from '../matchers/condition';
 import { allOf, type Match } from '../matchers/match';
@@ -83,6 +85,7 @@ export class CompiledPolicy {
     /** Null: the document names nobody, and the operators of the installation decide. */
     readonly people: Roster | null = null,
     base: CompiledPolicy | null = null,
+    readonly rotas: ReadonlyMap<string, Rota> = new Map(),
   ) {
     const own = RANKS.map(
       ([decision, isCostly]) =>
@@ -100,7 +103,7 @@ export class CompiledPolicy {
 
   /** This policy with rules that allow and are not of the document. */
   with(rules: readonly CompiledRule[]): CompiledPolicy {
-    return new CompiledPolicy(this.version, rules, this.classes, this.shapes, this.people, this);
+    return new CompiledPolicy(this.version, rules, this.classes, this.shapes, this.people, this, this.rotas);
   }
 
   /**
@@ -160,7 +163,7 @@ export function* compileInSteps({ policy, version }: Accepted, shapes: ToolShape
     },
   );
   const people = policy.people ? new Roster(policy.people) : null;
-  return new CompiledPolicy(version, rules, new Map(classes), shapes, people);
+  return new CompiledPolicy(version, rules, new Map(classes), shapes, people, null, compileRotas(policy));
 }
 
 function requirementOf({ approvals = 1, rejections = 1, from, via }: ClassProperties): Requirement | null {

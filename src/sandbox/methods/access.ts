@@ -8,11 +8,16 @@ import type { Call } from './call';
  *
  * @throws {BotApiError} 400 "chat not found", 403 if the bot is not a member or is blocked
  */
-export function readableChat({ world, params }: Call): ChatState {
-  const id = params.string('chat_id')?.trim();
-  if (id === undefined || id === '') throw badRequest('chat_id is empty');
-  const numeric = params.integer('chat_id');
-  if (numeric === undefined || numeric === 0) throw badRequest('chat not found');
+export function readableChat(call: Call): ChatState {
+  return chatOf(call, call.params.string('chat_id') ?? '');
+}
+
+/** As {@link readableChat}, for an id in another place. */
+export function chatOf({ world }: Call, given: string): ChatState {
+  const id = given.trim();
+  if (id === '') throw badRequest('chat_id is empty');
+  const numeric = /^-?[0-9]{1,16}$/.test(id) ? Number(id) : 0;
+  if (numeric === 0) throw badRequest('chat not found');
   const chat = world.chat(numeric);
   if (chat.missing) throw badRequest('chat not found');
   if (chat.blocked) {

@@ -3,6 +3,7 @@ import { toTelegramChat } from '../chats';
 import { isRecord } from '../params';
 import { readableChat, writableChat, writableTopic } from './access';
 import { succeeded, type Method } from './call';
+import { scopeKey } from './command-scope';
 
 /** Sources: core.telegram.org/bots/api#answercallbackquery, #botcommand, #setmycommands, #getfile. */
 const LONGEST_ANSWER = 200;
@@ -49,11 +50,13 @@ export const getChatMember: Method = (call) => {
   return succeeded({ user: id === bot.id ? bot.user : world.user(id), status: 'member' });
 };
 
-export const setMyCommands: Method = ({ world, bot, params }) => {
+export const setMyCommands: Method = (call) => {
+  const { world, bot, params } = call;
   const commands = params.json('commands', 'bot commands');
   if (!Array.isArray(commands)) throw badRequest("can't parse bot commands: expected an Array of BotCommand");
   if (commands.length > MOST_COMMANDS) throw badRequest('BOT_COMMANDS_TOO_MUCH');
-  bot.commands = commands.map((entry: unknown) => {
+  const key = scopeKey(call);
+  const menu = commands.map((entry: unknown) => {
     const { command, description }: Readonly<Record<string, unknown>> = isRecord(entry) ? entry : {};
     const name = typeof command === 'string' ? command.replace(/^\//, '') : '';
     if (!/^[a-z0-9_]{1,32}$/.test(name)) throw badRequest('BOT_COMMAND_INVALID');
@@ -62,11 +65,12 @@ export const setMyCommands: Method = ({ world, bot, params }) => {
     }
     return { command: name, description };
   });
+  bot.menus.set(key, menu);
   world.emit('directory');
   return succeeded(true);
 };
 
-export const getMyCommands: Method = ({ bot }) => succeeded(bot.commands);
+export const getMyCommands: Method = (call) => succeeded(call.bot.menus.get(scopeKey(call)) ?? []);
 
 export const getFile: Method = ({ world, params }) => {
   const document = world.documents.get(params.string('file_id') ?? '');

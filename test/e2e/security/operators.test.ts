@@ -307,7 +307,7 @@ describe('security 5: forged, replayed, reordered updates have no effect', () =>
 
   it('a button of the list on a card, where none is: the card stays as it is', async () => {
     const { approval, card } = await rig.shown();
-    const data = listCallbackData({ kind: 'page', beforeId: approval.id });
+    const data = listCallbackData({ kind: 'page', beforeId: approval.id, isMine: false });
     await deliver(tapOf({ data, messageId: card.messageId, message: keyboardOf(card) }));
     const answers = await rig.chat.calls('answerCallbackQuery');
     expect(answers.at(-1)?.params.text).toMatch(/not valid/);
@@ -451,7 +451,7 @@ it('security 17: what the bot answers to one operator takes a quarter of the min
     const due = Math.min(n, GROUP_PER_MINUTE / 4);
     await until('an answer within the limit is sent', async () => (await answers()) >= due);
   }
-  const list = { data: listCallbackData({ kind: 'page', beforeId: shown.id }) };
+  const list = { data: listCallbackData({ kind: 'page', beforeId: shown.id, isMine: true }) };
   const page = { inline_keyboard: [[{ text: 'Next', callback_data: list.data }]] };
   await deliver(tapOf({ ...list, from: { id: asker }, messageId: 940_000, message: { reply_markup: page } }));
   expect((await rig.chat.calls('answerCallbackQuery')).at(-1)?.params.text).toMatch(/Too many questions/);

@@ -4,6 +4,7 @@ import { CircuitBreakerService, CircuitOpenError } from '../../../src/resilience
 import type { CallOptions, TelegramApi } from '../../../src/channels/telegram/bot-api/telegram-api';
 import { circuitOpenFailure, timeoutFailure } from '../../../src/channels/telegram/bot-api/telegram-failure';
 import type { Destination } from '../../../src/channels/telegram/destination';
+import { Menu } from '../../../src/channels/telegram/menu';
 import { STEADY_MS, TelegramStatus } from '../../../src/channels/telegram/telegram-status';
 import { TelegramWatch } from '../../../src/channels/telegram/telegram-watch';
 import { FakeClock } from '../../support/fake-clock';
@@ -46,7 +47,7 @@ function watching() {
   const bot = { telegram: { token: BOT_TOKEN } } as Telegraf;
   const destination = { now: () => Promise.resolve({ chatId: '-1001', threadId: '0' }) };
   const where = destination as unknown as Destination;
-  const watch = new TelegramWatch(bot, api, breaker, status, where, clock, log);
+  const watch = new TelegramWatch(bot, api, breaker, status, where, new Menu(api, log), clock, log);
   return { clock, breaker, status, asked, broken, bot, watch };
 }
 

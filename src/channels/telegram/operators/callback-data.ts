@@ -15,20 +15,27 @@ export interface Tap {
 
 /** A button under the list of pending requests: the next page, or one request's card. */
 export type ListTap =
-  { readonly kind: 'page'; readonly beforeId: string } | { readonly kind: 'show'; readonly id: string };
+  | {
+      readonly kind: 'page';
+      readonly beforeId: string;
+      /** True if it lists only what waits for the person who taps. */
+      readonly isMine: boolean;
+    }
+  | { readonly kind: 'show'; readonly id: string };
 
-const LIST_FORMAT = /^1:([ps]):([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$/;
+const LIST_FORMAT = /^1:([pqs]):([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$/;
 
 /** Callback data with a plain id instead of a nonce, since the button decides nothing. */
 export function listCallbackData(tap: ListTap): string {
-  return tap.kind === 'page' ? `${VERSION}:p:${tap.beforeId}` : `${VERSION}:s:${tap.id}`;
+  if (tap.kind === 'show') return `${VERSION}:s:${tap.id}`;
+  return `${VERSION}:${tap.isMine ? 'q' : 'p'}:${tap.beforeId}`;
 }
 
 /** Parses the data of a list button; null for other data. */
 export function parseListTap(data: string): ListTap | null {
   const [, action, id] = LIST_FORMAT.exec(data) ?? [];
   if (id === undefined) return null;
-  return action === 'p' ? { kind: 'page', beforeId: id } : { kind: 'show', id };
+  return action === 's' ? { kind: 'show', id } : { kind: 'page', beforeId: id, isMine: action === 'q' };
 }
 
 const STOP_FORMAT = /^1:h:([A-Za-z0-9_-]{22})$/;

@@ -16,20 +16,32 @@ import {
   PENDING_PAGE_SIZE,
   renderAnonymous,
   renderElsewhere,
+  renderFailed,
   renderHelp,
   renderHere,
+  renderLate,
   renderPending,
   renderReasonRefused,
   renderStatus,
   renderStopOffer,
   renderStopped,
   renderToday,
+  renderTooFast,
   renderWhoami,
 } from '../../../cards/operator-text';
+import {
+  renderOnCall,
+  renderOverridden,
+  renderOverrideRefused,
+  renderOverrideUnclear,
+} from '../../../cards/on-call-text';
 import { renderReplyOffer } from '../../../cards/words-text';
 import { replyButtons } from '../card-buttons';
 import { GRANTS_SHOWN, renderGrants } from '../../../cards/grant-text';
 import { ListGrantsQuery } from '../../../policy/grants/list-grants';
+import { ListOnCallQuery } from '../../../policy/on-call/list-on-call';
+import { OverrideRotaCommand } from '../../../policy/on-call/override-rota';
+import { readOverride } from '../../../policy/on-call/read-override';
 import { Destination } from '../destination';
 import { IsCardQuery } from '../queries/is-card';
 import { CountUnsentQuery } from '../../../outbox/queries/count-unsent';
@@ -37,11 +49,15 @@ import { tooManyAnswersAnswer, unknownButtonAnswer } from './tap-answers';
 import type { RichText } from '../../../cards/rich-text';
 import { OperatorChat, type Button } from '../operator-chat';
 import { shortId } from '../../../cards/short-id';
-import { readActor, readAuditName } from '../../../kernel/actor';
+import { readActor, readAuditName, type Person } from '../../../kernel/actor';
+import { describeError } from '../../../kernel/describe-error';
+import { DomainError, InvalidInput } from '../../../kernel/errors';
+import { pause } from '../../../kernel/pause';
 import { Clock } from '../../../kernel/clock';
 import { Log } from '../../../logging/log';
 import { laneOf } from './lane-of';
 import { buttonDataOf } from './message-buttons';
+import { Menu } from '../menu';
 import { People, type Sender } from './people';
 import { Replies } from './replies';
 import { revokeButton, Taps } from './taps';
@@ -53,6 +69,9 @@ type Said = NarrowedContext<Context, TelegramUpdate.MessageUpdate>;
 
 /** Longest wait of a stranger's reply for room in the send budget, since cards need the room. */
 const STRANGER_ROOM_MS = 5_000;
+
+/** A command whose answer takes longer is answered with that: a person who waits sends it again. */
+const ANSWER_WITHIN_MS = 800;
 
 /** The same limit as for a reason given over REST. */
 const MAX_REASON_LENGTH = 1000;
@@ -87,6 +106,7 @@ export class OperatorUpdates {
     private readonly people: People,
     private readonly taps: Taps,
     private readonly replies: Replies,
+    private readonly menu: Menu,
     private readonly destination: Destination,
     private readonly clock: Clock,
     private readonly log: Log,
@@ -96,13 +116,14 @@ export class OperatorUpdates {
   async tapped(@Ctx() { callbackQuery: query, botInfo: bot }: Tapped): Promise<void> {
     const { from, message, data, id } = query;
     const listTap = parseListTap(data);
-    if (!listTap || !message || !this.people.operatorOf(from.id)) return this.taps.handle(query, bot.id);
+    const operator = this.people.operatorOf(from.id);
+    if (!listTap || !message || !operator) return this.taps.handle(query, bot.id);
     // The list is from before the service answered in its own chat only, or a client forged the data for another
     // message, such as a card, which a page of the list would replace.
     if (!buttonDataOf(message, bot.id)?.includes(data) || !(await this.people.answersIn(message.chat)))
       return this.taps.answer(id, { text: unknownButtonAnswer(), alert: true });
     const where = { chatId: String(message.chat.id), messageId: String(message.message_id) };
-    const began = await this.replies.answerOperator(from.id, () => this.browse(listTap, where));
+    const began = await this.replies.answerOperator(from.id, () => this.browse(listTap, where, operator));
     return this.taps.answer(
       id,
       began ? { text: '', alert: false } : { text: tooManyAnswersAnswer(), alert: true },
@@ -111,7 +132,15 @@ export class OperatorUpdates {
 
   @Command('pending')
   pending(@Ctx() context: Said): Promise<void> {
-    return this.forOperator(context, async () => this.listOf(await this.pageOfPending(null)));
+    return this.forOperator(context, async ({ actor }) => {
+      const of = wordsOf(context.message)[0]?.toLowerCase() === 'mine' ? actor : null;
+      return this.listOf(await this.pageOfPending(null, of), of);
+    });
+  }
+
+  @Command('oncall')
+  onCallAsked(@Ctx() context: Said): Promise<void> {
+    return this.forOperator(context, async ({ actor }) => plain(await this.onCall(context.message, actor)));
   }
 
   @Command('status')
@@ -229,16 +258,30 @@ export class OperatorUpdates {
     }
   }
 
+  private async onCall(message: Said['message'], by: Person): Promise<RichText> {
+    const said = wordsOf(message);
+    if (said.length === 0) return renderOnCall(await this.queries.execute(new ListOnCallQuery()));
+    const override = readOverride(said, by.name);
+    if (override === null) return renderOverrideUnclear();
+    try {
+      return renderOverridden(await this.commands.execute(new OverrideRotaCommand(by, override)));
+    } catch (error) {
+      if (error instanceof InvalidInput)
+        return renderOverrideRefused(error.errors.map(({ message: why }) => why).join(' '));
+      if (error instanceof DomainError && error.code === 'policy.stale')
+        return renderOverrideRefused(error.message);
+      throw error;
+    }
+  }
+
   /** Replies to an operator only; a stranger gets no answer. */
   private async forOperator(context: Said, compose: (operator: Operator) => Promise<Reply>): Promise<void> {
     const sender = this.people.senderOf(context.message);
     if (sender.kind === 'stranger') return;
     const answer = sender.kind === 'operator' ? () => compose(sender) : () => plain(renderAnonymous());
-    await this.answer(
-      context,
-      sender,
-      (await this.people.answersIn(context.message.chat)) ? answer : elsewhere,
-    );
+    const answers = await this.people.answersIn(context.message.chat);
+    if (answers && sender.kind === 'operator') void this.menu.offerOnce(String(context.message.chat.id));
+    await this.answer(context, sender, answers ? answer : elsewhere);
   }
 
   private async forAnybody(context: Said, compose: (sender: Sender) => RichText): Promise<void> {
@@ -247,46 +290,52 @@ export class OperatorUpdates {
     if (sender.kind !== 'anonymous' && context.message.chat.id === sender.id)
       await this.commands.execute(new BeginDirectLaneCommand(sender.id));
     const answer = () => plain(compose(sender));
-    await this.answer(
-      context,
-      sender,
-      (await this.people.answersIn(context.message.chat)) ? answer : elsewhere,
-    );
+    const answers = await this.people.answersIn(context.message.chat);
+    if (answers && sender.kind === 'operator') void this.menu.offerOnce(String(context.message.chat.id));
+    await this.answer(context, sender, answers ? answer : elsewhere);
   }
 
   /** Replies to anybody, within rate limits: a new operator has to learn the id. */
   private async answer(context: Said, { kind, id }: Sender, compose: Compose): Promise<void> {
-    if (kind === 'operator' && compose !== elsewhere)
-      await this.replies.answerOperator(id, this.replyTo(context, compose));
-    else await this.replies.answerStranger(id, this.replyTo(context, compose, STRANGER_ROOM_MS));
+    if (kind === 'operator' && compose !== elsewhere) {
+      const began = await this.replies.answerOperator(id, this.replyTo(context, compose));
+      // Within the limit of strangers, so that a series of commands gets one such answer a minute.
+      if (!began)
+        await this.replies.answerStranger(
+          id,
+          this.replyTo(context, () => plain(renderTooFast()), STRANGER_ROOM_MS),
+        );
+    } else await this.replies.answerStranger(id, this.replyTo(context, compose, STRANGER_ROOM_MS));
   }
 
-  private async pageOfPending(beforeId: string | null): Promise<ApprovalPage> {
+  /** @param of the person for whom the requests wait; null: all that wait */
+  private async pageOfPending(beforeId: string | null, of: Person | null): Promise<ApprovalPage> {
     const everything = { keyId: null, agentId: null, sessionId: null, connector: null };
     const filter = { ...everything, status: 'pending', beforeId, limit: PENDING_PAGE_SIZE } as const;
-    return this.finished.list(filter);
+    return this.finished.list(of === null ? filter : { ...filter, awaits: { kind: of.channel, id: of.id } });
   }
 
   /** Lists requests without decisions: each button leads to one card, the last to the next page. */
-  private async listOf({ items, nextBeforeId }: ApprovalPage): Promise<Reply> {
-    const { pending } = await this.queries.execute(new SummarizePendingQuery());
+  private async listOf({ items, nextBeforeId }: ApprovalPage, of: Person | null): Promise<Reply> {
+    const total = of === null ? (await this.queries.execute(new SummarizePendingQuery())).pending : null;
     const cards = items.map(({ id }) => ({
       text: `🔎 ${shortId(id)}`,
       data: listCallbackData({ kind: 'show', id }),
     }));
     const next = nextBeforeId && {
       text: 'Next ▶',
-      data: listCallbackData({ kind: 'page', beforeId: nextBeforeId }),
+      data: listCallbackData({ kind: 'page', beforeId: nextBeforeId, isMine: of !== null }),
     };
     return {
-      message: renderPending(items, pending, this.clock.now()),
+      message: renderPending(items, total, this.clock.now()),
       buttons: next ? [...cards, next] : cards,
     };
   }
 
-  private async browse(tap: ListTap, { chatId, messageId }: Place): Promise<void> {
+  private async browse(tap: ListTap, { chatId, messageId }: Place, by: Person): Promise<void> {
     if (tap.kind === 'page') {
-      const { message, buttons } = await this.listOf(await this.pageOfPending(tap.beforeId));
+      const of = tap.isMine ? by : null;
+      const { message, buttons } = await this.listOf(await this.pageOfPending(tap.beforeId, of), of);
       return this.chat.edit(chatId, messageId, message, { buttons, isReply: true });
     }
     const cards = await this.commands.execute(new BringUpCardCommand(tap.id));
@@ -295,14 +344,33 @@ export class OperatorUpdates {
     await this.chat.send(card, renderHere(tap.id), { replyTo: card.messageId, isReply: true });
   }
 
+  /** The answer, or the reason why there is none after a second. */
+  private async inTime(compose: Compose): Promise<Reply> {
+    const end = new AbortController();
+    try {
+      const late = pause(ANSWER_WITHIN_MS, end.signal).then(() => plain(renderLate()));
+      return await Promise.race([compose(), late]);
+    } catch (error) {
+      const fields = { error: describeError(error) };
+      this.log.event('warn', 'telegram.command-failed', fields, 'a command got no answer but that it failed');
+      return plain(renderFailed());
+    } finally {
+      end.abort();
+    }
+  }
+
   private replyTo({ message }: Said, compose: Compose, roomMs?: number): () => Promise<void> {
     const replyTo = String(message.message_id);
     return async () => {
-      const { message: text, buttons } = await compose();
+      const { message: text, buttons } = await this.inTime(compose);
       await this.chat.send(laneOf(message), text, { replyTo, buttons, roomMs, isReply: true });
     };
   }
 }
+
+/** The words behind a command. */
+const wordsOf = (message: Said['message']): readonly string[] =>
+  'text' in message ? message.text.trim().split(/\s+/).slice(1) : [];
 
 /** The fault that keeps a reply to a card from being a reason; null for a valid one. */
 function faultOf({ kind }: Sender, text: string | null): string | null {
