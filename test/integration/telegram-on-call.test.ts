@@ -7,18 +7,26 @@ import { CHAT_ID, OPERATOR_ID } from '../support/well-known';
 
 const SAM = 3;
 const LENA = 4;
+const PAUL = 5;
 const SRE = -1002;
 
+/** The full hour of UTC that is so many hours from this one. */
+const hourFrom = (hours: number): string =>
+  `${String((new Date().getUTCHours() + 24 + hours) % 24).padStart(2, '0')}:00`;
+
+/** It is Lena’s quiet hours. */
 const POLICY = `
 version: 1
 people:
   olivia: { telegram: ${OPERATOR_ID}, groups: [sre] }
   sam: { telegram: ${SAM}, groups: [sre] }
-  lena: { telegram: ${LENA}, groups: [leads] }
+  lena: { telegram: ${LENA}, groups: [leads], quiet: "${hourFrom(-1)}-${hourFrom(2)} UTC" }
+  paul: { telegram: ${PAUL}, groups: [leads] }
   maria: { groups: [leads] }
 destinations:
   everyone: { telegram: ${CHAT_ID} }
   sre: { telegram: ${SRE} }
+  leads: { direct: [leads] }
 rota:
   sre-duty: { members: [olivia], handover: "Mon 09:00 Europe/Berlin", every: 1w }
 rules:
@@ -26,11 +34,17 @@ rules:
     decision: ask
     match: { tool: [Bash], command: { mentions: [[terraform, apply]] } }
     class: critical
+  - id: releases
+    decision: ask
+    match: { tool: [Bash], command: { mentions: [[release]] } }
+    class: release
 classes:
+  release: { chain: release }
   critical: { from: [sre, leads], chain: critical }
 chains:
   default: [ { to: everyone, mention: leads } ]
-  critical: [ { to: sre, mention: sre-duty } ]
+  critical: [ { to: sre, mention: sre-duty }, { after: 5m, to: leads } ]
+  release: [ { to: leads } ]
 `;
 
 interface DutyJson {
@@ -87,8 +101,8 @@ it('the card notifies the person on duty, and by a group its people who have Tel
   expect(card.text).toContain('🔔 olivia');
   expect(mentionedIn(card)).toEqual([OPERATOR_ID]);
   const other = await cardOf(await rig.asked({ toolInput: { command: 'ls' } }), rig.chat);
-  expect(other.text).toContain('🔔 lena, maria');
-  expect(mentionedIn(other)).toEqual([LENA]);
+  expect(other.text).toContain('🔔 lena, maria, paul');
+  expect(mentionedIn(other)).toEqual([LENA, PAUL]);
 });
 
 it('an override in the chat puts its person on duty, whom the next card notifies, and leaves an audit row', async () => {
@@ -144,6 +158,31 @@ it('REST overrides for seconds or until a time, names the person of the key, and
   }
   expect((await onCall())[0]?.person).toBe('lena');
   expect((await rig.api.call('agent', 'GET', '/api/on-call')).status).toBe(403);
+});
+
+it('in their quiet hours a person gets no direct messages but those of the class critical', async () => {
+  const [lena, paul] = [LENA, PAUL].map((chat) => new SandboxClient(rig.sandbox.url, chat));
+  for (const user of [LENA, PAUL]) await rig.chat.say('/start', { chat: user, user });
+  await until('the bot knows both', async () => {
+    const rows = await rig.database.query('select 1 from direct_lanes where id = any($1)', [
+      [String(LENA), String(PAUL)],
+    ]);
+    return rows.length === 2;
+  });
+  const release = await rig.asked({ toolInput: { command: 'release 2' }, cwd: '/srv/shop' });
+  await paul?.card(release.id);
+  const emergency = await rig.asked(production);
+  await cardOf(emergency, sre);
+  await until('the next step is planned', async () => {
+    const rows = await rig.database.query(
+      `update outbox set available_at = now(), data = (data::jsonb || '{"dueMs": 0}')::text
+       where approval_id = $1 and kind = 'step' and data::jsonb ->> 'at' = '1' returning id`,
+      [emergency.id],
+    );
+    return rows.length === 1;
+  });
+  await lena?.card(emergency.id);
+  expect(await lena?.cardsOf(release.id)).toEqual([]);
 });
 
 it('/pending mine lists what waits for the one who asks, and not what they have decided', async () => {

@@ -6,6 +6,7 @@ import { FailureLog } from '../../logging/failure-log';
 import { Log } from '../../logging/log';
 import { Lanes } from '../../outbox/lanes';
 import { ChainBegun, NobodyReachable, StepBegun } from '../approval-events';
+import { ActivePolicy } from '../../policy/active-policy';
 import { ChainStore } from './chain-store';
 
 const JOB = 'chains';
@@ -22,6 +23,7 @@ export class ChainRunner implements OnApplicationBootstrap, BeforeApplicationShu
 
   constructor(
     private readonly store: ChainStore,
+    private readonly policy: ActivePolicy,
     private readonly lanes: Lanes,
     private readonly scheduler: SchedulerRegistry,
     private readonly events: EventBus,
@@ -61,7 +63,7 @@ export class ChainRunner implements OnApplicationBootstrap, BeforeApplicationShu
     try {
       while (this.woken && !this.stopped) {
         this.woken = false;
-        const { runs, looked } = await this.store.runDue(STEPS_AT_ONCE);
+        const { runs, looked } = await this.store.runDue(STEPS_AT_ONCE, this.quietAt);
         for (const run of runs) this.report(run);
         // A step that reaches nobody is due again.
         if (looked === STEPS_AT_ONCE || runs.some(({ lanes, step }) => step !== null && lanes === 0))
@@ -72,6 +74,8 @@ export class ChainRunner implements OnApplicationBootstrap, BeforeApplicationShu
       this.failures.fail(error);
     }
   });
+
+  private readonly quietAt = (at: Date): readonly string[] => this.policy.people?.quietAt(at) ?? [];
 
   private report({
     id,

@@ -13,7 +13,7 @@ const NOW = `date_trunc('milliseconds', now())`;
 export const LOCK_DUE_STEPS: Statement = {
   name: 'chain-lock-due',
   text: `
-  select outbox.id from outbox join approvals on approvals.id = outbox.approval_id
+  select outbox.id, ${NOW} as now from outbox join approvals on approvals.id = outbox.approval_id
   where outbox.kind = 'step' and outbox.available_at <= now()
   order by outbox.available_at limit $1 for no key update of outbox, approvals skip locked`,
 };
@@ -26,7 +26,7 @@ const IS_REACHED = (
           and card.dead_at is null and card.refused_at is null))`;
 
 /**
- * Parameters: ids of locked steps. Runs each once. A row holds the steps of its chain, the place of the next one (`at`), its
+ * Parameters: ids of locked steps, names of the people whose quiet hours it is: they get direct messages only of the class critical. Runs each once. A row holds the steps of its chain, the place of the next one (`at`), its
  * time (`dueMs`; absent: now, null: no step is left), and the lanes of the last one (`asked`). A step begins at its time, or
  * as soon as no lane of the step before shows the request or may still show it. If that is so behind the last step, and no
  * message shows the request anywhere, or may still show it, nobody can be reached. A settled request has no further step.
@@ -37,7 +37,8 @@ export const RUN_STEPS: Statement = {
   with found as materialized (
     select outbox.id, approval_id, correlation_id, owner, required, data::jsonb as chain,
       coalesce((data::jsonb ->> 'at')::int, 0) as at, jsonb_array_length(data::jsonb -> 'steps') as steps,
-      status = 'pending' and expires_at > now() as is_open, unreachable_at
+      status = 'pending' and expires_at > now() as is_open, unreachable_at,
+      coalesce(policy::jsonb ->> 'class' = 'critical', false) as is_critical
     from outbox join approvals on approvals.id = approval_id
     where outbox.id = any($1::bigint[])
   ), judged as materialized (
@@ -56,6 +57,7 @@ export const RUN_STEPS: Statement = {
       join people on people.version = policy_state.active_version and ${IS_ADDRESSED(`next -> 'direct'`)}
       join direct_lanes as direct on direct.kind = 'telegram' and direct.id = people.telegram::text
     where eligible_person(begun.owner, begun.required, direct.kind, direct.id) is not null
+      and (begun.is_critical or people.name <> all ($2::text[]))
   ), queued as (${showCards('(select approval_id, lane from targets join begun using (id)) as wanted')}
   ), unreachable as (
     update approvals set unreachable_at = ${NOW} from judged as step

@@ -25,13 +25,19 @@ export class ChainStore {
   /**
    * Runs steps that are due, in one transaction: a crash leaves each as it was, or done.
    *
+   * @param quietAt names of the people who get no direct messages at a time
    * @returns the steps that began, and the number of those that were looked at
    */
-  runDue(limit: number): Promise<{ readonly runs: readonly StepRun[]; readonly looked: number }> {
+  runDue(
+    limit: number,
+    quietAt: (at: Date) => readonly string[],
+  ): Promise<{ readonly runs: readonly StepRun[]; readonly looked: number }> {
     return this.database.transaction(async (query) => {
-      const ids = (await query<{ id: string }>(LOCK_DUE_STEPS, [limit])).map(({ id }) => id);
-      const runs = ids.length === 0 ? [] : await query<StepRun>(RUN_STEPS, [ids]);
-      return { runs, looked: ids.length };
+      const due = await query<{ id: string; now: Date }>(LOCK_DUE_STEPS, [limit]);
+      const [first] = due;
+      if (first === undefined) return { runs: [], looked: 0 };
+      const ids = due.map(({ id }) => id);
+      return { runs: await query<StepRun>(RUN_STEPS, [ids, quietAt(first.now)]), looked: ids.length };
     });
   }
 }
