@@ -3,6 +3,7 @@ import { ConsoleLinkEntity, ConsoleSessionEntity } from './access/sessions/sessi
 import { ApprovalEntity } from './approvals/approval.entity';
 import { DecisionEntity } from './approvals/decision.entity';
 import { DigestStateEntity } from './approvals/digest/digest-state.entity';
+import { FatigueStateEntity, FatigueWarningEntity } from './approvals/fatigue/fatigue.entities';
 import { AuditEntryEntity } from './audit/audit-entry.entity';
 import { AuditCheckpointEntity, AuditSealEntity, UnsealedAuditRowEntity } from './audit/audit-seals.entities';
 import {
@@ -40,6 +41,8 @@ export const ENTITIES: readonly Entity[] = [
   ApprovalEntity,
   DecisionEntity,
   DigestStateEntity,
+  FatigueStateEntity,
+  FatigueWarningEntity,
   AuditEntryEntity,
   AuditSealEntity,
   AuditCheckpointEntity,

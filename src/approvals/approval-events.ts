@@ -1,4 +1,5 @@
 import type { Person } from '../kernel/actor';
+import type { FatigueCause } from '../kernel/announcement';
 import type { Acknowledgement, ApprovalRequest, SettledApproval, Settlement, Verdict } from './approval';
 
 /**
@@ -30,6 +31,20 @@ export class DecisionCounted {
     readonly approvalId: string,
     readonly verdict: Verdict,
     readonly by: Person,
+  ) {}
+}
+
+/** This replica warned the leads about a person. In memory only, as above. */
+export class FatigueWarned {
+  constructor(readonly cause: FatigueCause) {}
+}
+
+/** A person read the request in the console. In memory only, as above. */
+export class ApprovalViewed {
+  constructor(
+    readonly approvalId: string,
+    /** From the request. */
+    readonly seconds: number,
   ) {}
 }
 

@@ -29,6 +29,8 @@ import { DecisionSignatures } from './decision-signatures';
 import { ShownDisplays } from './display';
 import { DigestJob } from './digest/digest-job';
 import { DigestStore } from './digest/digest-store';
+import { FatigueJob } from './fatigue/fatigue-job';
+import { FatigueStore } from './fatigue/fatigue-store';
 import { FinishedApprovals } from './finished-approvals';
 import { GrantsController } from './grants.controller';
 import { PostgresApprovalStore } from './postgres-approval-store';
@@ -92,6 +94,8 @@ import { TimeoutSweeper } from './timeout-sweeper';
     DigestStore,
     DigestJob,
     CountTodayHandler,
+    FatigueStore,
+    FatigueJob,
     ApprovalStream,
     ApprovalLog,
   ],

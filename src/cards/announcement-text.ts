@@ -11,6 +11,9 @@ import { who } from './who';
 type Applied = Extract<News, { event: 'policy-applied' }>;
 type Proposed = Extract<News, { event: 'policy-proposed' }>;
 
+type Tired = Extract<News, { event: 'fatigue' }>;
+type Week = Extract<News, { event: 'week' }>;
+
 /** A message about something that operators learn without a card. */
 export function renderAnnouncement(news: Announcement): RichText {
   return join(linesOf(news, words(utc(new Date(news.atMs)))), '\n');
@@ -73,12 +76,51 @@ function linesOf(news: News, at: RichText): readonly (RichText | string)[] {
         rich`🔑 ${bold('A passkey was removed')}: of ${visibleLine(news.person)}`,
         rich`By ${shorten(visibleLine(news.by), MAX_COMMENT_LENGTH)}, ${at}`,
       ];
+    case 'fatigue':
+      return fatigue(news);
+    case 'week':
+      return week(news);
     case 'digest':
       return [
         rich`📊 ${bold('Digest')} ${words(utc(new Date(news.fromMs)))} – ${words(utc(new Date(news.toMs)))}`,
         renderCounts(news.counts) ?? 'Nothing ended.',
       ];
   }
+}
+
+const NAME_LENGTH = 60;
+
+const named = (person: string): RichText => bold(shorten(visibleLine(person), NAME_LENGTH).text);
+
+/** Seconds of a decision: `1.4 s`, or from ten on as all lengths of time. */
+const took = (seconds: number): RichText =>
+  words(seconds < 10 ? `${seconds.toFixed(1)} s` : span(0, seconds * 1000));
+
+function fatigue({ person, cause, decisions, medianSeconds }: Tired): RichText[] {
+  const why =
+    cause === 'many'
+      ? rich`${named(person)} decided ${decisions} requests within an hour, more than anybody reads.`
+      : rich`${named(person)} takes ${took(medianSeconds)} for a decision, the median of the last 20. Nobody reads that fast.`;
+  return [
+    rich`🥱 ${bold('Decisions without reading?')}`,
+    why,
+    words('Talk to them. Rules, grants or more people take requests off them.'),
+  ];
+}
+
+function week({ toMs, week: { decisions, medianSeconds, people, unanswered } }: Week): RichText[] {
+  const others = decisions - people.reduce((sum, each) => sum + each.decisions, 0);
+  const share = (count: number) => `${Math.round((100 * count) / Math.max(1, decisions))} %`;
+  const median = medianSeconds === null ? words('') : rich`, in ${took(medianSeconds)} by the median`;
+  return [
+    rich`🗓 ${bold('The week until')} ${words(utc(new Date(toMs)))}`,
+    rich`People decided ${decisions} requests${median}. Nobody answered ${unanswered}.`,
+    ...people.map(
+      ({ person, decisions: own, medianSeconds: median }) =>
+        rich`${named(person)}: ${own} (${words(share(own))}), ${took(median)}`,
+    ),
+    ...(others > 0 ? [rich`Others: ${others} (${words(share(others))})`] : []),
+  ];
 }
 
 function endOf({ seconds, maxUses }: Extract<News, { event: 'grant-made' }>): string {

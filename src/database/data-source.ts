@@ -36,6 +36,7 @@ import { AddChains1795464000046 } from '../../migrations/1795464000046-AddChains
 import { AddPeople1795464000045 } from '../../migrations/1795464000045-AddPeople';
 import { AddPasskeys1795464000052 } from '../../migrations/1795464000052-AddPasskeys';
 import { AddSignedDecisions1795464000053 } from '../../migrations/1795464000053-AddSignedDecisions';
+import { AddFatigue1795464000063 } from '../../migrations/1795464000063-AddFatigue';
 import { AddRotaOverrides1795464000062 } from '../../migrations/1795464000062-AddRotaOverrides';
 import { AddTopics1795464000012 } from '../../migrations/1795464000012-AddTopics';
 import { AddCardPieces1795464000013 } from '../../migrations/1795464000013-AddCardPieces';
@@ -139,6 +140,7 @@ export function createDataSource(
       AddPasskeys1795464000052,
       AddSignedDecisions1795464000053,
       AddRotaOverrides1795464000062,
+      AddFatigue1795464000063,
     ],
     migrationsTransactionMode: 'all',
     applicationName: 'countersign',

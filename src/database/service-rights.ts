@@ -25,6 +25,8 @@ export const TABLE_RIGHTS = {
   decisions: CHANGE,
   digest_state: CHANGE,
   direct_lanes: CHANGE,
+  fatigue_state: CHANGE,
+  fatigue_warnings: CHANGE,
   grants: CHANGE,
   lane_states: CHANGE,
   lanes: CHANGE,

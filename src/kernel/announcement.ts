@@ -42,6 +42,25 @@ export interface DecisionCounts {
   readonly medianSeconds: number | null;
 }
 
+/** Causes of a warning about a person: more decisions an hour, or faster ones, than anybody reads. */
+export const FATIGUE_CAUSES = ['many', 'fast'] as const;
+export type FatigueCause = (typeof FATIGUE_CAUSES)[number];
+
+/** Decisions of people in a week. */
+export interface WeekOfDecisions {
+  readonly decisions: number;
+  /** Median time of a decision; null: none. */
+  readonly medianSeconds: number | null;
+  /** Those who decided most, most first. */
+  readonly people: readonly {
+    readonly person: string;
+    readonly decisions: number;
+    readonly medianSeconds: number;
+  }[];
+  /** Requests that nobody decided in time. */
+  readonly unanswered: number;
+}
+
 /** Something that operators learn in every lane, without a card. A channel composes the text. */
 export type News =
   | (VersionNews & {
@@ -84,6 +103,16 @@ export type News =
       readonly invitedBy: string | null;
     }
   | { readonly event: 'passkey-revoked'; readonly by: string; readonly person: string }
+  /** For leads: a person decided `decisions` requests within an hour; the median is of the last 20. */
+  | {
+      readonly event: 'fatigue';
+      readonly person: string;
+      readonly cause: FatigueCause;
+      readonly decisions: number;
+      readonly medianSeconds: number;
+    }
+  /** For leads: the week that ended then, in milliseconds since 1970. */
+  | { readonly event: 'week'; readonly toMs: number; readonly week: WeekOfDecisions }
   /** The digest of an interval, in milliseconds since 1970. */
   | {
       readonly event: 'digest';

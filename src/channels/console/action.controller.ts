@@ -12,6 +12,7 @@ import { FindEarlierRequestsQuery } from '../../approvals/queries/find-earlier-r
 import { Allow } from '../../http/allow';
 import { makeJson } from '../../kernel/json-steps';
 import { runInTurns } from '../../kernel/run-in-turns';
+import { FirstViews } from './first-views';
 import { ActionView, viewAction } from './action-view';
 
 /** A request as a person reads it. */
@@ -26,6 +27,7 @@ export class ActionController {
   constructor(
     private readonly finished: FinishedApprovals,
     private readonly queries: QueryBus,
+    private readonly views: FirstViews,
   ) {}
 
   @Get()
@@ -39,6 +41,7 @@ export class ActionController {
     const gone = callerGone(reply, caller);
     const body = await this.turns.take(caller.keyId, async () => {
       const { approval } = await this.finished.get(id, 'everything', gone);
+      this.views.view(approval);
       const earlier = await this.queries.execute(new FindEarlierRequestsQuery(approval));
       return runInTurns(makeJson(await viewAction(approval, earlier)));
     });

@@ -5,6 +5,7 @@ import { ActionController } from './action.controller';
 import { Display } from '../../approvals/display';
 import { ConsoleDisplay } from './console-display';
 import { EventsController } from './events.controller';
+import { FirstViews } from './first-views';
 import { InboxFeed } from './inbox-feed';
 import { PageController } from './page.controller';
 import { PasskeysController } from './passkeys.controller';
@@ -24,7 +25,7 @@ export class ConsoleModule {
         EventsController,
         ...(console ? [SessionController, PasskeysController, PageController] : []),
       ],
-      providers: [FinishedApprovals, InboxFeed, { provide: Display, useClass: ConsoleDisplay }],
+      providers: [FinishedApprovals, FirstViews, InboxFeed, { provide: Display, useClass: ConsoleDisplay }],
       exports: [Display],
     };
   }

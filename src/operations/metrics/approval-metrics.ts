@@ -7,16 +7,21 @@ import {
   ApprovalAcknowledged,
   ApprovalEnqueued,
   ApprovalSettled,
+  ApprovalViewed,
+  DecisionCounted,
+  FatigueWarned,
+  StepBegun,
   TurnDecided,
 } from '../../approvals/approval-events';
 import { SettlementFeed } from '../../approvals/settlement-feed';
 import { TimeoutSweeper } from '../../approvals/timeout-sweeper';
 import { AttemptRefused, REFUSAL_REASONS } from '../../audit/refusal-events';
 import { CHANNELS, type Person } from '../../kernel/actor';
+import { FATIGUE_CAUSES } from '../../kernel/announcement';
 import { ApprovalsRemoved } from '../../retention/retention-events';
 import { RetentionJob } from '../../retention/retention-job';
 import { ofBacklog } from './backlog';
-import { counter, gauge, histogram, type Metric } from './metric';
+import { counter, gauge, histogram, KNOWN_LATER, type Metric } from './metric';
 
 const DEPTH_BUCKETS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000];
 /** From an immediate tap to the longest default timeout, two hours. */
@@ -57,6 +62,31 @@ function decisionSeconds(settled: ApprovalSettled): number | null {
 function decisionChannel(settled: ApprovalSettled) {
   const person = decider(settled);
   return person && { channel: person.channel };
+}
+
+/** People with a series of their own; the names of all others are one. */
+const MOST_PEOPLE = 50;
+const OTHERS = 'others';
+const withSeries = new Set<string>();
+
+/** Bounds the series: a policy names at most 1 000 people, and far fewer decide. */
+function personLabel({ name }: Person): string {
+  if (withSeries.size < MOST_PEOPLE) withSeries.add(name);
+  return withSeries.has(name) ? name : OTHERS;
+}
+
+function decidedBy(settled: ApprovalSettled) {
+  const person = decider(settled);
+  return person && { person: personLabel(person) };
+}
+
+/** Steps of the longest chain, all but the last. */
+const STEPS = ['1', '2', '3', '4', '5', '6', '7', '8', '9'] as const;
+
+/** The step that nobody answered, when the time of the next one has come. */
+function unansweredStep({ step, cause }: StepBegun) {
+  const before = STEPS[step - 2];
+  return cause === 'time' && before !== undefined ? { step: before } : null;
 }
 
 /** Approvals from the request to the answer. */
@@ -116,6 +146,35 @@ export const APPROVAL_METRICS: readonly Metric[] = [
     observes: ApprovalSettled,
     series: decisionChannel,
     value: decisionSeconds,
+  }),
+  counter({
+    name: 'escalation_person_decisions_total',
+    help: 'Decisions of people on this replica, also those that leave a request pending, by the person; beyond 50, others.',
+    labels: { person: KNOWN_LATER },
+    counts: ApprovalSettled,
+    series: decidedBy,
+    also: { counts: DecisionCounted, series: ({ by }) => ({ person: personLabel(by) }) },
+  }),
+  histogram({
+    name: 'escalation_first_view_seconds',
+    help: 'From the creation of an approval to its first view in the console on this replica; Telegram tells no views.',
+    buckets: DECISION_BUCKETS_SECONDS,
+    observes: ApprovalViewed,
+    value: ({ seconds }) => seconds,
+  }),
+  counter({
+    name: 'escalation_unanswered_steps_total',
+    help: 'Steps of chains that nobody answered before the next one began, by the number of the step.',
+    labels: { step: STEPS },
+    counts: StepBegun,
+    series: unansweredStep,
+  }),
+  counter({
+    name: 'escalation_fatigue_warnings_total',
+    help: 'Warnings to the leads about a person: many decisions an hour, or faster ones than anybody reads.',
+    labels: { cause: FATIGUE_CAUSES },
+    counts: FatigueWarned,
+    series: ({ cause }) => ({ cause }),
   }),
   counter({
     name: 'escalation_turns_decided_total',

@@ -41,6 +41,12 @@ interface CounterRow<Event, Begin, L extends Labels> extends Row<Event, Begin, L
   readonly amount?: (event: Event) => number;
 }
 
+/** Another event that a counter counts, by one. */
+interface Also<Other, L extends Labels> {
+  readonly counts: EventType<Other>;
+  readonly series: (event: Other) => Series<L> | null;
+}
+
 interface HistogramRow<Event, Begin, L extends Labels> extends Row<Event, Begin, L> {
   readonly buckets: readonly number[];
   readonly observes: EventType<Event>;
@@ -86,11 +92,11 @@ function rowOf<Event, Begin, L extends Labels>(
 }
 
 /** Counts an event. */
-export function counter<Event, Begin = never, const L extends Labels = Record<string, never>>(
-  row: CounterRow<Event, Begin, L>,
+export function counter<Event, Begin = never, const L extends Labels = Record<string, never>, Other = never>(
+  row: CounterRow<Event, Begin, L> & { readonly also?: Also<Other, L> },
 ): Metric {
-  const { name, help, counts, amount = () => 1 } = row;
-  return rowOf(
+  const { name, help, counts, amount = () => 1, also } = row;
+  const metric = rowOf(
     row,
     counts,
     (registers, labelNames) => makeCounterProvider({ name, help, registers, labelNames }),
@@ -99,6 +105,15 @@ export function counter<Event, Begin = never, const L extends Labels = Record<st
       add: (instance, series, event) => (instance as Counter).inc(series, amount(event)),
     },
   );
+  if (also === undefined) return metric;
+  const other = (instance: unknown): Recording => ({
+    of: also.counts,
+    record(event: Other) {
+      const series = also.series(event);
+      if (series !== null) (instance as Counter).inc(series);
+    },
+  });
+  return { ...metric, connect: (instance) => [...metric.connect(instance), other(instance)] };
 }
 
 /** Observes a number of an event. */

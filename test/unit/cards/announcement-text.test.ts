@@ -97,3 +97,38 @@ it('a stop says who, when, and how it ends; its end says who', () => {
   const resumed = textOf({ ...AT, event: 'policy-resumed', by: MARIA });
   expect(resumed).toBe('▶️ The rules allow again\nBy API key maria, 2026-03-04 12:00:00 UTC');
 });
+
+describe('messages to leads', () => {
+  it('say why a person is a concern', () => {
+    const tired = { event: 'fatigue', person: 'olivia', decisions: 72, medianSeconds: 1.4, atMs: 0 } as const;
+    expect(renderAnnouncement({ ...tired, cause: 'many' }).text).toContain(
+      'olivia decided 72 requests within an hour',
+    );
+    expect(renderAnnouncement({ ...tired, cause: 'fast' }).text).toContain(
+      'olivia takes 1.4 s for a decision',
+    );
+  });
+
+  it('have the share of each person in a week', () => {
+    const people = [
+      { person: 'olivia', decisions: 6, medianSeconds: 12 },
+      { person: 'sam', decisions: 3, medianSeconds: 4 },
+    ];
+    const week = { decisions: 10, medianSeconds: 9, people, unanswered: 2 };
+    const { text } = renderAnnouncement({
+      event: 'week',
+      toMs: Date.parse('2026-03-09T09:00:00Z'),
+      week,
+      atMs: 0,
+    });
+    expect(text).toBe(
+      [
+        '🗓 The week until 2026-03-09 09:00:00 UTC',
+        'People decided 10 requests, in 9.0 s by the median. Nobody answered 2.',
+        'olivia: 6 (60 %), 12 s',
+        'sam: 3 (30 %), 4.0 s',
+        'Others: 1 (10 %)',
+      ].join('\n'),
+    );
+  });
+});

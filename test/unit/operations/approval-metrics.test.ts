@@ -1,4 +1,4 @@
-import { ApprovalAcknowledged } from '../../../src/approvals/approval-events';
+import { ApprovalAcknowledged, DecisionCounted, StepBegun } from '../../../src/approvals/approval-events';
 import { ConnectorAnswered } from '../../../src/agents/connector-events';
 import { CardDelivered } from '../../../src/channels/delivery-events';
 import { eachTestItsMetrics, enqueued, settled } from './metered';
@@ -125,4 +125,42 @@ it('counts what agents were told at a connector, from zero on, and who waits the
   expect(scrape.value('connector_answers_total', { connector: 'mcp', answer: 'rejected' })).toBe(1);
   expect(scrape.value('connector_answers_total', { connector: 'hook', answer: 'failed' })).toBe(0);
   expect(scrape.value('connector_waiting', { connector: 'hook' })).toBe(3);
+});
+
+it('counts decisions by the person, also those that leave a request pending', async () => {
+  const olivia = { kind: 'person', channel: 'telegram', id: '7', name: 'olivia' } as const;
+  metered().happened(
+    new DecisionCounted('a', 'approved', olivia),
+    new DecisionCounted('b', 'rejected', olivia),
+    settled('expired'),
+  );
+  const scrape = await metered().scrape();
+  expect(scrape.value('escalation_person_decisions_total', { person: 'olivia' })).toBe(2);
+  expect(scrape.all('escalation_person_decisions_total')).toHaveLength(1);
+  metered().happened(settled('approved', { kind: 'telegram' }));
+  expect((await metered().scrape()).all('escalation_person_decisions_total')).toHaveLength(2);
+});
+
+it('gives at most fifty people a series of their own', async () => {
+  const people = Array.from({ length: 80 }, (_, i) => `person-${i}`);
+  metered().happened(
+    ...people.map(
+      (name) => new DecisionCounted('a', 'approved', { kind: 'person', channel: 'api', id: name, name }),
+    ),
+  );
+  const series = (await metered().scrape()).all('escalation_person_decisions_total');
+  expect(series.length).toBeLessThanOrEqual(51);
+  expect(series.reduce((sum, { value }) => sum + value, 0)).toBe(80);
+});
+
+it('counts the step before one whose time has come as unanswered, and no step that nobody was reached by', async () => {
+  const approval = { id: 'a', correlationId: 'c' };
+  metered().happened(
+    new StepBegun(approval, 1, 'time', 1),
+    new StepBegun(approval, 2, 'time', 1),
+    new StepBegun(approval, 3, 'undeliverable', 1),
+  );
+  const scrape = await metered().scrape();
+  expect(scrape.value('escalation_unanswered_steps_total', { step: '1' })).toBe(1);
+  expect(scrape.value('escalation_unanswered_steps_total', { step: '2' })).toBe(0);
 });
