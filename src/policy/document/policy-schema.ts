@@ -218,7 +218,7 @@ export const policySchema = z.strictObject({
     .record(name, rotaSchema)
     .refine((rotas) => Object.keys(rotas).length <= MAX_ROTAS, `must have at most ${MAX_ROTAS} rotas`)
     .optional()
-    .describe('Who is on duty'),
+    .describe('People who are on duty one after the other'),
   changes: z
     .strictObject({ widening: z.union([z.literal(1), z.literal(2)], { error: 'must be 1 or 2' }).optional() })
     .optional()

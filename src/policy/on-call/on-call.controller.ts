@@ -23,7 +23,7 @@ const dutySchema = z.strictObject({
   override: z
     .strictObject({ by: z.string(), at: instant })
     .nullable()
-    .meta({ description: 'Who put this person on duty, and when; null: it is the turn of the rota.' }),
+    .meta({ description: 'The one who put this person on duty, and the time; null: it is the turn of the rota.' }),
 });
 
 export class DutyView extends createZodDto(dutySchema) {}
