@@ -167,9 +167,12 @@ export function renderFailed(): RichText {
   );
 }
 
-/** Answer to an operator who asks faster than the limit. */
-export function renderTooFast(): RichText {
-  return words('⏳ That was too fast: cards need the room in this chat. Wait a minute.');
+/** An answer with the warning that it is the last one of a minute. */
+export function renderLastAnswer(answer: RichText): RichText {
+  return join(
+    [answer, '⏳ Further commands within this minute get no answer: cards need the room in this chat.'],
+    '\n\n',
+  );
 }
 
 export function renderWhoami(user: {

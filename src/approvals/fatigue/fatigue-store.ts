@@ -23,19 +23,23 @@ const A_MONDAY = `timestamptz '2026-01-05 09:00+00'`;
 
 const NOW = `date_trunc('milliseconds', now())`;
 
-/** Takes the turn to look; the others find it taken. */
+/** Takes the turn to look; the others find it taken, and do not wait for the look. */
 const TAKE_LOOK: Statement = {
   name: 'fatigue-take-look',
-  text: `update fatigue_state set looked_at = now() where looked_at is null or looked_at < now() - ${LOOK_EVERY} returning ${NOW} as now`,
+  text: `
+  update fatigue_state set looked_at = now() where id = (select id from fatigue_state
+    where looked_at is null or looked_at < now() - ${LOOK_EVERY} for update skip locked) returning ${NOW} as now`,
 };
 
-/** Takes the turn to report a week. */
+/** Takes the turn to report a week, likewise. */
 const TAKE_WEEK: Statement = {
   name: 'fatigue-take-week',
   text: `
   update fatigue_state set week_until = due.until
   from (select date_bin('7 days', now(), ${A_MONDAY}) as until) as due
-  where week_until is null or week_until < due.until returning due.until as until, ${NOW} as now`,
+  where id = (select id from fatigue_state where week_until is null or week_until < date_bin('7 days', now(), ${A_MONDAY})
+    for update skip locked)
+  returning due.until as until, ${NOW} as now`,
 };
 
 /** The first id of requests of a time. */

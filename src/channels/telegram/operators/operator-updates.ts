@@ -19,6 +19,7 @@ import {
   renderFailed,
   renderHelp,
   renderHere,
+  renderLastAnswer,
   renderLate,
   renderPending,
   renderReasonRefused,
@@ -26,7 +27,6 @@ import {
   renderStopOffer,
   renderStopped,
   renderToday,
-  renderTooFast,
   renderWhoami,
 } from '../../../cards/operator-text';
 import {
@@ -298,13 +298,7 @@ export class OperatorUpdates {
   /** Replies to anybody, within rate limits: a new operator has to learn the id. */
   private async answer(context: Said, { kind, id }: Sender, compose: Compose): Promise<void> {
     if (kind === 'operator' && compose !== elsewhere) {
-      const began = await this.replies.answerOperator(id, this.replyTo(context, compose));
-      // Within the limit of strangers, so that a series of commands gets one such answer a minute.
-      if (!began)
-        await this.replies.answerStranger(
-          id,
-          this.replyTo(context, () => plain(renderTooFast()), STRANGER_ROOM_MS),
-        );
+      await this.replies.answerOperator(id, this.replyTo(context, compose));
     } else await this.replies.answerStranger(id, this.replyTo(context, compose, STRANGER_ROOM_MS));
   }
 
@@ -359,11 +353,16 @@ export class OperatorUpdates {
     }
   }
 
-  private replyTo({ message }: Said, compose: Compose, roomMs?: number): () => Promise<void> {
+  private replyTo({ message }: Said, compose: Compose, roomMs?: number) {
     const replyTo = String(message.message_id);
-    return async () => {
+    return async (isLast = false): Promise<void> => {
       const { message: text, buttons } = await this.inTime(compose);
-      await this.chat.send(laneOf(message), text, { replyTo, buttons, roomMs, isReply: true });
+      await this.chat.send(laneOf(message), isLast ? renderLastAnswer(text) : text, {
+        replyTo,
+        buttons,
+        roomMs,
+        isReply: true,
+      });
     };
   }
 }

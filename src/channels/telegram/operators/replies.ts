@@ -57,13 +57,14 @@ export class Replies implements OnApplicationShutdown {
   /**
    * Begins a reply to an operator, within a limit: a stolen session must not take the chat's room from the cards.
    *
+   * @param reply gets true for the last reply of the minute
    * @returns false if the limit is reached: no reply is sent
    */
-  async answerOperator(userId: number, reply: () => Promise<void>): Promise<boolean> {
-    const mayReply = await hasPoint(this.eachOperator, userId);
-    if (mayReply) this.begin(reply);
+  async answerOperator(userId: number, reply: (isLast: boolean) => Promise<void>): Promise<boolean> {
+    const left = await takePoint(this.eachOperator, userId);
+    if (left !== null) this.begin(() => reply(left === 0));
     else this.run(this.refuse(userId));
-    return mayReply;
+    return left !== null;
   }
 
   private begin(reply: () => Promise<void>): void {
@@ -100,12 +101,15 @@ export class Replies implements OnApplicationShutdown {
   }
 }
 
-async function hasPoint(limiter: RateLimiterMemory, subject: number | string): Promise<boolean> {
+const hasPoint = async (limiter: RateLimiterMemory, subject: number | string): Promise<boolean> =>
+  (await takePoint(limiter, subject)) !== null;
+
+/** @returns the points that are left; null: there was none */
+async function takePoint(limiter: RateLimiterMemory, subject: number | string): Promise<number | null> {
   try {
-    await limiter.consume(subject);
-    return true;
+    return (await limiter.consume(subject)).remainingPoints;
   } catch (refusal) {
-    if (refusal instanceof RateLimiterRes) return false;
+    if (refusal instanceof RateLimiterRes) return null;
     throw refusal;
   }
 }
