@@ -1,5 +1,6 @@
 import type { Person } from '../kernel/actor';
 import type { FatigueCause } from '../kernel/announcement';
+import type { ClaimKind } from '../kernel/claim';
 import type { Acknowledgement, ApprovalRequest, SettledApproval, Settlement, Verdict } from './approval';
 
 /**
@@ -31,6 +32,25 @@ export class DecisionCounted {
     readonly approvalId: string,
     readonly verdict: Verdict,
     readonly by: Person,
+  ) {}
+}
+
+/** A person said on this replica that they are on a request, or come back to it. In memory only, as above. */
+export class ApprovalClaimed {
+  constructor(
+    readonly approval: Pick<ApprovalRequest, 'id' | 'correlationId' | 'createdAt'>,
+    readonly by: Person,
+    readonly kind: ClaimKind,
+    readonly at: Date,
+  ) {}
+}
+
+/** A person gave a request more time on this replica. In memory only, as above. */
+export class ApprovalExtended {
+  constructor(
+    readonly approvalId: string,
+    readonly by: Person,
+    readonly seconds: number,
   ) {}
 }
 

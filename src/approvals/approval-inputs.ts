@@ -62,6 +62,19 @@ export class DecisionBodyDto extends createZodDto(
 
 export class CancelBodyDto extends createZodDto(z.strictObject({ reason }).default({})) {}
 
+/** A week is the longest timeout of a class. */
+const MAX_EXTENSION_SECONDS = 7 * 24 * 3600;
+
+export class ExtensionBodyDto extends createZodDto(
+  z.strictObject({
+    seconds: z
+      .int('must be a whole number of seconds')
+      .min(1, 'must be at least 1')
+      .max(MAX_EXTENSION_SECONDS, `must be at most ${MAX_EXTENSION_SECONDS}`)
+      .meta({ description: 'Added to `expiresAt`.' }),
+  }),
+) {}
+
 export class AcknowledgementBodyDto extends createZodDto(
   z.strictObject({
     outcome: z.enum(ACKNOWLEDGEMENTS, `must be one of ${ACKNOWLEDGEMENTS.join(', ')}`),

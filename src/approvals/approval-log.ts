@@ -5,7 +5,13 @@ import { currentCorrelationId } from '../logging/correlation';
 import { Log } from '../logging/log';
 import { Tracing } from '../tracing/tracing';
 import type { Settlement } from './approval';
-import { ApprovalEnqueued, ApprovalSettled, DecisionCounted } from './approval-events';
+import {
+  ApprovalClaimed,
+  ApprovalEnqueued,
+  ApprovalExtended,
+  ApprovalSettled,
+  DecisionCounted,
+} from './approval-events';
 
 /** Logs and traces the beginning and the end of every approval, under the correlation id of the request that asked. */
 @Injectable()
@@ -21,6 +27,8 @@ export class ApprovalLog implements OnModuleInit {
       if (event instanceof ApprovalEnqueued) this.enqueued(event.approval);
       else if (event instanceof ApprovalSettled) this.settled(event.approval);
       else if (event instanceof DecisionCounted) this.counted(event);
+      else if (event instanceof ApprovalClaimed) this.claimed(event);
+      else if (event instanceof ApprovalExtended) this.extended(event);
     });
   }
 
@@ -33,6 +41,22 @@ export class ApprovalLog implements OnModuleInit {
   private counted({ approvalId, verdict, by }: DecisionCounted): void {
     const fields = { approvalId, verdict, by: `${by.channel}:${by.id}` };
     this.log.event('info', 'approval.counted', fields, 'a person decided, and more people must');
+  }
+
+  private claimed({
+    approval: { id: approvalId, correlationId, createdAt },
+    by,
+    kind,
+    at,
+  }: ApprovalClaimed): void {
+    const seconds = (at.getTime() - createdAt.getTime()) / 1000;
+    const fields = { correlationId, approvalId, by: `${by.channel}:${by.id}`, seconds };
+    this.log.event('info', `approval.${kind}`, fields, 'a person is on a request; it is not decided');
+  }
+
+  private extended({ approvalId, by, seconds }: ApprovalExtended): void {
+    const fields = { approvalId, by: `${by.channel}:${by.id}`, seconds };
+    this.log.event('info', 'approval.extended', fields, 'a person gave a request more time');
   }
 
   private settled(approval: Settlement): void {

@@ -15,6 +15,7 @@ import {
   type Settlement,
 } from './approval';
 import { readActor, TIMEOUT_ACTOR, type NamedActor, type Actor } from '../kernel/actor';
+import type { Claim, Extension } from '../kernel/claim';
 import type { ApprovalState, Look, Snapshot } from './approval-store';
 import type { Stored } from './new-request';
 
@@ -44,6 +45,9 @@ export interface ApprovalRow {
   /** JSON of the policy's verdict. */
   policy: string | null;
   required: Requirement | null;
+  /** Null, or absent where the statement does not select it: nobody has said anything. */
+  claim?: ClaimRow | null;
+  extension?: ExtensionRow | null;
   /** True if nobody could be reached; absent where the statement does not select it. */
   unreachable?: boolean;
   /** Null or absent: people have decided nothing. */
@@ -58,6 +62,25 @@ interface DecisionRow extends Pick<PersonsDecision, 'person' | 'verdict' | 'disp
   reason: string | null;
   at: string;
 }
+
+/** An {@link Extension} as JSON. */
+interface ExtensionRow extends Pick<Extension, 'by' | 'person'> {
+  readonly at: string;
+}
+
+/** A {@link Claim} as JSON. */
+interface ClaimRow extends ExtensionRow {
+  readonly kind: Claim['kind'];
+  readonly until: string;
+}
+
+const toExtension = (row: ExtensionRow): Extension => ({ ...row, at: new Date(row.at) });
+
+const toClaim = ({ at, until, ...same }: ClaimRow): Claim => ({
+  ...same,
+  at: new Date(at),
+  until: new Date(until),
+});
 
 const toPersonsDecision = ({ kind, id, name, reason, at, ...same }: DecisionRow): PersonsDecision => ({
   ...same,
@@ -98,8 +121,12 @@ export function toApproval(row: ApprovalRow): Approval {
     policy: toVerdict(row.policy),
     required: row.required,
   };
-  const decisions = (row.decisions ?? []).map(toPersonsDecision);
-  if (row.status === 'pending') return { ...request, decisions, status: 'pending' };
+  const byPeople = {
+    decisions: (row.decisions ?? []).map(toPersonsDecision),
+    ...(row.claim && { claim: toClaim(row.claim) }),
+    ...(row.extension && { extension: toExtension(row.extension) }),
+  };
+  if (row.status === 'pending') return { ...request, ...byPeople, status: 'pending' };
   const { settled_at: settledAt, settled_by_kind: kind, settled_by_id: id } = row;
   if (settledAt === null || kind === null || id === null)
     throw new Error(`approval ${row.id} is half settled`);
@@ -107,7 +134,7 @@ export function toApproval(row: ApprovalRow): Approval {
   const reason = row.reason === null ? null : parseColumnText(row.reason);
   const ending = {
     ...request,
-    decisions,
+    ...byPeople,
     settledAt,
     receipt: row.receipt ?? null,
     acknowledged: row.acknowledged,
@@ -216,8 +243,8 @@ export const toState = (row: StateRow): ApprovalState => ({
 });
 
 export function toLook(row: SnapshotRow): Look {
-  const { id, display_digest: displayDigest } = row;
-  if (row.status === 'pending') return { id, status: 'pending' };
+  const { id, display_digest: displayDigest, ends_in_ms: endsInMs } = row;
+  if (row.status === 'pending') return { id, status: 'pending', endsInMs };
   return { id, status: 'settled', approval: toSettled(row), displayDigest };
 }
 

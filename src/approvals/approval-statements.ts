@@ -13,7 +13,8 @@ const IDS_PER_NOTIFY = 200;
 const approvalWith = (
   request: string,
 ) => `id, status, key_id, owner, connector, ${request}, input_digest, correlation_id, traceparent, created_at, expires_at,
-  settled_at, settled_by_kind, settled_by_id, settled_by_name, reason, answers, acknowledged, policy, required, unreachable_at`;
+  settled_at, settled_by_kind, settled_by_id, settled_by_name, reason, answers, acknowledged, policy, required, claim, extension,
+  unreachable_at`;
 const APPROVAL = approvalWith('request');
 
 /** JavaScript dates hold milliseconds; the stored time must equal the shown one. */
@@ -569,7 +570,7 @@ const DECISIONS = `case when required is not null or settled_by_kind in ('telegr
     from decisions where approval_id = approvals.id) end as decisions`;
 
 /** True if no step of its chain reached anybody, and no message has shown it since. */
-const UNREACHABLE = `unreachable_at is not null and not exists (
+export const UNREACHABLE = `unreachable_at is not null and not exists (
     select from cards where approval_id = approvals.id and message_id is not null)`;
 
 const snapshotWith = (
@@ -668,21 +669,24 @@ export const FIND_EARLIER: Statement = {
   limit 3`,
 };
 
+/** Changes with whatever people do to a request that does not decide it. */
+const MARK = `concat_ws(' ', expires_at, claim ->> 'at', claim ->> 'kind') as mark`;
+
 /** Parameter: the number of ids. The requests that end first come first. */
 export const FIND_PENDING: Statement = {
   name: 'approval-find-pending',
-  text: `select id from approvals where status = 'pending' and expires_at > now() order by expires_at, id limit $1`,
+  text: `select id, ${MARK} from approvals where status = 'pending' and expires_at > now() order by expires_at, id limit $1`,
 };
 
 /** Of each key an equal part, so that no key's requests hide those of others. For more requests than are asked for. */
 export const FIND_PENDING_FAIRLY: Statement = {
   name: 'approval-find-pending-fairly',
   text: `with fair as (
-    select id, expires_at from (
-      select id, expires_at, row_number() over (partition by key_id order by expires_at, id) as nth
+    select id, expires_at, claim from (
+      select id, expires_at, claim, row_number() over (partition by key_id order by expires_at, id) as nth
       from approvals where status = 'pending' and expires_at > now()
     ) each order by nth, expires_at, id limit $1
-  ) select id from fair order by expires_at, id`,
+  ) select id, ${MARK} from fair order by expires_at, id`,
 };
 
 export const SUMMARIZE_PENDING: Statement = {

@@ -12,6 +12,7 @@ import type {
   Settlement,
   Verdict,
 } from './approval';
+import type { ClaimKind } from '../kernel/claim';
 import type { Actor, Asker, NamedActor, Person } from '../kernel/actor';
 import type { Chain } from '../kernel/chain';
 import type { SignedDecision } from '../kernel/passkey-statement';
@@ -88,6 +89,9 @@ export interface TurnDecisions {
   readonly decisions: readonly (DecidedApproval & { readonly displayDigest: string })[];
 }
 
+/** An attempt of a person with a pending request. */
+export type Attempt = Verdict | 'taken-back' | ClaimKind | 'extended';
+
 /** `counted`: this person has given this verdict before, and it counts. */
 export type DecisionRefusal = 'same-owner' | 'not-eligible' | 'needs-passkey' | 'counted';
 
@@ -119,7 +123,7 @@ export type ApprovalState = Pick<Approval, 'keyId' | 'status'> &
   };
 
 /** A request that is still pending, without its text. */
-export interface PendingLook {
+export interface PendingLook extends Pick<Snapshot, 'endsInMs'> {
   readonly id: string;
   readonly status: 'pending';
 }
@@ -146,6 +150,12 @@ export interface PendingSummary {
   readonly pending: number;
   /** Null: there are none. */
   readonly nextExpiry: Date | null;
+}
+
+/** A pending request, and a mark that changes with each claim, snooze and extension of it. */
+export interface PendingMark {
+  readonly id: string;
+  readonly mark: string;
 }
 
 export interface ApprovalFilter {
@@ -237,6 +247,28 @@ export abstract class ApprovalStore {
   abstract takeBack(id: string, by: Person): Promise<boolean>;
 
   /**
+   * Claims a pending request that is not claimed, or snoozes one.
+   *
+   * @returns false if somebody is on it, the time is up, or this person may not decide it
+   */
+  abstract claim(
+    id: string,
+    by: Person,
+    claim: { readonly kind: ClaimKind; readonly seconds: number },
+  ): Promise<boolean>;
+
+  /**
+   * Gives a pending request more time.
+   *
+   * @returns false if it would be more than the longest, the time is up, or this person may not decide it
+   */
+  abstract extend(
+    id: string,
+    by: Person,
+    time: { readonly seconds: number; readonly longestSeconds: number; readonly warningSeconds: number },
+  ): Promise<boolean>;
+
+  /**
    * Settles several pending requests as one tap decided, each with its receipt, before its `expiresAt`.
    *
    * @returns the ids of all that were settled; the others have changed since they were read, or that was too long ago
@@ -282,7 +314,7 @@ export abstract class ApprovalStore {
   abstract explainRefusal(
     id: string,
     by: Person,
-    attempt: Verdict | 'taken-back',
+    attempt: Attempt,
     signed?: SignedDecision | null,
   ): Promise<DecisionRefusal | null>;
 
@@ -389,10 +421,10 @@ export abstract class ApprovalStore {
   ): Promise<EarlierRequest[]>;
 
   /**
-   * Ids of requests that can still be decided; those that end first come first. If there are more than the limit, an
+   * Requests that can still be decided; those that end first come first. If there are more than the limit, an
    * equal part of each key.
    */
-  abstract pendingIds(limit: number): Promise<string[]>;
+  abstract pending(limit: number): Promise<PendingMark[]>;
 
   /** Summarizes the requests that can still be decided. */
   abstract summarizePending(): Promise<PendingSummary>;

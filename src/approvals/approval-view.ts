@@ -1,6 +1,7 @@
 import { createZodDto } from 'nestjs-zod';
 import { z } from 'zod';
 import { jsonObjectSchema } from '../kernel/json-object';
+import type { ClaimKind } from '../kernel/claim';
 import { POLICY_DECISIONS, type PolicyVerdict } from '../kernel/policy-verdict';
 import type { Answers } from '../kernel/questions';
 import { nullableText } from '../kernel/nullable-text';
@@ -17,6 +18,13 @@ const answersViewOf = (answers: Answers | undefined) =>
   };
 
 const actor = z.strictObject({ kind: z.enum(ACTOR_KINDS), id: z.string(), name: z.string() });
+
+const who = {
+  by: actor,
+  person: nullableText('Name of the person in the policy.'),
+  at: z.iso.datetime(),
+};
+const claim = { ...who, until: z.iso.datetime() };
 
 export const approvalViewSchema = z.strictObject({
   id: z.uuid(),
@@ -92,6 +100,18 @@ export const approvalViewSchema = z.strictObject({
       }),
     )
     .meta({ description: 'The decisions of people, the earliest first.' }),
+  claimedBy: z.strictObject(claim).nullable().meta({
+    description:
+      'The person who is on it, or was last; `until` may have passed. It decides nothing. Null: nobody has claimed it.',
+  }),
+  snoozedBy: z
+    .strictObject(claim)
+    .nullable()
+    .meta({ description: 'The person who comes back to it at `until`, where that came last.' }),
+  extendedBy: z
+    .strictObject(who)
+    .nullable()
+    .meta({ description: 'The person who gave it more time last; `expiresAt` has it.' }),
 });
 
 const ONE_OF_ANY: Requirement = { approvals: 1, rejections: 1, from: [] };
@@ -133,6 +153,15 @@ function requirementViewOf({ required, policy }: Approval) {
   };
 }
 
+function claimViewOf({ claim }: Approval, kind: ClaimKind) {
+  if (claim?.kind !== kind) return null;
+  const { by, person, at, until } = claim;
+  return { by, person, at: at.toISOString(), until: until.toISOString() };
+}
+
+const extensionViewOf = ({ extension }: Approval) =>
+  extension ? { ...extension, at: extension.at.toISOString() } : null;
+
 /** An approval in API answers. */
 export class ApprovalView extends createZodDto(approvalViewSchema) {}
 
@@ -170,6 +199,9 @@ export function viewOf(approval: Approval): z.infer<typeof approvalViewSchema> {
     policy: approval.policy && policyViewOf(approval.policy),
     required: requirementViewOf(approval),
     decisions: approval.decisions.map(decisionViewOf),
+    claimedBy: claimViewOf(approval, 'claimed'),
+    snoozedBy: claimViewOf(approval, 'snoozed'),
+    extendedBy: extensionViewOf(approval),
   };
 }
 

@@ -104,6 +104,14 @@ export class ApprovalEntity {
   @Column('jsonb', { nullable: true })
   required!: Requirement | null;
 
+  /** The person who is on it, or comes back to it; null: nobody has said so. */
+  @Column('jsonb', { nullable: true })
+  claim!: object | null;
+
+  /** The person who gave it more time last. */
+  @Column('jsonb', { nullable: true })
+  extension!: object | null;
+
   /** Time since which every step of its chain is refused; null: somebody may be reached. */
   @Column('timestamptz', { name: 'unreachable_at', nullable: true })
   unreachableAt!: Date | null;

@@ -1,6 +1,7 @@
 import { nameActor, TIMEOUT_ACTOR, type Actor, type Asker, type Person } from '../kernel/actor';
 import { DomainError, InvalidInput } from '../kernel/errors';
 import type { JsonObject } from '../kernel/json';
+import { nameOfClaimer, type Claim, type Extension } from '../kernel/claim';
 import type { PolicyVerdict } from '../kernel/policy-verdict';
 import type { PersonsDecision, Requirement } from '../kernel/requirement';
 import { isQuestion } from '../kernel/question-tools';
@@ -84,6 +85,10 @@ interface Ending {
 export type Approval = ApprovalRequest & {
   /** The decisions of people, in the order of their times. */
   readonly decisions: readonly PersonsDecision[];
+  /** The last claim, which may have ended; missing: there was none. */
+  readonly claim?: Claim;
+  /** The last person who gave it more time; missing: nobody has. */
+  readonly extension?: Extension;
 } & (
     | { readonly status: 'pending' }
     | (Ending & { readonly status: Verdict; readonly decision: Decision })
@@ -169,6 +174,33 @@ export class NotDecidable extends ApprovalRefusal {
         ? 'An approval without answers does not answer a question'
         : 'The agent asks at its terminal and waits for nothing else';
     super('approval.not-decidable', `${why}; answer it at the terminal where the agent runs.`);
+  }
+}
+
+/** Another person is on it. */
+export class AlreadyClaimed extends ApprovalRefusal {
+  override readonly name = 'AlreadyClaimed';
+
+  constructor(
+    readonly approval: PendingApproval,
+    { until, ...claim }: Claim,
+  ) {
+    super(
+      'approval.claimed',
+      `${nameOfClaimer(claim)} is on it until ${until.toISOString()}. A decision needs no claim.`,
+    );
+  }
+}
+
+/** More time was asked for than the request may have. */
+export class NoMoreTime extends ApprovalRefusal {
+  override readonly name = 'NoMoreTime';
+
+  constructor(
+    readonly approval: PendingApproval,
+    readonly latest: Date,
+  ) {
+    super('approval.no-more-time', `The request may wait until ${latest.toISOString()} at the latest.`);
   }
 }
 
@@ -267,6 +299,22 @@ function checkAnswers(approval: Approval, verdict: Verdict, answers: Answers): v
       ? 'belongs to the approval of a question only'
       : faultOf(answers, questions);
   if (fault !== null) throw new InvalidInput([{ path: 'answers', message: fault }]);
+}
+
+/** The claim of a request that counts now; null: nobody is on it. */
+export function openClaim({ claim }: Pick<Approval, 'claim'>, now: Date): Claim | null {
+  return claim !== undefined && now < claim.until ? claim : null;
+}
+
+/** The claim of a request is of this person, by this or another account. */
+export function isClaimedBy(claim: Claim, { channel, id, name }: Person): boolean {
+  const { by, person } = claim;
+  return (by.kind === channel && by.id === id) || (person !== null && person === name);
+}
+
+/** Seconds from its creation that a request may wait at most. @param installation the most for any request, in seconds */
+export function longestWait({ policy }: Pick<ApprovalRequest, 'policy'>, installation: number): number {
+  return Math.min(policy?.maximumSeconds ?? Infinity, installation);
 }
 
 /** The approval with the decision that settles it among those of people. An earlier one of the same account is replaced. */

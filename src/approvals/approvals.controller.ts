@@ -34,6 +34,7 @@ import { callerGone } from '../access/caller-gone';
 import { answerUnder } from '../http/correlation-header';
 import { OpenAnswers } from '../access/open-answers';
 import { parsed } from '../http/zod';
+import type { Person } from '../kernel/actor';
 import { InvalidInput } from '../kernel/errors';
 import { currentCorrelationId } from '../logging/correlation';
 import {
@@ -41,6 +42,7 @@ import {
   CancelBodyDto,
   DecisionBodyDto,
   EnqueueBodyDto,
+  ExtensionBodyDto,
   idempotencyKeySchema,
   IdParamDto,
   ListQueryDto,
@@ -52,6 +54,8 @@ import { ApprovalRefusalFilter } from './approval-refusal.filter';
 import { ApprovalStream } from './approval-stream';
 import { AcknowledgeApprovalCommand } from './commands/acknowledge-approval';
 import { CancelApprovalCommand } from './commands/cancel-approval';
+import { ClaimApprovalCommand } from './commands/claim-approval';
+import { ExtendApprovalCommand } from './commands/extend-approval';
 import { DecideApprovalCommand } from './commands/decide-approval';
 import { TakeBackDecisionCommand } from './commands/take-back-decision';
 import { EnqueueApprovalCommand } from './commands/enqueue-approval';
@@ -269,6 +273,52 @@ export class ApprovalsController {
     return viewOf(await this.commands.execute(new TakeBackDecisionCommand(id, by)));
   }
 
+  @Post(':id/claim')
+  @HttpCode(200)
+  @Allow('operator')
+  @ApiOperation({
+    summary: 'Say that somebody is on it',
+    description:
+      'Decides nothing. The next step of the chain waits until the claim ends. The same person again: the same claim. ' +
+      'While somebody else is on it: 409 `approval.claimed`, and everybody may still decide.',
+  })
+  @ApiOkResponse({ type: ApprovalView })
+  async claim(@Param() { id }: IdParamDto, @Caller() caller: Identity) {
+    return viewOf(await this.commands.execute(new ClaimApprovalCommand(id, this.decider(caller))));
+  }
+
+  @Post(':id/snooze')
+  @HttpCode(200)
+  @Allow('operator')
+  @ApiOperation({
+    summary: 'Come back to it in five minutes',
+    description: 'As a claim, but others may claim it. The chats that show it are reminded then.',
+  })
+  @ApiOkResponse({ type: ApprovalView })
+  async snooze(@Param() { id }: IdParamDto, @Caller() caller: Identity) {
+    const command = new ClaimApprovalCommand(id, this.decider(caller), 'snoozed');
+    return viewOf(await this.commands.execute(command));
+  }
+
+  @Post(':id/extend')
+  @HttpCode(200)
+  @Allow('operator')
+  @ApiOperation({
+    summary: 'Give it more time',
+    description:
+      'Within the `maximum` of its class and APPROVAL_MAX_TIMEOUT_MINUTES, from its creation; more: 409 ' +
+      '`approval.no-more-time`. An agent that waits in a call with a deadline of its own still stops there; the same call joins ' +
+      'the request again.',
+  })
+  @ApiOkResponse({ type: ApprovalView })
+  async extend(
+    @Param() { id }: IdParamDto,
+    @Body() { seconds }: ExtensionBodyDto,
+    @Caller() caller: Identity,
+  ) {
+    return viewOf(await this.commands.execute(new ExtendApprovalCommand(id, this.decider(caller), seconds)));
+  }
+
   @Post(':id/cancel')
   @HttpCode(200)
   @Allow('agent', 'operator')
@@ -317,6 +367,10 @@ export class ApprovalsController {
     );
     // The request may be large, and is read once.
     return viewOf(acknowledged ?? (await this.finished.get(id, viewer, gone)).approval);
+  }
+
+  private decider(caller: Identity): Person {
+    return deciderOf(caller, this.policy.people);
   }
 
   /** Separate from the wait, like {@link ask}. @returns null for a large request that is still pending */

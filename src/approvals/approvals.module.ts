@@ -5,6 +5,8 @@ import { ApprovalStream } from './approval-stream';
 import { ApprovalsController } from './approvals.controller';
 import { AcknowledgeApprovalHandler } from './commands/acknowledge-approval';
 import { CancelApprovalHandler } from './commands/cancel-approval';
+import { ClaimApprovalHandler } from './commands/claim-approval';
+import { ExtendApprovalHandler } from './commands/extend-approval';
 import { DecideApprovalHandler } from './commands/decide-approval';
 import { DecideTurnHandler } from './commands/decide-turn';
 import { TakeBackDecisionHandler } from './commands/take-back-decision';
@@ -60,6 +62,8 @@ import { TimeoutSweeper } from './timeout-sweeper';
     DecideApprovalHandler,
     DecideTurnHandler,
     TakeBackDecisionHandler,
+    ClaimApprovalHandler,
+    ExtendApprovalHandler,
     MakeGrantHandler,
     MakeLateGrantHandler,
     FindGrantOffersHandler,

@@ -89,6 +89,7 @@ import {
   type ApprovalFilter,
   type ApprovalState,
   type ApprovalsFound,
+  type Attempt,
   type DecisionRefusal,
   type DueLook,
   type Look,
@@ -98,6 +99,7 @@ import {
   type NewGrant,
   type NewApproval,
   type OpenCallFilter,
+  type PendingMark,
   type PendingSummary,
   type RuledApproval,
   type ShownCard,
@@ -106,6 +108,8 @@ import {
   type Unjudged,
   type Words,
 } from './approval-store';
+import { CLAIM, EXTEND } from './claim-statements';
+import type { ClaimKind } from '../kernel/claim';
 import { EnqueueBatches } from './enqueue-batches';
 import type { Enqueued, Stored } from './new-request';
 import { GRANT, GRANT_LATE } from './grant-statements';
@@ -377,6 +381,26 @@ export class PostgresApprovalStore extends ApprovalStore {
     }
   }
 
+  async claim(
+    id: string,
+    by: Person,
+    { kind, seconds }: { readonly kind: ClaimKind; readonly seconds: number },
+  ): Promise<boolean> {
+    const values = [id, seconds, by.channel, by.id, by.name, this.lanes.current, kind];
+    return (await this.change(id, CLAIM, values)).length > 0;
+  }
+
+  async extend(
+    id: string,
+    by: Person,
+    time: { readonly seconds: number; readonly longestSeconds: number; readonly warningSeconds: number },
+  ): Promise<boolean> {
+    const { seconds, longestSeconds, warningSeconds } = time;
+    const who = [by.channel, by.id, by.name];
+    const values = [id, seconds, ...who, this.lanes.current, longestSeconds, warningSeconds];
+    return (await this.change(id, EXTEND, values)).length > 0;
+  }
+
   async settleTurn({ digest, calls, decisions }: TurnDecisions): Promise<readonly string[]> {
     const [first] = decisions;
     if (!first) return [];
@@ -490,7 +514,7 @@ export class PostgresApprovalStore extends ApprovalStore {
   async explainRefusal(
     id: string,
     by: Person,
-    attempt: Verdict | 'taken-back',
+    attempt: Attempt,
     signed: SignedDecision | null = null,
   ): Promise<DecisionRefusal | null> {
     const [row] = await this.database.query<{ why: DecisionRefusal | null }>(EXPLAIN_REFUSAL, [
@@ -662,11 +686,11 @@ export class PostgresApprovalStore extends ApprovalStore {
     }));
   }
 
-  async pendingIds(limit: number): Promise<string[]> {
-    const rows = await this.database.query<{ id: string }>(FIND_PENDING, [limit]);
-    const found =
-      rows.length < limit ? rows : await this.database.query<{ id: string }>(FIND_PENDING_FAIRLY, [limit]);
-    return found.map(({ id }) => id);
+  async pending(limit: number): Promise<PendingMark[]> {
+    const find = (statement: Statement) =>
+      this.database.query<PendingMark & QueryResultRow>(statement, [limit]);
+    const rows = await find(FIND_PENDING);
+    return rows.length < limit ? rows : find(FIND_PENDING_FAIRLY);
   }
 
   async summarizePending(): Promise<PendingSummary> {

@@ -9,7 +9,7 @@ import { Log } from '../logging/log';
 import type { SettledApproval } from './approval';
 import { ApprovalSettled } from './approval-events';
 import { SETTLED_CHANNEL } from './approval-statements';
-import { ApprovalStore, type ApprovalState } from './approval-store';
+import { ApprovalStore, type ApprovalState, type PendingLook } from './approval-store';
 import { CancelApprovalCommand } from './commands/cancel-approval';
 import { SignReceiptsCommand } from './commands/sign-receipts';
 import { withReceipts } from './receipts-of';
@@ -234,6 +234,7 @@ export class SettlementFeed implements OnApplicationBootstrap, OnModuleDestroy {
       const ids = this.takeToRead();
       try {
         const looks = await this.store.look(ids);
+        for (const look of looks) if (look.status === 'pending') this.postpone(look);
         const settled = looks.filter((look) => look.status === 'settled');
         const finished = await withReceipts(settled, (missing) =>
           this.commands.execute(new SignReceiptsCommand(missing)),
@@ -246,6 +247,13 @@ export class SettlementFeed implements OnApplicationBootstrap, OnModuleDestroy {
       }
     }
     this.reading = false;
+  }
+
+  /** A person may have given the request more time. An overdue one keeps its next try. */
+  private postpone({ id, endsInMs }: PendingLook): void {
+    if (endsInMs <= 0) return;
+    const endsAt = this.clock.monotonicMs() + endsInMs;
+    for (const waiter of this.waiting.get(id) ?? []) if (waiter.bytes !== null) waiter.endsAt = endsAt;
   }
 
   /**

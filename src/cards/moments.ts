@@ -11,6 +11,9 @@ export function utcMinute(moment: Date, other: Date): string {
   return date === other.toISOString().slice(0, 10) ? `${time} UTC` : `${date} ${time} UTC`;
 }
 
+/** The minute of the day in UTC, without the zone: `12:30`. */
+export const clockTime = (moment: Date): string => moment.toISOString().slice(11, 16);
+
 /** A length of time in at most two units: `45 s`, `30 min`, `9 min 30 s`, `2 h 5 min`. Never negative. */
 export function span(fromMs: number, toMs: number): string {
   const seconds = Math.max(0, Math.round((toMs - fromMs) / 1000));

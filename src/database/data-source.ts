@@ -36,6 +36,8 @@ import { AddChains1795464000046 } from '../../migrations/1795464000046-AddChains
 import { AddPeople1795464000045 } from '../../migrations/1795464000045-AddPeople';
 import { AddPasskeys1795464000052 } from '../../migrations/1795464000052-AddPasskeys';
 import { AddSignedDecisions1795464000053 } from '../../migrations/1795464000053-AddSignedDecisions';
+import { AddClaims1795464000060 } from '../../migrations/1795464000060-AddClaims';
+import { AddExtensions1795464000061 } from '../../migrations/1795464000061-AddExtensions';
 import { AddFatigue1795464000063 } from '../../migrations/1795464000063-AddFatigue';
 import { AddRotaOverrides1795464000062 } from '../../migrations/1795464000062-AddRotaOverrides';
 import { AddTopics1795464000012 } from '../../migrations/1795464000012-AddTopics';
@@ -139,6 +141,8 @@ export function createDataSource(
       AddChains1795464000046,
       AddPasskeys1795464000052,
       AddSignedDecisions1795464000053,
+      AddClaims1795464000060,
+      AddExtensions1795464000061,
       AddRotaOverrides1795464000062,
       AddFatigue1795464000063,
     ],

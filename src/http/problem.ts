@@ -24,6 +24,8 @@ const HTTP_STATUS = {
   'reason.required': 400,
   'approval.already-acknowledged': 409,
   'idempotency.body-differs': 422,
+  'approval.claimed': 409,
+  'approval.no-more-time': 409,
   'approval.too-many-pending': 429,
   'policy.invalid': 400,
   'policy.stale': 412,

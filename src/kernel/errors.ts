@@ -11,6 +11,8 @@ export type DomainCode =
   | 'approval.shown-otherwise'
   | 'reason.required'
   | 'approval.already-acknowledged'
+  | 'approval.claimed'
+  | 'approval.no-more-time'
   | 'approval.too-many-pending'
   | 'idempotency.body-differs'
   | 'policy.invalid'

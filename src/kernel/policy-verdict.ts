@@ -39,4 +39,8 @@ export interface PolicyVerdict extends Ruling {
   readonly shadow: Ruling | null;
   /** True if every decision must give its reason; missing: a reason is optional. */
   readonly needsReason?: true;
+  /** The time for which a claim delays the chain; missing: the request has no chain. */
+  readonly claimSeconds?: number;
+  /** The longest time until it ends if people give it more; missing: that of the installation. */
+  readonly maximumSeconds?: number;
 }

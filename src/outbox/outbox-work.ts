@@ -1,4 +1,4 @@
-import { IS_SHOWN_IN, LANE_SHOWING, MAY_BE_SHOWN } from './shown';
+import { IS_SHOWN_IN, LANE_OF_CARD, LANE_SHOWING, MAY_BE_SHOWN } from './shown';
 
 /** Priority of due work (telegram.md 8): the smaller number first; among equal ones, the oldest. */
 export const URGENCY = {
@@ -101,6 +101,41 @@ export const requeueTurns = (of: string, urgency: 'summary' | 'outcome' = 'summa
     select distinct on (approval_id, lane) approval_id, 'notice', lane, ${URGENCY[urgency]}, now(), due_at,
       json_build_object('turnsOf', approval_id)::text
     from ${of}
+    ${AGAIN}`;
+
+/**
+ * Delays the next step of the chain of each approval of the list to its `until`, and each step once. Delays no step that is
+ * due, or that follows a refusal.
+ */
+export const delaySteps = (of: string): string => `
+    update outbox set available_at = case when available_at > now() then until else available_at end,
+      data = (data::jsonb || jsonb_build_object('dueMs', floor(extract(epoch from until) * 1000), 'delayed', data::jsonb -> 'at'))::text
+    from ${of}
+    where approval_id = ${of}.id and outbox.kind = 'step' and data::jsonb -> 'delayed' is distinct from data::jsonb -> 'at'
+      and to_timestamp((data::jsonb ->> 'dueMs')::float8 / 1000) > now()
+      and to_timestamp((data::jsonb ->> 'dueMs')::float8 / 1000) < until`;
+
+/** The lanes whose messages show an approval of the list, which has its `id`. */
+const shownLanes = (of: string): string => `(select distinct ${of}.*, ${LANE_OF_CARD} as lane from ${of}
+      join cards on cards.approval_id = ${of}.id where message_id is not null) as shown`;
+
+/** Makes the reminder of each approval of the list due at its `due_at`, or earlier, in each lane that shows it. */
+export const requeueReminders = (of: string): string => `
+    insert into outbox (approval_id, kind, lane, urgency, created_at, available_at)
+    select id, 'warning', lane, ${URGENCY.warning}, now(), due_at from ${shownLanes(of)}
+    on conflict (approval_id, lane, kind) do update set
+      available_at = least(outbox.available_at, excluded.available_at), lease_token = outbox.lease_token + 1, dead_at = null`;
+
+/**
+ * Makes the reminder of each approval of the list due before its `expires_at`, in each lane that shows it.
+ *
+ * @param lead parameter with the seconds before it; 0: there are no warnings
+ */
+export const rescheduleWarnings = (of: string, lead: string): string => `
+    insert into outbox (approval_id, kind, lane, urgency, created_at, available_at)
+    select id, 'warning', lane, ${URGENCY.warning}, now(), expires_at - make_interval(secs => ${lead}::float8)
+    from ${shownLanes(of)}
+    where ${lead}::float8 > 0 and expires_at - created_at >= make_interval(secs => 2 * ${lead}::float8)
     ${AGAIN}`;
 
 /** Deletes the cards and steps that were not begun, except those that a replica works on at this moment. */

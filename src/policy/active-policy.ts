@@ -167,13 +167,15 @@ export class ActivePolicy implements OnModuleInit, OnApplicationBootstrap, Befor
     const { version } = ruling;
     const asked = ruling.decision === 'allow' ? this.askedInstead(request) : null;
     // Whatever is asked instead is of the class normal.
-    const { timeoutMs, required, needsReason, chain } =
+    const { timeoutMs, required, needsReason, chain, claimMs, maximumMs } =
       (asked && this.current.classes.get('normal')) ?? ruling;
     const verdict: PolicyVerdict = {
       ...(asked ?? verdictOf(ruling)),
       version,
       shadow: shadow && verdictOf(shadow),
       ...(needsReason && { needsReason }),
+      ...(claimMs !== null && { claimSeconds: claimMs / 1000 }),
+      ...(maximumMs !== null && { maximumSeconds: maximumMs / 1000 }),
     };
     return { verdict, timeoutMs, required, chain };
   }

@@ -31,7 +31,9 @@ export class Operator {
   }
 
   async tap({ messageId, buttons }) {
-    const labels = buttons.flat().flatMap(({ text }) => (/Allow more|Say why/.test(text) ? [] : [text]));
+    const labels = buttons
+      .flat()
+      .flatMap(({ text }) => (/Allow more|Say why|^(?:🙋|💤|⏰)/u.test(text) ? [] : [text]));
     const button = labels[Math.floor(Math.random() * labels.length)];
     try {
       await this.fleet.control('POST', 'press', { chat: CHAT_ID, messageId, button, user: OPERATOR_ID });

@@ -1,6 +1,7 @@
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Scene } from './alert-scene';
+import { digestOf, newKey } from '../../src/access/api-key';
 import { requestBody } from './api';
 import { ALWAYS, ask, asked } from './chaos';
 import { REPLICA_PORTS } from './installation';
@@ -70,6 +71,39 @@ export const STORIES: Readonly<Record<string, Story>> = {
   CountersignNobodyAnswers: async ({ api }) => {
     await asked(api);
     return {};
+  },
+
+  /** A policy asks in one chat, and somebody removes the bot from it. */
+  CountersignUnreachable: async (scene) => {
+    const { api, machine } = scene;
+    const { chat } = machine;
+    const admin = newKey('admin');
+    const session = await scene.session('service');
+    await session.query(
+      `insert into api_keys (name, role, owner, digest, created_at) values ('admin', 'admin', null, $1, now())`,
+      [digestOf(admin)],
+    );
+    const document = {
+      version: 1,
+      rules: [],
+      destinations: { everyone: { telegram: chat.chat } },
+      chains: { default: [{ to: 'everyone' }] },
+    };
+    await until('the policy is applied', async () => {
+      const response = await fetch(`${api.url}/api/policy`, {
+        method: 'PUT',
+        headers: {
+          authorization: `Bearer ${admin}`,
+          'content-type': 'application/json',
+          'if-none-match': '*',
+        },
+        body: JSON.stringify(document),
+      });
+      return response.status === 200;
+    });
+    await chat.change('chats', { chat: chat.chat, blocked: true });
+    await asked(api);
+    return { beforeFix: () => chat.change('chats', { chat: chat.chat, blocked: false }) };
   },
 
   /** Somebody removes the bot from the chat. */

@@ -36,7 +36,7 @@ export const buttonsOf = (message: ChatMessage): string[] => message.buttons.fla
 
 /** The buttons that decide about one request: all but those that lead to grants and reasons. */
 export const decisionsOf = (message: ChatMessage): string[] =>
-  buttonsOf(message).filter((text) => !/Allow more|Say why/.test(text));
+  buttonsOf(message).filter((text) => !/Allow more|Say why|^(?:🙋|💤|⏰)/u.test(text));
 
 /** People at the sandbox's chat, and the sandbox's levers, through its control routes. */
 export class SandboxClient {

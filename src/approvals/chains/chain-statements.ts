@@ -1,7 +1,7 @@
 import type { Statement } from '../../database/database';
 import { IS_SHOWN_IN } from '../../outbox/shown';
-import { showCards } from '../../outbox/outbox-work';
-import { IS_ADDRESSED } from '../../people/direct-lanes';
+import { requeueOutcomes, showCards } from '../../outbox/outbox-work';
+import { IS_ADDRESSED, IS_LANE_OF_PERSON } from '../../people/direct-lanes';
 
 /** JavaScript dates hold milliseconds. */
 const NOW = `date_trunc('milliseconds', now())`;
@@ -26,7 +26,9 @@ const IS_REACHED = (
           and card.dead_at is null and card.refused_at is null))`;
 
 /**
- * Parameters: ids of locked steps, names of the people whose quiet hours it is: they get direct messages only of the class critical. Runs each once. A row holds the steps of its chain, the place of the next one (`at`), its
+ * Parameters: ids of locked steps, names of the people whose quiet hours it is, who get direct messages only of the class
+ * critical, and lanes. Runs each step once. The cards of a claimed request show its claim anew: nothing followed it. A row
+ * holds the steps of its chain, the place of the next one (`at`), its
  * time (`dueMs`; absent: now, null: no step is left), and the lanes of the last one (`asked`). A step begins at its time, or
  * as soon as no lane of the step before shows the request or may still show it. If that is so behind the last step, and no
  * message shows the request anywhere, or may still show it, nobody can be reached. A settled request has no further step.
@@ -37,7 +39,7 @@ export const RUN_STEPS: Statement = {
   with found as materialized (
     select outbox.id, approval_id, correlation_id, owner, required, data::jsonb as chain,
       coalesce((data::jsonb ->> 'at')::int, 0) as at, jsonb_array_length(data::jsonb -> 'steps') as steps,
-      status = 'pending' and expires_at > now() as is_open, unreachable_at,
+      status = 'pending' and expires_at > now() as is_open, unreachable_at, claim,
       coalesce(policy::jsonb ->> 'class' = 'critical', false) as is_critical
     from outbox join approvals on approvals.id = approval_id
     where outbox.id = any($1::bigint[])
@@ -55,10 +57,13 @@ export const RUN_STEPS: Statement = {
     select begun.id, direct.lane from begun
       join policy_state on jsonb_array_length(next -> 'direct') > 0
       join people on people.version = policy_state.active_version and ${IS_ADDRESSED(`next -> 'direct'`)}
-      join direct_lanes as direct on direct.kind = 'telegram' and direct.id = people.telegram::text
+      join direct_lanes as direct on ${IS_LANE_OF_PERSON}
     where eligible_person(begun.owner, begun.required, direct.kind, direct.id) is not null
       and (begun.is_critical or people.name <> all ($2::text[]))
   ), queued as (${showCards('(select approval_id, lane from targets join begun using (id)) as wanted')}
+  ), lapsed as (
+    select approval_id as id from begun where claim is not null
+  ), redrawn as (${requeueOutcomes({ of: 'lapsed', lanes: '$3', urgency: 'outcome' })}
   ), unreachable as (
     update approvals set unreachable_at = ${NOW} from judged as step
     where approvals.id = step.approval_id and step.is_open and step.at >= steps and has_failed

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../../database/database';
+import { Lanes } from '../../outbox/lanes';
 import { LOCK_DUE_STEPS, MENTIONS, RUN_STEPS } from './chain-statements';
 
 /** A step that began, or a chain whose steps all reach nobody. */
@@ -14,7 +15,10 @@ export type StepRun = {
 /** The steps of chains, which wait in the outbox. */
 @Injectable()
 export class ChainStore {
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly lanes: Lanes,
+  ) {}
 
   /** Names in the `mention` of the newest step that asks in the lane; empty: there is none. */
   async mentions(approvalId: string, lane: string): Promise<readonly string[]> {
@@ -37,7 +41,7 @@ export class ChainStore {
       const [first] = due;
       if (first === undefined) return { runs: [], looked: 0 };
       const ids = due.map(({ id }) => id);
-      return { runs: await query<StepRun>(RUN_STEPS, [ids, quietAt(first.now)]), looked: ids.length };
+      return { runs: await query<StepRun>(RUN_STEPS, [ids, quietAt(first.now), this.lanes.current]), looked: ids.length };
     });
   }
 }

@@ -1,13 +1,12 @@
 import type { EventBus } from '@nestjs/cqrs';
 import type { RateLimits } from '../../access/rate-limits';
 import type { Person } from '../../kernel/actor';
-import type { Verdict } from '../approval';
 import { groupsInWords, type Requirement } from '../../kernel/requirement';
 import { DomainError } from '../../kernel/errors';
 import type { SignedDecision } from '../../kernel/passkey-statement';
 import type { Receipts } from '../../receipts/receipts';
 import { ApprovalSettled } from '../approval-events';
-import type { ApprovalStore, ShownCard, Snapshot } from '../approval-store';
+import type { ApprovalStore, Attempt, ShownCard, Snapshot } from '../approval-store';
 import { findAnswerable } from './find-answerable';
 
 /** Maximum number of tries, when the request changes between its read and its update. */
@@ -61,17 +60,13 @@ export function shownTo(saw: string | null, seen: Snapshot): ShownCard {
 }
 
 /**
- * Explains a decision that was not stored, or not taken back. @returns null if the request must be read again.
+ * Explains a decision, a claim or more time that was not stored, or a decision that was not taken back. @returns null if the request must be read again.
  *
  * @throws DomainError `access.same-owner`, `quorum.not-eligible`, `passkey.required`
  */
 export async function explainRefusal(
   { approval: { id, required } }: Snapshot,
-  {
-    by,
-    verdict,
-    signed = null,
-  }: { by: Person; verdict: Verdict | 'taken-back'; signed?: SignedDecision | null },
+  { by, verdict, signed = null }: { by: Person; verdict: Attempt; signed?: SignedDecision | null },
   store: ApprovalStore,
 ): Promise<'counted' | null> {
   const why = await store.explainRefusal(id, by, verdict, signed);

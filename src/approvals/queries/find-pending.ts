@@ -1,8 +1,8 @@
 import { Query, QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
-import { ApprovalStore } from '../approval-store';
+import { ApprovalStore, type PendingMark } from '../approval-store';
 
-/** Finds the ids of requests that can still be decided; those that end first come first. If there are more, an equal part of each key. */
-export class FindPendingQuery extends Query<string[]> {
+/** Finds the requests that can still be decided; those that end first come first. If there are more, an equal part of each key. */
+export class FindPendingQuery extends Query<PendingMark[]> {
   constructor(readonly limit: number) {
     super();
   }
@@ -12,7 +12,7 @@ export class FindPendingQuery extends Query<string[]> {
 export class FindPendingHandler implements IQueryHandler<FindPendingQuery> {
   constructor(private readonly store: ApprovalStore) {}
 
-  execute({ limit }: FindPendingQuery): Promise<string[]> {
-    return this.store.pendingIds(limit);
+  execute({ limit }: FindPendingQuery): Promise<PendingMark[]> {
+    return this.store.pending(limit);
   }
 }

@@ -38,8 +38,8 @@ export class EventsController {
   @ApiOperation({
     summary: 'The pending requests and every change of them, as server-sent events',
     description:
-      'First `inbox` with all `items` (at most 1000: of each key an equal part, those that end first), then `asked` and ' +
-      '`settled`; `crowded-out` is a pending request that others have pushed out of the 1000. A stream that is not read is ' +
+      'First `inbox` with all `items` (at most 1000: of each key an equal part, those that end first), then `asked`, ' +
+      '`changed` (claimed, snoozed, more time) and `settled`; `crowded-out` is a pending request that others have pushed out of the 1000. A stream that is not read is ' +
       'cut off. A reconnect with ' +
       '`Last-Event-ID` gets what it missed, or `inbox` again. A request that a rule answers was never pending, and is not here.',
   })

@@ -1,7 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { EventBus, QueryBus } from '@nestjs/cqrs';
-import { ApprovalEnqueued, ApprovalSettled } from '../../approvals/approval-events';
+import {
+  ApprovalClaimed,
+  ApprovalEnqueued,
+  ApprovalExtended,
+  ApprovalSettled,
+} from '../../approvals/approval-events';
 import { FinishedApprovals } from '../../approvals/finished-approvals';
 import { FindPendingQuery } from '../../approvals/queries/find-pending';
 import { DomainError } from '../../kernel/errors';
@@ -12,6 +17,8 @@ import { inboxItemOf, type InboxItem } from './inbox-item';
 
 /** Interval of the look at what other replicas stored, while a console is open here. */
 const LOOK_MS = 250;
+/** Changes by this replica, which its consoles see before the next look. */
+const LOOKED_AT = [ApprovalEnqueued, ApprovalSettled, ApprovalClaimed, ApprovalExtended] as const;
 /** An inbox shows this many requests; if there are more, an equal part of each key, those that end first. */
 const MAX_ITEMS = 1_000;
 /** Events that a console may have missed and still get one by one; after more it gets the whole inbox. */
@@ -19,7 +26,7 @@ const MAX_KEPT = 1_000;
 
 export type InboxEvent =
   | { readonly event: 'inbox'; readonly data: { readonly items: readonly InboxItem[] } }
-  | { readonly event: 'asked'; readonly data: InboxItem }
+  | { readonly event: 'asked' | 'changed'; readonly data: InboxItem }
   | { readonly event: 'settled' | 'crowded-out'; readonly data: { readonly id: string } };
 
 type Gone = Extract<InboxEvent, { readonly event: 'settled' | 'crowded-out' }>;
@@ -42,6 +49,8 @@ export class InboxFeed implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly listeners = new Set<Listener>();
   /** Null before the first look. */
   private items: Map<string, InboxItem> | null = null;
+  /** The mark of each item when it was read. */
+  private readonly marks = new Map<string, string>();
   private kept: Numbered[] = [];
   /** Number of the last event, in a row that begins anew with the first console. */
   private number = 0;
@@ -64,7 +73,7 @@ export class InboxFeed implements OnApplicationBootstrap, OnModuleDestroy {
 
   onApplicationBootstrap(): void {
     this.events.subscribe((event) => {
-      if (event instanceof ApprovalEnqueued || event instanceof ApprovalSettled) this.lookSoon();
+      if (LOOKED_AT.some((type) => event instanceof type)) this.lookSoon();
     });
   }
 
@@ -100,6 +109,7 @@ export class InboxFeed implements OnApplicationBootstrap, OnModuleDestroy {
     if (this.timer) clearInterval(this.timer);
     this.timer = null;
     this.items = null;
+    this.marks.clear();
     this.kept = [];
   }
 
@@ -129,34 +139,37 @@ export class InboxFeed implements OnApplicationBootstrap, OnModuleDestroy {
 
   private async compare(): Promise<void> {
     const row = this.row;
-    const ids = await this.queries.execute(new FindPendingQuery(MAX_ITEMS));
+    const found = await this.queries.execute(new FindPendingQuery(MAX_ITEMS));
     const known = this.items ?? new Map<string, InboxItem>();
-    const added: InboxItem[] = [];
-    for (const id of ids) {
-      const item = known.has(id) ? null : await this.read(id);
-      if (item) added.push(item);
+    const read: { readonly item: InboxItem; readonly mark: string }[] = [];
+    for (const { id, mark } of found) {
+      const item = known.has(id) && this.marks.get(id) === mark ? null : await this.read(id);
+      if (item) read.push({ item, mark });
     }
-    const pending = new Set(ids);
+    const pending = new Set(found.map(({ id }) => id));
     const gone: Gone[] = [];
     for (const id of known.keys()) {
       if (pending.has(id)) continue;
       // Outside a full list it may still be pending.
-      const isCrowdedOut = ids.length >= MAX_ITEMS && (await this.isPending(id));
+      const isCrowdedOut = found.length >= MAX_ITEMS && (await this.isPending(id));
       gone.push({ event: isCrowdedOut ? 'crowded-out' : 'settled', data: { id } });
     }
     if (this.timer === null || row !== this.row) return;
+    for (const { item, mark } of read) this.marks.set(item.id, mark);
     if (this.items === null) {
-      this.items = new Map(added.map((item) => [item.id, item]));
+      this.items = new Map(read.map(({ item }) => [item.id, item]));
       for (const listener of this.listeners) this.catchUp(listener, this.items, null);
       return;
     }
     for (const event of gone) {
       known.delete(event.data.id);
+      this.marks.delete(event.data.id);
       this.publish(event);
     }
-    for (const item of added) {
+    for (const { item } of read) {
+      const event = known.has(item.id) ? 'changed' : 'asked';
       known.set(item.id, item);
-      this.publish({ event: 'asked', data: item });
+      this.publish({ event, data: item });
     }
   }
 

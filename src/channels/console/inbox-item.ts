@@ -1,10 +1,11 @@
 import { createZodDto } from 'nestjs-zod';
 import { z } from 'zod';
-import type { ApprovalRequest } from '../../approvals/approval';
+import type { PendingApproval } from '../../approvals/approval';
 import { actionLine } from '../../cards/action-parts';
 import { askerOf } from '../../cards/asker';
 import { titleOf } from '../../cards/card-body';
 import { visibleLine } from '../../cards/visible-text/visible-text';
+import { nameOfClaimer } from '../../kernel/claim';
 import { nullableText } from '../../kernel/nullable-text';
 
 const LINE_LENGTH = 160;
@@ -22,13 +23,19 @@ export class InboxItemView extends createZodDto(
     class: nullableText('Class of the policy.'),
     createdAt: z.iso.datetime(),
     expiresAt: z.iso.datetime(),
+    claim: z
+      .strictObject({ kind: z.enum(['claimed', 'snoozed']), who: z.string(), until: z.iso.datetime() })
+      .nullable()
+      .meta({
+        description: 'The person who is on it, or comes back to it, until then. Null: nobody has said so.',
+      }),
   }),
 ) {}
 
 export type InboxItem = z.infer<typeof InboxItemView.schema>;
 
-export function inboxItemOf(request: ApprovalRequest): InboxItem {
-  const { id, toolName, toolInput, cwd, policy, createdAt, expiresAt } = request;
+export function inboxItemOf(request: PendingApproval): InboxItem {
+  const { id, toolName, toolInput, cwd, policy, createdAt, expiresAt, claim } = request;
   return {
     id,
     title: titleOf(request, { cwd, places: null }).text,
@@ -40,5 +47,8 @@ export function inboxItemOf(request: ApprovalRequest): InboxItem {
     class: policy?.class ?? null,
     createdAt: createdAt.toISOString(),
     expiresAt: expiresAt.toISOString(),
+    claim: claim
+      ? { kind: claim.kind, who: visibleLine(nameOfClaimer(claim)), until: claim.until.toISOString() }
+      : null,
   };
 }

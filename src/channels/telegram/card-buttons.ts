@@ -6,11 +6,15 @@ import {
 } from '../../approvals/approval';
 import { answersIn, questionsOf, type AskedQuestion } from '../../kernel/questions';
 import { labelOf } from '../../cards/question-text';
+import { nameOfClaimer } from '../../kernel/claim';
+import { clockTime, utcMinute } from '../../cards/moments';
+import { visibleLine } from '../../cards/visible-text/visible-text';
 import type { Button } from './operator-chat';
 import { answerCallbackData } from './operators/answer-data';
 import { beginning } from '../../cards/excerpt';
 import {
   callbackData,
+  claimCallbackData,
   grantCallbackData,
   PRESET_REASONS,
   shortDigest,
@@ -61,6 +65,29 @@ const sayWhy = (nonce: string): Button => ({
   data: wordsCallbackData({ kind: 'reasons', nonce }),
 });
 
+/**
+ * The buttons of a request with a chain that decide nothing. A claim that has ended stays on the card until the next step begins:
+ * its times tell.
+ */
+function claimButtons({ policy, claim, extension, createdAt, expiresAt }: Approval, nonce: string): Button[] {
+  if (policy?.claimSeconds === undefined) return [];
+  const name = claim && beginning(visibleLine(nameOfClaimer(claim)), MAX_NAMES);
+  const since = claim && `${clockTime(claim.at)}–${clockTime(claim.until)} UTC`;
+  const isOn = claim?.kind === 'claimed';
+  const until = extension && ` · until ${utcMinute(expiresAt, createdAt)}`;
+  return [
+    {
+      text: isOn ? `🙋 ${name} · ${since}` : "🙋 I'm on it",
+      data: claimCallbackData({ kind: 'claim', nonce }),
+    },
+    {
+      text: claim && !isOn ? `💤 ${name} · ${since}` : '💤 5 min',
+      data: claimCallbackData({ kind: 'snooze', nonce }),
+    },
+    { text: `⏰ +15 min${until ?? ''}`, data: claimCallbackData({ kind: 'more-time', nonce }) },
+  ];
+}
+
 interface Offered {
   readonly complete?: boolean;
   /** True if a grant may be made from the request. */
@@ -74,7 +101,13 @@ export function buttonsFor(
   { complete = true, grants = false }: Offered = {},
 ): Button[] {
   const questions = complete ? questionsOf(approval) : null;
-  if (questions) return inRows([...answerButtons(questions, nonce), reject(nonce), sayWhy(nonce)]);
+  if (questions)
+    return inRows([
+      ...answerButtons(questions, nonce),
+      ...claimButtons(approval, nonce),
+      reject(nonce),
+      sayWhy(nonce),
+    ]);
   const possible = possibleVerdicts(approval);
   // The tap only asks for the reason.
   const more = approval.policy?.needsReason ? ' …' : '';
@@ -84,6 +117,7 @@ export function buttonsFor(
     ...(complete && grants ? [allowMore(nonce)] : []),
     ...(complete && possible.includes('rejected') ? [sayWhy(nonce)] : []),
     ...(approval.required !== null && approval.decisions.length > 0 ? [takeBack(nonce)] : []),
+    ...claimButtons(approval, nonce),
   ];
 }
 

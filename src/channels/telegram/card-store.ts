@@ -161,8 +161,8 @@ const SHOWN: Statement = {
   text: `update cards set message_id = $2 where id = $1`,
 };
 
-/** Condition on the row `approval`: its card must show more than it was sent with. A decision may have been counted while it was sent. */
-const CHANGED = `(status <> 'pending'
+/** Condition on the row `approval`: its card must show more than it was sent with. People may have said something while it was sent. */
+const CHANGED = `(status <> 'pending' or claim is not null or extension is not null
       or (required is not null and exists (select from decisions where approval_id = approval.id)))`;
 
 const TURN = `interval '${TURN_MS} ms'`;
@@ -190,7 +190,7 @@ const SENT: Statement = {
   name: 'card-sent',
   text: `
   with approval as (
-    select a.id, a.status, a.required, a.created_at, a.expires_at, a.key_id, a.session_id from approvals a
+    select a.id, a.status, a.required, a.claim, a.extension, a.created_at, a.expires_at, a.key_id, a.session_id from approvals a
     where a.id = (select approval_id from cards where id = $1) for share
   ), card as (
     update cards set message_id = $2, sent_at = now() where id = $1 returning ${LANE_OF_CARD} as lane
@@ -229,7 +229,7 @@ const ADOPT: Statement = {
   withinMs: PERSON_WAITS_MS,
   text: `
   with approval as (
-    select a.id, a.status, a.required from approvals a where a.id = (select approval_id from cards where id = $1) for share
+    select a.id, a.status, a.required, a.claim, a.extension from approvals a where a.id = (select approval_id from cards where id = $1) for share
   ), adopted as (
     update cards set message_id = $2, sent_at = now() where id = $1 and message_id is null
     returning ${LANE_OF_CARD} as lane

@@ -55,6 +55,9 @@ import {
 /** A send whose answer was lost is retried once; further losses must not flood the chat (telegram.md 6). */
 const MAX_LOST_SENDS = 2;
 
+/** Two reminders that are nearer to each other are one. */
+const MIN_REMINDERS_APART_MS = 60_000;
+
 function incompleteNotice(approval: Approval): string {
   const approvable = possibleVerdicts(approval).includes('approved');
   return `The complete action could not be attached yet.${approvable ? ' Approve appears once it is.' : ''}`;
@@ -478,7 +481,7 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
     }
   }
 
-  /** Shows the ending on every card; while more people must decide, the progress on its buttons. */
+  /** Shows the ending on every card; before it, on its buttons, the decisions so far and who is on it. */
   private async showOutcome(approval: Approval, work: ApprovalWork): Promise<boolean> {
     let took = false;
     let slot: string | null = work.slot;
@@ -487,8 +490,7 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
       const options = { slot, once: work.failedBefore };
       try {
         if (isSettled(approval)) await this.close(card, approval, options);
-        else if (approval.required !== null) await this.showProgress(card, approval, options);
-        else break;
+        else await this.showProgress(card, approval, options);
         took ||= card.chatId === parseLane(work.lane).chatId;
       } catch (error) {
         // A copy in an unreachable chat must not block the update of the others.
@@ -524,7 +526,8 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
     approval: Approval,
     options: { readonly slot: string | null; readonly once: boolean },
   ): Promise<void> {
-    const buttons = buttonsFor(approval, card.nonce, { complete: isComplete(card) });
+    const grants = await this.queries.execute(new MayGrantQuery(approval));
+    const buttons = buttonsFor(approval, card.nonce, { complete: isComplete(card), grants });
     await this.chat.editButtons(card.chatId, card.messageId, buttons, options);
     const { approval: latest } = await this.finished.get(approval.id, 'everything');
     if (!isSettled(latest)) return;
@@ -549,7 +552,12 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
       const warning = renderWarning(approval, this.clock.now());
       await this.say(work, warning, card.messageId);
     }
-    await this.outbox.finish(work);
+    // After a snooze the warning is still to come. Its time is the database's, like that of this reminder.
+    const { approval: latest, now } = await this.finished.get(approval.id, 'everything');
+    const { warningSeconds } = this.config.approvals;
+    const waitMs = latest.expiresAt.getTime() - warningSeconds * 1000 - now.getTime();
+    if (asked && warningSeconds > 0 && waitMs > MIN_REMINDERS_APART_MS) await this.outbox.goOn(work, waitMs);
+    else await this.outbox.finish(work);
     return asked;
   }
 }

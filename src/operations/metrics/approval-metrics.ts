@@ -5,6 +5,7 @@ import { HeldCalls } from '../../agents/held-calls';
 import { ACKNOWLEDGEMENTS, type ApprovalStatus, type Verdict } from '../../approvals/approval';
 import {
   ApprovalAcknowledged,
+  ApprovalClaimed,
   ApprovalEnqueued,
   ApprovalSettled,
   ApprovalViewed,
@@ -212,6 +213,18 @@ export const APPROVAL_METRICS: readonly Metric[] = [
     name: 'escalation_oldest_pending_seconds',
     help: 'Age of the oldest approval that waits for a decision, from the database; 0 without any.',
     ...ofBacklog('oldestPendingSeconds'),
+  }),
+  gauge({
+    name: 'escalation_unreachable',
+    help: 'Approvals that wait for a decision although every step of their chain is refused, from the database.',
+    ...ofBacklog('unreachable'),
+  }),
+  counter({
+    name: 'escalation_claims_total',
+    help: 'Requests that a person claimed or snoozed on this replica.',
+    labels: { kind: ['claimed', 'snoozed'], channel: CHANNELS },
+    counts: ApprovalClaimed,
+    series: ({ kind, by }) => ({ kind, channel: by.channel }),
   }),
   gauge({
     name: 'escalation_waiters',

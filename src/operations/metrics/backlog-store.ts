@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { STREAM_CURSOR } from '../../audit/stream/stream-cursor';
+import { UNREACHABLE } from '../../approvals/approval-statements';
 import { Database, type Statement } from '../../database/database';
 
 /** Waiting work of all replicas. */
@@ -8,6 +9,8 @@ export interface BacklogCounts {
   readonly pending: number;
   /** Age of the oldest of them; 0 without any. */
   readonly oldestPendingSeconds: number;
+  /** Undecided approvals of which no step of the chain reaches anybody, and that no message shows. */
+  readonly unreachable: number;
   /** Due Telegram work, including leased work and work that waits for a retry. */
   readonly outboxDue: number;
   /** Telegram work that is not due yet. */
@@ -36,11 +39,12 @@ const AUDIT_WINDOW = 10_000;
 export const COUNT: Statement = {
   name: 'metrics-backlog',
   text: `
-  select pending, "oldestPendingSeconds", "outboxDue", "outboxScheduled", "outboxDead", "outboxOldestSeconds",
+  select pending, "oldestPendingSeconds", unreachable, "outboxDue", "outboxScheduled", "outboxDead", "outboxOldestSeconds",
     "auditUnsealed", "auditSealLagSeconds", "auditStreamLagRows", "auditStreamLagSeconds"
   from (
     select count(*)::int as pending,
-      coalesce(extract(epoch from now() - min(created_at)), 0)::float8 as "oldestPendingSeconds"
+      coalesce(extract(epoch from now() - min(created_at)), 0)::float8 as "oldestPendingSeconds",
+      count(*) filter (where ${UNREACHABLE})::int as unreachable
     from approvals where status = 'pending'
   ) as waiting, (
     select

@@ -2,7 +2,8 @@ import { compileCondition, ConditionFault } from '../matchers/condition';
 import { globFault } from '../matchers/glob';
 import { hostPatternFault } from '../matchers/host-pattern';
 import { pathPatternFault } from '../matchers/path-pattern';
-import { chainFaults } from './chain-faults';
+import { chainFaults, chainOfClass } from './chain-faults';
+import { durationMs } from './duration';
 import type { Fault } from './finding';
 import { rotaFaults } from './rota-faults';
 import { BUILT_IN_CLASSES, listOf, type Policy, type Rule, type RuleMatch } from './policy-schema';
@@ -22,11 +23,38 @@ export function crossFaults(policy: Policy): Fault[] {
   return [
     ...ruleFaults,
     ...classFaults(policy),
+    ...timeFaults(policy),
     ...peopleFaults(policy),
     ...quorumFaults(policy),
     ...chainFaults(policy),
     ...rotaFaults(policy),
   ];
+}
+
+/** A request must not end before its own timeout, and only a chain can wait for a claim. */
+function timeFaults(policy: Policy): Fault[] {
+  return Object.entries(policy.classes ?? {}).flatMap(([name, { timeout, maximum, claim }]) => [
+    ...(timeout !== undefined &&
+    maximum !== undefined &&
+    (durationMs(maximum) ?? 0) < (durationMs(timeout) ?? 0)
+      ? [
+          error(
+            ['classes', name, 'maximum'],
+            'The `maximum` of this class is shorter than its `timeout`.',
+            'Make it at least as long as `timeout`, or remove it.',
+          ),
+        ]
+      : []),
+    ...(claim !== undefined && chainOfClass(policy, name) === null
+      ? [
+          error(
+            ['classes', name, 'claim'],
+            'A claim delays the chain of a class, and this class has none.',
+            'Add a chain, or remove `claim`.',
+          ),
+        ]
+      : []),
+  ]);
 }
 
 /** Grants answer only what no rule asks about, and that is of the class normal. */

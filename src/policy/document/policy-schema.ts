@@ -100,6 +100,11 @@ const timeout = z.string().refine((value) => {
 
 const count = z.int('must be a whole number').min(1, 'must be at least 1').max(20, 'must be at most 20');
 
+const wait = z.string().refine((value) => {
+  const ms = durationMs(value);
+  return ms !== null && ms >= 10_000 && ms <= 7 * 24 * 3_600_000;
+}, 'must be a duration from 10s to 168h, such as 5m');
+
 const classSchema = z.strictObject({
   approvals: count.optional().describe('Number of different people who must approve'),
   from: oneOrMany(name).optional().describe('Groups whose members decide; without it, everybody of `people`'),
@@ -115,6 +120,14 @@ const classSchema = z.strictObject({
     .optional()
     .describe('Whether every decision must give its reason'),
   chain: name.optional().describe('Who is asked after whom; without it, the chain `default`'),
+  claim: wait
+    .optional()
+    .describe('Time for which the chain waits after somebody says that they are on it; 5m without it'),
+  maximum: timeout
+    .optional()
+    .describe(
+      'Longest time until a request ends if people give it more; without it, that of the installation',
+    ),
 });
 
 /** The largest magnitude of the ids of Telegram's chats. */
@@ -138,11 +151,6 @@ const destinationSchema = z.union([
     direct: oneOrMany(name).describe('Groups and people: a message to each who has started the bot'),
   }),
 ]);
-
-const wait = z.string().refine((value) => {
-  const ms = durationMs(value);
-  return ms !== null && ms >= 10_000 && ms <= 7 * 24 * 3_600_000;
-}, 'must be a duration from 10s to 168h, such as 5m');
 
 const stepSchema = z.strictObject({
   to: name.describe('The destination that is asked'),

@@ -1,11 +1,11 @@
 /** The words for each property that a later version will enforce. A version never enforces half of a document. */
 const ENFORCED =
-  'This version enforces people, groups, approvals, rejections, reasons, passkeys, destinations, chains, rotas, timeouts and grants, and refuses what it cannot enforce';
+  'This version enforces people, groups, approvals, rejections, reasons, passkeys, destinations, chains, claims, rotas, timeouts and grants, and refuses what it cannot enforce';
 
 /** Members of the document, and of a class, whose part has not landed. */
 const LATER: Readonly<Record<'document' | 'class', ReadonlySet<string>>> = {
   document: new Set(),
-  class: new Set(['claim', 'digest']),
+  class: new Set(['digest']),
 };
 
 export interface Words {

@@ -68,7 +68,14 @@ export interface CompiledClass {
   readonly needsReason: boolean;
   /** Null: the one destination of the installation. */
   readonly chain: Chain | null;
+  /** Time for which a claim delays its chain; null: there is no chain. */
+  readonly claimMs: number | null;
+  /** Longest time until a request ends if people give it more; null: that of the installation. */
+  readonly maximumMs: number | null;
 }
+
+/** The delay of a chain by a claim, where the class does not say. */
+const CLAIM_MS = 5 * 60_000;
 
 /** A document ready for evaluation. */
 export class CompiledPolicy {
@@ -146,8 +153,9 @@ export function* compileInSteps({ policy, version }: Accepted, shapes: ToolShape
       const properties = policy.classes?.[name] ?? {};
       const { timeout, grants = name === 'normal', ...demands } = properties;
       const required = requirementOf(properties);
-      const timeoutMs = timeout === undefined ? null : durationMs(timeout);
+      const timeoutMs = msOf(timeout);
       const needsReason = properties.reason === 'required';
+      const chain = compileChain(policy, name);
       return [
         name,
         {
@@ -157,7 +165,9 @@ export function* compileInSteps({ policy, version }: Accepted, shapes: ToolShape
           together: demandsOneTap(demands),
           required,
           needsReason,
-          chain: compileChain(policy, name),
+          chain,
+          claimMs: chain && (msOf(properties.claim) ?? CLAIM_MS),
+          maximumMs: msOf(properties.maximum),
         },
       ];
     },
@@ -165,6 +175,9 @@ export function* compileInSteps({ policy, version }: Accepted, shapes: ToolShape
   const people = policy.people ? new Roster(policy.people) : null;
   return new CompiledPolicy(version, rules, new Map(classes), shapes, people, null, compileRotas(policy));
 }
+
+const msOf = (duration: string | undefined): number | null =>
+  duration === undefined ? null : durationMs(duration);
 
 function requirementOf({ approvals = 1, rejections = 1, from, via }: ClassProperties): Requirement | null {
   const isSigned = via === 'console';
@@ -180,8 +193,8 @@ function requirementOf({ approvals = 1, rejections = 1, from, via }: ClassProper
 /** The demands of a class that one tap meets. */
 const ONE_TAP: Readonly<Record<string, unknown>> = { approvals: 1, via: 'any' };
 
-/** Properties that say who is asked, and demand nothing of the decision. */
-const ASKING: ReadonlySet<string> = new Set(['chain']);
+/** Properties that say who is asked and how long it may take, and demand nothing of the decision. */
+const ASKING: ReadonlySet<string> = new Set(['chain', 'claim', 'maximum']);
 
 /** False for every other demand, so that a new one excludes its class until somebody has thought about it. */
 function demandsOneTap(demands: object): boolean {

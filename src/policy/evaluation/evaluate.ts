@@ -23,6 +23,10 @@ export interface Ruling {
   readonly needsReason: boolean;
   /** Those who are asked one after the other; null: the one destination of the installation. */
   readonly chain: Chain | null;
+  /** The time for which a claim delays the chain; null: there is no chain. */
+  readonly claimMs: number | null;
+  /** The longest time until it ends if people give it more; null: that of the installation. */
+  readonly maximumMs: number | null;
   /** The words of the command that matched. */
   readonly tokens: readonly string[];
   /** The words of a denial. */
@@ -136,6 +140,8 @@ function deny(found: readonly Found[]): Ruling {
     required: null,
     needsReason: false,
     chain: null,
+    claimMs: null,
+    maximumMs: null,
     say: says.length === 0 ? null : [...new Set(says)].join(' '),
     doubt: null,
   };
@@ -152,18 +158,26 @@ function ask(
   const names = new Set([...own, ...others]);
   const classes = [...names].flatMap((name) => policy.classes.get(name) ?? []);
   const [first] = [...names].toSorted(compareClasses);
-  const timeouts = classes.flatMap(({ timeoutMs }) => timeoutMs ?? []);
+  const asking = first === undefined ? undefined : policy.classes.get(first);
   return {
     decision: 'ask',
     ...evidence(asks),
     class: first ?? 'normal',
-    timeoutMs: timeouts.length === 0 ? null : Math.min(...timeouts),
+    timeoutMs: shortest(classes.map(({ timeoutMs }) => timeoutMs)),
     required: strictest(classes.flatMap(({ required }) => required ?? [])),
     needsReason: classes.some(({ needsReason }) => needsReason),
-    chain: (first === undefined ? null : policy.classes.get(first)?.chain) ?? null,
+    chain: asking?.chain ?? null,
+    claimMs: asking?.claimMs ?? null,
+    maximumMs: shortest(classes.map(({ maximumMs }) => maximumMs)),
     say: null,
     doubt,
   };
+}
+
+/** Null: none of them says. */
+function shortest(times: readonly (number | null)[]): number | null {
+  const given = times.flatMap((time) => time ?? []);
+  return given.length === 0 ? null : Math.min(...given);
 }
 
 /** Critical first, normal last, and the others by name between them. */
@@ -186,6 +200,8 @@ function allow(policy: CompiledPolicy, found: readonly Found[], facts: Facts): R
     required: null,
     needsReason: false,
     chain: null,
+    claimMs: null,
+    maximumMs: null,
     say: null,
     doubt: null,
   } as const;

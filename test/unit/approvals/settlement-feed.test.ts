@@ -18,7 +18,9 @@ const lost = new Set<string>();
 const waiters: { release(): void }[] = [];
 
 const look = (ids: readonly string[]): Promise<Look[]> =>
-  Promise.resolve(ids.filter((id) => !lost.has(id)).map((id) => ({ id, status: 'pending' })));
+  Promise.resolve(
+    ids.filter((id) => !lost.has(id)).map((id) => ({ id, status: 'pending', endsInMs: 3_600_000 })),
+  );
 
 beforeEach(() => {
   const nothing: unknown = {};

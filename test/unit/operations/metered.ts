@@ -29,6 +29,7 @@ import { Scrape } from '../../support/scrape';
 
 export const NOTHING_WAITS: BacklogCounts = {
   pending: 0,
+  unreachable: 0,
   oldestPendingSeconds: 0,
   outboxDue: 0,
   outboxScheduled: 0,

@@ -42,6 +42,7 @@ it('counts the depth on from what other replicas have added, once a scrape has r
 it('shows how long the oldest request waits, and what waits for Telegram', async () => {
   metered().world.backlog = {
     pending: 3,
+    unreachable: 0,
     oldestPendingSeconds: 61.5,
     outboxDue: 7,
     outboxScheduled: 2,

@@ -231,7 +231,7 @@ describe('people', () => {
 });
 
 describe('properties that a later version enforces', () => {
-  it.each([['claim', { classes: { critical: { claim: '5m' } } }]])(
+  it.each([['digest', { classes: { critical: { digest: true } } }]])(
     'refuses %s, with the words of what this version enforces',
     (property, others) => {
       expect(refusalOfRule({}, others)).toEqual([
@@ -243,6 +243,15 @@ describe('properties that a later version enforces', () => {
       ]);
     },
   );
+
+  it.each([
+    [{ timeout: '30m', maximum: '15m' }, 'The `maximum` of this class is shorter than its `timeout`.'],
+    [{ claim: '5m' }, 'A claim delays the chain of a class, and this class has none.'],
+    [{ claim: '1s' }, 'must be a duration from 10s to 168h, such as 5m'],
+    [{ maximum: '1s' }, 'must be a duration from 10s to 168h, such as 30m'],
+  ])('refuses a class with %j', (critical, words) => {
+    expect(refusalOfRule({}, { classes: { critical } })).toEqual([expect.stringContaining(words)]);
+  });
 
   it('refuses grants for a class of which every request is asked by a rule', () => {
     expect(refusalOfRule({}, { classes: { critical: { grants: true } } })).toEqual([

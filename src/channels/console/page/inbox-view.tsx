@@ -7,8 +7,10 @@ import { useStream } from './stream-context';
 import { TEXTS } from './texts';
 import { TimeLeft } from './time-left';
 import { useKeys } from './use-keys';
+import { useNow } from './use-now';
 
 const T = TEXTS.inbox;
+const EVERY_MS = 1_000;
 
 interface Group {
   readonly session: string;
@@ -37,11 +39,19 @@ function Row({ item }: { item: Item }) {
         <span className="row-line">{item.line}</span>
         <span className="row-meta">
           {item.agent} · {item.tool}
+          <ClaimNote claim={item.claim} />
           {item.class !== null && item.class !== 'normal' && <span className="chip">{item.class}</span>}
         </span>
       </Link>
     </li>
   );
+}
+
+/** The person who is on it, as long as that lasts. */
+function ClaimNote({ claim }: { claim: Item['claim'] }) {
+  const now = useNow(EVERY_MS);
+  if (claim === null || Date.parse(claim.until) <= now) return null;
+  return <span className="chip">{TEXTS.claim[claim.kind](claim.who)}</span>;
 }
 
 /** Asks for the right to notify, and notifies of a request that arrives while the page is hidden. */
@@ -70,6 +80,9 @@ function Notifier() {
     </button>
   );
 }
+
+/** Changes with the claim and the end of a request. */
+const markOf = (item: Item | undefined): string => JSON.stringify([item?.expiresAt, item?.claim]);
 
 /** The pending requests, and one request beside them; on a phone either of both. */
 export function InboxView({ id }: { id: string | null }) {
@@ -127,6 +140,7 @@ export function InboxView({ id }: { id: string | null }) {
             key={id}
             id={id}
             isPending={at !== -1}
+            change={markOf(order[at])}
             next={next && next.id !== id ? next.id : null}
           />
         )}

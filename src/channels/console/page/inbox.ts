@@ -16,6 +16,7 @@ export interface Inbox {
 interface Events {
   readonly inbox: { readonly items: readonly Item[] };
   readonly asked: Item;
+  readonly changed: Item;
   readonly settled: { readonly id: string };
   readonly 'crowded-out': { readonly id: string };
 }
@@ -56,6 +57,7 @@ export class InboxStream {
     on('asked', (item) =>
       this.set({ items: [...this.without(item.id), item].toSorted(byEnd), arrived: item }),
     );
+    on('changed', (item) => this.set({ items: [...this.without(item.id), item].toSorted(byEnd) }));
     on('settled', ({ id }) => this.set({ items: this.without(id) }));
     on('crowded-out', ({ id }) => this.set({ items: this.without(id) }));
   }

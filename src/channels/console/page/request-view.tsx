@@ -3,6 +3,7 @@ import { Link } from '@tanstack/react-router';
 import { useEffect } from 'react';
 import { ActionParts, Marked } from './action-parts';
 import { api, bodyOf, Refusal, type Action, type Approval } from './api';
+import { ClaimBar } from './claim-bar';
 import { DecisionBar } from './decision-bar';
 import { Empty, Failure, Loading, Moment, StatusBadge } from './notes';
 import { needsCertainPeople, Quorum } from './quorum';
@@ -129,6 +130,7 @@ function Complete({ approval, action, next }: { approval: Approval; action: Acti
         </header>
         {!isPending && <Outcome approval={approval} action={action} />}
         <Quorum approval={approval} />
+        {isPending && <ClaimBar approval={approval} />}
         {action.warnings.length > 0 && (
           <section className="warnings" aria-label={T.warnings}>
             <ul>
@@ -168,14 +170,19 @@ function Complete({ approval, action, next }: { approval: Approval; action: Acti
   );
 }
 
-/** @param isPending the inbox has it; when that changes, somebody has decided */
+/**
+ * @param isPending the inbox has it; when that changes, somebody has decided
+ * @param change of another person, who claimed it or gave it more time
+ */
 export function RequestView({
   id,
   isPending,
+  change,
   next,
 }: {
   id: string;
   isPending: boolean;
+  change: string;
   next: string | null;
 }) {
   const queries = useQueryClient();
@@ -193,7 +200,7 @@ export function RequestView({
   useEffect(() => {
     void queries.invalidateQueries({ queryKey: ['approval', id] });
     void queries.invalidateQueries({ queryKey: ['action', id] });
-  }, [queries, id, isPending]);
+  }, [queries, id, isPending, change]);
   const error = approval.error ?? action.error;
   if (error instanceof Refusal && (error.status === 404 || error.status === 400))
     return <Empty title={T.gone}>{error.message}</Empty>;

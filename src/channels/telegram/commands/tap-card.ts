@@ -1,7 +1,9 @@
 import { Command, CommandBus, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import {
+  AlreadyClaimed,
   AlreadySettled,
   Expired,
+  NoMoreTime,
   NotDecidable,
   ReasonRequired,
   type Approval,
@@ -12,8 +14,19 @@ import type { Person } from '../../../kernel/actor';
 import { DecideApprovalCommand } from '../../../approvals/commands/decide-approval';
 import { TakeBackDecisionCommand } from '../../../approvals/commands/take-back-decision';
 import { DomainError, RateLimited } from '../../../kernel/errors';
-import { parseCallbackData, parseTakeBackTap, type Tap } from '../operators/callback-data';
+import { ClaimApprovalCommand } from '../../../approvals/commands/claim-approval';
+import { ExtendApprovalCommand } from '../../../approvals/commands/extend-approval';
+import {
+  parseCallbackData,
+  parseClaimTap,
+  parseTakeBackTap,
+  type ClaimTap,
+  type Tap,
+} from '../operators/callback-data';
 import { CardStore, type Card } from '../card-store';
+
+/** One tap for more time. */
+const MORE_TIME_SECONDS = 15 * 60;
 
 /** Result of a decision, for the answer to the operator. */
 export type DecisionResult =
@@ -26,6 +39,12 @@ export type TapResult =
   | DecisionResult
   /** This person has no decision any more. */
   | { readonly kind: 'taken-back'; readonly approval: PendingApproval }
+  /** The person is on it, or comes back to it. */
+  | { readonly kind: 'claimed' | 'snoozed' | 'extended'; readonly approval: PendingApproval }
+  /** Another person is on it. */
+  | { readonly kind: 'claimed-by-another'; readonly approval: PendingApproval }
+  /** It may wait no longer. */
+  | { readonly kind: 'no-more-time'; readonly approval: PendingApproval; readonly latest: Date }
   /** The class demands a reason: the person chooses one, or replies to the card with it. */
   | { readonly kind: 'reason-required'; readonly nonce: string; readonly cardMessageId: string }
   | TapRefusal;
@@ -82,6 +101,12 @@ export class TapCardHandler implements ICommandHandler<TapCardCommand> {
       const approval = await this.commands.execute(new TakeBackDecisionCommand(card.approvalId, by));
       return { kind: 'taken-back', approval };
     }
+    const claim = parseClaimTap(callbackData);
+    if (claim !== null) {
+      const card = await this.cards.findByNonce(claim.nonce);
+      if (card?.chatId !== chatId || card.messageId !== messageId) return { kind: 'unknown-button' };
+      return this.claim(claim, card.approvalId, by);
+    }
     const tap = parseCallbackData(callbackData);
     const card = tap && (await this.cards.findByNonce(tap.nonce));
     if (!tap || card?.chatId !== chatId || (card.messageId ?? messageId) !== messageId)
@@ -95,6 +120,28 @@ export class TapCardHandler implements ICommandHandler<TapCardCommand> {
     } catch (error) {
       if (!(error instanceof ReasonRequired)) throw error;
       return { kind: 'reason-required', nonce: card.nonce, cardMessageId: messageId };
+    }
+  }
+
+  private async claim({ kind }: ClaimTap, id: string, by: Person): Promise<TapResult> {
+    try {
+      switch (kind) {
+        case 'claim':
+          return { kind: 'claimed', approval: await this.commands.execute(new ClaimApprovalCommand(id, by)) };
+        case 'snooze': {
+          const command = new ClaimApprovalCommand(id, by, 'snoozed');
+          return { kind: 'snoozed', approval: await this.commands.execute(command) };
+        }
+        case 'more-time': {
+          const command = new ExtendApprovalCommand(id, by, MORE_TIME_SECONDS, true);
+          return { kind: 'extended', approval: await this.commands.execute(command) };
+        }
+      }
+    } catch (error) {
+      if (error instanceof AlreadyClaimed) return { kind: 'claimed-by-another', approval: error.approval };
+      if (error instanceof NoMoreTime)
+        return { kind: 'no-more-time', approval: error.approval, latest: error.latest };
+      throw error;
     }
   }
 }

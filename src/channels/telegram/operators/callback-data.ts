@@ -52,6 +52,25 @@ export const takeBackCallbackData = (nonce: string): string => `${VERSION}:b:${n
 /** The nonce of the card whose decision its person takes back; null for other data. */
 export const parseTakeBackTap = (data: string): string | null => TAKE_BACK_FORMAT.exec(data)?.[1] ?? null;
 
+/** A button that decides nothing: the person is on it, comes back to it, or gives it more time. */
+export interface ClaimTap {
+  readonly kind: 'claim' | 'snooze' | 'more-time';
+  readonly nonce: string;
+}
+
+const CLAIM_FORMAT = /^1:([lye]):([A-Za-z0-9_-]{22})$/;
+const CLAIM_LETTER = { claim: 'l', snooze: 'y', 'more-time': 'e' } as const;
+const CLAIM_KINDS = { l: 'claim', y: 'snooze', e: 'more-time' } as const;
+
+export const claimCallbackData = ({ kind, nonce }: ClaimTap): string =>
+  `${VERSION}:${CLAIM_LETTER[kind]}:${nonce}`;
+
+/** Parses the data of a button that claims, snoozes or gives more time; null for other data. */
+export function parseClaimTap(data: string): ClaimTap | null {
+  const [, letter, nonce] = CLAIM_FORMAT.exec(data) ?? [];
+  return nonce === undefined ? null : { kind: CLAIM_KINDS[letter as keyof typeof CLAIM_KINDS], nonce };
+}
+
 /** The ends of a grant, by the letter in the data of its button. */
 export const GRANT_ENDS = {
   h: { seconds: 3600, uses: null, words: '1 h' },

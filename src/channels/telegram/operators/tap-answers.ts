@@ -1,7 +1,8 @@
 import type { DecidedApproval, PendingApproval, SettledApproval, Verdict } from '../../../approvals/approval';
 import { labelActor, type Actor } from '../../../kernel/actor';
 import { beginning } from '../../../cards/excerpt';
-import { utc } from '../../../cards/moments';
+import { nameOfClaimer } from '../../../kernel/claim';
+import { clockTime, utc } from '../../../cards/moments';
 import { visibleLine } from '../../../cards/visible-text/visible-text';
 
 /** Keeps the whole answer, which is plain text, below Telegram's limit of 200 characters. */
@@ -48,6 +49,28 @@ export function countedAnswer({ required, decisions }: PendingApproval): string 
 export function takenBackAnswer(): string {
   return '↩️ Taken back: you have no decision here any more. The agent waits.';
 }
+
+export const claimedAnswer = (): string =>
+  '🙋 You are on it. Nothing is decided, and everybody may still decide.';
+
+export const snoozedAnswer = (): string => '💤 This chat is reminded in 5 minutes. Nothing is decided.';
+
+/** For a tap on the claim of another person. */
+export function claimedByAnotherAnswer({ claim }: PendingApproval): string {
+  const who = claim ? beginning(visibleLine(nameOfClaimer(claim)), MAX_NAME_LENGTH) : 'Another person';
+  const until = claim ? ` until ${clockTime(claim.until)} UTC` : '';
+  return `🙋 ${who} is on it${until}. Nothing is decided, and you may still decide.`;
+}
+
+/** For a tap that gave more time. The call of an agent that came by a connector has a deadline of its own. */
+export function extendedAnswer({ expiresAt, connector }: PendingApproval): string {
+  const deadline =
+    connector === null ? '' : ' The agent’s own call may end earlier; the same call joins it again.';
+  return `⏰ It waits until ${utc(expiresAt)}.${deadline}`;
+}
+
+export const noMoreTimeAnswer = (latest: Date): string =>
+  `⏰ Nothing was changed: it may wait until ${utc(latest)} at the latest.`;
 
 export const needsPasskeyAnswer = (): string =>
   '🔑 Not approved. The policy asks for your passkey: open the console, sign in with it, and approve there.';

@@ -31,9 +31,12 @@ import { parseAnswerTap, type AnswerTap } from './answer-data';
 import {
   anonymousAnswer,
   answersOfferedAnswer,
+  claimedAnswer,
+  claimedByAnotherAnswer,
   countedAnswer,
   decidedAnswer,
   expiredAnswer,
+  extendedAnswer,
   failedAnswer,
   grantedAnswer,
   grantedOnceAnswer,
@@ -41,12 +44,14 @@ import {
   grantsOfferedAnswer,
   notDecidableAnswer,
   needsPasskeyAnswer,
+  noMoreTimeAnswer,
   notEligibleAnswer,
   notOperatorAnswer,
   reasonRequiredAnswer,
   reasonsOfferedAnswer,
   revokedAnswer,
   settledAnswer,
+  snoozedAnswer,
   stillWorkingAnswer,
   stopOfAnotherAnswer,
   stoppedAnswer,
@@ -512,6 +517,9 @@ const SHOWN: ReadonlySet<Result['kind']> = new Set([
   'decided',
   'counted',
   'taken-back',
+  'claimed',
+  'snoozed',
+  'extended',
   'stopped',
   'grants-offered',
   'reasons-offered',
@@ -570,6 +578,16 @@ function answerTo(result: Result): string {
       return countedAnswer(result.approval);
     case 'taken-back':
       return takenBackAnswer();
+    case 'claimed':
+      return claimedAnswer();
+    case 'snoozed':
+      return snoozedAnswer();
+    case 'extended':
+      return extendedAnswer(result.approval);
+    case 'claimed-by-another':
+      return claimedByAnotherAnswer(result.approval);
+    case 'no-more-time':
+      return noMoreTimeAnswer(result.latest);
     case 'not-eligible':
       return notEligibleAnswer();
     case 'needs-passkey':
