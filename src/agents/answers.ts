@@ -8,7 +8,11 @@ import { labelActor } from '../kernel/actor';
 import { DomainError } from '../kernel/errors';
 
 /** All that a held call keeps of its request while it waits. */
-export type Awaited = Pick<ApprovalRequest, 'id' | 'keyId' | 'expiresAt'> & { readonly status: 'pending' };
+export type Awaited = Pick<ApprovalRequest, 'id' | 'keyId' | 'expiresAt'> & {
+  readonly status: 'pending';
+  /** Every place of its chain refuses it; missing: somebody may see it. */
+  readonly isUnreachable?: true;
+};
 
 /** The end of a held call: the request was settled, or the wait ended. */
 export type Ending =
@@ -82,7 +86,11 @@ export function answerTo({ kind, approval }: Ending): Answer {
         message: settledMessage(approval),
       };
     case 'deadline':
-      return { kind, allow: false, message: `Countersign: nobody has answered yet. ${stillOpen(approval)}` };
+      return {
+        kind,
+        allow: false,
+        message: `Countersign: ${approval.isUnreachable ? 'nobody could be reached yet' : 'nobody has answered yet'}. ${stillOpen(approval)}`,
+      };
     case 'stopping':
       return {
         kind,

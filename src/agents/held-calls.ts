@@ -12,6 +12,7 @@ import {
 } from '../approvals/approval';
 import { AcknowledgeApprovalCommand } from '../approvals/commands/acknowledge-approval';
 import { CancelApprovalCommand } from '../approvals/commands/cancel-approval';
+import type { Left } from '../approvals/approval-store';
 import { DepartFromApprovalCommand } from '../approvals/commands/depart-from-approval';
 import { EnqueueApprovalCommand } from '../approvals/commands/enqueue-approval';
 import { JoinApprovalCommand } from '../approvals/commands/join-approval';
@@ -260,9 +261,10 @@ export class HeldCalls implements OnModuleDestroy {
         const taken = await this.commands.execute(new TakeAnswerCommand(id, hold));
         return taken ? { kind: 'settled', approval, hold } : { kind: 'superseded', approval };
       }
-      await this.depart(id, hold, caller, signal.aborted);
+      const left = await this.depart(id, hold, caller, signal.aborted);
       if (signal.aborted) return { kind: 'gone', approval: awaited };
-      return { kind: this.clock.monotonicMs() >= until ? 'deadline' : 'stopping', approval: awaited };
+      const kind = this.clock.monotonicMs() >= until ? 'deadline' : 'stopping';
+      return { kind, approval: asLeft(awaited, left) };
     } catch (error) {
       // The caller receives the error and no longer waits.
       await this.depart(id, hold, caller, signal.aborted);
@@ -270,16 +272,20 @@ export class HeldCalls implements OnModuleDestroy {
     }
   }
 
-  private async depart(id: string, hold: Hold, caller: Identity, abandoned: boolean): Promise<void> {
+  /** @returns the request as it is left; null: it is not pending, or that is not known */
+  private async depart(id: string, hold: Hold, caller: Identity, abandoned: boolean): Promise<Left | null> {
+    let left: Left | null = null;
     await this.bestEffort('a departure', async () => {
-      const since = await this.commands.execute(new DepartFromApprovalCommand(id, hold));
-      if (!abandoned || since === null) return;
+      left = await this.commands.execute(new DepartFromApprovalCommand(id, hold));
+      if (!abandoned || left === null) return;
+      const { departure: since } = left;
       const timer = setTimeout(() => {
         this.abandoning.delete(timer);
         this.abandoned = this.abandoned.then(() => this.abandon(id, since, caller));
       }, ABANDONED_AFTER_MS);
       this.abandoning.add(timer.unref());
     });
+    return left;
   }
 
   private async abandon(id: string, since: Departure, caller: Identity): Promise<void> {
@@ -319,3 +325,10 @@ export class HeldCalls implements OnModuleDestroy {
     }
   }
 }
+
+/** The request with what people did while its caller waited. */
+const asLeft = (awaited: Awaited, left: Left | null): Awaited => ({
+  ...awaited,
+  ...(left && { expiresAt: left.expiresAt }),
+  ...(left?.isUnreachable && { isUnreachable: true }),
+});

@@ -370,11 +370,15 @@ export const TAKE: Statement = {
   text: `update approvals set holder = null where id = $1 and joined = $2 and status <> 'pending' returning id`,
 };
 
+/** True if no step of its chain reached anybody, and no message has shown it since. */
+export const UNREACHABLE = `unreachable_at is not null and not exists (
+    select from cards where approval_id = approvals.id and message_id is not null)`;
+
 /** Parameters: id, hold. */
 export const DEPART: Statement = {
   name: 'approval-depart',
   text: `update approvals set departed = joined + 1, holder = null where id = $1 and joined = $2
-    returning status, departed`,
+    returning status, departed, expires_at, ${UNREACHABLE} as unreachable`,
 };
 
 /**
@@ -568,10 +572,6 @@ const DECISIONS = `case when required is not null or settled_by_kind in ('telegr
       'at', decided_at, 'displayDigest', display_digest, 'signed', signed::json, 'person', case when required is not null
         then ${ELIGIBLE_PERSON('by_kind', 'by_id')} end) order by decided_at, by_kind, by_id)
     from decisions where approval_id = approvals.id) end as decisions`;
-
-/** True if no step of its chain reached anybody, and no message has shown it since. */
-export const UNREACHABLE = `unreachable_at is not null and not exists (
-    select from cards where approval_id = approvals.id and message_id is not null)`;
 
 const snapshotWith = (
   approval: string,

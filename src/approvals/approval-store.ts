@@ -89,6 +89,15 @@ export interface TurnDecisions {
   readonly decisions: readonly (DecidedApproval & { readonly displayDigest: string })[];
 }
 
+/** A pending request that its caller has left. */
+export interface Left {
+  readonly departure: Departure;
+  /** People may have given it more time since the caller asked. */
+  readonly expiresAt: Date;
+  /** True if no step of its chain reaches anybody. */
+  readonly isUnreachable: boolean;
+}
+
 /** An attempt of a person with a pending request. */
 export type Attempt = Verdict | 'taken-back' | ClaimKind | 'extended';
 
@@ -343,7 +352,7 @@ export abstract class ApprovalStore {
    *
    * @returns null when it is not pending, or another caller joined after this one.
    */
-  abstract depart(id: string, hold: Hold): Promise<Departure | null>;
+  abstract depart(id: string, hold: Hold): Promise<Left | null>;
 
   /**
    * Cancels a pending request before `expiresAt`, without reading its text. The receipt is signed later.

@@ -92,6 +92,7 @@ import {
   type Attempt,
   type DecisionRefusal,
   type DueLook,
+  type Left,
   type Look,
   type CoveredApproval,
   type LateAttempt,
@@ -540,9 +541,15 @@ export class PostgresApprovalStore extends ApprovalStore {
     return (await this.change(id, TAKE, [id, hold])).length > 0;
   }
 
-  async depart(id: string, hold: Hold): Promise<Departure | null> {
-    const [row] = await this.change<{ status: ApprovalStatus; departed: Departure }>(id, DEPART, [id, hold]);
-    return row?.status === 'pending' ? row.departed : null;
+  async depart(id: string, hold: Hold): Promise<Left | null> {
+    const [row] = await this.change<{
+      status: ApprovalStatus;
+      departed: Departure;
+      expires_at: Date;
+      unreachable: boolean;
+    }>(id, DEPART, [id, hold]);
+    if (row?.status !== 'pending') return null;
+    return { departure: row.departed, expiresAt: row.expires_at, isUnreachable: row.unreachable };
   }
 
   async cancel(

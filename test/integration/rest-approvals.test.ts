@@ -66,6 +66,9 @@ describe('POST /api/approvals', () => {
       policy: null,
       required: { approvals: 1, rejections: 1, from: [], via: 'any', reason: 'optional' },
       decisions: [],
+      claimedBy: null,
+      snoozedBy: null,
+      extendedBy: null,
     });
     expect((await service.api.get(approval.id)).body).toEqual(approval);
   });

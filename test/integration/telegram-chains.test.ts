@@ -83,6 +83,12 @@ const auditOf = async ({ id }: ApprovalJson) =>
     )
   ).map(({ type }) => type);
 
+/** The number that the alert CountersignUnreachable watches. */
+async function unreachable(): Promise<number> {
+  const text = await (await fetch(`${rig.app.url}/metrics`)).text();
+  return Number(/^escalation_unreachable (\d+)$/m.exec(text)?.[1]);
+}
+
 const startBot = (user: number) => rig.chat.say('/start', { chat: user, user });
 
 const leadHasStarted = async () => {
@@ -151,6 +157,21 @@ it('tells at once if no step reaches anybody, goes on to wait, and says so at th
     rig.events('escalation.unreachable').some(({ approvalId }) => approvalId === approval.id),
   );
   expect(await rig.statusOf(approval)).toBe('pending');
+  await until('the alert has its number', async () => (await unreachable()) === 1);
+  const held = await rig.api.call<{ hookSpecificOutput: { permissionDecisionReason: string } }>(
+    'agent',
+    'POST',
+    '/connectors/claude-code/hook',
+    {
+      session_id: 's',
+      hook_event_name: 'PreToolUse',
+      tool_name: 'Bash',
+      tool_input: production.toolInput,
+      cwd: production.cwd,
+    },
+    { 'countersign-wait-seconds': '3' },
+  );
+  expect(held.body.hookSpecificOutput.permissionDecisionReason).toContain('nobody could be reached yet');
   await rig.database.query(`update approvals set expires_at = now() where id = $1`, [approval.id]);
   const { body } = await rig.api.get(approval.id);
   expect(body).toMatchObject({
@@ -165,6 +186,7 @@ it('says nothing like that while Telegram is out of order', async () => {
   await until('a send has failed', async () => (await rig.calls('sendMessage', SRE)).length > 0);
   await nextStepIsPlanned(approval, 1);
   expect(await auditOf(approval)).toEqual(['approval.enqueued']);
+  expect(await unreachable()).toBe(0);
 });
 
 it('a person who has blocked the bot is asked no more before they start it again', async () => {

@@ -15,8 +15,8 @@ export function denialOf({ status, decision, reason, createdAt, expiresAt }: App
     case 'cancelled':
       return `Countersign: the request was cancelled${reason === null ? '' : ` (${reason})`}. ${NOBODY_SAID_NO}.`;
     case 'expired': {
-      const within = span(Date.parse(createdAt), Date.parse(expiresAt));
-      return `Countersign: nobody answered within ${within}. ${NOBODY_SAID_NO}; ask again if it is still needed.`;
+      const why = reason ?? `nobody answered within ${span(Date.parse(createdAt), Date.parse(expiresAt))}`;
+      return `Countersign: ${why}. ${NOBODY_SAID_NO}; ask again if it is still needed.`;
     }
     default:
       return `Countersign: the service answered “${visibleLine(status)}”, which this version does not know. The tool did not run: upgrade countersign on the machine of the agent.`;

@@ -322,7 +322,7 @@ const ENQUEUE_MISSING_CARDS: Statement = {
   returning id`,
 };
 
-/** Parameters: lane, old chat. Pending requests with a chain, whose card was in the chat that moved. */
+/** Parameters: lane, old chat, new chat. Pending requests with a chain, whose card was in the chat that moved and is not in the new one. */
 const ENQUEUE_MOVED_CARDS: Statement = {
   name: 'outbox-enqueue-moved-cards',
   text: `
@@ -330,6 +330,7 @@ const ENQUEUE_MOVED_CARDS: Statement = {
   select a.id, 'card', $1, ${URGENCY.card}, now(), now() from approvals a
   where a.status = 'pending' and a.expires_at > now()
     and exists (select from cards c where c.approval_id = a.id and c.chat_id = $2 and c.message_id is not null)
+    and not exists (select from cards c where c.approval_id = a.id and c.chat_id = $3 and c.message_id is not null)
     and exists (select from outbox step where step.approval_id = a.id and step.kind = 'step')
   on conflict do nothing
   returning id`,
@@ -489,7 +490,7 @@ export class CardStore {
 
   /** Enqueues the cards of chains that were in a chat which moved. @returns their number. */
   async enqueueMoved(fromChatId: string, toChatId: string): Promise<number> {
-    const values = [formatLane({ chatId: toChatId, threadId: NO_TOPIC }), fromChatId];
+    const values = [formatLane({ chatId: toChatId, threadId: NO_TOPIC }), fromChatId, toChatId];
     return (await this.database.query(ENQUEUE_MOVED_CARDS, values)).length;
   }
 

@@ -64,6 +64,12 @@ describe('the model is told', () => {
     expect(message).toContain('2026-08-01T12:30:00.000Z');
   });
 
+  it('at a deadline that nobody could be reached', () => {
+    const { message } = answerTo({ kind: 'deadline', approval: { ...pending, isUnreachable: true } });
+    expect(message).toMatch(/nobody could be reached yet/);
+    expect(message).toMatch(NOT_A_NO);
+  });
+
   it.each([
     [
       new InvalidInput([{ path: 'session_id', message: 'must not be empty' }]),

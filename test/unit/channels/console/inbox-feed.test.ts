@@ -9,13 +9,17 @@ const MAX_ITEMS = 1_000;
 const at = (n: number) => new Date(Date.UTC(2026, 0, 1) + n * 1_000);
 
 /** A feed over requests whose number is the second in which they end. */
-function feedOver(pending: Set<number>, hidden: ReadonlySet<number> = new Set()) {
+function feedOver(
+  pending: Set<number>,
+  hidden: ReadonlySet<number> = new Set(),
+  marks: ReadonlyMap<number, string> = new Map(),
+) {
   const ids = () =>
     [...pending]
       .filter((n) => !hidden.has(n))
       .toSorted((a, b) => a - b)
       .slice(0, MAX_ITEMS)
-      .map(String);
+      .map((n) => ({ id: String(n), mark: marks.get(n) ?? '' }));
   const queries = { execute: () => Promise.resolve(ids()) } as unknown as QueryBus;
   const get = (id: string) =>
     Promise.resolve({
@@ -78,6 +82,26 @@ it('a request that is not shown any more is settled only if it has ended, whenev
   expect(seen.slice(1).map(({ event, data }) => [event, 'id' in data && data.id])).toEqual([
     ['crowded-out', '20'],
     ['asked', '2000'],
+  ]);
+  feed.onModuleDestroy();
+});
+
+it('a request whose mark changes is sent again, once', async () => {
+  const marks = new Map<number, string>();
+  const { feed, seen, look } = feedOver(new Set([1, 2]), new Set(), marks);
+  await until('the inbox is sent', () => seen.length === 1);
+  marks.set(2, 'olivia');
+  look();
+  await until('the change is sent', () => seen.length === 2);
+  look();
+  await until('the next change is sent', () => {
+    marks.set(1, 'paul');
+    look();
+    return seen.length === 3;
+  });
+  expect(seen.slice(1).map(({ event, data }) => [event, 'id' in data && data.id])).toEqual([
+    ['changed', '2'],
+    ['changed', '1'],
   ]);
   feed.onModuleDestroy();
 });
