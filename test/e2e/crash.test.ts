@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Api } from '../support/api';
 import {
@@ -12,7 +13,7 @@ import {
 } from '../support/processes';
 import { buttonsOf, SandboxClient } from '../support/sandbox-client';
 import { until } from '../support/until';
-import { telegramEnvironment } from '../support/well-known';
+import { CHAT_ID, telegramEnvironment } from '../support/well-known';
 
 let sandbox: Program;
 let chat: SandboxClient;
@@ -71,5 +72,40 @@ it('after kill -9 the request is pending, its card works, and the agent that com
 
   const third = await Service.start(environment);
   expect((await api.get(approval.id)).body.status).toBe('approved');
+  await third.stop();
+});
+
+it('after kill -9 between two steps of a chain, and behind the last one, each step is asked once', async () => {
+  const folder = temporaryDirectory();
+  const policy = join(folder, 'policy.yaml');
+  const leads = new SandboxClient(chat.url, -1002);
+  writeFileSync(
+    policy,
+    `
+version: 1
+rules: []
+destinations: { everyone: { telegram: ${CHAT_ID} }, leads: { telegram: ${leads.chat} } }
+chains: { default: [ { to: everyone }, { after: 10s, to: leads } ] }
+`,
+  );
+  const chained = { ...environment, DATA_DIR: join(folder, 'data'), POLICY_FILE: policy };
+  const first = await Service.start(chained);
+  const api = new Api(first.url);
+  const { body: approval } = await api.enqueue({ timeoutSeconds: 600 });
+  const card = await chat.card(approval.id);
+  await first.kill();
+  // The time of the step passes while no service runs, or as soon as it does.
+  const second = await Service.start(chained);
+  await leads.card(approval.id);
+  await second.kill();
+  const third = await Service.start(chained);
+  expect((await api.decide(approval.id, 'approved')).status).toBe(200);
+  await until('both cards show the outcome', async () =>
+    [await chat.message(card.messageId), ...(await leads.cardsOf(approval.id))].every(
+      (message) => buttonsOf(message).length === 0,
+    ),
+  );
+  expect(await chat.cardsOf(approval.id)).toHaveLength(1);
+  expect(await leads.cardsOf(approval.id)).toHaveLength(1);
   await third.stop();
 });

@@ -3,6 +3,7 @@ import { createDataSource } from '../../src/database/data-source';
 import { isUnavailable } from '../../src/database/database';
 import { formatLane } from '../../src/channels/telegram/lane';
 import { URGENCY } from '../../src/outbox/outbox-work';
+import { LOCK_DUE_STEPS } from '../../src/approvals/chains/chain-statements';
 import { CLAIM, claimValues, type Work } from '../../src/outbox/outbox-store';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { openOutbox, type OutboxReplica } from '../support/outbox-rig';
@@ -170,6 +171,56 @@ it('however long the backlog, a claim reads a few rows', async () => {
   );
   const plan = row?.['QUERY PLAN'][0].Plan;
   expect(plan?.['Shared Hit Blocks']).toBeLessThan(100);
+});
+
+describe('with 10 000 open chains', () => {
+  const CHAINS = 10_000;
+  const STEPS_AT_ONCE = 200;
+
+  /** The blocks that a look for due steps reads by a plan that was made for any moment, and how often it scans whole tables. */
+  async function look(): Promise<{ readonly blocks: number; readonly scans: number }> {
+    await database.query('set plan_cache_mode = force_generic_plan');
+    await database.query(`prepare look as ${LOCK_DUE_STEPS.text}`);
+    const [row] = await database.query<{ 'QUERY PLAN': [{ Plan: Record<string, number> }] }>(
+      `explain (analyze, buffers, format json) execute look (${STEPS_AT_ONCE})`,
+    );
+    await database.query('deallocate look');
+    await database.query('reset plan_cache_mode');
+    const plan = row?.['QUERY PLAN'][0].Plan;
+    return {
+      blocks: (plan?.['Shared Hit Blocks'] ?? NaN) + (plan?.['Shared Read Blocks'] ?? NaN),
+      scans: JSON.stringify(plan).split('Seq Scan').length - 1,
+    };
+  }
+
+  beforeEach(() =>
+    database.query(
+      `with asked as (
+         insert into approvals (id, key_id, agent_id, session_id, request, input_digest, correlation_id, created_at, expires_at)
+         select gen_random_uuid(), 'key', 'agent', 'session', '{}', 'sha256:', 'c', now(), now() + interval '1 hour'
+         from generate_series(1, ${CHAINS}) returning id)
+       insert into outbox (approval_id, kind, lane, urgency, created_at, available_at, data)
+       select id, 'step', 'chain:', 0, now(), case when random() < 0.5 then now() + interval '5 min' else 'infinity' end, '{}'
+       from asked`,
+    ),
+  );
+  afterEach(() => database.query('truncate approvals cascade'));
+
+  it.each([
+    ['before PostgreSQL knows how many there are', null],
+    ['once it knows', 'analyze outbox, approvals'],
+  ])('a look for due steps reads a few rows, %s', async (_, know) => {
+    if (know !== null) await database.query(know);
+    const idle = await look();
+    expect(idle).toEqual({ blocks: expect.any(Number) as number, scans: 0 });
+    expect(idle.blocks).toBeLessThan(100);
+    await database.query(
+      `update outbox set available_at = now() where id in (select id from outbox order by id limit 3)`,
+    );
+    const busy = await look();
+    expect(busy.scans).toBe(0);
+    expect(busy.blocks).toBeLessThan(200);
+  });
 });
 
 describe('a lease', () => {
