@@ -158,6 +158,23 @@ classes:
     expect((await api.get(asked.id)).body.status).toBe('rejected');
   });
 
+  it('claims the open request by a key, shows everybody who is on it, and gives it more time', async () => {
+    const { body: asked } = await api.enqueue({ toolInput: { command: 'make deploy' } });
+    const page = await person.signedIn(`/console/requests/${asked.id}`);
+    const other = await person.signedIn();
+    await page.getByRole('button', { name: 'I’m on it' }).waitFor();
+    await page.keyboard.press('c');
+    await page.getByRole('status').getByText('bootstrap-operator is on it').waitFor();
+    await rowOf(other, 'make deploy').getByText('bootstrap-operator is on it').waitFor();
+    await other.goto(`${app.url}/console/requests/${asked.id}`);
+    await other.getByRole('button', { name: '+15 min' }).click();
+    await page.getByText('gave it more time').waitFor();
+    const { body } = await api.get(asked.id);
+    expect(body).toMatchObject({ status: 'pending', claimedBy: { by: { kind: 'console' } } });
+    expect(Date.parse(body.expiresAt) - Date.parse(asked.expiresAt)).toBe(15 * 60_000);
+    expect(await findBarriers(page)).toEqual([]);
+  });
+
   it('puts the request that ends first on top, whatever its session', async () => {
     await api.enqueue({ toolInput: { command: 'later' }, timeoutSeconds: 900, sessionId: 'one' });
     await api.enqueue({ toolInput: { command: 'first' }, timeoutSeconds: 300, sessionId: 'two' });
