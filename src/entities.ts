@@ -20,6 +20,7 @@ import type { Entity } from './database/data-source';
 import { LeaseEntity } from './database/lease.entity';
 import { ReplicaEntity } from './database/replica.entity';
 import { LaneStateEntity, OutboxEntity, OutboxLaneEntity } from './outbox/outbox.entities';
+import { OidcSignInEntity } from './people/oidc/oidc-sign-in.entity';
 import {
   PasskeyChallengeEntity,
   PasskeyEntity,
@@ -68,6 +69,7 @@ export const ENTITIES: readonly Entity[] = [
   PersonEntity,
   PasskeyEntity,
   PasskeyInviteEntity,
+  OidcSignInEntity,
   PasskeyChallengeEntity,
   DirectLaneEntity,
   PolicyVersionEntity,

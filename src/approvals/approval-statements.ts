@@ -148,12 +148,12 @@ export const FIND_BY_IDEMPOTENCY_KEY: Statement = {
 };
 
 /**
- * True if the deciding key or passkey and the asking key have the same owner. Keys without an owner are not compared. $3 and $4: kind
+ * True if the deciding key or person and the asking key have the same owner. Keys without an owner are not compared. $3 and $4: kind
  * and id of the actor.
  */
 export const SAME_OWNER = `$3 in ('api', 'console') and exists (
       select from api_keys as asker where asker.name = approvals.key_id
-        and ($4 = 'person:' || lower(btrim(asker.owner)) or exists (select from api_keys as decider
+        and ($4 in ('person:' || lower(btrim(asker.owner)), 'oidc:' || lower(btrim(asker.owner))) or exists (select from api_keys as decider
           where decider.name = $4 and lower(decider.owner) = lower(asker.owner))))`;
 
 /**

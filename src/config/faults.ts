@@ -15,6 +15,7 @@ const OUR_PREFIXES = [
   'POLICY_',
   'DIGEST_',
   'CONSOLE_',
+  'OIDC_',
 ];
 
 /** Reports all faults of the environment at once, one line each, each with the variable's name. */
@@ -109,6 +110,16 @@ export function crossFaults(values: Record<string, string>): string[] {
   }
   if (env.CONSOLE_ENABLED === true && !isSet('CONSOLE_URL') && !isLoopback(env.HOST ?? ''))
     faults.push('CONSOLE_URL: required when CONSOLE_ENABLED is true and HOST is not a loopback address');
+  const oidc = ['OIDC_ISSUER', 'OIDC_CLIENT_ID', 'OIDC_CLIENT_SECRET'] as const;
+  if (oidc.some(isSet)) {
+    const missing = oidc.filter((name) => !isSet(name));
+    for (const name of missing)
+      faults.push(`${name}: required, because the sign-in at an OpenID provider needs ${oidc.join(', ')}`);
+    if (env.CONSOLE_ENABLED === false || (!isSet('CONSOLE_URL') && !isLoopback(env.HOST ?? '')))
+      faults.push(
+        'OIDC_ISSUER: needs the console; set CONSOLE_URL, and leave CONSOLE_ENABLED unset, or remove it',
+      );
+  }
   if (env.METRICS_PORT !== undefined && env.METRICS_PORT !== 0 && env.METRICS_PORT === env.PORT) {
     faults.push('METRICS_PORT: must differ from PORT; it is a listener of its own');
   }

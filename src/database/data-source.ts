@@ -40,6 +40,7 @@ import { AddClaims1795464000060 } from '../../migrations/1795464000060-AddClaims
 import { AddExtensions1795464000061 } from '../../migrations/1795464000061-AddExtensions';
 import { AddFatigue1795464000063 } from '../../migrations/1795464000063-AddFatigue';
 import { AddRotaOverrides1795464000062 } from '../../migrations/1795464000062-AddRotaOverrides';
+import { AddOpenIdConnect1795464000064 } from '../../migrations/1795464000064-AddOpenIdConnect';
 import { AddTopics1795464000012 } from '../../migrations/1795464000012-AddTopics';
 import { AddCardPieces1795464000013 } from '../../migrations/1795464000013-AddCardPieces';
 
@@ -145,6 +146,7 @@ export function createDataSource(
       AddExtensions1795464000061,
       AddRotaOverrides1795464000062,
       AddFatigue1795464000063,
+      AddOpenIdConnect1795464000064,
     ],
     migrationsTransactionMode: 'all',
     applicationName: 'countersign',

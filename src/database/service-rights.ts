@@ -31,6 +31,7 @@ export const TABLE_RIGHTS = {
   lane_states: CHANGE,
   lanes: CHANGE,
   leases: CHANGE,
+  oidc_sign_ins: CHANGE,
   outbox: CHANGE,
   outbox_lanes: CHANGE,
   passkey_challenges: CHANGE,

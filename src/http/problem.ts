@@ -40,6 +40,8 @@ const HTTP_STATUS = {
   'passkey.refused': 403,
   'passkey.required': 403,
   'passkey.not-found': 404,
+  'oidc.refused': 401,
+  'oidc.unavailable': 503,
   'database.unavailable': 503,
   'telegram.unavailable': 503,
   'receipt.unavailable': 503,

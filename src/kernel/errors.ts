@@ -28,6 +28,8 @@ export type DomainCode =
   | 'passkey.refused'
   | 'passkey.required'
   | 'passkey.not-found'
+  | 'oidc.refused'
+  | 'oidc.unavailable'
   | 'receipt.unavailable'
   | 'audit.checkpoint-unwritable'
   | 'access.unauthenticated'

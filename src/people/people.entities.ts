@@ -16,6 +16,14 @@ export class PersonEntity {
 
   @Column('text', { array: true })
   groups!: string[];
+
+  /** In lower case; null: the person does not sign in by e-mail at the OpenID provider. */
+  @Column('text', { nullable: true })
+  email!: string | null;
+
+  /** The person's `sub` at the OpenID provider, which then counts alone. */
+  @Column('text', { nullable: true })
+  subject!: string | null;
 }
 
 /** One lane in which a channel reaches one account directly: the person has begun to talk to us there. */

@@ -81,9 +81,10 @@ const APPLY: Statement = {
     insert into policy_versions (version, document, source, created_at) select $2, $3, $4, at from activated
     on conflict (version) do nothing
   ), named as (
-    insert into people (version, name, telegram, groups)
+    insert into people (version, name, telegram, groups, email, subject)
     select $2, key, (value ->> 'telegram')::bigint,
-      array(select json_array_elements_text(coalesce(value -> 'groups', '[]')))
+      array(select json_array_elements_text(coalesce(value -> 'groups', '[]'))), lower(value ->> 'email'),
+      value ->> 'subject'
     from activated, json_each(coalesce($3::json -> 'people', '{}'))
     on conflict do nothing
   ), recorded as (

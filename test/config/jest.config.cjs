@@ -36,7 +36,7 @@ module.exports = {
   moduleNameMapper: { '^\\./otlp-tracing\\.js$': '<rootDir>/src/tracing/otlp-tracing.ts' },
   // These publish ES modules only, or import them while they run; Node does that, Jest must compile them.
   transformIgnorePatterns: [
-    '/node_modules/(?!(jose|canonicalize|@opentelemetry|unbash|@marcbachmann|@agentclientprotocol|@decimalturn)/)',
+    '/node_modules/(?!(jose|canonicalize|@opentelemetry|unbash|@marcbachmann|@agentclientprotocol|@decimalturn|openid-client|oauth4webapi)/)',
     '<rootDir>/dist/',
   ],
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.data'],

@@ -9,6 +9,7 @@ import { SigningKey } from '../../src/receipts/signing-key';
 import { Api } from '../support/api';
 import { serviceEnvironment, startTestApp, type TestApp } from '../support/app';
 import { createTestDatabase, type TestDatabase } from '../support/database';
+import { CLIENT, ForgingProvider } from '../support/openid-provider';
 import { cleanUp, freePort, temporaryDirectory } from '../support/processes';
 import { until } from '../support/until';
 
@@ -116,6 +117,47 @@ describe('the doctor’s look at the audit log', () => {
           finding('warning', /^1 rows have no seal yet, the oldest for 30\d s/, /CountersignAuditUnsealed/),
         ),
     );
+  });
+});
+
+describe('the doctor’s look at the OpenID provider', () => {
+  let provider: ForgingProvider;
+  beforeAll(async () => (provider = await ForgingProvider.open()));
+  afterAll(() => provider.close());
+
+  const diagnoseAt = (OIDC_ISSUER: string) =>
+    diagnose('openid-connect', { OIDC_ISSUER, OIDC_CLIENT_ID: CLIENT.id, OIDC_CLIENT_SECRET: CLIENT.secret });
+
+  it('asks nothing where none is configured', async () => {
+    expect(await diagnose('openid-connect')).toEqual({
+      note: 'not configured here (OIDC_ISSUER is unset)',
+      findings: [],
+    });
+  });
+
+  it('says where it sends the browser back, and that nobody may come in', async () => {
+    const { note, findings } = await diagnoseAt(provider.issuer);
+    expect(note).toBe(`${provider.issuer}, back to loopback/console/oidc/callback`);
+    expect(findings).toMatchObject(
+      finding('warning', /names no person by `email`/, /"people" of the policy/),
+    );
+  });
+
+  it('says that it is another issuer, and that it does not answer', async () => {
+    const {
+      findings: [other],
+    } = await diagnoseAt(provider.issuer.replace('127.0.0.1', 'localhost'));
+    expect(other).toMatchObject({
+      severity: 'error',
+      message: expect.stringMatching(/issuer does not match the expected issuer$/) as string,
+    });
+    const {
+      findings: [away],
+    } = await diagnoseAt(`http://127.0.0.1:${await freePort()}`);
+    expect(away).toMatchObject({
+      severity: 'error',
+      message: expect.stringMatching(/ECONNREFUSED/) as string,
+    });
   });
 });
 

@@ -3,6 +3,7 @@ import { CONFIG, type Config } from '../../config/environment';
 import { Database, PERSON_WAITS_MS, type Statement } from '../../database/database';
 import { currentCorrelationId } from '../../logging/correlation';
 import { KNOWN_PERSON, operatorNames } from '../known-person';
+import { HOLDS_ACCOUNT, type OidcAccount } from '../oidc-account';
 
 const NOW = `date_trunc('milliseconds', now())`;
 
@@ -15,12 +16,13 @@ const audited = (type: string, from: string) => `
   insert into audit_log (at, type, actor, correlation_id, data)
   select ${NOW}, '${type}', $3, $4, '{}' from ${from}`;
 
-/** Sessions of one key or passkey; the one that was used least recently makes room. */
+/** Sessions of one key, passkey or person of the provider; the one that was used least recently makes room. */
 const MAX_PER_HOLDER = 20;
 
 /**
  * Parameters: digest of the session, digest of the key, actor, correlation id, digest of the page's secret, digest of the
- * session that the browser brought, passkey. Removes that one and ended sessions.
+ * session that the browser brought, passkey; person, subject and e-mail at the OpenID provider. Removes that one and ended
+ * sessions.
  */
 const OPEN: Statement = {
   name: 'session-open',
@@ -28,21 +30,23 @@ const OPEN: Statement = {
   text: `
   with ended as (
     delete from console_sessions where not (${LIVE}) or digest = $6::bytea or digest in (
-      select digest from console_sessions where key_digest = $2 or passkey_id = $7
+      select digest from console_sessions where key_digest = $2 or passkey_id = $7 or oidc_person = $8
       order by used_at desc, created_at desc
       offset ${MAX_PER_HOLDER - 1})
   ),
   opened as (
-    insert into console_sessions (digest, key_digest, page_digest, created_at, used_at, passkey_id)
-    values ($1, $2, $5, ${NOW}, ${NOW}, $7)
+    insert into console_sessions (digest, key_digest, page_digest, created_at, used_at, passkey_id, oidc_person,
+      oidc_subject, oidc_email)
+    values ($1, $2, $5, ${NOW}, ${NOW}, $7, $8, $9, $10)
     returning digest
   )
   ${audited('console.signed-in', 'opened')}`,
 };
 
-/** A session of a passkey ends with it, and with its person. */
+/** A session of a passkey ends with it, and with its person; one of the OpenID provider when the policy names its account no more. */
 const OF_HOLDER = (operators: string): string =>
-  `(passkey_id is null or (k.revoked_at is null and ${KNOWN_PERSON('k.person', operators)}))`;
+  `(passkey_id is null or (k.revoked_at is null and ${KNOWN_PERSON('k.person', operators)}))
+  and (s.oidc_person is null or ${HOLDS_ACCOUNT('s')})`;
 
 /**
  * Parameters: digest of the session, whether this is a use of it, `TELEGRAM_OPERATORS`. Writes a use at most once a minute, so
@@ -56,7 +60,7 @@ const FIND: Statement = {
     update console_sessions set used_at = ${NOW}
     where digest = $1 and $2 and used_at < now() - interval '1 minute' and ${LIVE}
   )
-  select key_digest as "keyDigest", page_digest as "pageDigest", passkey_id as "passkeyId", k.person
+  select key_digest as "keyDigest", page_digest as "pageDigest", k.person, oidc_person as "oidcPerson"
   from console_sessions s left join passkeys k on k.id = s.passkey_id
   where digest = $1 and ${LIVE_OF('s')} and ${OF_HOLDER('$3')}`,
 };
@@ -76,7 +80,7 @@ const CLOSE: Statement = {
   text: `
   with closed as (
     delete from console_sessions
-    where (key_digest = $2 or passkey_id in (select id from passkeys where person = $6)) and ($5 or digest = $1)
+    where (key_digest = $2 or oidc_person = $6 or passkey_id in (select id from passkeys where person = $6)) and ($5 or digest = $1)
     returning digest
   )
   ${audited('console.signed-out', 'closed')}`,
@@ -114,9 +118,16 @@ export interface SignIn {
 export interface StoredSession {
   readonly keyDigest: Buffer;
   readonly pageDigest: Buffer;
-  /** Null: it stands for a key. */
-  readonly passkeyId: string | null;
+  /** The person whose passkey signed in; null: nobody's. */
   readonly person: string | null;
+  /** The person who signed in at the OpenID provider; null: nobody. */
+  readonly oidcPerson: string | null;
+}
+
+/** The holder of a session; all null: the one of the key. */
+export interface Holder {
+  readonly passkeyId: string | null;
+  readonly oidc: (OidcAccount & { readonly person: string }) | null;
 }
 
 const valuesOf = ({ digest, keyDigest, actor }: SignIn) => [
@@ -140,15 +151,15 @@ export class SessionStore {
 
   /**
    * @param brought digest of the session that the browser had before, which ends
-   * @param passkeyId null: it stands for the key
    */
   async open(
     signIn: SignIn,
     pageDigest: Buffer,
     brought: Buffer | null,
-    passkeyId: string | null,
+    { passkeyId, oidc }: Holder,
   ): Promise<void> {
-    await this.database.query(OPEN, [...valuesOf(signIn), pageDigest, brought, passkeyId]);
+    const account = [oidc?.person ?? null, oidc?.subject ?? null, oidc?.email ?? null];
+    await this.database.query(OPEN, [...valuesOf(signIn), pageDigest, brought, passkeyId, ...account]);
   }
 
   /**

@@ -7,13 +7,25 @@ export class ConsoleSessionEntity {
   @PrimaryColumn('bytea', { primaryKeyConstraintName: 'pk_console_sessions' })
   digest!: Buffer;
 
-  /** SHA-256 of the API key for which the session stands; for a passkey the digest of the session, which no key has. */
+  /** SHA-256 of the API key for which the session stands; for a person the digest of the session, which no key has. */
   @Column('bytea', { name: 'key_digest' })
   keyDigest!: Buffer;
 
   /** The passkey with which its person signed in; null: with a key. */
   @Column('text', { name: 'passkey_id', nullable: true })
   passkeyId!: string | null;
+
+  /** The person who signed in at the OpenID provider; null: with a key or a passkey. */
+  @Column('text', { name: 'oidc_person', nullable: true })
+  oidcPerson!: string | null;
+
+  /** The person's `sub` there. */
+  @Column('text', { name: 'oidc_subject', nullable: true })
+  oidcSubject!: string | null;
+
+  /** Their verified e-mail there, in lower case. */
+  @Column('text', { name: 'oidc_email', nullable: true })
+  oidcEmail!: string | null;
 
   /** SHA-256 of the secret that the page sends with every change. */
   @Column('bytea', { name: 'page_digest' })

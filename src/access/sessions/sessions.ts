@@ -4,14 +4,15 @@ import type { FastifyRequest } from 'fastify';
 import { CONFIG, type Config } from '../../config/environment';
 import { DomainError } from '../../kernel/errors';
 import { digestOf } from '../api-key';
-import { accountOf, type Identity } from '../identity';
+import { accountOf, oidcAccountOf, type Identity } from '../identity';
 import { KeyRing } from '../key-ring';
 import { perMinute, take } from '../process-rate-limits';
 import { sourceOf } from '../source';
 import { Standing } from '../standing';
 import { CONSOLE_HEADER, consoleOriginOf, isSecure, isSentByConsole } from './console-origin';
-import { readSessionCookie, writeSessionCookie } from './session-cookie';
-import { SessionStore, type StoredSession } from './session-store';
+import type { OidcAccount } from '../oidc-account';
+import { readCookie, SESSION, writeCookie } from './session-cookie';
+import { SessionStore, type Holder, type StoredSession } from './session-store';
 import { SessionWatch } from './session-watch';
 
 /** 256 bits, as in a key. */
@@ -73,8 +74,8 @@ class SessionStanding extends Standing {
   }
 }
 
-/** Ends with the session of a passkey: at its sign-out, with the passkey, and with the person. */
-class PasskeyStanding extends Standing {
+/** Ends with the session of a person: at its sign-out, with the passkey or the account at the provider, and with the person. */
+class PersonStanding extends Standing {
   constructor(
     private readonly sessions: SessionWatch,
     private readonly digest: Buffer,
@@ -96,10 +97,17 @@ class PasskeyStanding extends Standing {
   }
 }
 
+function personIdentity(person: string, hasPasskey: boolean, standing: Standing): Identity {
+  const common = { owner: person, role: 'operator', channel: 'console', standing } as const;
+  return hasPasskey
+    ? { ...common, keyId: accountOf(person), person }
+    : { ...common, keyId: oidcAccountOf(person) };
+}
+
 /**
  * The sessions of browsers at the console. A session is another way to be the holder of an API key: it has its role and
- * its owner, and ends with it. The session of a passkey belongs to its person, and ends with either. Nothing of it is kept in
- * memory, so each replica knows at once what ended.
+ * its owner, and ends with it. The session of a passkey or of the OpenID provider belongs to its person, and ends with either.
+ * Nothing of it is kept in memory, so each replica knows at once what ended.
  */
 @Injectable()
 export class Sessions {
@@ -131,7 +139,11 @@ export class Sessions {
     const found = await this.store.find(digest, true);
     if (found && !isReading && !isFromPage(call, found)) throw notFromConsole();
     const isLive = async () => (await this.store.find(digest, false)) !== null;
-    if (found?.person) return this.personOf(found.person, new PasskeyStanding(this.watch, digest, isLive));
+    const standsFor = found?.person ?? found?.oidcPerson;
+    if (found && standsFor) {
+      const standing = new PersonStanding(this.watch, digest, isLive);
+      return personIdentity(standsFor, found.person !== null, standing);
+    }
     const identity = found && (await this.keys.identifyDigest(found.keyDigest));
     if (identity?.role !== 'operator') return null;
     const standing = new SessionStanding(identity.standing, this.watch, digest, isLive);
@@ -169,7 +181,19 @@ export class Sessions {
    * @throws DomainError `access.cross-site`
    */
   async signInByPasskey(call: Call, passkeyId: string, person: string): Promise<OpenedSession> {
-    return this.begin(call, { actor: `console:${accountOf(person)}`, keyDigest: null, passkeyId });
+    return this.begin(call, `console:${accountOf(person)}`, null, { passkeyId, oidc: null });
+  }
+
+  /**
+   * Opens a session of a person whom the OpenID provider has just signed in.
+   *
+   * @throws DomainError `access.cross-site`
+   */
+  async signInByProvider(
+    call: Call,
+    oidc: OidcAccount & { readonly person: string },
+  ): Promise<OpenedSession> {
+    return this.begin(call, `console:${oidcAccountOf(oidc.person)}`, null, { passkeyId: null, oidc });
   }
 
   /** The origin of the console as the caller addresses it. @throws DomainError `access.cross-site` */
@@ -198,24 +222,27 @@ export class Sessions {
     const found = token && (await this.store.find(digestOf(token), false));
     if (token && found) {
       if (!isFromPage(call, found)) throw notFromConsole();
-      const { keyDigest, person } = found;
-      const account = person === null ? null : accountOf(person);
+      const { keyDigest, oidcPerson } = found;
+      const person = found.person ?? oidcPerson;
+      const account = person && (found.person === null ? oidcAccountOf(person) : accountOf(person));
       const { keyId } = (await this.keys.identifyDigest(keyDigest)) ?? { keyId: 'unknown' };
       const signIn = { digest: digestOf(token), keyDigest, actor: `console:${account ?? keyId}` };
       await this.store.close(signIn, isEverywhere, person);
     }
-    return writeSessionCookie(null, isSecure(origin));
+    return writeCookie(SESSION, null, isSecure(origin));
   }
 
   private async open(call: Call, keyDigest: Buffer): Promise<OpenedSession | null> {
     const identity = await this.keys.identifyDigest(keyDigest);
     if (identity?.role !== 'operator') return null;
-    return this.begin(call, { actor: `console:${identity.keyId}`, keyDigest, passkeyId: null });
+    return this.begin(call, `console:${identity.keyId}`, keyDigest, { passkeyId: null, oidc: null });
   }
 
   private async begin(
     call: Call,
-    { actor, keyDigest, passkeyId }: { actor: string; keyDigest: Buffer | null; passkeyId: string | null },
+    actor: string,
+    keyDigest: Buffer | null,
+    holder: Holder,
   ): Promise<OpenedSession> {
     const origin = this.requireConsole(call);
     // Always a new one: a token that the browser brought may be known to somebody else.
@@ -224,24 +251,8 @@ export class Sessions {
     const brought = this.tokenOf(call);
     const digest = digestOf(token);
     const signIn = { digest, keyDigest: keyDigest ?? digest, actor };
-    await this.store.open(
-      signIn,
-      digestOf(pageSecret),
-      brought === null ? null : digestOf(brought),
-      passkeyId,
-    );
-    return { cookie: writeSessionCookie(token, isSecure(origin)), pageSecret };
-  }
-
-  private personOf(person: string, standing: Standing): Identity {
-    return {
-      keyId: accountOf(person),
-      owner: person,
-      role: 'operator',
-      channel: 'console',
-      standing,
-      person,
-    };
+    await this.store.open(signIn, digestOf(pageSecret), brought === null ? null : digestOf(brought), holder);
+    return { cookie: writeCookie(SESSION, token, isSecure(origin)), pageSecret };
   }
 
   /** Counts a failed attempt. @throws RateLimited */
@@ -252,6 +263,6 @@ export class Sessions {
 
   private tokenOf(call: Call): string | null {
     const origin = consoleOriginOf(call, this.config);
-    return origin === null ? null : readSessionCookie(call.headers.cookie, isSecure(origin));
+    return origin === null ? null : readCookie(SESSION, call.headers.cookie, isSecure(origin));
   }
 }

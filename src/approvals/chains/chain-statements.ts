@@ -28,9 +28,8 @@ const IS_REACHED = (
 /**
  * Parameters: ids of locked steps, names of the people whose quiet hours it is, who get direct messages only of the class
  * critical, and lanes. Runs each step once. The cards of a claimed request show its claim anew: nothing followed it. A row
- * holds the steps of its chain, the place of the next one (`at`), its
- * time (`dueMs`; absent: now, null: no step is left), and the lanes of the last one (`asked`). A step begins at its time, or
- * as soon as no lane of the step before shows the request or may still show it. If that is so behind the last step, and no
+ * holds the steps of its chain, the place of the next one (`at`), its time (`dueMs`; absent: now, null: no step is left), and
+ * the lanes of the last one (`asked`). A step begins at its time, or as soon as no lane of the step before shows the request or may still show it. If that is so behind the last step, and no
  * message shows the request anywhere, or may still show it, nobody can be reached. A settled request has no further step.
  */
 export const RUN_STEPS: Statement = {

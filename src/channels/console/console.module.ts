@@ -7,6 +7,7 @@ import { ConsoleDisplay } from './console-display';
 import { EventsController } from './events.controller';
 import { FirstViews } from './first-views';
 import { InboxFeed } from './inbox-feed';
+import { OidcController } from './oidc.controller';
 import { PageController } from './page.controller';
 import { PasskeysController } from './passkeys.controller';
 import { SessionController } from './session.controller';
@@ -23,7 +24,7 @@ export class ConsoleModule {
       controllers: [
         ActionController,
         EventsController,
-        ...(console ? [SessionController, PasskeysController, PageController] : []),
+        ...(console ? [SessionController, PasskeysController, OidcController, PageController] : []),
       ],
       providers: [FinishedApprovals, FirstViews, InboxFeed, { provide: Display, useClass: ConsoleDisplay }],
       exports: [Display],

@@ -12,11 +12,13 @@ import { z } from 'zod';
 import { Caller, presentedKey } from '../../access/access.guard';
 import { Gatekeeper } from '../../access/gatekeeper';
 import type { Identity } from '../../access/identity';
-import { CONSOLE_HEADER } from '../../access/sessions/console-origin';
+import { CONSOLE_HEADER, isSecure } from '../../access/sessions/console-origin';
+import { PROVIDER_SIGN_IN, readCookie, writeCookie } from '../../access/sessions/session-cookie';
 import { Sessions } from '../../access/sessions/sessions';
 import { Allow } from '../../http/allow';
 import { DomainError, InvalidInput } from '../../kernel/errors';
 import { nullableText } from '../../kernel/nullable-text';
+import { OidcSignIn } from '../../people/oidc/oidc-sign-in';
 import { Passkeys } from '../../people/passkeys/passkeys';
 import { relyingPartyAt } from '../../people/passkeys/relying-party';
 import { assertionSchema, nonceSchema, responseOf } from '../../people/passkeys/webauthn-shapes';
@@ -29,6 +31,14 @@ class SignInDto extends createZodDto(
       .regex(/^[\w-]{43}$/, 'must be the token of a sign-in link')
       .optional(),
     passkey: z.strictObject({ nonce: nonceSchema, assertion: assertionSchema }).optional(),
+    oidc: z
+      .strictObject({
+        answer: z
+          .string()
+          .max(8192, 'must have at most 8192 characters')
+          .meta({ description: 'Query of the address to which the OpenID provider has sent the browser.' }),
+      })
+      .optional(),
   }),
 ) {}
 
@@ -42,12 +52,17 @@ class SessionView extends createZodDto(
       })
       .nullable()
       .meta({ description: 'Holder of the session; null: not signed in.' }),
+    provider: nullableText('Host of the OpenID provider at which people sign in; null: there is none.'),
   }),
 ) {}
 
 class LinkView extends createZodDto(z.strictObject({ token: z.string() })) {}
 
+/** Refusals that are audited as those of a stranger. */
+const REFUSALS: ReadonlySet<string> = new Set(['access.cross-site', 'oidc.refused']);
+
 const REFUSED = {
+  oidc: 'The sign-in provider has not signed you in.',
   key: 'This is not a valid operator key. Make one with "countersign keys add --role operator --name NAME".',
   passkey:
     'This passkey does not sign in here. It may be removed, or belong to somebody who is not known any more.',
@@ -59,13 +74,14 @@ const SECRET = {
   description: 'Secret of the page. With the session, every call but GET and HEAD needs it in this header.',
 } as const;
 
-/** Sign-in at the console: a passkey, an operator's API key, pasted once, or a link that works once. */
+/** Sign-in at the console: a passkey, the OpenID provider, an operator's API key, pasted once, or a link that works once. */
 @ApiTags('console')
 @Controller('console')
 export class SessionController {
   constructor(
     private readonly sessions: Sessions,
     private readonly passkeys: Passkeys,
+    private readonly provider: OidcSignIn,
     private readonly gatekeeper: Gatekeeper,
   ) {}
 
@@ -74,7 +90,7 @@ export class SessionController {
   @Allow('anyone')
   @ApiOperation({
     summary:
-      'Sign in: exchange an operator key, a link’s token, or a passkey’s signature for a session cookie',
+      'Sign in: exchange an operator key, a link’s token, a passkey’s signature or the answer of the OpenID provider for a session cookie',
   })
   @ApiNoContentResponse({ headers: { [CONSOLE_HEADER]: SECRET } })
   async signIn(
@@ -84,21 +100,35 @@ export class SessionController {
   ): Promise<void> {
     const attempt = { method: 'POST', route: '/console/session' };
     const refuse = (error: unknown) => {
-      if (!(error instanceof DomainError) || error.code !== 'access.cross-site') throw error;
+      if (!(error instanceof DomainError) || !REFUSALS.has(error.code)) throw error;
       return this.gatekeeper.turnAwayStranger(request.ip, attempt, error);
     };
-    const by = (['key', 'link', 'passkey'] as const).filter((each) => body[each] !== undefined);
+    const by = (['key', 'link', 'passkey', 'oidc'] as const).filter((each) => body[each] !== undefined);
     const [way] = by;
     if (way === undefined || by.length > 1)
-      throw new InvalidInput([{ path: '', message: 'give one of key, link and passkey' }]);
-    const opened = await this.open(request, body).catch(refuse);
+      throw new InvalidInput([{ path: '', message: 'give one of key, link, passkey and oidc' }]);
+    const opened = await (
+      body.oidc ? this.openByProvider(request, body.oidc.answer, reply) : this.open(request, body)
+    ).catch(refuse);
     if (opened !== null)
       return void reply.header('set-cookie', opened.cookie).header(CONSOLE_HEADER, opened.pageSecret);
     const reason = new DomainError('access.unauthenticated', REFUSED[way]);
     await this.gatekeeper.turnAwayStranger(request.ip, attempt, reason);
   }
 
-  private async open(request: FastifyRequest, { key, link, passkey }: SignInDto) {
+  private async openByProvider(request: FastifyRequest, answer: string, reply: FastifyReply) {
+    const origin = this.sessions.requireConsole(request);
+    const browser = readCookie(PROVIDER_SIGN_IN, request.headers.cookie, isSecure(origin));
+    void reply.header('set-cookie', writeCookie(PROVIDER_SIGN_IN, null, isSecure(origin)));
+    const person = await this.provider.finish(answer, browser, origin).catch(async (error: unknown) => {
+      if (error instanceof DomainError && error.code === 'oidc.refused')
+        await this.sessions.countFailure(request);
+      throw error;
+    });
+    return this.sessions.signInByProvider(request, person);
+  }
+
+  private async open(request: FastifyRequest, { key, link, passkey }: Omit<SignInDto, 'oidc'>) {
     if (key !== undefined) return this.sessions.signIn(request, key);
     if (link !== undefined) return this.sessions.signInByLink(request, link);
     if (passkey === undefined) return null;
@@ -121,6 +151,7 @@ export class SessionController {
         owner: identity.owner,
         person: identity.person ?? null,
       },
+      provider: this.provider.provider,
     };
   }
 

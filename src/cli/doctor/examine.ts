@@ -11,6 +11,7 @@ import { databaseCheck } from './checks/database';
 import { keysCheck } from './checks/keys';
 import { listeningCheck } from './checks/listening';
 import { migrationsCheck } from './checks/migrations';
+import { openidConnectCheck } from './checks/openid-connect';
 import { policyCheck } from './checks/policy';
 import { queueCheck } from './checks/queue';
 import { rightsCheck } from './checks/rights';
@@ -40,6 +41,7 @@ const CHECKS: readonly Check[] = [
   telegramUpdatesCheck,
   breakerCheck,
   policyCheck,
+  openidConnectCheck,
   queueCheck,
   agentToolsCheck,
   auditStreamCheck,

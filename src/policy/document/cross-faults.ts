@@ -99,22 +99,33 @@ function classFaults({ classes = {} }: Policy): Fault[] {
   );
 }
 
+/** Accounts that authenticate one person only; e-mail addresses are compared without case. */
+const ACCOUNTS = [
+  ['telegram', 'Telegram id'],
+  ['email', 'e-mail address'],
+  ['subject', 'subject'],
+] as const;
+
 function peopleFaults({ people = {} }: Policy): Fault[] {
-  const owners = new Map<number, string>();
-  return Object.entries(people).flatMap(([name, { telegram }]) => {
-    if (telegram === undefined) return [];
-    const first = owners.get(telegram);
-    if (first === undefined) {
-      owners.set(telegram, name);
-      return [];
-    }
-    return [
-      error(
-        ['people', name, 'telegram'],
-        `${first} has this Telegram id already, and one account is one person.`,
-        'Remove one of the two.',
-      ),
-    ];
+  return ACCOUNTS.flatMap(([member, words]) => {
+    const owners = new Map<string, string>();
+    return Object.entries(people).flatMap(([name, person]) => {
+      if (person[member] === undefined) return [];
+      const account = String(person[member]);
+      const key = member === 'email' ? account.toLowerCase() : account;
+      const first = owners.get(key);
+      if (first === undefined) {
+        owners.set(key, name);
+        return [];
+      }
+      return [
+        error(
+          ['people', name, member],
+          `${first} has this ${words} already, and one account is one person.`,
+          'Remove one of the two.',
+        ),
+      ];
+    });
   });
 }
 

@@ -182,7 +182,16 @@ const personSchema = z.strictObject({
     .optional()
     .describe('Numeric id of the Telegram user'),
   groups: z.array(name).max(MAX_LIST, `must have at most ${MAX_LIST}`).optional(),
-  email: z.email('must be an e-mail address').optional(),
+  email: z
+    .email('must be an e-mail address')
+    .optional()
+    .describe('Verified e-mail with which the person signs in at the OpenID provider'),
+  subject: z
+    .string()
+    .min(1, 'must not be empty')
+    .max(255, 'must have at most 255 characters')
+    .optional()
+    .describe('The `sub` of the person at the OpenID provider; it then counts alone, and not the e-mail'),
   quiet: text
     .optional()
     .describe('Hours without direct messages, but those of the class critical: "22:00-07:00 Europe/Berlin"'),

@@ -184,9 +184,10 @@ describe('26: the console lets nobody else in; a change with a session', () => {
   it('needs the secret so that the page counts as signed in', async () => {
     const read = async (headers: Record<string, string>) =>
       JSON.parse((await send({ path: '/console/session', headers: { cookie, ...headers } })).text) as unknown;
-    expect(await read(own())).toEqual({ operator: null });
+    expect(await read(own())).toEqual({ operator: null, provider: null });
     expect(await read(own(secret))).toEqual({
       operator: { key: 'bootstrap-operator', owner: null, person: null },
+      provider: null,
     });
   });
 

@@ -37,6 +37,7 @@ describe('defaults', () => {
         maxWaitingPerKey: 1000,
       },
       console: { url: null },
+      oidc: null,
       dataDir: '.data',
       database: { url: null, migrationUrl: null, listenUrl: null, poolSize: 10 },
       keys: { agent: null, operator: null },
@@ -611,5 +612,34 @@ describe('the console', () => {
 
   it('refuses an unknown variable with its prefix', () => {
     expect(namesOf({ CONSOLE_PORT: '1' })).toEqual(['CONSOLE_PORT']);
+  });
+});
+
+describe('the OpenID provider', () => {
+  const OIDC = {
+    OIDC_ISSUER: 'https://login.example.com/',
+    OIDC_CLIENT_ID: 'countersign',
+    OIDC_CLIENT_SECRET: 'a-secret-of-the-provider',
+  };
+
+  it('is the issuer as it is written, since the slash at the end is part of its name', () => {
+    expect(parseConfig(OIDC).oidc).toEqual({
+      issuer: 'https://login.example.com/',
+      clientId: 'countersign',
+      clientSecret: 'a-secret-of-the-provider',
+    });
+  });
+
+  it.each([
+    ['http beyond loopback', { OIDC_ISSUER: 'http://login.example.com' }, ['OIDC_ISSUER']],
+    ['a query', { OIDC_ISSUER: 'https://login.example.com/?realm=one' }, ['OIDC_ISSUER']],
+    ['a user', { OIDC_ISSUER: 'https://me:secret@login.example.com/' }, ['OIDC_ISSUER']],
+    ['no secret', { OIDC_CLIENT_SECRET: '' }, ['OIDC_CLIENT_SECRET']],
+    ['only a secret', { OIDC_ISSUER: '', OIDC_CLIENT_ID: '' }, ['OIDC_ISSUER', 'OIDC_CLIENT_ID']],
+    ['no console', { CONSOLE_ENABLED: 'false' }, ['OIDC_ISSUER']],
+    ['no address of the console', { HOST: '0.0.0.0' }, ['OIDC_ISSUER']],
+    ['an unknown variable with its prefix', { OIDC_SCOPE: 'openid' }, ['OIDC_SCOPE']],
+  ])('is refused with %s', (_, env: Record<string, string>, expected) => {
+    expect(namesOf({ ...OIDC, ...env })).toEqual(expected);
   });
 });

@@ -14,6 +14,7 @@ import { InboxStream } from './inbox';
 import { InboxView } from './inbox-view';
 import { Failure, Loading } from './notes';
 import { borrowPageSecret } from './page-secret';
+import { takeProviderAnswer } from './provider-sign-in';
 import { PeopleView } from './people-view';
 import { readPolicyPlace } from './policy-place';
 import { Shell } from './shell';
@@ -96,6 +97,7 @@ function takeToken(kind: 'link' | 'invite'): string | null {
 
 const link = takeToken('link');
 const invite = takeToken('invite');
+const providerAnswer = takeProviderAnswer();
 
 function Session() {
   const queries = useQueryClient();
@@ -113,6 +115,7 @@ function Session() {
     [queries],
   );
   const [isInvited, setInvited] = useState(invite !== null);
+  const [answer, setAnswer] = useState(providerAnswer);
   const operator = session.data?.operator ?? null;
   const isSignedIn = operator !== null;
   useEffect(() => {
@@ -140,7 +143,19 @@ function Session() {
         }}
       />
     );
-  if (operator === null) return <SignIn link={link} onSignedIn={() => void session.refetch()} />;
+  // An answer signs in anew, also where this browser has a session.
+  if (operator === null || answer !== null)
+    return (
+      <SignIn
+        link={link}
+        answer={answer}
+        provider={session.data.provider}
+        onSignedIn={() => {
+          setAnswer(null);
+          void session.refetch();
+        }}
+      />
+    );
   return (
     <OperatorContext value={operator}>
       <StreamContext value={stream}>

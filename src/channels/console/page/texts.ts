@@ -33,6 +33,7 @@ export const TEXTS = {
     linkIntro: 'This link signs this browser in, once. Go on only if you asked for it.',
     busy: 'Signing in…',
     passkey: 'Sign in with a passkey',
+    provider: (host: string) => `Sign in with ${host}`,
     or: 'or with an operator key',
     cancelled: 'The browser got no signature. Try again.',
   },

@@ -1,0 +1,62 @@
+import { Injectable } from '@nestjs/common';
+import { PEOPLE_WITH_ACCOUNT, type OidcAccount } from '../../access/oidc-account';
+import { Database, PERSON_WAITS_MS, type Statement } from '../../database/database';
+
+const NOW = `date_trunc('milliseconds', now())`;
+
+/** Parameters: digests of state and of the browser's cookie, nonce, code verifier. */
+const BEGIN: Statement = {
+  name: 'oidc-begin',
+  withinMs: PERSON_WAITS_MS,
+  text: `
+  with ended as (delete from oidc_sign_ins where expires_at <= now())
+  insert into oidc_sign_ins (state_digest, browser_digest, nonce, code_verifier, expires_at)
+  values ($1, $2, $3, $4, ${NOW} + interval '10 minutes')`,
+};
+
+/** Parameters: digests of state and of the browser's cookie. Another browser uses nothing up. */
+const TAKE: Statement = {
+  name: 'oidc-take',
+  withinMs: PERSON_WAITS_MS,
+  text: `
+  with taken as (
+    delete from oidc_sign_ins where state_digest = $1 and browser_digest = $2
+    returning nonce, code_verifier, expires_at
+  )
+  select nonce, code_verifier as "codeVerifier" from taken where expires_at > now()`,
+};
+
+/** Parameters: subject, e-mail. */
+const FIND_PEOPLE: Statement = {
+  name: 'oidc-find-people',
+  withinMs: PERSON_WAITS_MS,
+  text: PEOPLE_WITH_ACCOUNT('$1::text', '$2::text'),
+};
+
+/** A sign-in that has begun. */
+export interface BegunSignIn {
+  readonly nonce: string;
+  readonly codeVerifier: string;
+}
+
+/** The table of sign-ins at the OpenID provider; times are the database's. */
+@Injectable()
+export class OidcStore {
+  constructor(private readonly database: Database) {}
+
+  async begin(state: Buffer, browser: Buffer, { nonce, codeVerifier }: BegunSignIn): Promise<void> {
+    await this.database.query(BEGIN, [state, browser, nonce, codeVerifier]);
+  }
+
+  /** Uses the sign-in up. @returns null: it was used, is too old, or another browser began it */
+  async take(state: Buffer, browser: Buffer): Promise<BegunSignIn | null> {
+    const [taken] = await this.database.query<BegunSignIn>(TAKE, [state, browser]);
+    return taken ?? null;
+  }
+
+  /** Name of the one person of the active policy who has the account; null: nobody, or several. */
+  async findPerson({ subject, email }: OidcAccount): Promise<string | null> {
+    const found = await this.database.query<{ person: string }>(FIND_PEOPLE, [subject, email]);
+    return found.length === 1 ? (found[0]?.person ?? null) : null;
+  }
+}
