@@ -2,10 +2,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { HttpException, Inject, Injectable } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { actorOf, type Identity } from './identity';
 import { KeyRing } from './key-ring';
+import { Sessions } from './sessions/sessions';
 import { sourceOf } from './source';
 import { RefusalLog } from '../audit/refusal-log';
 import { CONFIG, type Config } from '../config/environment';
+import { auditName } from '../kernel/actor';
+import { DomainError } from '../kernel/errors';
 import type { JsonValue } from '../kernel/json';
 import { parseStrictJson, parseStrictJsonInTurns } from '../kernel/strict-json';
 import { currentCorrelationId } from '../logging/correlation';
@@ -90,6 +94,7 @@ export class BodyParser {
   constructor(
     private readonly host: HttpAdapterHost,
     private readonly keys: KeyRing,
+    private readonly sessions: Sessions,
     private readonly bodies: OpenBodies,
     private readonly refusals: RefusalLog,
     private readonly log: Log,
@@ -145,16 +150,27 @@ export class BodyParser {
   private async senderOf(request: FastifyRequest): Promise<Sender> {
     const { bodyLimitBytes } = this.config.http;
     const takesAction = configOf(request).largeBody === true;
-    const key = presentedKey(request);
-    const identity = key === null ? null : await this.keys.identify(key);
-    const actor = identity ? `api:${identity.keyId}` : `ip:${sourceOf(request.ip)}`;
-    const id = identity ? actor : 'without a key';
+    const identity = await this.identify(request);
+    const actor = identity ? auditName(actorOf(identity)) : `ip:${sourceOf(request.ip)}`;
+    const id = identity ? `api:${identity.keyId}` : 'without a key';
     if (identity && takesAction) {
       const advice = 'Send less, for instance in several parts, or have HTTP_BODY_LIMIT_KIB raised.';
       return { id, actor, limitBytes: bodyLimitBytes, advice };
     }
     const advice = takesAction ? 'With a valid API key it may be larger.' : 'Send less.';
     return { id, actor, limitBytes: Math.min(SMALL_LIMIT_BYTES, bodyLimitBytes), advice };
+  }
+
+  /** Also the holder of a session, where the page sends a document: it edits the policy. */
+  private async identify(request: FastifyRequest): Promise<Identity | null> {
+    const key = presentedKey(request);
+    if (key !== null) return this.keys.identify(key);
+    if (configOf(request).documentBody !== true || !this.sessions.isPresented(request)) return null;
+    return this.sessions.identify(request).catch((error: unknown) => {
+      // The guard refuses it.
+      if (error instanceof DomainError && error.code === 'access.cross-site') return null;
+      throw error;
+    });
   }
 
   /** Resolves with null when the body is larger than the limit; the rest of it is discarded. */

@@ -20,7 +20,7 @@ export const LISTENING = section('Listening', {
   HOST: setting('Address to listen on. Beyond loopback there must be a key', z.string().default('127.0.0.1')),
   PORT: integer('Port to listen on; 0 takes a free one', 0, 65_535, 3000),
   HTTP_BODY_LIMIT_KIB: integer(
-    'Largest body of enqueue, hook and MCP, up to 16384. Other routes, and callers without a valid key, take 256 KiB. ' +
+    'Largest body of enqueue, hook, MCP and policy documents, up to 16384. Other routes, and callers without a valid key, take 256 KiB. ' +
       'All bodies that are open together take 64 MiB, half of it for one key; more get 503 with `Retry-After`, on the ' +
       'hook a denial. A body counts until its request is stored',
     64,

@@ -63,6 +63,8 @@ function faultOf(assertion: Assertion, claims: Version2, { passkeys }: Registry)
   if (passkey.person !== statement.person) return 'the passkey belongs to somebody else';
   const seconds = (time: string): number => Math.floor(new Date(time).getTime() / 1000);
   if (seconds(passkey.createdAt) > claims.iat) return 'the passkey was made after the decision';
+  if (passkey.revokedAt !== null && seconds(passkey.revokedAt) < claims.iat)
+    return 'the passkey was removed before the decision';
   return isSignedBy(passkey.publicKey, assertion) ? null : 'the signature of the passkey is not valid';
 }
 

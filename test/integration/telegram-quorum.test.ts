@@ -17,14 +17,19 @@ rules:
     decision: ask
     match: { tool: [Bash], command: { mentions: [[terraform, apply]] } }
     class: critical
+  - id: signed
+    decision: ask
+    match: { tool: [Bash], command: { mentions: [[terraform, destroy]] } }
+    class: signed
 classes:
   critical: { approvals: 2, from: sre }
+  signed: { via: console }
 `;
 
 let rig: TelegramRig;
 beforeAll(async () => {
   // Under a policy that names people, the operators of the configuration decide nothing.
-  rig = await TelegramRig.start({ TELEGRAM_OPERATORS: '99:Somebody' });
+  rig = await TelegramRig.start({ TELEGRAM_OPERATORS: '99:Somebody', CONSOLE_URL: 'https://c.example.com' });
   const admin = await issueKey(rig.database, 'admin', 'maria', 'maria');
   await until('the policy is applied', async () => {
     const response = await fetch(`${rig.app.url}/api/policy`, {
@@ -146,4 +151,15 @@ it('a card shows the decision that was counted while it was being sent', async (
     ['✅ Approve (1 of 2: olivia)', '❌ Reject'],
     ['💬 Say why …', '↩️ Take mine back'],
   ]);
+});
+
+it('where only a passkey approves, the card links the console in place of Approve, and a tap still rejects', async () => {
+  const { approval, card } = await rig.shown({ toolInput: { command: 'terraform destroy' } });
+  expect(card.text).toContain(`https://c.example.com/console/requests/${approval.id}`);
+  expect(await buttonsOf(card.messageId)).toEqual([
+    ['🔑 Approve in the console', '❌ Reject'],
+    ['💬 Say why …'],
+  ]);
+  await rig.chat.press(card.messageId, 'Reject', OPERATOR_ID);
+  await until('it is rejected', async () => (await rig.api.get(approval.id)).body.status === 'rejected');
 });

@@ -61,6 +61,10 @@ function verifyAssertion({ statement, credentialId, authenticatorData, clientDat
   const passkey = registry.find((each) => each.credentialId === credentialId);
   must(passkey && passkey.person === statement.person, 'passkey');
   must(Math.floor(Date.parse(passkey.createdAt) / 1000) <= claims.iat, 'passkey is younger');
+  must(
+    passkey.revokedAt === null || Math.floor(Date.parse(passkey.revokedAt) / 1000) >= claims.iat,
+    'passkey was removed',
+  );
   // Step 5: the browser asked for this statement's digest, and the passkey verified its user.
   const client = JSON.parse(bytes(clientDataJSON));
   must(client.type === 'webauthn.get', 'type');

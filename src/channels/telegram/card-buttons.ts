@@ -5,6 +5,7 @@ import {
   type Verdict,
 } from '../../approvals/approval';
 import { answersIn, questionsOf, type AskedQuestion } from '../../kernel/questions';
+import { needsPasskey } from '../../kernel/requirement';
 import { labelOf } from '../../cards/question-text';
 import { nameOfClaimer } from '../../kernel/claim';
 import { clockTime, utcMinute } from '../../cards/moments';
@@ -31,6 +32,12 @@ const approve = (nonce: string, progress: string): Button => ({
   data: callbackData({ verdict: 'approved', nonce, complete: true }),
   style: 'success',
 });
+
+/** Opens the request in the console, where a passkey approves it. Telegram opens only addresses with TLS. */
+const approveThere = ({ id }: ApprovalRequest, progress: string, consoleUrl: string | null): Button[] =>
+  consoleUrl?.startsWith('https:')
+    ? [{ text: `🔑 Approve in the console${progress}`, url: `${consoleUrl}/console/requests/${id}` }]
+    : [];
 
 const reject = (nonce: string, { complete = true, more = '' } = {}): Button => ({
   text: `❌ Reject${more}`,
@@ -92,13 +99,22 @@ interface Offered {
   readonly complete?: boolean;
   /** True if a grant may be made from the request. */
   readonly grants?: boolean;
+  /** Address of the console; null: there is none. */
+  readonly consoleUrl?: string | null;
 }
 
-/** Buttons for the possible decisions; without the complete action there is no Approve. */
+/** Where the policy asks for a passkey, no tap approves. */
+const isSignedElsewhere = ({ required }: ApprovalRequest): boolean =>
+  required !== null && needsPasskey(required);
+
+/**
+ * Buttons for the possible decisions. Without the complete action there is no Approve; where the policy asks for a passkey, a link
+ * stands in its place.
+ */
 export function buttonsFor(
   approval: Approval,
   nonce: string,
-  { complete = true, grants = false }: Offered = {},
+  { complete = true, grants = false, consoleUrl = null }: Offered = {},
 ): Button[] {
   const questions = complete ? questionsOf(approval) : null;
   if (questions)
@@ -111,8 +127,13 @@ export function buttonsFor(
   const possible = possibleVerdicts(approval);
   // The tap only asks for the reason.
   const more = approval.policy?.needsReason ? ' …' : '';
+  const approvals = isSignedElsewhere(approval)
+    ? approveThere(approval, progressOf(approval), consoleUrl)
+    : complete
+      ? [approve(nonce, `${progressOf(approval)}${more}`)]
+      : [];
   return [
-    ...(complete && possible.includes('approved') ? [approve(nonce, `${progressOf(approval)}${more}`)] : []),
+    ...(possible.includes('approved') ? approvals : []),
     ...(possible.includes('rejected') ? [reject(nonce, { complete, more })] : []),
     ...(complete && grants ? [allowMore(nonce)] : []),
     ...(complete && possible.includes('rejected') ? [sayWhy(nonce)] : []),
@@ -191,7 +212,8 @@ export function replyButtons(request: ApprovalRequest, text: string, nonce: stri
     style: 'success',
   };
   const isAnswer = questions !== null && answersIn(text, questions) !== null;
-  const buttons = questions ? [...(isAnswer ? [approval] : []), rejection] : [rejection, approval];
+  const approvals = isSignedElsewhere(request) ? [] : [approval];
+  const buttons = questions ? [...(isAnswer ? approvals : []), rejection] : [rejection, ...approvals];
   return buttons.map((button, row) => ({ ...button, row }));
 }
 

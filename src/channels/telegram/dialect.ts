@@ -10,6 +10,8 @@ export interface Form extends Formats {
   readonly html: boolean;
   /** Colours of buttons. */
   readonly styles: boolean;
+  /** Buttons that open an address. */
+  readonly links: boolean;
 }
 
 /** More in a row are too narrow for a thumb. */
@@ -26,10 +28,12 @@ export function fits({ plain }: RichText, { html }: Form): boolean {
   return html || plain.length <= MAX_MESSAGE_LENGTH;
 }
 
-export function writeButtons(buttons: readonly Button[], { styles }: Form): object {
+export function writeButtons(buttons: readonly Button[], { styles, links }: Form): object {
   const rows: object[][] = [];
-  buttons.forEach(({ text, data, style, row }, nth) => {
-    const key = { text, callback_data: data, ...(style && styles ? { style } : {}) };
+  const written = links ? buttons : buttons.filter((button) => 'data' in button);
+  written.forEach(({ text, style, row, ...button }, nth) => {
+    const act = 'data' in button ? { callback_data: button.data } : { url: button.url };
+    const key = { text, ...act, ...(style && styles ? { style } : {}) };
     (rows[row ?? Math.floor(nth / BUTTONS_IN_A_ROW)] ??= []).push(key);
   });
   return { inline_keyboard: rows };
@@ -43,9 +47,10 @@ export class Dialect {
   private times = true;
   private folds = true;
   private styles = true;
+  private links = true;
 
   get form(): Form {
-    return { html: true, times: this.times, folds: this.folds, styles: this.styles };
+    return { html: true, times: this.times, folds: this.folds, styles: this.styles, links: this.links };
   }
 
   /** @returns the next simpler form after this refusal; null if the refusal does not concern the form. */
@@ -53,6 +58,11 @@ export class Dialect {
     if (form.styles && /button style|"style"/i.test(refusal)) {
       this.styles = false;
       return { ...form, styles: false };
+    }
+    // Telegram opens no address that it cannot reach by its own rules; the text of the card has it, too.
+    if (form.links && /button_url|button url|url host|http url/i.test(refusal)) {
+      this.links = false;
+      return { ...form, links: false };
     }
     if (!form.html || !refusal.includes("can't parse entities")) return null;
     if (form.folds && refusal.includes('blockquote')) {

@@ -1,14 +1,21 @@
 import type { RichText } from '../../cards/rich-text';
 import type { ChatLane } from './lane';
 
-export interface Button {
+export type Button = {
   readonly text: string;
-  /** Callback data of a tap: 1 to 64 bytes. */
-  readonly data: string;
   readonly style?: 'success' | 'danger';
   /** Buttons of the same number stand in one row; without it, two stand in a row. */
   readonly row?: number;
-}
+} & (
+  | {
+      /** Callback data of a tap: 1 to 64 bytes. */
+      readonly data: string;
+    }
+  | {
+      /** Address that a tap opens. */
+      readonly url: string;
+    }
+);
 
 export interface Attachment {
   readonly fileName: string;

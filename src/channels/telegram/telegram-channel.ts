@@ -284,7 +284,7 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
     carried: string | null,
   ): Promise<void> {
     const grants = await this.queries.execute(new MayGrantQuery(approval));
-    const buttons = buttonsFor(approval, card.nonce, { grants });
+    const buttons = buttonsFor(approval, card.nonce, { grants, consoleUrl: this.consoleUrl });
     const messageId = await this.put(card, complete, buttons, work, (text) =>
       this.cards.showsOtherwise(card, displayDigest(text, carried)),
     );
@@ -411,7 +411,7 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
     const mentioned = await this.mentionedBy(approval, work);
     const shown = renderCard(approval, MAX_MESSAGE_LENGTH, { notices: [notice], mentioned });
     await this.remember(() => this.cards.incomplete(card, displayDigest(shown.text)));
-    const buttons = buttonsFor(approval, card.nonce, { complete: false });
+    const buttons = buttonsFor(approval, card.nonce, { complete: false, consoleUrl: this.consoleUrl });
     const messageId = await this.put(card, shown, buttons, { ...work, slot: null }, (text) =>
       this.cards.incomplete(card, displayDigest(text)),
     );
@@ -527,7 +527,11 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
     options: { readonly slot: string | null; readonly once: boolean },
   ): Promise<void> {
     const grants = await this.queries.execute(new MayGrantQuery(approval));
-    const buttons = buttonsFor(approval, card.nonce, { complete: isComplete(card), grants });
+    const buttons = buttonsFor(approval, card.nonce, {
+      complete: isComplete(card),
+      grants,
+      consoleUrl: this.consoleUrl,
+    });
     await this.chat.editButtons(card.chatId, card.messageId, buttons, options);
     const { approval: latest } = await this.finished.get(approval.id, 'everything');
     if (!isSettled(latest)) return;

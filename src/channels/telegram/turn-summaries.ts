@@ -144,7 +144,9 @@ export class TurnSummaries implements BeforeApplicationShutdown {
       text,
       buttons,
       cardIds: decidable.map(({ cardId }) => cardId),
-      digest: sha256Hex([text.text, ...buttons.map(({ data }) => data)].join('\n')),
+      digest: sha256Hex(
+        [text.text, ...buttons.flatMap((button) => ('data' in button ? button.data : []))].join('\n'),
+      ),
     };
   }
 

@@ -448,3 +448,30 @@ describe('a decision in the console names what the page showed', () => {
     expect(decodeJwt(receipt as string)).toMatchObject({ displayDigest });
   });
 });
+
+describe('a policy document of more than 256 KiB', () => {
+  const check = (headers: Record<string, string>) => {
+    const { hostname, port } = new URL(service.app.url);
+    const rules = Array.from(
+      { length: 900 },
+      (_, index) => `
+  - { id: rule-${index}, decision: deny, match: { tool: [tool-${'x'.repeat(300)}] } }`,
+    );
+    return new Promise<number>((resolve, reject) => {
+      const all = { 'content-type': 'application/yaml', ...own(), ...headers };
+      const call = httpRequest(
+        { hostname, port, path: '/api/policy/check', method: 'POST', headers: all },
+        (answer) => resolve(answer.resume().statusCode ?? 0),
+      );
+      call.on('error', reject).end(`version: 1\nrules:${rules.join('')}`);
+    });
+  };
+
+  it('is read with a session, and not without one', async () => {
+    const opened = await signIn();
+    const cookie = cookieOf(opened);
+    expect(await check({ cookie, ...own(secretOf(opened)) })).toBe(200);
+    expect(await check({ cookie })).toBe(413);
+    expect(await check({})).toBe(413);
+  });
+});

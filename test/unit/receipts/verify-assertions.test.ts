@@ -27,16 +27,27 @@ const PEOPLE = ['olivia', 'sam', 'maria'] as const;
 const passkeys = new Map(PEOPLE.map((person) => [person, new SoftPasskey()]));
 const olivia = passkeys.get('olivia') ?? new SoftPasskey();
 
+/** Of olivia, too; removed a second before the decisions. */
+const removed = new SoftPasskey();
+
 const registry = registrySchema.parse({
   format: 'countersign-passkeys/1',
   exportedAt: SETTLED.toISOString(),
-  passkeys: [...passkeys].map(([person, passkey]) => ({
-    credentialId: passkey.credentialId,
-    person,
-    publicKey: passkey.jwk,
-    createdAt: '2026-01-01T00:00:00.000Z',
-    revokedAt: null,
-  })),
+  passkeys: [...passkeys]
+    .map(([person, passkey]) => ({
+      credentialId: passkey.credentialId,
+      person,
+      publicKey: passkey.jwk,
+      createdAt: '2026-01-01T00:00:00.000Z',
+      revokedAt: null as string | null,
+    }))
+    .concat({
+      credentialId: removed.credentialId,
+      person: 'olivia',
+      publicKey: removed.jwk,
+      createdAt: '2026-01-01T00:00:00.000Z',
+      revokedAt: '2026-11-30T11:59:59.999Z',
+    }),
 });
 
 let key: SigningKey;
@@ -133,6 +144,7 @@ const FORGERIES: readonly ((of: DecisionStatement) => SignedDecision)[] = [
     return { statement, ...olivia.sign(statement, ORIGIN) };
   },
   (of) => ({ statement: of, ...new SoftPasskey().sign(of, ORIGIN) }),
+  (of) => ({ statement: of, ...removed.sign(of, ORIGIN) }),
   (of) => ({ statement: of, ...new SoftPasskey().sign(of, ORIGIN), credentialId: olivia.credentialId }),
   (of) => ({ statement: of, ...(passkeys.get('sam') ?? olivia).sign(of, ORIGIN) }),
   (of) => ({ statement: of, ...olivia.sign({ purpose: SIGN_IN, rpId: of.rpId, nonce: of.nonce }, ORIGIN) }),
@@ -196,4 +208,16 @@ it('refuses a passkey that was made after the decision', async () => {
   const claims = await readReceipt(genuine(0), keySet());
   const later = registry.passkeys.map((each) => ({ ...each, createdAt: '2026-12-01T00:00:00.000Z' }));
   expect(() => verifyAssertions(claims, { ...registry, passkeys: later })).toThrow('made after the decision');
+});
+
+it('refuses a passkey that was removed before the decision, and takes one that was removed later', async () => {
+  const claims = await readReceipt(genuine(0), keySet());
+  const endingAt = (revokedAt: string) => ({
+    ...registry,
+    passkeys: registry.passkeys.map((each) => ({ ...each, revokedAt })),
+  });
+  expect(() => verifyAssertions(claims, endingAt('2026-11-30T11:59:59.999Z'))).toThrow(
+    'removed before the decision',
+  );
+  expect(verifyAssertions(claims, endingAt('2026-11-30T12:00:00.000Z'))).toHaveLength(1);
 });
