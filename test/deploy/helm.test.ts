@@ -156,6 +156,22 @@ describe('deploy/helm/countersign', () => {
       });
   });
 
+  it('serves the console at one name with TLS, of which the replicas know', async () => {
+    expect(standard.map(({ kind }) => kind)).not.toContain('Ingress');
+    const values = ['ingress.enabled=true', 'ingress.host=gate.example.com', 'ingress.tlsSecret=gate-tls'];
+    const all = await helm.render('gate', ...values, 'ingress.className=nginx');
+    const { ingressClassName, tls, rules } = only(all, 'Ingress').spec;
+    expect(ingressClassName).toBe('nginx');
+    expect(tls).toEqual([{ hosts: ['gate.example.com'], secretName: 'gate-tls' }]);
+    expect(rules.map(({ host }) => host)).toEqual(['gate.example.com']);
+    const [path] = rules.flatMap(({ http }) => http.paths);
+    const served = only(all, 'Service', path?.backend.service.name).spec.ports.map(({ name }) => name);
+    expect(served).toContain(path?.backend.service.port.name);
+    const { data } = only(all, 'ConfigMap');
+    expect(data.CONSOLE_URL).toBe('https://gate.example.com');
+    expect(unknownVariables(Object.keys(data))).toEqual([]);
+  });
+
   it('keeps the exported checkpoints when the release is removed', () => {
     expect(only(standard, 'PersistentVolumeClaim').metadata.annotations).toEqual({
       'helm.sh/resource-policy': 'keep',
@@ -170,6 +186,7 @@ describe('deploy/helm/countersign', () => {
     ['settings.METRICS_PORT=x', /invalid propertyName 'METRICS_PORT'/],
     ['secrets.keys={agent-api-key}', /\/secrets\/keys/],
     ['resources.limits.memory=lots', /\/resources\/limits\/memory/],
+    ['ingress.enabled=true', /\/ingress\/host/],
     ['networkPolicy.databaseCidrs={everywhere}', /\/networkPolicy\/databaseCidrs/],
   ])('refuses %s, and names it', async (value, words) => {
     await expect(helm.render('countersign', value)).rejects.toThrow(words);

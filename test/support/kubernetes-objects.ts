@@ -113,6 +113,31 @@ export const objects = z.discriminatedUnion('kind', [
       egress: z.array(z.strictObject({ to: policyPeers.optional(), ports: policyPorts })),
     }),
   }),
+  z.strictObject({
+    apiVersion: z.literal('networking.k8s.io/v1'),
+    kind: z.literal('Ingress'),
+    metadata,
+    spec: z.strictObject({
+      ingressClassName: name.optional(),
+      tls: z.array(z.strictObject({ hosts: z.array(z.string()), secretName: name })),
+      rules: z.array(
+        z.strictObject({
+          host: z.string(),
+          http: z.strictObject({
+            paths: z.array(
+              z.strictObject({
+                path: z.string().startsWith('/'),
+                pathType: z.literal('Prefix'),
+                backend: z.strictObject({
+                  service: z.strictObject({ name, port: z.strictObject({ name }) }),
+                }),
+              }),
+            ),
+          }),
+        }),
+      ),
+    }),
+  }),
   z.strictObject({ apiVersion: z.literal('v1'), kind: z.literal('Namespace'), metadata }),
   z.strictObject({
     apiVersion: z.literal('v1'),

@@ -47,9 +47,7 @@ const serviceSchema = z.strictObject({
   logging: z.strictObject({ driver: z.string(), options: z.record(z.string(), z.string()) }),
   mem_limit: size,
   pids_limit: z.int().positive(),
-  ports: z
-    .array(z.string().regex(/^127\.0\.0\.1:(\d+|\$\{[A-Z_]+:-\d+\}):\d+$/, 'must publish to loopback only'))
-    .optional(),
+  ports: z.array(z.string().regex(/^(127\.0\.0\.1:)?(\d+|\$\{[A-Z_]+:-\d+\}):\d+$/)).optional(),
   profiles: z.array(z.string()).optional(),
   read_only: z.literal(true),
   restart: z.enum(['no', 'unless-stopped']),
@@ -142,6 +140,32 @@ describe('docker-compose.yml', () => {
     expect(proxied).toEqual(expect.arrayContaining(replicas.map(([name]) => `${name}:3000`)));
   });
 
+  it('publishes beyond loopback only a door with TLS, which is another proxy before the same replicas', () => {
+    const isOpen = (port: string) => !port.startsWith('127.0.0.1:');
+    const open = services.filter(([, { ports = [] }]) => ports.some(isOpen));
+    expect(open.map(([name]) => name)).toEqual(['proxy-tls']);
+    const { 'proxy-tls': tls, proxy } = compose.services;
+    const port = String(tls?.environment?.TLS_BIND).replace('*', '');
+    expect(tls?.ports?.every((each) => each.endsWith(port))).toBe(true);
+    expect(tls?.image).toBe(proxy?.image);
+    const replicasOf = (environment: object = {}) =>
+      Object.entries(environment).filter(([name]) => name.startsWith('REPLICA_'));
+    expect(replicasOf(tls?.environment)).toEqual(replicasOf(proxy?.environment));
+    for (const file of tls?.command?.filter((each) => each.endsWith('.cfg')) ?? [])
+      expect(isThere(file.replace('/usr/local/etc/haproxy/', 'deploy/haproxy/'))).toBe(true);
+  });
+
+  it('serves the console at the address that the environment gives', () => {
+    for (const [, replica] of replicas) {
+      const { CONSOLE_URL } = replica.environment ?? {};
+      expect(CONSOLE_URL).toBe('${CONSOLE_URL:-}');
+      const environment = { ...environmentOf(replica), HOST: '0.0.0.0' };
+      expect(configurationOf(environment).console).toBeNull();
+      const at = { ...environment, CONSOLE_URL: 'https://countersign.example.com' };
+      expect(configurationOf(at).console).toEqual({ url: 'https://countersign.example.com' });
+    }
+  });
+
   it('gives all replicas one key to sign with', () => {
     for (const [, replica] of replicas)
       expect(configurationOf(environmentOf(replica)).signing.key).toBe(SECRET_VALUES.APPROVAL_SIGNING_KEY);
@@ -190,8 +214,13 @@ describe('deploy/haproxy/haproxy.cfg', () => {
   });
 
   it('takes its addresses from the variables that the compose file sets', () => {
-    const used = [...configuration.matchAll(/"\$\{([A-Z_]+)\}"/g)].map(([, name]) => name);
+    const usedIn = (text: string) => [...text.matchAll(/"\$\{([A-Z_]+)\}"/g)].map(([, name]) => name);
+    const used = usedIn(configuration);
     expect(Object.keys(compose.services.proxy?.environment ?? {}).toSorted()).toEqual(used.toSorted());
+    const withTls = [...used, ...usedIn(readDeployed('deploy/haproxy/tls.cfg'))];
+    expect(Object.keys(compose.services['proxy-tls']?.environment ?? {}).toSorted()).toEqual(
+      withTls.toSorted(),
+    );
   });
 });
 
