@@ -7,10 +7,13 @@ import { Clock } from '../kernel/clock';
 import { Log } from '../logging/log';
 import { AccessGuard } from './access.guard';
 import { BodyParser } from './body-parser';
+import { RevokeKeyHandler } from './commands/revoke-key';
 import { Gatekeeper } from './gatekeeper';
 import { HostCheck } from './host-check';
 import { KeyRing } from './key-ring';
 import { KeyStore } from './key-store';
+import { KeysController } from './keys.controller';
+import { ListKeysHandler } from './queries/list-keys';
 import { OpenAnswers } from './open-answers';
 import { OpenBodies } from './open-bodies';
 import { ProcessRateLimits } from './process-rate-limits';
@@ -21,9 +24,12 @@ import { Sessions } from './sessions/sessions';
 /** Global: every controller needs authentication. */
 @Global()
 @Module({
+  controllers: [KeysController],
   providers: [
     { provide: APP_GUARD, useClass: AccessGuard },
     KeyStore,
+    ListKeysHandler,
+    RevokeKeyHandler,
     {
       provide: KeyRing,
       inject: [KeyStore, Clock, Log, CONFIG],

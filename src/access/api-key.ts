@@ -13,6 +13,16 @@ const PREFIX: Readonly<Record<Role, string>> = {
   admin: 'csm_',
 };
 
+/** A listed key, valid or revoked. */
+export interface KeyRecord {
+  readonly name: string;
+  readonly role: Role;
+  readonly owner: string | null;
+  readonly createdAt: Date;
+  readonly lastUsedAt: Date | null;
+  readonly revokedAt: Date | null;
+}
+
 export function newKey(role: Role): string {
   return `${PREFIX[role]}${randomBytes(KEY_BYTES).toString('base64url')}`;
 }

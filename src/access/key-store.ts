@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { In, IsNull } from 'typeorm';
 import { Database, type Statement } from '../database/database';
 import type { Role } from '../http/role';
+import type { KeyRecord } from './api-key';
 import { ApiKeyEntity } from './api-key.entity';
 
 /** A valid key. */
@@ -11,16 +12,6 @@ export interface ActiveKey {
   readonly owner: string | null;
   /** SHA-256 of the key, in Base64. */
   readonly digest: string;
-}
-
-/** A listed key, valid or revoked. */
-export interface KeyRecord {
-  readonly name: string;
-  readonly role: Role;
-  readonly owner: string | null;
-  readonly createdAt: Date;
-  readonly lastUsedAt: Date | null;
-  readonly revokedAt: Date | null;
 }
 
 const NOW = `date_trunc('milliseconds', now())`;

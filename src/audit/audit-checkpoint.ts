@@ -1,9 +1,7 @@
 import { z } from 'zod';
 import type { KeySet } from '../receipts/key-set';
 import { verifySignature } from '../receipts/verify-signature';
-
-/** The header's `typ`, so that a checkpoint never passes for a receipt. */
-export const CHECKPOINT_TYPE = 'countersign-checkpoint+jwt';
+import { CHECKPOINT_TYPE } from './seal';
 
 export const checkpointSchema = z.strictObject({
   iss: z.literal('countersign'),

@@ -8,8 +8,9 @@ import { describeError } from '../kernel/describe-error';
 import { Log } from '../logging/log';
 import { SigningKeys } from '../receipts/signing-keys';
 import { appendLines, openForLines } from './append-lines';
-import { CHECKPOINT_TYPE, checkpointLine, checkpointLines, type Checkpoint } from './audit-checkpoint';
+import { checkpointLine, checkpointLines, type Checkpoint } from './audit-checkpoint';
 import { AuditStore } from './audit-store';
+import { CHECKPOINT_TYPE } from './seal';
 
 /** Interval of exports. An owner of the database could rewrite rows of the last ten minutes unnoticed. */
 const EVERY_MS = 600_000;

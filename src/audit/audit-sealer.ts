@@ -4,9 +4,10 @@ import { Clock } from '../kernel/clock';
 import { pause } from '../kernel/pause';
 import { FailureLog } from '../logging/failure-log';
 import { Log } from '../logging/log';
-import { sealAll, type Seal } from './audit-chain';
+import { sealAll } from './audit-chain';
 import { AuditCheckpoints } from './audit-checkpoints';
 import { AuditStore } from './audit-store';
+import type { Seal } from './seal';
 
 const SEALER_LEASE = 'audit-sealer';
 /** Another replica takes over from a dead sealer within this and its next check: two seconds. */

@@ -2,8 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { Database, type Statement } from '../database/database';
 import { AuditCheckpointEntity } from './audit-seals.entities';
-import { NOTHING_BEFORE, type AuditRow, type Seal } from './audit-chain';
-import type { SealedRow } from './chain-verifier';
+import { NOTHING_BEFORE, type AuditRow, type Seal, type SealedRow } from './seal';
 
 /** Rows read and checked at one time: limits memory, and how long other work waits. */
 const BATCH = 500;
@@ -30,6 +29,11 @@ interface SealColumns {
   previous: string;
   hash: string;
 }
+
+type FoundColumns = { [Key in keyof AuditColumns]: AuditColumns[Key] | null } & {
+  hash: string | null;
+  looked_to: string | null;
+};
 
 /** Keys pre-sorted so that canonicalize takes its fast path. */
 const toRow = (row: AuditColumns): AuditRow => ({
@@ -103,14 +107,63 @@ export const SEALED: Statement = {
   where s.number > $1 order by s.number limit $2`,
 };
 
+const HASH = `left join lateral (select hash from audit_seals where seq = a.seq offset 0) as s on true`;
+
 /** Parameters: seq, limit. */
 export const PAGE: Statement = {
   name: 'audit-page',
   text: `
-  select ${ROW}, s.hash
-  from audit_log a left join lateral (select hash from audit_seals where seq = a.seq offset 0) as s on true
+  select ${ROW}, s.hash from audit_log a ${HASH}
   where a.seq > $1 order by a.seq limit $2`,
 };
+
+/** Rows through which one filtered page looks: an index on each column would cost every request of an agent. */
+const LOOKED_THROUGH = 20_000;
+
+/**
+ * Parameters: before seq, limit, type, actor; null: any. Newest first. `looked_to`: the lowest number through which this
+ * page looked; a page without rows can still have older ones.
+ */
+export const SEARCH: Statement = {
+  name: 'audit-search',
+  text: `
+  with looked as materialized (
+    select min(seq) as lowest, count(*) as rows from (
+      select seq from audit_log where $1::bigint is null or seq < $1 order by seq desc limit ${LOOKED_THROUGH}) as l
+  ), found as materialized (
+    select a.* from looked, lateral (
+      select * from audit_log where ($1::bigint is null or seq < $1) and seq >= lowest
+        and ($3::text is null or type = $3 or type like $3 || '.%') and ($4::text is null or actor = $4)
+      order by seq desc limit $2) as a
+  )
+  select ${ROW}, s.hash, case when looked.rows = ${LOOKED_THROUGH} then lowest end as looked_to
+  from looked left join found a on true ${HASH} order by a.seq desc`,
+};
+
+/** Parameters: before seq, limit, type, actor, request. */
+export const SEARCH_REQUEST: Statement = {
+  name: 'audit-search-request',
+  text: `
+  select ${ROW}, s.hash, null as looked_to
+  from audit_log a ${HASH}
+  where a.approval_id = $5::uuid and ($1::bigint is null or a.seq < $1)
+    and ($3::text is null or a.type = $3 or a.type like $3 || '.%') and ($4::text is null or a.actor = $4)
+  order by a.seq desc limit $2`,
+};
+
+/** Selects rows of the audit log; null: any. A type also selects those that begin with it and a dot. */
+export interface AuditSearch {
+  readonly beforeSeq: number | null;
+  readonly limit: number;
+  readonly type: string | null;
+  readonly actor: string | null;
+  readonly approvalId: string | null;
+}
+
+export interface AuditFound {
+  readonly items: readonly (AuditRow & { readonly hash: string | null })[];
+  readonly nextBefore: number | null;
+}
 
 /** Stores and reads audit rows, their seals and the checkpoints. */
 @Injectable()
@@ -172,6 +225,25 @@ export class AuditStore {
   async page(afterSeq: number, limit: number): Promise<(AuditRow & { readonly hash: string | null })[]> {
     const rows = await this.database.query<AuditColumns & { hash: string | null }>(PAGE, [afterSeq, limit]);
     return rows.map((row) => ({ ...toRow(row), hash: row.hash }));
+  }
+
+  /**
+   * Rows that match, the newest first, from an index or from a bounded number of rows.
+   *
+   * @returns `nextBefore`: the number before which to go on; null at the end
+   */
+  async search({ beforeSeq, limit, type, actor, approvalId }: AuditSearch): Promise<AuditFound> {
+    const values = [beforeSeq, limit, type, actor];
+    const rows = await (approvalId === null
+      ? this.database.query<FoundColumns>(SEARCH, values)
+      : this.database.query<FoundColumns>(SEARCH_REQUEST, [...values, approvalId]));
+    const items = rows.flatMap((row) =>
+      row.seq === null ? [] : [{ ...toRow(row as AuditColumns), hash: row.hash }],
+    );
+    const last = items.at(-1);
+    const lookedTo = rows[0]?.looked_to ?? null;
+    if (last && items.length === limit) return { items, nextBefore: last.seq };
+    return { items, nextBefore: lookedTo === null ? null : Number(lookedTo) };
   }
 
   /** Counts the rows without a seal. Scans the whole log, a part at a time. */

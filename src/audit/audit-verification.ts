@@ -2,7 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { SigningKeyStore } from '../receipts/signing-key-store';
 import { AuditCheckpoints } from './audit-checkpoints';
 import { AuditStore } from './audit-store';
-import { verifyChain, type ChainVerdict } from './verify-chain';
+import { verifyChain } from './verify-chain';
+import type { ChainVerdict } from './walk-chain';
 
 export interface Verified extends ChainVerdict {
   readonly ok: boolean;

@@ -11,16 +11,22 @@ const columns = {
 };
 const nextAfter = z.int().nullable();
 
+const shownRows = z.array(
+  z.strictObject({
+    ...columns,
+    data: z.unknown(),
+    hash: nullableText('Hash of its seal; null until the row is sealed.'),
+  }),
+);
+
 /** For display: data as JSON; `hash` is null until the row is sealed. */
-export const auditPageSchema = z.strictObject({
-  items: z.array(
-    z.strictObject({
-      ...columns,
-      data: z.unknown(),
-      hash: nullableText('Hash of its seal; null until the row is sealed.'),
-    }),
-  ),
-  nextAfter,
+export const auditPageSchema = z.strictObject({ items: shownRows, nextAfter });
+
+export const auditFoundSchema = z.strictObject({
+  items: shownRows,
+  nextBefore: z.int().nullable().meta({
+    description: 'Send it as `before` to go on, also after a page without rows; null at the end.',
+  }),
 });
 
 /** For verification: every column exactly as stored, under its seal. */

@@ -5,8 +5,9 @@ import { createZodDto } from 'nestjs-zod';
 import { z } from 'zod';
 import { Allow } from '../http/allow';
 import { refuseAnyQuery } from '../http/zod';
-import { dataOf, type AuditRow } from './audit-chain';
+import { dataOf } from './audit-chain';
 import {
+  auditFoundSchema,
   auditPageSchema,
   checkpointSchema,
   checkpointsSchema,
@@ -16,10 +17,19 @@ import {
 import { ExportCheckpointCommand } from './commands/export-checkpoint';
 import { AuditPageQuery } from './queries/audit-page';
 import { CheckpointsQuery } from './queries/checkpoints';
+import { SearchAuditQuery } from './queries/search-audit';
 import { SealedPageQuery } from './queries/sealed-page';
+import type { AuditRow } from './seal';
 import { VerifyAuditQuery } from './queries/verify-audit';
 
 const MAX_LIMIT = 1000;
+
+const limit = z
+  .string()
+  .regex(/^\d{1,4}$/, `must be a whole number from 1 to ${MAX_LIMIT}`)
+  .transform(Number)
+  .refine((value) => value >= 1 && value <= MAX_LIMIT, `must be from 1 to ${MAX_LIMIT}`)
+  .default(100);
 
 class AuditQueryDto extends createZodDto(
   z.strictObject({
@@ -28,15 +38,29 @@ class AuditQueryDto extends createZodDto(
       .regex(/^\d{1,15}$/, 'must be a whole number')
       .transform(Number)
       .default(0),
-    limit: z
-      .string()
-      .regex(/^\d{1,4}$/, `must be a whole number from 1 to ${MAX_LIMIT}`)
-      .transform(Number)
-      .refine((value) => value >= 1 && value <= MAX_LIMIT, `must be from 1 to ${MAX_LIMIT}`)
-      .default(100),
+    limit,
   }),
 ) {}
 
+const text = z.string().min(1, 'must not be empty').max(200, 'must have at most 200 characters');
+
+class SearchQueryDto extends createZodDto(
+  z.strictObject({
+    before: z
+      .string()
+      .regex(/^\d{1,15}$/, 'must be a whole number')
+      .transform(Number)
+      .optional(),
+    type: text
+      .optional()
+      .meta({ description: 'A type such as approval.approved, or its beginning such as approval.' }),
+    actor: text.optional().meta({ description: 'For example telegram:1000 or api:NAME of a key.' }),
+    approvalId: z.guid('must be a UUID').optional(),
+    limit,
+  }),
+) {}
+
+class AuditFoundView extends createZodDto(auditFoundSchema) {}
 class AuditPageView extends createZodDto(auditPageSchema) {}
 class SealedPageView extends createZodDto(sealedPageSchema) {}
 class VerifiedView extends createZodDto(verifiedSchema) {}
@@ -61,6 +85,25 @@ export class AuditController {
   async page(@Query() { after, limit }: AuditQueryDto) {
     const rows = await this.queries.execute(new AuditPageQuery(after, limit));
     return { items: rows.map(viewOf), nextAfter: rows.length === limit ? (rows.at(-1)?.seq ?? null) : null };
+  }
+
+  @Get('search')
+  @ApiOperation({
+    summary: 'Rows that match, the newest first',
+    description: 'A page looks through at most 20 000 rows, unless `approvalId` is given.',
+  })
+  @ApiOkResponse({ type: AuditFoundView })
+  async search(@Query() { before, type, actor, approvalId, limit: rows }: SearchQueryDto) {
+    const { items, nextBefore } = await this.queries.execute(
+      new SearchAuditQuery({
+        beforeSeq: before ?? null,
+        limit: rows,
+        type: type ?? null,
+        actor: actor ?? null,
+        approvalId: approvalId ?? null,
+      }),
+    );
+    return { items: items.map(viewOf), nextBefore };
   }
 
   @Get('verify')

@@ -10,6 +10,7 @@ import { ExportCheckpointHandler } from './commands/export-checkpoint';
 import { AuditPageHandler } from './queries/audit-page';
 import { CheckpointsHandler } from './queries/checkpoints';
 import { SealedPageHandler } from './queries/sealed-page';
+import { SearchAuditHandler } from './queries/search-audit';
 import { AuditStream } from './stream/audit-stream';
 import { VerifyAuditHandler } from './queries/verify-audit';
 
@@ -25,6 +26,7 @@ import { VerifyAuditHandler } from './queries/verify-audit';
     AuditStream,
     AuditPageHandler,
     SealedPageHandler,
+    SearchAuditHandler,
     CheckpointsHandler,
     VerifyAuditHandler,
     ExportCheckpointHandler,

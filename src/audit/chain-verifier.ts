@@ -1,11 +1,7 @@
-import type { Checkpoint } from './audit-checkpoint';
-import { NOTHING_BEFORE, sealHash, type AuditRow, type Seal } from './audit-chain';
+import { NOTHING_BEFORE, type Seal, type SealedRow } from './seal';
 
-/** A seal with its row; null if the row is gone. */
-export interface SealedRow {
-  readonly seal: Seal;
-  readonly row: AuditRow | null;
-}
+/** The part of a verified checkpoint that is compared with the chain. */
+export type KnownEnd = Pick<Seal, 'number' | 'seq' | 'hash'>;
 
 /** The first row that differs from its seal. */
 export interface BadRow {
@@ -21,15 +17,15 @@ export interface BadRow {
  */
 export class ChainVerifier {
   private last: Pick<Seal, 'number' | 'hash'> | null = null;
-  private readonly checkpoints: ReadonlyMap<number, Checkpoint>;
+  private readonly checkpoints: ReadonlyMap<number, KnownEnd>;
   private found: BadRow | null = null;
   private rows = 0;
   private highestSeq: number | null = null;
   private fitting = 0;
   private sinceCheckpoint = 0;
 
-  constructor(checkpoints: readonly Checkpoint[]) {
-    const known = new Map<number, Checkpoint>();
+  constructor(checkpoints: readonly KnownEnd[]) {
+    const known = new Map<number, KnownEnd>();
     for (const each of checkpoints) {
       const other = known.get(each.number);
       if (other && other.hash !== each.hash) {
@@ -66,9 +62,12 @@ export class ChainVerifier {
     return this.found;
   }
 
-  /** @returns true if no fault was found so far. */
-  take({ seal, row }: SealedRow): boolean {
-    const reason = this.faultOf(seal, row);
+  /**
+   * @param hash the hash that a seal with this number and `previous` over the row has; null if the row is gone
+   * @returns true if no fault was found so far.
+   */
+  take({ seal, row }: SealedRow, hash: string | null): boolean {
+    const reason = this.faultOf(seal, row === null ? null : hash);
     if (reason !== null) this.found ??= { seq: seal.seq, reason };
     const isCovered = reason === null && this.checkpoints.has(seal.number);
     if (isCovered) this.fitting++;
@@ -92,15 +91,15 @@ export class ChainVerifier {
     };
   }
 
-  private faultOf(seal: Seal, row: AuditRow | null): string | null {
+  private faultOf(seal: Seal, hash: string | null): string | null {
     const before = this.last ?? this.beginning(seal);
     if (before === null) return `rows before it are missing: no checkpoint ends at seal ${seal.number - 1}`;
     if (seal.number !== before.number + 1) {
       return `rows before it are missing: seal ${seal.number} follows seal ${before.number}`;
     }
     if (seal.previous !== before.hash) return 'the chain is broken before it';
-    if (row === null) return 'the row is missing';
-    if (sealHash(seal.number, seal.previous, row) !== seal.hash) return 'the row or its seal was altered';
+    if (hash === null) return 'the row is missing';
+    if (hash !== seal.hash) return 'the row or its seal was altered';
     const checkpoint = this.checkpoints.get(seal.number);
     if (checkpoint && checkpoint.hash !== seal.hash) {
       return 'the chain was computed anew: an exported checkpoint has another hash here';

@@ -42,6 +42,7 @@ const HTTP_STATUS = {
   'passkey.not-found': 404,
   'oidc.refused': 401,
   'oidc.unavailable': 503,
+  'key.not-found': 404,
   'database.unavailable': 503,
   'telegram.unavailable': 503,
   'receipt.unavailable': 503,

@@ -30,6 +30,7 @@ export type DomainCode =
   | 'passkey.not-found'
   | 'oidc.refused'
   | 'oidc.unavailable'
+  | 'key.not-found'
   | 'receipt.unavailable'
   | 'audit.checkpoint-unwritable'
   | 'access.unauthenticated'

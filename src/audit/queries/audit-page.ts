@@ -1,6 +1,6 @@
 import { Query, QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
-import type { AuditRow } from '../audit-chain';
 import { AuditStore } from '../audit-store';
+import type { AuditRow } from '../seal';
 
 /** Rows of the audit log by `seq`. Rows that commit late may appear below a page already read: see SealedPageQuery. */
 export class AuditPageQuery extends Query<readonly (AuditRow & { readonly hash: string | null })[]> {

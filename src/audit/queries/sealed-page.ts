@@ -1,6 +1,6 @@
 import { Query, QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
 import { AuditStore } from '../audit-store';
-import type { SealedRow } from '../chain-verifier';
+import type { SealedRow } from '../seal';
 
 export interface SealedPage {
   readonly items: readonly SealedRow[];

@@ -17,7 +17,7 @@ import { CircuitBreakerService, CircuitOpenError } from '../../resilience/circui
 import { createGuard, type Guard } from '../../resilience/compose';
 import type { Retryability } from '../../resilience/retry-policy';
 import { AuditStore } from '../audit-store';
-import type { SealedRow } from '../chain-verifier';
+import type { SealedRow } from '../seal';
 import type { Destination } from './destination';
 import { destinationOf } from './destinations';
 import { STREAM_LEASE } from './stream-cursor';

@@ -1,4 +1,4 @@
-import type { SealedRow } from '../chain-verifier';
+import type { SealedRow } from '../seal';
 
 /** Takes rows of the audit log. */
 export interface Destination {

@@ -3,7 +3,7 @@ import type { BUILD } from '../../kernel/build';
 import type { Clock } from '../../kernel/clock';
 import type { Log } from '../../logging/log';
 import { appendLines } from '../append-lines';
-import type { SealedRow } from '../chain-verifier';
+import type { SealedRow } from '../seal';
 import type { Destination } from './destination';
 import { OtlpEndpoint } from './otlp-endpoint';
 import { StreamFailure } from './stream-failure';

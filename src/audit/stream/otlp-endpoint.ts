@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { AnswerTooLong, boundedText } from '../../kernel/bounded-text';
 import type { Clock } from '../../kernel/clock';
-import type { SealedRow } from '../chain-verifier';
+import type { SealedRow } from '../seal';
 import type { Destination } from './destination';
 import { StreamFailure } from './stream-failure';
 import { streamLine } from './stream-line';

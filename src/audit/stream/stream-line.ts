@@ -1,5 +1,5 @@
 import { dataOf } from '../audit-chain';
-import type { SealedRow } from '../chain-verifier';
+import type { SealedRow } from '../seal';
 
 /**
  * One row as a line without its end. `number` has no gap, so that a reader sees what is missing; what arrives twice has

@@ -1,6 +1,6 @@
 import { createWriteStream } from 'node:fs';
 import { finished } from 'node:stream/promises';
-import { unlessRemoved } from '../../audit/verify-chain';
+import { unlessRemoved } from '../../audit/walk-chain';
 import type { LogSource } from './log-source';
 
 /**

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { z } from 'zod';
 import { checkpointsSchema, sealedPageSchema, sealedRowSchema } from '../../audit/audit-views';
-import type { ReadBatches } from '../../audit/verify-chain';
+import type { ReadBatches } from '../../audit/walk-chain';
 import { callService, type ServiceDoor } from '../../agent-side/client/service-call';
 import { linesOf } from '../../kernel/lines';
 import { parseStrictJson } from '../../kernel/strict-json';

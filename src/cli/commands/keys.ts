@@ -3,9 +3,9 @@ import { userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { z } from 'zod';
-import { digestOf, keyNameSchema, newKey, ownerSchema } from '../../access/api-key';
+import { digestOf, keyNameSchema, newKey, ownerSchema, type KeyRecord } from '../../access/api-key';
 import { ROLES, type Role } from '../../http/role';
-import type { KeyRecord, KeyStore } from '../../access/key-store';
+import type { KeyStore } from '../../access/key-store';
 import type { Surroundings } from '../join-service';
 import { show, table } from '../output';
 

@@ -1,10 +1,10 @@
 import { appendFileSync, mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { NOTHING_BEFORE, sealHash, type AuditRow } from '../../../src/audit/audit-chain';
+import { sealHash } from '../../../src/audit/audit-chain';
 import { checkpointLines } from '../../../src/audit/audit-checkpoint';
 import type { Verified } from '../../../src/audit/audit-verification';
-import type { SealedRow } from '../../../src/audit/chain-verifier';
+import { NOTHING_BEFORE, type AuditRow, type SealedRow } from '../../../src/audit/seal';
 import { Api } from '../../support/api';
 import { startTestApp, type TestApp } from '../../support/app';
 import { createTestDatabase, type TestDatabase } from '../../support/database';

@@ -1,7 +1,7 @@
-import { NOTHING_BEFORE, sealAll, type AuditRow } from '../../../src/audit/audit-chain';
-import { CHECKPOINT_TYPE } from '../../../src/audit/audit-checkpoint';
-import type { SealedRow } from '../../../src/audit/chain-verifier';
-import { RemovedMeanwhile, unlessRemoved, verifyChain } from '../../../src/audit/verify-chain';
+import { sealAll } from '../../../src/audit/audit-chain';
+import { CHECKPOINT_TYPE, NOTHING_BEFORE, type AuditRow, type SealedRow } from '../../../src/audit/seal';
+import { verifyChain } from '../../../src/audit/verify-chain';
+import { RemovedMeanwhile, unlessRemoved } from '../../../src/audit/walk-chain';
 import { HEADER, KEYS, signed } from '../receipts/receipt-samples';
 
 const ROWS = 12;

@@ -8,6 +8,7 @@ import {
 import { createRootRoute, createRoute, createRouter, RouterProvider } from '@tanstack/react-router';
 import { lazy, useEffect, useMemo, useState } from 'react';
 import { api, bodyOf, isSignedOut, Refusal } from './api';
+import { readAuditFilter } from './audit-filter';
 import { GrantsView } from './grants-view';
 import { HistoryView, readFilter } from './history-view';
 import { InboxStream } from './inbox';
@@ -24,6 +25,8 @@ import { OperatorContext, StreamContext } from './stream-context';
 import { SystemView } from './system-view';
 
 /** Views that load when they are opened. */
+const AuditView = lazy(() => import('./audit-view'));
+const KeysView = lazy(() => import('./keys-view'));
 const PolicyView = lazy(() => import('./policy-view'));
 
 const SESSION = ['session'];
@@ -60,10 +63,19 @@ const policy = createRoute({
     return <PolicyView place={policy.useSearch()} />;
   },
 });
+const audit = createRoute({
+  getParentRoute: () => root,
+  path: '/audit',
+  validateSearch: readAuditFilter,
+  component: function Audit() {
+    return <AuditView filter={audit.useSearch()} />;
+  },
+});
+const keys = createRoute({ getParentRoute: () => root, path: '/keys', component: () => <KeysView /> });
 const system = createRoute({ getParentRoute: () => root, path: '/system', component: SystemView });
 
 const router = createRouter({
-  routeTree: root.addChildren([inbox, request, history, grants, policy, people, system]),
+  routeTree: root.addChildren([inbox, request, history, grants, policy, people, keys, audit, system]),
   basepath: '/console',
   defaultNotFoundComponent: () => <InboxView id={null} />,
 });

@@ -1,6 +1,7 @@
 import { startAuthentication, startRegistration } from '@simplewebauthn/browser';
 import canonicalize from 'canonicalize';
 import { api, bodyOf, CONSOLE_HEADER, type Verdict } from './api';
+import { hex, sha256 } from './digest';
 import { keepPageSecret } from './page-secret';
 import { TEXTS } from './texts';
 
@@ -12,12 +13,6 @@ const base64url = (bytes: ArrayBuffer): string =>
     .replaceAll('+', '-')
     .replaceAll('/', '_')
     .replace(/=+$/, '');
-
-const hex = (bytes: ArrayBuffer): string =>
-  Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, '0')).join('');
-
-const sha256 = (text: string): Promise<ArrayBuffer> =>
-  crypto.subtle.digest('SHA-256', new TextEncoder().encode(text));
 
 /** The challenge is the digest of a statement that this page makes: so the page knows what is signed. */
 const challengeOf = async (statement: object): Promise<string> =>

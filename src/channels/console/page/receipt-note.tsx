@@ -1,5 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { api, bodyOf, type Approval } from './api';
+import { saveFile } from './save-file';
 import { TEXTS } from './texts';
 
 const T = TEXTS.request;
@@ -21,10 +22,7 @@ export function ReceiptNote({ approval }: { approval: Approval }) {
   });
   const words = { good: T.receiptGood, bad: T.receiptBad, unable: T.receiptUnable };
   const save = () => {
-    const url = URL.createObjectURL(new Blob([receipt ?? ''], { type: 'application/jose' }));
-    const link = Object.assign(document.createElement('a'), { href: url, download: `receipt-${id}.jws` });
-    link.click();
-    URL.revokeObjectURL(url);
+    saveFile(new Blob([receipt ?? ''], { type: 'application/jose' }), `receipt-${id}.jws`);
   };
   return (
     <span className={`receipt ${check.data ?? ''}`}>

@@ -1,15 +1,12 @@
 import { compactVerify, createLocalJWKSet, type JSONWebKeySet } from 'jose';
 import type { Approval } from './api';
+import { canVerifyEd25519 } from './ed25519';
 
 export type ReceiptCheck = 'good' | 'bad' | 'unable';
 
 /** Verifies a receipt against the service's public keys, and that it is about this request and this action. */
 export async function checkReceipt(approval: Approval, keys: JSONWebKeySet): Promise<ReceiptCheck> {
-  const canVerify = await crypto.subtle.generateKey('Ed25519', false, ['sign', 'verify']).then(
-    () => true,
-    () => false,
-  );
-  if (!canVerify) return 'unable';
+  if (!(await canVerifyEd25519())) return 'unable';
   try {
     const options = { algorithms: ['EdDSA', 'Ed25519'] };
     const { payload, protectedHeader } = await compactVerify(

@@ -16,6 +16,8 @@ const VIEWS = [
     'M9 11a3.2 3.2 0 1 0 0-6.4A3.2 3.2 0 0 0 9 11zM3 19c0-3.3 2.7-5.5 6-5.5s6 2.2 6 5.5M16 5.2a3 3 0 0 1 0 5.6M17.5 14c2.1.7 3.5 2.5 3.5 5',
   ],
   ['/policy', TEXTS.views.policy, 'M6 3h9l4 4v14H6zM14 3v5h5M9.5 12.5h6M9.5 16.5h6'],
+  ['/keys', TEXTS.views.keys, 'M8 15.5a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7zM11.5 12H21v3.5M17 12v3'],
+  ['/audit', TEXTS.views.audit, 'M9 5H5v4M15 5h4v4M9 19H5v-4M15 19h4v-4M8.5 12l2.5 2.5 4.5-5'],
   ['/system', TEXTS.views.system, 'M3 12h4l3-7 4 14 3-7h4'],
 ] as const;
 

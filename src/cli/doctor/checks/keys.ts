@@ -1,7 +1,8 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../../../config/environment';
-import { KeyStore, type KeyRecord } from '../../../access/key-store';
+import type { KeyRecord } from '../../../access/api-key';
+import { KeyStore } from '../../../access/key-store';
 import { error, seen, skipped, warning, type Check, type Finding } from '../check';
 
 const OTHERS_MAY = 0o077;

@@ -1,0 +1,120 @@
+import { readFileSync } from 'node:fs';
+import { exportedLog } from '../../src/cli/audit/log-source';
+import { verifyChain } from '../../src/audit/verify-chain';
+import { Api } from '../support/api';
+import { buildConsole, ConsoleBrowser, findBarriers, hasBrowser } from '../support/console';
+import { createTestDatabase, type TestDatabase } from '../support/database';
+import { issueKey, keyIs } from '../support/keys';
+import { openTestApp, type OpenApp } from '../support/open-app';
+import { until } from '../support/until';
+
+if (!hasBrowser) console.warn('SKIPPED: the records in the console were not tested, there is no browser');
+
+const POLICY = `
+version: 1
+people:
+  olivia: { groups: [admins] }
+rules:
+  - id: forbidden
+    decision: deny
+    match: { tool: [Write] }
+`;
+
+(hasBrowser ? describe : xdescribe)('the records in the console', () => {
+  let database: TestDatabase;
+  let app: OpenApp;
+  let api: Api;
+  let person: ConsoleBrowser;
+  let olivia: string;
+
+  beforeAll(async () => {
+    buildConsole();
+    database = await createTestDatabase();
+    app = await openTestApp(database.url);
+    api = new Api(app.url);
+    person = await ConsoleBrowser.open(app.url);
+    const admin = await issueKey(database, 'admin', 'maria', 'maria');
+    olivia = await issueKey(database, 'operator', 'olivia-laptop', 'olivia');
+    for (const key of [admin, olivia]) await keyIs(true, app.url, key);
+    const applied = await fetch(`${app.url}/api/policy`, {
+      method: 'PUT',
+      headers: {
+        authorization: `Bearer ${admin}`,
+        'content-type': 'application/yaml',
+        'if-none-match': '*',
+      },
+      body: POLICY,
+    });
+    expect(applied.status).toBe(200);
+  });
+  afterAll(async () => {
+    await person.close();
+    await app.close();
+    await database.drop();
+  });
+  afterEach(async () => {
+    await person.leave();
+    expect(person.faults.splice(0)).toEqual([]);
+  });
+
+  const sealed = () =>
+    until('every row is sealed', async () => {
+      const [row] = await database.query<{ n: string }>('select count(*) as n from audit_unsealed');
+      return row?.n === '0';
+    });
+
+  it('the audit log is filtered, and verified in the browser up to a row that was altered', async () => {
+    await api.enqueue();
+    await api.call('operator', 'POST', '/api/audit/checkpoints');
+    await sealed();
+    const page = await person.signedIn('/console/audit?type=approval');
+    await page.getByText('approval.enqueued').waitFor();
+    expect(await page.getByText('console.signed-in').count()).toBe(0);
+    await page.getByRole('button', { name: 'Verify in this browser' }).click();
+    await page.getByText('The log holds').waitFor();
+
+    const saving = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'Download the log' }).click();
+    const path = await (await saving).path();
+    expect(readFileSync(path, 'utf8')).toContain('"keys":');
+    const { batches, checkpoints, keys } = await exportedLog(path);
+    expect(await verifyChain({ batches, checkpoints, keys })).toMatchObject({ firstBad: null });
+
+    const [bad] = await database.query<{ seq: string }>(
+      `select seq from audit_log where type = 'approval.enqueued' order by seq desc limit 1`,
+    );
+    await database.query(`update audit_log set actor = 'api:somebody-else' where seq = ${bad?.seq}`);
+    await page.getByRole('button', { name: 'Verify in this browser' }).click();
+    await page.getByText(`The log does not hold. First bad row: ${bad?.seq}.`).waitFor();
+    await database.query(`update audit_log set actor = 'api:bootstrap-agent' where seq = ${bad?.seq}`);
+  });
+
+  it('keys have their last use, and only an admin revokes one', async () => {
+    const lost = await issueKey(database, 'agent', 'lost-laptop', 'sam');
+    await keyIs(true, app.url, lost);
+    const operator = await person.signedIn('/console/keys');
+    await operator.getByText('lost-laptop').waitFor();
+    expect(await operator.getByRole('button', { name: 'Revoke' }).count()).toBe(0);
+    expect((await api.call('operator', 'DELETE', '/api/keys/lost-laptop')).status).toBe(403);
+
+    const page = await person.signedIn('/console/keys', {}, olivia);
+    const row = page.getByRole('row').filter({ hasText: 'lost-laptop' });
+    await row.getByRole('button', { name: 'Revoke' }).click();
+    await row.getByRole('button', { name: 'Revoke now' }).click();
+    await row.getByText('Revoked').waitFor();
+    await keyIs(false, app.url, lost);
+    const [audited] = await database.query<{ actor: string }>(
+      `select actor from audit_log where type = 'access.key-revoked'`,
+    );
+    expect(audited?.actor).toBe('console:olivia-laptop');
+  });
+
+  it.each(['/console/audit', '/console/keys'])('has no barrier on %s, light and dark', async (path) => {
+    for (const colorScheme of ['light', 'dark'] as const) {
+      const page = await person.signedIn(path, { colorScheme });
+      await page.getByRole('heading', { level: 1 }).waitFor();
+      await page.getByText('Loading…').first().waitFor({ state: 'detached' });
+      expect(await findBarriers(page)).toEqual([]);
+    }
+  });
+});
