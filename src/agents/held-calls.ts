@@ -8,11 +8,11 @@ import {
   type Approval,
   type Departure,
   type Hold,
+  type Left,
   type SettledApproval,
 } from '../approvals/approval';
 import { AcknowledgeApprovalCommand } from '../approvals/commands/acknowledge-approval';
 import { CancelApprovalCommand } from '../approvals/commands/cancel-approval';
-import type { Left } from '../approvals/approval-store';
 import { DepartFromApprovalCommand } from '../approvals/commands/depart-from-approval';
 import { EnqueueApprovalCommand } from '../approvals/commands/enqueue-approval';
 import { JoinApprovalCommand } from '../approvals/commands/join-approval';

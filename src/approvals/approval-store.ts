@@ -6,6 +6,7 @@ import type {
   ApprovalStatus,
   DecidedApproval,
   Departure,
+  Left,
   EarlierRequest,
   Hold,
   SettledApproval,
@@ -87,15 +88,6 @@ export interface TurnDecisions {
   readonly calls: number;
   /** One verdict of one person, at one time, each with its receipt and the digest of its card. */
   readonly decisions: readonly (DecidedApproval & { readonly displayDigest: string })[];
-}
-
-/** A pending request that its caller has left. */
-export interface Left {
-  readonly departure: Departure;
-  /** People may have given it more time since the caller asked. */
-  readonly expiresAt: Date;
-  /** True if no step of its chain reaches anybody. */
-  readonly isUnreachable: boolean;
 }
 
 /** An attempt of a person with a pending request. */

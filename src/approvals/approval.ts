@@ -27,6 +27,15 @@ export const FIRST_HOLD: Hold = 0;
 /** The departure that left nobody waiting. The request is abandoned only if no caller has joined since. */
 export type Departure = number;
 
+/** A pending request that its caller has left. */
+export interface Left {
+  readonly departure: Departure;
+  /** People may have given it more time since the caller asked. */
+  readonly expiresAt: Date;
+  /** True if no step of its chain reaches anybody. */
+  readonly isUnreachable: boolean;
+}
+
 export interface Decision {
   readonly by: Actor;
   readonly reason: string | null;

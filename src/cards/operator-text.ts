@@ -155,7 +155,7 @@ export function renderHelp(): RichText {
   );
 }
 
-/** Answer to a command whose answer takes more than a second. */
+/** Answer to a command whose answer takes too long. */
 export function renderLate(): RichText {
   return words('⏳ The database is slow, so there is no answer yet. Send the command again in a minute.');
 }

@@ -96,7 +96,8 @@ export class ForgingProvider {
             jwks_uri: `${issuer}/jwks`,
             response_types_supported: ['code'],
             code_challenge_methods_supported: ['S256'],
-            id_token_signing_alg_values_supported: ['RS256'],
+            // More than it should: no answer may count for that.
+            id_token_signing_alg_values_supported: ['RS256', 'HS256', 'none'],
             authorization_response_iss_parameter_supported: true,
           },
         ];

@@ -1,6 +1,6 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import type { Hold } from '../approval';
-import { ApprovalStore, type Left } from '../approval-store';
+import type { Hold, Left } from '../approval';
+import { ApprovalStore } from '../approval-store';
 
 /**
  * Records that a caller no longer waits and did not receive the ending; the request may be joined again.

@@ -70,8 +70,8 @@ type Said = NarrowedContext<Context, TelegramUpdate.MessageUpdate>;
 /** Longest wait of a stranger's reply for room in the send budget, since cards need the room. */
 const STRANGER_ROOM_MS = 5_000;
 
-/** A command whose answer takes longer is answered with that: a person who waits sends it again. */
-const ANSWER_WITHIN_MS = 800;
+/** A command whose answer takes longer is answered with that, as a tap is: a person who waits sends it again. */
+const ANSWER_WITHIN_MS = 2_500;
 
 /** The same limit as for a reason given over REST. */
 const MAX_REASON_LENGTH = 1000;
@@ -338,7 +338,7 @@ export class OperatorUpdates {
     await this.chat.send(card, renderHere(tap.id), { replyTo: card.messageId, isReply: true });
   }
 
-  /** The answer, or the reason why there is none after a second. */
+  /** The answer, or the reason why there is none in time. */
   private async inTime(compose: Compose): Promise<Reply> {
     const end = new AbortController();
     try {
