@@ -4,6 +4,12 @@ import { ApprovalEntity } from './approvals/approval.entity';
 import { DecisionEntity } from './approvals/decision.entity';
 import { DigestStateEntity } from './approvals/digest/digest-state.entity';
 import { FatigueStateEntity, FatigueWarningEntity } from './approvals/fatigue/fatigue.entities';
+import {
+  ApprovalWordsEntity,
+  InsightHourEntity,
+  RecordStateEntity,
+  RecordWaitingEntity,
+} from './approvals/records/record.entities';
 import { AuditEntryEntity } from './audit/audit-entry.entity';
 import { AuditCheckpointEntity, AuditSealEntity, UnsealedAuditRowEntity } from './audit/audit-seals.entities';
 import {
@@ -44,6 +50,10 @@ export const ENTITIES: readonly Entity[] = [
   DigestStateEntity,
   FatigueStateEntity,
   FatigueWarningEntity,
+  RecordStateEntity,
+  RecordWaitingEntity,
+  InsightHourEntity,
+  ApprovalWordsEntity,
   AuditEntryEntity,
   AuditSealEntity,
   AuditCheckpointEntity,

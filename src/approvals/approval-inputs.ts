@@ -85,6 +85,26 @@ export class WaitQueryDto extends createZodDto(z.strictObject({ wait: seconds })
 
 export class IdParamDto extends createZodDto(z.strictObject({ id: z.guid('must be a UUID') })) {}
 
+const time = z.iso
+  .datetime({ offset: true, error: 'must be a time such as 2026-08-01T00:00:00Z' })
+  .transform((text) => new Date(text))
+  .optional();
+
+/** Filters for operators. */
+const search = {
+  q: z
+    .string()
+    .max(200, 'must have at most 200 characters')
+    .regex(/[\p{L}\p{N}]/u, 'must have a letter or a digit')
+    .optional()
+    .meta({ description: 'Words, or their beginnings, in the first 16 KiB of the request.' }),
+  tool: label.optional(),
+  rule: label.optional().meta({ description: 'Id of a rule that the verdict of the policy names.' }),
+  person: label.optional().meta({ description: 'Name or id of the person who settled it.' }),
+  from: time,
+  to: time,
+};
+
 export class ListQueryDto extends createZodDto(
   z.strictObject({
     status: z
@@ -95,6 +115,7 @@ export class ListQueryDto extends createZodDto(
       .optional(),
     agentId: label.optional(),
     sessionId: label.optional(),
+    ...search,
     limit: z
       .string()
       .regex(/^\d{1,3}$/, 'must be a whole number from 1 to 200')
@@ -103,6 +124,12 @@ export class ListQueryDto extends createZodDto(
       .default(50),
     cursor: z.guid('must be the nextCursor of an earlier answer').optional(),
   }),
+) {}
+
+export class ExportQueryDto extends createZodDto(
+  ListQueryDto.schema
+    .omit({ limit: true, cursor: true })
+    .extend({ format: z.enum(['jsonl', 'csv'], 'must be jsonl or csv').default('jsonl') }),
 ) {}
 
 export const idempotencyKeySchema = z

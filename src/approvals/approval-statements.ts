@@ -604,31 +604,38 @@ export const LOOK: Statement = {
 /** A page ends after this many bytes of requests: two hundred of the largest requests would be 50 MB in one answer. */
 const PAGE_BYTES = 2 * 1024 * 1024;
 
+const page = (name: string, from: string, limit: string): Statement => ({
+  name,
+  text: `
+  select ${SNAPSHOT}, ${TO_BE_SIGNED}, listed::int from (
+    select *, row_number() over newest as place, count(*) over () as listed,
+      sum(octet_length(request)) over newest - octet_length(request) as bytes_before
+    from (select ${APPROVAL} from approvals ${from}) as found
+    window newest as (order by id desc)) as approvals
+  where place <= ${limit} and bytes_before < ${PAGE_BYTES}
+  order by id desc`,
+});
+
+/** Parameters: grace in seconds, ids, limit. The ids are one more than the limit if the list goes on. */
+export const LIST_FOUND = page('approval-list-found', 'where id = any($2::uuid[])', '$3');
+
 /**
  * Parameters: grace in seconds, key, status, agent, session, before id, limit, connector; null filters nothing.
  * `listed` counts one row beyond the limit: more than there are in the answer means that the list goes on.
  *
  * PostgreSQL does not read texts beyond the byte limit: it knows the length of a long text without them.
  */
-export const LIST: Statement = {
-  name: 'approval-list',
-  text: `
-  select ${SNAPSHOT}, ${TO_BE_SIGNED}, listed::int from (
-    select *, row_number() over newest as place, count(*) over () as listed,
-      sum(octet_length(request)) over newest - octet_length(request) as bytes_before
-    from (
-      select ${APPROVAL} from approvals
-      where ($2::text is null or key_id = $2) and ($3::text is null or status = $3)
+export const LIST = page(
+  'approval-list',
+  `where ($2::text is null or key_id = $2) and ($3::text is null or status = $3)
         and ($4::text is null or agent_id = $4) and ($5::text is null or session_id = $5)
         and ($6::uuid is null or id < $6) and ($8::text is null or connector = $8)
         and ($9::text is null or (${MAY_DECIDE('$9', '$10')} and not exists (select from decisions
           where approval_id = approvals.id and ((by_kind = $9 and by_id = $10)
             or ${ELIGIBLE_PERSON('by_kind', 'by_id')} = ${ELIGIBLE_PERSON('$9', '$10')}))))
-      order by id desc limit $7::bigint + 1) as found
-    window newest as (order by id desc)) as approvals
-  where place <= $7 and bytes_before < ${PAGE_BYTES}
-  order by id desc`,
-};
+      order by id desc limit $7::bigint + 1`,
+  '$7',
+);
 
 /** With `connector =`, matches the predicate of `ix_approvals_open_calls`. */
 const OPEN = `(status = 'pending' or (status = 'approved'

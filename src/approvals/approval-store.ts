@@ -174,6 +174,22 @@ export interface ApprovalFilter {
   readonly limit: number;
 }
 
+/** Selects requests of all keys, from an index; null: any. */
+export interface ApprovalSearch extends Pick<
+  ApprovalFilter,
+  'status' | 'agentId' | 'sessionId' | 'beforeId' | 'limit'
+> {
+  /** Words, or their beginnings, that all are in the first 16 KiB of the request. */
+  readonly text: string | null;
+  readonly tool: string | null;
+  /** Name or id of the person who settled it. */
+  readonly person: string | null;
+  /** A rule that the verdict of the policy names. */
+  readonly rule: string | null;
+  readonly from: Date | null;
+  readonly to: Date | null;
+}
+
 /** Filters the requests that came by a connector. */
 export interface OpenCallFilter {
   readonly keyId: string;
@@ -412,6 +428,13 @@ export abstract class ApprovalStore {
 
   /** Newest first. Returns fewer than the limit if the requests are large, but at least one if there is any. */
   abstract list(filter: ApprovalFilter): Promise<ApprovalsFound>;
+
+  /**
+   * Like {@link list}, for operators.
+   *
+   * @throws DomainError `search.too-broad` if so many match that the newest of them cannot be found in time
+   */
+  abstract search(search: ApprovalSearch): Promise<ApprovalsFound>;
 
   /** Oldest first. Returns a part if the requests are large, but at least one if there is any. */
   abstract openCalls(filter: OpenCallFilter): Promise<Approval[]>;

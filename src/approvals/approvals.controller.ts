@@ -43,6 +43,7 @@ import {
   DecisionBodyDto,
   EnqueueBodyDto,
   ExtensionBodyDto,
+  ExportQueryDto,
   idempotencyKeySchema,
   IdParamDto,
   ListQueryDto,
@@ -51,6 +52,7 @@ import {
 import { isSettled, type Approval } from './approval';
 import { ApprovalPageView, ApprovalView, viewOf } from './approval-view';
 import { ApprovalRefusalFilter } from './approval-refusal.filter';
+import { ApprovalPages } from './approval-pages';
 import { ApprovalStream } from './approval-stream';
 import { AcknowledgeApprovalCommand } from './commands/acknowledge-approval';
 import { CancelApprovalCommand } from './commands/cancel-approval';
@@ -97,12 +99,14 @@ function idempotencyKeyOf(header: string | string[] | undefined): string | null 
 @Controller('api/approvals')
 export class ApprovalsController {
   private readonly lists = new KeyTurns('lists');
+  private readonly exports = new KeyTurns('exports');
 
   constructor(
     private readonly commands: CommandBus,
     private readonly queries: QueryBus,
     private readonly finished: FinishedApprovals,
     private readonly stream: ApprovalStream,
+    private readonly pages: ApprovalPages,
     private readonly open: OpenAnswers,
     private readonly policy: ActivePolicy,
     private readonly shown: ShownDisplays,
@@ -183,21 +187,29 @@ export class ApprovalsController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     const gone = callerGone(reply, caller);
-    const viewer = viewerOf(caller);
-    const wanted = {
-      keyId: viewer === 'everything' ? null : viewer.keyId,
-      status: query.status ?? null,
-      agentId: query.agentId ?? null,
-      sessionId: query.sessionId ?? null,
-      connector: null,
-      beforeId: query.cursor ?? null,
-      limit: query.limit,
-    };
     const page = await this.lists.take(caller.keyId, async () => {
       gone.throwIfAborted();
-      return this.finished.list(wanted);
+      return this.pages.read(caller, query, { beforeId: query.cursor ?? null, limit: query.limit });
     });
     return { items: page.items.map(viewOf), nextCursor: page.nextBeforeId };
+  }
+
+  @Get('export')
+  @Allow('operator')
+  @ApiOperation({
+    summary: 'All requests that match, newest first, as a file',
+    description:
+      'One JSON document a line, as in the list, or CSV of the main columns. One export of a key runs at a time.',
+  })
+  @ApiOkResponse({
+    content: {
+      'application/x-ndjson': { schema: { type: 'string' } },
+      'text/csv': { schema: { type: 'string' } },
+    },
+  })
+  async export(@Query() query: ExportQueryDto, @Caller() caller: Identity, @Res() reply: FastifyReply) {
+    const gone = callerGone(reply, caller);
+    await this.exports.take(caller.keyId, () => this.pages.export(query, caller, gone, reply));
   }
 
   @Get(':id/events')

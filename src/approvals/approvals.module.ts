@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { ApprovalLog } from './approval-log';
+import { ApprovalPages } from './approval-pages';
 import { ApprovalStore } from './approval-store';
 import { ApprovalStream } from './approval-stream';
 import { ApprovalsController } from './approvals.controller';
@@ -46,13 +47,19 @@ import { GetApprovalHandler, GetApprovalStateHandler } from './queries/get-appro
 import { ListApprovalsHandler } from './queries/list-approvals';
 import { MayDecideTogetherHandler } from './queries/may-decide-together';
 import { LookForDueHandler } from './queries/look-for-due';
+import { SearchApprovalsHandler } from './queries/search-approvals';
 import { SummarizePendingHandler } from './queries/summarize-pending';
+import { InsightController } from './records/insight.controller';
+import { InsightStore } from './records/insight-store';
+import { ReadInsightHandler } from './records/queries/read-insight';
+import { RecordJob } from './records/record-job';
+import { RecordStore } from './records/record-store';
 import { SettlementFeed } from './settlement-feed';
 import { TimeoutSweeper } from './timeout-sweeper';
 
 @Module({
   imports: [ReceiptsModule],
-  controllers: [ApprovalsController, GrantsController],
+  controllers: [ApprovalsController, GrantsController, InsightController],
   providers: [
     { provide: RequestHistory, useClass: PostgresRequestHistory },
     TestPolicyHandler,
@@ -82,6 +89,7 @@ import { TimeoutSweeper } from './timeout-sweeper';
     GetApprovalHandler,
     GetApprovalStateHandler,
     ListApprovalsHandler,
+    SearchApprovalsHandler,
     LookForDueHandler,
     SummarizePendingHandler,
     AwaitSettlementHandler,
@@ -100,7 +108,12 @@ import { TimeoutSweeper } from './timeout-sweeper';
     CountTodayHandler,
     FatigueStore,
     FatigueJob,
+    RecordStore,
+    RecordJob,
+    InsightStore,
+    ReadInsightHandler,
     ApprovalStream,
+    ApprovalPages,
     ApprovalLog,
   ],
   exports: [SettlementFeed, TimeoutSweeper],

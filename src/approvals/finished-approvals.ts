@@ -1,10 +1,17 @@
 import { Injectable } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
-import type { ApprovalFilter, ApprovalState, Snapshot } from './approval-store';
+import type {
+  ApprovalFilter,
+  ApprovalSearch,
+  ApprovalsFound,
+  ApprovalState,
+  Snapshot,
+} from './approval-store';
 import { CancelApprovalCommand } from './commands/cancel-approval';
 import { SignReceiptsCommand } from './commands/sign-receipts';
 import { GetApprovalQuery, GetApprovalStateQuery } from './queries/get-approval';
 import { ListApprovalsQuery, type ApprovalPage } from './queries/list-approvals';
+import { SearchApprovalsQuery } from './queries/search-approvals';
 import type { Viewer } from './queries/viewer';
 import { withReceipts } from './receipts-of';
 
@@ -45,12 +52,21 @@ export class FinishedApprovals {
   }
 
   /** Newest first. @throws DomainError `receipt.unavailable` */
-  async list(filter: ApprovalFilter): Promise<ApprovalPage> {
-    let found = await this.queries.execute(new ListApprovalsQuery(filter));
+  list(filter: ApprovalFilter): Promise<ApprovalPage> {
+    return this.page(() => this.queries.execute(new ListApprovalsQuery(filter)));
+  }
+
+  /** Newest first. @throws DomainError `receipt.unavailable`, `search.too-broad` */
+  search(search: ApprovalSearch): Promise<ApprovalPage> {
+    return this.page(() => this.queries.execute(new SearchApprovalsQuery(search)));
+  }
+
+  private async page(read: () => Promise<ApprovalsFound>): Promise<ApprovalPage> {
+    let found = await read();
     const overdue = found.snapshots.filter(({ approval, endsInMs }) => isOverdue(approval.status, endsInMs));
     if (overdue.length > 0) {
       await this.end(overdue.map(({ approval }) => approval.id));
-      found = await this.queries.execute(new ListApprovalsQuery(filter));
+      found = await read();
     }
     const items = (await this.sign(found.snapshots)).map(({ approval }) => approval);
     return { items, nextBeforeId: found.more ? (items.at(-1)?.id ?? null) : null };

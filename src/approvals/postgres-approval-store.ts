@@ -69,6 +69,7 @@ import {
   FIND_OPEN_CALLS,
   JOIN,
   LIST,
+  LIST_FOUND,
   LOCK,
   LOOK_FOR_DUE,
   NOTE_LATE,
@@ -88,6 +89,7 @@ import {
 import {
   ApprovalStore,
   type ApprovalFilter,
+  type ApprovalSearch,
   type ApprovalState,
   type ApprovalsFound,
   type Attempt,
@@ -116,6 +118,8 @@ import type { Enqueued, Stored } from './new-request';
 import { GRANT, GRANT_LATE } from './grant-statements';
 import { PendingHeadroom, type Amount } from './pending-headroom';
 import { ReadShares } from './read-shares';
+import { lowestId } from './records/lowest-id';
+import { factsQuery, MAX_FOUND, SEARCH, wordsQuery } from './records/search-statements';
 import { NEW_IDS, STORE_RULED } from './ruled-statements';
 
 /**
@@ -673,6 +677,38 @@ export class PostgresApprovalStore extends ApprovalStore {
     ]);
     const more = rows.some(({ listed }) => listed > rows.length);
     return { snapshots: rows.map(toSnapshot), more };
+  }
+
+  async search(search: ApprovalSearch): Promise<ApprovalsFound> {
+    const { status, beforeId, limit } = search;
+    const agent = search.agentId && toColumnText(search.agentId);
+    const session = search.sessionId && toColumnText(search.sessionId);
+    const tool = search.tool && toColumnText(search.tool);
+    // These are stored as they are, without U+0000.
+    const person = search.person?.replaceAll('\u0000', '') ?? null;
+    const rule = search.rule?.replaceAll('\u0000', '') ?? null;
+    const found = await this.database.query<{ id: string; is_too_broad: boolean }>(SEARCH, [
+      beforeId,
+      limit + 1,
+      search.text === null ? null : wordsQuery(search.text),
+      factsQuery({ agent, session, tool, person, rule, status }),
+      search.from && lowestId(search.from),
+      search.to && lowestId(search.to),
+      status,
+      agent,
+      session,
+      tool,
+      person,
+      rule,
+    ]);
+    if (found.some(({ is_too_broad: isTooBroad }) => isTooBroad))
+      throw new DomainError(
+        'search.too-broad',
+        `More than ${MAX_FOUND} requests match, and not the newest ones. Add a time (from, to) or another filter.`,
+      );
+    const values = [this.graceSeconds, found.map(({ id }) => id), limit];
+    const rows = await this.database.query<SnapshotRow & { listed: number }>(LIST_FOUND, values);
+    return { snapshots: rows.map(toSnapshot), more: rows.some(({ listed }) => listed > rows.length) };
   }
 
   async openCalls({ keyId, connector, sessionId, call, afterId }: OpenCallFilter): Promise<Approval[]> {

@@ -3,6 +3,7 @@ import { Database, type Statement } from '../database/database';
 import { CHANNELS } from '../kernel/actor';
 import { RequestHistory, type PastRequest } from '../policy/request-history';
 import type { ApprovalRow, RequestText } from './approval-rows';
+import { lowestId } from './records/lowest-id';
 import { policyRequestOf } from './policy-request-of';
 
 const PAGE_ROWS = 500;
@@ -56,12 +57,6 @@ type PageRow = Pick<
   | 'settled_by_name'
   | 'created_at'
 >;
-
-/** The lowest UUID of version 7 of a millisecond. */
-function lowestId(at: Date): string {
-  const hex = Math.max(0, at.getTime()).toString(16).padStart(12, '0');
-  return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`;
-}
 
 @Injectable()
 export class PostgresRequestHistory extends RequestHistory {

@@ -41,6 +41,7 @@ import { AddExtensions1795464000061 } from '../../migrations/1795464000061-AddEx
 import { AddFatigue1795464000063 } from '../../migrations/1795464000063-AddFatigue';
 import { AddRotaOverrides1795464000062 } from '../../migrations/1795464000062-AddRotaOverrides';
 import { AddOpenIdConnect1795464000064 } from '../../migrations/1795464000064-AddOpenIdConnect';
+import { AddRecords1795464000065 } from '../../migrations/1795464000065-AddRecords';
 import { AddTopics1795464000012 } from '../../migrations/1795464000012-AddTopics';
 import { AddCardPieces1795464000013 } from '../../migrations/1795464000013-AddCardPieces';
 
@@ -147,6 +148,7 @@ export function createDataSource(
       AddRotaOverrides1795464000062,
       AddFatigue1795464000063,
       AddOpenIdConnect1795464000064,
+      AddRecords1795464000065,
     ],
     migrationsTransactionMode: 'all',
     applicationName: 'countersign',

@@ -11,6 +11,7 @@ const APPEND_AND_REMOVE = ['select', 'insert', 'delete'] as const;
 /** Rights of the service on every table of this version; a test compares the names with the entities. */
 export const TABLE_RIGHTS = {
   api_keys: CHANGE,
+  approval_words: CHANGE,
   approvals: CHANGE,
   audit_checkpoints: APPEND,
   audit_log: APPEND,
@@ -28,6 +29,7 @@ export const TABLE_RIGHTS = {
   fatigue_state: CHANGE,
   fatigue_warnings: CHANGE,
   grants: CHANGE,
+  insight_hours: CHANGE,
   lane_states: CHANGE,
   lanes: CHANGE,
   leases: CHANGE,
@@ -43,6 +45,8 @@ export const TABLE_RIGHTS = {
   policy_state: CHANGE,
   policy_versions: IMMUTABLE,
   receipts: APPEND_AND_REMOVE,
+  record_state: CHANGE,
+  record_waiting: CHANGE,
   replicas: CHANGE,
   rota_overrides: CHANGE,
   send_slots: CHANGE,

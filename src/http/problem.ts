@@ -43,6 +43,7 @@ const HTTP_STATUS = {
   'oidc.refused': 401,
   'oidc.unavailable': 503,
   'key.not-found': 404,
+  'search.too-broad': 422,
   'database.unavailable': 503,
   'telegram.unavailable': 503,
   'receipt.unavailable': 503,

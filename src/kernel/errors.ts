@@ -31,6 +31,7 @@ export type DomainCode =
   | 'oidc.refused'
   | 'oidc.unavailable'
   | 'key.not-found'
+  | 'search.too-broad'
   | 'receipt.unavailable'
   | 'audit.checkpoint-unwritable'
   | 'access.unauthenticated'

@@ -100,6 +100,7 @@ export class RetentionJob implements OnApplicationBootstrap, BeforeApplicationSh
       await this.inBatches(async () => {
         await this.store.removeDeadLetters(this.days);
         await this.store.removeGrants(this.days);
+        await this.store.removeHours(this.days);
         return false;
       });
       await this.leases.release(JOB);

@@ -31,6 +31,8 @@ const REMOVE: Statement = {
     delete from receipts using old where approval_id = old.id
   ), decisions_removed as (
     delete from decisions using old where approval_id = old.id
+  ), words_removed as (
+    delete from approval_words using old where approval_words.id = old.id
   ), work_removed as (
     delete from outbox using old where approval_id = old.id
   )
@@ -67,6 +69,14 @@ const PRUNE_AUDIT: Statement = {
   )
   select coalesce(removed, 0)::int as removed, up_to is not null as more, held
   from held left join lateral audit_prune(case when not held then now() - make_interval(days => $1) end) on true`,
+};
+
+/** Parameters: days. Numbers of the plots, by the hour. */
+const REMOVE_HOURS: Statement = {
+  name: 'retention-remove-hours',
+  text: `
+  delete from insight_hours
+  where dimension in ('all', 'tool', 'agent', 'person', 'rule') and hour < now() - make_interval(days => $1)`,
 };
 
 export interface Removed {
@@ -110,6 +120,10 @@ export class RetentionStore {
 
   async removeDeadLetters(days: number): Promise<void> {
     await this.database.query(REMOVE_DEAD_LETTERS, [days]);
+  }
+
+  async removeHours(days: number): Promise<void> {
+    await this.database.query(REMOVE_HOURS, [days]);
   }
 
   async removeGrants(days: number): Promise<void> {

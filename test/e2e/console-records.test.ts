@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { RecordStore } from '../../src/approvals/records/record-store';
 import { exportedLog } from '../../src/cli/audit/log-source';
 import { verifyChain } from '../../src/audit/verify-chain';
 import { Api } from '../support/api';
@@ -6,6 +7,7 @@ import { buildConsole, ConsoleBrowser, findBarriers, hasBrowser } from '../suppo
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { issueKey, keyIs } from '../support/keys';
 import { openTestApp, type OpenApp } from '../support/open-app';
+import { OPERATOR_KEY } from '../support/well-known';
 import { until } from '../support/until';
 
 if (!hasBrowser) console.warn('SKIPPED: the records in the console were not tested, there is no browser');
@@ -109,12 +111,56 @@ rules:
     expect(audited?.actor).toBe('console:olivia-laptop');
   });
 
-  it.each(['/console/audit', '/console/keys'])('has no barrier on %s, light and dark', async (path) => {
-    for (const colorScheme of ['light', 'dark'] as const) {
-      const page = await person.signedIn(path, { colorScheme });
-      await page.getByRole('heading', { level: 1 }).waitFor();
-      await page.getByText('Loading…').first().waitFor({ state: 'detached' });
-      expect(await findBarriers(page)).toEqual([]);
-    }
+  it('insight shows what ended, by outcome and by tool, and finds no rule in so little', async () => {
+    const { body: asked } = await api.enqueue({ toolInput: { command: 'uptime' } });
+    await api.cancel(asked.id, 'not needed');
+    await until('it is recorded', async () => {
+      await app.get(RecordStore).record(0);
+      const [row] = await database.query<{ n: number }>('select count(*)::int as n from insight_hours');
+      return (row?.n ?? 0) > 0;
+    });
+    const page = await person.signedIn('/console/insight');
+    await page.locator('.plot canvas').nth(1).waitFor();
+    await page.getByRole('row').filter({ hasText: 'Bash' }).waitFor();
+    await page.getByRole('link', { name: '24 hours' }).click();
+    await page.getByText('Show as a table').click();
+    await page.getByRole('columnheader', { name: 'Time', exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Find rules' }).click();
+    await page.getByText('No rule would save cards').waitFor();
   });
+
+  it('history finds words with other filters, and the whole list is saved as CSV', async () => {
+    const { body: asked } = await api.enqueue({ toolInput: { command: '=cmd|calc' }, agentId: '=night' });
+    await api.cancel(asked.id, 'not needed');
+    await api.enqueue({ toolInput: { command: 'echo calculated' } });
+    const page = await person.signedIn('/console/history?q=calc&status=cancelled');
+    await page.getByRole('link', { name: '=cmd|calc' }).waitFor();
+    expect(await page.locator('tbody tr').count()).toBe(1);
+    const saving = page.waitForEvent('download');
+    await page.getByRole('link', { name: 'Save as CSV' }).click();
+    const lines = readFileSync(await (await saving).path(), 'utf8').split('\r\n');
+    expect(lines).toHaveLength(3);
+    expect(lines[1]).toContain(`"'=night"`);
+    const all = await fetch(`${app.url}/api/approvals/export?q=calc`, {
+      headers: { authorization: `Bearer ${OPERATOR_KEY}` },
+    });
+    const exported = (await all.text()).trimEnd().split('\n');
+    expect(exported.map((line) => (JSON.parse(line) as { status: string }).status)).toEqual([
+      'pending',
+      'cancelled',
+    ]);
+    expect((await api.call('agent', 'GET', '/api/approvals?q=calc')).status).toBe(403);
+  });
+
+  it.each(['/console/insight', '/console/audit', '/console/keys'])(
+    'has no barrier on %s, light and dark',
+    async (path) => {
+      for (const colorScheme of ['light', 'dark'] as const) {
+        const page = await person.signedIn(path, { colorScheme });
+        await page.getByRole('heading', { level: 1 }).waitFor();
+        await page.getByText('Loading…').first().waitFor({ state: 'detached' });
+        expect(await findBarriers(page)).toEqual([]);
+      }
+    },
+  );
 });

@@ -200,7 +200,7 @@ classes:
     await api.decide(asked.id, 'approved');
     const page = await person.signedIn();
     await page.keyboard.press('/');
-    await page.keyboard.type('night-agent');
+    await page.keyboard.type('rotat');
     await page.keyboard.press('Enter');
     await page.locator('tbody tr').first().waitFor();
     await until('only its requests are listed', async () => (await page.locator('tbody tr').count()) === 1);

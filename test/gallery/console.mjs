@@ -218,7 +218,7 @@ async function open(width, height, colorScheme) {
 
 async function signIn(page) {
   await page.getByLabel('Operator key').fill(keys.operator);
-  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
   await page.getByText('Live', { exact: true }).waitFor();
 }
 
@@ -231,6 +231,7 @@ async function picture(page, name, path) {
     .waitFor();
   await page.locator('.spinner').first().waitFor({ state: 'detached' });
   if (path?.includes('/requests/')) await page.locator('.code, .decision').first().waitFor();
+  if (path?.endsWith('/insight')) await page.locator('.plot canvas').nth(1).waitFor();
   if (path?.endsWith('place=edit'))
     await page
       .getByText(/has no findings|Error|Warning/)
@@ -243,12 +244,17 @@ try {
   mkdirSync(PICTURES, { recursive: true });
   await setUp();
   const { edit, danger } = await play();
+  // A job counts a request within a minute.
+  while ((await call(keys.operator, 'GET', '/api/insight')).total.approved < 3) await sleep(1000);
   const views = [
     ['inbox', '/console'],
     ['edit', `/console/requests/${edit.id}`],
     ['warning', `/console/requests/${danger.id}`],
     ['history', '/console/history'],
     ['grants', '/console/grants'],
+    ['insight', '/console/insight'],
+    ['audit', '/console/audit'],
+    ['keys', '/console/keys'],
     ['policy', '/console/policy'],
     ['policy-edit', '/console/policy?place=edit'],
     ['policy-history', '/console/policy?place=history'],
@@ -281,6 +287,7 @@ try {
     await signIn(wide);
     await picture(wide, 'request', `/console/requests/${edit.id}`);
     await picture(wide, 'history', '/console/history');
+    await picture(wide, 'insight', '/console/insight');
     await picture(wide, 'policy', '/console/policy?place=edit');
     const phone = await open(390, 800, 'dark');
     await signIn(phone);

@@ -13,6 +13,7 @@ import { GrantsView } from './grants-view';
 import { HistoryView, readFilter } from './history-view';
 import { InboxStream } from './inbox';
 import { InboxView } from './inbox-view';
+import { readInsightPlace } from './insight-place';
 import { Failure, Loading } from './notes';
 import { borrowPageSecret } from './page-secret';
 import { takeProviderAnswer } from './provider-sign-in';
@@ -26,6 +27,7 @@ import { SystemView } from './system-view';
 
 /** Views that load when they are opened. */
 const AuditView = lazy(() => import('./audit-view'));
+const InsightView = lazy(() => import('./insight-view'));
 const KeysView = lazy(() => import('./keys-view'));
 const PolicyView = lazy(() => import('./policy-view'));
 
@@ -53,6 +55,14 @@ const history = createRoute({
     return <HistoryView filter={history.useSearch()} />;
   },
 });
+const insight = createRoute({
+  getParentRoute: () => root,
+  path: '/insight',
+  validateSearch: readInsightPlace,
+  component: function Insight() {
+    return <InsightView place={insight.useSearch()} />;
+  },
+});
 const grants = createRoute({ getParentRoute: () => root, path: '/grants', component: GrantsView });
 const people = createRoute({ getParentRoute: () => root, path: '/people', component: PeopleView });
 const policy = createRoute({
@@ -75,7 +85,18 @@ const keys = createRoute({ getParentRoute: () => root, path: '/keys', component:
 const system = createRoute({ getParentRoute: () => root, path: '/system', component: SystemView });
 
 const router = createRouter({
-  routeTree: root.addChildren([inbox, request, history, grants, policy, people, keys, audit, system]),
+  routeTree: root.addChildren([
+    inbox,
+    request,
+    history,
+    insight,
+    grants,
+    policy,
+    people,
+    keys,
+    audit,
+    system,
+  ]),
   basepath: '/console',
   defaultNotFoundComponent: () => <InboxView id={null} />,
 });

@@ -12,7 +12,8 @@ import { TEXTS } from './texts';
 const T = TEXTS.audit;
 const PAGE = '50';
 const SHORT = 8;
-const HASH_SHORT = 19;
+/** The end of the first digits of a hash, behind `sha256:`. */
+const HASH_SHORT = 15;
 
 function Verdict({ verdict }: { verdict: ChainVerdict }) {
   const { firstBad, rows, checkpoints, uncovered } = verdict;

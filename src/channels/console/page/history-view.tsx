@@ -11,22 +11,40 @@ const PAGE = '50';
 /** Characters of an action that a line of the table shows. */
 const MAX_SUMMARY = 300;
 
-export interface Filter {
-  readonly status?: Status;
-  readonly agent?: string;
-  readonly session?: string;
-}
+const NAMES = ['q', 'agent', 'session', 'tool', 'person', 'rule', 'from', 'to'] as const;
+
+export type Filter = { readonly status?: Status } & Readonly<Partial<Record<(typeof NAMES)[number], string>>>;
 
 const isStatus = (value: unknown): value is Status => typeof value === 'string' && value in TEXTS.status;
 const text = (value: unknown): string | null => (typeof value === 'string' && value !== '' ? value : null);
 
 /** Reads the filter from an address, which may contain anything. */
 export function readFilter(search: Record<string, unknown>): Filter {
-  const [agent, session] = [text(search.agent), text(search.session)];
+  const given = NAMES.flatMap((name) => {
+    const value = text(search[name]);
+    return value === null ? [] : [[name, value] as const];
+  });
+  return { ...(isStatus(search.status) && { status: search.status }), ...Object.fromEntries(given) };
+}
+
+/** A day of the viewer as a time; the end of a filter includes its day. */
+function timeOf(day: string, isEnd: boolean): string | null {
+  const at = new Date(`${day}T00:00:00`);
+  if (Number.isNaN(at.getTime())) return null;
+  if (isEnd) at.setDate(at.getDate() + 1);
+  return at.toISOString();
+}
+
+/** The filter in the words of the API. */
+function queryOf({ status, agent, session, from, to, ...same }: Filter) {
+  const [since, until] = [from && timeOf(from, false), to && timeOf(to, true)];
   return {
-    ...(isStatus(search.status) && { status: search.status }),
-    ...(agent !== null && { agent }),
-    ...(session !== null && { session }),
+    ...same,
+    ...(status !== undefined && { status }),
+    ...(agent !== undefined && { agentId: agent }),
+    ...(session !== undefined && { sessionId: session }),
+    ...(since && { from: since }),
+    ...(until && { to: until }),
   };
 }
 
@@ -38,11 +56,22 @@ function summaryOf({ toolInput }: Approval): string {
   return beginning(visibleLine(whole.slice(0, MAX_SUMMARY + 1)), MAX_SUMMARY);
 }
 
-function save(items: readonly Approval[]): void {
-  const lines = items.map((item) => `${JSON.stringify(item)}\n`);
-  const url = URL.createObjectURL(new Blob(lines, { type: 'application/jsonl' }));
-  Object.assign(document.createElement('a'), { href: url, download: 'countersign-history.jsonl' }).click();
-  URL.revokeObjectURL(url);
+/** Links of the whole list as a file; the browser saves it while the service reads on. */
+function Exports({ filter }: { filter: Filter }) {
+  return (
+    <span className="actions">
+      {(['csv', 'jsonl'] as const).map((format) => (
+        <a
+          key={format}
+          className="button"
+          href={`/api/approvals/export?${new URLSearchParams({ ...queryOf(filter), format }).toString()}`}
+          download
+        >
+          {T.export[format]}
+        </a>
+      ))}
+    </span>
+  );
 }
 
 function Filters({ filter }: { filter: Filter }) {
@@ -57,6 +86,17 @@ function Filters({ filter }: { filter: Filter }) {
         void navigate({ to: '/history', search });
       }}
     >
+      <label className="search">
+        {T.text}
+        <input
+          id="search"
+          name="q"
+          type="search"
+          defaultValue={filter.q}
+          placeholder={T.words}
+          maxLength={200}
+        />
+      </label>
       <label>
         {T.status}
         <select name="status" defaultValue={filter.status ?? ''}>
@@ -68,14 +108,18 @@ function Filters({ filter }: { filter: Filter }) {
           ))}
         </select>
       </label>
-      <label>
-        {T.agent}
-        <input id="agent" name="agent" defaultValue={filter.agent} placeholder={T.exact} autoComplete="off" />
-      </label>
-      <label>
-        {T.session}
-        <input name="session" defaultValue={filter.session} placeholder={T.exact} autoComplete="off" />
-      </label>
+      {(['agent', 'session', 'tool', 'person', 'rule'] as const).map((name) => (
+        <label key={name}>
+          {T[name]}
+          <input name={name} defaultValue={filter[name]} placeholder={T.exact} autoComplete="off" />
+        </label>
+      ))}
+      {(['from', 'to'] as const).map((name) => (
+        <label key={name}>
+          {T[name]}
+          <input name={name} type="date" defaultValue={filter[name]} />
+        </label>
+      ))}
       <button type="submit">{T.filter}</button>
     </form>
   );
@@ -127,9 +171,7 @@ export function HistoryView({ filter }: { filter: Filter }) {
           params: {
             query: {
               limit: PAGE,
-              ...(filter.status !== undefined && { status: filter.status }),
-              ...(filter.agent !== undefined && { agentId: filter.agent }),
-              ...(filter.session !== undefined && { sessionId: filter.session }),
+              ...queryOf(filter),
               ...(pageParam !== null && { cursor: pageParam }),
             },
           },
@@ -144,11 +186,7 @@ export function HistoryView({ filter }: { filter: Filter }) {
     <div className="page">
       <div className="page-head">
         <h1>{T.title}</h1>
-        {items.length > 0 && (
-          <button type="button" className="quiet" onClick={() => save(items)}>
-            {T.export}
-          </button>
-        )}
+        {items.length > 0 && <Exports filter={filter} />}
       </div>
       <Filters key={JSON.stringify(filter)} filter={filter} />
       {pages.error ? (

@@ -9,6 +9,7 @@ import { nameOf, useOperator, useStream } from './stream-context';
 const VIEWS = [
   ['/', TEXTS.views.inbox, 'M4 13l3-8h10l3 8v6H4zM4 13h5l1.5 2.5h3L15 13h5'],
   ['/history', TEXTS.views.history, 'M12 7v5l3.5 2M4.6 9A8 8 0 1 1 4 12M4 5v4h4'],
+  ['/insight', TEXTS.views.insight, 'M4 4v16h16M8 16v-4M12 16V8M16 16v-6'],
   ['/grants', TEXTS.views.grants, 'M12 3l7 3v5c0 5-3 8-7 10-4-2-7-5-7-10V6zM9 12l2 2 4-4'],
   [
     '/people',
@@ -67,7 +68,7 @@ export function Shell() {
   useKeys((key) => {
     if (key === '?') help.current?.showModal();
     else if (key === '/')
-      void navigate({ to: '/history' }).then(() => document.getElementById('agent')?.focus());
+      void navigate({ to: '/history' }).then(() => document.getElementById('search')?.focus());
     else return false;
     return true;
   });

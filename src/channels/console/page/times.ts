@@ -21,6 +21,13 @@ export function relativeTo(at: Date, now: number): string {
 /** Date and time in the viewer's zone. */
 export const absoluteOf = (at: Date): string => absolute.format(at);
 
+/** “4 s”, “12 min”, “1.5 h”: a length of time in few characters. */
+export function spanOf(seconds: number): string {
+  const short = (value: number) => String(Number(value.toPrecision(2)));
+  if (seconds < 60) return `${short(seconds)} s`;
+  return seconds < 3600 ? `${short(seconds / 60)} min` : `${short(seconds / 3600)} h`;
+}
+
 /** “12:05”, “1:02:05”: the time that is left. */
 export function countdown(leftMs: number): string {
   const seconds = Math.max(0, Math.ceil(leftMs / SECOND_MS));

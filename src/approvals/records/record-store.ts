@@ -1,0 +1,22 @@
+import { Injectable } from '@nestjs/common';
+import { Database } from '../../database/database';
+import { BATCH, RECORD } from './record-statements';
+
+/** A statement ends after 30 s, so that a request with an earlier id is visible by then. */
+const SETTLED_AFTER_SECONDS = 35;
+
+/** Keeps what plots and searches read, beside the enqueue. */
+@Injectable()
+export class RecordStore {
+  constructor(private readonly database: Database) {}
+
+  /**
+   * Records a batch of requests that have ended; nothing while another replica does.
+   *
+   * @returns true if there may be more
+   */
+  async record(olderThanSeconds = SETTLED_AFTER_SECONDS): Promise<boolean> {
+    const [row] = await this.database.query<{ passed: number; waited: number }>(RECORD, [olderThanSeconds]);
+    return (row?.passed ?? 0) > 0 || row?.waited === BATCH;
+  }
+}
