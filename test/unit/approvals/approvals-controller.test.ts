@@ -6,6 +6,7 @@ import type { Approval } from '../../../src/approvals/approval';
 import type { DecisionSignatures } from '../../../src/approvals/decision-signatures';
 import type { ShownDisplays } from '../../../src/approvals/display';
 import type { FinishedApprovals } from '../../../src/approvals/finished-approvals';
+import type { ApprovalPages } from '../../../src/approvals/approval-pages';
 import type { ApprovalStream } from '../../../src/approvals/approval-stream';
 import { ApprovalsController } from '../../../src/approvals/approvals.controller';
 import type { OpenAnswers } from '../../../src/access/open-answers';
@@ -32,6 +33,7 @@ it('an answer is not written for a caller that hung up while it waited', async (
     queries as unknown as QueryBus,
     { get: () => Promise.resolve(pending) } as unknown as FinishedApprovals,
     nothing as ApprovalStream,
+    nothing as ApprovalPages,
     open as unknown as OpenAnswers,
     nothing as ActivePolicy,
     nothing as ShownDisplays,
