@@ -20,10 +20,9 @@ const dutySchema = z.strictObject({
   until: instant,
   next: z.string().meta({ description: 'The person after that.' }),
   zone: z.string().meta({ description: 'IANA name of the zone of the rota.' }),
-  override: z
-    .strictObject({ by: z.string(), at: instant })
-    .nullable()
-    .meta({ description: 'The one who put this person on duty, and the time; null: it is the turn of the rota.' }),
+  override: z.strictObject({ by: z.string(), at: instant }).nullable().meta({
+    description: 'The one who put this person on duty, and the time; null: it is the turn of the rota.',
+  }),
 });
 
 export class DutyView extends createZodDto(dutySchema) {}
