@@ -630,6 +630,7 @@ export const LIST = page(
   `where ($2::text is null or key_id = $2) and ($3::text is null or status = $3)
         and ($4::text is null or agent_id = $4) and ($5::text is null or session_id = $5)
         and ($6::uuid is null or id < $6) and ($8::text is null or connector = $8)
+        and ($11::boolean is null or (claim ->> 'until')::timestamptz > now())
         and ($9::text is null or (${MAY_DECIDE('$9', '$10')} and not exists (select from decisions
           where approval_id = approvals.id and ((by_kind = $9 and by_id = $10)
             or ${ELIGIBLE_PERSON('by_kind', 'by_id')} = ${ELIGIBLE_PERSON('$9', '$10')}))))

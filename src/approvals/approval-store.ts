@@ -169,6 +169,8 @@ export interface ApprovalFilter {
   readonly connector: string | null;
   /** Only requests that this account may decide, and whose person has not decided them; absent: all. */
   readonly awaits?: Pick<NamedActor, 'kind' | 'id'>;
+  /** Only requests that somebody has claimed or snoozed, until that ends; absent: all. */
+  readonly isClaimed?: true;
   /** Only requests made before this one. */
   readonly beforeId: string | null;
   readonly limit: number;

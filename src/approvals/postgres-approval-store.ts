@@ -674,6 +674,7 @@ export class PostgresApprovalStore extends ApprovalStore {
       filter.connector,
       filter.awaits?.kind ?? null,
       filter.awaits?.id ?? null,
+      filter.isClaimed ?? null,
     ]);
     const more = rows.some(({ listed }) => listed > rows.length);
     return { snapshots: rows.map(toSnapshot), more };

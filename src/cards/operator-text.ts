@@ -1,6 +1,7 @@
-import type { ApprovalRequest } from '../approvals/approval';
+import type { Approval, ApprovalRequest } from '../approvals/approval';
 import type { Actor, Person } from '../kernel/actor';
 import type { DecisionCounts } from '../kernel/announcement';
+import { nameOfClaimer } from '../kernel/claim';
 import { actionLine } from './action-parts';
 import { RESUME } from './announcement-text';
 import { askerOf } from './asker';
@@ -74,6 +75,25 @@ export function renderPending(page: readonly ApprovalRequest[], total: number | 
   );
 }
 
+/** Answer to `/claimed`: the newest requests of a page. */
+export function renderClaimed(page: readonly Approval[], now: Date): RichText {
+  if (page.length === 0) return words('🙋 Nobody is on a request that waits.');
+  return join(
+    [
+      rich`🙋 ${bold('Somebody is on it')}`,
+      ...page.flatMap((request) => {
+        const { claim } = request;
+        if (claim === undefined) return [];
+        const what = claim.kind === 'claimed' ? 'is on it' : 'comes back to it';
+        return [
+          rich`${shortId(request.id)} · ${name(request.toolName)} · expires ${timeLeft(request.expiresAt, now)}\n${name(nameOfClaimer(claim))} ${words(what)} until ${words(utc(claim.until))}`,
+        ];
+      }),
+    ],
+    '\n\n',
+  );
+}
+
 /** Text of a reply to a card, so that a tap on the quote leads to the card. */
 export function renderHere(approvalId: string): RichText {
   return rich`👆 Request ${shortId(approvalId)}`;
@@ -142,6 +162,7 @@ export function renderHelp(): RichText {
       '',
       '/pending – what waits',
       '/pending mine – what waits for you',
+      '/claimed – what somebody is on',
       '/oncall – who is on duty',
       '/oncall me 4h – put yourself on duty',
       '/grants – open grants, to end them',

@@ -198,6 +198,22 @@ it('/pending mine lists what waits for the one who asks, and not what they have 
   expect(await rig.chat.ask('/pending mine', LENA)).toContain(own.body.id.slice(-8));
 });
 
+it('/claimed lists what somebody is on, until the claim ends', async () => {
+  const [claimed, other] = [await rig.asked(production), await rig.asked(production)];
+  await cardOf(claimed, sre);
+  const key = await issueKey(rig.database, 'operator', 'olivias-laptop', 'olivia');
+  await keyIs(true, rig.app.url, key);
+  const path = `/api/approvals/${claimed.id}/claim`;
+  const headers = { authorization: `Bearer ${key}` };
+  expect((await rig.api.call('operator', 'POST', path, {}, headers)).status).toBe(200);
+  const list = await rig.chat.ask('/claimed', PAUL);
+  expect(list).toContain(claimed.id.slice(-8));
+  expect(list).toContain('olivia is on it until');
+  expect(list).not.toContain(other.id.slice(-8));
+  await rig.database.query(`update approvals set claim = claim || jsonb_build_object('until', now())`);
+  expect(await rig.chat.ask('/claimed', PAUL)).toBe('🙋 Nobody is on a request that waits.');
+});
+
 it('the menu has every command in the chats of operators, and two elsewhere', async () => {
   await sre.ask('/whoami', SAM);
   const menus = await until('the menu of the chat', async () => {

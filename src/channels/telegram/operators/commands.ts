@@ -7,6 +7,7 @@ export const PUBLIC_COMMANDS = [
 /** Commands for operators, in the menu of each chat in which the service answers them. */
 export const COMMANDS = [
   { command: 'pending', description: 'Requests that wait; with “mine”, for you' },
+  { command: 'claimed', description: 'Requests that somebody is on' },
   { command: 'oncall', description: 'People on duty; “me 4h” puts you there' },
   { command: 'grants', description: 'Grants that are open, and a button to end each' },
   { command: 'today', description: 'Decisions since midnight UTC' },

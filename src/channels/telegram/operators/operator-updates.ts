@@ -4,6 +4,7 @@ import type { Context, NarrowedContext } from 'telegraf';
 import type { CallbackQuery, Message, Update as TelegramUpdate } from 'telegraf/types';
 import { CountTodayQuery } from '../../../approvals/digest/count-today';
 import { FinishedApprovals } from '../../../approvals/finished-approvals';
+import type { Approval } from '../../../approvals/approval';
 import type { ApprovalPage } from '../../../approvals/queries/list-approvals';
 import { SummarizePendingQuery } from '../../../approvals/queries/summarize-pending';
 import { listCallbackData, parseListTap, stopCallbackData, type ListTap } from './callback-data';
@@ -15,6 +16,7 @@ import { ReplyToCardCommand } from '../commands/reply-to-card';
 import {
   PENDING_PAGE_SIZE,
   renderAnonymous,
+  renderClaimed,
   renderElsewhere,
   renderFailed,
   renderHelp,
@@ -76,6 +78,16 @@ const ANSWER_WITHIN_MS = 2_500;
 /** The same limit as for a reason given over REST. */
 const MAX_REASON_LENGTH = 1000;
 
+/** The newest requests that wait, of everybody. */
+const PENDING_PAGE = {
+  keyId: null,
+  agentId: null,
+  sessionId: null,
+  connector: null,
+  status: 'pending',
+  limit: PENDING_PAGE_SIZE,
+} as const;
+
 interface Reply {
   readonly message: RichText;
   readonly buttons: readonly Button[];
@@ -135,6 +147,14 @@ export class OperatorUpdates {
     return this.forOperator(context, async ({ actor }) => {
       const of = wordsOf(context.message)[0]?.toLowerCase() === 'mine' ? actor : null;
       return this.listOf(await this.pageOfPending(null, of), of);
+    });
+  }
+
+  @Command('claimed')
+  claimedAsked(@Ctx() context: Said): Promise<void> {
+    return this.forOperator(context, async () => {
+      const { items } = await this.finished.list({ ...PENDING_PAGE, beforeId: null, isClaimed: true });
+      return { message: renderClaimed(items, this.clock.now()), buttons: cardButtons(items) };
     });
   }
 
@@ -304,18 +324,14 @@ export class OperatorUpdates {
 
   /** @param of the person for whom the requests wait; null: all that wait */
   private async pageOfPending(beforeId: string | null, of: Person | null): Promise<ApprovalPage> {
-    const everything = { keyId: null, agentId: null, sessionId: null, connector: null };
-    const filter = { ...everything, status: 'pending', beforeId, limit: PENDING_PAGE_SIZE } as const;
+    const filter = { ...PENDING_PAGE, beforeId };
     return this.finished.list(of === null ? filter : { ...filter, awaits: { kind: of.channel, id: of.id } });
   }
 
   /** Lists requests without decisions: each button leads to one card, the last to the next page. */
   private async listOf({ items, nextBeforeId }: ApprovalPage, of: Person | null): Promise<Reply> {
     const total = of === null ? (await this.queries.execute(new SummarizePendingQuery())).pending : null;
-    const cards = items.map(({ id }) => ({
-      text: `🔎 ${shortId(id)}`,
-      data: listCallbackData({ kind: 'show', id }),
-    }));
+    const cards = cardButtons(items);
     const next = nextBeforeId && {
       text: 'Next ▶',
       data: listCallbackData({ kind: 'page', beforeId: nextBeforeId, isMine: of !== null }),
@@ -366,6 +382,10 @@ export class OperatorUpdates {
     };
   }
 }
+
+/** Each leads to the card of one request. */
+const cardButtons = (items: readonly Pick<Approval, 'id'>[]): Button[] =>
+  items.map(({ id }) => ({ text: `🔎 ${shortId(id)}`, data: listCallbackData({ kind: 'show', id }) }));
 
 /** The words behind a command. */
 const wordsOf = (message: Said['message']): readonly string[] =>
