@@ -41,7 +41,10 @@ export class ChainStore {
       const [first] = due;
       if (first === undefined) return { runs: [], looked: 0 };
       const ids = due.map(({ id }) => id);
-      return { runs: await query<StepRun>(RUN_STEPS, [ids, quietAt(first.now), this.lanes.current]), looked: ids.length };
+      return {
+        runs: await query<StepRun>(RUN_STEPS, [ids, quietAt(first.now), this.lanes.current]),
+        looked: ids.length,
+      };
     });
   }
 }
