@@ -410,13 +410,58 @@ describe('commands', () => {
     expect(verdictOf([rule], run('rm a')).doubt).toBeNull();
   });
 
-  it.each(['bash', 'python3 -i', 'git status && ssh'])(
-    'asks with class critical for an interactive program: %s',
-    (command) => {
-      const rules = [status, allow({ tool: 'Bash', command: { argv: [command] } })];
-      expect(verdictOf(rules, run(command))).toMatchObject({ decision: 'ask', class: 'critical' });
-    },
-  );
+  it.each([
+    ...[
+      'bash',
+      'bash -',
+      'bash --norc',
+      'python3 -i',
+      'python3.12 -q',
+      'git status && ssh',
+      'ssh prod',
+      'tmux',
+    ],
+    ...[
+      'ssh -i key deploy@prod',
+      'ssh -t prod make',
+      'sudo -i',
+      'sudo -u deploy bash',
+      'su -',
+      'env A=1 bash',
+    ],
+    ...['docker exec -it shop bash', 'kubectl exec -it api-0 -- sh', 'psql -h db shop', 'sqlite3 shop.db'],
+    ...['nohup zsh', 'timeout 60 bash', 'exec fish'],
+  ])('asks with class critical for an interactive program: %s', (command) => {
+    const rules = [status, allow({ tool: 'Bash', command: { argv: [command] } })];
+    expect(verdictOf(rules, run(command))).toMatchObject({ decision: 'ask', class: 'critical' });
+  });
+
+  it.each([
+    ...[
+      'bash build.sh',
+      "bash -c 'make'",
+      'python3 --version',
+      'node -v',
+      'node server.js',
+      'ssh prod uptime',
+    ],
+    ...[
+      'ssh -N -L 5432:db:5432 prod',
+      'sudo apt install bash',
+      'docker exec shop ls',
+      'kubectl exec api-0 -- ls',
+    ],
+    ...[
+      "psql -h db -c 'select 1'",
+      'psql -f schema.sql',
+      "sqlite3 shop.db 'select 1'",
+      'redis-cli ping',
+      "su -c 'make'",
+    ],
+    ...['timeout 60 make', 'env', 'python3 -m pytest', 'mysql --version'],
+  ])('asks as usual for a program that is told what to do: %s', (command) => {
+    expect(verdictOf([status], run(command))).toMatchObject({ decision: 'ask', class: 'normal' });
+  });
 });
 
 describe('a request without the member that the tool is about', () => {
