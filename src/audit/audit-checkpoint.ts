@@ -45,6 +45,5 @@ function jsonOf(line: string): unknown {
 
 /** @throws SignatureRefused, or ZodError, for text that is not a checkpoint signed by one of the keys. */
 export async function readCheckpoint(jws: string, keys: KeySet): Promise<Checkpoint> {
-  const { payload } = await verifySignature(jws, CHECKPOINT_TYPE, keys);
-  return checkpointSchema.parse(payload);
+  return checkpointSchema.parse(await verifySignature(jws, CHECKPOINT_TYPE, keys));
 }

@@ -42,12 +42,8 @@ function describeFaults({ issues }: ZodError): string {
  */
 export async function readReceipt(receipt: string, keys: KeySet): Promise<ReceiptClaims> {
   try {
-    const { payload, key } = await verifySignature(receipt, RECEIPT_TYPE, keys);
-    const parsed = receiptClaimsSchema.safeParse(payload);
+    const parsed = receiptClaimsSchema.safeParse(await verifySignature(receipt, RECEIPT_TYPE, keys));
     if (!parsed.success) throw new SignatureRefused(describeFaults(parsed.error));
-    if (key.exp !== undefined && parsed.data.iat > key.exp) {
-      throw new SignatureRefused('the key was retired before the date of the receipt');
-    }
     return parsed.data;
   } catch (error) {
     if (!(error instanceof SignatureRefused)) throw error;

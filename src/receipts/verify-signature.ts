@@ -33,24 +33,30 @@ function keyFor(header: string, type: string, { keys }: KeySet): PublicKey {
   return key;
 }
 
+const dated = z.looseObject({ iat: z.int() });
+
 /**
- * Verifies a compact JWS of this type against the keys; returns its payload and its key.
+ * Verifies a compact JWS of this type against the keys; returns its payload. A retired key may be a stolen one, so it signs
+ * nothing of a later date.
  *
  * @throws SignatureRefused for anything else.
  */
-export async function verifySignature(
-  token: string,
-  type: string,
-  keys: KeySet,
-): Promise<{ payload: JsonValue; key: PublicKey }> {
+export async function verifySignature(token: string, type: string, keys: KeySet): Promise<JsonValue> {
   const [header, , signature, ...more] = token.split('.');
   if (!header || !signature || more.length > 0) throw new SignatureRefused('it is not a compact JWS');
   const key = keyFor(header, type, keys);
+  const payload = await signedBy(key, token);
+  if (key.exp === undefined) return payload;
+  const { data } = dated.safeParse(payload);
+  if (data === undefined || data.iat > key.exp) throw new SignatureRefused('its key was retired before its date');
+  return payload;
+}
+
+async function signedBy({ kty, crv, x }: PublicKey, token: string): Promise<JsonValue> {
   try {
-    const { kty, crv, x } = key;
     const publicKey = await importJWK({ kty, crv, x }, SIGNING_ALGORITHM);
     const { payload } = await compactVerify(token, publicKey, { algorithms: [SIGNING_ALGORITHM] });
-    return { payload: parseStrictJson(payload), key };
+    return parseStrictJson(payload);
   } catch (cause) {
     throw new SignatureRefused('the signature does not fit', { cause });
   }

@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Place, Scope } from '../../agent-side/connect/connected-agent';
 import { KeptOriginals } from '../../agent-side/connect/kept-originals';
+import { withoutSecrets } from '../../config/secrets';
 import type { ServiceDoor } from '../../agent-side/client/service-call';
 import { stateDirectory } from '../run/state-directory';
 
@@ -10,7 +11,7 @@ import { stateDirectory } from '../run/state-directory';
 export function placeOf({ url, key }: ServiceDoor, scope: Scope): Place {
   const [, program = ''] = process.argv;
   return {
-    env: { ...process.env, COUNTERSIGN_KEY: key },
+    env: { ...withoutSecrets(process.env), COUNTERSIGN_KEY: key },
     home: homedir(),
     cwd: process.cwd(),
     scope,

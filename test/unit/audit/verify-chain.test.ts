@@ -100,3 +100,13 @@ describe('checkpoints', () => {
     expect(left).toMatchObject({ checkpoints: 1, uncovered: ROWS - BOUNDARY - 2, firstBad: null });
   });
 });
+
+it('a key that was retired before the date of a checkpoint covers nothing with it', async () => {
+  const retired = { keys: KEYS.keys.map((key) => ({ ...key, exp: 0 })) };
+  const rest = async function* () {
+    yield await Promise.resolve(log.slice(BOUNDARY));
+  };
+  const found = await verifyChain({ batches: rest, checkpoints: [checkpoint], keys: retired });
+  expect(found).toMatchObject({ checkpoints: 0, firstBad: expect.anything() as unknown });
+  expect(await verify(rest)).toMatchObject({ checkpoints: 1, firstBad: null });
+});
