@@ -23,6 +23,7 @@ export const TABLE_RIGHTS = {
   chat_moves: CHANGE,
   console_links: CHANGE,
   console_sessions: CHANGE,
+  counted_taps: CHANGE,
   decisions: CHANGE,
   digest_state: CHANGE,
   direct_lanes: CHANGE,

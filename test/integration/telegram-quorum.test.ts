@@ -1,6 +1,7 @@
 import { Api } from '../support/api';
 import { buttonsOf as textsOf } from '../support/sandbox-client';
 import { TelegramRig } from '../support/telegram-rig';
+import { injectTap, newTapId } from '../support/injected-tap';
 import { until } from '../support/until';
 import { issueKey, keyIs } from '../support/keys';
 import { OPERATOR_ID, OPERATOR_KEY, STRANGER_ID } from '../support/well-known';
@@ -94,6 +95,30 @@ it('a person takes an approval back, and somebody of another group decides nothi
   const rejected = await rig.chat.press(card.messageId, 'Reject', PAUL);
   expect(rejected?.text).toContain('Rejected by you');
   expect((await rig.api.get(approval.id)).body.status).toBe('rejected');
+});
+
+it('a tap that Telegram delivers again counts no second time after its person took the approval back', async () => {
+  const { approval, card } = await rig.shown(production);
+  const answers = async (id: string) =>
+    (await rig.chat.calls('answerCallbackQuery')).filter(({ params }) => params.callback_query_id === id);
+  const { messageId, buttons } = await rig.chat.message(card.messageId);
+  const data = buttons.flat().find(({ text }) => text.includes('Approve'))?.data ?? '';
+  const tap = { id: newTapId(), data, messageId, buttons };
+  await injectTap(rig, tap);
+  const counted = async () => ((await rig.api.get(approval.id)).body.decisions as unknown[]).length;
+  await until('it counts', async () => (await counted()) === 1);
+  await buttonsBecome(messageId, [
+    ['✅ Approve (1 of 2: olivia)', '❌ Reject'],
+    ['💬 Say why …', '↩️ Take mine back'],
+  ]);
+  await rig.chat.press(messageId, 'Take mine back', OPERATOR_ID);
+
+  await injectTap(rig, tap);
+  await until('it is answered again', async () => (await answers(tap.id)).length === 2);
+  expect((await answers(tap.id))[1]?.params.text).toContain('counted before');
+  expect((await rig.api.get(approval.id)).body).toMatchObject({ status: 'pending', decisions: [] });
+  const paul = await rig.chat.press(messageId, 'Approve', PAUL);
+  expect(paul?.text).toContain('1 of 2 approvals');
 });
 
 it('a tap for all calls of a turn decides nothing for the one whose own agent asks, and says why', async () => {

@@ -6,8 +6,9 @@ import { issueKey, keyIs } from '../support/keys';
 import { openTestApp, type OpenApp } from '../support/open-app';
 import { buttonsOf, type ChatMessage } from '../support/sandbox-client';
 import { TelegramRig } from '../support/telegram-rig';
+import { injectTap, newTapId } from '../support/injected-tap';
 import { until } from '../support/until';
-import { CHAT_ID, OPERATOR_ID, OPERATOR_KEY, STRANGER_ID } from '../support/well-known';
+import { OPERATOR_ID, OPERATOR_KEY, STRANGER_ID } from '../support/well-known';
 
 const PAUL = 3;
 
@@ -62,36 +63,14 @@ const decisionsOf = ({ id }: ApprovalJson) =>
     [id],
   );
 
-/** The sandbox's own updates have lower numbers. */
-let lastUpdate = 910_000_000;
-
 /** A tap of a client that shows an older version of the message, or made the data. @returns the answer */
 async function inject(
   data: string,
   messageId: number,
   buttons: ChatMessage['buttons'] = [],
 ): Promise<string> {
-  lastUpdate += 1_000;
-  const id = `forged-${lastUpdate}`;
-  const bot = (await rig.chat.message(messageId)).from;
-  const inline_keyboard = buttons.map((row) =>
-    row.map((key) => ({ text: key.text, callback_data: key.data })),
-  );
-  const callback_query = {
-    id,
-    from: { id: OPERATOR_ID, is_bot: false, first_name: 'Olivia' },
-    message: {
-      message_id: messageId,
-      from: bot,
-      chat: { id: Number(CHAT_ID), type: 'supergroup' },
-      date: 1,
-      text: '',
-      reply_markup: { inline_keyboard },
-    },
-    chat_instance: '1',
-    data,
-  };
-  await rig.chat.change('updates', { inject: [{ update_id: lastUpdate, callback_query }] });
+  const id = newTapId();
+  await injectTap(rig, { id, data, messageId, buttons });
   const call = await until('the tap is answered', async () =>
     (await rig.chat.calls('answerCallbackQuery')).find(({ params }) => params.callback_query_id === id),
   );

@@ -246,6 +246,16 @@ export class CardReplyEntity {
   createdAt!: Date;
 }
 
+/** One tap that counted, or took a decision back, while its request went on waiting. */
+@Entity('counted_taps')
+export class CountedTapEntity {
+  @PrimaryColumn('text', { name: 'query_id', primaryKeyConstraintName: 'pk_counted_taps' })
+  queryId!: string;
+
+  @Column('timestamptz', { name: 'counted_at' })
+  countedAt!: Date;
+}
+
 /** One button that confirms a stop of the policy. */
 @Entity('stop_confirmations')
 export class StopConfirmationEntity {

@@ -20,6 +20,7 @@ import { Destination } from './destination';
 import { CHANNEL } from './lane';
 import { IsCardHandler } from './queries/is-card';
 import { SendBudget } from './send-budget';
+import { CountedTapStore } from './counted-tap-store';
 import { StopConfirmationStore } from './stop-confirmation-store';
 import { TelegramCarrier } from './telegram-carrier';
 import { TelegramChannel } from './telegram-channel';
@@ -46,6 +47,7 @@ export const TELEGRAM: ChannelPlug = {
     MoveChatHandler,
     DirectLaneStore,
     BeginDirectLaneHandler,
+    CountedTapStore,
     StopConfirmationStore,
     OfferStopHandler,
     ConfirmStopHandler,

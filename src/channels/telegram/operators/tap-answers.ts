@@ -46,6 +46,10 @@ export function countedAnswer({ required, decisions }: PendingApproval): string 
   return `🗳 Counted: ${count('approved')} of ${required?.approvals ?? 1} approvals, ${count('rejected')} of ${required?.rejections ?? 1} rejections. The agent waits.`;
 }
 
+export function countedBeforeAnswer(): string {
+  return 'This tap counted before; nothing has changed.';
+}
+
 export function takenBackAnswer(): string {
   return '↩️ Taken back: you have no decision here any more. The agent waits.';
 }

@@ -17,6 +17,7 @@ import { reasonButtons, sheetButtons } from '../card-buttons';
 import { renderAnswerSheet } from '../../../cards/question-text';
 import { renderReasonOffers, renderWordsSent } from '../../../cards/words-text';
 import { TapTurnCommand, type TurnResult } from '../commands/tap-turn';
+import { CountedTapStore } from '../counted-tap-store';
 import { OperatorChat, type Button } from '../operator-chat';
 import {
   renderGranted,
@@ -34,6 +35,7 @@ import {
   claimedAnswer,
   claimedByAnotherAnswer,
   countedAnswer,
+  countedBeforeAnswer,
   decidedAnswer,
   expiredAnswer,
   extendedAnswer,
@@ -109,7 +111,10 @@ interface Place {
   readonly messageId: string;
 }
 
-type Result = TapResult | StopResult | GrantResult | WordsResult | AnswerResult | TurnResult;
+/** Telegram delivered the tap again. */
+type Repeated = { readonly kind: 'counted-before' };
+
+type Result = Repeated | TapResult | StopResult | GrantResult | WordsResult | AnswerResult | TurnResult;
 
 /** The result of a tap. */
 interface Outcome extends Told {
@@ -144,6 +149,7 @@ export class Taps implements BeforeApplicationShutdown {
     private readonly chat: OperatorChat,
     private readonly people: People,
     private readonly replies: Replies,
+    private readonly counted: CountedTapStore,
     private readonly refusals: RefusalLog,
     private readonly clock: Clock,
     private readonly log: Log,
@@ -265,7 +271,9 @@ export class Taps implements BeforeApplicationShutdown {
     }
     // Without a message the button is under an inline message of another bot.
     const result: Result = message
-      ? await this.untilAvailable(deciding, () => this.tap(by, data, message, botId))
+      ? await this.untilAvailable(deciding, () =>
+          this.once(query.id, () => this.tap(by, data, message, botId)),
+        )
       : { kind: 'unknown-button' };
     if (result.kind === 'unknown-button' || result.kind === 'turn-outdated')
       await this.untilAvailable(deciding, this.refuse(result.kind, from.id, message));
@@ -283,6 +291,14 @@ export class Taps implements BeforeApplicationShutdown {
     const fields = { user: from.id, result: result.kind, approvalId, status };
     this.log.event('info', 'telegram.tap', fields, 'an operator tapped');
     return { ...outcomeOf(result), onCard: true, traceparent };
+  }
+
+  /** A tap that Telegram delivers again counts no second time, whatever its person has done since. */
+  private async once(queryId: string, tap: () => Promise<Result>): Promise<Result> {
+    if (await this.counted.has(queryId)) return { kind: 'counted-before' };
+    const result = await tap();
+    if (result.kind === 'counted' || result.kind === 'taken-back') await this.counted.add(queryId);
+    return result;
   }
 
   private logTurn(user: number, { kind, verdict, approvalIds, others }: DecidedTurnResult): void {
@@ -576,6 +592,8 @@ function answerTo(result: Result): string {
       return decidedAnswer(result.approval);
     case 'counted':
       return countedAnswer(result.approval);
+    case 'counted-before':
+      return countedBeforeAnswer();
     case 'taken-back':
       return takenBackAnswer();
     case 'claimed':
