@@ -117,6 +117,7 @@ import { EnqueueBatches } from './enqueue-batches';
 import type { Enqueued, Stored } from './new-request';
 import { GRANT, GRANT_LATE } from './grant-statements';
 import { PendingHeadroom, type Amount } from './pending-headroom';
+import { policyText } from './policy-column';
 import { ReadShares } from './read-shares';
 import { lowestId } from './records/lowest-id';
 import { factsQuery, MAX_FOUND, SEARCH, wordsQuery } from './records/search-statements';
@@ -250,7 +251,7 @@ export class PostgresApprovalStore extends ApprovalStore {
       endings.map(({ ending: { decision } }) =>
         decision.reason === null ? null : toColumnText(decision.reason),
       ),
-      requests.map(({ verdict }) => verdict && JSON.stringify(verdict)),
+      requests.map(({ verdict }) => policyText(verdict)),
       endings.map(({ ending }) => ending.receipt),
       requests.map(({ grantId }) => grantId),
       endings[0]?.now,
@@ -292,7 +293,7 @@ export class PostgresApprovalStore extends ApprovalStore {
     const counted = this.headroom.unsure(requests);
     const values = [
       ...this.columnsOf(requests),
-      requests.map(({ verdict }) => verdict && JSON.stringify(verdict)),
+      requests.map(({ verdict }) => policyText(verdict)),
       requests.map(({ required }) => required && JSON.stringify(required)),
       this.lanes.current,
       requests.map(({ chain }) => chain && JSON.stringify({ steps: chain })),

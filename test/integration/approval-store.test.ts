@@ -903,7 +903,7 @@ describe('listing', () => {
     await database.query('analyze approvals');
     await database.query(`prepare listed as ${LIST.text}`);
     const [row] = await database.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(
-      'explain (analyze, format json) execute listed (0, null, null, null, null, null, 5, null)',
+      'explain (analyze, format json) execute listed (0, null, null, null, null, null, 5, null, null, null, null)',
     );
     await database.query('deallocate listed');
     const nodes = nodesOf(row?.['QUERY PLAN'][0].Plan);

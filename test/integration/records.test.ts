@@ -189,10 +189,20 @@ describe('a search', () => {
       expect(await find({ person: 'Sam', rule: 'ask', tool: 'Bash' })).toEqual(['cleaner']);
       expect(await find({ status: 'pending' })).toEqual(['waits']);
       expect(await find({ from: new Date() })).toEqual([]);
+      const hour = { from: new Date(Date.now() - 2 * 3_600_000), to: new Date() };
+      expect((await find(hour)).toSorted()).toEqual(['cleaner', "o'neil\\", 'waits']);
     };
     await expectations();
     await record();
     await expectations();
+  });
+
+  it('reads past a verdict that quotes characters which PostgreSQL refuses in JSON', async () => {
+    await make({ agent: 'odd', rules: ['a\u0000', 'b\ud83d'] });
+    await make({ agent: 'even', rules: ['ask'] });
+    await record();
+    expect((await find({})).toSorted()).toEqual(['even', 'odd']);
+    expect(await find({ rule: 'ask' })).toEqual(['even']);
   });
 
   it('goes on where a page ends, without a gap', async () => {

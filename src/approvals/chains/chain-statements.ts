@@ -1,4 +1,5 @@
 import type { Statement } from '../../database/database';
+import { POLICY_JSON } from '../policy-column';
 import { IS_SHOWN_IN } from '../../outbox/shown';
 import { requeueOutcomes, showCards } from '../../outbox/outbox-work';
 import { IS_ADDRESSED, IS_LANE_OF_PERSON } from '../../people/direct-lanes';
@@ -39,7 +40,7 @@ export const RUN_STEPS: Statement = {
     select outbox.id, approval_id, correlation_id, owner, required, data::jsonb as chain,
       coalesce((data::jsonb ->> 'at')::int, 0) as at, jsonb_array_length(data::jsonb -> 'steps') as steps,
       status = 'pending' and expires_at > now() as is_open, unreachable_at, claim,
-      coalesce(policy::jsonb ->> 'class' = 'critical', false) as is_critical
+      coalesce(${POLICY_JSON} ->> 'class' = 'critical', false) as is_critical
     from outbox join approvals on approvals.id = approval_id
     where outbox.id = any($1::bigint[])
   ), judged as materialized (

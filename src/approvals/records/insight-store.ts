@@ -8,6 +8,9 @@ import { quantile } from './decision-times';
 export const DIMENSIONS = ['tool', 'agent', 'person', 'rule'] as const;
 export type Dimension = (typeof DIMENSIONS)[number];
 
+/** Those whose names are in columns with escapes. */
+const ESCAPED: ReadonlySet<Dimension> = new Set(['tool', 'agent']);
+
 const ENDED = ['approved', 'rejected', 'expired', 'cancelled'] as const satisfies readonly ApprovalStatus[];
 type Answered = 'rule' | 'grant' | 'person' | 'nobody';
 const HOURS_OF_A_WEEK = 168;
@@ -131,7 +134,7 @@ export class InsightStore {
         breakdown &&
         [...groupBy(breakdown, ({ name }) => name)]
           .map(([name, each]) => ({
-            name: name === null ? null : parseColumnText(name),
+            name: name === null || !(by !== null && ESCAPED.has(by)) ? name : parseColumnText(name),
             ...outcomesOf(each),
           }))
           .toSorted((a, b) => Number(a.name === null) - Number(b.name === null) || sizeOf(b) - sizeOf(a)),

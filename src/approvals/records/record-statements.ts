@@ -1,3 +1,4 @@
+import { POLICY_JSON } from '../policy-column';
 import type { Statement } from '../../database/database';
 import { CHANNELS } from '../../kernel/actor';
 import { LAST_BUCKET, PER_DOUBLING, SHORTEST_SECONDS } from './decision-times';
@@ -76,7 +77,7 @@ export const RECORD: Statement = {
       case when ${PERSON} then greatest(0, least(${LAST_BUCKET}, floor(${PER_DOUBLING} * log(2,
         greatest(extract(epoch from settled_at - created_at), ${SHORTEST_SECONDS}) / ${SHORTEST_SECONDS})))) else -1
       end::smallint as bucket,
-      policy::json -> 'rules' as rules
+      ${POLICY_JSON} -> 'rules' as rules
     from approvals
     where id in (select id from passed union all select id from waited) and status <> 'pending'
   ), keyed as materialized (
@@ -109,7 +110,7 @@ export const RECORD: Statement = {
         '${FACTS.status}' || status,
         case when answered = 'person' then '${FACTS.person}' || settled_by_id end,
         case when answered = 'person' then '${FACTS.person}' || settled_by_name end]
-        || array(select '${FACTS.rule}' || rule from json_array_elements_text(rules) as rule), null))
+        || array(select '${FACTS.rule}' || rule from jsonb_array_elements_text(rules) as rule), null))
     from ended
     on conflict (id) do nothing
   ), moved as (

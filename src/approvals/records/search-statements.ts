@@ -1,4 +1,5 @@
 import { PERSON_WAITS_MS, type Statement } from '../../database/database';
+import { POLICY_JSON } from '../policy-column';
 import { asWords, FACTS, SEARCHED, TOOL } from './record-statements';
 
 /** Newest requests that a search compares one by one: enough for words that are in many of them. */
@@ -8,6 +9,7 @@ export const MAX_FOUND = 50_000;
 
 const QUERY = `(case when $3::text is null then $4::tsquery when $4::text is null then to_tsquery('simple', $3)
       else to_tsquery('simple', $3) && $4::tsquery end)`;
+const IS_MEANT = `(($3::text is null and $4::text is null) or words @@ ${QUERY})`;
 const IN_TIME = `($1::uuid is null or id < $1) and ($5::uuid is null or id >= $5) and ($6::uuid is null or id < $6)`;
 
 /** The facts of a request that has no words yet: it is pending, or ended within the last minute. */
@@ -15,7 +17,7 @@ const MATCHES = `($7::text is null or status = $7) and ($8::text is null or agen
       and ($9::text is null or session_id = $9) and ($10::text is null or ${TOOL} = $10)
       and ($11::text is null or (status in ('approved', 'rejected') and $11 in (settled_by_id, settled_by_name)))
       and ($12::text is null or exists (
-        select from json_array_elements_text(policy::json -> 'rules') as rule where rule = $12))
+        select from jsonb_array_elements_text(${POLICY_JSON} -> 'rules') as rule where rule = $12))
       and ($3::text is null or to_tsvector('simple', ${asWords(`substr(request, 1, ${SEARCHED})`)}) @@ to_tsquery('simple', $3))`;
 
 /**
@@ -32,10 +34,10 @@ export const SEARCH: Statement = {
   with recent as materialized (
     select id from (
       select id, words from approval_words where ${IN_TIME} order by id desc limit ${COMPARED}) as newest
-    where words @@ ${QUERY} order by id desc limit $2
+    where ${IS_MEANT} order by id desc limit $2
   ), found as materialized (
     select id from approval_words
-    where (select count(*) from recent) < $2 and words @@ ${QUERY} and ${IN_TIME} limit ${MAX_FOUND} + 1
+    where (select count(*) from recent) < $2 and ${IS_MEANT} and ${IN_TIME} limit ${MAX_FOUND} + 1
   ), fresh as (
     (select a.id from record_state, lateral (
       select id from approvals where id > after_id and ${IN_TIME} and ${MATCHES} order by id desc limit $2) as a)

@@ -36,7 +36,11 @@ export class OverrideBodyDto extends createZodDto(
         .string()
         .min(1, 'must not be empty')
         .meta({ description: 'A name of the policy’s `people`, or `me` for the owner of the key.' }),
-      seconds: z.int('must be a whole number of seconds').min(1, 'must be at least 1').optional(),
+      seconds: z
+        .int('must be a whole number of seconds')
+        .min(1, 'must be at least 1')
+        .max(604_800, 'must be at most 604800, which is a week')
+        .optional(),
       until: z.iso
         .datetime({ offset: true, error: 'must be a time such as 2026-11-30T18:00:00Z' })
         .optional(),

@@ -1,4 +1,5 @@
 import { TOOL_SHAPES } from '../../../agents/adapters';
+import { POLICY_JSON } from '../../../approvals/policy-column';
 import type { Database } from '../../../database/database';
 import { UnreadableDocument } from '../../../policy/document/source';
 import type { Policy } from '../../../policy/document/policy-schema';
@@ -25,7 +26,7 @@ const STATE = {
 const USED_RULES = {
   name: 'doctor-policy-used-rules',
   text: `
-  select distinct rule from approvals, lateral (select policy::jsonb as verdict offset 0) as given,
+  select distinct rule from approvals, lateral (select ${POLICY_JSON} as verdict offset 0) as given,
     lateral (
       select jsonb_array_elements_text(verdict -> 'rules') as rule
       union all select jsonb_array_elements_text(verdict -> 'shadow' -> 'rules')
