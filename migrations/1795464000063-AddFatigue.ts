@@ -9,7 +9,10 @@ export class AddFatigue1795464000063 implements MigrationInterface {
           constraint ck_fatigue_state_single check (id = 1),
         looked_at timestamptz,
         week_until timestamptz)`);
-    await runner.query('insert into fatigue_state default values');
+    // The first message about a week comes at the end of the first one.
+    await runner.query(
+      `insert into fatigue_state (week_until) values (date_bin('7 days', now(), timestamptz '2026-01-05 09:00+00'))`,
+    );
     await runner.query(`
       create table fatigue_warnings (
         person text not null,

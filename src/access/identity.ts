@@ -19,6 +19,7 @@ export const accountOf = (person: string): string => `person:${person}`;
 
 /** The account of a person who signs in at the OpenID provider. No key has it, either. */
 export const oidcAccountOf = (person: string): string => `oidc:${person}`;
+export const isOidcAccount = (keyId: string): boolean => keyId.startsWith('oidc:');
 
 export function actorOf({
   keyId,

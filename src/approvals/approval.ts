@@ -196,7 +196,7 @@ export class AlreadyClaimed extends ApprovalRefusal {
   ) {
     super(
       'approval.claimed',
-      `${nameOfClaimer(claim)} is on it until ${until.toISOString()}. A decision needs no claim.`,
+      `${nameOfClaimer(claim)} ${claim.kind === 'snoozed' ? 'has snoozed it' : 'is on it'} until ${until.toISOString()}. A decision needs no claim.`,
     );
   }
 }

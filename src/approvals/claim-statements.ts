@@ -12,8 +12,11 @@ const MAY_CLAIM = `${STILL_PENDING} and expires_at > now() and not (${SAME_OWNER
 const BY = `'by', jsonb_build_object('kind', $3::text, 'id', $4::text, 'name', $5::text),
       'person', ${ELIGIBLE_PERSON('$3', '$4')}, 'at', ${NOW}`;
 
+/** A step that a claim delays still begins so long before the end of the request: people must have time to see it. */
+const LAST_STEP_SECONDS = 60;
+
 /**
- * Claims a request that nobody else has claimed, or snoozes one, and delays the next step of its chain to the end of the
+ * Claims a request that nobody else has claimed, or snoozes one, at most until its end, and delays the next step of its chain to the end of the
  * claim: each step once, so that no row of claims keeps the others from being asked. Decides nothing.
  *
  * Parameters: id, seconds, actor kind, actor id, actor name, lanes, kind of the claim.
@@ -24,10 +27,13 @@ export const CLAIM: Statement = {
   text: `
   with claimed as (
     update approvals set claim = jsonb_build_object('kind', $7::text, ${BY},
-      'until', ${NOW} + make_interval(secs => $2::float8))
+      'until', least(${NOW} + make_interval(secs => $2::float8), expires_at))
     where id = $1 and ${MAY_CLAIM} and (claim is null or (claim ->> 'until')::timestamptz <= now()
-      or (claim ->> 'kind' = 'snoozed' and $7 = 'claimed'))
-    returning id, correlation_id, input_digest, (claim ->> 'until')::timestamptz as until, claim ->> 'person' as person
+      or (claim ->> 'kind' = 'snoozed' and $7 = 'claimed')
+      or (claim ->> 'kind' <> $7 and ((claim -> 'by' ->> 'kind' = $3 and claim -> 'by' ->> 'id' = $4)
+        or claim ->> 'person' = ${ELIGIBLE_PERSON('$3', '$4')})))
+    returning id, correlation_id, input_digest, (claim ->> 'until')::timestamptz as until, claim ->> 'person' as person,
+      least((claim ->> 'until')::timestamptz, expires_at - interval '${LAST_STEP_SECONDS} seconds') as paused_until
   ), delayed as (${delaySteps('claimed')}
   ), audited as (
     insert into audit_log (at, type, actor, approval_id, correlation_id, data)

@@ -104,16 +104,17 @@ export const requeueTurns = (of: string, urgency: 'summary' | 'outcome' = 'summa
     ${AGAIN}`;
 
 /**
- * Delays the next step of the chain of each approval of the list to its `until`, and each step once. Delays no step that is
+ * Delays the next step of the chain of each approval of the list to its `paused_until`, and each step once. Delays no step that is
  * due, or that follows a refusal.
  */
 export const delaySteps = (of: string): string => `
-    update outbox set available_at = case when available_at > now() then until else available_at end,
-      data = (data::jsonb || jsonb_build_object('dueMs', floor(extract(epoch from until) * 1000), 'delayed', data::jsonb -> 'at'))::text
+    update outbox set available_at = case when available_at > now() then paused_until else available_at end,
+      data = (data::jsonb || jsonb_build_object('dueMs', floor(extract(epoch from paused_until) * 1000), 'delayed',
+        data::jsonb -> 'at'))::text
     from ${of}
     where approval_id = ${of}.id and outbox.kind = 'step' and data::jsonb -> 'delayed' is distinct from data::jsonb -> 'at'
       and to_timestamp((data::jsonb ->> 'dueMs')::float8 / 1000) > now()
-      and to_timestamp((data::jsonb ->> 'dueMs')::float8 / 1000) < until`;
+      and to_timestamp((data::jsonb ->> 'dueMs')::float8 / 1000) < paused_until`;
 
 /** The lanes whose messages show an approval of the list, which has its `id`. */
 const shownLanes = (of: string): string => `(select distinct ${of}.*, ${LANE_OF_CARD} as lane from ${of}

@@ -105,7 +105,7 @@ it('counts a tap from the time when its card appeared', async () => {
   expect(await warn()).toEqual([{ person: 'olivia', cause: 'fast' }]);
 });
 
-it('writes to the leads who have started the bot, but in their quiet hours, and to everybody if there are none', async () => {
+it('writes to the leads who have started the bot, after their quiet hours, and to everybody if there are none', async () => {
   await database.query(
     `insert into policy_versions (version, document, source, created_at) values ($1, '{}', '', now())
      on conflict do nothing`,
@@ -126,8 +126,26 @@ it('writes to the leads who have started the bot, but in their quiet hours, and 
   expect(await notices()).toMatchObject([{ lane: 'telegram:7', person: 'olivia' }]);
   await database.query('delete from fatigue_warnings');
   await lookAgain();
-  await replicas[0]?.store.warn(() => ['lena', 'maria']);
-  expect((await notices()).map(({ lane }) => lane)).toEqual([EVERYBODY, 'telegram:7']);
+  expect(await replicas[0]?.store.warn(() => ['lena', 'maria'])).toBeNull();
+  expect((await notices()).map(({ lane }) => lane)).toEqual(['telegram:7']);
+  await replicas[0]?.store.warn(() => ['maria']);
+  expect((await notices()).map(({ lane }) => lane)).toEqual(['telegram:7', 'telegram:7']);
+  await database.query(`delete from direct_lanes where id in ('7', '8')`);
+  await database.query('delete from fatigue_warnings');
+  await lookAgain();
+  await replicas[0]?.store.warn(() => []);
+  expect((await notices()).map(({ lane }) => lane)).toContain(EVERYBODY);
+});
+
+it('waits for the last replica that cannot render its messages', async () => {
+  await decided('olivia', 20, 1);
+  await database.query(
+    `insert into replicas (id, version, policy_level, policy_version, started_at, seen_at)
+     values (gen_random_uuid(), 'older', 5, '', now(), now())`,
+  );
+  expect(await replicas[0]?.store.warn(() => [])).toBeNull();
+  await database.query('delete from replicas');
+  expect(await replicas[0]?.store.warn(() => [])).toEqual([{ person: 'olivia', cause: 'fast' }]);
 });
 
 it('reports a week once over all replicas, and nothing for a week without decisions', async () => {

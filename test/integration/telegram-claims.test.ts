@@ -143,8 +143,10 @@ it('the chain goes on if nothing follows a claim, and its cards offer the claim 
   await post(keys.olivia, `${approval.id}/claim`);
   await shows(sre, card, /olivia/);
   await passTime(approval);
-  await rig.chat.card(approval.id);
+  const leads = await rig.chat.card(approval.id);
   expect(await auditOf(approval)).toEqual(['approval.enqueued', 'approval.claimed', 'approval.escalated']);
+  expect(labelsOf(leads)).toContain("🙋 I'm on it");
+  await shows(sre, card, /^🙋 I'm on it$/);
 });
 
 it('one person holds a claim, over all channels, and everybody else still decides', async () => {

@@ -28,7 +28,7 @@ const IS_REACHED = (
 
 /**
  * Parameters: ids of locked steps, names of the people whose quiet hours it is, who get direct messages only of the class
- * critical, and lanes. Runs each step once. The cards of a claimed request show its claim anew: nothing followed it. A row
+ * critical, and lanes. Runs each step once. A claim that has ended goes, and the cards offer it anew: nothing followed it. A row
  * holds the steps of its chain, the place of the next one (`at`), its time (`dueMs`; absent: now, null: no step is left), and
  * the lanes of the last one (`asked`). A step begins at its time, or as soon as no lane of the step before shows the request or may still show it. If that is so behind the last step, and no
  * message shows the request anywhere, or may still show it, nobody can be reached. A settled request has no further step.
@@ -62,7 +62,8 @@ export const RUN_STEPS: Statement = {
       and (begun.is_critical or people.name <> all ($2::text[]))
   ), queued as (${showCards('(select approval_id, lane from targets join begun using (id)) as wanted')}
   ), lapsed as (
-    select approval_id as id from begun where claim is not null
+    update approvals set claim = null from begun
+    where approvals.id = approval_id and (approvals.claim ->> 'until')::timestamptz <= now() returning approvals.id
   ), redrawn as (${requeueOutcomes({ of: 'lapsed', lanes: '$3', urgency: 'outcome' })}
   ), unreachable as (
     update approvals set unreachable_at = ${NOW} from judged as step

@@ -1,8 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '../../config/environment';
-import { Database, type Statement } from '../../database/database';
+import { Database, type Query, type Statement } from '../../database/database';
 import type { FatigueCause, WeekOfDecisions } from '../../kernel/announcement';
 import { Lanes } from '../../outbox/lanes';
+import { POLICY_LEVEL } from '../../policy/policy-level';
 import { announce } from '../../outbox/outbox-work';
 
 /** More decisions of one person within an hour than this are too many to read: one a minute. */
@@ -23,23 +24,55 @@ const A_MONDAY = `timestamptz '2026-01-05 09:00+00'`;
 
 const NOW = `date_trunc('milliseconds', now())`;
 
-/** Takes the turn to look; the others find it taken, and do not wait for the look. */
+/** $1 is the level of this build. Older replicas cannot render these messages, and share the outbox during an upgrade. */
+const ALL_CAN_SEND = `not exists (select from replicas
+      where seen_at > now() - interval '10 seconds' and coalesce(policy_level, 0) < $1::int)`;
+
+/**
+ * Part of a statement: `leads`, one row with the lanes of the leads whom the bot may write, without those whose quiet hours
+ * it is; the lanes of all operators if there is no such lead at any hour.
+ */
+const leads = (all: string, quiet: string): string => `
+  reachable as materialized (
+    select people.name, direct.lane from policy_state join people on people.version = active_version
+      join direct_lanes as direct on direct.kind = 'telegram' and direct.id = people.telegram::text
+    where '${LEADS}' = any(people.groups)
+  ), leads as materialized (
+    select case when exists (select from reachable)
+      then array(select lane from reachable where name <> all(${quiet}::text[]) order by lane)
+      else ${all}::text[] end as lanes
+  )`;
+
+/** While all leads have quiet hours, a message about a person waits for the first of them, and goes to nobody else. */
+const SOMEBODY_READS = '(select cardinality(lanes) > 0 from leads)';
+
+const READ_NOW: Statement = { name: 'fatigue-now', text: `select ${NOW} as now` };
+
+/**
+ * Takes the turn to look; the others find it taken, and do not wait for the look. Parameters: level, lanes of all operators,
+ * names of the people whose quiet hours it is.
+ */
 const TAKE_LOOK: Statement = {
   name: 'fatigue-take-look',
   text: `
+  with ${leads('$2', '$3')}
   update fatigue_state set looked_at = now() where id = (select id from fatigue_state
-    where looked_at is null or looked_at < now() - ${LOOK_EVERY} for update skip locked) returning ${NOW} as now`,
+    where (looked_at is null or looked_at < now() - ${LOOK_EVERY}) and ${ALL_CAN_SEND} and ${SOMEBODY_READS}
+    for update skip locked) returning id`,
 };
 
 /** Takes the turn to report a week, likewise. */
 const TAKE_WEEK: Statement = {
   name: 'fatigue-take-week',
   text: `
+  with ${leads('$2', '$3')}
   update fatigue_state set week_until = due.until
   from (select date_bin('7 days', now(), ${A_MONDAY}) as until) as due
-  where id = (select id from fatigue_state where week_until is null or week_until < date_bin('7 days', now(), ${A_MONDAY})
+  where id = (select id from fatigue_state
+    where (week_until is null or week_until < date_bin('7 days', now(), ${A_MONDAY})) and ${ALL_CAN_SEND}
+      and ${SOMEBODY_READS}
     for update skip locked)
-  returning due.until as until, ${NOW} as now`,
+  returning due.until as until`,
 };
 
 /** The first id of requests of a time. */
@@ -60,19 +93,6 @@ const decidedBetween = (since: string, before: string, lookBack: string): string
     from decisions join approvals on approvals.id = decisions.approval_id
     where decisions.approval_id >= ${idAt(`${since} - make_interval(mins => ${lookBack}::int)`)}
       and decided_at >= ${since} and decided_at < ${before} and by_kind in ('telegram', 'console', 'api')
-  )`;
-
-/**
- * Part of a statement: `leads`, one row with the lanes of the leads whom the bot may write, without those whose quiet hours
- * it is; without any, the lanes of all operators.
- */
-const leads = (all: string, quiet: string): string => `
-  leads as materialized (
-    select coalesce(nullif(array(
-      select direct.lane from policy_state join people on people.version = active_version
-        join direct_lanes as direct on direct.kind = 'telegram' and direct.id = people.telegram::text
-      where '${LEADS}' = any(people.groups) and people.name <> all(${quiet}::text[]) order by direct.lane
-    ), '{}'), ${all}::text[]) as lanes
   )`;
 
 /** Parameters: longest life of a request in minutes, lanes of all operators, names of the people whose quiet hours it is. */
@@ -164,25 +184,30 @@ export class FatigueStore {
   /** Enqueues the warnings that are due, on one replica only. @returns null if it was not due. */
   warn(quietAt: QuietAt): Promise<readonly Tired[] | null> {
     return this.database.transaction(async (query) => {
-      const [due] = await query<{ now: Date }>(TAKE_LOOK, []);
-      return due === undefined ? null : query<Tired>(WARN, this.values(quietAt(due.now)));
+      const readers = await this.readers(query, quietAt);
+      const taken = await query(TAKE_LOOK, [POLICY_LEVEL, ...readers]);
+      return taken.length === 0 ? null : query<Tired>(WARN, [this.longestLifeMinutes, ...readers]);
     });
   }
 
   /** Enqueues the message about the last week, on one replica only. @returns null if it was not due, or nothing was decided. */
   report(quietAt: QuietAt): Promise<WeekOfDecisions | null> {
     return this.database.transaction(async (query) => {
-      const [due] = await query<{ until: Date; now: Date }>(TAKE_WEEK, []);
+      const readers = await this.readers(query, quietAt);
+      const [due] = await query<{ until: Date }>(TAKE_WEEK, [POLICY_LEVEL, ...readers]);
       if (due === undefined) return null;
-      const [sent] = await query<{ week: WeekOfDecisions }>(REPORT, [
-        ...this.values(quietAt(due.now)),
-        due.until,
-      ]);
+      const values = [this.longestLifeMinutes, ...readers, due.until];
+      const [sent] = await query<{ week: WeekOfDecisions }>(REPORT, values);
       return sent?.week ?? null;
     });
   }
 
-  private values(quiet: readonly string[]): unknown[] {
-    return [this.longestLifeMinutes, this.lanes.current, quiet];
+  /** The lanes of all operators, and the names of the people whose quiet hours it is. */
+  private async readers(
+    query: Query,
+    quietAt: QuietAt,
+  ): Promise<readonly [readonly string[], readonly string[]]> {
+    const [row] = await query<{ now: Date }>(READ_NOW, []);
+    return [this.lanes.current, row === undefined ? [] : quietAt(row.now)];
   }
 }

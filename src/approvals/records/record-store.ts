@@ -2,8 +2,11 @@ import { Injectable } from '@nestjs/common';
 import { Database } from '../../database/database';
 import { BATCH, RECORD } from './record-statements';
 
-/** A statement ends after 30 s, so that a request with an earlier id is visible by then. */
-const SETTLED_AFTER_SECONDS = 35;
+/**
+ * A statement ends after 30 s, and its id may be 5 s older. The rest is for a commit that waits for a standby, and for the
+ * clock of the server that takes over: a request that is visible later is neither counted nor found.
+ */
+const SETTLED_AFTER_SECONDS = 120;
 
 /** Keeps what plots and searches read, beside the enqueue. */
 @Injectable()

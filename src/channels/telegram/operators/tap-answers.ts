@@ -63,7 +63,9 @@ export const snoozedAnswer = (): string => '💤 This chat is reminded in 5 minu
 export function claimedByAnotherAnswer({ claim }: PendingApproval): string {
   const who = claim ? beginning(visibleLine(nameOfClaimer(claim)), MAX_NAME_LENGTH) : 'Another person';
   const until = claim ? ` until ${clockTime(claim.until)} UTC` : '';
-  return `🙋 ${who} is on it${until}. Nothing is decided, and you may still decide.`;
+  const what = claim?.kind === 'snoozed' ? '💤' : '🙋';
+  const does = claim?.kind === 'snoozed' ? 'has snoozed it' : 'is on it';
+  return `${what} ${who} ${does}${until}. Nothing is decided, and you may still decide.`;
 }
 
 /** For a tap that gave more time. The call of an agent that came by a connector has a deadline of its own. */
