@@ -35,7 +35,12 @@ class KeysView extends createZodDto(
 ) {}
 
 class NameParamDto extends createZodDto(
-  z.strictObject({ name: z.string().max(100, 'must have at most 100 characters') }),
+  z.strictObject({
+    name: z
+      .string()
+      .max(100, 'must have at most 100 characters')
+      .refine((value) => !value.includes('\0'), 'must not hold U+0000'),
+  }),
 ) {}
 
 const viewOf = ({ createdAt, lastUsedAt, revokedAt, name, role, owner }: KeyRecord) => ({

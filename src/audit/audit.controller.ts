@@ -42,7 +42,11 @@ class AuditQueryDto extends createZodDto(
   }),
 ) {}
 
-const text = z.string().min(1, 'must not be empty').max(200, 'must have at most 200 characters');
+const text = z
+  .string()
+  .min(1, 'must not be empty')
+  .max(200, 'must have at most 200 characters')
+  .refine((value) => !value.includes('\0'), 'must not hold U+0000');
 
 class SearchQueryDto extends createZodDto(
   z.strictObject({
@@ -94,15 +98,11 @@ export class AuditController {
   })
   @ApiOkResponse({ type: AuditFoundView })
   async search(@Query() { before, type, actor, approvalId, limit: rows }: SearchQueryDto) {
-    const { items, nextBefore } = await this.queries.execute(
-      new SearchAuditQuery({
-        beforeSeq: before ?? null,
-        limit: rows,
-        type: type ?? null,
-        actor: actor ?? null,
-        approvalId: approvalId ?? null,
-      }),
-    );
+    const search = {
+      ...{ beforeSeq: before ?? null, limit: rows },
+      ...{ type: type ?? null, actor: actor ?? null, approvalId: approvalId ?? null },
+    };
+    const { items, nextBefore } = await this.queries.execute(new SearchAuditQuery(search));
     return { items: items.map(viewOf), nextBefore };
   }
 

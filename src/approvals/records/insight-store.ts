@@ -114,11 +114,12 @@ export class InsightStore {
   constructor(private readonly database: Database) {}
 
   async read({ from, to, stepSeconds, by }: InsightFilter): Promise<Insight> {
-    const [rows, week, breakdown] = await Promise.all([
-      this.database.query<Counted & { at: Date }>(SERIES, [from, to, stepSeconds]),
-      this.database.query<{ slot: number; count: number }>(WEEK, [from, to]),
-      by === null ? null : this.database.query<Counted & { name: string | null }>(BREAKDOWN, [from, to, by]),
-    ]);
+    const rows = await this.database.query<Counted & { at: Date }>(SERIES, [from, to, stepSeconds]);
+    const week = await this.database.query<{ slot: number; count: number }>(WEEK, [from, to]);
+    const breakdown =
+      by === null
+        ? null
+        : await this.database.query<Counted & { name: string | null }>(BREAKDOWN, [from, to, by]);
     const answeredBy = { rule: 0, grant: 0, person: 0, nobody: 0 };
     for (const { answered, count } of rows) answeredBy[answered] += count;
     const steps = groupBy(rows, ({ at }) => at.getTime());

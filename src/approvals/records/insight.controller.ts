@@ -1,3 +1,6 @@
+import { Caller } from '../../access/access.guard';
+import type { Identity } from '../../access/identity';
+import { KeyTurns } from '../../access/key-turns';
 import { Controller, Get, Query } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
@@ -67,6 +70,9 @@ class InsightView extends createZodDto(
 @Controller('api/insight')
 @Allow('operator', 'observer')
 export class InsightController {
+  /** One at a time for a key: it counts up to a million rows. */
+  private readonly turns = new KeyTurns('insight');
+
   constructor(
     private readonly queries: QueryBus,
     private readonly clock: Clock,
@@ -76,10 +82,13 @@ export class InsightController {
   @ApiOperation({
     summary:
       'Requests that ended in a time: by outcome, time to a decision, and by tool, agent, person or rule',
-    description: `Counted by the hour in which they ended, a minute after it at the latest. At most ${MAX_DAYS} days. A step without requests is left out.`,
+    description: `Counted by the hour in which they ended, three minutes after it at the latest. At most ${MAX_DAYS} days. A step without requests is left out.`,
   })
   @ApiOkResponse({ type: InsightView })
-  async read(@Query() { from: wanted, to = this.clock.now(), by }: InsightQueryDto) {
+  async read(
+    @Query() { from: wanted, to = this.clock.now(), by }: InsightQueryDto,
+    @Caller() { keyId }: Identity,
+  ) {
     const since = (wanted ?? new Date(to.getTime() - DEFAULT_MS)).getTime();
     const from = new Date(since - (since % HOUR_MS));
     const length = to.getTime() - from.getTime();
@@ -87,8 +96,8 @@ export class InsightController {
     if (length > MAX_DAYS * DAY_MS + HOUR_MS)
       throw new InvalidInput([{ path: 'from', message: `must be at most ${MAX_DAYS} days before to` }]);
     const stepSeconds = (length <= HOURLY_MS + HOUR_MS ? HOUR_MS : DAY_MS) / 1000;
-    const { series, ...found } = await this.queries.execute(
-      new ReadInsightQuery({ from, to, stepSeconds, by: by ?? null }),
+    const { series, ...found } = await this.turns.take(keyId, () =>
+      this.queries.execute(new ReadInsightQuery({ from, to, stepSeconds, by: by ?? null })),
     );
     return {
       from: from.toISOString(),

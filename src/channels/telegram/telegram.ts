@@ -14,6 +14,8 @@ import { TapCardHandler } from './commands/tap-card';
 import { TapAnswerHandler } from './commands/tap-answer';
 import { TapWordsHandler } from './commands/tap-words';
 import { RememberOffersHandler } from './commands/remember-offers';
+import { RememberTapHandler } from './commands/remember-tap';
+import { HasCountedHandler } from './queries/has-counted';
 import { TapGrantHandler } from './commands/tap-grant';
 import { TapTurnHandler } from './commands/tap-turn';
 import { Destination } from './destination';
@@ -52,6 +54,8 @@ export const TELEGRAM: ChannelPlug = {
     OfferStopHandler,
     ConfirmStopHandler,
     RememberOffersHandler,
+    RememberTapHandler,
+    HasCountedHandler,
     TapGrantHandler,
     TurnStore,
     TapTurnHandler,

@@ -1,7 +1,6 @@
 import type { CommandBus, QueryBus } from '@nestjs/cqrs';
 import type { RefusalLog } from '../../../src/audit/refusal-log';
 import type { Config } from '../../../src/config/environment';
-import type { CountedTapStore } from '../../../src/channels/telegram/counted-tap-store';
 import type { Destination } from '../../../src/channels/telegram/destination';
 import type { OperatorChat } from '../../../src/channels/telegram/operator-chat';
 import type { TapResult } from '../../../src/channels/telegram/commands/tap-card';
@@ -54,7 +53,6 @@ function tapping() {
     chat,
     new People({ isIn: () => true } as unknown as Destination, { people: null } as ActivePolicy, config),
     new Replies(refusals, log, { groupMinute: 20 } as unknown as SendBudget),
-    { has: () => Promise.resolve(false), add: () => Promise.resolve() } as unknown as CountedTapStore,
     refusals,
     clock,
     log,

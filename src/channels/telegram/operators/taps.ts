@@ -10,6 +10,8 @@ import { isLockTimeout, isUnavailable } from '../../../database/database';
 import { ConfirmStopCommand, type StopResult } from '../commands/confirm-stop';
 import { TapCardCommand, type TapResult } from '../commands/tap-card';
 import { RememberOffersCommand } from '../commands/remember-offers';
+import { RememberTapCommand } from '../commands/remember-tap';
+import { HasCountedQuery } from '../queries/has-counted';
 import { TapGrantCommand, type GrantResult } from '../commands/tap-grant';
 import { TapWordsCommand, type WordsResult } from '../commands/tap-words';
 import { TapAnswerCommand, labelsOf, type AnswerResult } from '../commands/tap-answer';
@@ -17,7 +19,6 @@ import { reasonButtons, sheetButtons } from '../card-buttons';
 import { renderAnswerSheet } from '../../../cards/question-text';
 import { renderReasonOffers, renderWordsSent } from '../../../cards/words-text';
 import { TapTurnCommand, type TurnResult } from '../commands/tap-turn';
-import { CountedTapStore } from '../counted-tap-store';
 import { OperatorChat, type Button } from '../operator-chat';
 import {
   renderGranted,
@@ -149,7 +150,6 @@ export class Taps implements BeforeApplicationShutdown {
     private readonly chat: OperatorChat,
     private readonly people: People,
     private readonly replies: Replies,
-    private readonly counted: CountedTapStore,
     private readonly refusals: RefusalLog,
     private readonly clock: Clock,
     private readonly log: Log,
@@ -295,9 +295,10 @@ export class Taps implements BeforeApplicationShutdown {
 
   /** A tap that Telegram delivers again counts no second time, whatever its person has done since. */
   private async once(queryId: string, tap: () => Promise<Result>): Promise<Result> {
-    if (await this.counted.has(queryId)) return { kind: 'counted-before' };
+    if (await this.queries.execute(new HasCountedQuery(queryId))) return { kind: 'counted-before' };
     const result = await tap();
-    if (result.kind === 'counted' || result.kind === 'taken-back') await this.counted.add(queryId);
+    if (result.kind === 'counted' || result.kind === 'taken-back')
+      await this.commands.execute(new RememberTapCommand(queryId));
     return result;
   }
 
