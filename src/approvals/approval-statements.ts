@@ -1,7 +1,7 @@
 import { PERSON_WAITS_MS, type Statement } from '../database/database';
 import { enqueueCards, enqueueChains, requeueOutcomes, withdrawCards } from '../outbox/outbox-work';
 import { SHOWN_DIGEST } from '../outbox/shown';
-import { ELIGIBLE_PERSON, MAY_DECIDE } from '../people/eligible';
+import { ELIGIBLE_PERSON, MAY_DECIDE, SIGNER } from '../people/eligible';
 import { isPresent } from '../database/replica-presence';
 
 /** PostgreSQL channel that notifies every replica of settled approvals: ids, comma separated. */
@@ -164,9 +164,14 @@ export const READ_AT_MOST_SECONDS_AGO = 5;
 /** Digest of the card that shows the approval. */
 export const SHOWN = SHOWN_DIGEST('approvals.id');
 
-/** False for an approval without a signature where the policy asks for a passkey. */
+/** False for what a passkey signed that was removed since. */
+const SIGNER_STANDS = (signed: string): string =>
+  `(${signed} is null or exists (select from passkeys where passkeys.id = ${SIGNER(signed)} and passkeys.revoked_at is null))`;
+
+/** False also for an approval without a signature where the policy asks for a passkey. */
 const VIA = (verdict: string, signed: string): string =>
-  `(${verdict} <> 'approved' or required ->> 'via' is distinct from 'console' or ${signed} is not null)`;
+  `(${SIGNER_STANDS(signed)}
+      and (${verdict} <> 'approved' or required ->> 'via' is distinct from 'console' or ${signed} is not null))`;
 
 /** Decisions like $2 of other accounts that still may: `kind:id@milliseconds`, in the order of their bytes. */
 const OTHERS = `(select coalesce(array_agg(other order by other collate "C"), '{}') from (
@@ -197,6 +202,21 @@ const DECIDE = (from: string, columns: string) => `
 export const LOCK: Statement = {
   name: 'approval-lock',
   text: `select from approvals where id = $1 for update`,
+};
+
+/**
+ * Locks the passkeys of the person who decides a locked request in the console, and of those who have, so that a decision and
+ * the removal of a passkey wait for each other. Runs before anything is written. Parameters: id, actor kind, actor id.
+ */
+export const LOCK_PASSKEYS: Statement = {
+  name: 'approval-lock-passkeys',
+  text: `
+  select from passkeys
+  where revoked_at is null and person in (
+    select substr(by_id, 8)
+    from (select by_kind, by_id from decisions where approval_id = $1 union all select $2::text, $3::text) as decider
+    where by_kind = 'console' and by_id like 'person:%')
+  order by id for share`,
 };
 
 /**
@@ -383,7 +403,7 @@ export const DEPART: Statement = {
 
 /**
  * Explains why a decision about a pending request neither settled it nor counts, and audits a refusal: `same-owner`,
- * `not-eligible`, `needs-passkey`, or `counted` if this person has given this verdict before. Parameters: id, status, actor
+ * `not-eligible`, `passkey-removed`, `needs-passkey`, or `counted` if this person has given this verdict before. Parameters: id, status, actor
  * kind, actor id, signature of a passkey.
  */
 export const EXPLAIN_REFUSAL: Statement = {
@@ -394,6 +414,7 @@ export const EXPLAIN_REFUSAL: Statement = {
     select id, correlation_id, case
       when ${SAME_OWNER} then 'same-owner'
       when not ${MAY_DECIDE('$3', '$4')} then 'not-eligible'
+      when not ${SIGNER_STANDS('$5::text')} then 'passkey-removed'
       when not ${VIA('$2::text', '$5::text')} then 'needs-passkey'
       when exists (select from decisions where approval_id = approvals.id and verdict = $2
         and ${ELIGIBLE_PERSON('by_kind', 'by_id')} = ${ELIGIBLE_PERSON('$3', '$4')}) then 'counted' end as why
@@ -402,7 +423,7 @@ export const EXPLAIN_REFUSAL: Statement = {
     insert into audit_log (at, type, actor, approval_id, correlation_id, data)
     select ${NOW}, 'approval.decision-refused', $3 || ':' || $4, id, correlation_id,
       json_build_object('reason', why, 'decision', $2::text)::text
-    from asked where why in ('same-owner', 'not-eligible', 'needs-passkey')
+    from asked where why in ('same-owner', 'not-eligible', 'passkey-removed', 'needs-passkey')
   )
   select why from asked`,
 };

@@ -94,7 +94,7 @@ export interface TurnDecisions {
 export type Attempt = Verdict | 'taken-back' | ClaimKind | 'extended';
 
 /** `counted`: this person has given this verdict before, and it counts. */
-export type DecisionRefusal = 'same-owner' | 'not-eligible' | 'needs-passkey' | 'counted';
+export type DecisionRefusal = 'same-owner' | 'not-eligible' | 'passkey-removed' | 'needs-passkey' | 'counted';
 
 /** The words of a decision, and the digest of the card that the person saw. */
 export interface Words {

@@ -33,7 +33,7 @@ import {
   type Verdict,
 } from './approval';
 import type { News } from '../kernel/announcement';
-import { nameActor, type Person } from '../kernel/actor';
+import { nameActor, type NamedActor, type Person } from '../kernel/actor';
 import {
   toApproval,
   toCancelled,
@@ -71,6 +71,7 @@ import {
   LIST,
   LIST_FOUND,
   LOCK,
+  LOCK_PASSKEYS,
   LOOK_FOR_DUE,
   NOTE_LATE,
   RELEASE,
@@ -170,6 +171,9 @@ const lacksPeople = (error: unknown): boolean =>
 
 const signedText = (decision: { readonly signed: SignedDecision | null } | undefined): string | null =>
   decision?.signed ? JSON.stringify(decision.signed) : null;
+
+/** True for a person who signs in with a passkey: see `accountOf`. */
+const isOfPasskeys = ({ kind, id }: NamedActor): boolean => kind === 'console' && id.startsWith('person:');
 
 const MIB = 1024 * 1024;
 
@@ -378,9 +382,10 @@ export class PostgresApprovalStore extends ApprovalStore {
       answers ? JSON.stringify(answers) : null,
       signedText(approval.decisions.find((each) => each.by.kind === by.kind && each.by.id === by.id)),
     ];
-    if (approval.required === null) return (await this.change(approval.id, SETTLE, values)).length > 0;
+    const isByOne = approval.required === null && !isOfPasskeys(by);
+    if (isByOne) return (await this.change(approval.id, SETTLE, values)).length > 0;
     try {
-      return (await this.changeLocked(approval.id, SETTLE, values)).length > 0;
+      return (await this.changeLocked(approval.id, SETTLE, values, by)).length > 0;
     } catch (error) {
       if (lacksPeople(error)) return false;
       throw error;
@@ -441,7 +446,7 @@ export class PostgresApprovalStore extends ApprovalStore {
       displayDigest,
       signedText(words),
     ];
-    return (await this.changeLocked(id, COUNT, values)).length > 0;
+    return (await this.changeLocked(id, COUNT, values, nameActor(by))).length > 0;
   }
 
   async takeBack(id: string, by: Person): Promise<boolean> {
@@ -629,14 +634,16 @@ export class PostgresApprovalStore extends ApprovalStore {
     return this.turns.take(id, () => this.database.query<Row>(statement, values));
   }
 
-  /** Runs a statement whose snapshot must be younger than its lock. */
+  /** Runs a statement whose snapshot must be younger than its locks. @param decider none: nothing is decided */
   private changeLocked<Row extends QueryResultRow>(
     id: string,
     statement: Statement,
     values: readonly unknown[],
+    decider?: NamedActor,
   ): Promise<Row[]> {
     const work = async (query: Query) => {
       await query(LOCK, [id]);
+      if (decider) await query(LOCK_PASSKEYS, [id, decider.kind, decider.id]);
       return query<Row>(statement, values);
     };
     return this.turns.take(id, () => this.database.transaction(work, PERSON_WAITS_MS));

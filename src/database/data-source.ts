@@ -42,6 +42,7 @@ import { AddFatigue1795464000063 } from '../../migrations/1795464000063-AddFatig
 import { AddRotaOverrides1795464000062 } from '../../migrations/1795464000062-AddRotaOverrides';
 import { AddOpenIdConnect1795464000064 } from '../../migrations/1795464000064-AddOpenIdConnect';
 import { AddRecords1795464000065 } from '../../migrations/1795464000065-AddRecords';
+import { CountLivingPasskeys1795464000067 } from '../../migrations/1795464000067-CountLivingPasskeys';
 import { AddCountedTaps1795464000068 } from '../../migrations/1795464000068-AddCountedTaps';
 import { AddTopics1795464000012 } from '../../migrations/1795464000012-AddTopics';
 import { AddCardPieces1795464000013 } from '../../migrations/1795464000013-AddCardPieces';
@@ -150,6 +151,7 @@ export function createDataSource(
       AddFatigue1795464000063,
       AddOpenIdConnect1795464000064,
       AddRecords1795464000065,
+      CountLivingPasskeys1795464000067,
       AddCountedTaps1795464000068,
     ],
     migrationsTransactionMode: 'all',

@@ -9,3 +9,10 @@ export const ELIGIBLE_PERSON = (kind: string, id: string): string =>
 export const MAY_DECIDE = (kind: string, id: string): string => `(${ELIGIBLE_PERSON(kind, id)} is not null
       or (approvals.required is null
         and not exists (select from policy_state s join people p on p.version = s.active_version)))`;
+
+/**
+ * Id of the passkey that made a stored signature; null: of none. Inside a JSON string each quote is escaped, so that only the
+ * member itself matches. PostgreSQL would read no member where the reason has U+0000.
+ */
+export const SIGNER = (signed: string): string =>
+  `substring(${signed} from '"credentialId":"([A-Za-z0-9_-]+)"')`;

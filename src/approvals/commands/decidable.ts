@@ -62,7 +62,7 @@ export function shownTo(saw: string | null, seen: Snapshot): ShownCard {
 /**
  * Explains a decision, a claim or more time that was not stored, or a decision that was not taken back. @returns null if the request must be read again.
  *
- * @throws DomainError `access.same-owner`, `quorum.not-eligible`, `passkey.required`
+ * @throws DomainError `access.same-owner`, `quorum.not-eligible`, `passkey.required`, `passkey.refused`
  */
 export async function explainRefusal(
   { approval: { id, required } }: Snapshot,
@@ -72,6 +72,11 @@ export async function explainRefusal(
   const why = await store.explainRefusal(id, by, verdict, signed);
   if (why === 'same-owner') throw sameOwner();
   if (why === 'not-eligible') throw notEligible(required);
+  if (why === 'passkey-removed')
+    throw new DomainError(
+      'passkey.refused',
+      'Nothing was decided: the passkey that signed this was removed.',
+    );
   if (why === 'needs-passkey')
     throw new DomainError(
       'passkey.required',

@@ -1,9 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { KNOWN_PERSON } from '../../access/known-person';
-import { Database, PERSON_WAITS_MS, type Statement } from '../../database/database';
+import { Database, PERSON_WAITS_MS, type Query, type Statement } from '../../database/database';
 import type { News } from '../../kernel/announcement';
 import { currentCorrelationId } from '../../logging/correlation';
 import { announce } from '../../outbox/outbox-work';
+import { SIGNER } from '../eligible';
 import { PasskeyEntity } from './passkey.entities';
 
 const NOW = `date_trunc('milliseconds', now())`;
@@ -105,12 +106,20 @@ const USE: Statement = {
 };
 
 /**
- * Parameters: id, actor, correlation id, lanes, news. With the passkey end its sessions, its decisions about what is pending,
+ * Locks all passkeys of the person, so that no decision of theirs is under way, and two removals cannot deadlock. Parameters: id.
+ */
+const LOCK: Statement = {
+  name: 'passkey-lock',
+  text: `
+  select from passkeys where person = (select person from passkeys where id = $1) order by id for update`,
+};
+
+/**
+ * Runs after {@link LOCK} in its transaction. Parameters: id, actor, correlation id, lanes, news. With the passkey end its sessions, its decisions about what is pending,
  * and the invitations and enrolments that its person began: a thief may have begun them.
  */
 const REVOKE: Statement = {
   name: 'passkey-revoke',
-  withinMs: PERSON_WAITS_MS,
   text: `
   with revoked as (
     update passkeys set revoked_at = ${NOW} where id = $1 and revoked_at is null returning id, person, revoked_at
@@ -119,7 +128,7 @@ const REVOKE: Statement = {
   ), undecided as (
     delete from decisions using revoked, approvals
     where approvals.id = approval_id and approvals.status = 'pending'
-      and strpos(decisions.signed, '"credentialId":"' || revoked.id || '"') > 0
+      and ${SIGNER('decisions.signed')} = revoked.id
   ), uninvited as (
     delete from passkey_invites using revoked where passkey_invites.made_by = 'console:person:' || revoked.person
   ), unbegun as (
@@ -220,6 +229,10 @@ export class PasskeyStore {
   /** @returns false: there is none, or it was revoked before */
   async revoke(id: string, { actor, lanes }: Teller, news: News): Promise<boolean> {
     const values = [id, actor, currentCorrelationId() ?? null, lanes, JSON.stringify(news)];
-    return (await this.database.query(REVOKE, values)).length > 0;
+    const work = async (query: Query) => {
+      await query(LOCK, [id]);
+      return query(REVOKE, values);
+    };
+    return (await this.database.transaction(work, PERSON_WAITS_MS)).length > 0;
   }
 }

@@ -1,6 +1,7 @@
 import type { ApprovalJson } from '../../support/api';
 import { issueKey, keyIs } from '../../support/keys';
 import { ownService } from '../../support/own-service';
+import { until } from '../../support/until';
 import { localhostOf, SoftPasskey, type Signature } from '../../support/passkeys';
 import { DECISION, SIGN_IN, type DecisionStatement } from '../../../src/kernel/passkey-statement';
 import { Passkeys } from '../../../src/people/passkeys/passkeys';
@@ -358,4 +359,62 @@ it('a passkey that is removed takes its counted decisions with it, also where it
   expect((await olivia.send('DELETE', path)).status).toBe(204);
   expect((await service.api.get(id)).body.decisions).toEqual([]);
   expect((await sam.approve(id)).body.status).toBe('pending');
+});
+
+/** Until so many statements of this test’s database wait for a lock. */
+const blocked = (count: number) =>
+  until('statements wait', async () => {
+    const waiting = await service.database.query(
+      `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+    );
+    return waiting.length === count;
+  });
+
+describe('a decision that is under way while its passkey is removed does not count:', () => {
+  it.each([
+    ['its request is locked', 'select from approvals where id = $1 for update', 403],
+    [
+      'it is being stored',
+      `insert into decisions (approval_id, by_kind, by_id, by_name, verdict, decided_at)
+       values ($1, 'console', 'person:olivia', 'olivia', 'approved', now())`,
+      200,
+    ],
+  ])('%s', async (_, hold, answer) => {
+    const id = await ask('terraform destroy');
+    const gone = await signedIn('olivia');
+    const statement = await gone.begin(id);
+    const calls: Promise<{ status: number }>[] = [];
+    await service.database.query('begin');
+    try {
+      await service.database.query(hold, [id]);
+      calls.push(gone.decide(id, statement, gone.passkey.sign(statement, gone.origin)));
+      await blocked(1);
+      calls.push(olivia.send('DELETE', `/console/passkeys/${gone.passkey.credentialId}`));
+      await (answer === 200 ? blocked(2) : calls[1]);
+    } finally {
+      await service.database.query('rollback');
+    }
+    expect((await Promise.all(calls)).map(({ status }) => status)).toEqual([answer, 204]);
+    expect((await service.api.get(id)).body.decisions).toEqual([]);
+    expect((await sam.approve(id)).body.status).toBe('pending');
+  });
+});
+
+it('the database itself counts no signature of a removed passkey, whatever statement settles', async () => {
+  const id = await ask();
+  const gone = await signedIn('olivia');
+  const statement = await gone.begin(id, { reason: 'it has \u0000' });
+  const signed = { statement, ...gone.passkey.sign(statement, gone.origin) };
+  await service.database.query(
+    `insert into decisions (approval_id, by_kind, by_id, by_name, verdict, decided_at, signed)
+     values ($1, 'console', 'person:olivia', 'olivia', 'approved', now(), $2)`,
+    [id, JSON.stringify(signed)],
+  );
+  await service.database.query('update passkeys set revoked_at = now() where id = $1', [signed.credentialId]);
+  const settle = service.database.query(
+    `update approvals set status = 'approved', settled_at = now(), settled_by_kind = 'console',
+       settled_by_id = 'person:olivia', settled_by_name = 'olivia' where id = $1`,
+    [id],
+  );
+  await expect(settle).rejects.toThrow('0 of the required approvals');
 });
