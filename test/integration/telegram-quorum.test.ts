@@ -1,10 +1,14 @@
+import { createDataSource } from '../../src/database/data-source';
+import { Database } from '../../src/database/database';
+import { PasskeyStore } from '../../src/people/passkeys/passkey-store';
 import { Api } from '../support/api';
 import { buttonsOf as textsOf } from '../support/sandbox-client';
+import { SoftPasskey } from '../support/passkeys';
 import { TelegramRig } from '../support/telegram-rig';
 import { injectTap, newTapId } from '../support/injected-tap';
 import { until } from '../support/until';
 import { issueKey, keyIs } from '../support/keys';
-import { OPERATOR_ID, OPERATOR_KEY, STRANGER_ID } from '../support/well-known';
+import { CHAT_ID, OPERATOR_ID, OPERATOR_KEY, STRANGER_ID } from '../support/well-known';
 
 const PAUL = 3;
 const POLICY = `
@@ -176,6 +180,30 @@ it('a card shows the decision that was counted while it was being sent', async (
     ['✅ Approve (1 of 2: olivia)', '❌ Reject'],
     ['💬 Say why …', '↩️ Take mine back'],
   ]);
+});
+
+it('a card takes back what a removed passkey signed', async () => {
+  const { approval, card } = await rig.shown({ ...production, sessionId: 'signed' });
+  await rig.chat.press(card.messageId, 'Approve', OPERATOR_ID);
+  await buttonsBecome(card.messageId, [
+    ['✅ Approve (1 of 2: olivia)', '❌ Reject'],
+    ['💬 Say why …', '↩️ Take mine back'],
+  ]);
+  // As if she had signed it in the console, which the browser reaches by https only.
+  const { credentialId } = await new SoftPasskey().enrol(rig.database, 'olivia');
+  await rig.database.query(
+    `update decisions set by_kind = 'console', by_id = 'person:olivia', signed = $2 where approval_id = $1`,
+    [approval.id, JSON.stringify({ credentialId })],
+  );
+  const source = await createDataSource(rig.database.url, 1).initialize();
+  try {
+    const store = new PasskeyStore(new Database(source));
+    const news = { event: 'passkey-revoked', by: 'cli:test', person: 'olivia' } as const;
+    await store.revoke(credentialId, { actor: 'cli:test', lanes: [`telegram:${CHAT_ID}`] }, news);
+  } finally {
+    await source.destroy();
+  }
+  await buttonsBecome(card.messageId, [['✅ Approve (0 of 2)', '❌ Reject'], ['💬 Say why …']]);
 });
 
 it('where only a passkey approves, the card links the console in place of Approve, and a tap still rejects', async () => {

@@ -3,7 +3,7 @@ import { KNOWN_PERSON } from '../../access/known-person';
 import { Database, PERSON_WAITS_MS, type Query, type Statement } from '../../database/database';
 import type { News } from '../../kernel/announcement';
 import { currentCorrelationId } from '../../logging/correlation';
-import { announce } from '../../outbox/outbox-work';
+import { announce, requeueOutcomes } from '../../outbox/outbox-work';
 import { SIGNER } from '../eligible';
 import { PasskeyEntity } from './passkey.entities';
 
@@ -129,6 +129,15 @@ const REVOKE: Statement = {
     delete from decisions using revoked, approvals
     where approvals.id = approval_id and approvals.status = 'pending'
       and ${SIGNER('decisions.signed')} = revoked.id
+    returning approvals.id, correlation_id, verdict, by_kind || ':' || by_id as account, revoked_at
+  ), undecided_audited as (
+    insert into audit_log (at, type, actor, approval_id, correlation_id, data)
+    select revoked_at, 'approval.taken-back', $2, id, correlation_id,
+      json_build_object('decision', verdict, 'of', account, 'reason', 'passkey-removed')::text
+    from undecided order by id
+  ), reopened as (
+    select id from undecided order by id
+  ), shown as (${requeueOutcomes({ of: 'reopened', lanes: '$4', urgency: 'outcome' })}
   ), uninvited as (
     delete from passkey_invites using revoked where passkey_invites.made_by = 'console:person:' || revoked.person
   ), unbegun as (

@@ -358,6 +358,12 @@ it('a passkey that is removed takes its counted decisions with it, also where it
   expect((await sam.send('DELETE', path)).status).toBe(403);
   expect((await olivia.send('DELETE', path)).status).toBe(204);
   expect((await service.api.get(id)).body.decisions).toEqual([]);
+  const taken = await service.database.query(
+    `select actor, data::json from audit_log where approval_id = $1 and type = 'approval.taken-back'`,
+    [id],
+  );
+  const data = { decision: 'approved', of: 'console:person:olivia', reason: 'passkey-removed' };
+  expect(taken).toEqual([{ actor: 'console:person:olivia', data }]);
   expect((await sam.approve(id)).body.status).toBe('pending');
 });
 
