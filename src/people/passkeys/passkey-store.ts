@@ -115,8 +115,9 @@ const LOCK: Statement = {
 };
 
 /**
- * Runs after {@link LOCK} in its transaction. Parameters: id, actor, correlation id, lanes, news. With the passkey end its sessions, its decisions about what is pending,
- * and the invitations and enrolments that its person began: a thief may have begun them.
+ * Runs after {@link LOCK} in its transaction. Parameters: id, actor, correlation id, lanes, news. With the passkey end its sessions;
+ * of the account of its person, for a thief may have used it: the decisions about what is pending, except those that another
+ * passkey signed, the grants, and the invitations and enrolments that it began.
  */
 const REVOKE: Statement = {
   name: 'passkey-revoke',
@@ -128,7 +129,8 @@ const REVOKE: Statement = {
   ), undecided as (
     delete from decisions using revoked, approvals
     where approvals.id = approval_id and approvals.status = 'pending'
-      and ${SIGNER('decisions.signed')} = revoked.id
+      and by_kind = 'console' and by_id = 'person:' || person
+      and coalesce(${SIGNER('decisions.signed')}, revoked.id) = revoked.id
     returning approvals.id, correlation_id, verdict, by_kind || ':' || by_id as account, revoked_at
   ), undecided_audited as (
     insert into audit_log (at, type, actor, approval_id, correlation_id, data)
@@ -138,6 +140,16 @@ const REVOKE: Statement = {
   ), reopened as (
     select id from undecided order by id
   ), shown as (${requeueOutcomes({ of: 'reopened', lanes: '$4', urgency: 'outcome' })}
+  ), ungranted as (
+    update grants set revoked_at = revoked.revoked_at, revoked_by = $2, revoked_why = 'passkey'
+    from revoked
+    where made_by_kind = 'console' and made_by_id = 'person:' || person
+      and grants.revoked_at is null and expires_at > now()
+    returning grants.id, approval_id, grants.revoked_at, revoked_why
+  ), ungranted_audited as (
+    insert into audit_log (at, type, actor, approval_id, data)
+    select revoked_at, 'grant.revoked', $2, approval_id, json_build_object('grant', id, 'cause', revoked_why)::text
+    from ungranted
   ), uninvited as (
     delete from passkey_invites using revoked where passkey_invites.made_by = 'console:person:' || revoked.person
   ), unbegun as (

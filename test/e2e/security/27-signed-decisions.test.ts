@@ -26,11 +26,16 @@ rules:
     decision: ask
     match: { tool: [Bash], command: { mentions: [[terraform, destroy]] } }
     class: double
+  - id: two
+    decision: ask
+    match: { tool: [Bash], command: { mentions: [[terraform, taint]] } }
+    class: two
   - id: explained
     decision: ask
     match: { tool: [Bash], command: { mentions: [[terraform, import]] } }
     class: explained
 classes:
+  two: { approvals: 2 }
   explained: { via: console, reason: required }
   critical: { via: console }
   double: { approvals: 2, via: console }
@@ -157,7 +162,7 @@ async function exportedRegistry() {
 }
 
 const ask = async (command = 'terraform apply') =>
-  (await service.api.enqueue({ toolInput: { command } })).body.id;
+  (await service.api.enqueue({ toolInput: { command }, cwd: '/srv/shop' })).body.id;
 const statusOf = async (id: string) => (await service.api.get(id)).body.status;
 const claimsOf = ({ receipt }: ApprovalJson) =>
   JSON.parse(Buffer.from(String(receipt).split('.')[1] ?? '', 'base64url').toString()) as {
@@ -365,6 +370,41 @@ it('a passkey that is removed takes its counted decisions with it, also where it
   const data = { decision: 'approved', of: 'console:person:olivia', reason: 'passkey-removed' };
   expect(taken).toEqual([{ actor: 'console:person:olivia', data }]);
   expect((await sam.approve(id)).body.status).toBe('pending');
+});
+
+it('what a session of a removed passkey did without a signature ends with it: a decision and a grant', async () => {
+  const thief = await signedIn('olivia');
+  const shownTo = async (signer: Signer, id: string) =>
+    (await signer.send<{ displayDigest: string }>('GET', `/api/approvals/${id}/display`)).body.displayDigest;
+  const approve = async (signer: Signer, id: string) => {
+    const decision = { decision: 'approved', displayDigest: await shownTo(signer, id) };
+    return (await signer.send<ApprovalJson>('POST', `/api/approvals/${id}/decision`, decision)).body;
+  };
+  const counted = await ask('terraform taint');
+  expect((await approve(thief, counted)).decisions).toHaveLength(1);
+  const signed = await ask('terraform destroy');
+  expect((await olivia.approve(signed)).body.decisions).toHaveLength(1);
+  const granted = await ask('npm run lint');
+  const { body } = await thief.send<{ offers: { id: string }[] }>(
+    'GET',
+    `/api/approvals/${granted}/grant-offers`,
+  );
+  const grant = {
+    approvalId: granted,
+    offer: body.offers[0]?.id,
+    displayDigest: await shownTo(thief, granted),
+  };
+  expect((await thief.send('POST', '/api/grants', grant)).status).toBe(201);
+  await olivia.send('DELETE', `/console/passkeys/${thief.passkey.credentialId}`);
+  expect((await service.api.get(counted)).body.decisions).toEqual([]);
+  expect((await approve(sam, counted)).status).toBe('pending');
+  expect((await service.api.get(signed)).body.decisions).toHaveLength(1);
+  await until('the grant has ended', async () => (await statusOf(await ask('npm run lint'))) === 'pending');
+  const ended = await service.database.query(
+    `select actor, data::json ->> 'cause' as cause from audit_log where approval_id = $1 and type = 'grant.revoked'`,
+    [granted],
+  );
+  expect(ended).toEqual([{ actor: 'console:person:olivia', cause: 'passkey' }]);
 });
 
 /** Until so many statements of this test’s database wait for a lock. */
