@@ -160,15 +160,16 @@ function mentions(mentioned: readonly Mentioned[]): RichText[] {
 
 function whereToAnswer(request: ApprovalRequest): RichText[] {
   if (!isQuestion(request)) return [];
-  const questions = questionsOf(request);
+  const { required } = request;
+  const questions = required && needsPasskey(required) ? null : questionsOf(request);
   if (questions) return [howToAnswer(questions)];
   const terminal = rich`ℹ️ ${bold('Answer it at the terminal')} where the agent runs; it cannot be answered here`;
   return possibleVerdicts(request).length === 0 ? [terminal] : [rich`${terminal}, only rejected`];
 }
 
-/** A tap approves nothing where the policy asks for a passkey. */
-function whereToSign({ id, required }: ApprovalRequest, consoleUrl: string | null): RichText[] {
-  if (required === null || !needsPasskey(required)) return [];
+/** A tap approves nothing where the policy asks for a passkey, which signs no answers to a question. */
+function whereToSign({ id, required, toolName }: ApprovalRequest, consoleUrl: string | null): RichText[] {
+  if (required === null || !needsPasskey(required) || isQuestion({ toolName })) return [];
   const where = consoleUrl === null ? '' : `: ${consoleUrl}/console/requests/${id}`;
   return [
     rich`🔑 ${bold('Approve it in the console')}, with your passkey${words(where)}. Here it can only be rejected.`,

@@ -26,6 +26,10 @@ rules:
     decision: ask
     match: { tool: [Bash], command: { mentions: [[terraform, destroy]] } }
     class: signed
+  - id: questions
+    decision: ask
+    match: { tool: [AskUserQuestion] }
+    class: signed
 classes:
   critical: { approvals: 2, from: sre }
   signed: { via: console }
@@ -215,4 +219,14 @@ it('where only a passkey approves, the card links the console in place of Approv
   ]);
   await rig.chat.press(card.messageId, 'Reject', OPERATOR_ID);
   await until('it is rejected', async () => (await rig.api.get(approval.id)).body.status === 'rejected');
+});
+
+it('a question that only a passkey may answer has no answers on its card', async () => {
+  const options = ['yes', 'no'].map((label) => ({ label, description: label }));
+  const questions = [{ question: 'Drop it?', header: 'db', multiSelect: false, options }];
+  await rig.asked({ toolName: 'AskUserQuestion', toolInput: { questions } });
+  const card = await rig.chat.find('the card', ({ text }) => text.includes('Drop it?'));
+  expect(card.text).toContain('Answer it at the terminal');
+  expect(card.text).not.toContain('Approve it in the console');
+  expect(await buttonsOf(card.messageId)).toEqual([['❌ Reject', '💬 Say why …']]);
 });

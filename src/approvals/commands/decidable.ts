@@ -1,6 +1,7 @@
 import type { EventBus } from '@nestjs/cqrs';
 import type { RateLimits } from '../../access/rate-limits';
 import type { Person } from '../../kernel/actor';
+import { isQuestion } from '../../kernel/question-tools';
 import { groupsInWords, type Requirement } from '../../kernel/requirement';
 import { DomainError } from '../../kernel/errors';
 import type { SignedDecision } from '../../kernel/passkey-statement';
@@ -65,7 +66,7 @@ export function shownTo(saw: string | null, seen: Snapshot): ShownCard {
  * @throws DomainError `access.same-owner`, `quorum.not-eligible`, `passkey.required`, `passkey.refused`
  */
 export async function explainRefusal(
-  { approval: { id, required } }: Snapshot,
+  { approval: { id, required, toolName } }: Snapshot,
   { by, verdict, signed = null }: { by: Person; verdict: Attempt; signed?: SignedDecision | null },
   store: ApprovalStore,
 ): Promise<'counted' | null> {
@@ -80,7 +81,9 @@ export async function explainRefusal(
   if (why === 'needs-passkey')
     throw new DomainError(
       'passkey.required',
-      'The policy lets nobody approve this without a passkey: sign in to the console with yours, and approve it there.',
+      isQuestion({ toolName })
+        ? 'The policy lets nobody approve this without a passkey, which signs no answers: answer it at the terminal where the agent runs.'
+        : 'The policy lets nobody approve this without a passkey: sign in to the console with yours, and approve it there.',
     );
   return why;
 }

@@ -2,7 +2,7 @@ import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, EventBus, type ICommandHandler } from '@nestjs/cqrs';
 import { CONFIG, type Config } from '../../config/environment';
 import { DomainError, InvalidInput } from '../../kernel/errors';
-import type { Requirement } from '../../kernel/requirement';
+import { needsPasskey, type Requirement } from '../../kernel/requirement';
 import { isQuestion } from '../../kernel/question-tools';
 import { Tracing } from '../../tracing/tracing';
 import type { Actor, Asker } from '../../kernel/actor';
@@ -212,7 +212,9 @@ function within(seconds: number, classMs: number | null): number {
   return classMs === null ? seconds : Math.min(seconds, Math.max(1, Math.floor(classMs / 1000)));
 }
 
-/** An answer cannot be composed of two, but the groups count. */
+/** An answer cannot be composed of two, but the groups count, and where a passkey must sign, nobody answers: it signs no answers. */
 function ofOne(required: Requirement | null): Requirement | null {
-  return required && required.from.length > 0 ? { ...required, approvals: 1, rejections: 1 } : null;
+  return required && (required.from.length > 0 || needsPasskey(required))
+    ? { ...required, approvals: 1, rejections: 1 }
+    : null;
 }

@@ -103,7 +103,7 @@ interface Offered {
   readonly consoleUrl?: string | null;
 }
 
-/** Where the policy asks for a passkey, no tap approves. */
+/** Where the policy asks for a passkey, no tap approves or answers. */
 const isSignedElsewhere = ({ required }: ApprovalRequest): boolean =>
   required !== null && needsPasskey(required);
 
@@ -116,7 +116,7 @@ export function buttonsFor(
   nonce: string,
   { complete = true, grants = false, consoleUrl = null }: Offered = {},
 ): Button[] {
-  const questions = complete ? questionsOf(approval) : null;
+  const questions = complete && !isSignedElsewhere(approval) ? questionsOf(approval) : null;
   if (questions)
     return inRows([
       ...answerButtons(questions, nonce),

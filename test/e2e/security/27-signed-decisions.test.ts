@@ -30,6 +30,10 @@ rules:
     decision: ask
     match: { tool: [Bash], command: { mentions: [[terraform, taint]] } }
     class: two
+  - id: questions
+    decision: ask
+    match: { tool: [AskUserQuestion] }
+    class: critical
   - id: explained
     decision: ask
     match: { tool: [Bash], command: { mentions: [[terraform, import]] } }
@@ -219,6 +223,28 @@ it('every other channel approves nothing, and may reject', async () => {
     body: JSON.stringify({ decision: 'rejected' }),
   });
   expect(rejected.status).toBe(200);
+});
+
+it('a question is answered by nobody where only a passkey approves, and may be rejected', async () => {
+  const options = ['yes', 'no'].map((label) => ({ label, description: label }));
+  const questions = [{ question: 'Drop it?', header: 'db', multiSelect: false, options }];
+  const { body: asked } = await service.api.enqueue({
+    toolName: 'AskUserQuestion',
+    toolInput: { questions },
+    cwd: '/srv/shop',
+  });
+  const { displayDigest } = await olivia.begin(asked.id);
+  const answer = { decision: 'approved', answers: { 'Drop it?': ['yes'] } };
+  const path = `/api/approvals/${asked.id}/decision`;
+  const byKey = await fetch(`${service.app.url}${path}`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+    body: JSON.stringify(answer),
+  });
+  expect([byKey.status, ((await byKey.json()) as { code: string }).code]).toEqual([403, 'passkey.required']);
+  expect((await olivia.send('POST', path, { ...answer, displayDigest })).status).toBe(403);
+  expect(await statusOf(asked.id)).toBe('pending');
+  expect((await olivia.send('POST', path, { decision: 'rejected', displayDigest })).status).toBe(200);
 });
 
 it('the database itself refuses an approval without a signature, whatever statement makes it', async () => {
