@@ -4,6 +4,7 @@ import { canonicalize } from './canonical-json';
 /** Purposes of statements that a passkey signs. A signature for one is never valid for another. */
 export const SIGN_IN = 'countersign:sign-in';
 export const ENROLMENT = 'countersign:enrolment';
+export const ENROLMENT_CONSENT = 'countersign:enrolment-consent';
 export const DECISION = 'countersign:decision';
 
 /** Name of the relying party and a random number of 128 bits, in Base64url. */
@@ -21,6 +22,12 @@ export interface EnrolmentStatement extends Statement {
   readonly person: string;
 }
 
+/** The person, with a passkey that they have, wants another one. */
+export interface EnrolmentConsentStatement extends Statement {
+  readonly purpose: typeof ENROLMENT_CONSENT;
+  readonly person: string;
+}
+
 /** The decision of one person about one exact action. */
 export interface DecisionStatement extends Statement {
   readonly purpose: typeof DECISION;
@@ -34,7 +41,8 @@ export interface DecisionStatement extends Statement {
   readonly person: string;
 }
 
-export type PasskeyStatement = SignInStatement | EnrolmentStatement | DecisionStatement;
+export type PasskeyStatement =
+  SignInStatement | EnrolmentStatement | EnrolmentConsentStatement | DecisionStatement;
 
 /** A decision with the signature of the person's passkey; all but the statement in Base64url. */
 export interface SignedDecision {

@@ -77,6 +77,7 @@ describe('the document', () => {
       'EvaluationView.tokens',
       'ChallengeView.passkeys',
       'CheckpointsView.checkpoints',
+      'ConsentStartView.passkeys',
       'EnrolmentStartView.existing',
     ]);
     // OpenAPI 3.0 knows one type for each schema.

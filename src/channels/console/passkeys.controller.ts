@@ -22,9 +22,15 @@ import { Allow } from '../../http/allow';
 import { auditName } from '../../kernel/actor';
 import { DomainError } from '../../kernel/errors';
 import { Lanes } from '../../outbox/lanes';
-import { Passkeys } from '../../people/passkeys/passkeys';
-import { relyingPartyAt } from '../../people/passkeys/relying-party';
-import { newCredentialSchema, nonceSchema, registrationOf } from '../../people/passkeys/webauthn-shapes';
+import { Passkeys, type EnrolmentStart } from '../../people/passkeys/passkeys';
+import { relyingPartyAt, type RelyingParty } from '../../people/passkeys/relying-party';
+import {
+  assertionSchema,
+  newCredentialSchema,
+  nonceSchema,
+  registrationOf,
+  responseOf,
+} from '../../people/passkeys/webauthn-shapes';
 
 /** Challenges of one source within a minute: each is a row of the database. */
 const CHALLENGES_PER_MINUTE = 60;
@@ -35,7 +41,20 @@ class EnrolmentStartDto extends createZodDto(
       .string()
       .regex(/^[\w-]{43}$/, 'must be the token of an invitation')
       .optional()
-      .meta({ description: 'Token of an invitation; without it, the session of a person with a passkey.' }),
+      .meta({ description: 'Token of an invitation.' }),
+    consent: assertionSchema.extend({ nonce: nonceSchema }).optional().meta({
+      description:
+        'Without an invitation: the signature of a passkey of the signed-in person, for which `POST /console/passkeys/consents` began.',
+    }),
+  }),
+) {}
+
+class ConsentStartView extends createZodDto(
+  z.strictObject({
+    person: z.string(),
+    rpId: z.string(),
+    nonce: z.string(),
+    passkeys: z.array(z.string()).meta({ description: 'Credential ids of the person.' }),
   }),
 ) {}
 
@@ -114,20 +133,38 @@ export class PasskeysController {
     return { rpId, nonce };
   }
 
+  @Post('consents')
+  @HttpCode(200)
+  @Allow('anyone')
+  @ApiOperation({
+    summary: 'Begin to consent to another passkey, signed in with one',
+    description:
+      'The challenge is the SHA-256 of the RFC 8785 form of `{purpose: "countersign:enrolment-consent", person, rpId, nonce}`; ' +
+      'send the signature to `POST /console/passkeys/enrolments` within five minutes.',
+  })
+  @ApiOkResponse({ type: ConsentStartView })
+  async beginConsent(@Req() request: FastifyRequest) {
+    const at = relyingPartyAt(this.sessions.requireConsole(request));
+    await take(this.challenges, sourceOf(request.ip), 'challenges');
+    const person = await this.signedInPerson(request);
+    const { rpId, nonce, existing } = await this.passkeys.beginConsent(person, at);
+    return { person, rpId, nonce, passkeys: existing };
+  }
+
   @Post('enrolments')
   @HttpCode(200)
   @Allow('anyone')
   @ApiOperation({
-    summary: 'Begin to make a passkey: use an invitation up, or be signed in with a passkey',
+    summary: 'Begin to make a passkey: use an invitation up, or consent with a passkey',
     description:
       'The challenge is the SHA-256 of the RFC 8785 form of `{purpose: "countersign:enrolment", person, rpId, nonce}`.',
   })
   @ApiOkResponse({ type: EnrolmentStartView })
-  async begin(@Body() { invite }: EnrolmentStartDto, @Req() request: FastifyRequest) {
+  async begin(@Body() { invite, consent }: EnrolmentStartDto, @Req() request: FastifyRequest) {
     const at = relyingPartyAt(this.sessions.requireConsole(request));
     await take(this.challenges, sourceOf(request.ip), 'challenges');
     const started = await (invite === undefined
-      ? this.passkeys.beginAnother(await this.signedInPerson(request), at)
+      ? this.beginAnother(request, consent, at)
       : this.passkeys.beginByInvite(invite, at));
     if (started === null) return this.turnAway(request, INVITE_REFUSED);
     const { statement, existing } = started;
@@ -209,6 +246,29 @@ export class PasskeysController {
         'Only its person or a person in the group "admins" removes a passkey; or countersign people remove-passkey.',
       );
     await this.passkeys.revoke(id, auditName(actorOf(caller)), this.lanes.current);
+  }
+
+  /** A stolen session has no passkey, so the person signs that they want another one. */
+  private async beginAnother(
+    request: FastifyRequest,
+    consent: EnrolmentStartDto['consent'],
+    at: RelyingParty,
+  ): Promise<EnrolmentStart> {
+    const person = await this.signedInPerson(request);
+    if (consent !== undefined) {
+      const { nonce, ...assertion } = consent;
+      const started = await this.passkeys.beginAnother(
+        person,
+        { nonce, response: responseOf(assertion) },
+        at,
+      );
+      if (started) return started;
+      await this.sessions.countFailure(request);
+    }
+    throw new DomainError(
+      'passkey.refused',
+      'Sign with a passkey that you have that you want another one; or an admin invites you.',
+    );
   }
 
   private async signedInPerson(request: FastifyRequest): Promise<string> {

@@ -71,7 +71,7 @@ const TAKE_CHALLENGE: Statement = {
 
 /**
  * Parameters: id, person, public key, counter, whether it is the first, inviter, actor, correlation id, lanes, news,
- * `TELEGRAM_OPERATORS`. A unique index lets one of two first passkeys win.
+ * `TELEGRAM_OPERATORS`, the passkey that consented. A unique index lets one of two first passkeys win.
  */
 const ENROL: Statement = {
   name: 'passkey-enrol',
@@ -81,7 +81,8 @@ const ENROL: Statement = {
     insert into passkeys (id, person, public_key, counter, is_first, made_by, created_at)
     select $1, $2, $3, $4, $5, $6, ${NOW}
     where ${KNOWN_PERSON('$2', '$11')} and not ($5::boolean and exists (select from passkeys where person = $2))
-      and ($6 <> $7 or exists (select from passkeys where person = $2 and revoked_at is null))
+      and ($6 <> $7 or exists (select from (
+        select from passkeys where id = $12 and person = $2 and revoked_at is null for share) as consenting))
     on conflict do nothing
     returning id, created_at
   ), audited as (
@@ -171,6 +172,8 @@ export interface Enrolment {
   readonly isFirst: boolean;
   /** The one who invited; the account of the person, who adds one. */
   readonly madeBy: string;
+  /** The passkey with which the person adds one; absent for an invitation. */
+  readonly consentBy?: string;
 }
 
 export interface NewPasskey extends Enrolment {
@@ -223,13 +226,13 @@ export class PasskeyStore {
 
   /** @returns false: it is not allowed any more, or the credential is known already */
   async enrol(
-    { id, person, publicKey, counter, isFirst, madeBy }: NewPasskey,
+    { id, person, publicKey, counter, isFirst, madeBy, consentBy }: NewPasskey,
     { actor, lanes }: Teller,
     news: News,
     operators: readonly string[],
   ): Promise<boolean> {
     const values = [id, person, Buffer.from(publicKey), counter, isFirst, madeBy, actor];
-    const more = [currentCorrelationId() ?? null, lanes, JSON.stringify(news), operators];
+    const more = [currentCorrelationId() ?? null, lanes, JSON.stringify(news), operators, consentBy ?? null];
     return (await this.database.query(ENROL, [...values, ...more])).length > 0;
   }
 

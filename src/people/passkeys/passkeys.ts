@@ -10,6 +10,7 @@ import {
   challengeOf,
   DECISION,
   ENROLMENT,
+  ENROLMENT_CONSENT,
   SIGN_IN,
   type EnrolmentStatement,
   type PasskeyStatement,
@@ -40,6 +41,14 @@ export interface EnrolmentStart {
   readonly statement: EnrolmentStatement;
   /** Credential ids of the person, which their authenticators shall not make again. */
   readonly existing: readonly string[];
+}
+
+/** The start of a signature by one of the passkeys of a person. */
+export interface SigningStart {
+  readonly rpId: string;
+  readonly nonce: string;
+  /** Credential ids of the person that are not removed. */
+  readonly existing: string[];
 }
 
 /** A passkey that has just signed. */
@@ -101,10 +110,30 @@ export class Passkeys {
     return enrolment && this.startOf(enrolment, rpId, nonce);
   }
 
-  /** Begins to make a further passkey of a person who is signed in with one. */
-  async beginAnother(person: string, { id: rpId }: RelyingParty): Promise<EnrolmentStart> {
+  /** Begins to ask a person who is signed in with a passkey for their consent to another one: a session alone makes none. */
+  beginConsent(person: string, at: RelyingParty): Promise<SigningStart> {
+    return this.beginSigning(ENROLMENT_CONSENT, { person }, person, at);
+  }
+
+  /**
+   * Begins to make a further passkey of a person who is signed in with one.
+   *
+   * @returns null: no passkey of the person has signed the consent that {@link beginConsent} began
+   */
+  async beginAnother(
+    person: string,
+    { nonce: consented, response }: { readonly nonce: string; readonly response: AuthenticationResponseJSON },
+    at: RelyingParty,
+  ): Promise<EnrolmentStart | null> {
+    const rpId = at.id;
+    const subject = await this.store.takeChallenge<{ person: string }>(consented, ENROLMENT_CONSENT);
+    if (subject?.person !== person) return null;
+    const statement = { purpose: ENROLMENT_CONSENT, person, rpId, nonce: consented } as const;
+    const signed = await this.verify(response, statement, at);
+    if (signed?.person !== person) return null;
     const nonce = newNonce();
-    const enrolment = { person, isFirst: false, madeBy: `console:${accountOf(person)}` };
+    const madeBy = `console:${accountOf(person)}`;
+    const enrolment = { person, isFirst: false, madeBy, consentBy: signed.passkeyId };
     await this.store.challenge(nonce, ENROLMENT, enrolment);
     return this.startOf(enrolment, rpId, nonce);
   }
@@ -221,13 +250,18 @@ export class Passkeys {
   }
 
   /** Begins to sign a decision. @param subject of the decision, which {@link takeDecision} returns once */
-  async beginDecision(
+  beginDecision(subject: object, person: string, at: RelyingParty): Promise<SigningStart> {
+    return this.beginSigning(DECISION, subject, person, at);
+  }
+
+  private async beginSigning(
+    purpose: string,
     subject: object,
     person: string,
     { id: rpId }: RelyingParty,
-  ): Promise<{ rpId: string; nonce: string; existing: string[] }> {
+  ): Promise<SigningStart> {
     const nonce = newNonce();
-    await this.store.challenge(nonce, DECISION, subject);
+    await this.store.challenge(nonce, purpose, subject);
     const own = (await this.store.list()).filter((each) => each.person === person && each.revokedAt === null);
     return { rpId, nonce, existing: own.map(({ id }) => id) };
   }

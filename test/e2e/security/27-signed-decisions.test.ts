@@ -3,7 +3,13 @@ import { issueKey, keyIs } from '../../support/keys';
 import { ownService } from '../../support/own-service';
 import { until } from '../../support/until';
 import { localhostOf, SoftPasskey, type Signature } from '../../support/passkeys';
-import { DECISION, SIGN_IN, type DecisionStatement } from '../../../src/kernel/passkey-statement';
+import {
+  DECISION,
+  ENROLMENT,
+  ENROLMENT_CONSENT,
+  SIGN_IN,
+  type DecisionStatement,
+} from '../../../src/kernel/passkey-statement';
 import { Passkeys } from '../../../src/people/passkeys/passkeys';
 import { publicJwkOf } from '../../../src/people/passkeys/public-jwk';
 import { keySetSchema } from '../../../src/receipts/key-set';
@@ -358,6 +364,52 @@ describe('27: a passkey decision is bound to the exact action, so the service re
     await olivia.send('DELETE', `/api/approvals/${id}/decision`);
     expect((await olivia.decide(id, statement, signature)).status).toBe(403);
     expect((await service.api.get(id)).body.decisions).toEqual([]);
+  });
+});
+
+describe('a session alone makes no passkey for its person:', () => {
+  const begin = async (signer: Signer, passkey = signer.passkey, purpose: string = ENROLMENT_CONSENT) => {
+    const { body } = await signer.send<{ person: string; rpId: string; nonce: string }>(
+      'POST',
+      '/console/passkeys/consents',
+    );
+    const { person, rpId, nonce } = body;
+    const statement = { purpose: purpose as typeof ENROLMENT_CONSENT, person, rpId, nonce };
+    const consent = { nonce, ...passkey.sign(statement, signer.origin) };
+    const started = await signer.send<{ nonce: string }>('POST', '/console/passkeys/enrolments', { consent });
+    return { ...started, consent, person, rpId };
+  };
+  const finish = (signer: Signer, { person, rpId, body }: Awaited<ReturnType<typeof begin>>) => {
+    const { nonce } = body;
+    const statement = { purpose: ENROLMENT, person, rpId, nonce } as const;
+    const credential = new SoftPasskey().create(statement, signer.origin);
+    return signer.send('POST', '/console/passkeys', { nonce, credential });
+  };
+
+  it('one of its passkeys consents, once', async () => {
+    expect((await olivia.send('POST', '/console/passkeys/enrolments', {})).status).toBe(403);
+    const started = await begin(olivia);
+    expect(started.status).toBe(200);
+    const { consent } = started;
+    expect((await olivia.send('POST', '/console/passkeys/enrolments', { consent })).status).toBe(403);
+    expect((await finish(new Signer('olivia', olivia.passkey), started)).status).toBe(204);
+  });
+
+  it.each([
+    ['the passkey of another person', () => begin(olivia, sam.passkey)],
+    ['a passkey that nobody has', () => begin(olivia, new SoftPasskey())],
+    ['a signature that signs in', () => begin(olivia, olivia.passkey, SIGN_IN)],
+  ])('%s does not consent', async (_, start) => {
+    expect((await start()).status).toBe(403);
+  });
+
+  it('a passkey that is removed meanwhile does not consent', async () => {
+    const gone = await signedIn('olivia');
+    const started = await begin(gone);
+    await service.database.query('update passkeys set revoked_at = now() where id = $1', [
+      gone.passkey.credentialId,
+    ]);
+    expect((await finish(olivia, started)).status).toBe(403);
   });
 });
 

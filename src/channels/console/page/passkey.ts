@@ -73,9 +73,17 @@ export interface EnrolmentStart {
   readonly existing: readonly string[];
 }
 
-/** Uses the invitation up; without one, the person is signed in with a passkey. */
-export const beginEnrolment = (invite?: string): Promise<EnrolmentStart> =>
-  bodyOf(api.POST('/console/passkeys/enrolments', { body: invite === undefined ? {} : { invite } }));
+/** Uses the invitation up. */
+export const beginEnrolment = (invite: string): Promise<EnrolmentStart> =>
+  bodyOf(api.POST('/console/passkeys/enrolments', { body: { invite } }));
+
+/** Begins another passkey of the signed-in person, who consents with one that they have. */
+export async function beginAnother(): Promise<EnrolmentStart> {
+  const { person, rpId, nonce, passkeys } = await bodyOf(api.POST('/console/passkeys/consents'));
+  const statement = { purpose: 'countersign:enrolment-consent', person, rpId, nonce };
+  const consent = { nonce, ...(await sign(statement, passkeys)) };
+  return bodyOf(api.POST('/console/passkeys/enrolments', { body: { consent } }));
+}
 
 /** Makes the passkey, and signs in with it. */
 export async function enrol({ person, rpId, nonce, existing }: EnrolmentStart): Promise<void> {

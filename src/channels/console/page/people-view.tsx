@@ -2,7 +2,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, bodyOf } from './api';
 import { Empty, Failure, Loading, Moment } from './notes';
-import { beginEnrolment, enrol } from './passkey';
+import { beginAnother, enrol } from './passkey';
 import { useOperator } from './stream-context';
 import { TEXTS } from './texts';
 
@@ -71,7 +71,7 @@ export function PeopleView() {
   const { person } = useOperator();
   const passkeys = useQuery({ queryKey: KEY, queryFn: () => bodyOf(api.GET('/console/passkeys')) });
   const add = useMutation({
-    mutationFn: async () => enrol(await beginEnrolment()),
+    mutationFn: async () => enrol(await beginAnother()),
     onSettled: () => queries.invalidateQueries({ queryKey: KEY }),
   });
   const { columns } = T;
