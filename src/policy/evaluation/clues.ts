@@ -111,7 +111,7 @@ function pathsOfInput(facts: Facts): readonly AskedPath[] | null {
 function pathsOfTexts(facts: Facts): readonly AskedPath[] | null {
   if (facts.lacksCommand) return null;
   const { found, isCut } = facts.words();
-  if (isCut || found.some(({ path, hasSlash }) => hasSlash && path.root === 'unknown')) return null;
+  if (isCut || found.some(({ path, kind }) => kind !== 'word' && path.root === 'unknown')) return null;
   const asked = facts.commandPaths();
   if (asked.some(({ path }) => path.root !== 'absolute')) return null;
   return [...found.map(({ path }) => ({ path, isTree: false })), ...asked];

@@ -47,10 +47,11 @@ export function compilePaths(list: readonly string[], except: readonly string[],
   const inWords = (facts: Facts): Match => {
     if (facts.lacksCommand) return NO_COMMAND;
     const words = facts.words();
-    const isFound = words.found.some(({ path, hasSlash }) => {
+    const isFound = words.found.some(({ path, kind }) => {
       facts.spend(cost);
+      if (kind === 'maybe') return false;
       const found = match(path, facts);
-      return found === true || (found === 'missing' && hasSlash && !facts.hasLongDirectory);
+      return found === true || (found === 'missing' && kind === 'path' && !facts.hasLongDirectory);
     });
     if (isFound) return true;
     const asked = facts.commandPaths();
@@ -61,9 +62,12 @@ export function compilePaths(list: readonly string[], except: readonly string[],
     if (facts.hasLongDirectory && asked.some(({ path }) => path.root === 'unknown')) return LONG_DIRECTORY;
     const found = anyOf(matches);
     if (found !== false) return found;
+    if (words.found.some(({ path, kind }) => kind === 'maybe' && match(path, facts) === true))
+      return doubtful('a word may be the name of a file');
     if (words.isCut) return CUT;
     const isOpen =
-      facts.hasLongDirectory && words.found.some(({ path, hasSlash }) => hasSlash && path.root === 'unknown');
+      facts.hasLongDirectory &&
+      words.found.some(({ path, kind }) => kind !== 'word' && path.root === 'unknown');
     return isOpen && LONG_DIRECTORY;
   };
   const inCommand = ({ path, isTree }: AskedPath, facts: Facts): Match => {

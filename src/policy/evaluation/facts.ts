@@ -61,8 +61,11 @@ export interface HostInCommand {
 /** A word of a text that may be a path. */
 export interface AskedWord {
   readonly path: ResolvedPath;
-  /** True if it can only be a path, and not a plain word. */
-  readonly hasSlash: boolean;
+  /**
+   * `path`: it can only be one, and is resolved in the working directory. `maybe`: a plain word that is resolved there, too.
+   * `word`: a plain word as it is written.
+   */
+  readonly kind: 'path' | 'maybe' | 'word';
 }
 
 /** Findings in the texts of a request. */
@@ -269,29 +272,59 @@ export class Facts {
     return text;
   }
 
+  /**
+   * The plain names in unknown members, and those of a patch, which are files of the working directory. Where the member does
+   * not say that it is about files, a name may mean something else, and without a directory it says nothing.
+   */
+  private readonly names = once((): ReadonlyMap<string, 'path' | 'maybe'> => {
+    const names = new Map<string, 'path' | 'maybe'>();
+    for (const { text, isName, isOfFiles } of textsIn(this.foreign(), MAX_TEXTS)) {
+      if (!/^[^/\n]{1,255}$/.test(text)) continue;
+      if (isOfFiles) names.set(text, 'path');
+      else if (!isName && this.cwd !== null && !names.has(text)) names.set(text, 'maybe');
+    }
+    for (const name of this.beginning().found.flatMap(namesOfPatch)) names.set(name, 'path');
+    return names;
+  });
+
   /** Words of the texts that may be paths. A net: it splits without regard to quotes. */
-  readonly words = once((): Searched<AskedWord> =>
-    this.search(
-      (text) => [text, ...withoutEscapes(text).flatMap((written) => written.split(/[\s'"`=:;|&<>(){}$,]+/))],
+  readonly words = once((): Searched<AskedWord> => {
+    const names = this.names();
+    return this.search(
+      (text) => [
+        text,
+        ...withoutEscapes(text).flatMap((written) => written.split(/[\s'"`=:;|&<>(){}$,]+/)),
+        ...namesOfPatch(text),
+      ],
       (word) => {
-        if (word === '' || word.split('/').some(({ length }) => length > MAX_SEGMENT)) return null;
-        const hasSlash = word.includes('/');
-        const path = resolvePath(word, hasSlash ? this.base : null);
-        return path.text.length > MAX_TEXT ? null : { path, hasSlash };
+        if (word === '' || word.split('/').some(({ length }) => length > MAX_SEGMENT)) return [];
+        const isSlashed = word.includes('/');
+        const kind = isSlashed ? 'path' : names.get(word);
+        return [
+          ...(isSlashed ? [] : [{ path: resolvePath(word, null), kind: 'word' as const }]),
+          ...(kind === undefined ? [] : [{ path: resolvePath(word, this.base), kind }]),
+        ].filter(({ path }) => path.text.length <= MAX_TEXT);
       },
-      (word) => stepsOfPath(word, word.includes('/') ? (this.base?.text ?? null) : null),
-    ),
-  );
+      (word) => {
+        const isName = names.has(word);
+        const place = isName || word.includes('/') ? (this.base?.text ?? null) : null;
+        return stepsOfPath(word, place) + (isName ? STEPS_OF_AN_ITEM : 0);
+      },
+    );
+  });
 
   /** Hosts of the URLs within the texts. */
   readonly hostsInTexts = once((): Searched<AskedHost> =>
-    this.search((text) => text.match(/[a-z][a-z0-9+.-]{0,30}:\/\/[^\s'"`<>|;&()]+/gi) ?? [], hostOf),
+    this.search(
+      (text) => text.match(/[a-z][a-z0-9+.-]{0,30}:\/\/[^\s'"`<>|;&()]+/gi) ?? [],
+      (url) => hostOf(url) ?? [],
+    ),
   );
 
   /** Resolves the pieces of the texts as far as the limits allow. */
   private search<T>(
     cut: (text: string) => readonly string[],
-    resolve: (piece: string) => T | null,
+    resolve: (piece: string) => T | readonly T[],
     stepsOf: (piece: string) => number = ({ length }) => length,
   ): Searched<T> {
     const { found: texts, isCut } = this.beginning();
@@ -302,8 +335,7 @@ export class Facts {
       if (steps > left) return { found, isCut: true };
       left -= steps;
       this.spend(steps);
-      const resolved = resolve(piece);
-      if (resolved !== null) found.push(resolved);
+      found.push(...([resolve(piece)].flat() as T[]));
     }
     return { found, isCut };
   }
@@ -357,28 +389,33 @@ export class Facts {
 interface TextInMembers {
   readonly text: string;
   readonly isName: boolean;
+  /** True if the member, or the one in which a name stands, says that it is about files. */
+  readonly isOfFiles: boolean;
 }
+
+/** Names of members that name files and directories. */
+const OF_FILES = /path|(?<!pro)file|folder|dir(?:s|ectory|ectories)?$/i;
 
 /** The first texts in a value, and the names of its members. */
 function textsIn(value: JsonValue, most: number): TextInMembers[] {
   const found: TextInMembers[] = [];
-  const visit = (part: JsonValue): void => {
+  const visit = (part: JsonValue, isOfFiles: boolean): void => {
     if (found.length >= most) return;
-    if (typeof part === 'string') found.push({ text: part, isName: false });
-    else if (Array.isArray(part)) part.every(visitMore);
+    if (typeof part === 'string') found.push({ text: part, isName: false, isOfFiles });
+    else if (Array.isArray(part)) part.every((entry: JsonValue) => visitMore(entry, isOfFiles));
     else if (typeof part === 'object' && part !== null) {
       const members = part as JsonObject;
       for (const name of Object.keys(members)) {
-        found.push({ text: name, isName: true });
-        if (!visitMore(members[name] ?? null)) return;
+        found.push({ text: name, isName: true, isOfFiles });
+        if (!visitMore(members[name] ?? null, OF_FILES.test(name))) return;
       }
     }
   };
-  const visitMore = (part: JsonValue): boolean => {
-    visit(part);
+  const visitMore = (part: JsonValue, isOfFiles: boolean): boolean => {
+    visit(part, isOfFiles);
     return found.length < most;
   };
-  visit(value);
+  visit(value, false);
   return found;
 }
 
@@ -417,6 +454,15 @@ function parseTexts(texts: readonly string[]): ParsedCommand[] {
     left -= text.length;
     return left < 0 ? { text, doubt: 'too long' } : parseCommand(text);
   });
+}
+
+/** The files that a patch changes: `*** Update File: x`, `+++ b/x`. */
+function namesOfPatch(text: string): string[] {
+  if (!/^(?:\*\*\*|---|\+\+\+) /m.test(text)) return [];
+  const lines = text.matchAll(/^(?:\*\*\* [A-Za-z ]{1,20}:|---|\+\+\+) +([^\t\n]{1,4096})/gm);
+  return Array.from(lines, ([, name = '']) => name.trim()).flatMap((name) =>
+    /^[ab]\//.test(name) ? [name, name.slice(2)] : name,
+  );
 }
 
 /** The text, and if it has any escapes of URLs also the one without them. */

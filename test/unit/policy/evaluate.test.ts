@@ -176,6 +176,37 @@ describe('paths', () => {
     expect(decisionOf(rule, request)).toBe(decision);
   });
 
+  describe('in the input of a tool that is not known', () => {
+    const gates = [
+      { id: 'any', ...allow({ tool: ['mcp__*', 'apply_patch'] }) },
+      deny({ path: ['${cwd}/package.json', '/srv/a/shop/keys/**'] }),
+    ];
+    const by = (toolInput: PolicyRequest['toolInput'], others: Partial<PolicyRequest> = {}) =>
+      verdictOf(gates, { toolName: 'mcp__fs__write', toolInput, ...others });
+
+    it.each<[PolicyRequest['toolInput']]>([
+      [{ path: 'package.json' }],
+      [{ path: 'keys', content: 'x' }],
+      [{ paths: ['a', 'Package.json'] }],
+      [{ files: { 'package.json': '{}' } }],
+      [{ input: '*** Begin Patch\n*** Update File: package.json\n@@\n-a\n+b\n*** End Patch' }],
+      [{ diff: '--- a/package.json\n+++ b/package.json\n@@ -1 +1 @@\n-a\n+b' }],
+    ])('denies a plain name of the working directory: %j', (toolInput) => {
+      expect(by(toolInput).decision).toBe('deny');
+    });
+
+    it('asks where the member may mean something else', () => {
+      expect(by({ at: 'keys' })).toMatchObject({ decision: 'ask', doubt: { reason: 'path' } });
+      expect(by({ at: 'keys' }, { cwd: '/srv' }).decision).toBe('allow');
+      expect(by({ keys: 1 }).decision).toBe('allow');
+    });
+
+    it('is not loosened by leaving the directory out, and leaves words that name no file alone', () => {
+      expect(by({ path: 'package.json' }, { cwd: null }).decision).toBe('deny');
+      expect(by({ channel: 'general', profile: 'x' }, { cwd: null }).decision).toBe('allow');
+    });
+  });
+
   describe('of tools that read everything below a directory', () => {
     const grep = (path?: string) => ({
       toolName: 'Grep',
