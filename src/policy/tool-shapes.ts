@@ -1,9 +1,10 @@
 /**
  * The meaning of a member of a tool's input. `path`: one file or directory. `tree`: a directory below which the tool
- * reads everything; the working directory where it is missing. `pattern`: a glob below the tree. `off`: a switch with an
- * effect that no rule can describe. `terminal`: a switch for an interactive terminal. `text`: everything else.
+ * reads everything; the working directory where it is missing. `pattern`: a glob below the tree. `directory`: another
+ * directory in which the command runs. `off`: a switch with an effect that no rule can describe. No rule allows either. `terminal`: a switch for an interactive terminal. `text`: everything else.
  */
-export type MemberRole = 'command' | 'path' | 'tree' | 'pattern' | 'url' | 'off' | 'terminal' | 'text';
+export type MemberRole =
+  'command' | 'path' | 'tree' | 'pattern' | 'url' | 'directory' | 'off' | 'terminal' | 'text';
 
 /** The input of a tool as the policy reads it. A member that is not listed here is never allowed by a rule. */
 export interface ToolShape {

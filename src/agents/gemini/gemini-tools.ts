@@ -11,7 +11,7 @@ export const GEMINI_TOOL_SHAPES: ToolShapes = new Map([
       members: {
         command: 'command',
         description: 'text',
-        dir_path: 'off',
+        dir_path: 'directory',
         is_background: 'off',
         additional_permissions: 'off',
       },

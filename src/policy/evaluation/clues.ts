@@ -103,7 +103,8 @@ export function pathsOf(facts: Facts, use: PatternUse): readonly AskedPath[] | n
 }
 
 function pathsOfInput(facts: Facts): readonly AskedPath[] | null {
-  const paths = facts.paths();
+  // Those of a pattern are below a tree, or elsewhere.
+  const paths = facts.has('pattern') ? null : facts.paths();
   // A doubtful path is a doubt about every rule, and below a tree every one may match.
   return paths?.every(({ path, isTree }) => !isTree && path.doubt === null) ? paths : null;
 }
@@ -129,6 +130,6 @@ function read<T>(facts: Facts, own: () => T | null): T | null {
 /** True if no text that is matched before a clue is too long for a glob, which would be a doubt. */
 function isOrdinary(facts: Facts): boolean {
   // Fails for a directory that is too long.
-  if (facts.cwd?.spellings.length === 0) return false;
+  if (facts.cwd?.spellings.length === 0 || facts.place?.spellings.length === 0) return false;
   return LABEL_NAMES.every((label) => (LABELS[label](facts)?.length ?? 0) <= MAX_TEXT);
 }

@@ -79,6 +79,8 @@ function directories(list: string | readonly string[], use: PatternUse): Matcher
     if (facts.cwd === null) return 'missing';
     const match = matches(facts.cwd);
     if (use === 'prove' || match !== false) return match;
+    const inPlace = facts.place !== null && facts.place !== facts.cwd && matches(facts.place);
+    if (inPlace !== false) return inPlace;
     return changesDirectory(facts)
       ? { reason: 'command', words: 'the command may change its directory' }
       : false;

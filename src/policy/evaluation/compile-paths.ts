@@ -84,10 +84,11 @@ export function compilePaths(list: readonly string[], except: readonly string[],
   const inMembers = (facts: Facts): Match => {
     const paths = facts.paths();
     if (paths === null) return 'missing';
-    facts.spend(paths.length * cost);
+    const asked = use === 'prove' ? paths : [...paths, ...facts.patterns()];
+    facts.spend(asked.length * cost);
     return use === 'prove'
-      ? allOf(paths.map((path) => prove(path, facts)))
-      : anyOf(paths.map((path) => catchPath(path, facts)));
+      ? allOf(asked.map((path) => prove(path, facts)))
+      : anyOf(asked.map((path) => catchPath(path, facts)));
   };
 
   return (facts) => {

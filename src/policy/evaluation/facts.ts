@@ -4,7 +4,7 @@ import { conditionContext, type ConditionContext } from '../matchers/condition';
 import { MAX_SEGMENT, MAX_TEXT } from '../matchers/glob';
 import { hostOf, hostsOfWord, type AskedHost } from '../matchers/host-pattern';
 import type { Doubt } from '../matchers/match';
-import { resolvePath, type ResolvedPath } from '../matchers/resolve-path';
+import { resolvePath, ResolvedPath } from '../matchers/resolve-path';
 import { parseCommand, type ParsedCommand } from '../shell/parse-command';
 import { indexCommands } from '../shell/mentions';
 import { piecesOf, readsTree, usesNetwork } from '../shell/readings';
@@ -81,6 +81,8 @@ export const CUT: Doubt = { reason: 'limit', words: 'the texts of the request ar
 /** Everything that matchers read of one request; each part is worked out once, when the first matcher needs it. */
 export class Facts {
   readonly cwd: ResolvedPath | null;
+  /** The directory in which the tool works: that of a member, or else of the request. */
+  readonly place: ResolvedPath | null;
   /** The roles of the tool's members, which every rule asks for. */
   private readonly roles: ReadonlySet<MemberRole>;
   private steps = 0;
@@ -95,6 +97,8 @@ export class Facts {
   ) {
     this.cwd = request.cwd === null ? null : resolvePath(request.cwd, null);
     this.roles = new Set(Object.values(shape?.members ?? {}));
+    const [directory] = this.has('directory') ? this.values('directory') : [];
+    this.place = typeof directory === 'string' ? resolvePath(directory, this.cwd) : this.cwd;
   }
 
   /** @throws TooManySteps */
@@ -120,17 +124,17 @@ export class Facts {
 
   /** The directory in which the command line begins; null if it is not known. */
   get start(): string | null {
-    return this.cwd?.root === 'absolute' && this.cwd.doubt === null ? this.cwd.text : null;
+    return this.place?.root === 'absolute' && this.place.doubt === null ? this.place.text : null;
   }
 
   /** The working directory, where many words are resolved in it; null if it is unknown or too long for that. */
   private get base(): ResolvedPath | null {
-    return this.hasLongDirectory ? null : this.cwd;
+    return this.hasLongDirectory ? null : this.place;
   }
 
   /** True if the working directory is too long to resolve many words in it. */
   get hasLongDirectory(): boolean {
-    return this.cwd !== null && this.cwd.text.length > MAX_DIRECTORY;
+    return this.place !== null && this.place.text.length > MAX_DIRECTORY;
   }
 
   /** The simple commands of a command line that is understood. */
@@ -151,6 +155,8 @@ export class Facts {
       if (path.text.split('/').some(({ length }) => length > MAX_SEGMENT)) return;
       asked.set(path.text, { path, isTree: isTree || (asked.get(path.text)?.isTree ?? false) });
     };
+    if (this.place !== null && this.place !== this.cwd)
+      asked.set(this.place.text, { path: this.place, isTree: false });
     for (const { simple, directories } of this.runs()) {
       const [name, ...operands] = simple.words;
       const files = [...operands, ...simple.outputs.map((output) => output.path)].flatMap(piecesOf);
@@ -193,6 +199,27 @@ export class Facts {
     });
   });
 
+  /** The places in which the globs of a known tool begin. All of them are below its trees, if they do not lead elsewhere. */
+  readonly patterns = once((): readonly AskedPath[] => {
+    if (!this.has('pattern')) return [];
+    const [tree] = this.values('tree');
+    const root = typeof tree === 'string' ? resolvePath(tree, this.cwd) : this.cwd;
+    return this.values('pattern').flatMap((pattern): AskedPath[] => {
+      if (typeof pattern !== 'string') return [];
+      this.spend(pattern.length);
+      const wild = pattern.search(/[*?[{]/);
+      const fixed = wild < 0 ? pattern : pattern.slice(0, pattern.lastIndexOf('/', wild) + 1);
+      const { text, root: rooted, doubt } = resolvePath(fixed === '' ? '.' : fixed, root);
+      const isOpen = mayLeaveTree(pattern.slice(fixed.length));
+      const path = new ResolvedPath(
+        text,
+        rooted,
+        doubt ?? (isOpen ? 'a pattern that may lead elsewhere' : null),
+      );
+      return [{ path, isTree: wild >= 0 }];
+    });
+  });
+
   private readonly directories = new Map<string, ResolvedPath>();
 
   /** Resolves a directory to which a command changes; the rules ask for the same few. */
@@ -208,15 +235,20 @@ export class Facts {
     return hosts.includes(null) ? null : hosts.filter((host) => host !== null);
   });
 
-  /** The members that nobody knows: all of an unknown tool, and of another those that its shape does not list. */
+  /**
+   * The members that nobody knows: all of an unknown tool, and of another those that its shape does not list, or of which no
+   * rule can describe the effect.
+   */
   private readonly foreign = once((): JsonObject => {
     const { toolInput } = this.request;
     if (this.shape === null) return toolInput;
     const { members } = this.shape;
-    return Object.fromEntries(Object.entries(toolInput).filter(([name]) => !Object.hasOwn(members, name)));
+    return Object.fromEntries(
+      Object.entries(toolInput).filter(([name]) => !Object.hasOwn(members, name) || members[name] === 'off'),
+    );
   });
 
-  /** True if a known tool has members that its shape does not list. */
+  /** True if a known tool has such members. */
   readonly hasForeign = once((): boolean => this.shape !== null && Object.keys(this.foreign()).length > 0);
 
   /**
@@ -281,7 +313,7 @@ export class Facts {
     for (const { text, isName, isOfFiles } of textsIn(this.foreign(), MAX_TEXTS)) {
       if (!/^[^/\n]{1,255}$/.test(text)) continue;
       if (isOfFiles) names.set(text, 'path');
-      else if (!isName && this.cwd !== null && !names.has(text)) names.set(text, 'maybe');
+      else if (!isName && this.place !== null && !names.has(text)) names.set(text, 'maybe');
     }
     for (const name of this.beginning().found.flatMap(namesOfPatch)) names.set(name, 'path');
     return names;
@@ -347,7 +379,11 @@ export class Facts {
       const role = Object.hasOwn(this.shape.members, name) ? this.shape.members[name] : undefined;
       if (role === undefined)
         return { reason: 'input', words: `the tool's member "${name.slice(0, 100)}" is not known` };
-      if ((role === 'off' || role === 'terminal') && value !== false && value !== null) {
+      if (
+        (role === 'off' || role === 'directory' || role === 'terminal') &&
+        value !== false &&
+        value !== null
+      ) {
         return { reason: 'input', words: `"${name}" is set` };
       }
       if (role === 'pattern' && (typeof value !== 'string' || mayLeaveTree(value))) {

@@ -207,6 +207,43 @@ describe('paths', () => {
     });
   });
 
+  describe('in members that no rule allows', () => {
+    const prod = { decision: 'ask', match: { path: '/srv/prod/**' }, class: 'critical' };
+    const gemini = (toolInput: PolicyRequest['toolInput']) => ({ toolName: 'run_shell_command', toolInput });
+    const glob = (toolInput: PolicyRequest['toolInput']) => ({ toolName: 'Glob', toolInput });
+
+    it.each([
+      [gemini({ command: 'rm -rf data', dir_path: '/srv/prod' })],
+      [gemini({ command: 'rm -rf $x', dir_path: '../../prod' })],
+      [gemini({ command: 'cat prod/x', dir_path: '/srv' })],
+      [gemini({ command: 'ls', additional_permissions: { read: ['/srv/prod/x'] } })],
+      [glob({ pattern: '/srv/prod/*' })],
+      [glob({ pattern: '../../prod/x/*.ts', path: '/srv/a/shop' })],
+    ])('asks with the class of the rule: %j', (request) => {
+      expect(verdictOf([prod], request)).toMatchObject({ class: 'critical', rules: ['rule-1'] });
+    });
+
+    it('is in doubt about a glob that leads anywhere, and leaves others alone', () => {
+      expect(verdictOf([prod], glob({ pattern: '{a,..}/*' }))).toMatchObject({ class: 'critical' });
+      expect(verdictOf([prod], glob({ pattern: '/srv/p*' }))).toMatchObject({ class: 'critical' });
+      expect(verdictOf([prod], glob({ pattern: 'src/**/*.ts' }))).toMatchObject({
+        class: 'normal',
+        doubt: null,
+      });
+      expect(verdictOf([prod], gemini({ command: 'ls', dir_path: 'src' }))).toMatchObject({
+        class: 'normal',
+      });
+    });
+
+    it('catches the directory of a call as a working directory, and allows none', () => {
+      const rule = { cwd: '/srv/prod/**' };
+      const request = gemini({ command: 'git status', dir_path: '/srv/prod/x' });
+      expect(decisionOf(deny(rule), request)).toBe('deny');
+      const status = { ...rule, tool: 'run_shell_command', command: { argv: ['git', 'status'] } };
+      expect(decisionOf(allow(status), { ...request, cwd: '/srv/prod' })).toBe('ask');
+    });
+  });
+
   describe('of tools that read everything below a directory', () => {
     const grep = (path?: string) => ({
       toolName: 'Grep',

@@ -127,12 +127,19 @@ const input: fc.Arbitrary<{ toolName: string; toolInput: JsonObject }> = fc.oneo
   fc.constantFrom(...FILES).map((file) => ({ toolName: 'Read', toolInput: { file_path: file } })),
   fc.constantFrom(...FILES).map((path) => ({ toolName: 'Grep', toolInput: { pattern: 'x', path } })),
   fc.constant({ toolName: 'Grep', toolInput: { pattern: 'x' } }),
+  fc.constantFrom(...FILES).map((pattern) => ({ toolName: 'Glob', toolInput: { pattern } })),
+  fc.constantFrom(...FILES).map((dir_path) => ({
+    toolName: 'run_shell_command',
+    toolInput: { command: 'cat keys', dir_path },
+  })),
   fc.constantFrom(...URLS).map((url) => ({ toolName: 'WebFetch', toolInput: { url, prompt: 'x' } })),
   fc.record({
     toolName: fc.constantFrom('mcp__a__b', 'Reader', 'x'),
     toolInput: fc
       .constantFrom(...FILES, ...COMMANDS, ...URLS)
-      .chain((at) => fc.constantFrom<JsonObject>({ at }, { n: 1, at }, { n: 'ab' }, { n: [at] })),
+      .chain((at) =>
+        fc.constantFrom<JsonObject>({ at }, { path: at }, { n: 1, at }, { n: 'ab' }, { n: [at] }),
+      ),
   }),
 );
 
