@@ -252,13 +252,16 @@ export class Facts {
   readonly hasForeign = once((): boolean => this.shape !== null && Object.keys(this.foreign()).length > 0);
 
   /**
-   * The beginning of the texts in which a path or a URL may hide: the command line, and any text of an unknown member. A
-   * bound on its length is a bound on the search.
+   * The beginning of the texts in which a path or a URL may hide: the command line, a URL that names a file, and any text of
+   * an unknown member. A bound on its length is a bound on the search.
    */
   private readonly beginning = once((): Searched<string> => {
     const command = this.command();
     const members = textsIn(this.foreign(), MAX_TEXTS + 1).map(({ text }) => text);
-    const texts = [...(command === null ? [] : [command.text]), ...members];
+    const urls = this.values('url').filter(
+      (url) => typeof url === 'string' && /file:/i.test(url),
+    ) as string[];
+    const texts = [...(command === null ? [] : [command.text]), ...urls, ...members];
     const found: string[] = [];
     let left = MAX_SEARCHED;
     for (const text of texts.slice(0, MAX_TEXTS)) {
@@ -325,7 +328,10 @@ export class Facts {
     return this.search(
       (text) => [
         text,
-        ...withoutEscapes(text).flatMap((written) => written.split(/[\s'"`=:;|&<>(){}$,]+/)),
+        ...withoutEscapes(text).flatMap((written) => [
+          ...written.split(/[\s'"`=:;|&<>(){}$,]+/),
+          ...filesOfUrls(written),
+        ]),
         ...namesOfPatch(text),
       ],
       (word) => {
@@ -499,6 +505,15 @@ function namesOfPatch(text: string): string[] {
   return Array.from(lines, ([, name = '']) => name.trim()).flatMap((name) =>
     /^[ab]\//.test(name) ? [name, name.slice(2)] : name,
   );
+}
+
+/** The files that URLs name, whatever host, query and fragment they have: `file://localhost/srv/x?y#z`. */
+function filesOfUrls(text: string): string[] {
+  if (!/file:/i.test(text)) return [];
+  const urls = text.matchAll(/\bfile:(?:[/\\]{2}[^/\\\s'"`<>|;&?#]*)?([^\s'"`<>|;&?#]+)/gi);
+  return Array.from(urls, ([, path = '']) => path.replaceAll('\\', '/'))
+    .flatMap(withoutEscapes)
+    .map((path) => path.replace(/^\/+(?=[A-Za-z]:\/)/, ''));
 }
 
 /** The text, and if it has any escapes of URLs also the one without them. */

@@ -207,6 +207,22 @@ describe('paths', () => {
     });
   });
 
+  describe('in URLs of files', () => {
+    it.each([
+      'file:///etc/keys/x#1',
+      'file:///etc/keys/x?y',
+      'file://localhost/etc/keys/x',
+      'FILE://host.example/etc/%6beys/x?y#z',
+      'file:/etc/keys#1',
+    ])('denies %s', (url) => {
+      const rules = [allow({ tool: '*' }), deny({ path: '/etc/keys/**' })];
+      expect(verdictOf(rules, { toolName: 'mcp__fs__read', toolInput: { uri: url } }).decision).toBe('deny');
+      expect(verdictOf(rules, fetch(url)).decision).toBe('deny');
+      expect(verdictOf(rules, run(`curl '${url}' $x`)).decision).toBe('deny');
+      expect(verdictOf(rules, fetch(url.replace(/keys|%6beys/, 'open'))).decision).toBe('allow');
+    });
+  });
+
   describe('in members that no rule allows', () => {
     const prod = { decision: 'ask', match: { path: '/srv/prod/**' }, class: 'critical' };
     const gemini = (toolInput: PolicyRequest['toolInput']) => ({ toolName: 'run_shell_command', toolInput });

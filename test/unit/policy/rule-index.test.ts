@@ -113,6 +113,7 @@ const URLS = [
   'https://a.example/',
   'http://X.A.example:8443',
   'https://u@b.example',
+  'file://localhost/srv/a/keys/x.pem?y',
   'ftp://a.example',
   '127.1',
 ];
