@@ -88,7 +88,8 @@ export function hostsOf(facts: Facts, use: PatternUse): readonly string[] | null
 function hostsOfTexts(facts: Facts): readonly AskedHost[] | null {
   if (facts.lacksCommand) return null;
   const { found, isCut } = facts.hostsInTexts();
-  return isCut ? null : [...found, ...facts.commandHosts().map(({ host }) => host)];
+  const inCommand = facts.commandHosts();
+  return isCut || inCommand.isCut ? null : [...found, ...inCommand.found.map(({ host }) => host)];
 }
 
 /** Each has its spellings, which are not too long. */

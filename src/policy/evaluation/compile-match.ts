@@ -112,10 +112,11 @@ function hosts(list: readonly string[], use: PatternUse): Matcher {
     };
     if (asked.found.some(isAsked)) return true;
     const inCommand = facts.commandHosts();
-    facts.spend(inCommand.length * patterns.length);
-    if (inCommand.some((found) => isCaught(found))) return true;
-    if (asked.isCut) return CUT;
-    const written = inCommand.find(({ host, isCertain }) => isCertain && host.doubt !== null)?.host.doubt;
+    facts.spend(inCommand.found.length * patterns.length);
+    if (inCommand.found.some((found) => isCaught(found))) return true;
+    if (asked.isCut || inCommand.isCut) return CUT;
+    const written = inCommand.found.find(({ host, isCertain }) => isCertain && host.doubt !== null)?.host
+      .doubt;
     return written ? { reason: 'url', words: written } : false;
   };
   const inUrls = (facts: Facts): Match => {

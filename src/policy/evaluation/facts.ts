@@ -2,11 +2,11 @@ import { canonicalize } from '../../kernel/canonical-json';
 import type { JsonObject, JsonValue } from '../../kernel/json';
 import { conditionContext, type ConditionContext } from '../matchers/condition';
 import { MAX_SEGMENT, MAX_TEXT } from '../matchers/glob';
-import { hostOf, hostsOfWord, type AskedHost } from '../matchers/host-pattern';
+import { hostOf, hostsOfWord, isPlainHost, type AskedHost } from '../matchers/host-pattern';
 import type { Doubt } from '../matchers/match';
 import { resolvePath, ResolvedPath } from '../matchers/resolve-path';
 import { parseCommand, type ParsedCommand } from '../shell/parse-command';
-import { indexCommands } from '../shell/mentions';
+import { indexCommands, readings } from '../shell/mentions';
 import { piecesOf, readsTree, usesNetwork } from '../shell/readings';
 import { MAX_DIRECTORY, resolveIn, walk, type Run } from '../shell/prove';
 import { Vocabulary, type TokenIndex } from '../shell/token-index';
@@ -21,6 +21,8 @@ const MAX_SEARCHED = 32 * 1024;
 const MAX_RESOLVING_STEPS = MAX_STEPS / 4;
 /** The steps of resolving a path or parsing a URL. */
 const STEPS_OF_AN_ITEM = 25;
+/** The steps of a name that needs neither. */
+const STEPS_OF_A_NAME = 3;
 /** Characters of a working directory whose resolving is within these steps. */
 const ORDINARY_DIRECTORY = 32;
 /** Texts of an unknown tool's input in which the same is done. */
@@ -169,22 +171,37 @@ export class Facts {
     return [...asked.values()];
   });
 
-  /** Everything that a command line that is understood may take for a host. */
-  readonly commandHosts = once((): readonly HostInCommand[] => {
-    const inCommand = this.runs().flatMap(({ simple }) => {
-      const isClient = usesNetwork(simple);
-      return simple.words
+  /** Everything that a command line, or a command within a word or a member, may take for a host. */
+  readonly commandHosts = once((): Searched<HostInCommand> => {
+    const inCommand = this.runs().flatMap(({ simple: { words } }) => {
+      const isClient = usesNetwork(words);
+      return words
         .slice(1)
-        .flatMap(piecesOf)
-        .map((word) => ({ word, isClient }));
+        .flatMap((word) => [
+          ...piecesOf(word).map((piece) => ({ word: piece, isClient })),
+          ...(/[\s;|&<>()$`]/.test(word) ? hostWordsIn(word, isClient) : []),
+        ]);
     });
     const inMembers = textsIn(this.foreign(), MAX_TEXTS)
       .filter(({ text }) => text.length <= MAX_HOST)
       .map(({ text }) => ({ word: text, isClient: false }));
-    return [...inCommand, ...inMembers].flatMap(({ word, isClient }) => {
-      this.spend(STEPS_OF_AN_ITEM);
-      return hostsOfWord(word).map(({ host, isBare }) => ({ host, isCertain: isClient || !isBare }));
+    const command = this.command();
+    // The words of a command that is understood are known.
+    const texts = this.beginning().found.filter((text) => command?.doubt !== null || text !== command.text);
+    const inTexts = texts.flatMap((text) => {
+      this.spend(text.length);
+      return hostWordsIn(text, false);
     });
+    const found: HostInCommand[] = [];
+    let left = MAX_RESOLVING_STEPS;
+    for (const { word, isClient } of [...inCommand, ...inMembers, ...inTexts]) {
+      const steps = isPlainHost(word) ? STEPS_OF_A_NAME : STEPS_OF_AN_ITEM;
+      if (steps > left) return { found, isCut: true };
+      left -= steps;
+      this.spend(steps);
+      found.push(...hostsOfWord(word).map(({ host, isBare }) => ({ host, isCertain: isClient || !isBare })));
+    }
+    return { found, isCut: false };
   });
 
   /** The paths in the members of a known tool; null if one is missing. */
@@ -496,6 +513,23 @@ function parseTexts(texts: readonly string[]): ParsedCommand[] {
     left -= text.length;
     return left < 0 ? { text, doubt: 'too long' } : parseCommand(text);
   });
+}
+
+/**
+ * The words of a command that may be hosts, where the command is not understood. A name without a dot is one only beside a
+ * program that asks hosts.
+ */
+function hostWordsIn(text: string, isOfClient: boolean): { word: string; isClient: boolean }[] {
+  const found = new Map<string, boolean>();
+  for (const line of readings(text).flatMap((reading) => reading.split(/[\n;|&]+/))) {
+    const words = line.split(/[\s'"`<>(){}$,]+/);
+    const isClient = isOfClient || usesNetwork(words);
+    for (const word of words.flatMap((own) => piecesOf(own.replace(/^\/dev\/(?:tcp|udp)\//, '')))) {
+      const hasDot = /[\w\]]\.\w/.test(word);
+      if (hasDot || isClient) found.set(word, (isClient && hasDot) || (found.get(word) ?? false));
+    }
+  }
+  return Array.from(found, ([word, isClient]) => ({ word, isClient }));
 }
 
 /** The files that a patch changes: `*** Update File: x`, `+++ b/x`. */

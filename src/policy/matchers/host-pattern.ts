@@ -45,7 +45,15 @@ export function hostsOfWord(word: string): { readonly host: AskedHost; readonly 
   return [...(rest ? [{ host: rest, isBare: false }] : []), ...(bare ? [{ host: bare, isBare: true }] : [])];
 }
 
+/** Names of letters that need no parser: they mean themselves. The last label of others may be a number. */
+const PLAIN_HOST = /^(?:[a-z0-9-]{1,63}\.){0,9}[a-z][a-z0-9-]{0,62}$/i;
+
+export function isPlainHost(word: string): boolean {
+  return PLAIN_HOST.test(word) && !/xn--/i.test(word);
+}
+
 function readHost(text: string): AskedHost | null {
+  if (isPlainHost(text)) return { name: text.toLowerCase(), port: '', defaultPort: null, doubt: null };
   const [, written, digits] = AUTHORITY.exec(text) ?? [];
   if (written === undefined) return null;
   // An address in brackets may have the name of an interface.

@@ -110,7 +110,8 @@ function textsOf(command: ParsedCommand): readonly string[] {
     .map(({ words, outputs }) => [...words, ...outputs.map(({ path }) => path)].join('\n'));
 }
 
-function readings(text: string): string[] {
+/** A text as it is written, and as it may read without its quotes and backslashes. */
+export function readings(text: string): string[] {
   if (!/["'\\]|[^\x20-\x7e\n]/.test(text)) return [text];
   const plain = decodeText(text, false);
   return /\\[xu0-7]/i.test(text) ? [text, plain, decodeText(text, true)] : [text, plain];

@@ -40,7 +40,7 @@ export function readsTree({ words }: SimpleCommand): boolean {
   return operands.length < (SEARCHERS.has(posix.basename(name)) ? 2 : 1);
 }
 
-/** True if a word of the command names a program whose operands are hosts. */
-export function usesNetwork({ words }: SimpleCommand): boolean {
+/** True if one of the words names a program whose operands are hosts. */
+export function usesNetwork(words: readonly string[]): boolean {
   return words.some((word) => CLIENTS.has(posix.basename(word)));
 }

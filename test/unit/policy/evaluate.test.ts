@@ -367,6 +367,34 @@ describe('hosts', () => {
   });
 });
 
+describe('hosts in a command that is in doubt, or within a word', () => {
+  const rule = { decision: 'ask', match: { host: 'prod.example.com' }, class: 'critical' };
+
+  it.each([
+    'curl prod.example.com/x; a=$b',
+    'curl prod.example.com/x # hi',
+    'curl PROD.example.com:8080/$x',
+    "bash -c 'curl prod.example.com/x'",
+    'ssh prod.example.com rm *',
+    'ssh deploy@prod.example.com "cd x && ls $y"',
+    'echo $(curl prod.example.com)',
+    'cat x > /dev/tcp/prod.example.com/80; $y',
+    'curl pro\\d.exam"ple".com',
+    'curl --url=prod.example.com $x',
+  ])('are caught: %s', (command) => {
+    expect(verdictOf([rule], run(command))).toMatchObject({ class: 'critical', rules: ['rule-1'] });
+    const within = { toolName: 'mcp__shell__run', toolInput: { at: [command] } };
+    expect(verdictOf([rule], within)).toMatchObject({ class: 'critical', rules: ['rule-1'] });
+  });
+
+  it('are names without a dot only beside a program that asks hosts', () => {
+    expect(decisionOf(deny({ host: 'prod' }), run('ssh prod $x'))).toBe('deny');
+    expect(decisionOf(deny({ host: 'prod' }), run('git commit -m "$(date) for prod"'))).toBe('ask');
+    expect(decisionOf(deny({ host: '*' }), run('curl prod.example.com $x'))).toBe('deny');
+    expect(decisionOf(deny({ host: '*' }), run('cat package.json $x'))).toBe('ask');
+  });
+});
+
 describe('members of the input', () => {
   const issue = (toolInput: PolicyRequest['toolInput']) => ({
     toolName: 'mcp__github__get_issue',

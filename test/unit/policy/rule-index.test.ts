@@ -104,6 +104,8 @@ const COMMANDS = [
   'curl https://x.a.example/ b.example:8443',
   'ssh A.example',
   'grep -r x',
+  'curl x.a.example $x; cat "/srv/a/k"eys',
+  "bash -c 'ssh b.example'",
   'ls',
   'curl [::1] 127.0.0.1',
   'cat x | tee /srv/a/out',
