@@ -111,7 +111,7 @@ function pathsOfInput(facts: Facts): readonly AskedPath[] | null {
 }
 
 function pathsOfTexts(facts: Facts): readonly AskedPath[] | null {
-  if (facts.lacksCommand) return null;
+  if (facts.lacksCommand || facts.hasLeft) return null;
   const { found, isCut } = facts.words();
   if (isCut || found.some(({ path, kind }) => kind !== 'word' && path.root === 'unknown')) return null;
   const asked = facts.commandPaths();

@@ -22,6 +22,7 @@ export function compilePaths(list: readonly string[], except: readonly string[],
   );
   const containers = use === 'prove' ? [] : list.map((pattern) => compileContainer(pattern));
   const cost = patterns.length + exceptions.length;
+  const isAnywhere = list.every((pattern) => pattern.startsWith('**'));
 
   const prove = ({ path, isTree }: AskedPath, { cwd }: Facts): Match => {
     if (path.doubt !== null) return doubtful(path.doubt);
@@ -64,6 +65,7 @@ export function compilePaths(list: readonly string[], except: readonly string[],
     if (found !== false) return found;
     if (words.found.some(({ path, kind }) => kind === 'maybe' && match(path, facts) === true))
       return doubtful('a word may be the name of a file');
+    if (facts.hasLeft && !isAnywhere) return doubtful('the command changes to a directory that is not known');
     if (words.isCut) return CUT;
     const isOpen =
       facts.hasLongDirectory &&

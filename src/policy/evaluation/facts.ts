@@ -8,7 +8,7 @@ import { resolvePath, ResolvedPath } from '../matchers/resolve-path';
 import { parseCommand, type ParsedCommand } from '../shell/parse-command';
 import { indexCommands, readings } from '../shell/mentions';
 import { piecesOf, readsTree, usesNetwork } from '../shell/readings';
-import { MAX_DIRECTORY, resolveIn, walk, type Run } from '../shell/prove';
+import { MAX_DIRECTORY, resolveIn, walkWidely, type Run } from '../shell/prove';
 import { Vocabulary, type TokenIndex } from '../shell/token-index';
 import type { MemberRole, ToolShape } from '../tool-shapes';
 import type { PolicyRequest } from './policy-request';
@@ -23,6 +23,10 @@ const MAX_RESOLVING_STEPS = MAX_STEPS / 4;
 const STEPS_OF_AN_ITEM = 25;
 /** The steps of a name that needs neither. */
 const STEPS_OF_A_NAME = 3;
+/** Directories to which a text that is not understood may change, beside the one in which it begins. */
+const MAX_CHANGES = 4;
+const CHANGE =
+  /(?:^|[\s;&|({`'"])(?:cd|pushd|chdir)[ \t]+(?:-[A-Za-z@-]{1,9}[ \t]+)?['"]?([^\s;&|()<>`'"$*?{}~-][^\s;&|()<>`'"$*?{}]{0,511})/g;
 /** Characters of a working directory whose resolving is within these steps. */
 const ORDINARY_DIRECTORY = 32;
 /** Texts of an unknown tool's input in which the same is done. */
@@ -140,9 +144,44 @@ export class Facts {
   }
 
   /** The simple commands of a command line that is understood. */
-  private readonly runs = once((): readonly Run[] => {
+  private readonly walked = once((): ReturnType<typeof walkWidely> => {
     const command = this.command();
-    return command === null || command.doubt !== null ? [] : walk(command.statements, this.start).runs;
+    if (command === null || command.doubt !== null) return { runs: [], isOpen: false };
+    return walkWidely(command.statements, this.start);
+  });
+
+  private runs(): readonly Run[] {
+    return this.walked().runs;
+  }
+
+  /** True if a command line that is understood changes to a directory that is not known. */
+  get hasLeft(): boolean {
+    return this.walked().isOpen;
+  }
+
+  /** The directories to which a text that is not understood, or is within a word, may change. */
+  private readonly changes = once((): readonly ResolvedPath[] => {
+    const command = this.command();
+    const isPlain = this.runs().every(({ simple }) => !simple.words.some((word) => /\s/.test(word)));
+    const texts = this.beginning().found.filter(
+      (text) => !(command?.doubt === null && isPlain && text === command.text) && /cd|pushd|chdir/.test(text),
+    );
+    const targets = new Set(
+      texts
+        .flatMap(readings)
+        .flatMap((text) => Array.from(text.matchAll(CHANGE), ([, target = '']) => target)),
+    );
+    const found = new Map<string, ResolvedPath>();
+    for (const target of targets) {
+      for (const from of [this.base, ...found.values()]) {
+        this.spend(STEPS_OF_AN_ITEM + stepsOfPath(target, from?.text ?? null));
+        const path = resolvePath(target, from);
+        if (path.root === 'absolute' && path.text.length <= MAX_DIRECTORY && path.text !== this.base?.text)
+          found.set(path.text, path);
+        if (found.size >= MAX_CHANGES) return [...found.values()];
+      }
+    }
+    return [...found.values()];
   });
 
   /** Everything that a command line that is understood may take for a path, where each command may run. */
@@ -342,6 +381,7 @@ export class Facts {
   /** Words of the texts that may be paths. A net: it splits without regard to quotes. */
   readonly words = once((): Searched<AskedWord> => {
     const names = this.names();
+    const places = this.changes();
     return this.search(
       (text) => [
         text,
@@ -355,15 +395,24 @@ export class Facts {
         if (word === '' || word.split('/').some(({ length }) => length > MAX_SEGMENT)) return [];
         const isSlashed = word.includes('/');
         const kind = isSlashed ? 'path' : names.get(word);
+        const isRooted = /^[/~]|^[A-Za-z]:/.test(word);
         return [
           ...(isSlashed ? [] : [{ path: resolvePath(word, null), kind: 'word' as const }]),
           ...(kind === undefined ? [] : [{ path: resolvePath(word, this.base), kind }]),
+          ...(isRooted ? [] : places).map((place) => ({
+            path: resolvePath(word, place),
+            kind: isSlashed ? ('path' as const) : ('maybe' as const),
+          })),
         ].filter(({ path }) => path.text.length <= MAX_TEXT);
       },
       (word) => {
         const isName = names.has(word);
         const place = isName || word.includes('/') ? (this.base?.text ?? null) : null;
-        return stepsOfPath(word, place) + (isName ? STEPS_OF_AN_ITEM : 0);
+        const inPlaces = places.reduce(
+          (sum, { text }) => sum + STEPS_OF_AN_ITEM + stepsOfPath(word, text),
+          0,
+        );
+        return stepsOfPath(word, place) + (isName ? STEPS_OF_AN_ITEM : 0) + inPlaces;
       },
     );
   });

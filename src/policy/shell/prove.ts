@@ -79,6 +79,36 @@ export function walk(statements: readonly (readonly Step[])[], cwd: string | nul
   return { start, runs, isWhole: true };
 }
 
+/**
+ * As {@link walk}, for what catches: behind a `cd` that it cannot follow, commands run in any of the directories so far.
+ * `isOpen`: there may be others.
+ */
+export function walkWidely(
+  statements: readonly (readonly Step[])[],
+  cwd: string | null,
+): { readonly runs: readonly Run[]; readonly isOpen: boolean } {
+  const { start, runs, isWhole } = walk(statements, cwd);
+  if (isWhole) return { runs, isOpen: false };
+  const all: Run[] = [];
+  let directories: readonly (string | null)[] = [start];
+  let isOpen = false;
+  for (const simple of statements.flat().flatMap(({ commands }) => commands)) {
+    all.push({ simple, directories });
+    if (!isChangeOfDirectory(simple)) continue;
+    const targets = simple.words.slice(1).filter((word) => !/^-./.test(word));
+    const [target = '~'] = targets;
+    // The place before the last change is among those so far.
+    if (target === '-' && directories.length > 1) continue;
+    const added = /^[-~]/.test(target)
+      ? [null]
+      : directories.map((directory) => resolveIn(directory, target));
+    const known = distinct([...directories, ...added.filter((directory) => directory !== null)]);
+    isOpen ||= added.includes(null) || known.length > MAX_DIRECTORIES;
+    directories = known.slice(0, MAX_DIRECTORIES);
+  }
+  return { runs: all, isOpen };
+}
+
 /** The characters of all words where each is resolved in every directory. */
 function charactersOf({ simple: { words, outputs }, directories }: Run): number {
   return directories.reduce(

@@ -207,6 +207,44 @@ describe('paths', () => {
     });
   });
 
+  describe('behind a change of directory', () => {
+    const prod = { decision: 'ask', match: { path: '/srv/prod/**' }, class: 'critical' };
+
+    it.each([
+      'cd /srv; rm prod/x',
+      'cd /srv; rm -rf prod',
+      'cd /srv\nrm prod/x',
+      'cd /srv || exit; rm prod/x',
+      'cd ../..; cd x; cd ..; rm prod/x',
+      'ls && cd -P /srv; cd prod; rm x',
+      '(cd /srv; cat prod/x)',
+      '(cd "/srv"; rm -rf prod)',
+      "bash -c 'cd /srv && cat prod/x'",
+      'cd /srv && rm prod/$x',
+      'cd -; rm prod/x',
+      'cd; rm prod/x',
+    ])('asks with the class of the rule: %j', (command) => {
+      expect(verdictOf([prod], run(command))).toMatchObject({ decision: 'ask', class: 'critical' });
+    });
+
+    it.each([
+      'cd src; rm prod/x',
+      'cd src && make; cd -; ls',
+      '(cd src; ls)',
+      'cd "$(git rev-parse --show-toplevel)" && ls',
+    ])('leaves other commands alone: %j', (command) => {
+      expect(verdictOf([prod], run(command))).toMatchObject({ class: 'normal' });
+    });
+
+    it('denies where the command is understood, and asks where a word may mean something else', () => {
+      expect(decisionOf(deny({ path: '/srv/prod/**' }), run('cd /srv; rm -rf prod'))).toBe('deny');
+      expect(verdictOf([deny({ path: '/srv/prod/**' })], run('(cd /srv; rm -rf prod)'))).toMatchObject({
+        decision: 'ask',
+        doubt: { reason: 'path' },
+      });
+    });
+  });
+
   describe('in URLs of files', () => {
     it.each([
       'file:///etc/keys/x#1',
