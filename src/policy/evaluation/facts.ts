@@ -4,7 +4,7 @@ import { conditionContext, type ConditionContext } from '../matchers/condition';
 import { MAX_SEGMENT, MAX_TEXT } from '../matchers/glob';
 import { hostOf, hostsOfWord, isPlainHost, type AskedHost } from '../matchers/host-pattern';
 import type { Doubt } from '../matchers/match';
-import { resolvePath, ResolvedPath } from '../matchers/resolve-path';
+import { isPlainName, resolvePath, ResolvedPath } from '../matchers/resolve-path';
 import { parseCommand, type ParsedCommand } from '../shell/parse-command';
 import { indexCommands, readings } from '../shell/mentions';
 import { piecesOf, readsTree, usesNetwork } from '../shell/readings';
@@ -382,39 +382,58 @@ export class Facts {
   readonly words = once((): Searched<AskedWord> => {
     const names = this.names();
     const places = this.changes();
-    return this.search(
-      (text) => [
-        text,
-        ...withoutEscapes(text).flatMap((written) => [
-          ...written.split(/[\s'"`=:;|&<>(){}$,]+/),
-          ...filesOfUrls(written),
-        ]),
-        ...namesOfPatch(text),
-      ],
+    const command = this.command();
+    // The words of a command that is understood are read without their quotes elsewhere.
+    const read = (text: string) =>
+      command?.doubt === null && text === command.text ? [text] : readings(text);
+    const cut = (text: string) => [
+      text,
+      ...read(text)
+        .flatMap(withoutEscapes)
+        .flatMap((written) => [...written.split(/[\s'"`=:;|&<>(){}$,]+/), ...filesOfUrls(written)]),
+      ...namesOfPatch(text),
+    ];
+    const isPath = (word: string) =>
+      word !== '' && word.split('/').every(({ length }) => length <= MAX_SEGMENT);
+    const isShort = ({ path }: AskedWord) => path.text.length <= MAX_TEXT;
+    const here = this.search(
+      cut,
       (word) => {
-        if (word === '' || word.split('/').some(({ length }) => length > MAX_SEGMENT)) return [];
+        if (!isPath(word)) return [];
         const isSlashed = word.includes('/');
         const kind = isSlashed ? 'path' : names.get(word);
-        const isRooted = /^[/~]|^[A-Za-z]:/.test(word);
         return [
           ...(isSlashed ? [] : [{ path: resolvePath(word, null), kind: 'word' as const }]),
           ...(kind === undefined ? [] : [{ path: resolvePath(word, this.base), kind }]),
-          ...(isRooted ? [] : places).map((place) => ({
-            path: resolvePath(word, place),
-            kind: isSlashed ? ('path' as const) : ('maybe' as const),
-          })),
-        ].filter(({ path }) => path.text.length <= MAX_TEXT);
+        ].filter(isShort);
       },
       (word) => {
-        const isName = names.has(word);
-        const place = isName || word.includes('/') ? (this.base?.text ?? null) : null;
-        const inPlaces = places.reduce(
-          (sum, { text }) => sum + STEPS_OF_AN_ITEM + stepsOfPath(word, text),
-          0,
-        );
-        return stepsOfPath(word, place) + (isName ? STEPS_OF_AN_ITEM : 0) + inPlaces;
+        if (names.has(word)) return 2 * STEPS_OF_AN_ITEM + stepsOfPath(word, this.base?.text ?? null);
+        if (isPlainName(word)) return STEPS_OF_A_NAME;
+        return STEPS_OF_AN_ITEM + stepsOfPath(word, word.includes('/') ? (this.base?.text ?? null) : null);
       },
     );
+    if (places.length === 0) return here;
+    // Those of the directory in which the text begins come first, so that a limit does not hide them.
+    const elsewhere = this.search(
+      cut,
+      (word) =>
+        isPath(word) && !/^[/~]|^[A-Za-z]:/.test(word)
+          ? places
+              .map((place) => ({
+                path: resolvePath(word, place),
+                kind: word.includes('/') ? ('path' as const) : ('maybe' as const),
+              }))
+              .filter(isShort)
+          : [],
+      (word) =>
+        places.reduce(
+          (sum, { text }) =>
+            sum + (isPlainName(word) ? STEPS_OF_A_NAME : STEPS_OF_AN_ITEM + stepsOfPath(word, text)),
+          0,
+        ),
+    );
+    return { found: [...here.found, ...elsewhere.found], isCut: here.isCut || elsewhere.isCut };
   });
 
   /** Hosts of the URLs within the texts. */
@@ -429,13 +448,13 @@ export class Facts {
   private search<T>(
     cut: (text: string) => readonly string[],
     resolve: (piece: string) => T | readonly T[],
-    stepsOf: (piece: string) => number = ({ length }) => length,
+    stepsOf: (piece: string) => number = ({ length }) => STEPS_OF_AN_ITEM + length,
   ): Searched<T> {
     const { found: texts, isCut } = this.beginning();
     const found: T[] = [];
     let left = MAX_RESOLVING_STEPS;
     for (const piece of new Set(texts.flatMap((text) => cut(text)))) {
-      const steps = STEPS_OF_AN_ITEM + stepsOf(piece);
+      const steps = stepsOf(piece);
       if (steps > left) return { found, isCut: true };
       left -= steps;
       this.spend(steps);

@@ -59,8 +59,24 @@ function withoutEnd(segment: string): string {
 const WINDOWS_ROOT = /^[A-Za-z]:[\\/]/;
 const HIDDEN = /[\p{Cc}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}]/u;
 
+/** Names that mean themselves on every file system. */
+const PLAIN_NAME = /^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*$/;
+
+/** True for a name that is resolved in no time. */
+export function isPlainName(path: string): boolean {
+  return path.length <= MAX_SEGMENT && PLAIN_NAME.test(path);
+}
+
 /** Resolves a path against a working directory. */
 export function resolvePath(path: string, cwd: ResolvedPath | null): ResolvedPath {
+  if (isPlainName(path)) {
+    if (cwd === null)
+      return new ResolvedPath(path, 'unknown', 'a relative path, without a working directory');
+    const isBelow =
+      cwd.root === 'absolute' && cwd.text.startsWith('/') && cwd.text.length < MAX_TEXT - MAX_SEGMENT;
+    if (isBelow)
+      return new ResolvedPath(`${cwd.text === '/' ? '' : cwd.text}/${path}`, 'absolute', cwd.doubt);
+  }
   const isWindows = WINDOWS_ROOT.test(path) || (cwd !== null && WINDOWS_ROOT.test(cwd.text));
   const written = isWindows ? path.replaceAll('\\', '/') : path;
   const doubt = pathDoubt(written, isWindows);

@@ -7,10 +7,13 @@ const RETURN = 0x0d;
 const SPACE = 0x20;
 const ZERO = 0x30;
 
-/** Forms of a character by its number, after the backslash: `\x6b`, `\u006b`, `\153`. */
+/** Forms of a character by its number, after the backslash: `\x6b`, `\x{6b}`, `\u006b`, `\U0000006b`, `\153`, `\55`. */
 const HEX = 0x78;
 const UNICODE = 0x75;
-const MAX_DIGITS = { hex: 2, unicode: 4, octal: 3 };
+const LONG_UNICODE = 0x55;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+const MAX_DIGITS = { hex: 2, unicode: 4, longUnicode: 8, octal: 3 };
 
 const KEPT = 1;
 const BLANK = 2;
@@ -67,9 +70,15 @@ function digitsAt(text: string, at: number): { readonly code: number; readonly l
   const form = text.charCodeAt(at) | SPACE;
   if (form !== HEX && form !== UNICODE) {
     const { code, length } = readNumber(text, at, 8, MAX_DIGITS.octal);
-    return length === MAX_DIGITS.octal ? { code, length } : null;
+    return length === 0 ? null : { code, length };
   }
-  const max = form === HEX ? MAX_DIGITS.hex : MAX_DIGITS.unicode;
+  if (text.charCodeAt(at + 1) === OPEN_BRACE) {
+    const { code, length } = readNumber(text, at + 2, 16, MAX_DIGITS.longUnicode);
+    const isClosed = length > 0 && text.charCodeAt(at + 2 + length) === CLOSE_BRACE;
+    return isClosed ? { code, length: length + 3 } : null;
+  }
+  const isLong = text.charCodeAt(at) === LONG_UNICODE;
+  const max = form === HEX ? MAX_DIGITS.hex : isLong ? MAX_DIGITS.longUnicode : MAX_DIGITS.unicode;
   const { code, length } = readNumber(text, at + 1, 16, max);
   return length === 0 ? null : { code, length: length + 1 };
 }

@@ -245,6 +245,26 @@ describe('paths', () => {
     });
   });
 
+  describe('in quotes and backslashes', () => {
+    it.each([
+      'cat /e\\tc/secret/x',
+      'cat /etc/sec\\\nret/x',
+      "cat $'/etc/s\\x65cret/x'",
+      "cat $'/etc/s\\x{65}cret/x'",
+      "cat $'/etc/s\\145cret/x'",
+      "cat '/etc/'secret/x $(true)",
+      'cat "/etc/sec"ret/x $y',
+    ])('denies %j', (command) => {
+      expect(decisionOf(deny({ path: '/etc/secret/**' }), run(command))).toBe('deny');
+      const within = { toolName: 'mcp__shell__run', toolInput: { line: command } };
+      expect(decisionOf(deny({ path: '/etc/secret/**' }), within)).toBe('deny');
+    });
+
+    it('denies a name in any directory', () => {
+      expect(decisionOf(deny({ path: '**/.env' }), run("cat .e'nv' $x"))).toBe('deny');
+    });
+  });
+
   describe('in URLs of files', () => {
     it.each([
       'file:///etc/keys/x#1',
