@@ -590,7 +590,8 @@ function parseTexts(texts: readonly string[]): ParsedCommand[] {
 function hostWordsIn(text: string, isOfClient: boolean): { word: string; isClient: boolean }[] {
   const found = new Map<string, boolean>();
   for (const line of readings(text).flatMap((reading) => reading.split(/[\n;|&]+/))) {
-    const words = line.split(/[\s'"`<>(){}$,]+/);
+    const words = line.split(/[\s'"`<>(){}$,]+/).filter((word) => word !== '');
+    if (words.length === 0) continue;
     const isClient = isOfClient || usesNetwork(words);
     for (const word of words.flatMap((own) => piecesOf(own.replace(/^\/dev\/(?:tcp|udp)\//, '')))) {
       const hasDot = /[\w\]]\.\w/.test(word);
