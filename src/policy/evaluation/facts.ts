@@ -589,7 +589,11 @@ function parseTexts(texts: readonly string[]): ParsedCommand[] {
  */
 function hostWordsIn(text: string, isOfClient: boolean): { word: string; isClient: boolean }[] {
   const found = new Map<string, boolean>();
-  for (const line of readings(text).flatMap((reading) => reading.split(/[\n;|&]+/))) {
+  const isWorth = (reading: string) =>
+    isOfClient || /[\w\]]\.\w/.test(reading) || usesNetwork(reading.split(/[\s'"`;|&<>(){}$,]+/));
+  for (const line of readings(text)
+    .filter(isWorth)
+    .flatMap((reading) => reading.split(/[\n;|&]+/))) {
     const words = line.split(/[\s'"`<>(){}$,]+/).filter((word) => word !== '');
     if (words.length === 0) continue;
     const isClient = isOfClient || usesNetwork(words);
