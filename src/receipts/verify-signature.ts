@@ -48,7 +48,8 @@ export async function verifySignature(token: string, type: string, keys: KeySet)
   const payload = await signedBy(key, token);
   if (key.exp === undefined) return payload;
   const { data } = dated.safeParse(payload);
-  if (data === undefined || data.iat > key.exp) throw new SignatureRefused('its key was retired before its date');
+  if (data === undefined || data.iat > key.exp)
+    throw new SignatureRefused('its key was retired before its date');
   return payload;
 }
 
