@@ -39,7 +39,7 @@ export class OverrideBodyDto extends createZodDto(
       seconds: z
         .int('must be a whole number of seconds')
         .min(1, 'must be at least 1')
-        .max(604_800, 'must be at most 604800, which is a week')
+        .max(604_800, 'must be at most 604800: a week at most')
         .optional(),
       until: z.iso
         .datetime({ offset: true, error: 'must be a time such as 2026-11-30T18:00:00Z' })
