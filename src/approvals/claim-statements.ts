@@ -63,7 +63,9 @@ export const EXTEND: Statement = {
       extension = jsonb_build_object(${BY})
     where id = $1 and ${MAY_CLAIM}
       and expires_at + make_interval(secs => $2::float8) <= created_at + make_interval(secs => $7::float8)
-    returning id, correlation_id, input_digest, created_at, expires_at, extension ->> 'person' as person
+    returning id, correlation_id, input_digest, created_at, expires_at, extension ->> 'person' as person,
+      case when claim ->> 'kind' = 'snoozed' and (claim ->> 'until')::timestamptz > now()
+        then (claim ->> 'until')::timestamptz end as snoozed_until
   ), audited as (
     insert into audit_log (at, type, actor, approval_id, correlation_id, data)
     select ${NOW}, 'approval.extended', $3 || ':' || $4, id, correlation_id, json_build_object('person', person,

@@ -128,13 +128,15 @@ export const requeueReminders = (of: string): string => `
       available_at = least(outbox.available_at, excluded.available_at), lease_token = outbox.lease_token + 1, dead_at = null`;
 
 /**
- * Makes the reminder of each approval of the list due before its `expires_at`, in each lane that shows it.
+ * Makes the reminder of each approval of the list due before its `expires_at`, or at the end of its snooze (`snoozed_until`),
+ * in each lane that shows it.
  *
  * @param lead parameter with the seconds before it; 0: there are no warnings
  */
 export const rescheduleWarnings = (of: string, lead: string): string => `
     insert into outbox (approval_id, kind, lane, urgency, created_at, available_at)
-    select id, 'warning', lane, ${URGENCY.warning}, now(), expires_at - make_interval(secs => ${lead}::float8)
+    select id, 'warning', lane, ${URGENCY.warning}, now(),
+      least(expires_at - make_interval(secs => ${lead}::float8), snoozed_until)
     from ${shownLanes(of)}
     where ${lead}::float8 > 0 and expires_at - created_at >= make_interval(secs => 2 * ${lead}::float8)
     ${AGAIN}`;

@@ -178,10 +178,12 @@ describe('a search', () => {
   it('finds by words, their beginnings and facts, before and after a request is recorded', async () => {
     await make({ agent: 'cleaner', input: 'rm -rf /var/backups/shop\\nnow', name: 'Sam', rules: ['ask'] });
     await make({ agent: "o'neil\\\\", input: 'npm publish', status: 'rejected' });
+    await make({ agent: 'path', input: 'type C:\\\\newer\\\\tokens' });
     await make({ agent: 'waits', input: 'npm test', status: 'pending' });
     const expectations = async () => {
       expect(await find({ text: 'BACKUPS now' })).toEqual(['cleaner']);
       expect(await find({ text: 'backu' })).toEqual(['cleaner']);
+      expect(await find({ text: 'newer tokens' })).toEqual(['path']);
       expect((await find({ text: 'npm' })).toSorted()).toEqual(["o'neil\\", 'waits']);
       expect(await find({ text: 'npm backups' })).toEqual([]);
       expect(await find({ text: 'npm', status: 'rejected' })).toEqual(["o'neil\\"]);
@@ -190,7 +192,7 @@ describe('a search', () => {
       expect(await find({ status: 'pending' })).toEqual(['waits']);
       expect(await find({ from: new Date() })).toEqual([]);
       const hour = { from: new Date(Date.now() - 2 * 3_600_000), to: new Date() };
-      expect((await find(hour)).toSorted()).toEqual(['cleaner', "o'neil\\", 'waits']);
+      expect((await find(hour)).toSorted()).toEqual(['cleaner', "o'neil\\", 'path', 'waits']);
     };
     await expectations();
     await record();

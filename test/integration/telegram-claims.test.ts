@@ -213,6 +213,13 @@ it('reminds the chat when a snooze ends, and warns later all the same', async ()
   );
   await sre.press(card.messageId, '5 min', OPERATOR_ID, SRE);
   await shows(sre, card, /^💤 olivia/);
+  await sre.press(card.messageId, '+15 min', OPERATOR_ID, SRE);
+  await shows(sre, card, /^⏰ \+15 min · until/);
+  const [reminder] = await rig.database.query<{ wait: number }>(
+    `select extract(epoch from available_at - now())::float8 as wait from outbox where approval_id = $1 and kind = 'warning'`,
+    [approval.id],
+  );
+  expect(reminder?.wait).toBeLessThanOrEqual(5 * 60);
   await rig.database.query(
     `update outbox set available_at = now() where approval_id = $1 and kind = 'warning'`,
     [approval.id],

@@ -27,8 +27,9 @@ export const TOOL = `substring(right(request, ${TAIL})
 
 /** ASCII punctuation, which separates words. PostgreSQL would keep paths and addresses in one piece. */
 const PUNCTUATION = '!"#$%&()*+,-./:;<=>?@[]^_`{|}~';
+/** The words of JSON. An escaped backslash comes first: what follows it is a letter of the text. */
 export const asWords = (text: string): string =>
-  `translate(regexp_replace(${text}, '\\\\[nrtbf]', ' ', 'g'), $p$${PUNCTUATION}'\\$p$, repeat(' ', ${PUNCTUATION.length + 2}))`;
+  `translate(regexp_replace(${text}, '\\\\\\\\|\\\\[nrtbf]', ' ', 'g'), $p$${PUNCTUATION}'\\$p$, repeat(' ', ${PUNCTUATION.length + 2}))`;
 
 /** Marks of facts among the words; no word has this sign. */
 export const FACTS = {
