@@ -38,6 +38,7 @@ const MODULES = {
   '@opentelemetry/exporter-trace-otlp-http': ['index.js'],
   '@opentelemetry/resources': ['index.js'],
   '@opentelemetry/sdk-trace-node': ['index.js'],
+  luxon: ['index.js'],
   'nestjs-telegraf': ['index.js'],
   typeorm: ['index.js'],
 };
@@ -60,7 +61,10 @@ const withoutOtherDatabases = {
   },
 };
 
-/** nestjs-telegraf uses three functions of lodash, and TypeORM would lay out SQL for a log that we do not have. */
+/**
+ * nestjs-telegraf uses three functions of lodash, TypeORM would lay out SQL for a log that we do not have, and MCP's server
+ * would validate what a client elicits from its user, which we never ask for.
+ */
 const inParts = {
   name: 'in-parts',
   setup({ onLoad }) {
@@ -68,6 +72,9 @@ const inParts = {
       contents: ['isEmpty', 'flattenDeep', 'identity']
         .map((n) => `exports.${n} = require('./${n}');`)
         .join('\n'),
+    }));
+    onLoad({ filter: /sdk\/dist\/(cjs|esm)\/validation\/ajv-provider\.js$/ }, () => ({
+      contents: 'exports.AjvJsonSchemaValidator = class {};',
     }));
     onLoad({ filter: /node_modules\/@sqltools\/formatter\// }, () => ({
       contents: 'exports.format = (sql) => sql;',
