@@ -12,7 +12,7 @@ import { z } from 'zod';
 import { Caller } from '../../access/access.guard';
 import { ConsoleAdmins } from '../../access/console-admins';
 import { Gatekeeper } from '../../access/gatekeeper';
-import { actorOf, type Identity } from '../../access/identity';
+import { accountOf, actorOf, type Identity } from '../../access/identity';
 import { personOf } from '../../access/known-person';
 import { perMinute, take } from '../../access/process-rate-limits';
 import { CONSOLE_HEADER } from '../../access/sessions/console-origin';
@@ -209,7 +209,8 @@ export class PasskeysController {
         'passkey.refused',
         'Only a person in the group "admins" of the policy invites somebody.',
       );
-    if (this.admins.includes({ channel: 'console', owner: personOf(person) }))
+    const invited = personOf(person);
+    if (this.admins.includes({ channel: 'console', keyId: accountOf(invited), owner: invited }))
       throw new DomainError(
         'passkey.refused',
         'An admin is not invited: with the link, one admin could decide as two. Take them out of "admins" first.',
