@@ -93,10 +93,15 @@ chains: { default: [ { to: everyone }, { after: 10s, to: leads } ] }
   const api = new Api(first.url);
   const { body: approval } = await api.enqueue({ timeoutSeconds: 600 });
   const card = await chat.card(approval.id);
+  // A card whose sending is not known to have worked is sent again; this test is about the steps.
+  const sent = (service: Service) =>
+    until('its sending is recorded', () => service.eventsNamed('escalation.card-sent').length > 0);
+  await sent(first);
   await first.kill();
   // The time of the step passes while no service runs, or as soon as it does.
   const second = await Service.start(chained);
   await leads.card(approval.id);
+  await sent(second);
   await second.kill();
   const third = await Service.start(chained);
   expect((await api.decide(approval.id, 'approved')).status).toBe(200);
