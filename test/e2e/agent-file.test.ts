@@ -3,7 +3,6 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { BUILD } from '../../src/kernel/build';
-import { buildAgentFile } from '../support/agent-file';
 import { Api, type ApprovalJson } from '../support/api';
 import { startTestApp, type TestApp } from '../support/app';
 import { AgentMachine } from '../support/claude-run';
@@ -24,7 +23,6 @@ let connected: Said;
 let fetched: Ran;
 
 beforeAll(async () => {
-  buildAgentFile();
   database = await createTestDatabase();
   app = await startTestApp(database.url);
   api = new Api(app.url);

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { Api } from '../support/api';
-import { buildConsole, ConsoleBrowser, findBarriers, hasBrowser } from '../support/console';
+import { ConsoleBrowser, findBarriers, hasBrowser } from '../support/console';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { issueKey, keyIs } from '../support/keys';
 import { openTestApp, type OpenApp } from '../support/open-app';
@@ -45,7 +45,6 @@ const PEOPLE = {
   }
 
   beforeAll(async () => {
-    buildConsole();
     provider = fork(join(__dirname, '../support/oidc-provider.mjs'), { stdio: 'ignore' });
     issuer = (await told()).issuer ?? '';
     database = await createTestDatabase();

@@ -1,5 +1,5 @@
 import { Api } from '../support/api';
-import { buildConsole, ConsoleBrowser, findBarriers, hasBrowser } from '../support/console';
+import { ConsoleBrowser, findBarriers, hasBrowser } from '../support/console';
 import { issueKey, keyIs } from '../support/keys';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { openTestApp, type OpenApp } from '../support/open-app';
@@ -14,7 +14,6 @@ if (!hasBrowser) console.warn('SKIPPED: passkeys were not tested, there is no br
   let person: ConsoleBrowser;
 
   beforeAll(async () => {
-    buildConsole();
     database = await createTestDatabase();
     app = await openTestApp(database.url);
     api = new Api(app.url);

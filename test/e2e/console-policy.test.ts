@@ -1,5 +1,5 @@
 import { Api } from '../support/api';
-import { buildConsole, ConsoleBrowser, findBarriers, hasBrowser } from '../support/console';
+import { ConsoleBrowser, findBarriers, hasBrowser } from '../support/console';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { issueKey, keyIs } from '../support/keys';
 import { openTestApp, type OpenApp } from '../support/open-app';
@@ -42,7 +42,6 @@ const WIDER = `${RULES}  - id: echo
       .body;
 
   beforeAll(async () => {
-    buildConsole();
     database = await createTestDatabase();
     app = await openTestApp(database.url);
     api = new Api(app.url);

@@ -3,7 +3,7 @@ import { RecordStore } from '../../src/approvals/records/record-store';
 import { exportedLog } from '../../src/cli/audit/log-source';
 import { verifyChain } from '../../src/audit/verify-chain';
 import { Api } from '../support/api';
-import { buildConsole, ConsoleBrowser, findBarriers, hasBrowser } from '../support/console';
+import { ConsoleBrowser, findBarriers, hasBrowser } from '../support/console';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { issueKey, keyIs } from '../support/keys';
 import { openTestApp, type OpenApp } from '../support/open-app';
@@ -30,7 +30,6 @@ rules:
   let olivia: string;
 
   beforeAll(async () => {
-    buildConsole();
     database = await createTestDatabase();
     app = await openTestApp(database.url);
     api = new Api(app.url);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { Page } from 'playwright-core';
 import { Api } from '../support/api';
-import { buildConsole, ConsoleBrowser, findBarriers, hasBrowser } from '../support/console';
+import { ConsoleBrowser, findBarriers, hasBrowser } from '../support/console';
 import { issueKey, keyIs } from '../support/keys';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { openTestApp, type OpenApp } from '../support/open-app';
@@ -46,7 +46,6 @@ classes:
   let person: ConsoleBrowser;
 
   beforeAll(async () => {
-    buildConsole();
     database = await createTestDatabase();
     app = await openTestApp(database.url);
     api = new Api(app.url);
