@@ -138,8 +138,12 @@ async function compile(dependencies) {
   writeFileSync(join(COMPILED, 'LICENSES'), licences.join(`\n${'-'.repeat(80)}\n\n`));
 }
 
-/** Puts smaller programs in the place of those that the build made. */
-async function shrink() {
+/**
+ * Puts smaller programs in the place of those that the build made. Statements of modules that others import stay apart:
+ * Node.js looks for the names that a CommonJS module exports in its text, and does not find them in a merged one.
+ */
+async function shrink({ exports }) {
+  const offered = Object.values(exports).map((entry) => entry.default ?? entry);
   renameSync(PROGRAMS, BUILT);
   for (const file of readdirSync(BUILT, { recursive: true, withFileTypes: true })) {
     if (!file.isFile()) continue;
@@ -147,7 +151,10 @@ async function shrink() {
     const to = join(PROGRAMS, relative(BUILT, from));
     mkdirSync(dirname(to), { recursive: true });
     if (!to.endsWith('.js')) copyFileSync(from, to);
-    else writeFileSync(to, (await transform(readFileSync(from, 'utf8'), SMALL)).code);
+    else {
+      const minifySyntax = !offered.includes(`./${relative(CHECKOUT, to)}`);
+      writeFileSync(to, (await transform(readFileSync(from, 'utf8'), { ...SMALL, minifySyntax })).code);
+    }
   }
 }
 
@@ -163,7 +170,7 @@ function undo() {
 async function prepare() {
   const manifest = JSON.parse(readFileSync(MANIFEST, 'utf8'));
   await compile([...Object.keys(manifest.dependencies), ...Object.keys(manifest.optionalDependencies)]);
-  await shrink();
+  await shrink(manifest);
   copyFileSync(MANIFEST, KEPT);
   const installed = Object.entries(manifest.dependencies).filter(([name]) => !NAMES.includes(name));
   manifest.dependencies = Object.fromEntries(installed);
