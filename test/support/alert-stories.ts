@@ -189,7 +189,7 @@ export const STORIES: Readonly<Record<string, Story>> = {
 
   /** An agent that may run the tests runs them in a loop. */
   CountersignGrantBurst: async ({ api }) => {
-    const tests = { toolInput: { command: 'npm run test' }, cwd: '/srv/shop' };
+    const tests = { sessionId: 'a-loop', toolInput: { command: 'npm run test' }, cwd: '/srv/shop' };
     const { id } = await asked(api, tests);
     const path = `/api/approvals/${id}/grant-offers`;
     const { body } = await api.call<{ offers: { id: string }[] }>('operator', 'GET', path);
