@@ -1,4 +1,4 @@
-import { isQuiet, readQuietHours } from './rota';
+import { isQuiet, nextTime, readQuietHours } from './rota';
 
 /** One person as the policy document names them. */
 export interface Member {
@@ -45,12 +45,15 @@ export class Roster {
     );
   }
 
-  /** Names of the people whose quiet hours it is. */
-  quietAt(at: Date): readonly string[] {
-    return Object.entries(this.members).flatMap(([person, { quiet }]) => {
-      const hours = quiet === undefined ? null : readQuietHours(quiet);
-      return hours !== null && isQuiet(hours, at) ? [person] : [];
-    });
+  /** Names of the people whose quiet hours it is, each with the end of these. */
+  quietAt(at: Date): ReadonlyMap<string, Date> {
+    return new Map(
+      Object.entries(this.members).flatMap(([person, { quiet }]) => {
+        const hours = quiet === undefined ? null : readQuietHours(quiet);
+        if (hours === null || !isQuiet(hours, at)) return [];
+        return [[person, nextTime(hours.untilMinute, hours.zone, at)] as const];
+      }),
+    );
   }
 
   /** Name of the person who owns a key, compared without case and surrounding space; null: nobody. */

@@ -86,8 +86,8 @@ export function nextTime(minutes: number, zone: string, at: Date): Date {
   const local = DateTime.fromJSDate(at, { zone });
   for (let days = 0; ; days += 1) {
     const { year, month, day } = DateTime.utc(local.year, local.month, local.day).plus({ days });
-    const found = earliest({ year, month, day }, clock);
-    if (found > at) return found;
+    const later = moments({ year, month, day }, clock).filter((moment) => moment > at.getTime());
+    if (later.length > 0) return new Date(Math.min(...later));
   }
 }
 
@@ -105,14 +105,22 @@ export function localTime(at: Date, zone: string): string {
   return `${local.toFormat('HH:mm')} on ${local.toFormat('ccc d LLL')}, ${zone}`;
 }
 
-/** A local time that a clock shows twice is the first of both; one that it skips is as much later. */
-function earliest(
-  date: { readonly year: number; readonly month: number; readonly day: number },
-  { hour, minute, zone }: Pick<Handover, 'hour' | 'minute' | 'zone'>,
-): Date {
-  const moments = DateTime.fromObject({ ...date, hour, minute }, { zone }).getPossibleOffsets();
-  return new Date(Math.min(...moments.map((moment) => moment.toMillis())));
+interface Day {
+  readonly year: number;
+  readonly month: number;
+  readonly day: number;
 }
+
+type LocalTime = Pick<Handover, 'hour' | 'minute' | 'zone'>;
+
+/** A local time that a clock shows twice is the first of both. */
+const earliest = (day: Day, time: LocalTime): Date => new Date(Math.min(...moments(day, time)));
+
+/** The times at which a clock shows a local time, in milliseconds. One that it skips is as much later. */
+const moments = (day: Day, { hour, minute, zone }: LocalTime): number[] =>
+  DateTime.fromObject({ ...day, hour, minute }, { zone })
+    .getPossibleOffsets()
+    .map((moment) => moment.toMillis());
 
 function memberOf(members: readonly string[], turn: number): string {
   const member = members[((turn % members.length) + members.length) % members.length];

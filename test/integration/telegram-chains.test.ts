@@ -35,19 +35,13 @@ chains:
 let rig: TelegramRig;
 let sre: SandboxClient;
 let lead: SandboxClient;
+let admin: string;
 beforeAll(async () => {
   rig = await TelegramRig.start({ TELEGRAM_OPERATORS: '99:Somebody' });
   sre = new SandboxClient(rig.sandbox.url, SRE);
   lead = new SandboxClient(rig.sandbox.url, LEAD);
-  const admin = await issueKey(rig.database, 'admin', 'maria', 'maria');
-  await until('the policy is applied', async () => {
-    const response = await fetch(`${rig.app.url}/api/policy`, {
-      method: 'PUT',
-      headers: { authorization: `Bearer ${admin}`, 'content-type': 'application/yaml', 'if-none-match': '*' },
-      body: POLICY,
-    });
-    return response.status === 200;
-  });
+  admin = await issueKey(rig.database, 'admin', 'maria', 'maria');
+  await until('the policy is applied', () => applies(POLICY, { 'if-none-match': '*' }));
 });
 afterAll(() => rig.close());
 beforeEach(async () => {
@@ -55,6 +49,20 @@ beforeEach(async () => {
   for (const chat of [SRE, LEAD]) await rig.chat.change('chats', { chat, blocked: false });
   await rig.database.query('delete from direct_lanes');
 });
+
+async function applies(policy: string, condition: Record<string, string>): Promise<boolean> {
+  const headers = { authorization: `Bearer ${admin}`, 'content-type': 'application/yaml', ...condition };
+  const { status } = await fetch(`${rig.app.url}/api/policy`, { method: 'PUT', headers, body: policy });
+  return status === 200;
+}
+
+/** Replaces the active policy. */
+async function replacePolicy(policy: string): Promise<void> {
+  const [row] = await rig.database.query<{ version: string }>(
+    'select active_version as version from policy_state',
+  );
+  expect(await applies(policy, { 'if-match': `"${row?.version}"` })).toBe(true);
+}
 
 const production = { toolInput: { command: 'terraform apply' }, cwd: '/srv/shop' };
 
@@ -202,6 +210,31 @@ it('a person who has blocked the bot is asked no more before they start it again
   );
   await rig.chat.change('chats', { chat: LEAD, blocked: false });
   expect(await lead.cardsOf(approval.id)).toEqual([]);
+});
+
+it('a chat that the active policy names no more gets no card of a step that begins then', async () => {
+  const later = POLICY.replace(
+    '{ to: sre }, { after: 5m, to: leads }',
+    '{ to: everyone }, { after: 5m, to: sre }',
+  );
+  await replacePolicy(later);
+  try {
+    const approval = await rig.asked(production);
+    await rig.chat.card(approval.id);
+    await nextStepIsPlanned(approval, 1);
+    await replacePolicy(later.replace(/ {2}sre: .*\n/, '').replace(', { after: 5m, to: sre }', ''));
+    await passTime(approval);
+    await until('the step has begun', async () => (await auditOf(approval)).includes('approval.escalated'));
+    const [row] = await rig.database.query<{ data: string }>(
+      `select data from audit_log where approval_id = $1 and type = 'approval.escalated'`,
+      [approval.id],
+    );
+    expect(JSON.parse(row?.data ?? '')).toMatchObject({ lanes: [], removed: [`telegram:${SRE}`] });
+    expect(await rig.database.query(`select from outbox where lane = 'telegram:${SRE}'`)).toEqual([]);
+    expect(rig.events('escalation.destination-removed').at(-1)).toMatchObject({ approvalId: approval.id });
+  } finally {
+    await replacePolicy(POLICY);
+  }
 });
 
 it('runs the steps after a restart between them', async () => {

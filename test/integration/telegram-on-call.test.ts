@@ -14,19 +14,22 @@ const SRE = -1002;
 const hourFrom = (hours: number): string =>
   `${String((new Date().getUTCHours() + 24 + hours) % 24).padStart(2, '0')}:00`;
 
+const QUIET_UNTIL = hourFrom(2);
+
 /** It is Lena’s quiet hours. */
 const POLICY = `
 version: 1
 people:
   olivia: { telegram: ${OPERATOR_ID}, groups: [sre] }
   sam: { telegram: ${SAM}, groups: [sre] }
-  lena: { telegram: ${LENA}, groups: [leads], quiet: "${hourFrom(-1)}-${hourFrom(2)} UTC" }
+  lena: { telegram: ${LENA}, groups: [leads], quiet: "${hourFrom(-1)}-${QUIET_UNTIL} UTC" }
   paul: { telegram: ${PAUL}, groups: [leads] }
   maria: { groups: [leads] }
 destinations:
   everyone: { telegram: ${CHAT_ID} }
   sre: { telegram: ${SRE} }
   leads: { direct: [leads] }
+  lena: { direct: [lena] }
 rota:
   sre-duty: { members: [olivia], handover: "Mon 09:00 Europe/Berlin", every: 1w }
 rules:
@@ -34,17 +37,23 @@ rules:
     decision: ask
     match: { tool: [Bash], command: { mentions: [[terraform, apply]] } }
     class: critical
+  - id: night
+    decision: ask
+    match: { tool: [Bash], command: { mentions: [[night]] } }
+    class: night
   - id: releases
     decision: ask
     match: { tool: [Bash], command: { mentions: [[release]] } }
     class: release
 classes:
   release: { chain: release }
+  night: { chain: night }
   critical: { from: [sre, leads], chain: critical }
 chains:
   default: [ { to: everyone, mention: leads } ]
   critical: [ { to: sre, mention: sre-duty }, { after: 5m, to: leads } ]
   release: [ { to: leads } ]
+  night: [ { to: lena } ]
 `;
 
 interface DutyJson {
@@ -183,6 +192,26 @@ it('in their quiet hours a person gets no direct messages but those of the class
   });
   await lena?.card(emergency.id);
   expect(await lena?.cardsOf(release.id)).toEqual([]);
+});
+
+it('the last step waits for the end of quiet hours, and the request does not count as unreachable', async () => {
+  const lena = new SandboxClient(rig.sandbox.url, LENA);
+  await rig.chat.say('/start', { chat: LENA, user: LENA });
+  await until('the bot knows her', async () => {
+    const rows = await rig.database.query('select 1 from direct_lanes where id = $1', [String(LENA)]);
+    return rows.length === 1;
+  });
+  const approval = await rig.asked({ toolInput: { command: 'night' }, timeoutSeconds: 7200 });
+  await until('the step waits', () =>
+    rig.events('escalation.quiet').some(({ approvalId }) => approvalId === approval.id),
+  );
+  const waits = `from outbox join approvals on approvals.id = approval_id where approval_id = $1 and kind = 'step'`;
+  const [row] = await rig.database.query<{ due: string; unreachable: unknown }>(
+    `select to_char(available_at at time zone 'UTC', 'HH24:MI') as due, unreachable_at as unreachable ${waits}`,
+    [approval.id],
+  );
+  expect(row).toEqual({ due: QUIET_UNTIL, unreachable: null });
+  expect(await lena.cardsOf(approval.id)).toEqual([]);
 });
 
 it('/pending mine lists what waits for the one who asks, and not what they have decided', async () => {

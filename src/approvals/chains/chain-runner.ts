@@ -66,7 +66,7 @@ export class ChainRunner implements OnApplicationBootstrap, BeforeApplicationShu
         const { runs, looked } = await this.store.runDue(STEPS_AT_ONCE, this.quietAt);
         for (const run of runs) this.report(run);
         // A step that reaches nobody is due again.
-        if (looked === STEPS_AT_ONCE || runs.some(({ lanes, step }) => step !== null && lanes === 0))
+        if (looked === STEPS_AT_ONCE || runs.some((run) => 'lanes' in run && run.lanes === 0))
           this.woken = true;
       }
       this.failures.succeed();
@@ -75,7 +75,8 @@ export class ChainRunner implements OnApplicationBootstrap, BeforeApplicationShu
     }
   });
 
-  private readonly quietAt = (at: Date): readonly string[] => this.policy.people?.quietAt(at) ?? [];
+  private readonly quietAt = (at: Date): ReadonlyMap<string, Date> =>
+    this.policy.people?.quietAt(at) ?? new Map<string, Date>();
 
   private report({
     id,
@@ -83,15 +84,27 @@ export class ChainRunner implements OnApplicationBootstrap, BeforeApplicationShu
     ...run
   }: Awaited<ReturnType<ChainStore['runDue']>>['runs'][number]): void {
     const approval = { id, correlationId };
+    const fields = { correlationId, approvalId: id };
     if (run.cause === 'unreachable') {
-      const fields = { correlationId, approvalId: id };
       this.log.event('error', 'escalation.unreachable', fields, 'no step of the chain reaches anybody');
       this.events.publish(new NobodyReachable(approval));
       return;
     }
-    const { step, cause, lanes } = run;
-    const fields = { correlationId, approvalId: id, step, cause, lanes };
-    this.log.event('info', 'escalation.step', fields, 'a step of a chain began');
+    if (run.cause === 'quiet') {
+      const { step, until } = run;
+      const waits = 'the last step of a chain waits: it is the quiet hours of all its people';
+      this.log.event('info', 'escalation.quiet', { ...fields, step, until: until.toISOString() }, waits);
+      return;
+    }
+    const { step, cause, lanes, removed } = run;
+    if (removed !== null)
+      this.log.event(
+        'warn',
+        'escalation.destination-removed',
+        { ...fields, step, removed },
+        'a step of a chain names chats that the active policy names no more; they are not asked',
+      );
+    this.log.event('info', 'escalation.step', { ...fields, step, cause, lanes }, 'a step of a chain began');
     this.events.publish(new StepBegun(approval, step, cause, lanes));
   }
 }

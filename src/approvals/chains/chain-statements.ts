@@ -3,6 +3,7 @@ import { POLICY_JSON } from '../policy-column';
 import { IS_SHOWN_IN } from '../../outbox/shown';
 import { requeueOutcomes, showCards } from '../../outbox/outbox-work';
 import { IS_ADDRESSED, IS_LANE_OF_PERSON } from '../../people/direct-lanes';
+import { NAMED_LANES } from '../../policy/named-lanes';
 
 /** JavaScript dates hold milliseconds. */
 const NOW = `date_trunc('milliseconds', now())`;
@@ -26,12 +27,19 @@ const IS_REACHED = (
         where card.approval_id = step.approval_id and card.kind = 'card' and card.lane = ${lane}
           and card.dead_at is null and card.refused_at is null))`;
 
+/** Lanes of the step that the active policy names no more; null: none. */
+const REMOVED = `(select json_agg(lane order by lane) from fixed where fixed.id = begun.id and not is_named)`;
+
 /**
  * Parameters: ids of locked steps, names of the people whose quiet hours it is, who get direct messages only of the class
- * critical, and lanes. Runs each step once. A claim that has ended goes, and the cards offer it anew: nothing followed it. A row
- * holds the steps of its chain, the place of the next one (`at`), its time (`dueMs`; absent: now, null: no step is left), and
- * the lanes of the last one (`asked`). A step begins at its time, or as soon as no lane of the step before shows the request or may still show it. If that is so behind the last step, and no
- * message shows the request anywhere, or may still show it, nobody can be reached. A settled request has no further step.
+ * critical, lanes, and the ends of those hours. Runs each step once. A step asks only in lanes that the active policy names, so
+ * that no chat which it names no more gets a card. The last step waits for the first of its people if all are in their quiet
+ * hours. A claim that has ended goes, and the cards offer it anew: nothing followed it.
+ *
+ * A row holds the steps of its chain, the place of the next one (`at`), its time (`dueMs`; absent: now, null: no step is left),
+ * and the lanes of the last one (`asked`). A step begins at its time, or as soon as no lane of the step before shows the request
+ * or may still show it. If that is so behind the last step, and no message shows the request anywhere, or may still show it,
+ * nobody can be reached. A settled request has no further step.
  */
 export const RUN_STEPS: Statement = {
   name: 'chain-run',
@@ -49,20 +57,33 @@ export const RUN_STEPS: Statement = {
       at > 0 and not exists (select from jsonb_array_elements_text(chain -> 'asked') as asked (lane)
         where ${IS_REACHED('asked.lane')}) as has_failed
     from found as step
-  ), begun as materialized (
+  ), ready as materialized (
     select * from judged as step where is_open and at < steps and (is_due or has_failed)
-  ), targets as materialized (
-    select begun.id, fixed.lane from begun cross join jsonb_array_elements_text(next -> 'lanes') as fixed (lane)
-    union
-    select begun.id, direct.lane from begun
+  ), named as materialized (${NAMED_LANES('$3')}
+  ), fixed as materialized (
+    select ready.id, lane, lane in (select lane from named) as is_named
+    from ready cross join jsonb_array_elements_text(next -> 'lanes') as lanes (lane)
+  ), addressed as materialized (
+    select ready.id, direct.lane, case when not ready.is_critical then quiet.until end as quiet_until
+    from ready
       join policy_state on jsonb_array_length(next -> 'direct') > 0
       join people on people.version = policy_state.active_version and ${IS_ADDRESSED(`next -> 'direct'`)}
       join direct_lanes as direct on ${IS_LANE_OF_PERSON}
-    where eligible_person(begun.owner, begun.required, direct.kind, direct.id) is not null
-      and (begun.is_critical or people.name <> all ($2::text[]))
+      left join unnest($2::text[], $4::timestamptz[]) as quiet (name, until) on quiet.name = people.name
+    where eligible_person(ready.owner, ready.required, direct.kind, direct.id) is not null
+  ), waiting as materialized (
+    select * from ready join (select id, min(quiet_until) as until from addressed
+      group by id having bool_and(quiet_until is not null)) as asleep using (id)
+    where at + 1 = steps
+  ), begun as materialized (
+    select * from ready where id not in (select id from waiting)
+  ), targets as materialized (
+    select id, lane from fixed where is_named
+    union
+    select id, lane from addressed where quiet_until is null
   ), queued as (${showCards('(select approval_id, lane from targets join begun using (id)) as wanted')}
   ), lapsed as (
-    update approvals set claim = null from begun
+    update approvals set claim = null from ready
     where approvals.id = approval_id and (approvals.claim ->> 'until')::timestamptz <= now() returning approvals.id
   ), redrawn as (${requeueOutcomes({ of: 'lapsed', lanes: '$3', urgency: 'outcome' })}
   ), unreachable as (
@@ -77,8 +98,9 @@ export const RUN_STEPS: Statement = {
     insert into audit_log (at, type, actor, approval_id, correlation_id, data)
     select ${NOW}, 'approval.escalated', 'system:chain', approval_id, correlation_id, json_build_object('step', at + 1,
       'cause', case when is_due then 'time' else 'undeliverable' end,
-      'lanes', array(select lane from targets where targets.id = begun.id order by lane))::text
-    from begun where at > 0
+      'lanes', array(select lane from targets where targets.id = begun.id order by lane),
+      'removed', ${REMOVED})::text
+    from begun where at > 0 or ${REMOVED} is not null
     union all
     select ${NOW}, 'approval.unreachable', 'system:chain', id, correlation_id, '{}' from unreachable
   ), gone as (
@@ -89,7 +111,9 @@ export const RUN_STEPS: Statement = {
       not exists (select from targets where targets.id = begun.id) as is_empty
     from begun
     union all
-    select id, chain, false from judged where is_open and id not in (select id from begun)
+    select id, chain || jsonb_build_object('dueMs', ceil(extract(epoch from until) * 1000)), false from waiting
+    union all
+    select id, chain, false from judged where is_open and id not in (select id from ready)
   ), rescheduled as (
     update outbox set data = planned.chain::text, available_at = case when is_empty then now()
       else coalesce(to_timestamp((planned.chain ->> 'dueMs')::float8 / 1000), 'infinity') end
@@ -97,10 +121,12 @@ export const RUN_STEPS: Statement = {
   )
   select approval_id as id, correlation_id as "correlationId", at + 1 as step,
     case when is_due then 'time' else 'undeliverable' end as cause,
-    (select count(*)::int from targets where targets.id = begun.id) as lanes
+    (select count(*)::int from targets where targets.id = begun.id) as lanes, ${REMOVED} as removed, null as until
   from begun
   union all
-  select id, correlation_id, null, 'unreachable', 0 from unreachable`,
+  select approval_id, correlation_id, at + 1, 'quiet', 0, null, until from waiting
+  union all
+  select id, correlation_id, null, 'unreachable', 0, null, null from unreachable`,
 };
 
 /** Parameters: approval, lane. The names that the newest step of the lane that has begun mentions. */

@@ -3,13 +3,20 @@ import { Database } from '../../database/database';
 import { Lanes } from '../../outbox/lanes';
 import { LOCK_DUE_STEPS, MENTIONS, RUN_STEPS } from './chain-statements';
 
-/** A step that began, or a chain whose steps all reach nobody. */
+/** A step that began, the last one that waits for the end of quiet hours, or a chain whose steps all reach nobody. */
 export type StepRun = {
   readonly id: string;
   readonly correlationId: string;
 } & (
-  | { readonly cause: 'time' | 'undeliverable'; readonly step: number; readonly lanes: number }
-  | { readonly cause: 'unreachable'; readonly step: null; readonly lanes: number }
+  | {
+      readonly cause: 'time' | 'undeliverable';
+      readonly step: number;
+      readonly lanes: number;
+      /** Lanes of the step that the active policy names no more; null: none. */
+      readonly removed: readonly string[] | null;
+    }
+  | { readonly cause: 'quiet'; readonly step: number; readonly until: Date }
+  | { readonly cause: 'unreachable' }
 );
 
 /** The steps of chains, which wait in the outbox. */
@@ -29,22 +36,21 @@ export class ChainStore {
   /**
    * Runs steps that are due, in one transaction: a crash leaves each as it was, or done.
    *
-   * @param quietAt names of the people who get no direct messages at a time
-   * @returns the steps that began, and the number of those that were looked at
+   * @param quietAt the people who get no direct messages at a time, each with the end of that
+   * @returns the steps that began or wait, and the number of those that were looked at
    */
   runDue(
     limit: number,
-    quietAt: (at: Date) => readonly string[],
+    quietAt: (at: Date) => ReadonlyMap<string, Date>,
   ): Promise<{ readonly runs: readonly StepRun[]; readonly looked: number }> {
     return this.database.transaction(async (query) => {
       const due = await query<{ id: string; now: Date }>(LOCK_DUE_STEPS, [limit]);
       const [first] = due;
       if (first === undefined) return { runs: [], looked: 0 };
       const ids = due.map(({ id }) => id);
-      return {
-        runs: await query<StepRun>(RUN_STEPS, [ids, quietAt(first.now), this.lanes.current]),
-        looked: ids.length,
-      };
+      const quiet = quietAt(first.now);
+      const values = [ids, [...quiet.keys()], this.lanes.current, [...quiet.values()]];
+      return { runs: await query<StepRun>(RUN_STEPS, values), looked: ids.length };
     });
   }
 }

@@ -42,7 +42,9 @@ export class FatigueJob implements OnApplicationBootstrap, BeforeApplicationShut
     await this.run.current();
   }
 
-  private readonly quietAt = (at: Date): readonly string[] => this.policy.people?.quietAt(at) ?? [];
+  private readonly quietAt = (at: Date): readonly string[] => [
+    ...(this.policy.people?.quietAt(at).keys() ?? []),
+  ];
 
   /** Sends what is due; a call during a run joins it. Never rejects. */
   readonly run = singleFlight(async () => {

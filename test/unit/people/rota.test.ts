@@ -89,6 +89,14 @@ describe('a time of day', () => {
   ])('is %s', (_, moment, next) => {
     expect(utc(nextTime(18 * 60, 'Europe/Berlin', at(moment)))).toBe(next);
   });
+
+  it.each([
+    ['once before both', '2026-10-24T23:00:00Z', '2026-10-25T00:45:00Z'],
+    ['again before the second', '2026-10-25T01:30:00Z', '2026-10-25T01:45:00Z'],
+    ['tomorrow behind both', '2026-10-25T01:45:00Z', '2026-10-26T01:45:00Z'],
+  ])('that a clock shows twice is %s', (_, moment, next) => {
+    expect(utc(nextTime(2 * 60 + 45, 'Europe/Berlin', at(moment)))).toBe(next);
+  });
 });
 
 describe('quiet hours', () => {
