@@ -27,6 +27,7 @@ import type { Entity } from './database/data-source';
 import { LeaseEntity } from './database/lease.entity';
 import { ReplicaEntity } from './database/replica.entity';
 import { LaneStateEntity, OutboxEntity, OutboxLaneEntity } from './outbox/outbox.entities';
+import { OidcProviderEntity } from './people/oidc/oidc-provider.entity';
 import { OidcSignInEntity } from './people/oidc/oidc-sign-in.entity';
 import {
   PasskeyChallengeEntity,
@@ -81,6 +82,7 @@ export const ENTITIES: readonly Entity[] = [
   PersonEntity,
   PasskeyEntity,
   PasskeyInviteEntity,
+  OidcProviderEntity,
   OidcSignInEntity,
   PasskeyChallengeEntity,
   DirectLaneEntity,

@@ -34,6 +34,7 @@ export const TABLE_RIGHTS = {
   lane_states: CHANGE,
   lanes: CHANGE,
   leases: CHANGE,
+  oidc_provider: CHANGE,
   oidc_sign_ins: CHANGE,
   outbox: CHANGE,
   outbox_lanes: CHANGE,

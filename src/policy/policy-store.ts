@@ -4,6 +4,7 @@ import { auditName, type Actor } from '../kernel/actor';
 import type { News, PolicyChange } from '../kernel/announcement';
 import { Lanes } from '../outbox/lanes';
 import { announce } from '../outbox/outbox-work';
+import { endPeopleGone, LOCK_PASSKEYS_OF_GONE } from '../people/people-gone';
 import { PolicyVersionEntity } from './policy.entities';
 
 /** A version of the policy document. */
@@ -66,7 +67,7 @@ const STATE: Statement = {
 
 /**
  * Parameters: replaced version, version, document, source, cause, actor, level, lanes, news. The state's row serializes changes: the
- * second of two has a stale version and changes nothing.
+ * second of two has a stale version and changes nothing. Runs after {@link LOCK_GONE} in its transaction.
  */
 const APPLY: Statement = {
   name: 'policy-apply',
@@ -77,15 +78,12 @@ const APPLY: Statement = {
     update policy_state set active_version = $2
     where active_version is not distinct from $1::text and not exists (select from older)
     returning ${NOW} as at
-  ), kept as (
+  ), ${endPeopleGone({ of: 'activated', document: '$3', replaced: '$1', actor: '$6', lanes: '$8' })}, kept as (
     insert into policy_versions (version, document, source, created_at) select $2, $3, $4, at from activated
     on conflict (version) do nothing
   ), named as (
     insert into people (version, name, telegram, groups, email, subject)
-    select $2, key, (value ->> 'telegram')::bigint,
-      array(select json_array_elements_text(coalesce(value -> 'groups', '[]'))), lower(value ->> 'email'),
-      value ->> 'subject'
-    from activated, json_each(coalesce($3::json -> 'people', '{}'))
+    select $2, present.* from activated cross join present
     on conflict do nothing
   ), recorded as (
     insert into policy_activations (version, cause, actor, at) select $2, $5, $6, at from activated
@@ -101,6 +99,9 @@ const APPLY: Statement = {
   select (select at from activated) as at, (select id from older) as older, (select version from older) as build,
     (select count(sent) from woken) as all_woken`,
 };
+
+/** Parameters: document. */
+const LOCK_GONE: Statement = { name: 'policy-lock-gone', text: LOCK_PASSKEYS_OF_GONE };
 
 /** Parameters: actor, lanes, news. */
 const STOP: Statement = {
@@ -169,25 +170,19 @@ export class PolicyStore {
     return this.database.rows(PolicyVersionEntity, (rows) => rows.findOneBy({ version }));
   }
 
-  /** Makes a version active, all or nothing, in one statement. */
+  /** Makes a version active, all or nothing, and ends what people have whom it does not name. */
   async apply(change: Change): Promise<Applied> {
     const { document, source, level, ...named } = change;
     const { replaces, version, cause, by } = named;
     const news: News = { event: 'policy-applied', ...named };
-    const [row] = await this.database.query<{ at: Date | null; older: string | null; build: string | null }>(
-      APPLY,
-      [
-        replaces,
-        version,
-        document,
-        source,
-        cause,
-        auditName(by),
-        level,
-        this.lanes.current,
+    const values = [replaces, version, document, source, cause, auditName(by), level, this.lanes.current];
+    const [row] = await this.database.transaction(async (query) => {
+      await query(LOCK_GONE, [document]);
+      return query<{ at: Date | null; older: string | null; build: string | null }>(APPLY, [
+        ...values,
         JSON.stringify(news),
-      ],
-    );
+      ]);
+    });
     if (row?.at) return { kind: 'applied', at: row.at };
     if (row?.older) return { kind: 'unsupported', replica: row.older, build: row.build ?? 'unknown' };
     return { kind: 'stale' };

@@ -12,17 +12,21 @@ const LIVE_OF = (table: string): string =>
   `${table}.created_at > now() - interval '12 hours' and ${table}.used_at > now() - interval '30 minutes'`;
 const LIVE = LIVE_OF('console_sessions');
 
-const audited = (type: string, from: string) => `
+const audited = (type: string, from: string, data = `'{}'`) => `
   insert into audit_log (at, type, actor, correlation_id, data)
-  select ${NOW}, '${type}', $3, $4, '{}' from ${from}`;
+  select ${NOW}, '${type}', $3, $4, ${data} from ${from}`;
 
 /** Sessions of one key, passkey or person of the provider; the one that was used least recently makes room. */
 const MAX_PER_HOLDER = 20;
 
+/** The account at the provider, so that the log names the one that acted. */
+const ACCOUNT = `case when oidc_person is null then '{}' else json_build_object('person', oidc_person,
+    'issuer', oidc_issuer, 'subject', oidc_subject, 'email', oidc_email)::text end`;
+
 /**
  * Parameters: digest of the session, digest of the key, actor, correlation id, digest of the page's secret, digest of the
- * session that the browser brought, passkey; person, subject and e-mail at the OpenID provider. Removes that one and ended
- * sessions.
+ * session that the browser brought, passkey; person, subject and e-mail at the OpenID provider, and its
+ * issuer. Removes that one and ended sessions.
  */
 const OPEN: Statement = {
   name: 'session-open',
@@ -36,17 +40,18 @@ const OPEN: Statement = {
   ),
   opened as (
     insert into console_sessions (digest, key_digest, page_digest, created_at, used_at, passkey_id, oidc_person,
-      oidc_subject, oidc_email)
-    values ($1, $2, $5, ${NOW}, ${NOW}, $7, $8, $9, $10)
-    returning digest
+      oidc_subject, oidc_email, oidc_issuer)
+    values ($1, $2, $5, ${NOW}, ${NOW}, $7, $8, $9, $10, $11)
+    returning *
   )
-  ${audited('console.signed-in', 'opened')}`,
+  ${audited('console.signed-in', 'opened', ACCOUNT)}`,
 };
 
-/** A session of a passkey ends with it, and with its person; one of the OpenID provider when the policy names its account no more. */
+/** A session of a passkey ends with it, and with its person; one of the OpenID provider with that provider, and when the policy names its account no more. */
 const OF_HOLDER = (operators: string): string =>
   `(passkey_id is null or (k.revoked_at is null and ${KNOWN_PERSON('k.person', operators)}))
-  and (s.oidc_person is null or ${HOLDS_ACCOUNT('s')})`;
+  and (s.oidc_person is null
+    or (s.oidc_issuer = (select issuer from oidc_provider) and ${HOLDS_ACCOUNT('s')}))`;
 
 /**
  * Parameters: digest of the session, whether this is a use of it, `TELEGRAM_OPERATORS`. Writes a use at most once a minute, so
@@ -141,12 +146,14 @@ const valuesOf = ({ digest, keyDigest, actor }: SignIn) => [
 @Injectable()
 export class SessionStore {
   private readonly operators: readonly string[];
+  private readonly issuer: string | null;
 
   constructor(
     private readonly database: Database,
     @Inject(CONFIG) config: Config,
   ) {
     this.operators = operatorNames(config);
+    this.issuer = config.oidc?.issuer ?? null;
   }
 
   /**
@@ -158,7 +165,7 @@ export class SessionStore {
     brought: Buffer | null,
     { passkeyId, oidc }: Holder,
   ): Promise<void> {
-    const account = [oidc?.person ?? null, oidc?.subject ?? null, oidc?.email ?? null];
+    const account = oidc ? [oidc.person, oidc.subject, oidc.email, this.issuer] : [null, null, null, null];
     await this.database.query(OPEN, [...valuesOf(signIn), pageDigest, brought, passkeyId, ...account]);
   }
 

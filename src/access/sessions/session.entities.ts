@@ -19,6 +19,10 @@ export class ConsoleSessionEntity {
   @Column('text', { name: 'oidc_person', nullable: true })
   oidcPerson!: string | null;
 
+  /** The `issuer` of that provider. */
+  @Column('text', { name: 'oidc_issuer', nullable: true })
+  oidcIssuer!: string | null;
+
   /** The person's `sub` there. */
   @Column('text', { name: 'oidc_subject', nullable: true })
   oidcSubject!: string | null;

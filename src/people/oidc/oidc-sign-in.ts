@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { randomBytes } from 'node:crypto';
 import type { Configuration } from 'openid-client';
 import { digestOf } from '../../access/api-key';
@@ -26,7 +26,7 @@ export interface OidcPerson extends OidcAccount {
 
 /** Signs people in at the OpenID provider of the installation. The active policy names them; nobody else comes in. */
 @Injectable()
-export class OidcSignIn {
+export class OidcSignIn implements OnModuleInit {
   private discovered: { readonly configuration: Promise<Configuration>; readonly atMs: number } | null = null;
 
   constructor(
@@ -35,6 +35,16 @@ export class OidcSignIn {
     private readonly log: Log,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
+
+  /** Ends what accounts of another provider may still do. */
+  async onModuleInit(): Promise<void> {
+    const ended = await this.store.haveProvider(this.config.oidc?.issuer ?? null);
+    if (ended === null) return;
+    const fields = { provider: this.provider, ...ended };
+    const replaced =
+      'the sign-in provider is another one; sessions and open decisions of the one before have ended';
+    this.log.event('warn', 'console.oidc-provider-replaced', fields, replaced);
+  }
 
   /** Host name of the provider; null: there is none. */
   get provider(): string | null {

@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { PEOPLE_WITH_ACCOUNT, type OidcAccount } from '../../access/oidc-account';
 import { Database, PERSON_WAITS_MS, type Statement } from '../../database/database';
+import { Lanes } from '../../outbox/lanes';
+import { requeueOutcomes } from '../../outbox/outbox-work';
 
 const NOW = `date_trunc('milliseconds', now())`;
 
@@ -33,6 +35,39 @@ const FIND_PEOPLE: Statement = {
   text: PEOPLE_WITH_ACCOUNT('$1::text', '$2::text'),
 };
 
+/**
+ * Parameters: issuer, or null; lanes. If another one was there before, ends the sessions of its accounts, and their decisions about
+ * pending requests. Replicas that still have the other one open no session that any replica accepts.
+ */
+const HAVE_PROVIDER: Statement = {
+  name: 'oidc-have-provider',
+  text: `
+  with replaced as (
+    update oidc_provider set issuer = $1 where issuer is distinct from $1 returning ${NOW} as at
+  ), ended as (
+    delete from console_sessions using replaced where oidc_person is not null returning digest
+  ), undecided as (
+    delete from decisions using replaced, approvals
+    where approvals.id = approval_id and approvals.status = 'pending' and by_kind = 'console' and by_id like 'oidc:%'
+    returning approvals.id, correlation_id, verdict, by_kind || ':' || by_id as account, at
+  ), audited as (
+    insert into audit_log (at, type, actor, approval_id, correlation_id, data)
+    select at, 'approval.taken-back', 'system:oidc', id, correlation_id,
+      json_build_object('decision', verdict, 'of', account, 'reason', 'provider-replaced')::text
+    from undecided order by id
+  ), reopened as (
+    select distinct id from undecided order by id
+  ), shown as (${requeueOutcomes({ of: 'reopened', lanes: '$2', urgency: 'outcome' })}
+  )
+  select (select count(*)::int from ended) as sessions, (select count(*)::int from undecided) as decisions from replaced`,
+};
+
+/** The number of things that ended with the provider before. */
+export interface ReplacedProvider {
+  readonly sessions: number;
+  readonly decisions: number;
+}
+
 /** A sign-in that has begun. */
 export interface BegunSignIn {
   readonly nonce: string;
@@ -42,7 +77,17 @@ export interface BegunSignIn {
 /** The table of sign-ins at the OpenID provider; times are the database's. */
 @Injectable()
 export class OidcStore {
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly lanes: Lanes,
+  ) {}
+
+  /** @param issuer null: there is no provider. @returns null: it was this one before */
+  async haveProvider(issuer: string | null): Promise<ReplacedProvider | null> {
+    const values = [issuer, this.lanes.current];
+    const [replaced] = await this.database.query<ReplacedProvider>(HAVE_PROVIDER, values);
+    return replaced ?? null;
+  }
 
   async begin(state: Buffer, browser: Buffer, { nonce, codeVerifier }: BegunSignIn): Promise<void> {
     await this.database.query(BEGIN, [state, browser, nonce, codeVerifier]);

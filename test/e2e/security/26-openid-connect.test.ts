@@ -166,11 +166,13 @@ it('the verified e-mail of a person opens a session, which decides as the person
     id: 'oidc:olivia',
     name: 'olivia',
   });
-  expect(await database.query(`select actor from audit_log where type = 'console.signed-in'`)).toContainEqual(
-    {
-      actor: 'console:oidc:olivia',
-    },
-  );
+  const { sub: subject, email } = OLIVIA;
+  expect(
+    await database.query(`select actor, data::json from audit_log where type = 'console.signed-in'`),
+  ).toContainEqual({
+    actor: 'console:oidc:olivia',
+    data: { person: 'olivia', issuer: provider.issuer, subject, email },
+  });
 });
 
 it('the database and the log have no token of a sign-in', async () => {
@@ -328,6 +330,50 @@ describe('a session ends within a second', () => {
     await ended;
     expect(await olivia.isSignedIn).toBe(false);
   });
+});
+
+it('the decision of an account ends when the policy gives it to its person no more, also if it does so again', async () => {
+  const { body: asked } = await api.enqueue({ toolInput: { command: 'terraform apply' } });
+  const olivia = new Browser();
+  await olivia.signIn(OLIVIA);
+  expect((await olivia.approve(asked.id)).decisions).toHaveLength(1);
+  await apply(PEOPLE.replace('email: Olivia@Example.org', 'email: olivia@another.example'));
+  await apply(PEOPLE);
+  expect((await api.get(asked.id)).body.decisions).toEqual([]);
+  expect(await olivia.isSignedIn).toBe(false);
+  expect(
+    await database.query(
+      `select actor, data::json from audit_log where approval_id = $1 and type = 'approval.taken-back'`,
+      [asked.id],
+    ),
+  ).toEqual([
+    {
+      actor: 'api:nora',
+      data: { decision: 'approved', of: 'console:oidc:olivia', reason: 'account-removed' },
+    },
+  ]);
+});
+
+it('sessions and decisions of a provider end when a replica starts with another one', async () => {
+  const { body: asked } = await api.enqueue({ toolInput: { command: 'terraform apply' } });
+  const olivia = new Browser();
+  await olivia.signIn(OLIVIA);
+  expect((await olivia.approve(asked.id)).decisions).toHaveLength(1);
+  const another = await openTestApp(database.url, {
+    OIDC_ISSUER: 'https://login.another.example',
+    OIDC_CLIENT_ID: CLIENT.id,
+    OIDC_CLIENT_SECRET: CLIENT.secret,
+  });
+  try {
+    expect(await olivia.isSignedIn).toBe(false);
+    expect((await api.get(asked.id)).body.decisions).toEqual([]);
+    // The replica with the provider from before opens no session that counts.
+    await olivia.signIn(OLIVIA);
+    expect(await olivia.isSignedIn).toBe(false);
+  } finally {
+    await another.close();
+    await database.query('update oidc_provider set issuer = $1', [provider.issuer]);
+  }
 });
 
 it('signing out everywhere ends all sessions of the person', async () => {

@@ -143,17 +143,26 @@ async function signedIn(person: string): Promise<Signer> {
 let olivia: Signer;
 let sam: Signer;
 let key: string;
+let admin: string;
 
-beforeAll(async () => {
-  const admin = await issueKey(service.database, 'admin', 'maria', 'maria');
-  key = await issueKey(service.database, 'operator', 'olivia-laptop', 'olivia');
-  for (const each of [admin, key]) await keyIs(true, service.app.url, each);
+async function apply(policy: string): Promise<void> {
+  const headers = { authorization: `Bearer ${admin}`, 'content-type': 'application/yaml' };
+  const active = await fetch(`${service.app.url}/api/policy`, { headers });
+  const { version } = (await active.json()) as { version: string | null };
+  const condition = version === null ? { 'if-none-match': '*' } : { 'if-match': version };
   const applied = await fetch(`${service.app.url}/api/policy`, {
     method: 'PUT',
-    headers: { authorization: `Bearer ${admin}`, 'content-type': 'application/yaml', 'if-none-match': '*' },
-    body: POLICY,
+    headers: { ...headers, ...condition },
+    body: policy,
   });
   expect(await applied.text()).toContain('sha256:');
+}
+
+beforeAll(async () => {
+  admin = await issueKey(service.database, 'admin', 'maria', 'maria');
+  key = await issueKey(service.database, 'operator', 'olivia-laptop', 'olivia');
+  for (const each of [admin, key]) await keyIs(true, service.app.url, each);
+  await apply(POLICY);
   olivia = await signedIn('olivia');
   sam = await signedIn('sam');
 });
@@ -493,6 +502,43 @@ const blocked = (count: number) =>
     );
     return waiting.length === count;
   });
+
+it('a person who leaves the policy and comes back has nothing from before', async () => {
+  const withTom = POLICY.replace('people:', 'people:\n  tom: { groups: [sre] }');
+  await apply(withTom);
+  const tom = await signedIn('tom');
+  const id = await ask('terraform destroy');
+  expect((await tom.approve(id)).body.decisions).toHaveLength(1);
+  const claimed = await ask('terraform destroy');
+  expect((await tom.send('POST', `/api/approvals/${claimed}/claim`)).status).toBe(200);
+  const override = `'duty', 'tom', now() + interval '1 hour', 'console:person:tom', now()`;
+  await service.database.query(`insert into rota_overrides values (${override})`);
+  await service.database.query(
+    `insert into policy_proposals (id, version, replaces, proposed_by, owner, created_at)
+     select uuid_v7(now()), active_version, active_version, 'person:tom', 'tom', now() from policy_state`,
+  );
+
+  await apply(POLICY);
+  await apply(withTom);
+
+  expect((await tom.send('GET', '/api/approvals')).status).toBe(401);
+  await expect(tom.signIn()).rejects.toThrow();
+  expect((await service.api.get(id)).body.decisions).toEqual([]);
+  expect((await service.api.get(claimed)).body).toMatchObject({ claimedBy: null });
+  for (const table of ['rota_overrides', 'policy_proposals'])
+    expect(await service.database.query(`select from ${table}`)).toEqual([]);
+  const audited = await service.database.query<{ type: string }>(
+    `select type from audit_log where data like '%"person-removed"%' order by type`,
+  );
+  expect(audited.map(({ type }) => type)).toEqual([
+    'approval.taken-back',
+    'passkey.revoked',
+    'policy.proposal-withdrawn',
+    'rota.override-ended',
+  ]);
+  expect((await olivia.send('GET', '/api/approvals')).status).toBe(200);
+  await apply(POLICY);
+});
 
 describe('a decision that is under way while its passkey is removed does not count:', () => {
   it.each([
