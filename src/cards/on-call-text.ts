@@ -7,7 +7,8 @@ import { visibleLine } from './visible-text/visible-text';
 const MAX_MESSAGE_LENGTH = 400;
 
 /** The words with which a person puts somebody on duty. */
-const HOW = '/oncall me 4h, /oncall sam until 18:00; with several rotas, the name of one first';
+const HOW =
+  '/oncall me 4h, /oncall sam until 18:00, or /oncall end; with several rotas, the name of one first';
 
 /** Answer to `/oncall`. */
 export function renderOnCall(duties: readonly Duty[]): RichText {

@@ -1,5 +1,6 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { ConsoleAdmins } from '../access/console-admins';
+import { PeopleStore } from '../people/people-store';
 import { ActivePolicy } from './active-policy';
 import { ApplyPolicyHandler } from './commands/apply-policy';
 import { ApproveProposalHandler, ProposePolicyHandler } from './commands/propose-policy';
@@ -10,6 +11,7 @@ import { GrantStore } from './grants/grant-store';
 import { ListGrantsHandler } from './grants/list-grants';
 import { RevokeGrantHandler } from './grants/revoke-grant';
 import { OpenGrants } from './grants/open-grants';
+import { EndOverrideHandler } from './on-call/end-override';
 import { FindMentionedHandler } from './on-call/find-mentioned';
 import { ListOnCallHandler } from './on-call/list-on-call';
 import { OnCallController } from './on-call/on-call.controller';
@@ -20,9 +22,11 @@ import { PolicyFile } from './policy-file';
 import { PolicyProposals } from './policy-proposals';
 import { PolicyStore } from './policy-store';
 import { DEFAULT_LIMITS, PolicyThreads, THREAD_LIMITS } from './policy-threads';
+import { PeopleController } from './people.controller';
 import { PolicyController } from './policy.controller';
 import { GetPolicyHandler, GetPolicyVersionHandler } from './queries/get-policy';
 import { ListActivationsHandler } from './queries/list-activations';
+import { ListPeopleHandler } from './queries/list-people';
 import { ListProposalsHandler } from './queries/list-proposals';
 import { AGENT_TOOLS, type ToolShapes } from './tool-shapes';
 
@@ -32,7 +36,7 @@ export class PolicyModule {
     return {
       module: PolicyModule,
       global: true,
-      controllers: [PolicyController, OnCallController],
+      controllers: [PolicyController, OnCallController, PeopleController],
       providers: [
         { provide: AGENT_TOOLS, useValue: shapes },
         PolicyStore,
@@ -49,6 +53,9 @@ export class PolicyModule {
         ListOnCallHandler,
         FindMentionedHandler,
         OverrideRotaHandler,
+        EndOverrideHandler,
+        PeopleStore,
+        ListPeopleHandler,
         ActivePolicy,
         { provide: ConsoleAdmins, useClass: PolicyAdmins },
         ApplyPolicyHandler,

@@ -135,6 +135,38 @@ it('a later override replaces the one before, and one that has ended counts no m
   expect(await onCall()).toMatchObject([{ person: 'olivia', override: null }]);
 });
 
+it('an override ends early, in the chat and over REST, with an audit row', async () => {
+  await rig.chat.ask('/oncall sam 4h');
+  expect(await rig.chat.ask('/oncall end', SAM)).toMatch(/^📟 Changed\nsre-duty: olivia until/);
+  await rig.chat.ask('/oncall sre-duty sam 4h');
+  expect(await rig.chat.ask('/oncall sre-duty end')).toContain('sre-duty: olivia until');
+  await rig.chat.ask('/oncall sam 4h');
+  const { status, body } = await rig.api.call<DutyJson>('operator', 'DELETE', '/api/on-call');
+  expect([status, body]).toMatchObject([200, { person: 'olivia', override: null }]);
+  expect((await rig.api.call('operator', 'DELETE', '/api/on-call?rota=night')).status).toBe(400);
+  expect((await rig.api.call('agent', 'DELETE', '/api/on-call')).status).toBe(403);
+  const ended = await rig.database.query<{ actor: string }>(
+    `select actor from audit_log where type = 'rota.override-ended' order by seq`,
+  );
+  expect(ended.map(({ actor }) => actor.split(':')[0])).toEqual(['telegram', 'telegram', 'api']);
+});
+
+it('REST lists the people with the ways in which they decide, and no account', async () => {
+  await rig.chat.ask('/oncall sam 4h');
+  const { body } = await rig.api.call<{ items: { name: string }[] }>('operator', 'GET', '/api/people');
+  expect(body.items.map(({ name }) => name)).toEqual(['lena', 'maria', 'olivia', 'paul', 'sam']);
+  expect(body.items.at(-1)).toEqual({
+    name: 'sam',
+    groups: ['sre'],
+    hasTelegram: true,
+    hasStarted: false,
+    passkeys: 0,
+    hasAccount: false,
+    onDuty: ['sre-duty'],
+  });
+  expect((await rig.api.call('agent', 'GET', '/api/people')).status).toBe(403);
+});
+
 it.each([
   ['/oncall tom 4h', 'The policy names nobody "tom"'],
   ['/oncall sam 200h', 'An override lasts a week at most'],

@@ -37,6 +37,18 @@ const OVERRIDE: Statement = {
   returning at`,
 };
 
+/** Parameters: rota, actor. Ends an override that lasts. */
+const END: Statement = {
+  name: 'rota-end-override',
+  withinMs: PERSON_WAITS_MS,
+  text: `
+  with ended as (
+    delete from rota_overrides where rota = $1 and until > now() returning rota, person
+  )
+  insert into audit_log (at, type, actor, data)
+  select ${NOW}, 'rota.override-ended', $2, json_build_object('rota', rota, 'person', person)::text from ended`,
+};
+
 interface Row {
   readonly now: Date;
   readonly rota: string | null;
@@ -60,6 +72,11 @@ export class OnCallStore {
       rota === null ? [] : [[rota, { person, until, by, at }]],
     );
     return { now: first.now, overrides: new Map(overrides) };
+  }
+
+  /** Ends the override of the rota, if there is one. */
+  async end(rota: string, by: Person): Promise<void> {
+    await this.database.query(END, [rota, auditName(by)]);
   }
 
   /** @returns false if nothing was stored: the policy has changed, or the end is not within a week from now */

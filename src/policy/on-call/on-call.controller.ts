@@ -1,4 +1,4 @@
-import { Body, Controller, Get, HttpCode, Post } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Post, Query } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { createZodDto } from 'nestjs-zod';
@@ -9,6 +9,7 @@ import { Allow } from '../../http/allow';
 import { InvalidInput } from '../../kernel/errors';
 import { ActivePolicy } from '../active-policy';
 import type { Duty } from './duties';
+import { EndOverrideCommand } from './end-override';
 import { ListOnCallQuery } from './list-on-call';
 import { OverrideRotaCommand } from './override-rota';
 
@@ -51,6 +52,12 @@ export class OverrideBodyDto extends createZodDto(
     }),
 ) {}
 
+export class EndOverrideQueryDto extends createZodDto(
+  z.strictObject({
+    rota: z.string().min(1, 'must not be empty').optional().meta({ description: 'Default: the only one.' }),
+  }),
+) {}
+
 @ApiTags('on-call')
 @ApiBearerAuth()
 @Controller('api/on-call')
@@ -81,6 +88,14 @@ export class OnCallController {
     return viewOf(
       await this.commands.execute(new OverrideRotaCommand(actorOf(caller), { rota, person: named, end })),
     );
+  }
+
+  @Delete()
+  @Allow('operator')
+  @ApiOperation({ summary: 'End an override, so that the turn of the rota counts again' })
+  @ApiOkResponse({ type: DutyView })
+  async end(@Query() { rota }: EndOverrideQueryDto, @Caller() caller: Identity) {
+    return viewOf(await this.commands.execute(new EndOverrideCommand(actorOf(caller), rota ?? null)));
   }
 
   private ownerOf({ owner }: Identity): string {

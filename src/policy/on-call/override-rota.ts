@@ -1,10 +1,11 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { Person } from '../../kernel/actor';
-import { DomainError, InvalidInput } from '../../kernel/errors';
+import { DomainError } from '../../kernel/errors';
 import { nextTime } from '../../people/rota';
 import { ActivePolicy } from '../active-policy';
 import { dutyAt, type Duty } from './duties';
 import { OnCallStore } from './on-call-store';
+import { invalid, rotaNamed } from './rota-named';
 
 const WEEK_MS = 7 * 24 * 3_600_000;
 
@@ -18,8 +19,6 @@ export interface Override {
   readonly person: string;
   readonly end: OverrideEnd;
 }
-
-const invalid = (path: string, message: string) => new InvalidInput([{ path, message }]);
 
 /**
  * Puts a person on duty instead of the rota's turn. Rejects with InvalidInput, which says what to write, or with DomainError
@@ -43,7 +42,7 @@ export class OverrideRotaHandler implements ICommandHandler<OverrideRotaCommand>
 
   async execute({ by, override: { rota: asked, person, end } }: OverrideRotaCommand): Promise<Duty> {
     const { people, rotas, version } = this.policy;
-    const [name, rota] = this.find(asked);
+    const [name, rota] = rotaNamed(rotas, asked);
     if (people === null || !people.has(person))
       throw invalid('person', `The policy names nobody "${person}": write a name of its "people".`);
     const { now } = await this.store.read();
@@ -57,19 +56,6 @@ export class OverrideRotaHandler implements ICommandHandler<OverrideRotaCommand>
     }
     const { overrides } = await this.store.read();
     return dutyAt([name, rotas.get(name) ?? rota], overrides.get(name), people, now);
-  }
-
-  private find(asked: string | null) {
-    const { rotas } = this.policy;
-    const names = [...rotas.keys()];
-    if (names.length === 0) throw invalid('rota', 'The active policy has no "rota".');
-    if (asked === null && names.length > 1)
-      throw invalid('rota', `The policy has several rotas, so name one: ${names.join(', ')}.`);
-    const name = asked ?? names[0] ?? '';
-    const rota = rotas.get(name);
-    if (rota === undefined)
-      throw invalid('rota', `There is no rota "${name}". The policy has ${names.join(', ')}.`);
-    return [name, rota] as const;
   }
 }
 

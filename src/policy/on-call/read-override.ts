@@ -14,6 +14,12 @@ export function readOverride(words: readonly string[], me: string): Override | n
   return { rota, person: person.toLowerCase() === 'me' ? me : person.toLowerCase(), end };
 }
 
+/** Reads `end`, or the name of a rota before it: the override of that rota ends. Null for anything else. */
+export function readEnd(words: readonly string[]): { readonly rota: string | null } | null {
+  if (words.length > 2 || words.at(-1)?.toLowerCase() !== 'end') return null;
+  return { rota: words.length === 2 ? (words[0] ?? null) : null };
+}
+
 function endOf(words: readonly string[]): readonly [end: OverrideEnd | null, rest: readonly string[]] {
   const last = words.at(-1) ?? '';
   if (words.at(-2)?.toLowerCase() === 'until') {

@@ -3,6 +3,7 @@ import { useState } from 'react';
 import { api, bodyOf } from './api';
 import { Empty, Failure, Loading, Moment } from './notes';
 import { beginAnother, enrol } from './passkey';
+import { RosterTable } from './roster-table';
 import { useOperator } from './stream-context';
 import { TEXTS } from './texts';
 
@@ -85,6 +86,7 @@ export function PeopleView() {
           </button>
         )}
       </div>
+      <RosterTable />
       <p className="hint">{T.note}</p>
       {add.error && (
         <p className="fault" role="alert">

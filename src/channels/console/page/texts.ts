@@ -49,6 +49,21 @@ export const TEXTS = {
     busy: 'Waiting for your device…',
     ignore: 'Sign in instead',
   },
+  roster: {
+    title: 'People of the policy',
+    note: 'People whom the active policy names, and the ways in which they decide.',
+    started: 'Bot started',
+    notStarted: 'Bot not started',
+    account: 'Named',
+    columns: {
+      person: 'Person',
+      groups: 'Groups',
+      onDuty: 'On duty',
+      telegram: 'Telegram',
+      passkeys: 'Passkeys',
+      account: 'OpenID account',
+    },
+  },
   people: {
     title: 'People',
     note: 'Passkeys with which people sign in and sign their decisions.',

@@ -43,7 +43,8 @@ import { GRANTS_SHOWN, renderGrants } from '../../../cards/grant-text';
 import { ListGrantsQuery } from '../../../policy/grants/list-grants';
 import { ListOnCallQuery } from '../../../policy/on-call/list-on-call';
 import { OverrideRotaCommand } from '../../../policy/on-call/override-rota';
-import { readOverride } from '../../../policy/on-call/read-override';
+import { EndOverrideCommand } from '../../../policy/on-call/end-override';
+import { readEnd, readOverride } from '../../../policy/on-call/read-override';
 import { Destination } from '../destination';
 import { IsCardQuery } from '../queries/is-card';
 import { CountUnsentQuery } from '../../../outbox/queries/count-unsent';
@@ -281,10 +282,14 @@ export class OperatorUpdates {
   private async onCall(message: Said['message'], by: Person): Promise<RichText> {
     const said = wordsOf(message);
     if (said.length === 0) return renderOnCall(await this.queries.execute(new ListOnCallQuery()));
+    const end = readEnd(said);
     const override = readOverride(said, by.name);
-    if (override === null) return renderOverrideUnclear();
+    const change = end
+      ? new EndOverrideCommand(by, end.rota)
+      : override && new OverrideRotaCommand(by, override);
+    if (change === null) return renderOverrideUnclear();
     try {
-      return renderOverridden(await this.commands.execute(new OverrideRotaCommand(by, override)));
+      return renderOverridden(await this.commands.execute(change));
     } catch (error) {
       if (error instanceof InvalidInput)
         return renderOverrideRefused(error.errors.map(({ message: why }) => why).join(' '));
