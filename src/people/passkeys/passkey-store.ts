@@ -118,7 +118,7 @@ const LOCK: Statement = {
 /**
  * Runs after {@link LOCK} in its transaction. Parameters: id, actor, correlation id, lanes, news. With the passkey end its sessions;
  * of the account of its person, for a thief may have used it: the decisions about what is pending, except those that another
- * passkey signed, the grants, and the invitations and enrolments that it began.
+ * passkey signed, the grants, the proposals of a policy, and the invitations and enrolments that it began.
  */
 const REVOKE: Statement = {
   name: 'passkey-revoke',
@@ -153,6 +153,14 @@ const REVOKE: Statement = {
     from ungranted
   ), uninvited as (
     delete from passkey_invites using revoked where passkey_invites.made_by = 'console:person:' || revoked.person
+  ), unproposed as (
+    delete from policy_proposals using revoked where approved_at is null and proposed_by = 'person:' || revoked.person
+    returning policy_proposals.id, version, revoked.person, revoked_at
+  ), unproposed_audited as (
+    insert into audit_log (at, type, actor, correlation_id, data)
+    select revoked_at, 'policy.proposal-withdrawn', $2, $3, json_build_object('proposal', id, 'version', version,
+      'person', person, 'reason', 'passkey-removed')::text
+    from unproposed
   ), unbegun as (
     delete from passkey_challenges using revoked where subject::json ->> 'madeBy' = 'console:person:' || revoked.person
   ), audited as (

@@ -182,6 +182,13 @@ async function exportedRegistry() {
 
 const ask = async (command = 'terraform apply') =>
   (await service.api.enqueue({ toolInput: { command }, cwd: '/srv/shop' })).body.id;
+/** A proposal that waits for its second person. */
+const propose = (person: string) =>
+  service.database.query(
+    `insert into policy_proposals (id, version, replaces, proposed_by, owner, created_at)
+     select uuid_v7(now()), active_version, active_version, 'person:' || $1::text, $1, now() from policy_state`,
+    [person],
+  );
 const statusOf = async (id: string) => (await service.api.get(id)).body.status;
 const claimsOf = ({ receipt }: ApprovalJson) =>
   JSON.parse(Buffer.from(String(receipt).split('.')[1] ?? '', 'base64url').toString()) as {
@@ -459,7 +466,7 @@ it('a passkey that is removed takes its counted decisions with it, also where it
   expect((await sam.approve(id)).body.status).toBe('pending');
 });
 
-it('what a session of a removed passkey did without a signature ends with it: a decision and a grant', async () => {
+it('what a session of a removed passkey did without a signature ends with it: a decision, a grant and a proposal', async () => {
   const thief = await signedIn('olivia');
   const shownTo = async (signer: Signer, id: string) =>
     (await signer.send<{ displayDigest: string }>('GET', `/api/approvals/${id}/display`)).body.displayDigest;
@@ -482,8 +489,10 @@ it('what a session of a removed passkey did without a signature ends with it: a 
     displayDigest: await shownTo(thief, granted),
   };
   expect((await thief.send('POST', '/api/grants', grant)).status).toBe(201);
+  await propose('olivia');
   await olivia.send('DELETE', `/console/passkeys/${thief.passkey.credentialId}`);
   expect((await service.api.get(counted)).body.decisions).toEqual([]);
+  expect(await service.database.query('select from policy_proposals')).toEqual([]);
   expect((await approve(sam, counted)).status).toBe('pending');
   expect((await service.api.get(signed)).body.decisions).toHaveLength(1);
   await until('the grant has ended', async () => (await statusOf(await ask('npm run lint'))) === 'pending');
@@ -493,15 +502,6 @@ it('what a session of a removed passkey did without a signature ends with it: a 
   );
   expect(ended).toEqual([{ actor: 'console:person:olivia', cause: 'passkey' }]);
 });
-
-/** Until so many statements of this test’s database wait for a lock. */
-const blocked = (count: number) =>
-  until('statements wait', async () => {
-    const waiting = await service.database.query(
-      `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
-    );
-    return waiting.length === count;
-  });
 
 it('a person who leaves the policy and comes back has nothing from before', async () => {
   const withTom = POLICY.replace('people:', 'people:\n  tom: { groups: [sre] }');
@@ -513,10 +513,7 @@ it('a person who leaves the policy and comes back has nothing from before', asyn
   expect((await tom.send('POST', `/api/approvals/${claimed}/claim`)).status).toBe(200);
   const override = `'duty', 'tom', now() + interval '1 hour', 'console:person:tom', now()`;
   await service.database.query(`insert into rota_overrides values (${override})`);
-  await service.database.query(
-    `insert into policy_proposals (id, version, replaces, proposed_by, owner, created_at)
-     select uuid_v7(now()), active_version, active_version, 'person:tom', 'tom', now() from policy_state`,
-  );
+  await propose('tom');
 
   await apply(POLICY);
   await apply(withTom);
@@ -539,6 +536,15 @@ it('a person who leaves the policy and comes back has nothing from before', asyn
   expect((await olivia.send('GET', '/api/approvals')).status).toBe(200);
   await apply(POLICY);
 });
+
+/** Until so many statements of this test’s database wait for a lock. */
+const blocked = (count: number) =>
+  until('statements wait', async () => {
+    const waiting = await service.database.query(
+      `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+    );
+    return waiting.length === count;
+  });
 
 describe('a decision that is under way while its passkey is removed does not count:', () => {
   it.each([
