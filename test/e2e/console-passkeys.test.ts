@@ -120,6 +120,8 @@ if (!hasBrowser) console.warn('SKIPPED: passkeys were not tested, there is no br
       await each.getByRole('link', { name: 'People' }).click();
       await each.getByText('Invite to a further passkey').first().click();
     }
+    const roster = page.getByRole('region', { name: 'People of the policy' });
+    await roster.getByRole('row').filter({ hasText: 'paul' }).getByText('admins').waitFor();
     await invite(lost, 'Sam');
     await lost.getByRole('alert').getByText('Only a person in the group').waitFor();
     await invite(page, 'Sam');

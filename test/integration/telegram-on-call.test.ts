@@ -1,4 +1,5 @@
 import type { ApprovalJson } from '../support/api';
+import { cli } from '../support/cli';
 import { issueKey, keyIs } from '../support/keys';
 import { SandboxClient, type ChatMessage } from '../support/sandbox-client';
 import { TelegramRig } from '../support/telegram-rig';
@@ -151,7 +152,7 @@ it('an override ends early, in the chat and over REST, with an audit row', async
   expect(ended.map(({ actor }) => actor.split(':')[0])).toEqual(['telegram', 'telegram', 'api']);
 });
 
-it('REST lists the people with the ways in which they decide, and no account', async () => {
+it('REST and the command line list the people with the ways in which they decide, and no account', async () => {
   await rig.chat.ask('/oncall sam 4h');
   const { body } = await rig.api.call<{ items: { name: string }[] }>('operator', 'GET', '/api/people');
   expect(body.items.map(({ name }) => name)).toEqual(['lena', 'maria', 'olivia', 'paul', 'sam']);
@@ -165,6 +166,8 @@ it('REST lists the people with the ways in which they decide, and no account', a
     onDuty: ['sre-duty'],
   });
   expect((await rig.api.call('agent', 'GET', '/api/people')).status).toBe(403);
+  const listed = await cli(['people', 'list'], { DATABASE_URL: rig.database.url });
+  expect(listed.out).toMatch(/^sam +sre +not started +0 +-$/m);
 });
 
 it.each([

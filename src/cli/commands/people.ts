@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { Command } from 'commander';
 import type { Config } from '../../config/environment';
 import { formatLane } from '../../channels/telegram/lane';
+import type { NamedPerson } from '../../people/people-store';
 import type { Passkey } from '../../people/passkeys/passkey-store';
 import type { Passkeys } from '../../people/passkeys/passkeys';
 import { show, table } from '../output';
@@ -54,7 +55,30 @@ async function invite(name: string, options: Format): Promise<void> {
 
 const moment = (date: Date | null, none: string): string => date?.toISOString() ?? none;
 
+/** The people of the active policy; empty: it names nobody. */
+async function namedPeople(): Promise<readonly NamedPerson[]> {
+  const [{ PeopleStore }, { besideService }] = await Promise.all([
+    import('../../people/people-store.js'),
+    import('../join-service.js'),
+  ]);
+  return besideService(({ database }) => new PeopleStore(database).list());
+}
+
+function linesOfPeople(people: readonly NamedPerson[]): string[] {
+  if (people.length === 0) return [];
+  const head = ['PERSON', 'GROUPS', 'TELEGRAM', 'PASSKEYS', 'OPENID ACCOUNT'];
+  const rows = people.map(({ name, groups, hasTelegram, hasStarted, passkeys, hasAccount }) => [
+    name,
+    groups.join(', ') || '-',
+    hasTelegram ? (hasStarted ? 'started' : 'not started') : '-',
+    String(passkeys),
+    hasAccount ? 'named' : '-',
+  ]);
+  return [...table([head, ...rows]), ''];
+}
+
 async function list(options: Format): Promise<void> {
+  const people = await namedPeople();
   const passkeys = await withPasskeys((all) => all.list());
   const rows = passkeys.map(({ id, person, createdAt, usedAt, revokedAt }) => [
     person,
@@ -66,6 +90,7 @@ async function list(options: Format): Promise<void> {
   const head = ['PERSON', 'PASSKEY', 'MADE', 'LAST USED', 'REMOVED'];
   show(
     {
+      people,
       passkeys: passkeys.map(({ id, person, createdAt, usedAt, revokedAt }) => ({
         id,
         person,
@@ -74,9 +99,12 @@ async function list(options: Format): Promise<void> {
         revokedAt,
       })),
     },
-    passkeys.length === 0
-      ? ['Nobody has a passkey. Make the first one: countersign people invite NAME']
-      : table([head, ...rows]),
+    [
+      ...linesOfPeople(people),
+      ...(passkeys.length === 0
+        ? ['Nobody has a passkey. Make the first one: countersign people invite NAME']
+        : table([head, ...rows])),
+    ],
     options,
   );
 }
@@ -136,7 +164,9 @@ export function peopleCommand(): Command {
         )
         .action(invite),
     )
-    .addCommand(command('list', 'Show all passkeys, also the removed ones').action(list))
+    .addCommand(
+      command('list', 'Show the people of the policy, and all passkeys, also the removed ones').action(list),
+    )
     .addCommand(
       command('remove-passkey', 'End a passkey and its sessions')
         .argument('<id>', 'its id, or the beginning of it')
