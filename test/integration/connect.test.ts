@@ -1,4 +1,5 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -46,7 +47,11 @@ class Machine {
     return readFileSync(path, 'utf8');
   }
 
-  async run(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Said> {
+  async run(
+    args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+    cwd = this.home,
+  ): Promise<Said> {
     const surroundings = {
       HOME: this.home,
       XDG_STATE_HOME: join(this.home, 'state'),
@@ -54,7 +59,7 @@ class Machine {
       COUNTERSIGN_URL: service.app.url,
       ...env,
     };
-    const program = startCli(args, surroundings, this.home, PROGRAM);
+    const program = startCli(args, surroundings, cwd, PROGRAM);
     const { code } = await program.ended;
     return { code, out: program.output.join('\n'), err: program.errors.join('\n') };
   }
@@ -143,6 +148,46 @@ describe('countersign connect', () => {
     const { code, agents } = await machine.connect('claude-code');
     expect([code, agents[0]?.gate]).toEqual([1, 'not-gated']);
     expect(agents[0]?.verdict).toMatch(/disableAllHooks/);
+  });
+
+  it('follows no link of a repository out of it', async () => {
+    const machine = new Machine();
+    const mine = join(machine.home, 'mine', 'settings.json');
+    machine.write(mine, '{}');
+    const refused = async (link: string, target: string): Promise<void> => {
+      const project = temporaryDirectory();
+      machine.write(join(project, '.claude', 'commands', 'one.md'), '');
+      const path = join(project, link);
+      rmSync(path, { recursive: true, force: true });
+      symlinkSync(target, path);
+      expect(await machine.run(['connect', '--yes', '--project', 'claude-code'], {}, project)).toMatchObject({
+        code: 2,
+        err: expect.stringContaining(`${path} is a link to ${target}, outside of the project`) as string,
+      });
+    };
+    await refused('.claude', dirname(mine));
+    await refused(join('.claude', 'settings.json'), mine);
+    expect(machine.read(mine)).toBe('{}');
+  });
+
+  it('says with doctor that an earlier time was killed between two files', async () => {
+    const machine = new Machine();
+    machine.write(machine.settings, '{}');
+    const other = join(machine.home, '.cursor', 'hooks.json');
+    const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+    machine.write(
+      join(machine.home, 'state', 'countersign', 'connect', 'being-written'),
+      JSON.stringify({
+        version: 1,
+        files: [
+          { agent: 'claude-code', path: machine.settings, beforeSha256: null, afterSha256: sha256('{}') },
+          { agent: 'cursor', path: other, beforeSha256: null, afterSha256: sha256('{}') },
+        ],
+      }),
+    );
+    const message = `countersign connect was interrupted: it wrote ${machine.settings}, and not ${other}`;
+    expect(messagesOf(await machine.doctor(), 'connect')).toBe(message);
+    expect((await machine.run(['connect', '--dry-run', 'claude-code'])).err).toContain(message);
   });
 
   it('refuses settings that it cannot read, an unknown key, and agents that are not here', async () => {

@@ -2,6 +2,7 @@ import type { CountersignClient } from '../client';
 import { proveByCanary, type Proof } from './canary';
 import type { Place } from './connected-agent';
 import type { Installed } from './installed';
+import { requireInside } from './links';
 import { differences, edited, textOf } from './settings-edits';
 
 /** A settings file as it is, and as the gate needs it. */
@@ -18,6 +19,7 @@ export interface PlannedFile {
 export async function plan({ agent, program }: Installed, place: Place): Promise<PlannedFile[]> {
   const files = await agent.settings(place, program);
   return files.map((file) => {
+    if (place.scope === 'project') requireInside(place.cwd, file.path);
     const before = textOf(file.path);
     return { path: file.path, before, after: edited(file, before), differences: differences(file, before) };
   });

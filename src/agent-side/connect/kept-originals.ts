@@ -1,21 +1,16 @@
-import { createHash, randomBytes } from 'node:crypto';
-import {
-  chmodSync,
-  chownSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  renameSync,
-  rmdirSync,
-  rmSync,
-  statSync,
-  type Stats,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
+import { ConnectJournal, type Change } from './connect-journal';
+import {
+  digestAt,
+  digestOf,
+  OWNER_ONLY,
+  parsed,
+  removeEmptyUpTo,
+  removeIfEmpty,
+  writeWhole,
+} from './whole-files';
 
 const record = z.object({
   version: z.literal(1),
@@ -23,8 +18,15 @@ const record = z.object({
   path: z.string(),
   /** Null: there was no file. */
   originalSha256: z.string().nullable(),
-  /** Digest of the file as `connect` wrote it last; null if somebody else edited it between two times. */
-  writtenSha256: z.string().nullable(),
+  /** Digests of all texts that `connect` wrote to it; none if somebody else edited it between two times. */
+  writtenSha256: z.union([
+    z.array(z.string()),
+    // As earlier versions wrote it: the last one only.
+    z
+      .string()
+      .nullable()
+      .transform((last) => (last === null ? [] : [last])),
+  ]),
   /** The topmost folder that was made for the file, or null. */
   madeFolder: z.string().nullable(),
 });
@@ -37,35 +39,64 @@ export interface Undone {
   readonly refused: string | null;
 }
 
-const OWNER_ONLY = 0o600;
 /** Mode of a new file without a secret: managed settings are for every user. */
 const FOR_EVERYBODY = 0o666;
-const digestOf = (bytes: Buffer | string): string => createHash('sha256').update(bytes).digest('hex');
 
 /** The settings files that `connect` changed, as they were before, so that `--undo` restores them byte for byte. */
 export class KeptOriginals {
+  private readonly journal: ConnectJournal;
+
   /** @param directory made when needed, readable by the owner only */
-  constructor(private readonly directory: string) {}
+  constructor(private readonly directory: string) {
+    this.journal = new ConnectJournal(directory);
+  }
 
   /**
-   * Replaces a settings file atomically; keeps its bytes first. A symbolic link stays one.
+   * Replaces settings files, all or none: an agent with half of its settings may skip its gate. Each is replaced whole, and
+   * its bytes are kept first. A symbolic link stays one.
    *
-   * @param before the text that the change was made for; null for no file
-   * @throws Error if the file has another text by now
+   * @param agents all that are being connected: what an earlier, interrupted time left of them is finished
+   * @throws Error if a file has another text by now, or cannot be written; nothing is changed then
    */
-  replace(
-    agent: string,
-    path: string,
-    { before, after: text }: { before: string | null; after: string },
-  ): void {
+  replaceAll(agents: readonly string[], changes: readonly Change[]): void {
+    const takeBacks = [this.journal.begin(changes)];
+    try {
+      for (const change of changes) takeBacks.push(this.replace(change));
+    } catch (cause) {
+      // The last one first: a folder that was made for several files goes with the first of them. If one of them cannot be
+      // restored, the journal stays.
+      for (const takeBack of takeBacks.reverse()) takeBack();
+      throw new Error('nothing was changed, since not every file can be written', { cause });
+    }
+    this.journal.end(agents);
+  }
+
+  /** @returns takes it back, with all that was kept for it */
+  private replace({ agent, path, before, after: text }: Change): () => void {
     const target = existsSync(path) ? realpathSync(path) : path;
     const bytes = existsSync(target) ? readFileSync(target) : null;
     if ((bytes?.toString() ?? null) !== before)
       throw new Error(`${path} was changed meanwhile: run connect again`);
     const known = this.read(target);
-    const madeFolder = mkdirSync(dirname(target), { recursive: true }) ?? known?.madeFolder ?? null;
-    this.keep(known, { agent, path: target, bytes, text, madeFolder });
-    writeWhole(target, text, bytes === null ? FOR_EVERYBODY : statSync(target));
+    const made = mkdirSync(dirname(target), { recursive: true });
+    const like = bytes === null ? FOR_EVERYBODY : statSync(target);
+    const forget = (): void => {
+      if (known === null) this.forget(target);
+      else this.writeRecord(known);
+      if (made !== undefined) removeEmptyUpTo(made, dirname(target));
+    };
+    try {
+      this.keep(known, { agent, path: target, bytes, text, madeFolder: made ?? known?.madeFolder ?? null });
+      writeWhole(target, text, like);
+    } catch (error) {
+      forget();
+      throw error;
+    }
+    return () => {
+      if (bytes === null) rmSync(target);
+      else writeWhole(target, bytes, like);
+      forget();
+    };
   }
 
   /** Restores the files of these agents, or of all. A file that was changed since stays as it is. */
@@ -76,6 +107,7 @@ export class KeptOriginals {
       path: each.path,
       refused: this.restore(each),
     }));
+    this.journal.end(agents);
     // The deepest first: a folder is empty once those in it are gone.
     const deepestFirst = chosen.toSorted((a, b) => dirname(b.path).length - dirname(a.path).length);
     for (const { path, madeFolder } of deepestFirst)
@@ -92,29 +124,28 @@ export class KeptOriginals {
     mkdirSync(this.directory, { recursive: true, mode: 0o700 });
     const found = bytes === null ? null : digestOf(bytes);
     if (known === null && bytes !== null) writeWhole(this.originalOf(path), bytes, OWNER_ONLY);
-    const untouched = known === null || found === known.writtenSha256;
-    const next: KeptRecord = {
+    const isUntouched = known === null || found === known.originalSha256 || isWritten(known, found);
+    this.writeRecord({
       version: 1,
       agent,
       path,
       originalSha256: known === null ? found : known.originalSha256,
-      writtenSha256: untouched ? digestOf(text) : null,
+      writtenSha256: isUntouched ? [...(known?.writtenSha256 ?? []), digestOf(text)] : [],
       madeFolder,
-    };
-    writeWhole(this.recordOf(path), `${JSON.stringify(next, null, 2)}\n`, OWNER_ONLY);
+    });
   }
 
   /** @returns the reason if the file stays as it is */
-  private restore({ path, originalSha256, writtenSha256 }: KeptRecord): string | null {
+  private restore(kept: KeptRecord): string | null {
+    const { path, originalSha256 } = kept;
     const original = this.originalOf(path);
     const byHand =
       originalSha256 === null
         ? `take the lines of Countersign out, then remove ${this.recordOf(path)}`
         : `take the lines of Countersign out, or put ${original} in its place; then remove that and ${this.recordOf(path)}`;
-    const found = existsSync(path) ? digestOf(readFileSync(path)) : null;
+    const found = digestAt(path);
     if (found !== originalSha256) {
-      if (writtenSha256 === null || found !== writtenSha256)
-        return `it was changed since connect wrote it: ${byHand}`;
+      if (!isWritten(kept, found)) return `it was changed since connect wrote it: ${byHand}`;
       if (originalSha256 === null) rmSync(path);
       else {
         const bytes = readFileSync(original);
@@ -122,9 +153,18 @@ export class KeptOriginals {
         writeWhole(path, bytes, statSync(path));
       }
     }
-    rmSync(original, { force: true });
-    rmSync(this.recordOf(path));
+    this.forget(path);
     return null;
+  }
+
+  private forget(path: string): void {
+    rmSync(this.originalOf(path), { force: true });
+    rmSync(this.recordOf(path), { force: true });
+    for (const folder of [this.directory, dirname(this.directory)]) removeIfEmpty(folder);
+  }
+
+  private writeRecord(kept: KeptRecord): void {
+    writeWhole(this.recordOf(kept.path), `${JSON.stringify(kept, null, 2)}\n`, OWNER_ONLY);
   }
 
   private all(): KeptRecord[] {
@@ -132,20 +172,12 @@ export class KeptOriginals {
     return readdirSync(this.directory)
       .filter((name) => name.endsWith('.json'))
       .sort()
-      .map((name) => this.parse(join(this.directory, name)));
+      .map((name) => parsed(record, join(this.directory, name)));
   }
 
   private read(path: string): KeptRecord | null {
     const file = this.recordOf(path);
-    return existsSync(file) ? this.parse(file) : null;
-  }
-
-  private parse(file: string): KeptRecord {
-    try {
-      return record.parse(JSON.parse(readFileSync(file, 'utf8')));
-    } catch (cause) {
-      throw new Error(`${file} is damaged: it says what connect wrote. Restore or remove it`, { cause });
-    }
+    return existsSync(file) ? parsed(record, file) : null;
   }
 
   private recordOf(path: string): string {
@@ -157,35 +189,5 @@ export class KeptOriginals {
   }
 }
 
-/**
- * Writes it whole or not at all: an agent may be reading it.
- *
- * @param like the file that it replaces, whose owner and mode stay; or the mode of a new one, which the umask lowers
- */
-function writeWhole(path: string, content: string | Buffer, like: number | Stats): void {
-  const aside = `${path}.${randomBytes(6).toString('hex')}`;
-  try {
-    writeFileSync(aside, content, { mode: typeof like === 'number' ? like : OWNER_ONLY, flush: true });
-    if (typeof like !== 'number') {
-      // Root may edit the file of a user.
-      if (process.getuid?.() === 0) chownSync(aside, like.uid, like.gid);
-      chmodSync(aside, like.mode & 0o777);
-    }
-    renameSync(aside, path);
-  } finally {
-    rmSync(aside, { force: true });
-  }
-}
-
-function removeEmptyUpTo(topmost: string, folder: string): void {
-  for (let each = folder; each.startsWith(topmost); each = dirname(each)) if (!removeIfEmpty(each)) return;
-}
-
-function removeIfEmpty(folder: string): boolean {
-  try {
-    rmdirSync(folder);
-    return true;
-  } catch {
-    return false; // not empty, or not there
-  }
-}
+const isWritten = ({ writtenSha256 }: KeptRecord, digest: string | null): boolean =>
+  digest !== null && writtenSha256.includes(digest);

@@ -14,7 +14,7 @@ import { requireAgent } from '../run/start';
 import { Findings, show } from '../output';
 import { doorOf, type ServiceOptions } from '../service-options';
 import { printFetchLine } from './fetch-line';
-import { keptOriginals, placeOf, scopeOf, type ScopeOptions } from './place';
+import { interruption, keptOriginals, placeOf, scopeOf, type ScopeOptions } from './place';
 
 export interface ConnectOptions extends ServiceOptions, ScopeOptions {
   readonly dryRun?: boolean;
@@ -57,17 +57,22 @@ export async function connectAgents(names: readonly string[], options: ConnectOp
   const tell = (lines: readonly string[]): void => {
     if (options.json !== true) show({}, lines, options);
   };
+  const half = interruption();
+  if (half !== null) process.stderr.write(`${half}. Finish it with countersign connect, or --undo it.\n`);
   for (const each of planned) tell(changeLines(each));
   if (options.dryRun === true) {
     if (options.json === true)
       show({ written: false, agents: planned.map((each) => resultOf(each, null)) }, [], options);
     return;
   }
-  const changes = planned.flatMap(({ files }) => files.filter(isChange));
+  const changes = planned.flatMap(({ installed, files }) =>
+    files.filter(isChange).map((file) => ({ agent: installed.agent.name, ...file })),
+  );
   if (changes.length > 0 && options.yes !== true) await requireYes(changes.length, options);
-  const originals = keptOriginals();
-  for (const { installed, files } of planned)
-    for (const file of files.filter(isChange)) originals.replace(installed.agent.name, file.path, file);
+  keptOriginals().replaceAll(
+    planned.map(({ installed }) => installed.agent.name),
+    changes,
+  );
   const results = [];
   for (const each of planned) {
     const examined = await examine(each.installed, place, client);

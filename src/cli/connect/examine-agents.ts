@@ -6,7 +6,7 @@ import { describeError } from '../../kernel/describe-error';
 import { Findings, show } from '../output';
 import { requireAgent } from '../run/start';
 import { doorOf, type ServiceOptions } from '../service-options';
-import { placeOf, scopeOf, type ScopeOptions } from './place';
+import { interruption, placeOf, scopeOf, type ScopeOptions } from './place';
 
 interface Finding {
   readonly check: string;
@@ -40,6 +40,14 @@ export async function examineAgents(
       ...found.flatMap(({ message, fix }) => [`    ${message}`, `    → ${fix}`]),
     ]);
   };
+  const half = interruption();
+  if (half !== null)
+    note('connect', 'interrupted', [
+      {
+        ...{ check: 'connect', severity: 'error', message: half },
+        fix: 'countersign connect finishes it, countersign connect --undo restores the settings',
+      },
+    ]);
   const trouble = await troubleOfKey(client);
   note('key', trouble === null ? 'known to the service' : 'does not work', trouble === null ? [] : [trouble]);
   for (const installed of trouble === null ? installedAgents(place, names) : []) {

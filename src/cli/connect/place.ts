@@ -2,6 +2,7 @@ import { realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Place, Scope } from '../../agent-side/connect/connected-agent';
+import { ConnectJournal } from '../../agent-side/connect/connect-journal';
 import { KeptOriginals } from '../../agent-side/connect/kept-originals';
 import { withoutSecrets } from '../../config/secrets';
 import type { ServiceDoor } from '../../agent-side/client/service-call';
@@ -21,8 +22,17 @@ export function placeOf({ url, key }: ServiceDoor, scope: Scope): Place {
   };
 }
 
-export const keptOriginals = (): KeptOriginals =>
-  new KeptOriginals(join(dirname(stateDirectory()), 'connect'));
+const connectDirectory = (): string => join(dirname(stateDirectory()), 'connect');
+
+export const keptOriginals = (): KeptOriginals => new KeptOriginals(connectDirectory());
+
+/** A sentence about an earlier `connect` that was killed between two files; null if there was none. */
+export function interruption(): string | null {
+  const half = new ConnectJournal(connectDirectory()).interrupted();
+  if (half === null) return null;
+  const wrote = half.written.length === 0 ? 'not all of its files' : half.written.join(', ');
+  return `countersign connect was interrupted: it wrote ${wrote}, and not ${half.notWritten.join(', ')}`;
+}
 
 export interface ScopeOptions {
   readonly user?: boolean;

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   chmodSync,
@@ -10,8 +11,9 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { ConnectJournal } from '../../../src/agent-side/connect/connect-journal';
 import { KeptOriginals } from '../../../src/agent-side/connect/kept-originals';
-import { cleanUp, temporaryDirectory } from '../../support/processes';
+import { CHECKOUT, cleanUp, temporaryDirectory } from '../../support/processes';
 
 afterAll(cleanUp);
 
@@ -24,6 +26,28 @@ function place(): { home: string; path: string; originals: KeptOriginals } {
   };
 }
 
+type Texts = { before: string | null; after: string };
+
+const put = (originals: KeptOriginals, agent: string, path: string, texts: Texts): void =>
+  originals.replaceAll([agent], [{ agent, path, ...texts }]);
+
+/** Replaces two files in a process that is killed once it has written the first of them. */
+function beKilledBetween(directory: string, [one, two]: readonly [string, string]): void {
+  const program = `
+    const { KeptOriginals } = require(${JSON.stringify(join(CHECKOUT, 'dist/src/agent-side/connect/kept-originals.js'))});
+    const fs = require('node:fs');
+    const rename = fs.renameSync;
+    fs.renameSync = (from, to) => {
+      if (to === ${JSON.stringify(two)}) process.kill(process.pid, 'SIGKILL');
+      rename(from, to);
+    };
+    new KeptOriginals(${JSON.stringify(directory)}).replaceAll(['one'], [
+      { agent: 'one', path: ${JSON.stringify(one)}, before: ${JSON.stringify(BYTES)}, after: '{}' },
+      { agent: 'one', path: ${JSON.stringify(two)}, before: null, after: '{}' },
+    ]);`;
+  expect(spawnSync(process.execPath, ['-e', program]).signal).toBe('SIGKILL');
+}
+
 const PERMISSIONS = 0o777;
 const BYTES = '// Mine.\r\n{ "a": 1,\t}\u2028  ';
 const digest = (path: string): string => createHash('sha256').update(readFileSync(path)).digest('hex');
@@ -34,8 +58,8 @@ describe('the originals that connect keeps', () => {
     writeFileSync(path, BYTES);
     chmodSync(path, 0o640);
     const before = digest(path);
-    originals.replace('one', path, { before: BYTES, after: '{}' });
-    originals.replace('one', path, { before: '{}', after: '{"b": 2}' });
+    put(originals, 'one', path, { before: BYTES, after: '{}' });
+    put(originals, 'one', path, { before: '{}', after: '{"b": 2}' });
     expect([readFileSync(path, 'utf8'), statSync(path).mode & PERMISSIONS]).toEqual(['{"b": 2}', 0o640]);
     expect(originals.undo([])).toEqual([{ agent: 'one', path, refused: null }]);
     expect([digest(path), statSync(path).mode & PERMISSIONS]).toEqual([before, 0o640]);
@@ -47,7 +71,7 @@ describe('the originals that connect keeps', () => {
     const [one, two, three] = ['new/one.json', 'new/deep/two.json', 'kept/three.json'].map((name) =>
       join(home, name),
     );
-    for (const path of [one, two, three]) originals.replace('one', path ?? '', { before: null, after: '{}' });
+    for (const path of [one, two, three]) put(originals, 'one', path ?? '', { before: null, after: '{}' });
     writeFileSync(join(home, 'kept', 'mine'), '');
     originals.undo([]);
     expect(readdirSync(home)).toEqual(['kept']);
@@ -57,7 +81,7 @@ describe('the originals that connect keeps', () => {
   it('stay where the file was changed since, and the reason says what to do', () => {
     const { path, originals } = place();
     writeFileSync(path, BYTES);
-    originals.replace('one', path, { before: BYTES, after: '{}' });
+    put(originals, 'one', path, { before: BYTES, after: '{}' });
     writeFileSync(path, '{"mine": 1}');
     const [undone] = originals.undo([]);
     expect(undone?.refused).toMatch(/was changed since connect wrote it: .*\.original in its place/);
@@ -68,9 +92,9 @@ describe('the originals that connect keeps', () => {
   it('refuse to undo an edit of the user between two times of connect', () => {
     const { path, originals } = place();
     writeFileSync(path, BYTES);
-    originals.replace('one', path, { before: BYTES, after: '{}' });
+    put(originals, 'one', path, { before: BYTES, after: '{}' });
     writeFileSync(path, '{"mine": 1}');
-    originals.replace('one', path, { before: '{"mine": 1}', after: '{"mine": 1, "ours": 2}' });
+    put(originals, 'one', path, { before: '{"mine": 1}', after: '{"mine": 1, "ours": 2}' });
     expect(originals.undo([])[0]?.refused).toContain('was changed since');
     expect(readFileSync(path, 'utf8')).toBe('{"mine": 1, "ours": 2}');
   });
@@ -80,7 +104,7 @@ describe('the originals that connect keeps', () => {
     const target = join(home, 'dotfiles.json');
     writeFileSync(target, BYTES);
     symlinkSync(target, path);
-    originals.replace('one', path, { before: BYTES, after: '{}' });
+    put(originals, 'one', path, { before: BYTES, after: '{}' });
     expect([lstatSync(path).isSymbolicLink(), readFileSync(target, 'utf8')]).toEqual([true, '{}']);
     originals.undo([]);
     expect([lstatSync(path).isSymbolicLink(), readFileSync(target, 'utf8')]).toEqual([true, BYTES]);
@@ -89,17 +113,71 @@ describe('the originals that connect keeps', () => {
   it('are those of the named agents only', () => {
     const { home, path, originals } = place();
     const other = join(home, 'other.json');
-    originals.replace('one', path, { before: null, after: '{}' });
-    originals.replace('two', other, { before: null, after: '{}' });
+    put(originals, 'one', path, { before: null, after: '{}' });
+    put(originals, 'two', other, { before: null, after: '{}' });
     expect(originals.undo(['two']).map(({ agent }) => agent)).toEqual(['two']);
     expect([existsSync(path), existsSync(other)]).toEqual([true, false]);
+  });
+
+  it('are all restored where one of several files cannot be written', () => {
+    const { home, path, originals } = place();
+    writeFileSync(path, BYTES);
+    writeFileSync(join(home, 'no-folder'), '');
+    const change = { agent: 'one', before: null, after: '{}' };
+    const write = (): void =>
+      originals.replaceAll(
+        ['one'],
+        [
+          { ...change, path, before: BYTES },
+          { ...change, path: join(home, 'new', 'other.json') },
+          { ...change, path: join(home, 'no-folder', 'other.json') },
+        ],
+      );
+    expect(write).toThrow('nothing was changed');
+    expect(readFileSync(path, 'utf8')).toBe(BYTES);
+    expect(readdirSync(home).toSorted()).toEqual(['no-folder', 'settings.json']);
+  });
+
+  it('tell of a time that was killed between two files, until it is finished or undone', () => {
+    const { home, path, originals } = place();
+    const directory = join(home, 'state', 'connect');
+    const journal = new ConnectJournal(directory);
+    const other = join(home, 'other.json');
+    for (const mend of [
+      () => put(originals, 'one', other, { before: null, after: '{}' }),
+      () => originals.undo(['one']),
+    ]) {
+      writeFileSync(path, BYTES);
+      beKilledBetween(directory, [path, other]);
+      expect(journal.interrupted()).toEqual({ written: [path], notWritten: [other] });
+      mend();
+      expect(journal.interrupted()).toBeNull();
+      expect(originals.undo([]).every(({ refused }) => refused === null)).toBe(true);
+      expect(readFileSync(path, 'utf8')).toBe(BYTES);
+      expect(readdirSync(home)).toEqual(['settings.json']);
+    }
+  });
+
+  it('are restored over every text that connect wrote', () => {
+    const { path, originals } = place();
+    writeFileSync(path, BYTES);
+    put(originals, 'one', path, { before: BYTES, after: '{}' });
+    put(originals, 'one', path, { before: '{}', after: '{"b": 2}' });
+    // A kill before the last one was in place leaves the one before.
+    writeFileSync(path, '{}');
+    expect(originals.undo([])[0]?.refused).toBeNull();
+    expect(readFileSync(path, 'utf8')).toBe(BYTES);
   });
 
   it('refuse to write over a change that came after the plan', () => {
     const { path, originals } = place();
     writeFileSync(path, 'newer');
-    expect(() => originals.replace('one', path, { before: 'older', after: '{}' })).toThrow(
-      'changed meanwhile',
+    expect(() => put(originals, 'one', path, { before: 'older', after: '{}' })).toThrow(
+      expect.objectContaining({
+        cause: expect.objectContaining({
+          message: expect.stringContaining('changed meanwhile') as string,
+        }) as Error,
+      }) as Error,
     );
     expect(readFileSync(path, 'utf8')).toBe('newer');
   });
