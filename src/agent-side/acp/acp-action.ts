@@ -130,16 +130,27 @@ function edit(diffs: readonly Diff[], { raw, content, locations }: Rest, cwd: st
   if (!diff || others.length > 0 || content.length > 0 || !isPlain(diff)) return null;
   const isSame = (path: JsonValue | undefined): boolean =>
     typeof path === 'string' && resolve(cwd, path) === resolve(cwd, diff.path);
-  if (!locations.every((location) => isObject(location) && isSame(location.path))) return null;
+  if (!locations.every((place) => isPlace(place) && isSame(place.path))) return null;
   const members = raw === null ? {} : raw;
   if (!isObject(members)) return null;
   const repeats = Object.entries(members).every(([name, value]) =>
     PATH_MEMBERS.has(name) ? isSame(value) : TEXT_MEMBERS.has(name),
   );
   if (!repeats) return null;
-  const toolInput = { ...diff, ...(Object.keys(members).length === 0 ? {} : { rawInput: members }) };
-  return { toolName: ACP_TOOLS.edit, toolInput: toolInput, cwd };
+  const toolInput = {
+    ...diff,
+    ...(Object.keys(members).length === 0 ? {} : { rawInput: members }),
+    ...(locations.every(isOnlyPath) ? {} : { locations: [...locations] }),
+  };
+  return { toolName: ACP_TOOLS.edit, toolInput, cwd };
 }
+
+/** True for a place that names its file, perhaps a line, and nothing else. */
+const isPlace = (place: JsonValue): place is JsonObject =>
+  isObject(place) &&
+  Object.entries(place).every(([name, value]) => name === 'path' || name === 'line' || value === null);
+
+const isOnlyPath = (place: JsonValue): place is JsonObject => isPlace(place) && (place.line ?? null) === null;
 
 function command(
   call: SentToolCall,
@@ -151,7 +162,7 @@ function command(
   const within = [raw.cwd, raw.workdir].filter((directory) => directory !== undefined);
   if (within.length > 1 || !within.every((directory) => typeof directory === 'string')) return null;
   const cwd = resolve(sessionCwd, within[0] ?? '');
-  if (!locations.every((place) => isObject(place) && place.path === cwd)) return null;
+  if (!locations.every((place) => isOnlyPath(place) && place.path === cwd)) return null;
   return { toolName: ACP_TOOLS.execute, toolInput: raw, cwd };
 }
 

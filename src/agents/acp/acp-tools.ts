@@ -17,8 +17,11 @@ export const ACP_TOOL_SHAPES: ToolShapes = new Map([
   ],
   [
     ACP_TOOLS.edit,
-    // `rawInput` only repeats the change; a call in which it says more is a general one.
-    { members: { path: 'path', oldText: 'text', newText: 'text', rawInput: 'text' }, writes: true },
+    // `rawInput` and `locations` only repeat the change, with its lines; a call in which they say more is a general one.
+    {
+      members: { path: 'path', oldText: 'text', newText: 'text', rawInput: 'text', locations: 'text' },
+      writes: true,
+    },
   ],
   [
     ACP_TOOLS.fetch,

@@ -1,6 +1,6 @@
 import { ACP_TOOLS } from '../../kernel/acp-tools';
 import type { JsonObject, JsonValue } from '../../kernel/json';
-import { editParts, part, type HiddenPart } from '../action-part';
+import { editParts, part, type HiddenPart, type Row } from '../action-part';
 import { languageOf } from '../code-language';
 import { bold, rich, words } from '../rich-text';
 import { count, pathOf } from '../titles';
@@ -9,6 +9,8 @@ import { runs, textOf, WEB_FETCH } from './tool-forms';
 
 /** More diffs are shown as JSON: nobody reads so many on a card. */
 const MAX_DIFFS = 20;
+/** More places are shown as JSON. */
+const MAX_PLACES = 20;
 
 const EDIT: KnownTool = {
   effect: 'acts',
@@ -20,11 +22,11 @@ const EDIT: KnownTool = {
       : rich`📝 ${bold(`Edit ${count(places, 'place')}`)} in ${pathOf(path, cwd)}`;
   },
   members: () => [{ name: 'path', label: 'File', layout: 'line', isDetail: true }],
-  structure: ({ path, oldText, newText }) => {
+  structure: ({ path, oldText, newText, locations }) => {
     const parts = changeParts({ path, oldText, newText }, '');
-    return parts === null
-      ? null
-      : { members: ['newText', ...(oldText === undefined ? [] : ['oldText'])], parts };
+    const change =
+      parts === null ? null : { members: ['newText', ...(oldText === undefined ? [] : ['oldText'])], parts };
+    return both(change, placesStructure(locations));
   },
   target: ({ path }) => textOf(path),
 };
@@ -35,8 +37,30 @@ const OTHER: KnownTool = {
     Array.isArray(diffs) && diffs.length > 0
       ? rich`📝 ${bold('Change')} ${words(count(diffs.length, 'file'))}`
       : rich`🔐 ${bold('Use a tool of the agent')}`,
-  structure: ({ diffs }) => diffsStructure(diffs),
+  structure: ({ diffs, locations }) => both(diffsStructure(diffs), placesStructure(locations)),
 };
+
+const both = (one: Structure | null, other: Structure | null): Structure | null =>
+  one === null || other === null
+    ? (one ?? other)
+    : { members: [...one.members, ...other.members], parts: [...one.parts, ...other.parts] };
+
+/** Every place with its line; null if there are too many, or one says more than that. */
+function placesStructure(locations: JsonValue | undefined): Structure | null {
+  if (!Array.isArray(locations) || locations.length === 0 || locations.length > MAX_PLACES) return null;
+  const rows: Row[] = [];
+  for (const place of locations as JsonValue[]) {
+    if (typeof place !== 'object' || place === null || Array.isArray(place)) return null;
+    const { path, line = null, ...others } = place as JsonObject;
+    if (typeof path !== 'string' || Object.keys(others).length > 0) return null;
+    if (line !== null && typeof line !== 'number') return null;
+    rows.push([line === null ? 'file: ' : `line ${line}: `, path]);
+  }
+  return {
+    members: ['locations'],
+    parts: [{ label: 'Places that the agent names', layout: 'line', value: rows }],
+  };
+}
 
 /** Every diff with its file; null if there are too many, or one has another shape. */
 function diffsStructure(diffs: JsonValue | undefined): Structure | null {

@@ -1,4 +1,5 @@
 import { actionOf, mergeCalls, updateCall } from '../../../src/agent-side/acp/acp-action';
+import { actionParts } from '../../../src/cards/action-parts';
 import { toolCallSchema, type SentToolCall } from '../../../src/agent-side/acp/permission-request';
 
 const CWD = '/srv/shop';
@@ -44,6 +45,16 @@ describe('the name of a call', () => {
     [
       'one diff and another place',
       { content: [diff('a.ts')], locations: [{ path: '/etc/passwd' }] },
+      'acp_call',
+    ],
+    [
+      'one diff and its place with more than a line',
+      { content: [diff('a.ts')], locations: [{ path: 'a.ts', column: 1 }] },
+      'acp_call',
+    ],
+    [
+      'a command and a line of its directory',
+      { kind: 'execute', rawInput: { command: 'ls' }, locations: [{ path: CWD, line: 3 }] },
       'acp_call',
     ],
     ['one diff and an unknown member', { content: [diff('a.ts')], rawInput: { mode: '0777' } }, 'acp_call'],
@@ -124,6 +135,31 @@ describe('a question', () => {
 
   it.each([null, {}, undefined])('without an input (%j) is about the announced one', (rawInput) => {
     expect(mergeCalls(announced, call({ rawInput }))?.rawInput).toEqual(announced.rawInput);
+  });
+});
+
+describe('the places of a call', () => {
+  const at = (locations: unknown[], content: unknown[] = [diff('a.ts')]) => {
+    const action = actionOf(call({ content, locations }), CWD);
+    const parts = actionParts(action?.toolName ?? '', action?.toolInput ?? {});
+    return parts.find(({ label }) => label === 'Places that the agent names')?.shown;
+  };
+
+  it('are a part of the edit, and of its card, where they name a line', () => {
+    const locations = [{ path: 'a.ts', line: 12 }, { path: `${CWD}/a.ts` }] as never;
+    const { toolName, toolInput } = actionOf(call({ content: [diff('a.ts')], locations }), CWD) ?? {};
+    expect([toolName, toolInput?.locations]).toEqual(['acp_edit', locations]);
+    expect(at(locations)).toBe(`line 12: a.ts\nfile: ${CWD}/a.ts`);
+    expect(at([{ path: 'a.ts', line: null }])).toBeUndefined();
+  });
+
+  it('are lines of the card of another call, each on its own', () => {
+    const { toolInput } = actionOf(
+      call({ rawInput: { a: 1 }, locations: [{ path: '/etc/a\nb', line: 3 }, { path: 'c' }] as never }),
+      CWD,
+    ) ?? { toolInput: {} };
+    const shown = actionParts('acp_call', toolInput).find(({ label }) => /^Places/.test(label))?.shown;
+    expect(shown?.split('\n')).toEqual(['line 3: /etc/a\\u{a}b', 'file: c']);
   });
 });
 
