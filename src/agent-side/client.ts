@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { z } from 'zod';
 import { inputDigest } from '../kernel/canonical-json';
 import { SystemClock, type Clock } from '../kernel/clock';
 import { keySetSchema } from '../receipts/key-set';
@@ -75,14 +76,21 @@ export class CountersignClient {
     ask: Ask,
     options: CallOptions & { readonly idempotencyKey?: string } = {},
   ): Promise<Approval> {
-    const headers = { 'idempotency-key': options.idempotencyKey ?? randomUUID() };
-    const approval = await this.repeat(
-      { method: 'POST', path: '/api/approvals', body: ask, headers, signal: options.signal },
-      ASK_PATIENCE_MS,
-    );
-    const { toolName, toolInput, cwd = null } = ask;
-    if (approval.inputDigest !== inputDigest({ toolName, toolInput, cwd })) throw notOurs(approval.id);
-    return approval;
+    return sameAction(ask, await this.repeat(enqueueCall('/api/approvals', ask, options), ASK_PATIENCE_MS));
+  }
+
+  /**
+   * Like {@link enqueue}, for a tool that only reads.
+   *
+   * @returns null if no rule of the policy denies it, or asks and names its tool: then nobody is asked
+   */
+  async enqueueIfRuled(
+    ask: Ask,
+    options: CallOptions & { readonly idempotencyKey?: string } = {},
+  ): Promise<Approval | null> {
+    const call = enqueueCall('/api/approvals?ifRuled=true', ask, options);
+    const approval = await this.repeatFor(approvalSchema.nullable(), call, ASK_PATIENCE_MS);
+    return approval === null ? null : sameAction(ask, approval);
   }
 
   /** Reads the approval's current state; does not retry. */
@@ -194,13 +202,36 @@ export class CountersignClient {
   }
 
   private repeat(call: ServiceCall, patienceMs: number): Promise<Approval> {
+    return this.repeatFor(approvalSchema, call, patienceMs);
+  }
+
+  private repeatFor<Schema extends z.ZodType>(
+    schema: Schema,
+    call: ServiceCall,
+    patienceMs: number,
+  ): Promise<z.infer<Schema>> {
     const untilMs = this.clock.monotonicMs() + patienceMs;
-    return persistently(() => this.once(call), {
+    return persistently(() => callService(this.door, call, schema), {
       clock: this.clock,
       untilMs,
       signal: call.signal,
     });
   }
+}
+
+function enqueueCall(
+  path: string,
+  ask: Ask,
+  { idempotencyKey = randomUUID(), signal }: CallOptions & { readonly idempotencyKey?: string },
+): ServiceCall {
+  return { method: 'POST', path, body: ask, headers: { 'idempotency-key': idempotencyKey }, signal };
+}
+
+/** @throws ServiceUnreachable if the answer is about another action. */
+function sameAction(ask: Ask, approval: Approval): Approval {
+  const { toolName, toolInput, cwd = null } = ask;
+  if (approval.inputDigest !== inputDigest({ toolName, toolInput, cwd })) throw notOurs(approval.id);
+  return approval;
 }
 
 const notOurs = (id: string): ServiceUnreachable =>

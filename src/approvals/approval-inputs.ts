@@ -83,6 +83,16 @@ export class AcknowledgementBodyDto extends createZodDto(
 
 export class WaitQueryDto extends createZodDto(z.strictObject({ wait: seconds })) {}
 
+export class EnqueueQueryDto extends createZodDto(
+  z.strictObject({
+    wait: seconds,
+    ifRuled: z
+      .enum(['true', 'false'], 'must be true or false')
+      .default('false')
+      .transform((text) => text === 'true'),
+  }),
+) {}
+
 export class IdParamDto extends createZodDto(z.strictObject({ id: z.guid('must be a UUID') })) {}
 
 const time = z.iso

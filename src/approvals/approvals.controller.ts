@@ -18,6 +18,7 @@ import {
   ApiBody,
   ApiCreatedResponse,
   ApiHeader,
+  ApiNoContentResponse,
   ApiOkResponse,
   ApiOperation,
   ApiQuery,
@@ -47,6 +48,7 @@ import {
   idempotencyKeySchema,
   IdParamDto,
   ListQueryDto,
+  EnqueueQueryDto,
   WaitQueryDto,
 } from './approval-inputs';
 import { isSettled, type Approval } from './approval';
@@ -68,6 +70,7 @@ import { deciderOf } from './decider';
 import { ChallengeView, DecisionSignatures } from './decision-signatures';
 import { ShownDisplays } from './display';
 import { NewRequest } from './new-request';
+import { policyRequestOf } from './policy-request-of';
 import type { Viewer } from './queries/viewer';
 
 /** A call that waits keeps a request up to this length in memory; it reads a longer one again when the wait ends. */
@@ -126,21 +129,39 @@ export class ApprovalsController {
   @ApiOkResponse({ type: ApprovalView, description: 'Replay of an earlier call with this Idempotency-Key' })
   @ApiBody({ type: EnqueueBodyDto })
   @ApiQuery({ name: 'wait', required: false, schema: { type: 'string', pattern: '^\\d{1,2}$' } })
+  @ApiQuery({
+    name: 'ifRuled',
+    required: false,
+    schema: { type: 'string', enum: ['true', 'false'] },
+    description:
+      'Ask only if a rule of the policy denies the call, or asks and names its tool. For tools that only read.',
+  })
+  @ApiNoContentResponse({ description: 'With ifRuled: no rule has a say, so nothing was asked' })
   async enqueue(@Res({ passthrough: true }) reply: FastifyReply) {
     const caller = callerOf(reply.request);
-    const { id, wait, gone, seen } = await this.ask(reply, caller);
+    const asked = await this.ask(reply, caller);
+    if (asked === null) {
+      void reply.status(204);
+      return undefined;
+    }
+    const { id, wait, gone, seen } = asked;
     // A replay answers with the current approval, and reading settles an overdue one.
     if (wait === 0 && seen) return viewOf(seen);
     const waiting = { id, wait, gone: gone ?? callerGone(reply, caller), seen };
     return viewOf(await this.awaitSettlement(waiting, caller, reply));
   }
 
-  /** Separate from the wait, so that a call that waits keeps no large request in memory. */
+  /**
+   * Separate from the wait, so that a call that waits keeps no large request in memory.
+   *
+   * @returns null for a call about which no rule has a say, if the caller asks only for others
+   */
   private async ask(reply: FastifyReply, caller: Identity) {
     // Parsed by hand: parameters that go through pipes are a third of all promises of an enqueue.
     const { request } = reply;
     const body = parsed(EnqueueBodyDto.schema, request.body);
-    const { wait } = parsed(WaitQueryDto.schema, request.query);
+    const { wait, ifRuled } = parsed(EnqueueQueryDto.schema, request.query);
+    if (ifRuled && !this.policy.restricts(policyRequestOf(body, caller, null))) return null;
     const idempotencyKey = idempotencyKeyOf(request.headers['idempotency-key']);
     // Before the request is stored: a call that may not wait must not ask either.
     const gone = wait > 0 ? await this.open.hold(reply, caller) : null;

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import type { ApprovalJson } from '../support/api';
+import { issueKey, keyIs } from '../support/keys';
 import { ownService } from '../support/own-service';
 import { CHECKOUT, cleanUp } from '../support/processes';
 import { until } from '../support/until';
@@ -212,6 +213,38 @@ describe('countersign hook gemini', () => {
   it('decides nothing about a tool that only reads', async () => {
     const { ended } = start('gemini', gemini({ tool_name: 'read_file', tool_input: { file_path: 'a' } }));
     expect(await ended).toMatchObject({ code: 0, stdout: '{}\n' });
+  });
+
+  it('asks about a tool that only reads where a rule denies it or asks by its name', async () => {
+    const admin = await issueKey(service.database, 'admin', 'maria', 'maria');
+    await keyIs(true, service.app.url, admin);
+    const document = `version: 1
+rules:
+  - { id: everything-here, decision: ask, match: { cwd: /srv/** }, class: critical }
+  - { id: secrets, decision: deny, match: { path: "**/.env" }, say: Never that file. }
+  - { id: keys, decision: ask, match: { tool: [read_file], path: "**/*.pem" } }
+`;
+    const headers = {
+      ...{ authorization: `Bearer ${admin}`, 'content-type': 'application/yaml' },
+      'if-none-match': '*',
+    };
+    const put = { method: 'PUT', headers, body: document };
+    expect((await fetch(`${service.app.url}/api/policy`, put)).status).toBe(200);
+    const read = async (file: string): Promise<string> => {
+      const input = gemini({ tool_name: 'read_file', tool_input: { file_path: file } });
+      return (await start('gemini', input, ['--wait', '1']).ended).stdout;
+    };
+    expect(await read('README.md')).toBe('{}\n');
+    expect(await read('.env')).toMatch(/"deny".*Never that file/);
+    expect(await read('keys/tls.pem')).toMatch(/"deny".*nobody answered/);
+    const asked = (await service.api.list('limit=200')).filter(({ toolName }) => toolName === 'read_file');
+    expect(asked.map(({ toolInput }) => toolInput.file_path)).toEqual(['keys/tls.pem', '.env']);
+  });
+
+  it('denies a tool that only reads while the rules cannot be asked for', async () => {
+    const input = gemini({ tool_name: 'read_file', tool_input: { file_path: 'a' } });
+    const { stdout } = await start('gemini', input, ['--url', 'http://127.0.0.1:1', '--wait', '1']).ended;
+    expect(stdout).toMatch(/"deny"/);
   });
 
   it('denies for an event that asks nothing', async () => {

@@ -20,44 +20,50 @@ export interface HookAsking {
   readonly signal: AbortSignal;
 }
 
+/** `undecided`: the call only reads, and no rule has a say, so the agent applies its own rules. */
+export type HookVerdict = 'allowed' | 'undecided' | { readonly denial: string };
+
 /**
  * Asks for one call and waits. Each call is a request of its own: a hook has no retries.
  *
- * @returns null if it is approved and the receipt says so, else the reason for the model. Never rejects.
+ * @returns `allowed` if it is approved and the receipt says so; a denial has the reason for the model. Never rejects.
  */
-export async function askByHook(call: HookCall, asking: HookAsking): Promise<string | null> {
+export async function askByHook(call: HookCall, asking: HookAsking): Promise<HookVerdict> {
   const { client, agentId, waitSeconds, signal } = asking;
-  const { sessionId, ...action } = call;
+  const { sessionId, reads = false, ...action } = call;
   const ask: Ask = { agentId, sessionId, ...action, timeoutSeconds: waitSeconds };
   const idempotencyKey = randomUUID();
   try {
-    const settled = await client.settled(await client.enqueue(ask, { idempotencyKey, signal }), { signal });
-    if (settled.status !== 'approved') return denialOf(settled);
+    const options = { idempotencyKey, signal };
+    const asked = await (reads ? client.enqueueIfRuled(ask, options) : client.enqueue(ask, options));
+    if (asked === null) return 'undecided';
+    const settled = await client.settled(asked, { signal });
+    if (settled.status !== 'approved') return { denial: denialOf(settled) };
     await client.verify(settled, { agentId, sessionId, action }, { signal });
     const within = AbortSignal.timeout(ACKNOWLEDGE_WITHIN_MS);
     // Only the text of the card depends on it.
     await client.acknowledge(settled.id, 'resumed', { signal: within }).catch(() => undefined);
-    return null;
+    return 'allowed';
   } catch (error) {
-    if (!signal.aborted) return failureOf(causeOf(error));
+    if (!signal.aborted) return { denial: failureOf(causeOf(error)) };
     const why = String(signal.reason);
-    await takeBack(ask, idempotencyKey, why, client);
-    return failureOf(why);
+    await takeBack(ask, { idempotencyKey, reads, why }, client);
+    return { denial: failureOf(why) };
   }
 }
 
 /** Best effort: a request that is not found or not cancelled expires. */
 async function takeBack(
   ask: Ask,
-  idempotencyKey: string,
-  why: string,
+  { idempotencyKey, reads, why }: { idempotencyKey: string; reads: boolean; why: string },
   client: CountersignClient,
 ): Promise<void> {
   const within = AbortSignal.timeout(CANCEL_WITHIN_MS);
   try {
     // The service may have stored the request before the hook knew its id.
-    const { id } = await client.enqueue(ask, { idempotencyKey, signal: within });
-    await client.cancel(id, why, { signal: within });
+    const options = { idempotencyKey, signal: within };
+    const asked = await (reads ? client.enqueueIfRuled(ask, options) : client.enqueue(ask, options));
+    if (asked !== null) await client.cancel(asked.id, why, { signal: within });
   } catch {
     // The request was settled a moment before, or the service is away.
   }

@@ -10,6 +10,8 @@ export interface HookCall {
   readonly toolName: string;
   readonly toolInput: JsonObject;
   readonly cwd?: string;
+  /** True for a tool that only reads: nobody is asked, unless the rules deny the call or ask for it by name. */
+  readonly reads?: boolean;
 }
 
 /** The outputs by which a hook answers its agent. */
@@ -25,8 +27,8 @@ export interface HookForm {
   readonly waitSeconds: number;
   /** Standard error from the start on. It decides where the agent kills the hook, and nothing else was written. */
   readonly provisional: object | null;
-  /** @returns null for a call that needs no decision. @throws ZodError or StrictJsonError for an unknown form. */
-  readonly read: (input: JsonObject, env: NodeJS.ProcessEnv) => HookCall | null;
+  /** @throws ZodError or StrictJsonError for an unknown form */
+  readonly read: (input: JsonObject, env: NodeJS.ProcessEnv) => HookCall;
   readonly allow: HookAnswer;
   readonly deny: (message: string) => HookAnswer;
   /** The answer that decides nothing, after which the agent applies its own rules. */
@@ -65,8 +67,8 @@ const GEMINI_FORM: HookForm = {
       tool_input: toolInput,
       cwd,
     } = beforeTool.parse(input);
-    if (GEMINI.tool(toolName)?.effect === 'reads') return null;
-    return { sessionId, toolName, toolInput, ...(cwd && { cwd }) };
+    const reads = GEMINI.tool(toolName)?.effect === 'reads';
+    return { sessionId, toolName, toolInput, ...(cwd && { cwd }), ...(reads && { reads }) };
   },
   allow: { stdout: { decision: 'allow' }, exitCode: 0 },
   deny: (reason) => ({ stdout: { decision: 'deny', reason }, exitCode: BLOCKED }),

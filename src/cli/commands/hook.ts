@@ -66,12 +66,12 @@ async function answerOf(form: HookForm, name: HookName, options: HookOptions): P
   // An agent that leaves the input open waits for its own timeout, and may run the tool then.
   stop.signal.addEventListener('abort', () => process.stdin.destroy(new Error(String(stop.signal.reason))));
   const call = form.read(await inputOf(process.stdin), process.env);
-  if (call === null) return form.undecided;
   const client = clientFor(options);
   const agentId = options.agent ?? name;
-  const denial = await askByHook(call, { client, agentId, waitSeconds, signal: stop.signal });
+  const verdict = await askByHook(call, { client, agentId, waitSeconds, signal: stop.signal });
   clearTimeout(timer);
-  return denial === null ? form.allow : form.deny(denial);
+  if (verdict === 'undecided') return form.undecided;
+  return verdict === 'allowed' ? form.allow : form.deny(verdict.denial);
 }
 
 /** @throws StrictJsonError, or Error for an input that is not a JSON object or is too long. */
