@@ -249,6 +249,20 @@ describe('countersign doctor --agents', () => {
     ]);
   });
 
+  it('names the key of one agent that is refused, and its place', async () => {
+    const machine = await connected();
+    const settings = JSON.parse(machine.read()) as Record<string, unknown>;
+    const key = 'wrong'.repeat(10);
+    machine.write(machine.settings, JSON.stringify({ ...settings, env: { COUNTERSIGN_KEY: key } }));
+    const message = `its key does not work: env.COUNTERSIGN_KEY in ${machine.settings}`;
+    const doctor = await machine.doctor();
+    expect([doctor.code, messagesOf(doctor, 'claude-code')]).toEqual([1, expect.stringContaining(message)]);
+    expect(JSON.stringify(doctor)).not.toContain(key);
+    const both = await machine.doctor({ COUNTERSIGN_KEY: 'other'.repeat(10) });
+    expect(messagesOf(both, 'key')).toContain('does not know this API key');
+    expect(messagesOf(both, 'claude-code')).toContain(message);
+  });
+
   it('names a key that was revoked, and a service that is away', async () => {
     const machine = await connected();
     const key = await issueKey(service.database, 'agent', 'revoked-later');

@@ -1,4 +1,5 @@
 import type { Block } from './model-dialects';
+import type { OwnKey } from './own-keys';
 import type { SettingsFile } from './settings-edits';
 
 /** Whose settings are written: of the user, of the project in this directory, or those an administrator prescribes. */
@@ -52,6 +53,8 @@ export interface ConnectedAgent {
   readonly settings: (place: Place, program: string | null) => Promise<readonly SettingsFile[]>;
   /** Faults of the surroundings, outside the settings, by which the gate does not hold. */
   readonly gaps: (place: Place) => readonly string[];
+  /** The keys that it would send in place of that in its environment; none by default. */
+  readonly ownKeys?: (place: Place) => readonly OwnKey[];
   /** The call of the scripted model that runs a command. */
   readonly call: (command: string) => Block;
   readonly canary: (place: Place, canary: Canary) => CanaryStart;

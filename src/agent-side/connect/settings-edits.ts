@@ -241,7 +241,9 @@ function leaves(wanted: unknown, actual: unknown, name: string): string[] {
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-const shown = (value: unknown): string => (value === undefined ? 'missing' : JSON.stringify(value));
+/** A key in a header is left out: the sentences go to logs. */
+const shown = (value: unknown): string =>
+  value === undefined ? 'missing' : JSON.stringify(value).replace(/\bBearer [^$"\s][^"\s]*/g, 'Bearer …');
 
 function formattingOf(text: string): { tabSize: number; insertSpaces: boolean; eol: string } {
   const indent = /^([ \t]+)\S/m.exec(text)?.[1] ?? '  ';

@@ -1,11 +1,12 @@
 import { CountersignClient } from '../../agent-side/client';
 import { ServiceRefused, ServiceUnreachable } from '../../agent-side/client/service-errors';
 import { examine, type Gate } from '../../agent-side/connect/connection';
-import { installedAgents } from '../../agent-side/connect/installed';
+import type { Place } from '../../agent-side/connect/connected-agent';
+import { installedAgents, type Installed } from '../../agent-side/connect/installed';
 import { describeError } from '../../kernel/describe-error';
 import { Findings, show } from '../output';
 import { requireAgent } from '../run/start';
-import { doorOf, type ServiceOptions } from '../service-options';
+import { clientFor, doorOf, type ServiceOptions } from '../service-options';
 import { interruption, placeOf, scopeOf, type ScopeOptions } from './place';
 
 interface Finding {
@@ -50,8 +51,13 @@ export async function examineAgents(
     ]);
   const trouble = await troubleOfKey(client);
   note('key', trouble === null ? 'known to the service' : 'does not work', trouble === null ? [] : [trouble]);
-  for (const installed of trouble === null ? installedAgents(place, names) : []) {
+  for (const installed of installedAgents(place, names)) {
     const { agent, version } = installed;
+    const refused = await refusedKeys(installed, place);
+    if (trouble !== null) {
+      if (refused.length > 0) note(agent.name, 'not examined', refused);
+      continue;
+    }
     const fix = `countersign connect ${agent.name}${scope === 'user' ? '' : ` --${scope}`}`;
     try {
       const { gate, verdict, faults } = await examine(installed, place, client);
@@ -62,10 +68,10 @@ export async function examineAgents(
         message,
         fix,
       }));
-      note(agent.name, verdict.replace(/: .*/s, ''), found);
+      note(agent.name, verdict.replace(/: .*/s, ''), [...refused, ...found]);
     } catch (error) {
       const message = describeError(error);
-      note(agent.name, 'not examined', [{ check: agent.name, severity: 'error', message, fix }]);
+      note(agent.name, 'not examined', [...refused, { check: agent.name, severity: 'error', message, fix }]);
     }
   }
   const ok = findings.length === 0;
@@ -74,6 +80,25 @@ export async function examineAgents(
     : `${findings.length} problem${findings.length === 1 ? '' : 's'} found.`;
   show({ ok, findings, agents: gates }, ['', verdict], options);
   if (!ok) throw new Findings(verdict);
+}
+
+/** The keys of the agent's own that the service refuses, each with its place. */
+async function refusedKeys({ agent }: Installed, place: Place): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const { where, key } of agent.ownKeys?.(place) ?? [])
+    try {
+      await requireAgent(clientFor({ url: place.url, key }), 'countersign-doctor');
+    } catch (error) {
+      // The finding about the environment's key says that the service is away.
+      if (error instanceof ServiceUnreachable) continue;
+      findings.push({
+        check: agent.name,
+        severity: 'error',
+        message: `its key does not work: ${where} (${describeError(error)})`,
+        fix: 'put a key there that is not revoked, or take the line out so that COUNTERSIGN_KEY of the environment counts; countersign keys add --role agent makes one',
+      });
+    }
+  return findings;
 }
 
 async function troubleOfKey(client: CountersignClient): Promise<Finding | null> {

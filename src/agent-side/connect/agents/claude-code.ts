@@ -7,6 +7,7 @@ import {
   type ConnectedAgent,
   type Place,
 } from '../connected-agent';
+import { keyInSettings } from '../own-keys';
 import type { Hook, Want } from '../settings-edits';
 
 const ROUTE = '/connectors/claude-code/hook';
@@ -64,6 +65,7 @@ export const CLAUDE_CODE: ConnectedAgent = {
       },
     ]),
   gaps: () => [],
+  ownKeys: (place) => keyInSettings(fileOf(place)),
   call: (command) => ({ tool: 'Bash', input: { command, description: 'The canary' } }),
   canary: (place, { modelUrl, program }) => ({
     file: program ?? 'claude',

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { keysInEnvFile } from '../own-keys';
 import {
   environment,
   hookCommandOf,
@@ -8,6 +9,9 @@ import {
   HOOK_SECONDS,
   type ConnectedAgent,
 } from '../connected-agent';
+
+/** The name of the key where Gemini CLI removes every other from the environment of its hooks. */
+const RENAMED = 'GEMINI_CLI_COUNTERSIGN_KEY';
 
 /** Answers that Gemini CLI plays in place of its model: one call of its shell, and an end. */
 function scriptIn(folder: string, command: string): string {
@@ -55,6 +59,10 @@ export const GEMINI_CLI: ConnectedAgent = {
     ]);
   },
   gaps: () => [],
+  ownKeys: ({ env, home }) => [
+    ...(env[RENAMED] === undefined ? [] : [{ where: RENAMED, key: env[RENAMED] }]),
+    ...keysInEnvFile(join(env.GEMINI_CLI_HOME || home, '.gemini', '.env'), [RENAMED, 'COUNTERSIGN_KEY']),
+  ],
   call: () => ({ text: 'Gemini CLI plays its answers from a file.' }),
   canary: (place, { program, folder, command }) => ({
     file: program ?? 'gemini',
