@@ -52,6 +52,16 @@ function expectProblem(answer: { status: number; body: unknown; headers: Headers
 const INVALID = { status: 400, code: 'request.invalid' };
 const invalidAt = (...paths: string[]) => ({ ...INVALID, paths });
 
+it('a word for ifRuled that is not known is refused, and nothing stored', async () => {
+  const before = await stored();
+  for (const query of ['ifRuled=yes', 'ifRuled=', 'ifRuled=true&ifRuled=false'])
+    expectProblem(
+      await service.api.call('agent', 'POST', `/api/approvals?${query}`, requestBody()),
+      invalidAt('ifRuled'),
+    );
+  expect(await stored()).toBe(before);
+});
+
 describe('a body of POST /api/approvals is refused, and nothing stored, when it has', () => {
   const deep = (levels: number) => `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`;
   const withInput = (toolInput: string) =>

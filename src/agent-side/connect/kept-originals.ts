@@ -59,13 +59,19 @@ export class KeptOriginals {
    * @throws Error if a file has another text by now, or cannot be written; nothing is changed then
    */
   replaceAll(agents: readonly string[], changes: readonly Change[]): void {
-    const takeBacks = [this.journal.begin(changes)];
+    const forgetBegin = this.journal.begin(changes);
+    const takeBacks: (() => void)[] = [];
     try {
       for (const change of changes) takeBacks.push(this.replace(change));
     } catch (cause) {
-      // The last one first: a folder that was made for several files goes with the first of them. If one of them cannot be
-      // restored, the journal stays.
-      for (const takeBack of takeBacks.reverse()) takeBack();
+      // The last one first: a folder that was made for several files goes with the first of them.
+      const failures = takeBacks.reverse().flatMap((takeBack) => failureOf(takeBack));
+      if (failures.length > 0)
+        // The journal stays, and tells which files are changed.
+        throw new AggregateError(failures, 'not every file can be written, nor every other restored', {
+          cause,
+        });
+      forgetBegin();
       throw new Error('nothing was changed, since not every file can be written', { cause });
     }
     this.journal.end(agents);
@@ -186,6 +192,15 @@ export class KeptOriginals {
 
   private originalOf(path: string): string {
     return join(this.directory, `${digestOf(path).slice(0, 32)}.original`);
+  }
+}
+
+function failureOf(action: () => void): unknown[] {
+  try {
+    action();
+    return [];
+  } catch (error) {
+    return [error];
   }
 }
 

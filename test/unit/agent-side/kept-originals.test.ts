@@ -6,6 +6,7 @@ import {
   lstatSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -136,6 +137,32 @@ describe('the originals that connect keeps', () => {
     expect(write).toThrow('nothing was changed');
     expect(readFileSync(path, 'utf8')).toBe(BYTES);
     expect(readdirSync(home).toSorted()).toEqual(['no-folder', 'settings.json']);
+  });
+
+  it('say so where one cannot be restored, and the others are', () => {
+    const { home, path, originals } = place();
+    const folder = join(home, 'lost');
+    writeFileSync(path, BYTES);
+    const change = { agent: 'one', before: null, after: '{}' };
+    const lost = { ...change, path: join(folder, 'settings.json') };
+    let looks = 0;
+    const failing = {
+      ...change,
+      /** The second look is that of the write: the file before it is written by then, and its folder goes. */
+      get path(): string {
+        looks += 1;
+        if (looks === 2) {
+          rmSync(folder, { recursive: true });
+          writeFileSync(folder, '');
+        }
+        return join(folder, 'other.json');
+      },
+    };
+    const write = (): void =>
+      originals.replaceAll(['one'], [{ ...change, path, before: BYTES }, lost, failing]);
+    expect(write).toThrow('nor every other restored');
+    expect(readFileSync(path, 'utf8')).toBe(BYTES);
+    expect(existsSync(join(home, 'state', 'connect', 'being-written'))).toBe(true);
   });
 
   it('tell of a time that was killed between two files, until it is finished or undone', () => {
