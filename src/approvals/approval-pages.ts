@@ -12,6 +12,7 @@ import { viewOf } from './approval-view';
 import { CSV_HEAD, csvLine } from './csv';
 import { FinishedApprovals } from './finished-approvals';
 import type { ApprovalPage } from './queries/list-approvals';
+import { readerOf } from './queries/viewer';
 
 /** Requests of an export that are in memory at a time; a page also ends after about 2 MiB. */
 const EXPORT_PAGE = 200;
@@ -31,13 +32,14 @@ const FORMATS = {
   csv: { type: 'text/csv; charset=utf-8', head: CSV_HEAD, line: csvLine },
 } as const;
 
-/** Reads pages of requests for an answer: an agent sees the requests of its own key, an operator all. */
+/** Reads pages of requests for an answer: an agent sees the requests of its own key, an operator those of their groups. */
 @Injectable()
 export class ApprovalPages {
   constructor(private readonly finished: FinishedApprovals) {}
 
   /** @throws DomainError `access.forbidden` for an agent that searches; `receipt.unavailable`, `search.too-broad` */
-  read({ role, keyId }: Identity, filter: Filter, place: Place): Promise<ApprovalPage> {
+  read(caller: Identity, filter: Filter, place: Place): Promise<ApprovalPage> {
+    const { role, keyId } = caller;
     const { status = null, agentId = null, sessionId = null } = filter;
     const { q: text = null, tool = null, person = null, rule = null, from = null, to = null } = filter;
     const simple = { status, agentId, sessionId, ...place };
@@ -47,9 +49,10 @@ export class ApprovalPages {
         throw new DomainError('access.forbidden', 'Only operators search: q, tool, person, rule, from, to.');
       return this.finished.list({ ...simple, keyId, connector: null });
     }
+    const reader = readerOf(caller);
     if (!isSearch && agentId === null && sessionId === null && (status === null || status === 'pending'))
-      return this.finished.list({ ...simple, keyId: null, connector: null });
-    return this.finished.search({ ...simple, text, tool, person, rule, from, to });
+      return this.finished.list({ ...simple, reader, keyId: null, connector: null });
+    return this.finished.search({ ...simple, reader, text, tool, person, rule, from, to });
   }
 
   /** Sends all pages, one after the other, as fast as the caller reads. A failure within cuts the answer off. */

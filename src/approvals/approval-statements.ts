@@ -1,7 +1,7 @@
 import { PERSON_WAITS_MS, type Statement } from '../database/database';
 import { enqueueCards, enqueueChains, requeueOutcomes, withdrawCards } from '../outbox/outbox-work';
 import { SHOWN_DIGEST } from '../outbox/shown';
-import { ELIGIBLE_PERSON, MAY_DECIDE, SIGNER } from '../people/eligible';
+import { ELIGIBLE_PERSON, MAY_DECIDE, MAY_SEE, READERS, SIGNER } from '../people/eligible';
 import { isPresent } from '../database/replica-presence';
 
 /** PostgreSQL channel that notifies every replica of settled approvals: ids, comma separated. */
@@ -87,6 +87,10 @@ const ADMITTED = `, counted as materialized (
     where pending is null or (pending + nth <= $19::bigint and pending_bytes + bytes <= $20::float8)
   )`;
 
+/** The names that the steps of a chain are seen by. They are stored where the policy says which groups decide. */
+const ASKED = `case when required::jsonb -> 'from' <> '[]' then array(
+        select jsonb_array_elements_text(step -> 'seenBy') from jsonb_array_elements(chain::jsonb -> 'steps') as step) end`;
+
 const enqueue = (name: string, counts: boolean): Statement => ({
   name,
   text: `
@@ -99,9 +103,9 @@ const enqueue = (name: string, counts: boolean): Statement => ({
         seconds, traceparent, owner, holder, connector, policy, required, chain, place)
   )${counts ? ADMITTED : ''}, new as (
     insert into approvals (id, key_id, agent_id, session_id, request, input_digest, correlation_id,
-      idempotency_key, body_digest, traceparent, owner, holder, connector, policy, required, created_at, expires_at)
+      idempotency_key, body_digest, traceparent, owner, holder, connector, policy, required, asked, created_at, expires_at)
     select id, key_id, agent_id, session_id, request, input_digest, correlation_id, idempotency_key, body_digest,
-      traceparent, owner, holder, connector, policy, required::jsonb, ${NOW}, ${NOW} + make_interval(secs => seconds)
+      traceparent, owner, holder, connector, policy, required::jsonb, ${ASKED}, ${NOW}, ${NOW} + make_interval(secs => seconds)
     from ${counts ? 'admitted' : 'input'} order by key_id, idempotency_key
     on conflict (key_id, idempotency_key) where idempotency_key is not null do nothing
     returning id, created_at, expires_at
@@ -580,11 +584,12 @@ export const SIGNED: Statement = {
 
 const ENDS_IN_MS = `(extract(epoch from expires_at - now()) * 1000)::float8 + 1000 * $1::float8 as ends_in_ms`;
 
-/** Parameters: grace in seconds, id. Leaves out the request text, which may be large. */
+/** Parameters: grace in seconds, id, reader as {@link FIND}. Leaves out the request text, which may be large. */
 export const STATE: Statement = {
   name: 'approval-state',
   withinMs: PERSON_WAITS_MS,
-  text: `select key_id, status, acknowledged, octet_length(request) as bytes, ${ENDS_IN_MS} from approvals where id = $2`,
+  text: `select key_id, status, acknowledged, octet_length(request) as bytes, ${ENDS_IN_MS} from approvals
+    where id = $2 and ${MAY_SEE('$3', '$4')}`,
 };
 
 /** Only for requests that people decide. For those that need several, with the people for whom they count. */
@@ -603,11 +608,11 @@ const SNAPSHOT = snapshotWith(APPROVAL);
 /** Selects the digest only of rows without a receipt. */
 const TO_BE_SIGNED = `case when status = 'pending' or not exists ${RECEIPT} then ${SHOWN} end as display_digest`;
 
-/** Parameters: grace in seconds, id. */
+/** Parameters: grace in seconds, id; then the name of the person who reads (null: sees all), and whether they may be an admin. */
 export const FIND: Statement = {
   name: 'approval-find',
   withinMs: PERSON_WAITS_MS,
-  text: `select ${SNAPSHOT}, ${TO_BE_SIGNED} from approvals where id = $2`,
+  text: `select ${SNAPSHOT}, ${TO_BE_SIGNED} from approvals where id = $2 and ${MAY_SEE('$3', '$4')}`,
 };
 
 /**
@@ -641,7 +646,8 @@ const page = (name: string, from: string, limit: string): Statement => ({
 export const LIST_FOUND = page('approval-list-found', 'where id = any($2::uuid[])', '$3');
 
 /**
- * Parameters: grace in seconds, key, status, agent, session, before id, limit, connector; null filters nothing.
+ * Parameters: grace in seconds, key, status, agent, session, before id, limit, connector, account that may decide, its id, only claimed ones, reader as
+ * {@link FIND}; null filters nothing.
  * `listed` counts one row beyond the limit: more than there are in the answer means that the list goes on.
  *
  * PostgreSQL does not read texts beyond the byte limit: it knows the length of a long text without them.
@@ -651,7 +657,7 @@ export const LIST = page(
   `where ($2::text is null or key_id = $2) and ($3::text is null or status = $3)
         and ($4::text is null or agent_id = $4) and ($5::text is null or session_id = $5)
         and ($6::uuid is null or id < $6) and ($8::text is null or connector = $8)
-        and ($11::boolean is null or (claim ->> 'until')::timestamptz > now())
+        and ${MAY_SEE('$12', '$13')} and ($11::boolean is null or (claim ->> 'until')::timestamptz > now())
         and ($9::text is null or (${MAY_DECIDE('$9', '$10')} and not exists (select from decisions
           where approval_id = approvals.id and ((by_kind = $9 and by_id = $10)
             or ${ELIGIBLE_PERSON('by_kind', 'by_id')} = ${ELIGIBLE_PERSON('$9', '$10')}))))
@@ -684,7 +690,7 @@ export const FIND_OPEN_CALLS: Statement = {
 };
 
 /**
- * Parameters: key, id, session. Reads a bounded end of `ix_approvals_own`: requests of a session before that have little
+ * Parameters: key, id, session, reader as {@link FIND}. Reads a bounded end of `ix_approvals_own`: requests of a session before that have little
  * to do with this one.
  */
 export const FIND_EARLIER: Statement = {
@@ -692,14 +698,15 @@ export const FIND_EARLIER: Statement = {
   text: `
   select case when octet_length(request) <= 65536 then request end as request, status, acknowledged,
     case when settled_by_kind = 'policy' then settled_by_name end as rule
-  from (select * from approvals where key_id = $1 and id < $2::uuid order by id desc limit 50) as recent
-  where session_id = $3
+  from (select * from approvals where key_id = $1 and id < $2::uuid order by id desc limit 50) as approvals
+  where session_id = $3 and ${MAY_SEE('$4', '$5')}
   order by id desc
   limit 3`,
 };
 
-/** Changes with whatever people do to a request that does not decide it. */
-const MARK = `concat_ws(' ', expires_at, claim ->> 'at', claim ->> 'kind') as mark`;
+/** Changes with whatever people do to a request that does not decide it, and with the policy that says who sees it. */
+const MARK = `concat_ws(' ', expires_at, claim ->> 'at', claim ->> 'kind', case when required -> 'from' <> '[]' then (
+    select active_version from policy_state) end) as mark`;
 
 /** Parameter: the number of ids. The requests that end first come first. */
 export const FIND_PENDING: Statement = {
@@ -711,15 +718,22 @@ export const FIND_PENDING: Statement = {
 export const FIND_PENDING_FAIRLY: Statement = {
   name: 'approval-find-pending-fairly',
   text: `with fair as (
-    select id, expires_at, claim from (
-      select id, expires_at, claim, row_number() over (partition by key_id order by expires_at, id) as nth
+    select id, expires_at, claim, required from (
+      select id, expires_at, claim, required, row_number() over (partition by key_id order by expires_at, id) as nth
       from approvals where status = 'pending' and expires_at > now()
     ) each order by nth, expires_at, id limit $1
   ) select id, ${MARK} from fair order by expires_at, id`,
 };
 
+/** Parameter: id. */
+export const FIND_READERS: Statement = {
+  name: 'approval-find-readers',
+  text: `select ${READERS} as readers from approvals where id = $1`,
+};
+
+/** Parameters: reader as {@link FIND}. */
 export const SUMMARIZE_PENDING: Statement = {
   name: 'approval-summarize-pending',
   text: `select count(*)::int as pending, min(expires_at) as "nextExpiry" from approvals
-    where status = 'pending' and expires_at > now()`,
+    where status = 'pending' and expires_at > now() and ${MAY_SEE('$1', '$2')}`,
 };

@@ -21,6 +21,7 @@ import type { PersonsDecision, Requirement } from '../kernel/requirement';
 import type { Scope } from '../policy/grants/scope';
 import type { PolicyVerdict } from '../kernel/policy-verdict';
 import type { Enqueued, NewRequest, RuledEnding } from './new-request';
+import type { Reader, Viewer } from './queries/viewer';
 
 /** The request of an agent, before the policy and the database gave it a verdict, an id and its times. */
 export interface Unjudged extends Asker, Pick<NewRequest, 'text' | 'bytes' | 'inputDigest'> {
@@ -171,6 +172,8 @@ export interface ApprovalFilter {
   readonly awaits?: Pick<NamedActor, 'kind' | 'id'>;
   /** Only requests that somebody has claimed or snoozed, until that ends; absent: all. */
   readonly isClaimed?: true;
+  /** Only requests that this person sees; absent: all. */
+  readonly reader?: Reader | null;
   /** Only requests made before this one. */
   readonly beforeId: string | null;
   readonly limit: number;
@@ -190,6 +193,15 @@ export interface ApprovalSearch extends Pick<
   readonly rule: string | null;
   readonly from: Date | null;
   readonly to: Date | null;
+  /** Only requests that this person sees; null: all. */
+  readonly reader: Reader | null;
+}
+
+/** Somebody who sees a request that not everybody sees. */
+export interface NamedReader {
+  readonly person: string;
+  /** True if they see it only as an admin. */
+  readonly asAdmin: boolean;
 }
 
 /** Filters the requests that came by a connector. */
@@ -394,8 +406,8 @@ export abstract class ApprovalStore {
    */
   abstract acknowledge(id: string, keyId: string, outcome: Acknowledgement): Promise<boolean>;
 
-  /** Reads the state of a request, which may be overdue; null: there is none. */
-  abstract stateOf(id: string): Promise<ApprovalState | null>;
+  /** Reads the state of a request, which may be overdue; null: there is none that the viewer sees. Sees those of all keys. */
+  abstract stateOf(id: string, viewer?: Viewer): Promise<ApprovalState | null>;
 
   /**
    * Checks whether any request became due after a moment; null: at any time. Requests that another replica is ending
@@ -420,10 +432,11 @@ export abstract class ApprovalStore {
   abstract signEndings(limit: number, sign: (ending: Shown) => Promise<string>): Promise<number>;
 
   /**
-   * With the key of the agent that reads, takes a turn among its other reads; rejects with RateLimited at too many.
+   * Reads a request; null: there is none that the viewer sees. Of an agent's key, it sees the requests of all keys.
+   * For an agent's key, takes a turn among its other reads; rejects with RateLimited at too many.
    * Drops a read whose turn comes after `gone` has aborted: then rejects with its reason.
    */
-  abstract find(id: string, agentKeyId?: string | null, gone?: AbortSignal | null): Promise<Snapshot | null>;
+  abstract find(id: string, viewer?: Viewer, gone?: AbortSignal | null): Promise<Snapshot | null>;
 
   /** Reads the state of awaited requests; the text only of settled ones. */
   abstract look(ids: readonly string[]): Promise<Look[]>;
@@ -441,9 +454,14 @@ export abstract class ApprovalStore {
   /** Oldest first. Returns a part if the requests are large, but at least one if there is any. */
   abstract openCalls(filter: OpenCallFilter): Promise<Approval[]>;
 
-  /** The last three requests of the session that were made before this one with the same key: the newest first. */
+  /**
+   * The last three requests of the session that were made before this one with the same key: the newest first.
+   *
+   * @param reader only those that this person sees; null: all
+   */
   abstract earlierInSession(
     request: Pick<ApprovalRequest, 'id' | 'keyId' | 'sessionId'>,
+    reader: Reader | null,
   ): Promise<EarlierRequest[]>;
 
   /**
@@ -452,6 +470,9 @@ export abstract class ApprovalStore {
    */
   abstract pending(limit: number): Promise<PendingMark[]>;
 
-  /** Summarizes the requests that can still be decided. */
-  abstract summarizePending(): Promise<PendingSummary>;
+  /** The people who see a request; null: everybody. */
+  abstract readersOf(id: string): Promise<readonly NamedReader[] | null>;
+
+  /** Summarizes the requests that can still be decided. @param reader only those that this person sees; null: all */
+  abstract summarizePending(reader?: Reader | null): Promise<PendingSummary>;
 }

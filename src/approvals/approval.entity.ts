@@ -104,6 +104,10 @@ export class ApprovalEntity {
   @Column('jsonb', { nullable: true })
   required!: Requirement | null;
 
+  /** Groups and people whom its chain asks or notifies; null: the chain is not known, or everybody sees the request. */
+  @Column('text', { array: true, nullable: true })
+  asked!: string[] | null;
+
   /** The person who is on it, or comes back to it; null: nobody has said so. */
   @Column('jsonb', { nullable: true })
   claim!: object | null;

@@ -69,9 +69,10 @@ import { ActivePolicy } from '../policy/active-policy';
 import { deciderOf } from './decider';
 import { ChallengeView, DecisionSignatures } from './decision-signatures';
 import { ShownDisplays } from './display';
+import { isForGroups } from '../kernel/requirement';
 import { NewRequest } from './new-request';
 import { policyRequestOf } from './policy-request-of';
-import type { Viewer } from './queries/viewer';
+import { viewerOf } from './queries/viewer';
 
 /** A call that waits keeps a request up to this length in memory; it reads a longer one again when the wait ends. */
 const MAX_KEPT = 16 * 1024;
@@ -82,11 +83,6 @@ interface Waiting {
   readonly wait: number;
   readonly gone: AbortSignal;
   readonly seen: Approval | null;
-}
-
-/** An agent sees the requests of its own key, an operator all. */
-function viewerOf(caller: Identity): Viewer {
-  return caller.role === 'agent' ? { keyId: caller.keyId } : 'everything';
 }
 
 function idempotencyKeyOf(header: string | string[] | undefined): string | null {
@@ -281,19 +277,18 @@ export class ApprovalsController {
     if (assertion && answers)
       throw new InvalidInput([{ path: 'assertion', message: 'signs no answers: send them without it' }]);
     const signed = assertion ? await this.signatures.verify(id, by, said, assertion) : null;
-    return viewOf(
-      await this.commands.execute(
-        new DecideApprovalCommand(
-          id,
-          deciderOf(caller, this.policy.people),
-          decision,
-          reason ?? null,
-          shown,
-          answers ?? null,
-          signed,
-        ),
+    const decided = await this.commands.execute(
+      new DecideApprovalCommand(
+        id,
+        this.decider(caller),
+        decision,
+        reason ?? null,
+        shown,
+        answers ?? null,
+        signed,
       ),
     );
+    return this.visible(decided, caller);
   }
 
   @Delete(':id/decision')
@@ -302,8 +297,8 @@ export class ApprovalsController {
   @ApiOperation({ summary: 'Take back a decision, while more people must decide' })
   @ApiOkResponse({ type: ApprovalView })
   async takeBack(@Param() { id }: IdParamDto, @Caller() caller: Identity) {
-    const by = deciderOf(caller, this.policy.people);
-    return viewOf(await this.commands.execute(new TakeBackDecisionCommand(id, by)));
+    const command = new TakeBackDecisionCommand(id, this.decider(caller));
+    return this.visible(await this.commands.execute(command), caller);
   }
 
   @Post(':id/claim')
@@ -317,7 +312,8 @@ export class ApprovalsController {
   })
   @ApiOkResponse({ type: ApprovalView })
   async claim(@Param() { id }: IdParamDto, @Caller() caller: Identity) {
-    return viewOf(await this.commands.execute(new ClaimApprovalCommand(id, this.decider(caller))));
+    const command = new ClaimApprovalCommand(id, this.decider(caller));
+    return this.visible(await this.commands.execute(command), caller);
   }
 
   @Post(':id/snooze')
@@ -330,7 +326,7 @@ export class ApprovalsController {
   @ApiOkResponse({ type: ApprovalView })
   async snooze(@Param() { id }: IdParamDto, @Caller() caller: Identity) {
     const command = new ClaimApprovalCommand(id, this.decider(caller), 'snoozed');
-    return viewOf(await this.commands.execute(command));
+    return this.visible(await this.commands.execute(command), caller);
   }
 
   @Post(':id/extend')
@@ -349,7 +345,8 @@ export class ApprovalsController {
     @Body() { seconds }: ExtensionBodyDto,
     @Caller() caller: Identity,
   ) {
-    return viewOf(await this.commands.execute(new ExtendApprovalCommand(id, this.decider(caller), seconds)));
+    const command = new ExtendApprovalCommand(id, this.decider(caller), seconds);
+    return this.visible(await this.commands.execute(command), caller);
   }
 
   @Post(':id/cancel')
@@ -404,6 +401,15 @@ export class ApprovalsController {
 
   private decider(caller: Identity): Person {
     return deciderOf(caller, this.policy.people);
+  }
+
+  /**
+   * Answers a person with the request that they have changed. Somebody who has left its groups since may repeat a call, and gets
+   * what {@link GetApprovalQuery} would answer.
+   */
+  private async visible(approval: Approval, caller: Identity): Promise<ApprovalView> {
+    if (isForGroups(approval.required)) await this.finished.stateOf(approval.id, viewerOf(caller));
+    return viewOf(approval);
   }
 
   /** Separate from the wait, like {@link ask}. @returns null for a large request that is still pending */

@@ -42,6 +42,7 @@ import { AwaitSettlementHandler } from './queries/await-settlement';
 import { FindGrantOffersHandler, MayGrantHandler, MayGrantLateHandler } from './queries/find-grant-offers';
 import { FindEarlierRequestsHandler } from './queries/find-earlier-requests';
 import { FindPendingHandler } from './queries/find-pending';
+import { FindReadersHandler } from './queries/find-readers';
 import { FindOpenCallsHandler } from './queries/find-open-calls';
 import { GetApprovalHandler, GetApprovalStateHandler } from './queries/get-approval';
 import { ListApprovalsHandler } from './queries/list-approvals';
@@ -86,6 +87,7 @@ import { TimeoutSweeper } from './timeout-sweeper';
     FindEarlierRequestsHandler,
     FindOpenCallsHandler,
     FindPendingHandler,
+    FindReadersHandler,
     GetApprovalHandler,
     GetApprovalStateHandler,
     ListApprovalsHandler,

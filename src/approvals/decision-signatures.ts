@@ -16,6 +16,7 @@ import type { Verdict } from './approval';
 import { ApprovalStore } from './approval-store';
 import { deciderOf } from './decider';
 import { FinishedApprovals } from './finished-approvals';
+import { viewerOf } from './queries/viewer';
 
 export class ChallengeView extends createZodDto(
   z.strictObject({
@@ -61,7 +62,7 @@ export class DecisionSignatures {
 
   /** @throws DomainError `passkey.refused` without a session of a passkey, `access.cross-site`, `approval.not-found` */
   async begin(id: string, signer: Signer): Promise<z.infer<typeof ChallengeView.schema>> {
-    const { approval } = await this.finished.get(id, 'everything');
+    const { approval } = await this.finished.get(id, viewerOf(signer.caller));
     const person = personOf(signer);
     const { rpId, nonce, existing } = await this.passkeys.beginDecision(
       { approvalId: approval.id, person } satisfies Subject,

@@ -16,6 +16,7 @@ import { deciderOf } from './decider';
 import { ShownDisplays } from './display';
 import { GrantBodyDto, GrantListView, GrantOffersView, grantViewOf, MadeGrantView } from './grant-views';
 import { FindGrantOffersQuery } from './queries/find-grant-offers';
+import { viewerOf } from './queries/viewer';
 
 @ApiTags('grants')
 @ApiBearerAuth()
@@ -33,8 +34,8 @@ export class GrantsController {
   @Allow('operator')
   @ApiOperation({ summary: 'The grants that may be made from a pending request, narrowest first' })
   @ApiOkResponse({ type: GrantOffersView })
-  async offers(@Param() { id }: IdParamDto) {
-    const offers = await this.queries.execute(new FindGrantOffersQuery(id));
+  async offers(@Param() { id }: IdParamDto, @Caller() caller: Identity) {
+    const offers = await this.queries.execute(new FindGrantOffersQuery(id, viewerOf(caller)));
     return { offers: offers.map((offer) => ({ id: offer.id, scope: offer.words, covered: offer.covered })) };
   }
 

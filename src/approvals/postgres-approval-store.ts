@@ -82,6 +82,7 @@ import {
   FIND_EARLIER,
   FIND_PENDING,
   FIND_PENDING_FAIRLY,
+  FIND_READERS,
   SUMMARIZE_PENDING,
   TAKE,
   TAKE_BACK,
@@ -101,6 +102,7 @@ import {
   type LateAttempt,
   type LateGrant,
   type NewGrant,
+  type NamedReader,
   type NewApproval,
   type OpenCallFilter,
   type PendingMark,
@@ -117,6 +119,7 @@ import type { ClaimKind } from '../kernel/claim';
 import { EnqueueBatches } from './enqueue-batches';
 import type { Enqueued, Stored } from './new-request';
 import { GRANT, GRANT_LATE } from './grant-statements';
+import { readerIn, type Reader, type Viewer } from './queries/viewer';
 import { PendingHeadroom, type Amount } from './pending-headroom';
 import { policyText } from './policy-column';
 import { ReadShares } from './read-shares';
@@ -174,6 +177,12 @@ const signedText = (decision: { readonly signed: SignedDecision | null } | undef
 
 /** True for a person who signs in with a passkey: see `accountOf`. */
 const isOfPasskeys = ({ kind, id }: NamedActor): boolean => kind === 'console' && id.startsWith('person:');
+
+/** The parameters that statements have for a {@link Reader}. */
+const readerValues = (reader: Reader | null): readonly unknown[] => [
+  reader?.person ?? null,
+  reader?.mayBeAdmin ?? false,
+];
 
 const MIB = 1024 * 1024;
 
@@ -588,8 +597,9 @@ export class PostgresApprovalStore extends ApprovalStore {
     return (await this.change(id, ACKNOWLEDGE, values)).length > 0;
   }
 
-  async stateOf(id: string): Promise<ApprovalState | null> {
-    const [row] = await this.database.query<StateRow>(STATE, [this.graceSeconds, id]);
+  async stateOf(id: string, viewer: Viewer = 'everything'): Promise<ApprovalState | null> {
+    const values = [this.graceSeconds, id, ...readerValues(readerIn(viewer))];
+    const [row] = await this.database.query<StateRow>(STATE, values);
     return row ? toState(row) : null;
   }
 
@@ -649,17 +659,18 @@ export class PostgresApprovalStore extends ApprovalStore {
     return this.turns.take(id, () => this.database.transaction(work, PERSON_WAITS_MS));
   }
 
-  find(
-    id: string,
-    agentKeyId: string | null = null,
-    gone: AbortSignal | null = null,
-  ): Promise<Snapshot | null> {
-    if (agentKeyId === null) return this.read(id);
-    return this.shares.take(agentKeyId, (took) => this.read(id, took), gone);
+  find(id: string, viewer: Viewer = 'everything', gone: AbortSignal | null = null): Promise<Snapshot | null> {
+    if (viewer === 'everything' || !('keyId' in viewer)) return this.read(id, readerIn(viewer));
+    return this.shares.take(viewer.keyId, (took) => this.read(id, null, took), gone);
   }
 
-  private async read(id: string, took?: (bytes: number) => void): Promise<Snapshot | null> {
-    const rows = await this.database.query<SnapshotRow>(FIND, [this.graceSeconds, id]);
+  private async read(
+    id: string,
+    reader: Reader | null,
+    took?: (bytes: number) => void,
+  ): Promise<Snapshot | null> {
+    const values = [this.graceSeconds, id, ...readerValues(reader)];
+    const rows = await this.database.query<SnapshotRow>(FIND, values);
     for (const { request } of rows) took?.(request.length);
     const [row] = rows;
     return row ? toSnapshot(row) : null;
@@ -683,6 +694,7 @@ export class PostgresApprovalStore extends ApprovalStore {
       filter.awaits?.kind ?? null,
       filter.awaits?.id ?? null,
       filter.isClaimed ?? null,
+      ...readerValues(filter.reader ?? null),
     ]);
     const more = rows.some(({ listed }) => listed > rows.length);
     return { snapshots: rows.map(toSnapshot), more };
@@ -709,6 +721,7 @@ export class PostgresApprovalStore extends ApprovalStore {
       tool,
       person,
       rule,
+      ...readerValues(search.reader),
     ]);
     if (found.some(({ is_too_broad: isTooBroad }) => isTooBroad))
       throw new DomainError(
@@ -726,12 +739,12 @@ export class PostgresApprovalStore extends ApprovalStore {
     return (await this.database.query<ApprovalRow>(FIND_OPEN_CALLS, values)).map(toApproval);
   }
 
-  async earlierInSession({
-    id,
-    keyId,
-    sessionId,
-  }: Pick<ApprovalRequest, 'id' | 'keyId' | 'sessionId'>): Promise<EarlierRequest[]> {
-    const rows = await this.database.query<EarlierRow>(FIND_EARLIER, [keyId, id, toColumnText(sessionId)]);
+  async earlierInSession(
+    { id, keyId, sessionId }: Pick<ApprovalRequest, 'id' | 'keyId' | 'sessionId'>,
+    reader: Reader | null,
+  ): Promise<EarlierRequest[]> {
+    const values = [keyId, id, toColumnText(sessionId), ...readerValues(reader)];
+    const rows = await this.database.query<EarlierRow>(FIND_EARLIER, values);
     return rows.map(({ request, ...state }) => ({
       ...state,
       request: request === null ? null : (JSON.parse(request) as RequestText),
@@ -745,8 +758,14 @@ export class PostgresApprovalStore extends ApprovalStore {
     return rows.length < limit ? rows : find(FIND_PENDING_FAIRLY);
   }
 
-  async summarizePending(): Promise<PendingSummary> {
-    const [row] = await this.database.query<PendingSummary>(SUMMARIZE_PENDING, []);
+  async readersOf(id: string): Promise<readonly NamedReader[] | null> {
+    const values = [id];
+    const [row] = await this.database.query<{ readers: NamedReader[] | null }>(FIND_READERS, values);
+    return row ? row.readers : [];
+  }
+
+  async summarizePending(reader: Reader | null = null): Promise<PendingSummary> {
+    const [row] = await this.database.query<PendingSummary>(SUMMARIZE_PENDING, readerValues(reader));
     return row ?? { pending: 0, nextExpiry: null };
   }
 }

@@ -44,6 +44,7 @@ import { AddOpenIdConnect1795464000064 } from '../../migrations/1795464000064-Ad
 import { AddRecords1795464000065 } from '../../migrations/1795464000065-AddRecords';
 import { CountLivingPasskeys1795464000067 } from '../../migrations/1795464000067-CountLivingPasskeys';
 import { AddCountedTaps1795464000068 } from '../../migrations/1795464000068-AddCountedTaps';
+import { AddReaders1795464000069 } from '../../migrations/1795464000069-AddReaders';
 import { AddOidcProvider1795464000071 } from '../../migrations/1795464000071-AddOidcProvider';
 import { AddTopics1795464000012 } from '../../migrations/1795464000012-AddTopics';
 import { AddCardPieces1795464000013 } from '../../migrations/1795464000013-AddCardPieces';
@@ -154,6 +155,7 @@ export function createDataSource(
       AddRecords1795464000065,
       CountLivingPasskeys1795464000067,
       AddCountedTaps1795464000068,
+      AddReaders1795464000069,
       AddOidcProvider1795464000071,
     ],
     migrationsTransactionMode: 'all',

@@ -7,6 +7,8 @@ export interface ChainStep {
   readonly afterMs: number;
   /** Rotas, groups and people whom the card notifies in `lanes`. */
   readonly mention?: readonly string[];
+  /** Groups and people who see the request because of this step; of a rota all who take turns. Absent: nobody. */
+  readonly seenBy?: readonly string[];
 }
 
 /** Those who are asked, one step after the other. */

@@ -13,6 +13,10 @@ export interface Requirement {
   readonly via?: 'console';
 }
 
+/** False if everybody may decide, and so everybody sees the request. */
+export const isForGroups = (required: Requirement | null): boolean =>
+  required !== null && required.from.length > 0;
+
 export const needsPasskey = ({ via }: Requirement): boolean => via === 'console';
 
 /** The strictest of several requirements, member by member; null: of none. */

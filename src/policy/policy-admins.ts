@@ -1,10 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { ConsoleAdmins } from '../access/console-admins';
 import { isOidcAccount, type Identity } from '../access/identity';
+import { ADMINS } from '../kernel/admins';
 import { ActivePolicy } from './active-policy';
-
-/** The group whose people are admins in the console; source: interface.md. */
-const ADMINS = 'admins';
 
 /**
  * The people whom the active policy puts into the group `admins`, in the console. Not in a session that an OpenID provider

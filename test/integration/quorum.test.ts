@@ -3,6 +3,7 @@ import { readReceipt } from '../../src/receipts/verify-receipt';
 import { Api, requestBody, type Answer, type ApprovalJson } from '../support/api';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { issueKey, revokeKey } from '../support/keys';
+import { openEventStream, type EventStream } from '../support/event-stream';
 import { openTestApp, type OpenApp } from '../support/open-app';
 import { until } from '../support/until';
 
@@ -240,6 +241,107 @@ describe('a class that needs two people', () => {
     await expect(database.query(settle, [id])).rejects.toThrow('has 1 of the required approvals');
     await decide(keys.olivia, id);
     await database.query(settle, [id]);
+  });
+});
+
+describe('a request of a class that names groups', () => {
+  const WATCHED = POLICY.replace(
+    'rules:',
+    `  ada: { groups: [admins] }
+  ivy: { groups: [watchers] }
+destinations: { ops: { telegram: -1001 } }
+chains: { ops: [{ to: ops, mention: watchers }] }
+rules:`,
+  ).replace('from: [sre, leads]', 'from: [sre, leads], chain: ops');
+
+  const readAs = <Body = { items: ApprovalJson[] }>(key: string, path: string): Promise<Answer<Body>> =>
+    api.call<Body>(null, 'GET', path, undefined, as(key));
+  const idsIn = async (key: string, query: string) =>
+    (await readAs(key, `/api/approvals${query}`)).body.items.map(({ id }) => id);
+  const exportedTo = async (key: string) =>
+    (await fetch(`${app.url}/api/approvals/export`, { headers: as(key) })).text();
+
+  it('is read by its deciders, by whom its chain notifies and by admins, and looks unknown to others', async () => {
+    await apply(WATCHED);
+    const secret = await asked();
+    const open = (await api.enqueue({ toolInput: { command: 'make' }, cwd: '/srv' })).body.id;
+    const ada = await issueKey(database, 'operator', 'ada-laptop', 'ada');
+    const ivy = await issueKey(database, 'operator', 'ivy-laptop', 'ivy');
+    await until('the new keys are taken', async () => (await readAs(ivy, '/api/approvals')).status === 200);
+
+    for (const key of [keys.olivia, keys.rita, ivy, ada]) {
+      expect(await idsIn(key, '')).toEqual([open, secret]);
+      expect(await idsIn(key, '?q=terraform')).toEqual([secret]);
+      expect((await readAs(key, `/api/approvals/${secret}/display`)).status).toBe(200);
+    }
+    const unknown = '018f0000-0000-7000-8000-000000000000';
+    for (const key of [keys.tom, keys.nobody]) {
+      for (const query of ['', '?status=pending', '?tool=Bash', '?agentId=claude-code'])
+        expect(await idsIn(key, query)).toEqual([open]);
+      expect(await idsIn(key, '?q=terraform')).toEqual([]);
+      expect(await exportedTo(key)).not.toContain('terraform');
+      for (const path of ['', '/display', '/events', '/grant-offers'])
+        expect((await readAs<ApprovalJson>(key, `/api/approvals/${secret}${path}`)).body).toEqual({
+          ...(await readAs<ApprovalJson>(key, `/api/approvals/${unknown}${path}`)).body,
+          correlationId: expect.any(String) as string,
+        });
+      const refused = await api.call(null, 'POST', `/api/approvals/${secret}/cancel`, {}, as(key));
+      expect([refused.status, refused.body.code]).toEqual([404, 'approval.not-found']);
+      const { body: shown } = await readAs<{ earlier: unknown[] }>(key, `/api/approvals/${open}/display`);
+      expect(shown.earlier).toEqual([]);
+    }
+    const { body: seen } = await readAs<{ earlier: unknown[] }>(keys.sam, `/api/approvals/${open}/display`);
+    expect(seen.earlier).toHaveLength(1);
+  });
+
+  it('does not answer a refusal with it to somebody who must not see it', async () => {
+    await apply(POLICY);
+    const id = await asked();
+    await decide(keys.sam, id, 'rejected');
+    const [late, hidden] = [await decide(keys.rita, id), await decide(keys.tom, id)];
+    expect([late.status, (late.body.approval as ApprovalJson).id]).toEqual([409, id]);
+    expect([hidden.status, hidden.body.code, hidden.body.approval]).toEqual([
+      404,
+      'approval.not-found',
+      undefined,
+    ]);
+  });
+
+  it('comes and goes in open consoles with the policy that says who sees it', async () => {
+    await apply(POLICY);
+    const id = await asked();
+    const streams = {
+      tom: await openEventStream(`${app.url}/api/events`, keys.tom),
+      sam: await openEventStream(`${app.url}/api/events`, keys.sam),
+    };
+    const has = (stream: EventStream, event: string) =>
+      until(`the stream has ${event} of the request`, () =>
+        stream
+          .text()
+          .split('\n\n')
+          .some((each) => each.includes(`event: ${event}\n`) && each.includes(id)),
+      );
+    await has(streams.sam, 'inbox');
+    await until('the inbox is sent', () => streams.tom.text().includes('event: inbox'));
+    expect(streams.tom.text()).not.toContain(id);
+    await apply(
+      POLICY.replace('tom: { groups: [interns] }', 'tom: { groups: [sre] }').replace(
+        'sam: { telegram: 4712, groups: [sre] }',
+        'sam: { telegram: 4712 }',
+      ),
+    );
+    await Promise.all([has(streams.tom, 'asked'), has(streams.sam, 'crowded-out')]);
+    await decide(keys.rita, id, 'rejected');
+    await has(streams.tom, 'settled');
+    for (const stream of Object.values(streams)) stream.hangUp();
+  });
+
+  it('is read by everybody where the policy names nobody', async () => {
+    await apply(POLICY);
+    const id = await asked();
+    expect(await idsIn(keys.nobody, '')).toEqual([]);
+    await apply('version: 1\nrules: []\n');
+    expect(await idsIn(keys.nobody, '')).toEqual([id]);
   });
 });
 

@@ -167,6 +167,7 @@ describe('a search', () => {
     rule: null,
     from: null,
     to: null,
+    reader: null,
     beforeId: null,
     limit: 50,
   };
@@ -231,7 +232,7 @@ describe('a search', () => {
          to_tsvector('simple', 'hay ' || case when n % 10000 = 0 then 'needle' else 'straw' end) from generate_series(1, 60000) as n`,
     );
     await database.query('vacuum analyze approval_words');
-    const values = [null, 51, wordsQuery(word), ...Array.from({ length: 9 }, () => null)];
+    const values = [null, 51, wordsQuery(word), ...Array.from({ length: 11 }, () => null)];
     const [row] = await database.query<{ 'QUERY PLAN': [{ Plan: Record<string, number> }] }>(
       `explain (analyze, buffers, format json) ${SEARCH.text}`,
       values,

@@ -11,7 +11,7 @@ import { AGENT_TOOLS, type ToolShapes } from '../../policy/tool-shapes';
 import { possibleVerdicts, type Approval } from '../approval';
 import { ApprovalStore, type Snapshot } from '../approval-store';
 import { policyRequestOf } from '../policy-request-of';
-import { findFor } from './viewer';
+import { findFor, type Viewer } from './viewer';
 
 const COVERED_DAYS = 7;
 /** A person waits for the answer, so a busy key is judged by its last requests. */
@@ -29,7 +29,10 @@ export interface GrantOffer extends Offer {
 
 /** The grants that an operator may make from a pending request; none where grants are not permitted. */
 export class FindGrantOffersQuery extends Query<GrantOffer[]> {
-  constructor(readonly approvalId: string) {
+  constructor(
+    readonly approvalId: string,
+    readonly viewer: Viewer,
+  ) {
     super();
   }
 }
@@ -105,8 +108,8 @@ export class FindGrantOffersHandler implements IQueryHandler<FindGrantOffersQuer
     @Inject(AGENT_TOOLS) private readonly shapes: ToolShapes,
   ) {}
 
-  async execute({ approvalId }: FindGrantOffersQuery): Promise<GrantOffer[]> {
-    const seen = await findFor('everything', { store: this.store, id: approvalId, gone: null });
+  async execute({ approvalId, viewer }: FindGrantOffersQuery): Promise<GrantOffer[]> {
+    const seen = await findFor(viewer, { store: this.store, id: approvalId, gone: null });
     const offers = offersOf(seen.approval, this.policy, this.shapes);
     return offers.length === 0 ? [] : this.count(offers, await this.alike(seen));
   }

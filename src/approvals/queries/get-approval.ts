@@ -38,7 +38,7 @@ export class GetApprovalStateHandler implements IQueryHandler<GetApprovalStateQu
   constructor(private readonly store: ApprovalStore) {}
 
   async execute({ id, viewer }: GetApprovalStateQuery): Promise<ApprovalState> {
-    const found = await this.store.stateOf(id);
+    const found = await this.store.stateOf(id, viewer);
     if (!found || !mayView(viewer, found)) throw notFound();
     return found;
   }

@@ -1,4 +1,5 @@
 import { PERSON_WAITS_MS, type Statement } from '../../database/database';
+import { MAY_SEE } from '../../people/eligible';
 import { POLICY_JSON } from '../policy-column';
 import { asWords, FACTS, SEARCHED, TOOL } from './record-statements';
 
@@ -18,11 +19,15 @@ const MATCHES = `($7::text is null or status = $7) and ($8::text is null or agen
       and ($11::text is null or (status in ('approved', 'rejected') and $11 in (settled_by_id, settled_by_name)))
       and ($12::text is null or exists (
         select from jsonb_array_elements_text(${POLICY_JSON} -> 'rules') as rule where rule = $12))
-      and ($3::text is null or to_tsvector('simple', ${asWords(`substr(request, 1, ${SEARCHED})`)}) @@ to_tsquery('simple', $3))`;
+      and ($3::text is null or to_tsvector('simple', ${asWords(`substr(request, 1, ${SEARCHED})`)}) @@ to_tsquery('simple', $3))
+      and ${MAY_SEE('$13', '$14')}`;
+
+const IS_SEEN = (list: string): string => `($13::text is null or exists (
+      select from approvals where approvals.id = ${list}.id and ${MAY_SEE('$13', '$14')}))`;
 
 /**
  * Ids of requests that match, the newest first. Parameters: before id, limit, words as a text query, facts as a text query, lowest
- * id, highest id; then for requests without words yet: status, agent, session, tool, person, rule.
+ * id, highest id; then for requests without words yet: status, agent, session, tool, person, rule; then the reader, as `FIND` has them.
  *
  * A word that is in many requests is found among the newest ones, and any other by the index, so neither reads all requests.
  * `is_too_broad`: the index finds more than it may, so that the newest among them are not known.
@@ -34,7 +39,7 @@ export const SEARCH: Statement = {
   with recent as materialized (
     select id from (
       select id, words from approval_words where ${IN_TIME} order by id desc limit ${COMPARED}) as newest
-    where ${IS_MEANT} order by id desc limit $2
+    where ${IS_MEANT} and ${IS_SEEN('newest')} order by id desc limit $2
   ), found as materialized (
     select id from approval_words
     where (select count(*) from recent) < $2 and ${IS_MEANT} and ${IN_TIME} limit ${MAX_FOUND} + 1
@@ -44,7 +49,7 @@ export const SEARCH: Statement = {
     union all
     select id from record_waiting join approvals using (id) where ${IN_TIME} and ${MATCHES}
   ), ids as (
-    select id from recent union (select id from found order by id desc limit $2) union select id from fresh
+    select id from recent union (select id from found where ${IS_SEEN('found')} order by id desc limit $2) union select id from fresh
   )
   select id, (select count(*) > ${MAX_FOUND} from found) as is_too_broad from ids order by id desc limit $2`,
 };

@@ -9,6 +9,7 @@ import { IdParamDto } from '../../approvals/approval-inputs';
 import { KeyTurns } from '../../access/key-turns';
 import { FinishedApprovals } from '../../approvals/finished-approvals';
 import { FindEarlierRequestsQuery } from '../../approvals/queries/find-earlier-requests';
+import { readerOf, viewerOf } from '../../approvals/queries/viewer';
 import { Allow } from '../../http/allow';
 import { makeJson } from '../../kernel/json-steps';
 import { runInTurns } from '../../kernel/run-in-turns';
@@ -40,9 +41,9 @@ export class ActionController {
   ) {
     const gone = callerGone(reply, caller);
     const body = await this.turns.take(caller.keyId, async () => {
-      const { approval } = await this.finished.get(id, 'everything', gone);
+      const { approval } = await this.finished.get(id, viewerOf(caller), gone);
       this.views.view(approval);
-      const earlier = await this.queries.execute(new FindEarlierRequestsQuery(approval));
+      const earlier = await this.queries.execute(new FindEarlierRequestsQuery(approval, readerOf(caller)));
       return runInTurns(makeJson(await viewAction(approval, earlier)));
     });
     void reply.type('application/json; charset=utf-8');

@@ -12,10 +12,11 @@ import { Caller } from '../../access/access.guard';
 import type { Identity } from '../../access/identity';
 import { OpenAnswers } from '../../access/open-answers';
 import { Allow } from '../../http/allow';
+import { readerOf } from '../../approvals/queries/viewer';
 import { openEventStream } from '../../http/event-stream';
 import { Heartbeats } from '../../http/heartbeats';
 import { UnreadAnswers } from '../../http/unread-answers';
-import { InboxFeed } from './inbox-feed';
+import { InboxFeed, type Listener } from './inbox-feed';
 import { InboxItemView } from './inbox-item';
 
 /** A stream with more unread, beside the whole inbox, is cut off; the console reconnects with the id of its last event. */
@@ -39,7 +40,7 @@ export class EventsController {
     summary: 'The pending requests and every change of them, as server-sent events',
     description:
       'First `inbox` with all `items` (at most 1000: of each key an equal part, those that end first), then `asked`, ' +
-      '`changed` (claimed, snoozed, more time) and `settled`; `crowded-out` is a pending request that others have pushed out of the 1000. A stream that is not read is ' +
+      '`changed` (claimed, snoozed, more time) and `settled`; `crowded-out` is a pending request that others have pushed out of the 1000, or that the policy does not show you any more. A stream that is not read is ' +
       'cut off. A reconnect with ' +
       '`Last-Event-ID` gets what it missed, or `inbox` again. A request that a rule answers was never pending, and is not here.',
   })
@@ -54,13 +55,14 @@ export class EventsController {
     const gone = await this.open.hold(reply, caller);
     const out = openEventStream(reply);
     let mostUnread = MAX_UNREAD_BYTES;
-    const stopListening = this.feed.listen(({ event, data }, id) => {
+    const send: Listener = ({ event, data }, id) => {
       if (out.writableLength > mostUnread) out.destroy();
       if (out.destroyed) return;
       const piece = `id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
       if (event === 'inbox') mostUnread += Buffer.byteLength(piece);
       this.unread.write(out, piece);
-    }, lastId ?? null);
+    };
+    const stopListening = this.feed.listen(send, lastId ?? null, readerOf(caller));
     // The console learns that its session has ended by the end of the stream.
     const stopBeating = this.heartbeats.start(() => {
       out.write(': live\n\n');

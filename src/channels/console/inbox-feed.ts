@@ -9,10 +9,14 @@ import {
 } from '../../approvals/approval-events';
 import { FinishedApprovals } from '../../approvals/finished-approvals';
 import { FindPendingQuery } from '../../approvals/queries/find-pending';
+import { FindReadersQuery } from '../../approvals/queries/find-readers';
+import type { Reader } from '../../approvals/queries/viewer';
 import { DomainError } from '../../kernel/errors';
+import { isForGroups } from '../../kernel/requirement';
 import { singleFlight } from '../../kernel/single-flight';
 import { FailureLog } from '../../logging/failure-log';
 import { Log } from '../../logging/log';
+import { eventFor, mayRead, NOBODY, type Change, type InboxEvent, type Readers } from './inbox-events';
 import { inboxItemOf, type InboxItem } from './inbox-item';
 
 /** Interval of the look at what other replicas stored, while a console is open here. */
@@ -24,20 +28,27 @@ const MAX_ITEMS = 1_000;
 /** Events that a console may have missed and still get one by one; after more it gets the whole inbox. */
 const MAX_KEPT = 1_000;
 
-export type InboxEvent =
-  | { readonly event: 'inbox'; readonly data: { readonly items: readonly InboxItem[] } }
-  | { readonly event: 'asked' | 'changed'; readonly data: InboxItem }
-  | { readonly event: 'settled' | 'crowded-out'; readonly data: { readonly id: string } };
-
-type Gone = Extract<InboxEvent, { readonly event: 'settled' | 'crowded-out' }>;
-
 interface Numbered {
   readonly number: number;
-  readonly event: InboxEvent;
+  readonly change: Change;
+}
+
+/** A pending request, with the people who see it. */
+interface Shown {
+  readonly item: InboxItem;
+  readonly readers: Readers;
+  /** The mark of the request when it was read. */
+  readonly mark: string;
 }
 
 /** Receives an event, and the id from which a console resumes after it. */
 export type Listener = (event: InboxEvent, id: string) => void;
+
+/** An open console, and the person who reads it; null: somebody who sees all. */
+interface Listening {
+  readonly listener: Listener;
+  readonly reader: Reader | null;
+}
 
 /**
  * Keeps the inbox of all consoles that are open on this replica: the database is asked once for all of them, and not at
@@ -46,11 +57,9 @@ export type Listener = (event: InboxEvent, id: string) => void;
  */
 @Injectable()
 export class InboxFeed implements OnApplicationBootstrap, OnModuleDestroy {
-  private readonly listeners = new Set<Listener>();
+  private readonly listeners = new Set<Listening>();
   /** Null before the first look. */
-  private items: Map<string, InboxItem> | null = null;
-  /** The mark of each item when it was read. */
-  private readonly marks = new Map<string, string>();
+  private items: Map<string, Shown> | null = null;
   private kept: Numbered[] = [];
   /** Number of the last event, in a row that begins anew with the first console. */
   private number = 0;
@@ -86,14 +95,16 @@ export class InboxFeed implements OnApplicationBootstrap, OnModuleDestroy {
    * Sends the events after the one with the id, or first the whole inbox if they are not known any more, and then every
    * further event.
    *
+   * @param reader gets only the events of requests that they see; null: of all
    * @returns a function that ends it
    */
-  listen(listener: Listener, lastId: string | null): () => void {
-    this.listeners.add(listener);
+  listen(listener: Listener, lastId: string | null, reader: Reader | null): () => void {
+    const listening = { listener, reader };
+    this.listeners.add(listening);
     if (this.timer === null) this.start();
-    else if (this.items) this.catchUp(listener, this.items, lastId);
+    else if (this.items) this.catchUp(listening, this.items, lastId);
     return () => {
-      this.listeners.delete(listener);
+      this.listeners.delete(listening);
       if (this.listeners.size === 0) this.stop();
     };
   }
@@ -109,20 +120,19 @@ export class InboxFeed implements OnApplicationBootstrap, OnModuleDestroy {
     if (this.timer) clearInterval(this.timer);
     this.timer = null;
     this.items = null;
-    this.marks.clear();
     this.kept = [];
   }
 
-  private catchUp(listener: Listener, items: ReadonlyMap<string, InboxItem>, lastId: string | null): void {
+  private catchUp(to: Listening, items: ReadonlyMap<string, Shown>, lastId: string | null): void {
     const [row, number] = lastId?.split('-') ?? [];
     const after = Number(number);
     const isKnown = row === this.row && after <= this.number && this.number - after <= this.kept.length;
-    const missed = isKnown ? this.kept.filter((each) => each.number > after) : [this.wholeInbox(items)];
-    for (const { number: at, event } of missed) listener(event, this.idOf(at));
-  }
-
-  private wholeInbox(items: ReadonlyMap<string, InboxItem>): Numbered {
-    return { number: this.number, event: { event: 'inbox', data: { items: [...items.values()] } } };
+    if (isKnown) {
+      for (const missed of this.kept) if (missed.number > after) this.send(to, missed);
+      return;
+    }
+    const seen = [...items.values()].filter(({ readers }) => mayRead(readers, to.reader));
+    to.listener({ event: 'inbox', data: { items: seen.map(({ item }) => item) } }, this.idOf(this.number));
   }
 
   private lookSoon(): void {
@@ -140,36 +150,37 @@ export class InboxFeed implements OnApplicationBootstrap, OnModuleDestroy {
   private async compare(): Promise<void> {
     const row = this.row;
     const found = await this.queries.execute(new FindPendingQuery(MAX_ITEMS));
-    const known = this.items ?? new Map<string, InboxItem>();
-    const read: { readonly item: InboxItem; readonly mark: string }[] = [];
+    const known = this.items ?? new Map<string, Shown>();
+    const read: Shown[] = [];
     for (const { id, mark } of found) {
-      const item = known.has(id) && this.marks.get(id) === mark ? null : await this.read(id);
-      if (item) read.push({ item, mark });
+      const shown = known.get(id)?.mark === mark ? null : await this.read(id, mark);
+      if (shown) read.push(shown);
     }
     const pending = new Set(found.map(({ id }) => id));
-    const gone: Gone[] = [];
-    for (const id of known.keys()) {
+    const gone: Change[] = [];
+    for (const [id, { readers }] of known) {
       if (pending.has(id)) continue;
       // Outside a full list it may still be pending.
       const isCrowdedOut = found.length >= MAX_ITEMS && (await this.isPending(id));
-      gone.push({ event: isCrowdedOut ? 'crowded-out' : 'settled', data: { id } });
+      const event = isCrowdedOut ? 'crowded-out' : 'settled';
+      gone.push({ event: { event, data: { id } }, before: readers, now: NOBODY });
     }
     if (this.timer === null || row !== this.row) return;
-    for (const { item, mark } of read) this.marks.set(item.id, mark);
     if (this.items === null) {
-      this.items = new Map(read.map(({ item }) => [item.id, item]));
-      for (const listener of this.listeners) this.catchUp(listener, this.items, null);
+      this.items = new Map(read.map((shown) => [shown.item.id, shown]));
+      for (const listening of this.listeners) this.catchUp(listening, this.items, null);
       return;
     }
-    for (const event of gone) {
-      known.delete(event.data.id);
-      this.marks.delete(event.data.id);
-      this.publish(event);
+    for (const change of gone) {
+      known.delete(change.event.data.id);
+      this.publish(change);
     }
-    for (const { item } of read) {
-      const event = known.has(item.id) ? 'changed' : 'asked';
-      known.set(item.id, item);
-      this.publish({ event, data: item });
+    for (const shown of read) {
+      const { item, readers } = shown;
+      const before = known.get(item.id);
+      known.set(item.id, shown);
+      const event = { event: before ? 'changed' : 'asked', data: item } as const;
+      this.publish({ event, before: before ? before.readers : NOBODY, now: readers });
     }
   }
 
@@ -183,21 +194,31 @@ export class InboxFeed implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   /** @returns null for a request that has ended meanwhile */
-  private async read(id: string): Promise<InboxItem | null> {
+  private async read(id: string, mark: string): Promise<Shown | null> {
     try {
       const { approval } = await this.finished.get(id, 'everything');
-      return approval.status === 'pending' ? inboxItemOf(approval) : null;
+      if (approval.status !== 'pending') return null;
+      const readers = isForGroups(approval.required)
+        ? await this.queries.execute(new FindReadersQuery(id))
+        : null;
+      return { item: inboxItemOf(approval), readers, mark };
     } catch (error) {
       if (error instanceof DomainError && error.code === 'approval.not-found') return null;
       throw error;
     }
   }
 
-  private publish(event: InboxEvent): void {
+  private publish(change: Change): void {
     this.number += 1;
-    this.kept.push({ number: this.number, event });
+    const numbered = { number: this.number, change };
+    this.kept.push(numbered);
     if (this.kept.length > MAX_KEPT) this.kept.shift();
-    for (const listener of this.listeners) listener(event, this.idOf(this.number));
+    for (const listening of this.listeners) this.send(listening, numbered);
+  }
+
+  private send({ listener, reader }: Listening, { number, change }: Numbered): void {
+    const event = eventFor(reader, change);
+    if (event) listener(event, this.idOf(number));
   }
 
   private idOf(number: number): string {

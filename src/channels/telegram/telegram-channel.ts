@@ -225,7 +225,7 @@ export class TelegramChannel extends Channel implements BeforeApplicationShutdow
     }
     const planned = await this.cards.pieces(approval.id, parseLane(work.lane).chatId);
     if (planned.length > 0) return this.showInPieces(approval, work, planned);
-    const earlier = await this.queries.execute(new FindEarlierRequestsQuery(approval));
+    const earlier = await this.queries.execute(new FindEarlierRequestsQuery(approval, null));
     const mentioned = await this.mentionedBy(approval, work);
     const complete = renderCard(approval, MAX_MESSAGE_LENGTH, {
       earlier,

@@ -5,15 +5,21 @@ import { listOf, type DestinationProperties, type Policy } from '../document/pol
 
 /** The chain of a class; null: the class has none. */
 export function compileChain(policy: Policy, className: string): Chain | null {
-  const { chains = {}, destinations = {} } = policy;
+  const { chains = {}, destinations = {}, rota = {} } = policy;
   const name = chainOfClass(policy, className);
   if (name === null) return null;
-  return (chains[name] ?? []).map(({ to, after, mention }) => ({
-    lanes: lanesOf(destinations[to]),
-    direct: directOf(destinations[to]),
-    afterMs: after === undefined ? 0 : (durationMs(after) ?? 0),
-    ...(mention !== undefined && { mention: listOf(mention) }),
-  }));
+  return (chains[name] ?? []).map(({ to, after, mention }) => {
+    const direct = directOf(destinations[to]);
+    const notified = mention === undefined ? [] : listOf(mention);
+    const seenBy = [...direct, ...notified.flatMap((each) => rota[each]?.members ?? [each])];
+    return {
+      lanes: lanesOf(destinations[to]),
+      direct,
+      afterMs: after === undefined ? 0 : (durationMs(after) ?? 0),
+      ...(mention !== undefined && { mention: notified }),
+      ...(seenBy.length > 0 && { seenBy }),
+    };
+  });
 }
 
 function lanesOf(destination: DestinationProperties | undefined): string[] {

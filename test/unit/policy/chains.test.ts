@@ -38,7 +38,7 @@ it('asks by the chain of the class, and by `default` where a class names none', 
   const asked = verdictOf([PRODUCTION], { toolInput: { command: 'terraform apply' } }, { others });
   expect(asked.chain).toEqual([
     { lanes: ['telegram:-1001/12'], direct: [], afterMs: 0 },
-    { lanes: [], direct: ['leads'], afterMs: 300_000 },
+    { lanes: [], direct: ['leads'], afterMs: 300_000, seenBy: ['leads'] },
   ]);
   expect(verdictOf([PRODUCTION], {}, { others }).chain).toEqual([
     { lanes: ['telegram:-1001'], direct: [], afterMs: 0 },

@@ -60,7 +60,7 @@ export class TapGrantHandler implements ICommandHandler<TapGrantCommand> {
     const card = await findComplete(this.cards, tap.nonce, chatId);
     if (!card) return { kind: 'unknown-button' };
     if (tap.kind === 'offers') {
-      const offers = await this.queries.execute(new FindGrantOffersQuery(card.approvalId));
+      const offers = await this.queries.execute(new FindGrantOffersQuery(card.approvalId, 'everything'));
       const { nonce } = card;
       return offers.length === 0
         ? { kind: 'grants-none' }

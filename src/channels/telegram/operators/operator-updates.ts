@@ -5,8 +5,8 @@ import type { CallbackQuery, Message, Update as TelegramUpdate } from 'telegraf/
 import { CountTodayQuery } from '../../../approvals/digest/count-today';
 import { FinishedApprovals } from '../../../approvals/finished-approvals';
 import type { Approval } from '../../../approvals/approval';
-import type { ApprovalPage } from '../../../approvals/queries/list-approvals';
 import { SummarizePendingQuery } from '../../../approvals/queries/summarize-pending';
+import { readerNamed } from '../../../approvals/queries/viewer';
 import { listCallbackData, parseListTap, stopCallbackData, type ListTap } from './callback-data';
 import { BeginDirectLaneCommand } from '../commands/begin-direct-lane';
 import { BringUpCardCommand } from '../commands/bring-up-card';
@@ -146,15 +146,21 @@ export class OperatorUpdates {
   @Command('pending')
   pending(@Ctx() context: Said): Promise<void> {
     return this.forOperator(context, async ({ actor }) => {
-      const of = wordsOf(context.message)[0]?.toLowerCase() === 'mine' ? actor : null;
-      return this.listOf(await this.pageOfPending(null, of), of);
+      const isMine = wordsOf(context.message)[0]?.toLowerCase() === 'mine';
+      return this.listOf(null, actor, isMine);
     });
   }
 
   @Command('claimed')
   claimedAsked(@Ctx() context: Said): Promise<void> {
-    return this.forOperator(context, async () => {
-      const { items } = await this.finished.list({ ...PENDING_PAGE, beforeId: null, isClaimed: true });
+    return this.forOperator(context, async ({ actor }) => {
+      const filter = {
+        ...PENDING_PAGE,
+        beforeId: null,
+        isClaimed: true,
+        reader: readerNamed(actor),
+      } as const;
+      const { items } = await this.finished.list(filter);
       return { message: renderClaimed(items, this.clock.now()), buttons: cardButtons(items) };
     });
   }
@@ -327,19 +333,24 @@ export class OperatorUpdates {
     } else await this.replies.answerStranger(id, this.replyTo(context, compose, STRANGER_ROOM_MS));
   }
 
-  /** @param of the person for whom the requests wait; null: all that wait */
-  private async pageOfPending(beforeId: string | null, of: Person | null): Promise<ApprovalPage> {
-    const filter = { ...PENDING_PAGE, beforeId };
-    return this.finished.list(of === null ? filter : { ...filter, awaits: { kind: of.channel, id: of.id } });
-  }
-
-  /** Lists requests without decisions: each button leads to one card, the last to the next page. */
-  private async listOf({ items, nextBeforeId }: ApprovalPage, of: Person | null): Promise<Reply> {
-    const total = of === null ? (await this.queries.execute(new SummarizePendingQuery())).pending : null;
+  /**
+   * Lists requests without decisions that the person sees: each button leads to one card, the last to the next page.
+   *
+   * @param isMine only those that wait for this person
+   */
+  private async listOf(beforeId: string | null, by: Person, isMine: boolean): Promise<Reply> {
+    const reader = readerNamed(by);
+    const { items, nextBeforeId } = await this.finished.list({
+      ...PENDING_PAGE,
+      beforeId,
+      reader,
+      ...(isMine && { awaits: { kind: by.channel, id: by.id } }),
+    });
+    const total = isMine ? null : (await this.queries.execute(new SummarizePendingQuery(reader))).pending;
     const cards = cardButtons(items);
     const next = nextBeforeId && {
       text: 'Next ▶',
-      data: listCallbackData({ kind: 'page', beforeId: nextBeforeId, isMine: of !== null }),
+      data: listCallbackData({ kind: 'page', beforeId: nextBeforeId, isMine }),
     };
     return {
       message: renderPending(items, total, this.clock.now()),
@@ -349,8 +360,7 @@ export class OperatorUpdates {
 
   private async browse(tap: ListTap, { chatId, messageId }: Place, by: Person): Promise<void> {
     if (tap.kind === 'page') {
-      const of = tap.isMine ? by : null;
-      const { message, buttons } = await this.listOf(await this.pageOfPending(tap.beforeId, of), of);
+      const { message, buttons } = await this.listOf(tap.beforeId, by, tap.isMine);
       return this.chat.edit(chatId, messageId, message, { buttons, isReply: true });
     }
     const cards = await this.commands.execute(new BringUpCardCommand(tap.id));

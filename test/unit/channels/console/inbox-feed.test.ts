@@ -1,7 +1,9 @@
 import { EventBus, type QueryBus } from '@nestjs/cqrs';
 import { ApprovalSettled } from '../../../../src/approvals/approval-events';
 import type { FinishedApprovals } from '../../../../src/approvals/finished-approvals';
-import { InboxFeed, type InboxEvent } from '../../../../src/channels/console/inbox-feed';
+import { eventFor, NOBODY, type InboxEvent } from '../../../../src/channels/console/inbox-events';
+import { InboxFeed } from '../../../../src/channels/console/inbox-feed';
+import type { InboxItem } from '../../../../src/channels/console/inbox-item';
 import type { Log } from '../../../../src/logging/log';
 import { until } from '../../../support/until';
 
@@ -24,7 +26,15 @@ function feedOver(
   const get = (id: string) =>
     Promise.resolve({
       approval: {
-        ...{ id, status: 'pending', toolName: 'Bash', toolInput: { command: 'ls' }, cwd: null, policy: null },
+        ...{
+          id,
+          status: 'pending',
+          toolName: 'Bash',
+          toolInput: { command: 'ls' },
+          cwd: null,
+          policy: null,
+          required: null,
+        },
         ...{
           agentId: 'a',
           sessionId: 's',
@@ -47,10 +57,38 @@ function feedOver(
   );
   feed.onApplicationBootstrap();
   const seen: InboxEvent[] = [];
-  feed.listen((event) => seen.push(event), null);
+  feed.listen((event) => seen.push(event), null, null);
   const look = () => tell(Object.create(ApprovalSettled.prototype));
   return { feed, seen, look };
 }
+
+describe('an event of a request that not everybody sees', () => {
+  const item = { id: '1' } as InboxItem;
+  const tom = { person: 'tom', mayBeAdmin: true };
+  const sam = [{ person: 'sam', asAdmin: false }];
+  const both = [...sam, { person: 'tom', asAdmin: false }];
+  const changed = { event: 'changed', data: item } as const;
+  const settled = { event: 'settled', data: { id: '1' } } as const;
+
+  it.each([
+    ['nothing, for somebody else', changed, sam, sam, null],
+    ['nothing about its end, either', settled, sam, NOBODY, null],
+    ['a new request, for somebody who sees it from now on', changed, sam, both, 'asked'],
+    ['its removal, for somebody who does not see it any more', changed, both, sam, 'crowded-out'],
+    ['the change, for somebody who saw it', changed, both, both, 'changed'],
+    ['the end, for somebody who saw it', settled, both, NOBODY, 'settled'],
+    ['the change, where everybody sees it', changed, null, null, 'changed'],
+  ])('is %s', (_, event, before, now, expected) => {
+    expect(eventFor(tom, { event, before, now })?.event ?? null).toBe(expected);
+  });
+
+  it('is none for a session that makes no admin, where only admins see it', () => {
+    const admins = [{ person: 'tom', asAdmin: true }];
+    const asked = { event: { event: 'asked', data: item }, before: NOBODY, now: admins } as const;
+    expect(eventFor(tom, asked)?.event).toBe('asked');
+    expect(eventFor({ ...tom, mayBeAdmin: false }, asked)).toBeNull();
+  });
+});
 
 it('a request behind a full list is not reported as settled', async () => {
   const pending = new Set(Array.from({ length: MAX_ITEMS }, (_, n) => n + 10));

@@ -1,0 +1,2 @@
+/** The group whose people are admins in the console; source: interface.md. */
+export const ADMINS = 'admins';
