@@ -62,6 +62,16 @@ export class DecisionBodyDto extends createZodDto(
 
 export class CancelBodyDto extends createZodDto(z.strictObject({ reason }).default({})) {}
 
+export class ErasureBodyDto extends createZodDto(
+  z.strictObject({
+    reason: z
+      .string('is required: the audit log keeps it')
+      .min(1, 'must not be empty: the audit log keeps it')
+      .max(1000, 'must have at most 1000 characters')
+      .meta({ description: 'Do not repeat the input here: the audit log keeps it.' }),
+  }),
+) {}
+
 /** A week is the longest timeout of a class. */
 const MAX_EXTENSION_SECONDS = 7 * 24 * 3600;
 

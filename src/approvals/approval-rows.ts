@@ -16,6 +16,7 @@ import {
 } from './approval';
 import { readActor, TIMEOUT_ACTOR, type NamedActor, type Actor } from '../kernel/actor';
 import type { Claim, Extension } from '../kernel/claim';
+import type { Erasure } from '../kernel/erasure';
 import type { ApprovalState, Look, Snapshot } from './approval-store';
 import type { Stored } from './new-request';
 
@@ -48,6 +49,7 @@ export interface ApprovalRow {
   /** Null, or absent where the statement does not select it: nobody has said anything. */
   claim?: ClaimRow | null;
   extension?: ExtensionRow | null;
+  erased?: ErasureRow | null;
   /** True if nobody could be reached; absent where the statement does not select it. */
   unreachable?: boolean;
   /** Null or absent: people have decided nothing. */
@@ -73,6 +75,18 @@ interface ClaimRow extends ExtensionRow {
   readonly kind: Claim['kind'];
   readonly until: string;
 }
+
+/** An {@link Erasure} as JSON. */
+interface ErasureRow extends NamedActor {
+  readonly reason: string;
+  readonly at: string;
+}
+
+const toErasure = ({ reason, at, ...by }: ErasureRow): Erasure => ({
+  by,
+  at: new Date(at),
+  reason: parseColumnText(reason),
+});
 
 const toExtension = (row: ExtensionRow): Extension => ({ ...row, at: new Date(row.at) });
 
@@ -125,6 +139,7 @@ export function toApproval(row: ApprovalRow): Approval {
     decisions: (row.decisions ?? []).map(toPersonsDecision),
     ...(row.claim && { claim: toClaim(row.claim) }),
     ...(row.extension && { extension: toExtension(row.extension) }),
+    ...(row.erased && { erasure: toErasure(row.erased) }),
   };
   if (row.status === 'pending') return { ...request, ...byPeople, status: 'pending' };
   const { settled_at: settledAt, settled_by_kind: kind, settled_by_id: id } = row;

@@ -14,7 +14,7 @@ const approvalWith = (
   request: string,
 ) => `id, status, key_id, owner, connector, ${request}, input_digest, correlation_id, traceparent, created_at, expires_at,
   settled_at, settled_by_kind, settled_by_id, settled_by_name, reason, answers, acknowledged, policy, required, claim, extension,
-  unreachable_at`;
+  unreachable_at, erased`;
 const APPROVAL = approvalWith('request');
 
 /** JavaScript dates hold milliseconds; the stored time must equal the shown one. */

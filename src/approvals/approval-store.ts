@@ -396,6 +396,13 @@ export abstract class ApprovalStore {
    */
   abstract explain(id: string, by: Person, reason: string): Promise<boolean>;
 
+  /**
+   * Erases the input of a settled request, its words in the index, and what the verdict of the policy quotes of it.
+   *
+   * @returns false if there is no such request, it is pending, or its input was erased before
+   */
+  abstract eraseInput(id: string, by: Person, reason: string): Promise<boolean>;
+
   /** Writes a refused attempt to end a request into the audit log. */
   abstract recordLate(id: string, by: Person, late: LateAttempt): Promise<void>;
 

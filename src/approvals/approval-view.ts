@@ -112,6 +112,10 @@ export const approvalViewSchema = z.strictObject({
     .strictObject(who)
     .nullable()
     .meta({ description: 'The person who gave it more time last; `expiresAt` has it.' }),
+  inputErased: z.strictObject({ by: actor, at: z.iso.datetime(), reason: z.string() }).nullable().meta({
+    description:
+      'An admin has erased what the agent wrote: `toolInput` and `metadata` are empty, `summary` and `cwd` null. Digest and receipt are those of the request. Null: nobody has.',
+  }),
 });
 
 const ONE_OF_ANY: Requirement = { approvals: 1, rejections: 1, from: [] };
@@ -162,6 +166,9 @@ function claimViewOf({ claim }: Approval, kind: ClaimKind) {
 const extensionViewOf = ({ extension }: Approval) =>
   extension ? { ...extension, at: extension.at.toISOString() } : null;
 
+const erasureViewOf = ({ erasure }: Approval) =>
+  erasure ? { ...erasure, at: erasure.at.toISOString() } : null;
+
 /** An approval in API answers. */
 export class ApprovalView extends createZodDto(approvalViewSchema) {}
 
@@ -202,6 +209,7 @@ export function viewOf(approval: Approval): z.infer<typeof approvalViewSchema> {
     claimedBy: claimViewOf(approval, 'claimed'),
     snoozedBy: claimViewOf(approval, 'snoozed'),
     extendedBy: extensionViewOf(approval),
+    inputErased: erasureViewOf(approval),
   };
 }
 

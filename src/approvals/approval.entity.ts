@@ -116,6 +116,10 @@ export class ApprovalEntity {
   @Column('jsonb', { nullable: true })
   extension!: object | null;
 
+  /** The admin who erased its input, with time and reason; null: nobody has. */
+  @Column('jsonb', { nullable: true })
+  erased!: object | null;
+
   /** Time since which every step of its chain is refused; null: somebody may be reached. */
   @Column('timestamptz', { name: 'unreachable_at', nullable: true })
   unreachableAt!: Date | null;

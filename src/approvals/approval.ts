@@ -1,6 +1,7 @@
 import { nameActor, TIMEOUT_ACTOR, type Actor, type Asker, type Person } from '../kernel/actor';
 import { DomainError, InvalidInput } from '../kernel/errors';
 import type { JsonObject } from '../kernel/json';
+import type { Erasure } from '../kernel/erasure';
 import { nameOfClaimer, type Claim, type Extension } from '../kernel/claim';
 import type { PolicyVerdict } from '../kernel/policy-verdict';
 import type { PersonsDecision, Requirement } from '../kernel/requirement';
@@ -98,6 +99,8 @@ export type Approval = ApprovalRequest & {
   readonly claim?: Claim;
   /** The last person who gave it more time; missing: nobody has. */
   readonly extension?: Extension;
+  /** An admin has erased its input; missing: nobody has. */
+  readonly erasure?: Erasure;
 } & (
     | { readonly status: 'pending' }
     | (Ending & { readonly status: Verdict; readonly decision: Decision })

@@ -43,6 +43,7 @@ import {
   CancelBodyDto,
   DecisionBodyDto,
   EnqueueBodyDto,
+  ErasureBodyDto,
   ExtensionBodyDto,
   ExportQueryDto,
   idempotencyKeySchema,
@@ -62,6 +63,7 @@ import { ClaimApprovalCommand } from './commands/claim-approval';
 import { ExtendApprovalCommand } from './commands/extend-approval';
 import { DecideApprovalCommand } from './commands/decide-approval';
 import { TakeBackDecisionCommand } from './commands/take-back-decision';
+import { EraseInputCommand } from './commands/erase-input';
 import { EnqueueApprovalCommand } from './commands/enqueue-approval';
 import { AwaitSettlementQuery } from './queries/await-settlement';
 import { FinishedApprovals } from './finished-approvals';
@@ -373,6 +375,27 @@ export class ApprovalsController {
     // The request may be large, and is read once.
     if (ended && 'toolInput' in ended) return viewOf(ended);
     return viewOf((await this.finished.get(id, viewer, gone)).approval);
+  }
+
+  @Delete(':id/input')
+  @HttpCode(200)
+  @Allow('admin')
+  @ApiOperation({
+    summary: 'Erase what the agent wrote in a settled request',
+    description:
+      'Input, summary, directory and metadata go, also from the search, exports and cards. Digest, receipt and audit log stay, and ' +
+      'the erasure is a row of the log. A pending request: 409 `approval.not-settled`. Again: the same answer.',
+  })
+  @ApiOkResponse({ type: ApprovalView })
+  async eraseInput(
+    @Param() { id }: IdParamDto,
+    @Body() { reason: why }: ErasureBodyDto,
+    @Caller() caller: Identity,
+  ) {
+    // Settles an overdue request.
+    await this.finished.stateOf(id, 'everything');
+    await this.commands.execute(new EraseInputCommand(id, this.decider(caller), why));
+    return viewOf((await this.finished.get(id, 'everything')).approval);
   }
 
   @Post(':id/ack')

@@ -13,6 +13,7 @@ import { DecideTurnHandler } from './commands/decide-turn';
 import { TakeBackDecisionHandler } from './commands/take-back-decision';
 import { DepartFromApprovalHandler } from './commands/depart-from-approval';
 import { EnqueueApprovalHandler } from './commands/enqueue-approval';
+import { EraseInputHandler } from './commands/erase-input';
 import { ExplainRejectionHandler } from './commands/explain-rejection';
 import { MakeGrantHandler } from './commands/make-grant';
 import { MakeLateGrantHandler } from './commands/make-late-grant';
@@ -79,6 +80,7 @@ import { TimeoutSweeper } from './timeout-sweeper';
     MayGrantLateHandler,
     MayDecideTogetherHandler,
     CancelApprovalHandler,
+    EraseInputHandler,
     ExplainRejectionHandler,
     AcknowledgeApprovalHandler,
     JoinApprovalHandler,

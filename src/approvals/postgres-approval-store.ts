@@ -116,6 +116,7 @@ import {
 } from './approval-store';
 import { CLAIM, EXTEND } from './claim-statements';
 import type { ClaimKind } from '../kernel/claim';
+import { ERASE, LOCK_RECORDS } from './erase-statements';
 import { EnqueueBatches } from './enqueue-batches';
 import type { Enqueued, Stored } from './new-request';
 import { GRANT, GRANT_LATE } from './grant-statements';
@@ -590,6 +591,15 @@ export class PostgresApprovalStore extends ApprovalStore {
   async explain(id: string, by: Person, reason: string): Promise<boolean> {
     const values = [id, by.channel, by.id, toColumnText(reason), this.lanes.current];
     return (await this.change(id, EXPLAIN, values)).length > 0;
+  }
+
+  async eraseInput(id: string, by: Person, reason: string): Promise<boolean> {
+    const values = [id, by.channel, by.id, by.name, toColumnText(reason), this.lanes.current];
+    const erased = await this.database.transaction(async (query) => {
+      await query(LOCK_RECORDS, []);
+      return query(ERASE, values);
+    }, PERSON_WAITS_MS);
+    return erased.length > 0;
   }
 
   async acknowledge(id: string, keyId: string, outcome: Acknowledgement): Promise<boolean> {

@@ -20,7 +20,7 @@ const PAGE: Statement = {
     select *, sum(octet_length(request)) over (order by id) - octet_length(request) as bytes_before
     from (
       select ${COLUMNS}
-      from approvals where id > $1 and created_at >= $2 order by id limit ${PAGE_ROWS}) as found) as measured
+      from approvals where id > $1 and created_at >= $2 and erased is null order by id limit ${PAGE_ROWS}) as found) as measured
   where bytes_before < ${PAGE_BYTES}
   order by id`,
 };
@@ -28,7 +28,7 @@ const PAGE: Statement = {
 /** Parameters: lowest id, since. */
 const COUNT: Statement = {
   name: 'approval-history-count',
-  text: `select count(*)::int as count from approvals where id > $1 and created_at >= $2`,
+  text: `select count(*)::int as count from approvals where id > $1 and created_at >= $2 and erased is null`,
 };
 
 /** Parameters: key, after id, since, limit. */
@@ -39,7 +39,7 @@ const RECENT: Statement = {
     select *, sum(octet_length(request)) over (order by id desc) - octet_length(request) as bytes_before
     from (
       select ${COLUMNS} from approvals
-      where key_id = $1 and id > $2 and created_at >= $3 order by id desc limit $4) as found) as measured
+      where key_id = $1 and id > $2 and created_at >= $3 and erased is null order by id desc limit $4) as found) as measured
   where bytes_before < ${PAGE_BYTES}
   order by id desc`,
 };

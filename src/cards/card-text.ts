@@ -90,7 +90,7 @@ export function renderOutcome(
   const { files } = pendingCard(content, { pieces });
   const surroundings: Surroundings = {
     heading: [...outcome(approval), content.title],
-    notices: [],
+    notices: erased(approval),
     reasons: verdictOf(approval),
     details: [],
     closing: [...acknowledged, footOf(approval), requestLine(approval)],
@@ -224,6 +224,13 @@ export function expiry({ createdAt, expiresAt }: ApprovalRequest): RichText {
   const minute = words(utcMinute(expiresAt, createdAt));
   return rich`⏳ ${minute} (${relativeTime(expiresAt, fallback)})`;
 }
+
+const erased = ({ erasure }: SettledApproval): RichText[] =>
+  erasure
+    ? [
+        rich`🧹 ${bold('Input erased')} by ${words(visibleLine(erasure.by.name))}: ${words(visibleLine(erasure.reason))}`,
+      ]
+    : [];
 
 function outcome(approval: SettledApproval): RichText[] {
   const at = utc(approval.settledAt);

@@ -45,6 +45,7 @@ import { AddRecords1795464000065 } from '../../migrations/1795464000065-AddRecor
 import { CountLivingPasskeys1795464000067 } from '../../migrations/1795464000067-CountLivingPasskeys';
 import { AddCountedTaps1795464000068 } from '../../migrations/1795464000068-AddCountedTaps';
 import { AddReaders1795464000069 } from '../../migrations/1795464000069-AddReaders';
+import { AddErasures1795464000070 } from '../../migrations/1795464000070-AddErasures';
 import { AddOidcProvider1795464000071 } from '../../migrations/1795464000071-AddOidcProvider';
 import { AddTopics1795464000012 } from '../../migrations/1795464000012-AddTopics';
 import { AddCardPieces1795464000013 } from '../../migrations/1795464000013-AddCardPieces';
@@ -156,6 +157,7 @@ export function createDataSource(
       CountLivingPasskeys1795464000067,
       AddCountedTaps1795464000068,
       AddReaders1795464000069,
+      AddErasures1795464000070,
       AddOidcProvider1795464000071,
     ],
     migrationsTransactionMode: 'all',

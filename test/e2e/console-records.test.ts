@@ -90,6 +90,26 @@ rules:
     await database.query(`update audit_log set actor = 'api:bootstrap-agent' where seq = ${bad?.seq}`);
   });
 
+  it('only an admin erases the input of a request, which every view then says', async () => {
+    const { body } = await api.enqueue({ toolInput: { command: 'login --password hunter2' } });
+    const path = `/console/requests/${body.id}`;
+    const admin = await person.signedIn(path, {}, olivia);
+    await admin.getByText('hunter2').first().waitFor();
+    expect(await admin.getByText('Erase the input').count()).toBe(0);
+    await api.call('agent', 'POST', `/api/approvals/${body.id}/cancel`);
+    await admin.getByText('Erase the input').click();
+    await admin.getByLabel('Reason, which the audit log keeps').fill('a password');
+    expect(await findBarriers(admin)).toEqual([]);
+    await admin.getByRole('button', { name: 'Erase', exact: true }).click();
+    await admin.getByRole('button', { name: 'Erase now, for ever' }).click();
+    await admin.getByText('Erased by olivia: a password').waitFor();
+    expect(await admin.getByText('hunter2').count()).toBe(0);
+
+    const operator = await person.signedIn(path);
+    await operator.getByText('Erased by olivia: a password').waitFor();
+    expect(await operator.getByText('Erase the input').count()).toBe(0);
+  });
+
   it('keys have their last use, and only an admin revokes one', async () => {
     const lost = await issueKey(database, 'agent', 'lost-laptop', 'sam');
     await keyIs(true, app.url, lost);

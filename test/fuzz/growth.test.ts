@@ -275,7 +275,7 @@ describe('security 21: a large input', () => {
       const most = 256 * 1024;
       const parts = actionParts('Bash', approval.toolInput);
       expect(stepsOf(makeReadingText(approval, '{}', parts))).toBeGreaterThanOrEqual(units / most);
-      const view = await viewAction(approval, []);
+      const view = await viewAction(approval, [], false);
       expect(stepsOf(makeDisplayDigest(view.display))).toBeGreaterThanOrEqual(view.display.length / most);
       const written = JSON.stringify(view).length;
       expect(stepsOf(makeJson(view))).toBeGreaterThanOrEqual(written / (2 * most));

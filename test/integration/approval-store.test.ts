@@ -903,7 +903,7 @@ describe('listing', () => {
     await database.query('analyze approvals');
     await database.query(`prepare listed as ${LIST.text}`);
     const [row] = await database.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(
-      'explain (analyze, format json) execute listed (0, null, null, null, null, null, 5, null, null, null, null)',
+      'explain (analyze, format json) execute listed (0, null, null, null, null, null, 5, null, null, null, null, null, false)',
     );
     await database.query('deallocate listed');
     const nodes = nodesOf(row?.['QUERY PLAN'][0].Plan);
@@ -995,7 +995,7 @@ describe('where the statistics are from when little was pending', () => {
 });
 
 it.each([
-  ['a read', FIND, (id: string) => [0, id]],
+  ['a read', FIND, (id: string) => [0, id, null, false]],
   ['a look at what is awaited', LOOK, (id: string) => [0, [id]]],
 ])('%s is not planned anew each time', async (_, { text }, valuesOf) => {
   const values = valuesOf(await enqueue());

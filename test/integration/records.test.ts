@@ -223,6 +223,18 @@ describe('a search', () => {
     expect(seen).toEqual([...new Set(seen)].toSorted().reverse());
   });
 
+  it('finds an erased request by its facts, and by no word of it', async () => {
+    await make({ agent: 'erased', input: 'uptime hunter2', times: 1 });
+    await record();
+    expect(await find({ text: 'hunter2' })).toEqual(['erased']);
+    const [row] = await database.query<{ id: string }>(`select id from approvals where agent_id = 'erased'`);
+    const by = { kind: 'person', channel: 'api', id: 'maria', name: 'maria' } as const;
+    expect(await open.store.eraseInput(row?.id ?? '', by, 'a password')).toBe(true);
+    expect(await find({ text: 'hunter2' })).toEqual([]);
+    const { snapshots } = await open.store.search({ ...everything, tool: 'Bash', agentId: 'erased' });
+    expect(snapshots.map(({ approval }) => approval.erasure?.reason)).toEqual(['a password']);
+  });
+
   it.each([
     ['rare', 'needle'],
     ['frequent', 'hay'],

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { inputDigest } from '../../src/kernel/canonical-json';
 import { Api, requestBody, type ApprovalJson } from '../support/api';
+import { issueKey, keyIs } from '../support/keys';
 import { openTestApp } from '../support/open-app';
 import { ownService } from '../support/own-service';
 import { until } from '../support/until';
+import { AGENT_KEY, OPERATOR_KEY } from '../support/well-known';
 
 interface ProblemJson {
   readonly type: string;
@@ -69,6 +71,7 @@ describe('POST /api/approvals', () => {
       claimedBy: null,
       snoozedBy: null,
       extendedBy: null,
+      inputErased: null,
     });
     expect((await service.api.get(approval.id)).body).toEqual(approval);
   });
@@ -230,6 +233,87 @@ describe('cancelling', () => {
     await before(id);
     const refused = await service.api.cancel(id);
     expect([refused.status, problem(refused).approval?.status]).toEqual([409, status]);
+  });
+});
+
+describe('erasing the input of a request', () => {
+  const SECRET = 'hunter2';
+  const asked = () =>
+    newId({
+      toolInput: { command: `curl -u admin:${SECRET} http://db`, note: '\u0000' },
+      ...{
+        summary: `logs in with ${SECRET}`,
+        cwd: `/srv/${SECRET}`,
+        metadata: { [SECRET]: 1 },
+        toolUseId: 'toolu_7',
+      },
+    });
+  let admin: string;
+  beforeAll(async () => {
+    admin = await issueKey(service.database, 'admin', 'maria', 'maria');
+    await keyIs(true, service.api.url, admin);
+  });
+  const erase = (id: string, body: unknown = { reason: 'a password' }, key = admin) =>
+    service.api.call(null, 'DELETE', `/api/approvals/${id}/input`, body, { authorization: `Bearer ${key}` });
+  const rowsWith = (text: string) =>
+    service.database.query(
+      `select 'request' as place from approvals where approvals::text like '%' || $1 || '%'
+        union all select 'words' from approval_words where words::text like '%' || $1 || '%'
+        union all select 'outbox' from outbox where outbox::text like '%' || $1 || '%'
+        union all select 'audit' from audit_log where audit_log::text like '%' || $1 || '%'`,
+      [text],
+    );
+
+  it('leaves nothing that the agent wrote but names, and keeps digest, receipt and a row of the audit log', async () => {
+    const id = await asked();
+    const { body: before } = await service.api.call('operator', 'POST', `/api/approvals/${id}/decision`, {
+      decision: 'approved',
+    });
+    const { status, body: erased } = await erase(id);
+    expect(status).toBe(200);
+    expect(erased).toEqual({
+      ...before,
+      ...{ toolInput: {}, summary: null, cwd: null, metadata: {} },
+      inputErased: {
+        by: { kind: 'api', id: 'maria', name: 'maria' },
+        at: expect.any(String) as string,
+        reason: 'a password',
+      },
+    });
+    expect((await service.api.get(id)).body).toEqual(erased);
+    expect(await rowsWith(SECRET)).toEqual([]);
+    expect(await service.api.list(`q=${SECRET}`)).toEqual([]);
+    const rows = await service.database.query(
+      `select type, actor, data::json ->> 'reason' as reason, data::json ->> 'inputDigest' as digest from audit_log
+        where approval_id = $1 order by seq desc limit 1`,
+      [id],
+    );
+    expect(rows).toEqual([
+      { type: 'approval.input-erased', actor: 'api:maria', reason: 'a password', digest: before.inputDigest },
+    ]);
+  });
+
+  it('happens once: a second erasure answers with the first', async () => {
+    const id = await asked();
+    await service.api.call('agent', 'POST', `/api/approvals/${id}/cancel`);
+    const first = await erase(id);
+    expect((await erase(id, { reason: 'another' })).body).toEqual(first.body);
+    const [count] = await service.database.query<{ n: string }>(
+      `select count(*) as n from audit_log where approval_id = $1 and type = 'approval.input-erased'`,
+      [id],
+    );
+    expect(count?.n).toBe('1');
+  });
+
+  it('is refused while people decide by it, to others than admins, and without a reason', async () => {
+    const id = await asked();
+    const pending = await erase(id);
+    expect([pending.status, problem(pending).code]).toEqual([409, 'approval.not-settled']);
+    expect((await service.api.get(id)).body.toolInput).toMatchObject({ note: '\u0000' });
+    expect((await erase(id, { reason: 'x' }, OPERATOR_KEY)).status).toBe(403);
+    expect((await erase(id, { reason: 'x' }, AGENT_KEY)).status).toBe(403);
+    expect((await erase(id, {})).status).toBe(400);
+    expect((await erase(randomUUID())).status).toBe(404);
   });
 });
 

@@ -85,7 +85,8 @@ export function findLateOffer(
   const isUnanswered =
     approval.status === 'expired' ||
     (approval.status === 'cancelled' && nameActor(approval.by).id === approval.keyId);
-  if (!isUnanswered || now.getTime() - approval.settledAt.getTime() > LATE_WITHIN_MS) return null;
+  if (approval.erasure || !isUnanswered || now.getTime() - approval.settledAt.getTime() > LATE_WITHIN_MS)
+    return null;
   return scopesOf(approval, policy, shapes).find(({ scope }) => scope.kind === 'exact') ?? null;
 }
 

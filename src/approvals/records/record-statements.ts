@@ -21,9 +21,15 @@ const PERSON = `settled_by_kind in (${CHANNELS.map((channel) => `'${channel}'`).
 const idAt = (time: string): string =>
   `(lpad(to_hex((extract(epoch from ${time}) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid`;
 
+const CHARACTERS = String.raw`(?:[^"\\]|\\.)*`;
+
 /** The name of the tool, escaped as it is in JSON. The pattern fits only at the end, where no input of the tool reaches. */
 export const TOOL = `substring(right(request, ${TAIL})
-      from ',"toolName":"((?:[^"\\\\]|\\\\.)*)","toolUseId":(?:null|"(?:[^"\\\\]|\\\\.)*")\\}$')`;
+      from ',"toolName":"(${CHARACTERS})","toolUseId":(?:null|"${CHARACTERS}")\\}$')`;
+
+/** The end of a request, with the name of the tool and the id of the call. */
+export const CALL = `substring(right(request, ${TAIL})
+      from '(,"toolName":"${CHARACTERS}","toolUseId":(?:null|"${CHARACTERS}")\\})$')`;
 
 /** ASCII punctuation, which separates words. PostgreSQL would keep paths and addresses in one piece. */
 const PUNCTUATION = '!"#$%&()*+,-./:;<=>?@[]^_`{|}~';
@@ -40,6 +46,12 @@ export const FACTS = {
   rule: '=r',
   status: '=o',
 } as const;
+
+/** Locks the state unless another statement holds it. Then {@link RECORD} does nothing. */
+export const LOCK_STATE: Statement = {
+  name: 'records-lock',
+  text: `select from record_state for update skip locked`,
+};
 
 /**
  * Records requests that have ended, each once: counts them by the hour and indexes their words. Parameters: seconds that a

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../../database/database';
-import { BATCH, RECORD } from './record-statements';
+import { BATCH, LOCK_STATE, RECORD } from './record-statements';
 
 /**
  * A statement ends after 30 s, and its id may be 5 s older. The rest is for a commit that waits for a standby, and for the
@@ -19,7 +19,11 @@ export class RecordStore {
    * @returns true if there may be more
    */
   async record(olderThanSeconds = SETTLED_AFTER_SECONDS): Promise<boolean> {
-    const [row] = await this.database.query<{ passed: number; waited: number }>(RECORD, [olderThanSeconds]);
+    // The snapshot must be younger than the lock: an erasure, which takes it too, leaves no words of what it erased.
+    const [row] = await this.database.transaction(async (query) => {
+      await query(LOCK_STATE, []);
+      return query<{ passed: number; waited: number }>(RECORD, [olderThanSeconds]);
+    });
     return (row?.passed ?? 0) > 0 || row?.waited === BATCH;
   }
 }

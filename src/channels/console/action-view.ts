@@ -50,6 +50,7 @@ export class ActionView extends createZodDto(
       .meta({ description: 'The last requests of the session before this one, the oldest first.' }),
     verdicts: z.array(z.strictObject({ verdict: z.enum(['approved', 'rejected']) })),
     outcome: z.strictObject({ by: z.string(), reason: nullableText('Reason that was given.') }).nullable(),
+    mayErase: z.boolean().meta({ description: 'True if the caller may erase the input, and nobody has.' }),
     display: z.string().meta({ description: 'Everything above that a person decides from, as one text.' }),
     displayDigest: z.string().meta({ description: 'SHA-256 of `display` in UTF-8.' }),
   }),
@@ -95,6 +96,7 @@ export async function showAction(approval: Approval) {
 export async function viewAction(
   approval: Approval,
   earlier: readonly EarlierRequest[],
+  isAdmin: boolean,
 ): Promise<z.infer<typeof ActionView.schema>> {
   const { content, warnings, texts, display } = await showAction(approval);
   const { parts } = await runInTurns(makeDiffParts(texts));
@@ -115,6 +117,7 @@ export async function viewAction(
     earlier: earlier.toReversed().map(earlierOf),
     verdicts: approval.status === 'pending' ? possibleVerdicts(approval).map((verdict) => ({ verdict })) : [],
     outcome: outcomeOf(approval),
+    mayErase: isAdmin && approval.status !== 'pending' && !approval.erasure,
     display,
     displayDigest: digest,
   };

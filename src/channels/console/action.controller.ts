@@ -4,6 +4,7 @@ import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swa
 import type { FastifyReply } from 'fastify';
 import { Caller } from '../../access/access.guard';
 import { callerGone } from '../../access/caller-gone';
+import { ConsoleAdmins } from '../../access/console-admins';
 import type { Identity } from '../../access/identity';
 import { IdParamDto } from '../../approvals/approval-inputs';
 import { KeyTurns } from '../../access/key-turns';
@@ -29,6 +30,7 @@ export class ActionController {
     private readonly finished: FinishedApprovals,
     private readonly queries: QueryBus,
     private readonly views: FirstViews,
+    private readonly admins: ConsoleAdmins,
   ) {}
 
   @Get()
@@ -44,7 +46,7 @@ export class ActionController {
       const { approval } = await this.finished.get(id, viewerOf(caller), gone);
       this.views.view(approval);
       const earlier = await this.queries.execute(new FindEarlierRequestsQuery(approval, readerOf(caller)));
-      return runInTurns(makeJson(await viewAction(approval, earlier)));
+      return runInTurns(makeJson(await viewAction(approval, earlier, this.admins.includes(caller))));
     });
     void reply.type('application/json; charset=utf-8');
     return body;

@@ -19,14 +19,12 @@ export interface Change {
   readonly now: Readers;
 }
 
-/** @param reader null: sees all */
-export const mayRead = (readers: Readers, reader: Reader | null): boolean =>
+export const mayRead = (readers: Readers, reader: Reader): boolean =>
   readers === null ||
-  reader === null ||
   readers.some(({ person, asAdmin }) => person === reader.person && (reader.mayBeAdmin || !asAdmin));
 
 /** The change as one person gets it; null: it is about a request that they do not see. */
-export function eventFor(reader: Reader | null, { event, before, now }: Change): Change['event'] | null {
+export function eventFor(reader: Reader, { event, before, now }: Change): Change['event'] | null {
   const saw = mayRead(before, reader);
   const isShown = event.event === 'asked' || event.event === 'changed';
   if (isShown && mayRead(now, reader)) return saw ? event : { event: 'asked', data: event.data };

@@ -44,10 +44,10 @@ interface Shown {
 /** Receives an event, and the id from which a console resumes after it. */
 export type Listener = (event: InboxEvent, id: string) => void;
 
-/** An open console, and the person who reads it; null: somebody who sees all. */
+/** An open console, and the person who reads it. */
 interface Listening {
   readonly listener: Listener;
-  readonly reader: Reader | null;
+  readonly reader: Reader;
 }
 
 /**
@@ -95,10 +95,10 @@ export class InboxFeed implements OnApplicationBootstrap, OnModuleDestroy {
    * Sends the events after the one with the id, or first the whole inbox if they are not known any more, and then every
    * further event.
    *
-   * @param reader gets only the events of requests that they see; null: of all
+   * @param reader gets only the events of requests that they see
    * @returns a function that ends it
    */
-  listen(listener: Listener, lastId: string | null, reader: Reader | null): () => void {
+  listen(listener: Listener, lastId: string | null, reader: Reader): () => void {
     const listening = { listener, reader };
     this.listeners.add(listening);
     if (this.timer === null) this.start();
@@ -173,6 +173,7 @@ export class InboxFeed implements OnApplicationBootstrap, OnModuleDestroy {
     }
     for (const change of gone) {
       known.delete(change.event.data.id);
+      this.forget(change.event.data.id);
       this.publish(change);
     }
     for (const shown of read) {
@@ -214,6 +215,14 @@ export class InboxFeed implements OnApplicationBootstrap, OnModuleDestroy {
     this.kept.push(numbered);
     if (this.kept.length > MAX_KEPT) this.kept.shift();
     for (const listening of this.listeners) this.send(listening, numbered);
+  }
+
+  /** Nobody gets the text of a request that has ended again: its input may be erased. The numbers of the events stay. */
+  private forget(id: string): void {
+    const event = { event: 'settled', data: { id } } as const;
+    this.kept = this.kept.map((each) =>
+      each.change.event.data.id === id ? { ...each, change: { event, before: NOBODY, now: NOBODY } } : each,
+    );
   }
 
   private send({ listener, reader }: Listening, { number, change }: Numbered): void {

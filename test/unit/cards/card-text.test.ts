@@ -497,6 +497,15 @@ describe('telegram.md 16: hidden and confusable characters (security 10)', () =>
     expect(outcome.text).not.toMatch(PAINTING_MARK);
   });
 
+  it('are visible in the reason of an erasure, which the outcome shows', () => {
+    const stack = '\u0e49'.repeat(30);
+    const by = { kind: 'console', id: 'olivia-laptop', name: 'olivia' } as const;
+    const erasure = { by, at: new Date(0), reason: `a pass${stack}word` };
+    const outcome = renderOutcome({ ...settled(bash('ls'), 'approved', {}), erasure });
+    expect(outcome.text).toContain('🧹 Input erased by olivia: a pass');
+    expect(outcome.text).not.toMatch(PAINTING_MARK);
+  });
+
   it('are not cried about in an ordinary command', () => {
     expect(renderCard(bash('git commit -m "Привет — мир"')).text).not.toContain('🚨');
   });

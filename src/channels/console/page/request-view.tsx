@@ -5,6 +5,7 @@ import { ActionParts, Marked } from './action-parts';
 import { api, bodyOf, Refusal, type Action, type Approval } from './api';
 import { ClaimBar } from './claim-bar';
 import { DecisionBar } from './decision-bar';
+import { EraseBar } from './erase-bar';
 import { Empty, Failure, Loading, Moment, StatusBadge } from './notes';
 import { needsCertainPeople, Quorum } from './quorum';
 import { ReceiptNote } from './receipt-note';
@@ -17,7 +18,7 @@ const T = TEXTS.request;
 const LOOK_MS = 3_000;
 
 function Outcome({ approval, action }: { approval: Approval; action: Action }) {
-  const { settledAt, acknowledged } = approval;
+  const { settledAt, acknowledged, inputErased } = approval;
   const reason = action.outcome?.reason ?? null;
   return (
     <section className={`outcome ${approval.status}`} aria-label={TEXTS.status[approval.status]}>
@@ -39,6 +40,15 @@ function Outcome({ approval, action }: { approval: Approval; action: Action }) {
             <dt>{T.reason}</dt>
             <dd>
               <Marked text={reason} />
+            </dd>
+          </div>
+        )}
+        {inputErased !== null && (
+          <div>
+            <dt>{TEXTS.erasure.erased}</dt>
+            <dd>
+              <Marked text={TEXTS.erasure.by(inputErased.by.name, inputErased.reason)} />{' '}
+              <Moment at={inputErased.at} />
             </dd>
           </div>
         )}
@@ -148,6 +158,7 @@ function Complete({ approval, action, next }: { approval: Approval; action: Acti
         </section>
         <Earlier earlier={action.earlier} />
         <Details approval={approval} action={action} />
+        {action.mayErase && <EraseBar id={approval.id} />}
         {!isPending && next !== null && (
           <p className="next">
             <Link to="/requests/$id" params={{ id: next }} className="button">

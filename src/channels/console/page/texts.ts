@@ -136,6 +136,15 @@ export const TEXTS = {
     next: 'Next request',
     gone: 'There is no request with this id.',
   },
+  erasure: {
+    title: 'Erase the input',
+    note: 'Removes what the agent wrote from the service, its search and the cards. Digest, receipt and audit log stay. This cannot be undone.',
+    reason: 'Reason, which the audit log keeps',
+    erase: 'Erase',
+    confirm: 'Erase now, for ever',
+    erased: 'Input',
+    by: (who: string, reason: string) => `Erased by ${who}: ${reason}`,
+  },
   quorum: {
     title: 'Who decides',
     needs: (count: number, from: readonly (readonly string[])[]) => {

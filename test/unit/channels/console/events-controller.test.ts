@@ -35,7 +35,7 @@ beforeEach(async () => {
   server = createServer((_, raw) => {
     answer = raw;
     const reply = { raw, hijack: () => undefined, getHeaders: () => ({}) } as unknown as FastifyReply;
-    void controller.follow(undefined, {} as Identity, reply);
+    void controller.follow(undefined, { keyId: 'laptop' } as Identity, reply);
   }).listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
   caller = connect((server.address() as AddressInfo).port, '127.0.0.1');

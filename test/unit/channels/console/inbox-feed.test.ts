@@ -8,6 +8,7 @@ import type { Log } from '../../../../src/logging/log';
 import { until } from '../../../support/until';
 
 const MAX_ITEMS = 1_000;
+const TOM = { person: 'tom', mayBeAdmin: true };
 const at = (n: number) => new Date(Date.UTC(2026, 0, 1) + n * 1_000);
 
 /** A feed over requests whose number is the second in which they end. */
@@ -57,14 +58,13 @@ function feedOver(
   );
   feed.onApplicationBootstrap();
   const seen: InboxEvent[] = [];
-  feed.listen((event) => seen.push(event), null, null);
+  feed.listen((event) => seen.push(event), null, TOM);
   const look = () => tell(Object.create(ApprovalSettled.prototype));
   return { feed, seen, look };
 }
 
 describe('an event of a request that not everybody sees', () => {
   const item = { id: '1' } as InboxItem;
-  const tom = { person: 'tom', mayBeAdmin: true };
   const sam = [{ person: 'sam', asAdmin: false }];
   const both = [...sam, { person: 'tom', asAdmin: false }];
   const changed = { event: 'changed', data: item } as const;
@@ -79,14 +79,14 @@ describe('an event of a request that not everybody sees', () => {
     ['the end, for somebody who saw it', settled, both, NOBODY, 'settled'],
     ['the change, where everybody sees it', changed, null, null, 'changed'],
   ])('is %s', (_, event, before, now, expected) => {
-    expect(eventFor(tom, { event, before, now })?.event ?? null).toBe(expected);
+    expect(eventFor(TOM, { event, before, now })?.event ?? null).toBe(expected);
   });
 
   it('is none for a session that makes no admin, where only admins see it', () => {
     const admins = [{ person: 'tom', asAdmin: true }];
     const asked = { event: { event: 'asked', data: item }, before: NOBODY, now: admins } as const;
-    expect(eventFor(tom, asked)?.event).toBe('asked');
-    expect(eventFor({ ...tom, mayBeAdmin: false }, asked)).toBeNull();
+    expect(eventFor(TOM, asked)?.event).toBe('asked');
+    expect(eventFor({ ...TOM, mayBeAdmin: false }, asked)).toBeNull();
   });
 });
 
@@ -141,5 +141,23 @@ it('a request whose mark changes is sent again, once', async () => {
     ['changed', '2'],
     ['changed', '1'],
   ]);
+  feed.onModuleDestroy();
+});
+
+it('a console that comes back gets no text of a request that has ended meanwhile', async () => {
+  const pending = new Set([1]);
+  const ids: string[] = [];
+  const { feed, seen, look } = feedOver(pending);
+  await until('the inbox is sent', () => seen.length === 1);
+  feed.listen((_, id) => ids.push(id), null, TOM);
+  pending.add(2);
+  look();
+  await until('the request is sent', () => seen.length === 2);
+  pending.delete(2);
+  look();
+  await until('its end is sent', () => seen.length === 3);
+  const missed: InboxEvent[] = [];
+  feed.listen((event) => missed.push(event), ids[0] ?? null, TOM);
+  expect(missed.map(({ event }) => event)).toEqual(['settled']);
   feed.onModuleDestroy();
 });
