@@ -6,7 +6,8 @@ import { isForGroups } from '../kernel/requirement';
 import { ApprovalRefusal } from './approval';
 import { ApprovalStore } from './approval-store';
 import { viewOf } from './approval-view';
-import { notFound, viewerOf } from './queries/viewer';
+import { notFound } from './queries/viewer';
+import { viewerOf } from './viewer-of';
 
 /** Sends a refusal with the approval as it is, so that the caller needs no second request, to somebody who may see it. */
 @Catch(ApprovalRefusal)

@@ -21,7 +21,7 @@ import type { PersonsDecision, Requirement } from '../kernel/requirement';
 import type { Scope } from '../policy/grants/scope';
 import type { PolicyVerdict } from '../kernel/policy-verdict';
 import type { Enqueued, NewRequest, RuledEnding } from './new-request';
-import type { Reader, Viewer } from './queries/viewer';
+import type { Reader, Viewer } from '../kernel/viewer';
 
 /** The request of an agent, before the policy and the database gave it a verdict, an id and its times. */
 export interface Unjudged extends Asker, Pick<NewRequest, 'text' | 'bytes' | 'inputDigest'> {

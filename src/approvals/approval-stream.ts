@@ -12,7 +12,7 @@ import type { Approval } from './approval';
 import { viewOf } from './approval-view';
 import { FinishedApprovals } from './finished-approvals';
 import { AwaitSettlementQuery } from './queries/await-settlement';
-import type { Viewer } from './queries/viewer';
+import type { Viewer } from '../kernel/viewer';
 
 const eventOf = (approval: Approval) => `event: approval\ndata: ${JSON.stringify(viewOf(approval))}\n\n`;
 

@@ -12,7 +12,7 @@ import { SignReceiptsCommand } from './commands/sign-receipts';
 import { GetApprovalQuery, GetApprovalStateQuery } from './queries/get-approval';
 import { ListApprovalsQuery, type ApprovalPage } from './queries/list-approvals';
 import { SearchApprovalsQuery } from './queries/search-approvals';
-import type { Viewer } from './queries/viewer';
+import type { Viewer } from '../kernel/viewer';
 import { withReceipts } from './receipts-of';
 
 const isOverdue = (status: string, endsInMs: number): boolean => status === 'pending' && endsInMs <= 0;

@@ -120,7 +120,7 @@ import { ERASE, LOCK_RECORDS } from './erase-statements';
 import { EnqueueBatches } from './enqueue-batches';
 import type { Enqueued, Stored } from './new-request';
 import { GRANT, GRANT_LATE } from './grant-statements';
-import { readerIn, type Reader, type Viewer } from './queries/viewer';
+import { readerIn, type Reader, type Viewer } from '../kernel/viewer';
 import { PendingHeadroom, type Amount } from './pending-headroom';
 import { policyText } from './policy-column';
 import { ReadShares } from './read-shares';

@@ -4,7 +4,7 @@ import type { Person } from '../../kernel/actor';
 import { ApprovalSettled } from '../approval-events';
 import { ApprovalStore } from '../approval-store';
 import { Receipts } from '../../receipts/receipts';
-import type { Viewer } from '../queries/viewer';
+import type { Viewer } from '../../kernel/viewer';
 import { findAnswerable } from './find-answerable';
 import { RateLimits } from '../../access/rate-limits';
 import { judge } from './late-attempt';

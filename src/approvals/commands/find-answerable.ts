@@ -1,6 +1,7 @@
 import type { Receipts } from '../../receipts/receipts';
 import type { ApprovalStore, Snapshot } from '../approval-store';
-import { findFor, type Viewer } from '../queries/viewer';
+import { findFor } from '../queries/viewer';
+import type { Viewer } from '../../kernel/viewer';
 import { withReceipts } from '../receipts-of';
 
 /**

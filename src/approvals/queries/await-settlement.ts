@@ -2,7 +2,7 @@ import { Query, QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
 import { isSettled, type SettledApproval } from '../approval';
 import { SettlementFeed } from '../settlement-feed';
 import { FinishedApprovals } from '../finished-approvals';
-import type { Viewer } from './viewer';
+import type { Viewer } from '../../kernel/viewer';
 
 /**
  * Answers with the approval as soon as it settles; with null when the time is up, the caller hung up or the service

@@ -1,7 +1,7 @@
 import { Query, QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
 import type { ApprovalRequest, EarlierRequest } from '../approval';
 import { ApprovalStore } from '../approval-store';
-import type { Reader } from './viewer';
+import type { Reader } from '../../kernel/viewer';
 
 /** Finds the last requests of a request's session that were made before it with the same key: the newest first. */
 export class FindEarlierRequestsQuery extends Query<EarlierRequest[]> {

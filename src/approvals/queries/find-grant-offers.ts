@@ -11,7 +11,8 @@ import { AGENT_TOOLS, type ToolShapes } from '../../policy/tool-shapes';
 import { possibleVerdicts, type Approval } from '../approval';
 import { ApprovalStore, type Snapshot } from '../approval-store';
 import { policyRequestOf } from '../policy-request-of';
-import { findFor, type Viewer } from './viewer';
+import { findFor } from './viewer';
+import type { Viewer } from '../../kernel/viewer';
 
 const COVERED_DAYS = 7;
 /** A person waits for the answer, so a busy key is judged by its last requests. */

@@ -1,6 +1,7 @@
 import { Query, QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
 import { ApprovalStore, type ApprovalState, type Snapshot } from '../approval-store';
-import { findFor, mayView, notFound, type Viewer } from './viewer';
+import { findFor, notFound } from './viewer';
+import { mayView, type Viewer } from '../../kernel/viewer';
 
 /** Finds the approval, which may be overdue or lack its receipt. Rejects with `approval.not-found`. */
 export class GetApprovalQuery extends Query<Snapshot> {

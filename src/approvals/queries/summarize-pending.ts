@@ -1,6 +1,6 @@
 import { Query, QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
 import { ApprovalStore, type PendingSummary } from '../approval-store';
-import type { Reader } from './viewer';
+import type { Reader } from '../../kernel/viewer';
 
 /** Counts the requests that can still be decided, and finds the first expiry among them. */
 export class SummarizePendingQuery extends Query<PendingSummary> {

@@ -1,5 +1,5 @@
 import type { NamedReader } from '../../approvals/approval-store';
-import type { Reader } from '../../approvals/queries/viewer';
+import type { Reader } from '../../kernel/viewer';
 import type { InboxItem } from './inbox-item';
 
 export type InboxEvent =

@@ -10,7 +10,7 @@ import {
 import { FinishedApprovals } from '../../approvals/finished-approvals';
 import { FindPendingQuery } from '../../approvals/queries/find-pending';
 import { FindReadersQuery } from '../../approvals/queries/find-readers';
-import type { Reader } from '../../approvals/queries/viewer';
+import type { Reader } from '../../kernel/viewer';
 import { DomainError } from '../../kernel/errors';
 import { isForGroups } from '../../kernel/requirement';
 import { singleFlight } from '../../kernel/single-flight';

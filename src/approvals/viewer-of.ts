@@ -1,0 +1,19 @@
+import { isOidcAccount, type Identity } from '../access/identity';
+import { personOf } from '../access/known-person';
+import type { Person } from '../kernel/actor';
+import type { Reader, Viewer } from '../kernel/viewer';
+
+export const readerOf = ({ owner, keyId }: Pick<Identity, 'owner' | 'keyId'>): Reader => ({
+  person: personOf(owner ?? ''),
+  mayBeAdmin: !isOidcAccount(keyId),
+});
+
+/** A person whom a channel authenticated, by the name that the policy has for them. */
+export const readerNamed = ({ name }: Pick<Person, 'name'>): Reader => ({
+  person: personOf(name),
+  mayBeAdmin: true,
+});
+
+/** An agent sees the requests of its own key. */
+export const viewerOf = (caller: Identity): Viewer =>
+  caller.role === 'agent' ? { keyId: caller.keyId } : readerOf(caller);
