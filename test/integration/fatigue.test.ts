@@ -31,13 +31,20 @@ afterAll(async () => {
   await database.drop();
 });
 beforeEach(async () => {
-  for (const table of ['decisions', 'approvals', 'outbox', 'fatigue_warnings', 'direct_lanes'])
+  for (const table of [
+    'decisions',
+    'approvals',
+    'outbox',
+    'fatigue_warnings',
+    'direct_lanes',
+    'insight_hours',
+  ])
     await database.query(`delete from ${table}`);
   await database.query('update policy_state set active_version = null');
   await database.query('update fatigue_state set looked_at = null, week_until = null');
 });
 
-/** Requests that the person decided at a time, an SQL expression, each so many seconds after it was made. */
+/** Requests that the person decided at about a time, an SQL expression, each so many seconds after it was made. */
 const decided = (person: string, times: number, seconds: number, at = `now() - interval '1 minute'`) =>
   database.query(
     `with asked as (
@@ -45,7 +52,8 @@ const decided = (person: string, times: number, seconds: number, at = `now() - i
          status, settled_at, settled_by_kind, settled_by_id, settled_by_name)
        select uuid_v7(ended_at - took), 'laptop', 'a', 's', '{}', 'd', 'c', ended_at - took, ended_at + took,
          'approved', ended_at, 'telegram', '1', $1
-       from (select ${at} as ended_at, make_interval(secs => $3) as took) as times, generate_series(1, $2::int)
+       from generate_series(1, $2::int) as place,
+         lateral (select ${at} + place * interval '1 ms' as ended_at, make_interval(secs => $3) as took) as times
        returning id, settled_at)
      insert into decisions (approval_id, by_kind, by_id, by_name, verdict, decided_at)
      select id, 'telegram', '1', $1, 'approved', settled_at from asked`,
@@ -81,6 +89,14 @@ it('warns once over all replicas about each who decides faster or more than anyb
     { lane: EVERYBODY, event: 'fatigue', person: 'olivia', cause: 'fast', decisions: 20, medianSeconds: 1 },
     { lane: EVERYBODY, event: 'fatigue', person: 'paul', cause: 'many', decisions: 61 },
   ]);
+});
+
+it('counts a turn that was approved with one tap once', async () => {
+  await decided('olivia', 100, 1);
+  await database.query(
+    `update decisions set decided_at = date_trunc('minute', now()) - extract(milliseconds from decided_at)::int % 3 * interval '1 minute'`,
+  );
+  expect(await warn()).toEqual([]);
 });
 
 it('judges the last twenty decisions of the hour, and warns again only after a day', async () => {
@@ -149,10 +165,16 @@ it('waits for the last replica that cannot render its messages', async () => {
 });
 
 it('reports a week once over all replicas, and nothing for a week without decisions', async () => {
-  const monday = `date_bin('7 days', now(), timestamptz '2026-01-05 09:00+00')`;
+  const monday = `date_bin('7 days', now() - interval '10 minutes', timestamptz '2026-01-05 09:00+00')`;
   await decided('olivia', 3, 10, `${monday} - interval '1 day'`);
   await decided('sam', 1, 30, `${monday} - interval '6 days'`);
   await decided('sam', 5, 1, `${monday} - interval '8 days'`);
+  await database.query(
+    `insert into insight_hours (dimension, hour, name, status, answered, bucket, count)
+     select dimension, ${monday} - make_interval(hours => age), '', status, 'nobody', -1, 3
+     from unnest(array['all', 'tool']) as dimension, unnest(array['expired', 'cancelled']) as status,
+       unnest(array[0, 1, 168, 169]) as age`,
+  );
   const reports = (await report()).filter((each) => each !== null);
   expect(reports).toEqual([
     {
@@ -162,12 +184,13 @@ it('reports a week once over all replicas, and nothing for a week without decisi
         { person: 'olivia', decisions: 3, medianSeconds: 10 },
         { person: 'sam', decisions: 1, medianSeconds: 30 },
       ],
-      unanswered: 0,
+      unanswered: 6,
     },
   ]);
   expect(await notices()).toMatchObject([{ lane: EVERYBODY, event: 'week' }]);
   expect(await report()).toEqual([null, null, null]);
   await database.query('delete from decisions');
+  await database.query('delete from insight_hours');
   await database.query(`update fatigue_state set week_until = week_until - interval '7 days'`);
   expect(await report()).toEqual([null, null, null]);
 });

@@ -19,8 +19,8 @@ const WARN_AGAIN = `interval '1 day'`;
 const NAMED_PEOPLE = 10;
 /** The group that gets the messages; source: people.md. */
 const LEADS = 'leads';
-/** A week ends on Monday at nine in UTC. */
-const A_MONDAY = `timestamptz '2026-01-05 09:00+00'`;
+/** A week ends on Monday at nine in UTC. It is reported a little later, when insight has counted its last hour. */
+const LAST_MONDAY = `date_bin('7 days', now() - interval '10 minutes', timestamptz '2026-01-05 09:00+00')`;
 
 const NOW = `date_trunc('milliseconds', now())`;
 
@@ -67,9 +67,9 @@ const TAKE_WEEK: Statement = {
   text: `
   with ${leads('$2', '$3')}
   update fatigue_state set week_until = due.until
-  from (select date_bin('7 days', now(), ${A_MONDAY}) as until) as due
+  from (select ${LAST_MONDAY} as until) as due
   where id = (select id from fatigue_state
-    where (week_until is null or week_until < date_bin('7 days', now(), ${A_MONDAY})) and ${ALL_CAN_SEND}
+    where (week_until is null or week_until < ${LAST_MONDAY}) and ${ALL_CAN_SEND}
       and ${SOMEBODY_READS}
     for update skip locked)
   returning due.until as until`,
@@ -95,12 +95,17 @@ const decidedBetween = (since: string, before: string, lookBack: string): string
       and decided_at >= ${since} and decided_at < ${before} and by_kind in ('telegram', 'console', 'api')
   )`;
 
-/** Parameters: longest life of a request in minutes, lanes of all operators, names of the people whose quiet hours it is. */
+/**
+ * The decisions of one tap, on a turn, are one answer: the person read one card.
+ * Parameters: longest life of a request in minutes, lanes of all operators, names of the people whose quiet hours it is.
+ */
 const WARN: Statement = {
   name: 'fatigue-warn',
   text: `
-  with ${decidedBetween(`now() - interval '1 hour'`, 'now()', '$1')}, ranked as (
-    select *, row_number() over (partition by person order by decided_at desc) as place from decided
+  with ${decidedBetween(`now() - interval '1 hour'`, 'now()', '$1')}, answered as (
+    select person, decided_at, min(seconds) as seconds from decided group by person, decided_at
+  ), ranked as (
+    select *, row_number() over (partition by person order by decided_at desc) as place from answered
   ), by_person as materialized (
     select person, count(*)::int as decisions,
       percentile_cont(0.5) within group (order by seconds) filter (where place <= ${FAST_OVER}) as median
@@ -137,9 +142,8 @@ const REPORT: Statement = {
   ), named as (
     select * from by_person order by decisions desc, person limit ${NAMED_PEOPLE}
   ), unanswered as (
-    select count(*)::int as count from approvals
-    where id >= ${idAt(`$4::timestamptz - interval '7 days' - make_interval(mins => $1::int)`)}
-      and status = 'expired' and settled_at >= $4::timestamptz - interval '7 days' and settled_at < $4
+    select coalesce(sum(count), 0)::int as count from insight_hours
+    where dimension = 'all' and status = 'expired' and hour >= $4::timestamptz - interval '7 days' and hour < $4
   ), week as materialized (
     select jsonb_build_object('decisions', (select count(*) from decided),
       'medianSeconds', (select percentile_cont(0.5) within group (order by seconds) from decided),

@@ -82,6 +82,14 @@ describe('a handover that a clock skips or shows twice', () => {
 });
 
 describe('a time of day', () => {
+  it('that a clock shows twice is the next of both', () => {
+    const first = nextTime(2 * 60 + 45, 'Europe/Berlin', at('2026-10-24T12:00:00Z'));
+    expect(utc(first)).toBe('2026-10-25T00:45:00Z');
+    expect(utc(nextTime(2 * 60 + 45, 'Europe/Berlin', at('2026-10-25T01:30:00Z')))).toBe(
+      '2026-10-25T01:45:00Z',
+    );
+  });
+
   it.each([
     ['later today', '2026-03-10T12:00:00Z', '2026-03-10T17:00:00Z'],
     ['tomorrow if it is past', '2026-03-10T17:00:00Z', '2026-03-11T17:00:00Z'],
