@@ -124,6 +124,35 @@ const PEOPLE = {
     expect(await findBarriers(page)).toEqual([]);
   });
 
+  it('gives no rights of an admin, and makes no passkey, also not past the page', async () => {
+    await apply({ ...PEOPLE, olivia: { ...PEOPLE.olivia, groups: ['admins'] } });
+    const page = await signIn('olivia');
+    await page.getByTitle('Signed in as olivia').waitFor();
+    const call = (method: string, path: string, body: object) =>
+      page.evaluate<{ status: number; code: string }>(`fetch('${path}', {
+        method: '${method}', body: '${JSON.stringify(body)}',
+        headers: { 'content-type': 'application/json', 'if-none-match': '*',
+          'x-countersign-console': sessionStorage.getItem('countersign-console') },
+      }).then(async (answer) => ({ status: answer.status, code: (await answer.json()).code }))`);
+    const { body: asked } = await new Api(app.url).enqueue();
+    for (const [method, path, body] of [
+      ['PUT', '/api/policy', { version: 1, rules: [] }],
+      ['DELETE', `/api/approvals/${asked.id}/input`, { reason: 'a password' }],
+    ] as const)
+      expect(await call(method, path, body)).toEqual({ status: 403, code: 'access.forbidden' });
+    for (const path of ['consents', 'enrolments'])
+      expect(await call('POST', `/console/passkeys/${path}`, {})).toEqual({
+        status: 401,
+        code: 'access.unauthenticated',
+      });
+    expect(await call('POST', '/console/passkeys/invites', { person: 'sam' })).toEqual({
+      status: 403,
+      code: 'passkey.refused',
+    });
+    expect(await database.query('select from passkeys')).toEqual([]);
+    await apply(PEOPLE);
+  });
+
   it('is no use to another browser, which gets the address', async () => {
     const page = await goToProvider('olivia');
     const way = page.waitForRequest((request) => request.url().includes('/console/oidc/callback'));
