@@ -98,7 +98,7 @@ rules:
     expect(await admin.getByText('Erase the input').count()).toBe(0);
     await api.call('agent', 'POST', `/api/approvals/${body.id}/cancel`);
     await admin.getByText('Erase the input').click();
-    await admin.getByLabel('Reason, which the audit log keeps').fill('a password');
+    await admin.getByLabel('Reason', { exact: true }).fill('a password');
     expect(await findBarriers(admin)).toEqual([]);
     await admin.getByRole('button', { name: 'Erase', exact: true }).click();
     await admin.getByRole('button', { name: 'Erase now, for ever' }).click();

@@ -47,7 +47,8 @@ function Outcome({ approval, action }: { approval: Approval; action: Action }) {
           <div>
             <dt>{TEXTS.erasure.erased}</dt>
             <dd>
-              <Marked text={TEXTS.erasure.by(inputErased.by.name, inputErased.reason)} />{' '}
+              <Marked text={TEXTS.erasure.by(inputErased.by.name, inputErased.reason)} />
+              {' · '}
               <Moment at={inputErased.at} />
             </dd>
           </div>

@@ -138,8 +138,8 @@ export const TEXTS = {
   },
   erasure: {
     title: 'Erase the input',
-    note: 'Removes what the agent wrote from the service, its search and the cards. Digest, receipt and audit log stay. This cannot be undone.',
-    reason: 'Reason, which the audit log keeps',
+    note: 'Removes what the agent wrote from the service, its search and the cards. Digest, receipt and audit log stay, and the log keeps your reason. This cannot be undone.',
+    reason: 'Reason',
     erase: 'Erase',
     confirm: 'Erase now, for ever',
     erased: 'Input',
