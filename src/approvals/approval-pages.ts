@@ -12,7 +12,7 @@ import { viewOf } from './approval-view';
 import { CSV_HEAD, csvLine } from './csv';
 import { FinishedApprovals } from './finished-approvals';
 import type { ApprovalPage } from './queries/list-approvals';
-import { readerOf } from './viewer-of';
+import { readerOf } from '../access/viewer-of';
 
 /** Requests of an export that are in memory at a time; a page also ends after about 2 MiB. */
 const EXPORT_PAGE = 200;

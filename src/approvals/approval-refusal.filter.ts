@@ -7,7 +7,7 @@ import { ApprovalRefusal } from './approval';
 import { ApprovalStore } from './approval-store';
 import { viewOf } from './approval-view';
 import { notFound } from './queries/viewer';
-import { viewerOf } from './viewer-of';
+import { viewerOf } from '../access/viewer-of';
 
 /** Sends a refusal with the approval as it is, so that the caller needs no second request, to somebody who may see it. */
 @Catch(ApprovalRefusal)

@@ -74,7 +74,7 @@ import { ShownDisplays } from './display';
 import { isForGroups } from '../kernel/requirement';
 import { NewRequest } from './new-request';
 import { policyRequestOf } from './policy-request-of';
-import { viewerOf } from './viewer-of';
+import { viewerOf } from '../access/viewer-of';
 
 /** A call that waits keeps a request up to this length in memory; it reads a longer one again when the wait ends. */
 const MAX_KEPT = 16 * 1024;

@@ -16,7 +16,7 @@ import type { Verdict } from './approval';
 import { ApprovalStore } from './approval-store';
 import { deciderOf } from './decider';
 import { FinishedApprovals } from './finished-approvals';
-import { viewerOf } from './viewer-of';
+import { viewerOf } from '../access/viewer-of';
 
 export class ChallengeView extends createZodDto(
   z.strictObject({

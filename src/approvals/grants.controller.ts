@@ -16,7 +16,7 @@ import { deciderOf } from './decider';
 import { ShownDisplays } from './display';
 import { GrantBodyDto, GrantListView, GrantOffersView, grantViewOf, MadeGrantView } from './grant-views';
 import { FindGrantOffersQuery } from './queries/find-grant-offers';
-import { viewerOf } from './viewer-of';
+import { viewerOf } from '../access/viewer-of';
 
 @ApiTags('grants')
 @ApiBearerAuth()

@@ -121,6 +121,7 @@ import { EnqueueBatches } from './enqueue-batches';
 import type { Enqueued, Stored } from './new-request';
 import { GRANT, GRANT_LATE } from './grant-statements';
 import { readerIn, type Reader, type Viewer } from '../kernel/viewer';
+import { readerValues } from '../people/eligible';
 import { PendingHeadroom, type Amount } from './pending-headroom';
 import { policyText } from './policy-column';
 import { ReadShares } from './read-shares';
@@ -178,12 +179,6 @@ const signedText = (decision: { readonly signed: SignedDecision | null } | undef
 
 /** True for a person who signs in with a passkey: see `accountOf`. */
 const isOfPasskeys = ({ kind, id }: NamedActor): boolean => kind === 'console' && id.startsWith('person:');
-
-/** The parameters that statements have for a {@link Reader}. */
-const readerValues = (reader: Reader | null): readonly unknown[] => [
-  reader?.person ?? null,
-  reader?.mayBeAdmin ?? false,
-];
 
 const MIB = 1024 * 1024;
 

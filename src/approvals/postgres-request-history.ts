@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { Database, type Statement } from '../database/database';
 import { CHANNELS } from '../kernel/actor';
+import type { Reader } from '../kernel/viewer';
+import { MAY_SEE, readerValues } from '../people/eligible';
 import { RequestHistory, type PastRequest } from '../policy/request-history';
 import type { ApprovalRow, RequestText } from './approval-rows';
 import { lowestId } from './records/lowest-id';
@@ -12,7 +14,7 @@ const PAGE_BYTES = 512 * 1024;
 
 const COLUMNS = `id, key_id, owner, connector, request, input_digest, status, settled_by_kind, settled_by_name, created_at`;
 
-/** Parameters: after id, since. Ids grow with time, so the primary key is the order of time. */
+/** Parameters: after id, since, reader, whether they may be an admin. Ids grow with time, so the primary key is the order of time. */
 const PAGE: Statement = {
   name: 'approval-history-page',
   text: `
@@ -20,15 +22,18 @@ const PAGE: Statement = {
     select *, sum(octet_length(request)) over (order by id) - octet_length(request) as bytes_before
     from (
       select ${COLUMNS}
-      from approvals where id > $1 and created_at >= $2 and erased is null order by id limit ${PAGE_ROWS}) as found) as measured
+      from approvals where id > $1 and created_at >= $2 and erased is null and ${MAY_SEE('$3', '$4')}
+      order by id limit ${PAGE_ROWS}) as found) as measured
   where bytes_before < ${PAGE_BYTES}
   order by id`,
 };
 
-/** Parameters: lowest id, since. */
+/** Parameters: lowest id, since, reader, whether they may be an admin. */
 const COUNT: Statement = {
   name: 'approval-history-count',
-  text: `select count(*)::int as count from approvals where id > $1 and created_at >= $2 and erased is null`,
+  text: `
+  select count(*)::int as count from approvals
+  where id > $1 and created_at >= $2 and erased is null and ${MAY_SEE('$3', '$4')}`,
 };
 
 /** Parameters: key, after id, since, limit. */
@@ -64,8 +69,12 @@ export class PostgresRequestHistory extends RequestHistory {
     super();
   }
 
-  async count(at: Date): Promise<number> {
-    const [row] = await this.database.query<{ readonly count: number }>(COUNT, [lowestId(at), at]);
+  async count(at: Date, reader: Reader | null): Promise<number> {
+    const [row] = await this.database.query<{ readonly count: number }>(COUNT, [
+      lowestId(at),
+      at,
+      ...readerValues(reader),
+    ]);
     return row?.count ?? 0;
   }
 
@@ -74,9 +83,9 @@ export class PostgresRequestHistory extends RequestHistory {
     return rows.map(toPast);
   }
 
-  async *since(at: Date): AsyncGenerator<readonly PastRequest[]> {
+  async *since(at: Date, reader: Reader | null): AsyncGenerator<readonly PastRequest[]> {
     for (let after = lowestId(at); ;) {
-      const rows = await this.database.query<PageRow>(PAGE, [after, at]);
+      const rows = await this.database.query<PageRow>(PAGE, [after, at, ...readerValues(reader)]);
       const last = rows.at(-1);
       if (!last) return;
       yield rows.map(toPast);

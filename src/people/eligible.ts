@@ -1,4 +1,5 @@
 import { ADMINS } from '../kernel/admins';
+import type { Reader } from '../kernel/viewer';
 
 /**
  * Name of the person of the active policy who may decide a row of `approvals`; null: nobody. Somebody whose own key asked
@@ -36,6 +37,12 @@ const SEES = (
 export const MAY_SEE = (person: string, asAdmin: string): string => `(${person}::text is null or ${IS_OPEN}
       or exists (select from policy_state join people on people.version = policy_state.active_version
         where people.name = ${person} and ${SEES(`${asAdmin}::boolean`)}))`;
+
+/** The parameters of {@link MAY_SEE}; null: whoever reads sees all. */
+export const readerValues = (reader: Reader | null): readonly unknown[] => [
+  reader?.person ?? null,
+  reader?.mayBeAdmin ?? false,
+];
 
 /** The people who see a row of `approvals`, as JSON; null: everybody. */
 export const READERS = `case when not ${IS_OPEN} then (

@@ -28,9 +28,11 @@ import { ConsoleAdmins } from '../access/console-admins';
 import { DOCUMENT_BODY } from '../access/body-parser';
 import { KeyTurns } from '../access/key-turns';
 import { actorOf, type Identity } from '../access/identity';
+import { readerOf } from '../access/viewer-of';
 import { Allow } from '../http/allow';
 import { LINES, progressLines } from '../http/progress-lines';
 import { refuseAnyQuery } from '../http/zod';
+import type { Reader } from '../kernel/viewer';
 import { Clock } from '../kernel/clock';
 import { InvalidInput } from '../kernel/errors';
 import { ActivePolicy } from './active-policy';
@@ -116,6 +118,9 @@ class ProposalParamDto extends createZodDto(z.strictObject({ id: z.uuid() })) {}
 class RollbackBodyDto extends createZodDto(
   z.strictObject({ version: z.string().regex(/^sha256:[0-9a-f]{64}$/, 'must be sha256: and 64 hex digits') }),
 ) {}
+
+/** A replay tells much about what it reads. A key that applies policies reads everything. */
+const readerFor = (caller: Identity): Reader | null => (caller.role === 'admin' ? null : readerOf(caller));
 
 @ApiTags('policy')
 @ApiBearerAuth()
@@ -256,7 +261,9 @@ export class PolicyController {
     const text = textOf(body);
     const from = this.ago(since);
     const replay = (report: TestPolicyQuery['report']) =>
-      this.replays.take(caller.keyId, () => this.queries.execute(new TestPolicyQuery(text, from, report)));
+      this.replays.take(caller.keyId, () =>
+        this.queries.execute(new TestPolicyQuery(text, from, readerFor(caller), report)),
+      );
     return accept === LINES ? progressLines(replay) : replay(null);
   }
 
@@ -265,7 +272,7 @@ export class PolicyController {
   @ApiOperation({ summary: 'Rules that would have saved approvals of people; applies nothing' })
   @ApiOkResponse({ type: SuggestionsView })
   async suggestions(@Query() { since }: SinceQueryDto, @Caller() caller: Identity) {
-    const query = new SuggestRulesQuery(this.ago(since));
+    const query = new SuggestRulesQuery(this.ago(since), readerFor(caller));
     return this.replays.take(caller.keyId, () => this.queries.execute(query));
   }
 

@@ -1,3 +1,4 @@
+import type { Reader } from '../kernel/viewer';
 import type { PolicyRequest } from './evaluation/policy-request';
 
 /** A stored request, and what a person decided about it. */
@@ -12,12 +13,12 @@ export interface PastRequest {
 
 /** The stored requests, for a replay of other rules. */
 export abstract class RequestHistory {
-  /** Number of requests since then. */
-  abstract count(at: Date): Promise<number>;
+  /** Number of requests since then that the reader sees; null: of all. */
+  abstract count(at: Date, reader: Reader | null): Promise<number>;
 
   /** The requests of one key, newest first, at most so many. */
   abstract recent(keyId: string, since: Date, limit: number): Promise<readonly PastRequest[]>;
 
-  /** Oldest first, in pages of bounded size. */
-  abstract since(at: Date): AsyncIterable<readonly PastRequest[]>;
+  /** Those that the reader sees (null: all), oldest first, in pages of bounded size. */
+  abstract since(at: Date, reader: Reader | null): AsyncIterable<readonly PastRequest[]>;
 }

@@ -294,6 +294,22 @@ rules:`,
     expect(seen.earlier).toHaveLength(1);
   });
 
+  it('is replayed for those who see it, and for keys that apply policies', async () => {
+    await apply(WATCHED);
+    await asked();
+    await api.enqueue({ toolInput: { command: 'make' }, cwd: '/srv' });
+    const replayed = async (key: string) => {
+      const response = await fetch(`${app.url}/api/policy/test`, {
+        method: 'POST',
+        headers: { ...as(key), 'content-type': 'application/yaml' },
+        body: WATCHED,
+      });
+      return ((await response.json()) as { requests: number }).requests;
+    };
+    for (const key of [admin, keys.olivia]) expect(await replayed(key)).toBe(2);
+    for (const key of [keys.tom, keys.nobody]) expect(await replayed(key)).toBe(1);
+  });
+
   it('does not answer a refusal with it to somebody who must not see it', async () => {
     await apply(POLICY);
     const id = await asked();

@@ -10,7 +10,7 @@ import { IdParamDto } from '../../approvals/approval-inputs';
 import { KeyTurns } from '../../access/key-turns';
 import { FinishedApprovals } from '../../approvals/finished-approvals';
 import { FindEarlierRequestsQuery } from '../../approvals/queries/find-earlier-requests';
-import { readerOf, viewerOf } from '../../approvals/viewer-of';
+import { readerOf, viewerOf } from '../../access/viewer-of';
 import { Allow } from '../../http/allow';
 import { makeJson } from '../../kernel/json-steps';
 import { runInTurns } from '../../kernel/run-in-turns';

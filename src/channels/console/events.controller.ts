@@ -12,7 +12,7 @@ import { Caller } from '../../access/access.guard';
 import type { Identity } from '../../access/identity';
 import { OpenAnswers } from '../../access/open-answers';
 import { Allow } from '../../http/allow';
-import { readerOf } from '../../approvals/viewer-of';
+import { readerOf } from '../../access/viewer-of';
 import { openEventStream } from '../../http/event-stream';
 import { Heartbeats } from '../../http/heartbeats';
 import { UnreadAnswers } from '../../http/unread-answers';

@@ -6,7 +6,7 @@ import { CountTodayQuery } from '../../../approvals/digest/count-today';
 import { FinishedApprovals } from '../../../approvals/finished-approvals';
 import type { Approval } from '../../../approvals/approval';
 import { SummarizePendingQuery } from '../../../approvals/queries/summarize-pending';
-import { readerNamed } from '../../../approvals/viewer-of';
+import { readerNamed } from '../../../access/viewer-of';
 import { listCallbackData, parseListTap, stopCallbackData, type ListTap } from './callback-data';
 import { BeginDirectLaneCommand } from '../commands/begin-direct-lane';
 import { BringUpCardCommand } from '../commands/bring-up-card';

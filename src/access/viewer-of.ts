@@ -1,5 +1,5 @@
-import { isOidcAccount, type Identity } from '../access/identity';
-import { personOf } from '../access/known-person';
+import { isOidcAccount, type Identity } from './identity';
+import { personOf } from './known-person';
 import type { Person } from '../kernel/actor';
 import type { Reader, Viewer } from '../kernel/viewer';
 
