@@ -8,10 +8,10 @@ export const readerOf = ({ owner, keyId }: Pick<Identity, 'owner' | 'keyId'>): R
   mayBeAdmin: !isOidcAccount(keyId),
 });
 
-/** A person whom a channel authenticated, by the name that the policy has for them. */
-export const readerNamed = ({ name }: Pick<Person, 'name'>): Reader => ({
+/** A person whom a channel authenticated, by the name that the policy has for them. Where others read too, nobody is an admin. */
+export const readerNamed = ({ name }: Pick<Person, 'name'>, isAlone = true): Reader => ({
   person: personOf(name),
-  mayBeAdmin: true,
+  mayBeAdmin: isAlone,
 });
 
 /** An agent sees the requests of its own key. */

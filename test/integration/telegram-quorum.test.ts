@@ -11,12 +11,14 @@ import { issueKey, keyIs } from '../support/keys';
 import { CHAT_ID, OPERATOR_ID, OPERATOR_KEY, STRANGER_ID } from '../support/well-known';
 
 const PAUL = 3;
+const ADA = 5;
 const POLICY = `
 version: 1
 people:
   olivia: { telegram: ${OPERATOR_ID}, groups: [sre] }
   paul: { telegram: ${PAUL}, groups: [sre] }
   rita: { telegram: ${STRANGER_ID}, groups: [leads] }
+  ada: { telegram: ${ADA}, groups: [admins] }
 rules:
   - id: production
     decision: ask
@@ -86,6 +88,22 @@ it('a card counts approvals on its button, and settles with the second person', 
   expect(settled.text).toContain('and by olivia');
   const { body } = await rig.api.get(approval.id);
   expect(body).toMatchObject({ status: 'approved', decision: { by: { name: 'paul' } } });
+});
+
+it('/pending has what the asker sees, and what only an admin sees not where others read it', async () => {
+  const { approval } = await rig.shown({ ...production, sessionId: 'listed' });
+  const listed = async (from: number, chat: number) => {
+    const messageId = await rig.chat.say('/pending', { user: from, chat });
+    const reply = await until('the list', async () =>
+      (await rig.chat.messages(chat)).find(({ replyTo }) => replyTo === messageId),
+    );
+    return reply.text.includes(approval.id.slice(-8));
+  };
+  expect(await listed(OPERATOR_ID, Number(CHAT_ID))).toBe(true);
+  expect(await listed(STRANGER_ID, STRANGER_ID)).toBe(false);
+  expect(await listed(ADA, ADA)).toBe(true);
+  expect(await listed(ADA, Number(CHAT_ID))).toBe(false);
+  await rig.api.call('agent', 'POST', `/api/approvals/${approval.id}/cancel`, {});
 });
 
 it('a person takes an approval back, and somebody of another group decides nothing', async () => {

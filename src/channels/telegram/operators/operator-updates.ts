@@ -7,6 +7,7 @@ import { FinishedApprovals } from '../../../approvals/finished-approvals';
 import type { Approval } from '../../../approvals/approval';
 import { SummarizePendingQuery } from '../../../approvals/queries/summarize-pending';
 import { readerNamed } from '../../../access/viewer-of';
+import type { Reader } from '../../../kernel/viewer';
 import { listCallbackData, parseListTap, stopCallbackData, type ListTap } from './callback-data';
 import { BeginDirectLaneCommand } from '../commands/begin-direct-lane';
 import { BringUpCardCommand } from '../commands/bring-up-card';
@@ -103,6 +104,9 @@ type Operator = Extract<Sender, { kind: 'operator' }>;
 
 type Compose = () => Reply | Promise<Reply>;
 
+/** The one who asks in a chat: everybody there reads the answer, so that it has what an admin sees in a private chat only. */
+const readerIn = (chatId: string, by: Person): Reader => readerNamed(by, chatId === by.id);
+
 const plain = (message: RichText): Reply => ({ message, buttons: [] });
 
 /** Reveals nothing about requests and people. */
@@ -147,7 +151,7 @@ export class OperatorUpdates {
   pending(@Ctx() context: Said): Promise<void> {
     return this.forOperator(context, async ({ actor }) => {
       const isMine = wordsOf(context.message)[0]?.toLowerCase() === 'mine';
-      return this.listOf(null, actor, isMine);
+      return this.listOf(null, actor, { chatId: String(context.message.chat.id), isMine });
     });
   }
 
@@ -158,7 +162,7 @@ export class OperatorUpdates {
         ...PENDING_PAGE,
         beforeId: null,
         isClaimed: true,
-        reader: readerNamed(actor),
+        reader: readerIn(String(context.message.chat.id), actor),
       } as const;
       const { items } = await this.finished.list(filter);
       return { message: renderClaimed(items, this.clock.now()), buttons: cardButtons(items) };
@@ -338,8 +342,12 @@ export class OperatorUpdates {
    *
    * @param isMine only those that wait for this person
    */
-  private async listOf(beforeId: string | null, by: Person, isMine: boolean): Promise<Reply> {
-    const reader = readerNamed(by);
+  private async listOf(
+    beforeId: string | null,
+    by: Person,
+    { chatId, isMine }: { readonly chatId: string; readonly isMine: boolean },
+  ): Promise<Reply> {
+    const reader = readerIn(chatId, by);
     const { items, nextBeforeId } = await this.finished.list({
       ...PENDING_PAGE,
       beforeId,
@@ -360,7 +368,7 @@ export class OperatorUpdates {
 
   private async browse(tap: ListTap, { chatId, messageId }: Place, by: Person): Promise<void> {
     if (tap.kind === 'page') {
-      const { message, buttons } = await this.listOf(tap.beforeId, by, tap.isMine);
+      const { message, buttons } = await this.listOf(tap.beforeId, by, { chatId, isMine: tap.isMine });
       return this.chat.edit(chatId, messageId, message, { buttons, isReply: true });
     }
     const cards = await this.commands.execute(new BringUpCardCommand(tap.id));
