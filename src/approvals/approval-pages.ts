@@ -5,7 +5,9 @@ import type { FastifyReply } from 'fastify';
 import type { z } from 'zod';
 import type { Identity } from '../access/identity';
 import { hijack } from '../http/hijack';
+import { describeError } from '../kernel/describe-error';
 import { DomainError } from '../kernel/errors';
+import { Log } from '../logging/log';
 import type { Approval } from './approval';
 import type { ExportQueryDto, ListQueryDto } from './approval-inputs';
 import { viewOf } from './approval-view';
@@ -35,7 +37,10 @@ const FORMATS = {
 /** Reads pages of requests for an answer: an agent sees the requests of its own key, an operator those of their groups. */
 @Injectable()
 export class ApprovalPages {
-  constructor(private readonly finished: FinishedApprovals) {}
+  constructor(
+    private readonly finished: FinishedApprovals,
+    private readonly log: Log,
+  ) {}
 
   /** @throws DomainError `access.forbidden` for an agent that searches; `receipt.unavailable`, `search.too-broad` */
   read(caller: Identity, filter: Filter, place: Place): Promise<ApprovalPage> {
@@ -76,9 +81,13 @@ export class ApprovalPages {
       'cache-control': 'no-store',
     });
     out.write(head);
-    await pipeline(Readable.from(lines, { objectMode: true, highWaterMark: 1 }), out, { signal: gone }).catch(
-      () => out.destroy(),
-    );
+    try {
+      await pipeline(Readable.from(lines, { objectMode: true, highWaterMark: 1 }), out, { signal: gone });
+    } catch (error) {
+      out.destroy();
+      if (gone.aborted) return;
+      this.log.event('warn', 'export.failed', { error: describeError(error) }, 'an export was cut off');
+    }
   }
 
   private async *lines(

@@ -490,3 +490,23 @@ describe('the correlation id', () => {
     expect(row?.correlation_id).toBe('follow-me');
   });
 });
+
+describe('GET /api/approvals/export', () => {
+  it('that fails in the middle is cut off, and the log says so', async () => {
+    const oldest = await newId({ sessionId: 'exported' });
+    await service.database.query(
+      `insert into approvals (id, key_id, agent_id, session_id, request, input_digest, correlation_id, created_at, expires_at, status)
+       select uuid_v7(now()), key_id, agent_id, session_id, request, input_digest, correlation_id, created_at, expires_at, status
+       from approvals, generate_series(1, 250) where id = $1`,
+      [oldest],
+    );
+    await service.database.query(`update approvals set request = '{' where id = $1`, [oldest]);
+    const response = await fetch(`${service.app.url}/api/approvals/export`, {
+      headers: { authorization: `Bearer ${OPERATOR_KEY}` },
+    });
+    expect(response.status).toBe(200);
+    await expect(response.text()).rejects.toThrow();
+    await until('the log', () => service.app.events.some(({ event }) => event === 'export.failed'));
+    await service.database.query(`delete from approvals where session_id = 'exported'`);
+  });
+});
