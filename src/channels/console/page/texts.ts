@@ -203,7 +203,7 @@ export const TEXTS = {
   },
   insight: {
     title: 'Insight',
-    note: 'Requests that ended, by the hour in which they ended. A request is counted within a minute.',
+    note: 'Requests that ended, by the hour in which they ended. A request is counted within three minutes.',
     spans: { day: '24 hours', week: '7 days', month: '30 days', quarter: '3 months' },
     empty: 'No request has ended in this time',
     emptyNote: 'Plots appear a minute after the first decision.',
