@@ -163,9 +163,9 @@ export class CountersignClient {
   }
 
   /**
-   * Verifies that an approval allows exactly this use. Its receipt must be genuine by the service's current keys, state
-   * "approved" for this action, and still be valid. Act after this resolved, and only once. Retries for two minutes
-   * while the keys are unavailable.
+   * Verifies that an approval allows exactly this use. Its input must not be erased. Its receipt must be genuine by the
+   * service's current keys, state "approved" for this action, and still be valid. Act after this resolved, and only once.
+   * Retries for two minutes while the keys are unavailable.
    *
    * @throws ReceiptRefused if any of these checks fails.
    */
@@ -174,6 +174,9 @@ export class CountersignClient {
     use: Omit<ExpectedUse, 'approvalId'>,
     { signal }: CallOptions = {},
   ): Promise<void> {
+    // Erased: the receipt is still genuine, but nobody shall act by it any more.
+    if (approval.inputErased !== undefined && approval.inputErased !== null)
+      throw new ReceiptRefused('The input of the request was erased; ask again.');
     if (approval.receipt === null) throw new ReceiptRefused('The request has no receipt.');
     const untilMs = this.clock.monotonicMs() + ASK_PATIENCE_MS;
     const call = { method: 'GET', path: '/.well-known/jwks.json', signal } as const;

@@ -80,6 +80,14 @@ function stillOpen({ expiresAt }: Awaited): string {
 export function answerTo({ kind, approval }: Ending): Answer {
   switch (kind) {
     case 'settled':
+      // The call that was approved is known by its digest only: the input that would be answered is empty.
+      if (approval.status === 'approved' && approval.erasure)
+        return {
+          kind: 'failed',
+          allow: false,
+          message:
+            'Countersign: approved, but the input was erased before a call had the answer; ask again if it is still needed.',
+        };
       return {
         kind: approval.status,
         allow: approval.status === 'approved',

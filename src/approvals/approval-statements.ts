@@ -357,8 +357,8 @@ export const CANCEL: Statement = {
 const NOBODY_WAITS = `(departed = joined + 1 or (holder is not null and not ${isPresent('approvals.holder')}))`;
 
 /** True if no caller received the verdict, as far as the service knows. */
-const NOT_SERVED = `(status = 'pending'
-      or (status in ('approved', 'rejected') and (acknowledged is null or acknowledged = 'gone')))`;
+const NOT_SERVED = `(status = 'pending' or (erased is null
+      and status in ('approved', 'rejected') and (acknowledged is null or acknowledged = 'gone')))`;
 
 /**
  * Parameters: id, replica. If several callers join at once, on any replicas, one succeeds and waits; the others are
@@ -378,11 +378,12 @@ export const RELEASE: Statement = {
   text: `
   with released as (
     update approvals set idempotency_key = null where id = $1 and idempotency_key = $2
-    returning id, key_id, correlation_id, status, expires_at
+    returning id, key_id, correlation_id, status, expires_at, erased
   ), audited as (
     insert into audit_log (at, type, actor, approval_id, correlation_id, data)
     select ${NOW}, 'approval.use-refused', 'api:' || key_id, id, correlation_id,
-      json_build_object('reason', case when expires_at <= now() then 'expired' else 'used' end)::text
+      json_build_object('reason', case when expires_at <= now() then 'expired'
+        when erased is not null then 'erased' else 'used' end)::text
     from released where status in ('approved', 'rejected')
   )
   select id from released`,

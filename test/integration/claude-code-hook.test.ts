@@ -215,6 +215,24 @@ describe('a retry', () => {
     expect(verdictOf(await third.answer).allow).toBe(false);
   });
 
+  it('after the input of the approved request was erased asks anew, and lets nothing run', async () => {
+    const payload = preToolUse();
+    await (
+      await hook(payload, { 'countersign-wait-seconds': '1' })
+    ).answer;
+    const request = await requestOf(payload);
+    await api.decide(request.id, 'approved');
+    const admin = await issueKey(database, 'admin', 'eraser', 'maria');
+    await keyIs(true, here.url, admin);
+    const path = `/api/approvals/${request.id}/input`;
+    const headers = { authorization: `Bearer ${admin}` };
+    expect((await api.call(null, 'DELETE', path, { reason: 'a password' }, headers)).status).toBe(200);
+    const { call: again, request: other } = await waiting(payload);
+    expect(other.id).not.toBe(request.id);
+    await api.decide(other.id, 'rejected');
+    expect(verdictOf(await again.answer).allow).toBe(false);
+  });
+
   it('while the first still waits is another question', async () => {
     const payload = preToolUse();
     const { call, request } = await waiting(payload);

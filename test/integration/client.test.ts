@@ -14,6 +14,7 @@ import { SystemClock } from '../../src/kernel/clock';
 import { Api } from '../support/api';
 import { startTestApp, type TestApp } from '../support/app';
 import { createTestDatabase, type TestDatabase } from '../support/database';
+import { issueKey, keyIs } from '../support/keys';
 import { CHECKOUT } from '../support/processes';
 import { Scrape } from '../support/scrape';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy';
@@ -308,6 +309,20 @@ it('passes on what the service refuses, with the true state', async () => {
   const refusal = await client.cancel(id).catch((error: unknown) => error);
   expect(refusal).toBeInstanceOf(ServiceRefused);
   expect(refusal).toMatchObject({ code: 'approval.already-settled', approval: { id, status: 'rejected' } });
+});
+
+it('takes no approval whose input was erased since, although its receipt is genuine', async () => {
+  const admin = await issueKey(database, 'admin', 'eraser', 'maria');
+  await keyIs(true, app.url, admin);
+  const client = clientAt(app.url);
+  const { sessionId, agentId, ...action } = ask('erased');
+  const { id } = await client.enqueue({ ...action, agentId, sessionId });
+  await api.decide(id, 'approved');
+  const use = { agentId, sessionId, action };
+  await client.verify(await client.get(id), use);
+  const headers = { authorization: `Bearer ${admin}` };
+  await api.call(null, 'DELETE', `/api/approvals/${id}/input`, { reason: 'a password' }, headers);
+  await expect(client.verify(await client.get(id), use)).rejects.toThrow('input of the request was erased');
 });
 
 it('asks again after a 503 when it says so', async () => {

@@ -53,6 +53,8 @@ export const approvalSchema = z.looseObject({
   receipt: z.string().nullable(),
   /** Null: no policy was active; earlier services do not send it. */
   policy: policyVerdict.nullish(),
+  /** Null: nobody has erased its input; earlier services do not send it. Anything else allows nothing. */
+  inputErased: z.unknown().optional(),
 });
 
 export const approvalPageSchema = z.object({

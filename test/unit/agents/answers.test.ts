@@ -1,4 +1,6 @@
 import { ANSWER_KINDS, answerTo, failureOf, type Ending } from '../../../src/agents/answers';
+import { hookOutput } from '../../../src/agents/claude-code/claude-code-hook';
+import { APPROVAL_TOOLS } from '../../../src/agents/mcp/mcp-tools';
 import { DomainError, InvalidInput } from '../../../src/kernel/errors';
 import { anApproval, settled } from '../cards/approval-samples';
 
@@ -23,6 +25,20 @@ describe('an approval', () => {
     const answers = [...[...endings, ...waits, superseded].map(answerTo), failureOf(new Error('any'))];
     expect(answers.map(({ kind }) => kind)).toEqual(ANSWER_KINDS);
     expect(answers.filter(({ allow }) => allow).map(({ kind }) => kind)).toEqual(['approved']);
+  });
+
+  it('of a request whose input was erased since lets nothing run', () => {
+    const { approval } = ended('approved') as Extract<Ending, { kind: 'settled' }>;
+    const erasure = {
+      by: { kind: 'api', id: 'maria', name: 'maria' },
+      at: new Date(0),
+      reason: 'x',
+    } as const;
+    const ending: Ending = { kind: 'settled', approval: { ...approval, toolInput: {}, erasure }, hold: 0 };
+    const answer = answerTo(ending);
+    expect(answer).toMatchObject({ kind: 'failed', allow: false });
+    expect(JSON.stringify(hookOutput('PreToolUse', { answer, ending }))).toContain('"deny"');
+    expect(JSON.stringify(APPROVAL_TOOLS.get('approve')?.result({ answer, ending }))).toContain('deny');
   });
 
   it('that settles while the wait ends otherwise still does not let it run', () => {
