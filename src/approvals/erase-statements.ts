@@ -1,6 +1,5 @@
 import type { Statement } from '../database/database';
 import { requeueOutcomes } from '../outbox/outbox-work';
-import { POLICY_JSON } from './policy-column';
 import { CALL } from './records/record-statements';
 
 /** JavaScript dates hold milliseconds. */
@@ -15,9 +14,12 @@ const BARE = `'{"agentId":"' || agent_id || '","cwd":null,"metadata":{},"session
 
 const QUOTES_NOTHING = `'{"tokens": [], "doubt": null}'::jsonb`;
 
+/** The verdict as JSON that PostgreSQL reads: without escapes that it refuses. A pair of backslashes is no escape. */
+const VERDICT = String.raw`regexp_replace(policy, '(\\\\)|\\u(?:0000|d[89a-f][0-9a-f]{2})', '\1', 'g')::jsonb`;
+
 /** The verdict of the policy without the words that it quotes of the request. */
-const BARE_VERDICT = `(${POLICY_JSON} || ${QUOTES_NOTHING} || jsonb_build_object('shadow',
-      case when jsonb_typeof(${POLICY_JSON} -> 'shadow') = 'object' then ${POLICY_JSON} -> 'shadow' || ${QUOTES_NOTHING} end))::text`;
+const BARE_VERDICT = `(${VERDICT} || ${QUOTES_NOTHING} || jsonb_build_object('shadow',
+      case when jsonb_typeof(${VERDICT} -> 'shadow') = 'object' then ${VERDICT} -> 'shadow' || ${QUOTES_NOTHING} end))::text`;
 
 /**
  * Locks out the job that records requests, which would index the words of a request that it read before the erasure. The next

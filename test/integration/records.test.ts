@@ -4,7 +4,8 @@ import type { ApprovalSearch } from '../../src/approvals/approval-store';
 import { openTestStore, type OpenStore } from '../support/open-store';
 import { RecordStore } from '../../src/approvals/records/record-store';
 import { createDataSource } from '../../src/database/data-source';
-import { Database } from '../../src/database/database';
+import { Database, type Query } from '../../src/database/database';
+import { LOCK_RECORDS } from '../../src/approvals/erase-statements';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 
 let database: TestDatabase;
@@ -221,6 +222,50 @@ describe('a search', () => {
     }
     expect(seen).toHaveLength(8);
     expect(seen).toEqual([...new Set(seen)].toSorted().reverse());
+  });
+
+  it('indexes nothing while an erasure holds the state, also where that ends between its two statements', async () => {
+    await make({ agent: 'erased', input: 'uptime hunter2' });
+    let release: () => void = () => undefined;
+    const released = new Promise<void>((resolve) => (release = resolve));
+    let locked: () => void = () => undefined;
+    const isLocked = new Promise<void>((resolve) => (locked = resolve));
+    const erasing = open.database.transaction(async (query) => {
+      await query(LOCK_RECORDS, []);
+      locked();
+      await released;
+    });
+    await isLocked;
+    const late = {
+      transaction: <T>(work: (query: Query) => Promise<T>) =>
+        open.database.transaction((query) =>
+          work(async (statement, values) => {
+            const rows = await query(statement, values);
+            release();
+            await erasing;
+            return rows as never;
+          }),
+        ),
+    } as unknown as Database;
+    expect(await new RecordStore(late).record(0)).toBe(false);
+    expect(await database.query('select id from approval_words')).toEqual([]);
+  });
+
+  it('erases what a verdict quotes and keeps its rules, also with escapes that PostgreSQL refuses in JSON', async () => {
+    await make({ agent: 'erased', rules: ['ask', String.raw`printf '\u0000'`, 'a\u0000b'] });
+    const [row] = await database.query<{ id: string }>(`select id from approvals`);
+    const by = { kind: 'person', channel: 'api', id: 'maria', name: 'maria' } as const;
+    expect(await open.store.eraseInput(row?.id ?? '', by, 'a password')).toBe(true);
+    const [{ policy } = { policy: '' }] = await database.query<{ policy: string }>(
+      'select policy from approvals',
+    );
+    const verdict = {
+      rules: ['ask', String.raw`printf '\u0000'`, 'ab'],
+      tokens: [],
+      doubt: null,
+      shadow: null,
+    };
+    expect(JSON.parse(policy)).toEqual(verdict);
   });
 
   it('finds an erased request by its facts, and by no word of it', async () => {
