@@ -6,6 +6,7 @@ import { answerUnder } from '../http/correlation-header';
 import { openEventStream } from '../http/event-stream';
 import { Heartbeats } from '../http/heartbeats';
 import { UnreadAnswers } from '../http/unread-answers';
+import { DomainError } from '../kernel/errors';
 import { describeError } from '../kernel/describe-error';
 import { Log } from '../logging/log';
 import type { Approval } from './approval';
@@ -71,6 +72,8 @@ export class ApprovalStream {
       this.unread.write(out, eventOf(approval));
     } catch (error) {
       if (gone.aborted) return;
+      // The reader may not see it any more: whoever reconnects is told so.
+      if (error instanceof DomainError && error.code === 'approval.not-found') return;
       // The stream ends without a settled event: the caller reconnects and asks again.
       this.log.event('warn', 'stream.failed', { error: describeError(error) }, 'an event stream ended early');
     } finally {

@@ -352,6 +352,43 @@ rules:`,
     for (const stream of Object.values(streams)) stream.hangUp();
   });
 
+  it('is not sent as settled to somebody who waits and may not see it any more', async () => {
+    await apply(POLICY);
+    const id = await asked();
+    const waits = readAs<ApprovalJson>(keys.sam, `/api/approvals/${id}?wait=50`);
+    const stream = await openEventStream(`${app.url}/api/approvals/${id}/events`, keys.sam);
+    await until('both wait', () => app.feed.size === 2 && stream.text().includes('"pending"'));
+    await apply(POLICY.replace('sam: { telegram: 4712, groups: [sre] }', 'sam: { telegram: 4712 }'));
+    await decide(keys.rita, id, 'rejected');
+    const { status, body } = await waits;
+    expect([status, body.code]).toEqual([404, 'approval.not-found']);
+    await stream.ended;
+    expect(stream.text()).not.toContain('"rejected"');
+  });
+
+  it('says nothing of what it shows to somebody who must not see it', async () => {
+    await apply(POLICY);
+    const id = await asked();
+    const { displayDigest } = (
+      await readAs<{ displayDigest: string }>(keys.sam, `/api/approvals/${id}/display`)
+    ).body;
+    const answers = await Promise.all(
+      [displayDigest, `sha256:${'0'.repeat(64)}`].map((shown) =>
+        api.call(
+          null,
+          'POST',
+          `/api/approvals/${id}/decision`,
+          { decision: 'rejected', displayDigest: shown },
+          as(keys.tom),
+        ),
+      ),
+    );
+    expect(answers.map(({ status, body }) => [status, body.code])).toEqual([
+      [403, 'quorum.not-eligible'],
+      [403, 'quorum.not-eligible'],
+    ]);
+  });
+
   it('is read by everybody where the policy names nobody', async () => {
     await apply(POLICY);
     const id = await asked();

@@ -2,7 +2,8 @@ import { Query, QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
 import { isSettled, type SettledApproval } from '../approval';
 import { SettlementFeed } from '../settlement-feed';
 import { FinishedApprovals } from '../finished-approvals';
-import type { Viewer } from '../../kernel/viewer';
+import { isForGroups } from '../../kernel/requirement';
+import { readerIn, type Viewer } from '../../kernel/viewer';
 
 /**
  * Answers with the approval as soon as it settles; with null when the time is up, the caller hung up or the service
@@ -36,7 +37,13 @@ export class AwaitSettlementHandler implements IQueryHandler<AwaitSettlementQuer
     const waiter = this.feed.register(id);
     try {
       const seen = await this.finished.stateOf(id, viewer);
-      if (seen.status === 'pending') return await waiter.settled({ waitMs, seen, signal });
+      if (seen.status === 'pending') {
+        const settled = await waiter.settled({ waitMs, seen, signal });
+        // The reader may have left its groups while they waited.
+        if (settled && isForGroups(settled.required) && readerIn(viewer) !== null)
+          await this.finished.stateOf(id, viewer);
+        return settled;
+      }
     } finally {
       waiter.release();
     }
