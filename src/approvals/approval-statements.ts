@@ -40,22 +40,23 @@ const GATHERING = `make_interval(secs => case
 const SETTLEMENT = `id, correlation_id, traceparent, created_at, settled_at`;
 
 /** Columns of a settled row that its aftermath needs. */
-export const ENDED = `${SETTLEMENT}, status, settled_by_kind, settled_by_id, settled_by_name, reason, answers, input_digest`;
+export const ENDED = `${SETTLEMENT}, status, settled_by_kind, settled_by_id, settled_by_name, reason, input_digest`;
 
 /**
  * The work that follows an `ended` list of settled rows, in one transaction: audit row, outcome edit, wake-up. It also
  * deletes a card that was not sent yet, unless a replica is sending it at this moment.
  *
  * @param audited further members of the audit row: names and expressions, each after a comma.
+ * @param answersDigest digest of the answers to a question. The row has no more of them, since all operators read it and nothing erases it.
  */
-export const AFTERMATH = (lanes: string, audited = '') => `
+export const AFTERMATH = (lanes: string, audited = '', answersDigest = 'null::text') => `
   audited as (
     insert into audit_log (at, type, actor, approval_id, correlation_id, data)
     select settled_at, 'approval.' || status, settled_by_kind || ':' || settled_by_id, id, correlation_id,
-      case when answers is null
+      case when ${answersDigest} is null
         then json_build_object('name', settled_by_name, 'reason', ${REASON}, 'inputDigest', input_digest${audited})
         else json_build_object('name', settled_by_name, 'reason', ${REASON}, 'inputDigest', input_digest,
-          'answers', answers::json${audited}) end::text
+          'answersDigest', ${answersDigest}${audited}) end::text
     from ended
   ), outcome as (${requeueOutcomes({ of: 'ended', lanes, urgency: 'outcome', delay: GATHERING })}
   ), unsent as (${withdrawCards('ended')}
@@ -226,8 +227,8 @@ export const LOCK_PASSKEYS: Statement = {
 /**
  * Parameters: id, status, actor kind, actor id, actor name, reason, lanes, the database's time, receipt; then whether
  * the receipt names the card that was tapped, and otherwise the digest that it has for the card in the chat; then the other
- * accounts that the receipt names. A trigger ends the grants of a rejection. Then the answers, as JSON, and the signature of a
- * passkey, as JSON.
+ * accounts that the receipt names. A trigger ends the grants of a rejection. Then the answers, as JSON, the signature of a
+ * passkey, as JSON, and the digest of the answers.
  */
 export const SETTLE: Statement = {
   name: 'approval-settle',
@@ -249,7 +250,7 @@ export const SETTLE: Statement = {
     where required is not null and approval_id = ended.id and (by_kind, by_id) <> ($3::text, $4::text)
       and ${ELIGIBLE_PERSON('by_kind', 'by_id')} = ${ELIGIBLE_PERSON('$3', '$4')}
   ), decided as (${DECIDE('ended', 'id, settled_by_kind, settled_by_id, settled_by_name, status, reason, $11, settled_at, $14')}
-  ), ${AFTERMATH('$7')}`,
+  ), ${AFTERMATH('$7', '', '$15::text')}`,
 };
 
 /**

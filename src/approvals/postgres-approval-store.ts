@@ -120,6 +120,7 @@ import { ERASE, LOCK_RECORDS } from './erase-statements';
 import { EnqueueBatches } from './enqueue-batches';
 import type { Enqueued, Stored } from './new-request';
 import { GRANT, GRANT_LATE } from './grant-statements';
+import { answersDigest } from '../kernel/questions';
 import { readerIn, type Reader, type Viewer } from '../kernel/viewer';
 import { readerValues } from '../people/eligible';
 import { PendingHeadroom, type Amount } from './pending-headroom';
@@ -386,6 +387,7 @@ export class PostgresApprovalStore extends ApprovalStore {
       others.map(({ by: { kind, id }, at }) => `${kind}:${id}@${at.getTime()}`).toSorted(compareBytes),
       answers ? JSON.stringify(answers) : null,
       signedText(approval.decisions.find((each) => each.by.kind === by.kind && each.by.id === by.id)),
+      answers ? answersDigest(answers) : null,
     ];
     const isByOne = approval.required === null && !isOfPasskeys(by);
     if (isByOne) return (await this.change(approval.id, SETTLE, values)).length > 0;
