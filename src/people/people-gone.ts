@@ -30,6 +30,13 @@ const KEEPS_ACCOUNT = `exists (select from present where present.name = undone.p
         else true end)`;
 
 /**
+ * Locks the requests that several people decide, so that none of their decisions is under way: each either ends with its person,
+ * or counts in a receipt. Runs before {@link LOCK_PASSKEYS_OF_GONE}, in the order in which a decision locks.
+ */
+export const LOCK_UNDECIDED = `
+  select from approvals where status = 'pending' and required is not null order by id for no key update`;
+
+/**
  * Locks the passkeys of the people whom a document does not name, so that no decision that they signed is under way. Runs before
  * {@link endPeopleGone} in its transaction. Parameters: the document.
  */
@@ -41,7 +48,8 @@ export const LOCK_PASSKEYS_OF_GONE = `
  * Ends everything of the people whom an activated version does not name, and of accounts that it gives to nobody or to
  * somebody else, so that it does not begin again with a later version, for them or for somebody of the same name: sessions,
  * passkeys, invitations, proposals, overrides of a rota, claims, and decisions about pending requests. Keys stay: they are
- * revoked by hand. Skips requests that are locked at the moment, of which only a claim stays, for minutes.
+ * revoked by hand. Skips requests that are locked at the moment: those that came after {@link LOCK_UNDECIDED}, and those that one
+ * person decides, of which only a claim stays, for minutes.
  *
  * Part of a statement that has not changed the active version yet in the view of its own snapshot.
  */
@@ -69,6 +77,7 @@ export const endPeopleGone = ({ of, document, replaced, actor, lanes }: Parts): 
     from ${of} cross join approvals join decisions on approval_id = approvals.id and status = 'pending'
       join people as former on former.version = ${replaced} and former.name = eligible_person(null, null, by_kind, by_id)
     where exists (select from present)
+    for no key update of approvals skip locked
   ), decisions_gone as (
     delete from decisions using undone
     where decisions.approval_id = undone.approval_id and decisions.by_kind = undone.by_kind and decisions.by_id = undone.by_id

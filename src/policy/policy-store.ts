@@ -4,7 +4,7 @@ import { auditName, type Actor } from '../kernel/actor';
 import type { News, PolicyChange } from '../kernel/announcement';
 import { Lanes } from '../outbox/lanes';
 import { announce } from '../outbox/outbox-work';
-import { endPeopleGone, LOCK_PASSKEYS_OF_GONE } from '../people/people-gone';
+import { endPeopleGone, LOCK_PASSKEYS_OF_GONE, LOCK_UNDECIDED } from '../people/people-gone';
 import { PolicyVersionEntity } from './policy.entities';
 
 /** A version of the policy document. */
@@ -100,6 +100,8 @@ const APPLY: Statement = {
     (select count(sent) from woken) as all_woken`,
 };
 
+const LOCK_PENDING: Statement = { name: 'policy-lock-pending', text: LOCK_UNDECIDED };
+
 /** Parameters: document. */
 const LOCK_GONE: Statement = { name: 'policy-lock-gone', text: LOCK_PASSKEYS_OF_GONE };
 
@@ -177,6 +179,7 @@ export class PolicyStore {
     const news: News = { event: 'policy-applied', ...named };
     const values = [replaces, version, document, source, cause, auditName(by), level, this.lanes.current];
     const [row] = await this.database.transaction(async (query) => {
+      await query(LOCK_PENDING, []);
       await query(LOCK_GONE, [document]);
       return query<{ at: Date | null; older: string | null; build: string | null }>(APPLY, [
         ...values,

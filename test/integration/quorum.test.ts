@@ -2,6 +2,7 @@ import { migrate, revertMigration } from '../../src/database/migrations';
 import { readReceipt } from '../../src/receipts/verify-receipt';
 import { Api, requestBody, type Answer, type ApprovalJson } from '../support/api';
 import { createTestDatabase, type TestDatabase } from '../support/database';
+import { holdCommits } from '../support/held-commits';
 import { issueKey, revokeKey } from '../support/keys';
 import { openEventStream, type EventStream } from '../support/event-stream';
 import { openTestApp, type OpenApp } from '../support/open-app';
@@ -458,6 +459,26 @@ it('two who approve at the same moment settle it once, whatever the order', asyn
     const { body } = await api.get(id);
     expect([body.status, (body.decisions as unknown[]).length]).toEqual(['approved', 2]);
   }
+});
+
+it('a decision counts in the receipt that is being stored while its person leaves the policy', async () => {
+  await apply(POLICY);
+  const id = await asked();
+  await decide(keys.olivia, id);
+  const held = await holdCommits(database);
+  const settled = decide(keys.sam, id);
+  await until('the approval is being stored', async () => (await held.waiting()) === 1);
+  let isApplied = false;
+  const applied = apply(POLICY.replace(/ {2}olivia: .*\n/, '')).then(() => (isApplied = true));
+  await until('the activation waits', async () => isApplied || (await held.waiting()) === 2);
+  await held.release();
+  await applied;
+  expect((await settled).body).toMatchObject({
+    status: 'approved',
+    decisions: [{ by: { name: 'olivia' } }, { by: { name: 'sam' } }],
+  });
+  expect((await api.get(id)).body).toEqual((await settled).body);
+  expect(await audited(id)).not.toContain('approval.taken-back api:maria');
 });
 
 it('a class that names no group is decided by everybody whom the policy names', async () => {
