@@ -32,9 +32,12 @@ const KEEPS_ACCOUNT = `exists (select from present where present.name = undone.p
 /**
  * Locks the requests that several people decide, so that none of their decisions is under way: each either ends with its person,
  * or counts in a receipt. Runs before {@link LOCK_PASSKEYS_OF_GONE}, in the order in which a decision locks.
+ *
+ * @param condition without it nothing can end, and nothing is locked
  */
-export const LOCK_UNDECIDED = `
-  select from approvals where status = 'pending' and required is not null order by id for no key update`;
+export const lockUndecided = (condition = 'true'): string => `
+  select from approvals where status = 'pending' and required is not null and ${condition}
+  order by id for no key update`;
 
 /**
  * Locks the passkeys of the people whom a document does not name, so that no decision that they signed is under way. Runs before
@@ -48,7 +51,7 @@ export const LOCK_PASSKEYS_OF_GONE = `
  * Ends everything of the people whom an activated version does not name, and of accounts that it gives to nobody or to
  * somebody else, so that it does not begin again with a later version, for them or for somebody of the same name: sessions,
  * passkeys, invitations, proposals, overrides of a rota, claims, and decisions about pending requests. Keys stay: they are
- * revoked by hand. Skips requests that are locked at the moment: those that came after {@link LOCK_UNDECIDED}, and those that one
+ * revoked by hand. Skips requests that are locked at the moment: those that came after {@link lockUndecided}, and those that one
  * person decides, of which only a claim stays, for minutes.
  *
  * Part of a statement that has not changed the active version yet in the view of its own snapshot.

@@ -4,7 +4,7 @@ import { auditName, type Actor } from '../kernel/actor';
 import type { News, PolicyChange } from '../kernel/announcement';
 import { Lanes } from '../outbox/lanes';
 import { announce } from '../outbox/outbox-work';
-import { endPeopleGone, LOCK_PASSKEYS_OF_GONE, LOCK_UNDECIDED } from '../people/people-gone';
+import { endPeopleGone, LOCK_PASSKEYS_OF_GONE, lockUndecided } from '../people/people-gone';
 import { PolicyVersionEntity } from './policy.entities';
 
 /** A version of the policy document. */
@@ -100,7 +100,7 @@ const APPLY: Statement = {
     (select count(sent) from woken) as all_woken`,
 };
 
-const LOCK_PENDING: Statement = { name: 'policy-lock-pending', text: LOCK_UNDECIDED };
+const LOCK_PENDING: Statement = { name: 'policy-lock-pending', text: lockUndecided() };
 
 /** Parameters: document. */
 const LOCK_GONE: Statement = { name: 'policy-lock-gone', text: LOCK_PASSKEYS_OF_GONE };

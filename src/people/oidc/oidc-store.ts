@@ -3,6 +3,7 @@ import { PEOPLE_WITH_ACCOUNT, type OidcAccount } from '../../access/oidc-account
 import { Database, PERSON_WAITS_MS, type Statement } from '../../database/database';
 import { Lanes } from '../../outbox/lanes';
 import { requeueOutcomes } from '../../outbox/outbox-work';
+import { lockUndecided } from '../people-gone';
 
 const NOW = `date_trunc('milliseconds', now())`;
 
@@ -35,9 +36,16 @@ const FIND_PEOPLE: Statement = {
   text: PEOPLE_WITH_ACCOUNT('$1::text', '$2::text'),
 };
 
+/** Parameters: issuer, or null. */
+const LOCK_PENDING: Statement = {
+  name: 'oidc-lock-pending',
+  text: lockUndecided('exists (select from oidc_provider where issuer is distinct from $1)'),
+};
+
 /**
  * Parameters: issuer, or null; lanes. If another one was there before, ends the sessions of its accounts, and their decisions about
- * pending requests. Replicas that still have the other one open no session that any replica accepts.
+ * pending requests. Replicas that still have the other one open no session that any replica accepts. Runs after
+ * {@link LOCK_PENDING} in its transaction.
  */
 const HAVE_PROVIDER: Statement = {
   name: 'oidc-have-provider',
@@ -46,10 +54,15 @@ const HAVE_PROVIDER: Statement = {
     update oidc_provider set issuer = $1 where issuer is distinct from $1 returning ${NOW} as at
   ), ended as (
     delete from console_sessions using replaced where oidc_person is not null returning digest
+  ), undone as materialized (
+    select approvals.id, correlation_id, by_kind, by_id, at
+    from replaced cross join approvals join decisions on approval_id = approvals.id and approvals.status = 'pending'
+    where by_kind = 'console' and by_id like 'oidc:%'
+    for no key update of approvals skip locked
   ), undecided as (
-    delete from decisions using replaced, approvals
-    where approvals.id = approval_id and approvals.status = 'pending' and by_kind = 'console' and by_id like 'oidc:%'
-    returning approvals.id, correlation_id, verdict, by_kind || ':' || by_id as account, at
+    delete from decisions using undone
+    where approval_id = undone.id and decisions.by_kind = undone.by_kind and decisions.by_id = undone.by_id
+    returning undone.id, correlation_id, verdict, undone.by_kind || ':' || undone.by_id as account, at
   ), audited as (
     insert into audit_log (at, type, actor, approval_id, correlation_id, data)
     select at, 'approval.taken-back', 'system:oidc', id, correlation_id,
@@ -85,7 +98,10 @@ export class OidcStore {
   /** @param issuer null: there is no provider. @returns null: it was this one before */
   async haveProvider(issuer: string | null): Promise<ReplacedProvider | null> {
     const values = [issuer, this.lanes.current];
-    const [replaced] = await this.database.query<ReplacedProvider>(HAVE_PROVIDER, values);
+    const [replaced] = await this.database.transaction(async (query) => {
+      await query(LOCK_PENDING, [issuer]);
+      return query<ReplacedProvider>(HAVE_PROVIDER, values);
+    });
     return replaced ?? null;
   }
 

@@ -3,6 +3,7 @@ import { request, type IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { Api, type ApprovalJson } from '../../support/api';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
+import { holdCommits } from '../../support/held-commits';
 import { issueKey, keyIs } from '../../support/keys';
 import { openTestApp, type OpenApp } from '../../support/open-app';
 import { CLIENT, ForgingProvider, type Forgery } from '../../support/openid-provider';
@@ -372,6 +373,34 @@ it('sessions and decisions of a provider end when a replica starts with another 
     expect(await olivia.isSignedIn).toBe(false);
   } finally {
     await another.close();
+    await database.query('update oidc_provider set issuer = $1', [provider.issuer]);
+  }
+});
+
+it('a decision counts in the receipt that is being stored while its provider is replaced', async () => {
+  const { body: asked } = await api.enqueue({ toolInput: { command: 'terraform apply' } });
+  const [olivia, sam] = [new Browser(), new Browser()];
+  await olivia.signIn(OLIVIA);
+  await sam.signIn({ sub: 'sub-sam' });
+  await olivia.approve(asked.id);
+  const held = await holdCommits(database);
+  const settled = sam.approve(asked.id);
+  await until('the approval is being stored', async () => (await held.waiting()) === 1);
+  let isOpen = false;
+  const another = openTestApp(database.url, {
+    OIDC_ISSUER: 'https://login.another.example',
+    OIDC_CLIENT_ID: CLIENT.id,
+    OIDC_CLIENT_SECRET: CLIENT.secret,
+  }).finally(() => (isOpen = true));
+  await until('the replica waits', async () => isOpen || (await held.waiting()) === 2);
+  await held.release();
+  try {
+    expect((await settled).status).toBe('approved');
+    await another;
+    const { body } = await api.get(asked.id);
+    expect([body.status, (body.decisions as unknown[]).length]).toEqual(['approved', 2]);
+  } finally {
+    await (await another).close();
     await database.query('update oidc_provider set issuer = $1', [provider.issuer]);
   }
 });
