@@ -249,6 +249,13 @@ it('the last step waits for the end of quiet hours, and the request does not cou
   expect(await lena.cardsOf(approval.id)).toEqual([]);
 });
 
+it('the last step does not wait for quiet hours that end after the request: nobody can be reached', async () => {
+  const approval = await rig.asked({ toolInput: { command: 'night' }, timeoutSeconds: 600 });
+  const wasTold = (event: string) => rig.events(event).some(({ approvalId }) => approvalId === approval.id);
+  await until('the step has run', () => wasTold('escalation.quiet') || wasTold('escalation.unreachable'));
+  expect(wasTold('escalation.quiet')).toBe(false);
+});
+
 it('/pending mine lists what waits for the one who asks, and not what they have decided', async () => {
   const approval = await rig.asked(production);
   await cardOf(approval, sre);

@@ -34,7 +34,7 @@ const REMOVED = `(select json_agg(lane order by lane) from fixed where fixed.id 
  * Parameters: ids of locked steps, names of the people whose quiet hours it is, who get direct messages only of the class
  * critical, lanes, and the ends of those hours. Runs each step once. A step asks only in lanes that the active policy names, so
  * that no chat which it names no more gets a card. The last step waits for the first of its people if all are in their quiet
- * hours. A claim that has ended goes, and the cards offer it anew: nothing followed it.
+ * hours, unless the request ends before. A claim that has ended goes, and the cards offer it anew: nothing followed it.
  *
  * A row holds the steps of its chain, the place of the next one (`at`), its time (`dueMs`; absent: now, null: no step is left),
  * and the lanes of the last one (`asked`). A step begins at its time, or as soon as no lane of the step before shows the request
@@ -47,7 +47,7 @@ export const RUN_STEPS: Statement = {
   with found as materialized (
     select outbox.id, approval_id, correlation_id, owner, required, data::jsonb as chain,
       coalesce((data::jsonb ->> 'at')::int, 0) as at, jsonb_array_length(data::jsonb -> 'steps') as steps,
-      status = 'pending' and expires_at > now() as is_open, unreachable_at, claim,
+      status = 'pending' and expires_at > now() as is_open, expires_at, unreachable_at, claim,
       coalesce(${POLICY_JSON} ->> 'class' = 'critical', false) as is_critical
     from outbox join approvals on approvals.id = approval_id
     where outbox.id = any($1::bigint[])
@@ -74,7 +74,7 @@ export const RUN_STEPS: Statement = {
   ), waiting as materialized (
     select * from ready join (select id, min(quiet_until) as until from addressed
       group by id having bool_and(quiet_until is not null)) as asleep using (id)
-    where at + 1 = steps
+    where at + 1 = steps and until < expires_at
   ), begun as materialized (
     select * from ready where id not in (select id from waiting)
   ), targets as materialized (
