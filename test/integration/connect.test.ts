@@ -263,6 +263,22 @@ describe('countersign doctor --agents', () => {
     expect(messagesOf(both, 'claude-code')).toContain(message);
   });
 
+  it('names a settings file that cannot be read, and goes on', async () => {
+    const machine = new Machine();
+    machine.write(machine.settings, '');
+    writeFileSync(machine.settings, Buffer.of(0xff));
+    const damaged = await machine.doctor();
+    expect([damaged.code, messagesOf(damaged, 'claude-code')]).toEqual([
+      1,
+      `${machine.settings} is not UTF-8. Mend it, and run again`,
+    ]);
+    rmSync(machine.settings);
+    mkdirSync(machine.settings);
+    expect(messagesOf(await machine.doctor(), 'claude-code')).toMatch(
+      new RegExp(`^${machine.settings} cannot be read: .*$`),
+    );
+  });
+
   it('names a key that was revoked, and a service that is away', async () => {
     const machine = await connected();
     const key = await issueKey(service.database, 'agent', 'revoked-later');

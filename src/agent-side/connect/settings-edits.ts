@@ -39,13 +39,25 @@ export class SettingsUnusable extends Error {
   override readonly name = 'SettingsUnusable';
 }
 
-/** The text of a settings file; null if there is none. @throws SettingsUnusable for bytes that are not UTF-8 */
+/**
+ * The text of a settings file; null if there is none.
+ *
+ * @throws SettingsUnusable, which names the file, where it cannot be read or is not UTF-8
+ */
 export function textOf(path: string): string | null {
   if (!existsSync(path)) return null;
-  const bytes = readFileSync(path);
+  const bytes = bytesOf(path);
   const text = bytes.toString();
   if (Buffer.from(text).equals(bytes)) return text;
   throw new SettingsUnusable(`${path} is not UTF-8. Mend it, and run again`);
+}
+
+function bytesOf(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    throw new SettingsUnusable(`${path} cannot be read`, { cause });
+  }
 }
 
 /**

@@ -3,6 +3,7 @@ import { ServiceRefused, ServiceUnreachable } from '../../agent-side/client/serv
 import { examine, type Gate } from '../../agent-side/connect/connection';
 import type { Place } from '../../agent-side/connect/connected-agent';
 import { installedAgents, type Installed } from '../../agent-side/connect/installed';
+import type { OwnKey } from '../../agent-side/connect/own-keys';
 import { describeError } from '../../kernel/describe-error';
 import { Findings, show } from '../output';
 import { requireAgent } from '../run/start';
@@ -71,7 +72,9 @@ export async function examineAgents(
       note(agent.name, verdict.replace(/: .*/s, ''), [...refused, ...found]);
     } catch (error) {
       const message = describeError(error);
-      note(agent.name, 'not examined', [...refused, { check: agent.name, severity: 'error', message, fix }]);
+      const isKnown = refused.some((each) => each.message === message);
+      const own: Finding = { check: agent.name, severity: 'error', message, fix };
+      note(agent.name, 'not examined', isKnown ? refused : [...refused, own]);
     }
   }
   const ok = findings.length === 0;
@@ -82,10 +85,17 @@ export async function examineAgents(
   if (!ok) throw new Findings(verdict);
 }
 
-/** The keys of the agent's own that the service refuses, each with its place. */
+/** The keys of the agent's own that the service refuses, each with its place; or the file of them that cannot be read. */
 async function refusedKeys({ agent }: Installed, place: Place): Promise<Finding[]> {
   const findings: Finding[] = [];
-  for (const { where, key } of agent.ownKeys?.(place) ?? [])
+  let keys: readonly OwnKey[];
+  try {
+    keys = agent.ownKeys?.(place) ?? [];
+  } catch (error) {
+    const fix = 'mend the file, and run doctor again';
+    return [{ check: agent.name, severity: 'error', message: describeError(error), fix }];
+  }
+  for (const { where, key } of keys)
     try {
       await requireAgent(clientFor({ url: place.url, key }), 'countersign-doctor');
     } catch (error) {
