@@ -31,6 +31,8 @@ export interface Change {
   /** The text that the change was made for; null for no file. */
   readonly before: string | null;
   readonly after: string;
+  /** The project out of which no link may lead the path; none: links are followed. */
+  readonly inside?: string | undefined;
 }
 
 /** Files of a `connect` that was killed while it wrote them. */

@@ -13,15 +13,19 @@ export interface PlannedFile {
   readonly after: string;
   /** The parts that the gate misses in it. */
   readonly differences: readonly string[];
+  /** The project out of which no link may lead the path; none: links are followed. */
+  readonly inside: string | undefined;
 }
 
 /** The settings of one agent: what is to be written. @throws SettingsUnusable */
 export async function plan({ agent, program }: Installed, place: Place): Promise<PlannedFile[]> {
   const files = await agent.settings(place, program);
+  const inside = place.scope === 'project' ? place.cwd : undefined;
   return files.map((file) => {
-    if (place.scope === 'project') requireInside(place.cwd, file.path);
-    const before = textOf(file.path);
-    return { path: file.path, before, after: edited(file, before), differences: differences(file, before) };
+    const { path } = file;
+    if (inside !== undefined) requireInside(inside, path);
+    const before = textOf(path);
+    return { path, before, after: edited(file, before), differences: differences(file, before), inside };
   });
 }
 

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync,
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { ConnectJournal, type Change } from './connect-journal';
+import { requireInside } from './links';
 import {
   digestAt,
   digestOf,
@@ -78,7 +79,9 @@ export class KeptOriginals {
   }
 
   /** @returns takes it back, with all that was kept for it */
-  private replace({ agent, path, before, after: text }: Change): () => void {
+  private replace({ agent, path, before, after: text, inside }: Change): () => void {
+    // A link may have come while the question waited for its answer.
+    if (inside !== undefined) requireInside(inside, path);
     const target = existsSync(path) ? realpathSync(path) : path;
     const bytes = existsSync(target) ? readFileSync(target) : null;
     if ((bytes?.toString() ?? null) !== before)

@@ -4,6 +4,7 @@ import {
   chmodSync,
   existsSync,
   lstatSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -109,6 +110,23 @@ describe('the originals that connect keeps', () => {
     expect([lstatSync(path).isSymbolicLink(), readFileSync(target, 'utf8')]).toEqual([true, '{}']);
     originals.undo([]);
     expect([lstatSync(path).isSymbolicLink(), readFileSync(target, 'utf8')]).toEqual([true, BYTES]);
+  });
+
+  it('follow no link out of a project that came after the plan', () => {
+    const { home, originals } = place();
+    const [project, mine] = [temporaryDirectory(), join(home, 'mine')];
+    mkdirSync(mine);
+    symlinkSync(mine, join(project, '.agent'));
+    const path = join(project, '.agent', 'settings.json');
+    const change = { agent: 'one', path, before: null, after: '{}', inside: project };
+    expect(() => originals.replaceAll(['one'], [change])).toThrow(
+      expect.objectContaining({
+        cause: expect.objectContaining({
+          message: expect.stringContaining('outside of the project') as string,
+        }) as Error,
+      }) as Error,
+    );
+    expect(readdirSync(mine)).toEqual([]);
   });
 
   it('are those of the named agents only', () => {
