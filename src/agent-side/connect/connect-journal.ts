@@ -69,17 +69,17 @@ export class ConnectJournal {
     this.write(files.filter((each) => !isOver(each)));
   }
 
-  /** Null if no `connect` was killed between two of its files. */
+  /**
+   * Null if no `connect` was killed between two of its files. A file that somebody edited since tells nothing: a `connect` that was
+   * killed before its first file, or behind its last one, was not.
+   */
   interrupted(): Interrupted | null {
     const files = this.files().map((entry) => ({ ...entry, found: digestAt(entry.path) }));
-    const isWritten = ({ found, afterSha256 }: (typeof files)[number]): boolean => found === afterSha256;
-    const isUntouched = files.every(({ found, beforeSha256 }) => found === beforeSha256);
-    if (isUntouched || files.every(isWritten)) return null;
+    const written = files.filter(({ found, afterSha256 }) => found === afterSha256);
+    const notWritten = files.filter(({ found, beforeSha256 }) => found === beforeSha256);
+    if (written.length === 0 || notWritten.length === 0) return null;
     const pathsOf = (list: typeof files): string[] => list.map(({ path }) => path);
-    return {
-      written: pathsOf(files.filter(isWritten)),
-      notWritten: pathsOf(files.filter((each) => !isWritten(each))),
-    };
+    return { written: pathsOf(written), notWritten: pathsOf(notWritten) };
   }
 
   private files(): Entry[] {

@@ -30,8 +30,8 @@ export const keptOriginals = (): KeptOriginals => new KeptOriginals(connectDirec
 export function interruption(): string | null {
   const half = new ConnectJournal(connectDirectory()).interrupted();
   if (half === null) return null;
-  const wrote = half.written.length === 0 ? 'not all of its files' : half.written.join(', ');
-  return `countersign connect was interrupted: it wrote ${wrote}, and not ${half.notWritten.join(', ')}`;
+  const [written, notWritten] = [half.written, half.notWritten].map((paths) => paths.join(', '));
+  return `countersign connect was interrupted: it wrote ${written}, and not ${notWritten}`;
 }
 
 export interface ScopeOptions {

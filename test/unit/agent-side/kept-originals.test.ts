@@ -203,6 +203,24 @@ describe('the originals that connect keeps', () => {
     }
   });
 
+  it.each([
+    ['before its first file', BYTES, null],
+    ['behind its last file', '{}', '{}'],
+  ])('tell of no time that was killed %s, also where a file was edited since', (_, one, two) => {
+    const { home, path } = place();
+    const journal = new ConnectJournal(join(home, 'state', 'connect'));
+    const other = join(home, 'other.json');
+    journal.begin([
+      { agent: 'one', path, before: BYTES, after: '{}' },
+      { agent: 'one', path: other, before: null, after: '{}' },
+    ]);
+    writeFileSync(path, one);
+    if (two !== null) writeFileSync(other, two);
+    expect(journal.interrupted()).toBeNull();
+    writeFileSync(path, 'mine');
+    expect(journal.interrupted()).toBeNull();
+  });
+
   it('are restored over every text that connect wrote', () => {
     const { path, originals } = place();
     writeFileSync(path, BYTES);
