@@ -3,7 +3,7 @@ import type { Identity } from '../access/identity';
 import { DomainError, InvalidInput } from '../kernel/errors';
 import type { Approval } from './approval';
 import { FinishedApprovals } from './finished-approvals';
-import { viewerOf } from './viewer-of';
+import { viewerOf } from '../access/viewer-of';
 
 /** The text that a page shows of a request, before somebody decides. */
 export abstract class Display {

@@ -10,7 +10,7 @@ import { freePort } from './processes';
 import { seededRandom, shuffled } from './random';
 import { HASTE } from './telegram-rig';
 import { until } from './until';
-import { telegramEnvironment } from './well-known';
+import { AGENT_KEY, telegramEnvironment } from './well-known';
 
 const SECRET = 'a-secret-of-the-webhook_0123456789';
 const PATH = '/telegram/webhook';
@@ -33,6 +33,7 @@ people:
   paul: { telegram: ${TELEGRAM.paul}, groups: [${pauls}] }
   rita: { groups: [leads] }
   tom: { telegram: ${TELEGRAM.tom}, groups: [interns] }
+  ada: { groups: [admins] }
 rules:
   - { id: two, decision: ask, match: { tool: [Bash], command: { mentions: [[two]] } }, class: two }
   - { id: three, decision: ask, match: { tool: [Bash], command: { mentions: [[three]] } }, class: three }
@@ -154,6 +155,8 @@ export class QuorumRaces {
   private version: string | null = null;
   private nth = 0;
   private admin = '';
+  /** Key of a person who sees every request and decides none. */
+  private reader = '';
   private agents: { key: string; owner: string | null }[] = [];
   private accounts: Account[] = [];
   private leaving: Account | null = null;
@@ -218,7 +221,7 @@ export class QuorumRaces {
   }
 
   private api(nth = Math.floor(this.random() * 1e6)): Api {
-    return new Api(this.urlOf(nth));
+    return new Api(this.urlOf(nth), { agent: AGENT_KEY, operator: this.reader });
   }
 
   private urlOf(nth: number): string {
@@ -233,6 +236,7 @@ export class QuorumRaces {
 
   private async enrol(): Promise<void> {
     this.admin = await issueKey(this.database, 'admin', 'maria', 'maria');
+    this.reader = await issueKey(this.database, 'operator', 'ada-laptop', 'ada');
     const sams = await issueKey(this.database, 'agent', 'agent-of-sam', ' SAM ');
     const nobodys = await issueKey(this.database, 'agent', 'agent-of-nobody');
     this.agents = [
@@ -252,6 +256,7 @@ export class QuorumRaces {
     for (const { key } of this.accounts)
       if (key !== null) for (const { url } of this.replicas) await keyIs(true, url, key);
     for (const { url } of this.replicas) await keyIs(true, url, sams);
+    for (const { url } of this.replicas) await keyIs(true, url, this.reader);
     for (const { url } of this.replicas) await keyIs(true, url, nobodys);
     await until('the first policy is applied', async () => (await this.applyNext()) === 200);
     this.keySet = keySetSchema.parse(await (await fetch(`${this.urlOf(0)}/.well-known/jwks.json`)).json());
@@ -387,8 +392,9 @@ export class QuorumRaces {
     const headers = { authorization: `Bearer ${key}` };
     const path = `/api/approvals/${race.id}/decision`;
     const answer = await sent(() => this.api().call(null, method, path, body, headers));
-    // 401: of a key that is new or revoked; 503: a decision that must be tried again.
-    expect([200, 401, 403, 409, 503]).toContain(answer.status);
+    // 401: of a key that is new or revoked; 404: of a person who does not see the settled request; 503: a decision that must be
+    // tried again.
+    expect([200, 401, 403, 404, 409, 503]).toContain(answer.status);
     return answer.status === 200 ? answer.body.status : null;
   }
 
