@@ -55,7 +55,7 @@ describe('the tarball', () => {
     const program = join(CHECKOUT, 'node_modules/.bin', tool);
     const args = tool === 'publint' ? ['run', packed.tarball, '--strict'] : [packed.tarball];
     // A tool that finds something fails, and says on standard output what.
-    const { stdout } = await run(program, args).catch((error: { stdout: string }) => error);
+    const { stdout } = await run(program, args).catch((error: unknown) => error as { stdout: string });
     expect(stdout).toMatch(/All good!|No problems found/);
   });
 });
