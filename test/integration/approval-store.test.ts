@@ -541,6 +541,7 @@ describe('settling', () => {
               [],
               null,
               null,
+              null,
             ]);
       };
       const late = await settleWhenLeft('0');
@@ -573,6 +574,7 @@ describe('settling', () => {
           true,
           null,
           [],
+          null,
           null,
           null,
         ];
