@@ -81,13 +81,9 @@ export class ApprovalPages {
       'cache-control': 'no-store',
     });
     out.write(head);
-    try {
-      await pipeline(Readable.from(lines, { objectMode: true, highWaterMark: 1 }), out, { signal: gone });
-    } catch (error) {
-      out.destroy();
-      if (gone.aborted) return;
-      this.log.event('warn', 'export.failed', { error: describeError(error) }, 'an export was cut off');
-    }
+    await pipeline(Readable.from(lines, { objectMode: true, highWaterMark: 1 }), out, { signal: gone }).catch(
+      () => out.destroy(),
+    );
   }
 
   private async *lines(
@@ -95,10 +91,16 @@ export class ApprovalPages {
     next: (beforeId: string) => Promise<ApprovalPage>,
     line: (approval: Approval) => string,
   ): AsyncGenerator<string> {
-    for (let page = first; ;) {
-      for (const approval of page.items) yield line(approval);
-      if (page.nextBeforeId === null) return;
-      page = await next(page.nextBeforeId);
+    try {
+      for (let page = first; ;) {
+        for (const approval of page.items) yield line(approval);
+        if (page.nextBeforeId === null) return;
+        page = await next(page.nextBeforeId);
+      }
+    } catch (error) {
+      // Here and not at the pipeline, which fails also when the caller hangs up.
+      this.log.event('warn', 'export.failed', { error: describeError(error) }, 'an export was cut off');
+      throw error;
     }
   }
 }
