@@ -27,7 +27,7 @@ const SEES = (
   asAdmin: string,
 ): string => `(not exists (select from jsonb_array_elements(approvals.required -> 'from') as demanded
           where not demanded ?| people.groups)
-        or approvals.asked && (people.groups || people.name) or (${asAdmin} and '${ADMINS}' = any (people.groups)))`;
+        or coalesce(approvals.asked && (people.groups || people.name), false) or (${asAdmin} and '${ADMINS}' = any (people.groups)))`;
 
 /**
  * True if a person sees a row of `approvals`.
